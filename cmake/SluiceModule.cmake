@@ -1,0 +1,53 @@
+# sluice_module(name SOURCES ... DEPS ... [LIBS ...]): the static library of src/<name>.
+#
+# Each module has an include root of its own (build/include/<name>/<name> -> src/<name>), so a file
+# can include only what its module's DEPS name: a layer that reaches upwards does not compile.
+# tests/tidy reads the same DEPS.
+
+add_library(sluice_options INTERFACE)
+target_compile_options(sluice_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+  $<$<BOOL:${SLUICE_WERROR}>:-Werror>)
+target_compile_definitions(sluice_options INTERFACE
+  SLUICE_VERSION="${PROJECT_VERSION}" BOOST_ASIO_NO_DEPRECATED)
+if(SLUICE_SANITIZE)
+  target_compile_options(sluice_options INTERFACE
+    -fsanitize=${SLUICE_SANITIZE} -fno-omit-frame-pointer -g)
+  target_link_options(sluice_options INTERFACE -fsanitize=${SLUICE_SANITIZE})
+endif()
+if(SLUICE_FUZZ)
+  target_compile_options(sluice_options INTERFACE -fsanitize=fuzzer-no-link,address,undefined -g)
+  target_link_options(sluice_options INTERFACE -fsanitize=address,undefined)
+endif()
+
+function(sluice_module name)
+  cmake_parse_arguments(MODULE "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  set(target "sluice_${name}")
+  set(root "${CMAKE_BINARY_DIR}/include/${name}")
+  file(MAKE_DIRECTORY "${root}")
+  file(CREATE_LINK "${CMAKE_SOURCE_DIR}/src/${name}" "${root}/${name}" SYMBOLIC)
+  add_library(${target} STATIC ${MODULE_SOURCES})
+  target_include_directories(${target} PUBLIC "${root}")
+  target_link_libraries(${target} PUBLIC sluice_options)
+  foreach(dep IN LISTS MODULE_DEPS)
+    target_link_libraries(${target} PUBLIC "sluice_${dep}")
+  endforeach()
+  if(MODULE_LIBS)
+    target_link_libraries(${target} PUBLIC ${MODULE_LIBS})
+  endif()
+endfunction()
+
+# sluice_test(name SOURCES ... DEPS ...): a GoogleTest program registered with ctest.
+function(sluice_test name)
+  cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;DEPS;LIBS" ${ARGN})
+  add_executable(${name} ${TEST_SOURCES})
+  foreach(dep IN LISTS TEST_DEPS)
+    target_link_libraries(${name} PRIVATE "sluice_${dep}")
+  endforeach()
+  target_link_libraries(${name} PRIVATE ${TEST_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 120)
+  endif()
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${TEST_TIMEOUT})
+endfunction()

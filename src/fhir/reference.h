@@ -1,0 +1,23 @@
+// References between resources, as text: "Patient/1", "Patient/1/_history/2",
+// "https://server/fhir/Patient/1".
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "fhir/resource_type.h"
+
+namespace sluice::fhir {
+
+/// A literal reference taken apart. `id` is a view into the text given.
+struct ReferenceView {
+  ResourceType type;
+  std::string_view id;
+};
+
+/// Understands relative references and, when `base_url` is not empty, absolute ones below it (without
+/// regard to a trailing slash); a "/_history/..." part is skipped. nullopt for everything else:
+/// "#contained", urn:uuid, other servers, unknown types, invalid ids.
+std::optional<ReferenceView> parse_reference(std::string_view text, std::string_view base_url = {});
+
+}  // namespace sluice::fhir

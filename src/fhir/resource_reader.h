@@ -1,0 +1,80 @@
+// One incoming resource: checked, brought to one line, and taken apart into what the store needs.
+// The text is parsed once here; afterwards nobody parses it again unless a filter asks.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/instant.h"
+#include "base/result.h"
+#include "fhir/resource_type.h"
+
+namespace sluice::fhir {
+
+/// Limits of I-05. A Group may be larger than any other resource: its roster is one JSON document.
+struct ReaderLimits {
+  std::size_t resource_size_max = 10u << 20;
+  std::size_t group_size_max = 256u << 20;
+  std::size_t depth_max = 100;
+};
+
+/// SHA-256 of the content, cut to 16 bytes: equal digests mean equal content.
+using ContentDigest = std::array<std::uint8_t, 16>;
+
+/// A resource on one line with a place kept free for meta.versionId and meta.lastUpdated.
+struct IncomingResource {
+  ResourceType type;
+  std::string id;
+  /// The source's bytes without line breaks (white space between tokens is kept as it was, unless it
+  /// contained a line break) and without meta.versionId and meta.lastUpdated.
+  std::string content;
+  /// Where in `content` the two elements go, and what has to stand around them there (see
+  /// append_with_meta).
+  std::size_t meta_offset = 0;
+  enum class MetaPlace : std::uint8_t { kWholeMeta, kOnlyMembers, kFirstMembers } meta_place =
+      MetaPlace::kWholeMeta;
+  ContentDigest digest{};
+  /// The patients in whose compartments the resource is, by the R4 patient compartment definition:
+  /// ids, sorted, unique; a Patient's own id first. Empty for none. Group is never in a compartment
+  /// here: rosters are read when they are needed.
+  std::vector<std::string> owners;
+  /// References to resources of types outside the patient compartment (Practitioner, Organization,
+  /// Location, Device ...), sorted, unique. Never Group, Binary, Bundle.
+  std::vector<ResourceId> supporting;
+};
+
+/// Appends to `out` the exported line (no line break): `content` with meta.versionId and
+/// meta.lastUpdated (F-05). Adds at most 96 bytes.
+void append_with_meta(std::string& out, const IncomingResource& resource, std::uint32_t version,
+                      Instant last_updated);
+
+/// Reads resources. Holds parser buffers: one reader a thread.
+class ResourceReader {
+ public:
+  /// `base_url`: absolute references below it count as local ones; may be empty.
+  explicit ResourceReader(ReaderLimits limits = {}, std::string base_url = {});
+  ~ResourceReader();
+  ResourceReader(ResourceReader&&) noexcept;
+  ResourceReader& operator=(ResourceReader&&) noexcept;
+
+  /// Reads one JSON resource (with or without line breaks). Errors are kInvalid (kTooLarge for size)
+  /// with a message that names the rule and the place but never the content: not valid UTF-8, not
+  /// JSON (with the byte offset), not an object, resourceType missing or unknown, id missing or
+  /// invalid, a key twice in one object, nested too deeply, something after the object, meta not an
+  /// object.
+  Result<IncomingResource> read(std::string_view json);
+
+  /// As read(), for a resource that may lack an id (a Bundle entry, a create): then `id` is used.
+  Result<IncomingResource> read(std::string_view json, std::string_view id_if_missing);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice::fhir

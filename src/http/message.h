@@ -1,0 +1,90 @@
+// HTTP requests and responses as handlers see them. Knows nothing of sockets, nothing of FHIR.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/instant.h"
+#include "base/result.h"
+
+namespace sluice::http {
+
+/// Header fields in order; names compare without regard to case.
+class Headers {
+ public:
+  /// The first value of that name; nullopt when absent.
+  std::optional<std::string_view> get(std::string_view name) const;
+  /// All values of that name joined by ", " (RFC 9110 5.3); empty when absent.
+  std::string combined(std::string_view name) const;
+  std::size_t count(std::string_view name) const;
+  void add(std::string name, std::string value);
+  /// Replaces all of that name.
+  void set(std::string_view name, std::string value);
+  const std::vector<std::pair<std::string, std::string>>& all() const { return fields_; }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> fields_;
+};
+
+/// Query or form parameters, percent-decoded once, in order. In both '+' is a space and "%2B" a plus.
+using NameValues = std::vector<std::pair<std::string, std::string>>;
+
+struct Request {
+  std::string id;      ///< for the log and X-Request-Id
+  std::string method;  ///< "GET"; HEAD requests arrive as "HEAD"
+  std::string target;  ///< as sent: path and query
+  std::string path;    ///< as sent, without query
+  std::vector<std::string> segments;  ///< of the path, each percent-decoded once
+  std::string raw_query;              ///< as sent, without '?'
+  NameValues query;
+  Headers headers;
+  std::string body;
+  std::string peer_address;  ///< the client's IP: from X-Forwarded-For behind a trusted proxy
+  /// "http://host:port" of the request: Host header, or X-Forwarded-Proto/-Host from a trusted proxy.
+  std::string origin;
+  /// What the route's "{name}" segments matched.
+  NameValues path_parameters;
+
+  /// The value of a path parameter; empty when the route has none of that name.
+  std::string_view parameter(std::string_view name) const;
+};
+
+/// Part of an open file, sent by sendfile(2) where the connection allows.
+struct FileBody {
+  int fd = -1;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+  std::shared_ptr<const void> keep_alive;  ///< what owns the descriptor
+};
+
+/// A body that is made while it is sent. `read` fills the buffer and returns how much; 0 ends the body.
+/// It runs on the request pool, never on a socket thread, one call at a time. An error after the header
+/// was sent closes the connection, so that the client sees the cut.
+struct StreamBody {
+  std::function<Result<std::size_t>(std::span<char>)> read;
+  std::optional<std::uint64_t> length;  ///< without it: chunked (HTTP/1.1) or until close (1.0)
+};
+
+struct Response {
+  int status = 200;
+  Headers headers;
+  std::variant<std::string, FileBody, StreamBody> body;
+};
+
+/// `text` percent-decoded; with `plus_is_space` as in queries. kInvalid for "%" without two hexadecimal
+/// digits and for NUL.
+Result<std::string> percent_decode(std::string_view text, bool plus_is_space);
+/// RFC 3986 unreserved characters stay, the rest becomes %XX.
+std::string percent_encode(std::string_view text);
+/// "a=1&b=2": kInvalid as percent_decode.
+Result<NameValues> parse_query(std::string_view query);
+
+}  // namespace sluice::http

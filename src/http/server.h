@@ -1,0 +1,70 @@
+// The HTTP/1.1 server: listening, connections, limits and time-outs, shutdown.
+//
+// A few Asio threads do sockets in coroutines; handlers and stream bodies run on the request pool.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/worker_pool.h"
+#include "http/router.h"
+
+namespace sluice::http {
+
+struct ServerOptions {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 0;  ///< 0: a free one
+  std::size_t socket_threads = 2;
+  std::size_t header_size_max = 16u << 10;
+  std::size_t body_size_max = 64u << 20;
+  std::size_t connections_max = 10'000;  ///< more are accepted and closed with 503
+  std::chrono::milliseconds header_timeout = std::chrono::seconds(10);  ///< for the whole header
+  std::chrono::milliseconds body_timeout = std::chrono::seconds(30);  ///< between two chunks
+  std::chrono::milliseconds idle_timeout = std::chrono::seconds(60);  ///< between two requests
+  std::chrono::milliseconds write_timeout = std::chrono::seconds(60);  ///< between two chunks
+  std::chrono::milliseconds shutdown_timeout = std::chrono::seconds(10);  ///< for what is under way
+  std::string server_name = "Sluice";  ///< the Server header
+  std::vector<std::string> cors_origins;      ///< exact origins or "*"; empty: no CORS
+  std::vector<std::string> trusted_proxies;   ///< IP addresses whose X-Forwarded-* count
+};
+
+/// What happened to one request; for the log line and the metrics.
+struct RequestRecord {
+  std::string id;
+  std::string method;
+  std::string route;  ///< the route's name, never the path: paths can hold ids
+  int status = 0;
+  std::uint64_t bytes_sent = 0;  ///< of the body
+  std::chrono::microseconds duration{0};
+  std::string peer_address;
+  bool aborted = false;  ///< the client went away or a time-out cut it
+};
+
+class Server {
+ public:
+  /// `router` and `pool` must outlive the server; the router is complete before start().
+  /// `on_request` is called from any thread after each request; it must be quick.
+  Server(ServerOptions options, const Router& router, WorkerPool& pool,
+         std::function<void(const RequestRecord&)> on_request);
+  ~Server();
+
+  /// Binds and begins to accept. kStorage ("cannot listen on ...") when the address is taken.
+  Result<void> start();
+  /// After start(): the port that is listened on.
+  std::uint16_t port() const;
+  std::size_t connections() const;
+  /// Stops accepting, lets requests under way finish (at most shutdown_timeout), closes the rest.
+  void stop();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice::http

@@ -1,0 +1,40 @@
+// Where output files live: folders of named files. A folder belongs to one job and goes as a whole.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "output/seekable_gzip.h"
+
+namespace sluice::output {
+
+/// Thread-safe. Folder and file names are 1 to 128 of A-Z a-z 0-9 - _ and '.', not starting with '.';
+/// anything else is kInvalid before the file system is asked.
+class FileStore {
+ public:
+  virtual ~FileStore() = default;
+  /// Starts a new file; an unfinished or finished one of that name is replaced when it finishes.
+  virtual Result<std::unique_ptr<SeekableGzipWriter>> create(std::string_view folder,
+                                                             std::string_view name) = 0;
+  /// kNotFound when there is no finished file of that name. As long as the returned file is held, the
+  /// folder counts as in use.
+  virtual Result<std::shared_ptr<const SeekableGzipFile>> open(std::string_view folder,
+                                                               std::string_view name) = 0;
+  virtual Result<void> remove_file(std::string_view folder, std::string_view name) = 0;
+  /// Removes a folder and all its files. Downloads that have a file open go on to their end.
+  virtual Result<void> remove_folder(std::string_view folder) = 0;
+  /// How many open() results of the folder are still held.
+  virtual std::size_t open_files(std::string_view folder) const = 0;
+  virtual Result<std::vector<std::string>> folders() const = 0;
+};
+
+/// A folder of the local file system. Temporary files that a crash left behind are removed at opening.
+Result<std::unique_ptr<FileStore>> open_local_file_store(const std::filesystem::path& root,
+                                                         const GzipOptions& options = {});
+
+}  // namespace sluice::output

@@ -1,0 +1,27 @@
+// The embedded store: RocksDB in the data folder.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "base/instant.h"
+#include "store/store.h"
+
+namespace sluice::store {
+
+struct RocksdbStoreOptions {
+  std::size_t block_cache_size = 96u << 20;   ///< bytes
+  std::size_t write_buffer_size = 32u << 20;  ///< bytes for each memtable
+  int background_threads = 2;
+  bool create_if_missing = true;
+};
+
+/// Opens or creates the store below `folder` (its own sub-folder "store"). Errors: kConflict when
+/// another process has it open (the message says so and names the folder), kUnsupported for a format
+/// version this program does not know, kNotFound when missing and not to be created, kStorage else.
+/// `clock` must outlive the store.
+Result<std::unique_ptr<Store>> open_rocksdb_store(const std::filesystem::path& folder,
+                                                  const Clock& clock,
+                                                  const RocksdbStoreOptions& options = {});
+
+}  // namespace sluice::store

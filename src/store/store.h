@@ -1,0 +1,247 @@
+// The store as everyone above sees it: transactions, versions, as-of ranges, the change log and small
+// documents. docs/formats.md has the bytes. Apart from store/rocksdb so that another back end can take
+// its place; one contract suite runs on each.
+//
+// Thread-safe: any number of threads read and write at once. Writes are ordered by the store.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/instant.h"
+#include "base/result.h"
+#include "fhir/resource_reader.h"
+#include "fhir/resource_type.h"
+
+namespace sluice::store {
+
+/// The number of a transaction: 1, 2, 3 ... An as-of read names one; 0 is the empty store.
+struct Sequence {
+  std::uint64_t value = 0;
+  friend auto operator<=>(const Sequence&, const Sequence&) = default;
+};
+
+/// A committed transaction. Instants increase strictly with sequences, also across restarts and when
+/// the wall clock goes back.
+struct Commit {
+  Sequence sequence;
+  Instant instant;
+};
+
+// ---- writing ----
+
+/// What to do with a resource that is there already with other content.
+enum class OnDifferent : std::uint8_t {
+  kReplace,  ///< write a new version
+  kLeave,    ///< write nothing and report PutStatus::kDiffers
+};
+
+enum class PutStatus : std::uint8_t {
+  kCreated,    ///< there was none, or it had been deleted
+  kUpdated,    ///< a new version
+  kUnchanged,  ///< the same content is there: no new version, no new lastUpdated
+  kDiffers,    ///< there with other content and OnDifferent::kLeave
+  kDeleted,    ///< for a removal: it was there
+  kAbsent,     ///< for a removal: it was not there
+};
+
+struct PutOutcome {
+  PutStatus status = PutStatus::kCreated;
+  std::uint32_t version = 0;  ///< the current version after the transaction; 0 for kAbsent
+};
+
+/// The small records of jobs and the like. Keys are printable text such as "job/1f.../shard/0001".
+struct DocumentWrite {
+  std::string key;
+  std::optional<std::string> value;  ///< nullopt deletes
+};
+
+/// One transaction: everything in it becomes visible and durable together, or nothing does. When two
+/// writes name one resource, the later counts and the earlier reports the outcome of being replaced.
+struct Transaction {
+  std::vector<const fhir::IncomingResource*> puts;  ///< not owned; must outlive write()
+  std::vector<fhir::ResourceId> removals;           ///< applied after the puts
+  std::vector<DocumentWrite> documents;
+  OnDifferent on_different = OnDifferent::kReplace;
+  /// Wait until the write-ahead log is on disk. Without it a crash may lose the transaction (and all
+  /// after it), but never a part of one.
+  bool durable = true;
+};
+
+struct WriteOutcome {
+  Commit commit;
+  std::vector<PutOutcome> puts;      ///< one for each of Transaction::puts, in order
+  std::vector<PutOutcome> removals;  ///< likewise
+};
+
+// ---- reading ----
+
+/// A resource as of a sequence. Views end with the next call on the Scan they came from.
+struct RecordView {
+  fhir::ResourceType type;
+  std::string_view owner;  ///< whose compartment's range this record stood in; empty for none
+  std::string_view id;
+  Sequence sequence;
+  Instant last_updated;
+  std::uint32_t version = 0;
+  /// A resource in several compartments is stored with its first owner and linked from the others.
+  /// For a link, `json` and `supporting` are empty.
+  bool is_link = false;
+  /// Every owner, the one that stores it first, as a list of length-prefixed ids (see owners_of).
+  std::string_view owners;
+  /// References to supporting resources, encoded; see SupportingReferences.
+  std::string_view supporting;
+  std::string_view json;  ///< the exported line, without line break
+};
+
+/// Walks the encoded owners of a record.
+class OwnerList {
+ public:
+  explicit OwnerList(std::string_view encoded) : rest_(encoded) {}
+  /// The next owner's id, or nullopt at the end.
+  std::optional<std::string_view> next();
+
+ private:
+  std::string_view rest_;
+};
+
+/// Walks the encoded supporting references of a record.
+class SupportingReferences {
+ public:
+  struct Item {
+    fhir::ResourceType type;
+    std::string_view id;
+    std::string_view encoded;  ///< type and id as bytes: the same for the same target everywhere
+  };
+  explicit SupportingReferences(std::string_view encoded) : rest_(encoded) {}
+  std::optional<Item> next();
+
+ private:
+  std::string_view rest_;
+};
+
+/// A resource by value.
+struct Record {
+  fhir::ResourceId key;
+  std::string owner;
+  Sequence sequence;
+  Instant last_updated;
+  std::uint32_t version = 0;
+  std::string json;
+};
+
+/// A part of one type's records in the order of (owner, id). Positions are opaque bytes made by the
+/// functions below; `to` is exclusive, empty means the end of the type.
+struct KeyRange {
+  fhir::ResourceType type;
+  std::string from;
+  std::string to;
+  friend bool operator==(const KeyRange&, const KeyRange&) = default;
+};
+/// All records of a type.
+KeyRange whole_type(fhir::ResourceType type);
+/// Records that are in no patient's compartment.
+KeyRange without_owner(fhir::ResourceType type);
+/// Records (and links) in some patient's compartment.
+KeyRange with_owner(fhir::ResourceType type);
+/// Records and links of one patient.
+KeyRange of_owner(fhir::ResourceType type, std::string_view owner);
+
+/// Reads a range in order, as of one sequence, from a consistent view taken when the scan was made.
+/// One thread at a time.
+class Scan {
+ public:
+  virtual ~Scan() = default;
+  /// Moves to the next record that exists as of the sequence; false at the end of the range.
+  virtual Result<bool> next(RecordView& record) = 0;
+  /// Goes to the first record of `owner` or after, within the range; forwards or backwards.
+  virtual void seek_owner(std::string_view owner) = 0;
+};
+
+enum class ChangeKind : std::uint8_t { kPut = 1, kRemove = 2 };
+
+/// One entry of the change log. A change of owner is one kPut.
+struct Change {
+  Sequence sequence;
+  fhir::ResourceType type;
+  ChangeKind kind = ChangeKind::kPut;
+  std::string_view owner;  ///< the storing owner
+  std::string_view id;
+};
+
+/// Reads the change log in the order of sequences. One thread at a time.
+class ChangeScan {
+ public:
+  virtual ~ChangeScan() = default;
+  virtual Result<bool> next(Change& change) = 0;
+};
+
+struct TypeStatistics {
+  fhir::ResourceType type;
+  std::uint64_t resources = 0;  ///< current ones, without deleted
+  std::uint64_t bytes = 0;      ///< of their exported lines, with one line break each
+};
+
+struct Document {
+  std::string key;
+  std::string value;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  /// Commits one transaction. An empty one is a commit of its own: it fixes an instant, which is how a
+  /// job gets its snapshot (M-01): every commit before it has an earlier instant, every later one a
+  /// later.
+  virtual Result<WriteOutcome> write(const Transaction& transaction) = 0;
+
+  /// The newest commit.
+  virtual Commit last_commit() const = 0;
+  /// The newest commit whose instant is at most `instant`; {0, 0} when there is none.
+  virtual Result<Commit> commit_at(Instant instant) const = 0;
+
+  /// The resource as of a sequence; nullopt when it did not exist or was deleted.
+  virtual Result<std::optional<Record>> read(const fhir::ResourceId& key, Sequence as_of) const = 0;
+  /// Which of `keys` exist as of a sequence, in order; no resource is read.
+  virtual Result<std::vector<bool>> exist(fhir::ResourceType type,
+                                          const std::vector<std::string>& ids,
+                                          Sequence as_of) const = 0;
+  virtual Result<std::unique_ptr<Scan>> scan(const KeyRange& range, Sequence as_of) const = 0;
+
+  /// Entries with `after` < sequence <= `up_to`.
+  virtual Result<std::unique_ptr<ChangeScan>> changes(Sequence after, Sequence up_to) const = 0;
+  /// How many entries changes() would give. Exact, in constant time.
+  virtual Result<std::uint64_t> change_count(Sequence after, Sequence up_to) const = 0;
+
+  /// About how many bytes of exported lines a range holds, all versions counted once; for planning.
+  virtual Result<std::uint64_t> approximate_size(const KeyRange& range) const = 0;
+  /// Cuts a range into parts of about `part_size` bytes each, in order, which together are the range.
+  /// At least one part.
+  virtual Result<std::vector<KeyRange>> split(const KeyRange& range,
+                                              std::uint64_t part_size) const = 0;
+  /// By type, ordered by type; only types that hold or held something. Current, exact.
+  virtual Result<std::vector<TypeStatistics>> statistics() const = 0;
+
+  virtual Result<std::optional<std::string>> document(std::string_view key) const = 0;
+  /// At most `limit` documents whose key starts with `prefix` and is greater than `after` (empty: from
+  /// the first), ordered by key.
+  virtual Result<std::vector<Document>> documents(std::string_view prefix, std::string_view after,
+                                                  std::size_t limit) const = 0;
+
+  /// Reads as of `oldest` and later must go on working; versions and tombstones that only older reads
+  /// need may be dropped by compaction from now on. Not persistent: nothing is dropped after opening
+  /// until it is called.
+  virtual void set_history_horizon(Sequence oldest) = 0;
+  /// Compacts everything now: drops what the horizon allows. For tests, the operator and benchmarks.
+  virtual Result<void> compact() = 0;
+  /// Bytes on disk.
+  virtual Result<std::uint64_t> size_on_disk() const = 0;
+};
+
+}  // namespace sluice::store
