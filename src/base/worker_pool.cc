@@ -8,6 +8,12 @@
 
 namespace sluice {
 
+void name_this_thread(const std::string& name, int nice) {
+  pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+  // On Linux the nice value belongs to the thread. Failing to lower priority is harmless.
+  if (nice != 0) (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), nice);
+}
+
 WorkerPool::WorkerPool(Options options) : options_(std::move(options)) {
   threads_.reserve(options_.threads);
   for (std::size_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { run(); });
@@ -43,9 +49,7 @@ void WorkerPool::stop() {
 }
 
 void WorkerPool::run() {
-  pthread_setname_np(pthread_self(), options_.name.substr(0, 15).c_str());
-  // On Linux the nice value belongs to the thread. Failing to lower priority is harmless.
-  if (options_.nice != 0) (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), options_.nice);
+  name_this_thread(options_.name, options_.nice);
   while (true) {
     std::function<void()> work;
     {

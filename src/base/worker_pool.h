@@ -12,6 +12,9 @@
 
 namespace sluice {
 
+/// Names the calling thread (at most 15 characters count) and lowers its priority by `nice` (0 to 19).
+void name_this_thread(const std::string& name, int nice);
+
 /// A fixed number of threads and one bounded queue. post() may be called from any thread; it blocks
 /// while the queue is full, try_post() refuses instead. stop() runs what is queued, then joins.
 class WorkerPool {

@@ -132,6 +132,8 @@ struct Record {
   Sequence sequence;
   Instant last_updated;
   std::uint32_t version = 0;
+  std::string owners;      ///< encoded as in RecordView
+  std::string supporting;  ///< encoded as in RecordView
   std::string json;
 };
 

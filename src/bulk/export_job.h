@@ -1,0 +1,53 @@
+// The export as the job engine sees it, and the one way to start one.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "bulk/export_plan.h"
+#include "bulk/export_request.h"
+#include "bulk/export_worker.h"
+#include "job/engine.h"
+#include "output/file_store.h"
+#include "store/store.h"
+
+namespace sluice::bulk {
+
+/// Thread-safe. `store` and `files` must outlive it.
+class ExportJobs final : public job::JobKind {
+ public:
+  ExportJobs(const store::Store& store, output::FileStore& files, ExportSizes sizes);
+
+  Result<std::optional<std::vector<job::ShardPlan>>> plan(const job::Job& job,
+                                                          const std::stop_token& stop) override;
+  Result<std::string> run(const job::Job& job, const job::Shard& shard,
+                          const job::ShardContext& context) override;
+  void discard(std::string_view job_id) override;
+  bool in_use(std::string_view job_id) override;
+  std::vector<std::string> leftovers() override;
+
+ private:
+  Result<std::shared_ptr<const PreparedExport>> prepare(const job::Job& job);
+  Result<std::vector<std::string>> references_files(const job::Job& job, std::uint64_t& count) const;
+
+  const store::Store& store_;
+  output::FileStore& files_;
+  const ExportSizes sizes_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const PreparedExport>, std::less<>>
+      prepared_;  // guarded by mutex_
+};
+
+/// Checks what of a request needs the store as of `snapshot`: that the group and the patients are there
+/// (P-07) and that the patients are members. kNotFound for the group, kInvalid for patients.
+Result<void> check_against_store(const store::Store& store, ExportRequest& request,
+                                 const store::Commit& snapshot, bool lenient);
+
+}  // namespace sluice::bulk

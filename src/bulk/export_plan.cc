@@ -1,0 +1,220 @@
+#include "bulk/export_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+
+namespace sluice::bulk {
+namespace {
+
+// Costs in seconds, measured on one core (docs/performance.md); only their ratios matter.
+constexpr double kScanByte = 1.0 / 3e9;      // read a record and pass over it
+constexpr double kWriteByte = 1.0 / 1.5e9;   // compress and write it
+constexpr double kSeek = 25e-6;              // find one patient's resources of a type
+constexpr double kChange = 12e-6;            // read one resource by its id
+
+// What a seek or a change counts as in a shard's weight, in bytes.
+constexpr std::uint64_t kSeekWeight = static_cast<std::uint64_t>(kSeek / kWriteByte);
+constexpr std::uint64_t kChangeWeight = static_cast<std::uint64_t>(kChange / kWriteByte);
+
+struct TypeToRead {
+  store::KeyRange range;
+  std::uint64_t size = 0;  ///< bytes, about
+  ReadMode mode = ReadMode::kScan;
+  std::uint64_t weight = 1;
+};
+
+class Planner {
+ public:
+  Planner(const store::Store& store, const ExportRequest& request, const store::Commit& snapshot,
+          const Roster* roster, const ExportSizes& sizes)
+      : store_(store), request_(request), snapshot_(snapshot), roster_(roster), sizes_(sizes) {}
+
+  Result<std::vector<job::ShardPlan>> plan() {
+    if (!request_.skipped.empty()) add_outcome();
+    SLUICE_CHECK(find_types());
+    SLUICE_TRY(const bool by_changes, choose_changes());
+    if (by_changes) return std::move(shards_);
+    choose_modes();
+    SLUICE_CHECK(cut());
+    return std::move(shards_);
+  }
+
+ private:
+  void add_outcome() {
+    ShardSpec spec;
+    spec.segments.push_back({ReadMode::kOutcome, {}});
+    shards_.push_back({serialize(spec), 1});
+  }
+
+  // The types to read in the first phase, with their ranges and sizes.
+  Result<void> find_types() {
+    SLUICE_TRY(const auto statistics, store_.statistics());
+    for (const auto& type : statistics) {
+      if (type.type == fhir::types::kPatient) patients_ = type.resources;
+      if (!request_.wants(type.type)) continue;
+      TypeToRead read;
+      if (request_.level == ExportLevel::kSystem) {
+        read.range = store::whole_type(type.type);
+      } else if (type.type == fhir::types::kGroup) {
+        if (!takes_groups()) continue;
+        read.range = store::whole_type(type.type);
+        read.mode = ReadMode::kGroups;
+      } else if (fhir::is_in_patient_compartment(type.type)) {
+        read.range = store::with_owner(type.type);
+      } else {
+        continue;
+      }
+      SLUICE_TRY(read.size, store_.approximate_size(read.range));
+      total_size_ += read.size;
+      types_.push_back(std::move(read));
+    }
+    return {};
+  }
+
+  // A roster of other people comes along with a Group resource, so that it needs a request without
+  // limits or by name (G-05).
+  bool takes_groups() const {
+    if (!request_.types.empty()) return request_.wants(fhir::types::kGroup);
+    return request_.level == ExportLevel::kPatient && roster_ == nullptr;
+  }
+
+  double share_of_patients() const {
+    if (roster_ == nullptr || patients_ == 0) return 1;
+    return std::min(1.0, static_cast<double>(roster_->size()) / static_cast<double>(patients_));
+  }
+
+  // `_since` with few changes reads the change log (P-02: the cost grows with what changed).
+  Result<bool> choose_changes() {
+    if (!request_.since) return false;
+    SLUICE_TRY(const auto since, store_.commit_at(*request_.since));
+    SLUICE_TRY(const std::uint64_t count,
+               store_.change_count(std::min(since.sequence, snapshot_.sequence),
+                                   snapshot_.sequence));
+    const double change_cost = static_cast<double>(count) * kChange;
+    const double scan_cost = static_cast<double>(total_size_) * kScanByte;
+    bool by_changes = change_cost < scan_cost;
+    bool supporting_changed = false;
+    if (by_changes && takes_supporting(request_)) {
+      // Whether a changed Practitioner belongs to the export depends on who refers to it, and they may
+      // be unchanged: only reading them all can tell.
+      SLUICE_TRY(const auto changes, store_.changes(since.sequence, snapshot_.sequence));
+      store::Change change;
+      while (true) {
+        SLUICE_TRY(const bool more, changes->next(change));
+        if (!more) break;
+        if (is_supporting_type(change.type) && request_.wants(change.type)) {
+          supporting_changed = true;
+          by_changes = false;
+          break;
+        }
+      }
+    }
+    spdlog::info(
+        "export plan by={} changes={} change_cost_s={:.4f} scan_cost_s={:.4f} "
+        "supporting_changed={}",
+        by_changes ? "changes" : "scan", count, change_cost, scan_cost, supporting_changed);
+    if (by_changes && count > 0) {
+      ShardSpec spec;
+      spec.segments.push_back({ReadMode::kChanges, {}});
+      shards_.push_back({serialize(spec), std::max<std::uint64_t>(1, count * kChangeWeight)});
+    }
+    return by_changes;
+  }
+
+  void choose_modes() {
+    for (auto& type : types_) {
+      const double size = static_cast<double>(type.size);
+      type.weight = std::max<std::uint64_t>(1, type.size);
+      if (type.mode == ReadMode::kGroups || roster_ == nullptr) continue;
+      const double wanted = size * share_of_patients();
+      const double by_seek =
+          static_cast<double>(roster_->size()) * kSeek + wanted * kWriteByte;
+      const double by_scan = size * kScanByte + wanted * kWriteByte;
+      type.mode = by_seek < by_scan ? ReadMode::kSeek : ReadMode::kScan;
+      type.weight = std::max<std::uint64_t>(
+          1, static_cast<std::uint64_t>((type.mode == ReadMode::kSeek ? by_seek : by_scan) /
+                                        kWriteByte));
+    }
+    if (roster_ != nullptr)
+      spdlog::info("export plan roster={} share={:.4f} seek={} scan={}", roster_->size(),
+                   share_of_patients(), count_mode(ReadMode::kSeek), count_mode(ReadMode::kScan));
+  }
+
+  std::size_t count_mode(ReadMode mode) const {
+    return static_cast<std::size_t>(std::count_if(
+        types_.begin(), types_.end(), [mode](const auto& type) { return type.mode == mode; }));
+  }
+
+  // Large types become several shards, small ones share one.
+  Result<void> cut() {
+    std::uint64_t total = 0;
+    for (const auto& type : types_) total += type.weight;
+    const std::uint64_t target =
+        std::clamp(total / (sizes_.workers * 4), sizes_.shard_size_min, sizes_.shard_size);
+    ShardSpec open;
+    std::uint64_t weight = 0;
+    const auto close = [&] {
+      if (open.segments.empty()) return;
+      shards_.push_back({serialize(open), weight});
+      open.segments.clear();
+      weight = 0;
+    };
+    for (const auto& type : types_) {
+      // With a minimal file size only the last file of a type may be smaller, so a type is one chain.
+      const bool whole = request_.file_size_min || type.mode != ReadMode::kScan ||
+                         type.weight < target + target / 2;
+      std::vector<store::KeyRange> parts{type.range};
+      if (!whole) {
+        // The weight can be more than what is read; parts are cut by what is read.
+        const double scale = static_cast<double>(type.size) / static_cast<double>(type.weight);
+        SLUICE_TRY(parts, store_.split(type.range, std::max<std::uint64_t>(
+                                                       1, static_cast<std::uint64_t>(
+                                                              static_cast<double>(target) * scale))));
+      }
+      const std::uint64_t part_weight = std::max<std::uint64_t>(1, type.weight / parts.size());
+      for (auto& part : parts) {
+        if (weight + part_weight > target + target / 2) close();
+        open.segments.push_back({type.mode, std::move(part)});
+        weight += part_weight;
+      }
+    }
+    close();
+    return {};
+  }
+
+  const store::Store& store_;
+  const ExportRequest& request_;
+  const store::Commit& snapshot_;
+  const Roster* roster_;
+  const ExportSizes& sizes_;
+  std::vector<TypeToRead> types_;
+  std::uint64_t total_size_ = 0;
+  std::uint64_t patients_ = 0;
+  std::vector<job::ShardPlan> shards_;
+};
+
+}  // namespace
+
+bool is_supporting_type(fhir::ResourceType type) {
+  return !fhir::is_in_patient_compartment(type) && type != fhir::types::kBinary &&
+         type != fhir::types::kBundle;
+}
+
+bool takes_supporting(const ExportRequest& request) {
+  if (request.level == ExportLevel::kSystem) return false;
+  return request.types.empty() ||
+         std::any_of(request.types.begin(), request.types.end(), is_supporting_type);
+}
+
+Result<std::vector<job::ShardPlan>> plan_export(const store::Store& store,
+                                                const ExportRequest& request,
+                                                const store::Commit& snapshot,
+                                                const Roster* roster, const ExportSizes& sizes) {
+  return Planner(store, request, snapshot, roster, sizes).plan();
+}
+
+}  // namespace sluice::bulk

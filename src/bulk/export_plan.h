@@ -1,0 +1,37 @@
+// Cuts an export into shards and chooses how each reads (K-02: none of it happens at the kick-off).
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "bulk/export_request.h"
+#include "bulk/export_shard.h"
+#include "bulk/roster.h"
+#include "job/engine.h"
+#include "store/store.h"
+
+namespace sluice::bulk {
+
+/// How large things are made.
+struct ExportSizes {
+  std::uint64_t shard_size = 192u << 20;    ///< bytes read by a shard, at most about
+  std::uint64_t shard_size_min = 4u << 20;  ///< below it, cutting costs more than it brings
+  std::uint64_t file_size_max = 1024u << 20;  ///< bytes of NDJSON in a file when the client does not say
+  std::size_t workers = 2;
+};
+
+/// The shards of the first phase, in the order of the output. `roster` as of read_roster.
+Result<std::vector<job::ShardPlan>> plan_export(const store::Store& store,
+                                                const ExportRequest& request,
+                                                const store::Commit& snapshot, const Roster* roster,
+                                                const ExportSizes& sizes);
+
+/// Whether the export takes supporting resources along (G-05).
+bool takes_supporting(const ExportRequest& request);
+/// Whether resources of this type can be there as supporting ones.
+bool is_supporting_type(fhir::ResourceType type);
+
+}  // namespace sluice::bulk

@@ -1,0 +1,338 @@
+#include "bulk/export_request.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/json.hpp>
+#include <charconv>
+#include <map>
+
+#include "fhir/elements.h"
+#include "fhir/reference.h"
+
+namespace sluice::bulk {
+namespace {
+
+namespace json = boost::json;
+
+// The value[x] that carry each sort of parameter. Clients in the field write strings for nearly
+// everything, so a string is always understood; a boolean for an instant is a mistake (P-12).
+constexpr std::array kTextKinds = {"query",   "valueString", "valueCode",
+                                   "valueId", "valueUri",    "valueUrl"};
+constexpr std::array kInstantKinds = {"query", "valueString", "valueInstant", "valueDateTime",
+                                      "valueDate"};
+constexpr std::array kReferenceKinds = {"query", "valueString", "valueReference", "valueUri",
+                                        "valueUrl", "valueId"};
+constexpr std::array kSizeKinds = {"query",           "valueString",     "valueInteger",
+                                   "valueInteger64",  "valueUnsignedInt", "valuePositiveInt"};
+
+// Parameters of the standard that this version does not do.
+constexpr std::array kUnsupportedParameters = {"_typeFilter", "includeAssociatedData",
+                                               "organizeOutputBy", "allowPartialManifests"};
+
+std::string shown(std::string_view text) { return std::string(text.substr(0, 128)); }
+
+std::vector<std::string> split_at_commas(std::string_view text) {
+  std::vector<std::string> parts;
+  std::size_t start = 0;
+  while (start <= text.size()) {
+    std::size_t end = text.find(',', start);
+    if (end == std::string_view::npos) end = text.size();
+    std::string_view part = text.substr(start, end - start);
+    while (!part.empty() && part.front() == ' ') part.remove_prefix(1);
+    while (!part.empty() && part.back() == ' ') part.remove_suffix(1);
+    parts.emplace_back(part);
+    start = end + 1;
+  }
+  return parts;
+}
+
+class RequestParser {
+ public:
+  RequestParser(const std::vector<fhir::Parameter>& parameters,
+                const ExportRequestContext& context)
+      : parameters_(parameters), context_(context) {
+    request_.level = context.level;
+    request_.base_url = context.base_url;
+  }
+
+  Result<ExportRequest> parse() {
+    for (const auto& parameter : parameters_) SLUICE_CHECK(read(parameter));
+    SLUICE_CHECK(check_types());
+    SLUICE_CHECK(check_elements());
+    SLUICE_CHECK(check_patients());
+    if (request_.file_size_min && request_.file_size_max &&
+        *request_.file_size_min > *request_.file_size_max)
+      return invalid(fmt::format("_minimumFileSize {} is greater than _maximumFileSize {}",
+                                 *request_.file_size_min, *request_.file_size_max));
+    return std::move(request_);
+  }
+
+ private:
+  Result<void> read(const fhir::Parameter& parameter) {
+    const std::string& name = parameter.name;
+    if (name == "_outputFormat") return read_output_format(parameter);
+    if (name == "_since") return read_instant(parameter, request_.since);
+    if (name == "_until") return read_instant(parameter, request_.until);
+    if (name == "_type") return read_types(parameter);
+    if (name == "_elements") return read_elements(parameter);
+    if (name == "patient") return read_patient(parameter);
+    if (name == "_minimumFileSize") return read_size(parameter, request_.file_size_min);
+    if (name == "_maximumFileSize") return read_size(parameter, request_.file_size_max);
+    if (name == "_format") return read_format(parameter);
+    const bool known = std::find(kUnsupportedParameters.begin(), kUnsupportedParameters.end(),
+                                 name) != kUnsupportedParameters.end();
+    return skip_or_refuse(
+        ErrorKind::kUnsupported,
+        known ? fmt::format("the parameter '{}' is not supported by this server", name)
+              : fmt::format("the parameter '{}' is not known", shown(name)));
+  }
+
+  // Lenient handling skips what we do not do; the outcome file says so.
+  Result<void> skip_or_refuse(ErrorKind kind, std::string why) {
+    if (!context_.lenient) return Error{kind, std::move(why)};
+    request_.skipped.push_back(std::move(why));
+    return {};
+  }
+
+  template <class Kinds>
+  Result<void> check_kind(const fhir::Parameter& parameter, const Kinds& kinds) {
+    if (std::find(kinds.begin(), kinds.end(), parameter.kind) == kinds.end())
+      return invalid(fmt::format("the parameter '{}' cannot be a {}", parameter.name,
+                                 parameter.kind));
+    if (parameter.value.empty())
+      return invalid(fmt::format("the parameter '{}' has an empty value", parameter.name));
+    return {};
+  }
+
+  Result<void> check_once(const fhir::Parameter& parameter) {
+    if (seen_[parameter.name]++ > 0)
+      return invalid(fmt::format("the parameter '{}' is given twice (second value '{}')",
+                                 parameter.name, shown(parameter.value)));
+    return {};
+  }
+
+  Result<void> read_output_format(const fhir::Parameter& parameter) {
+    SLUICE_CHECK(check_kind(parameter, kTextKinds));
+    SLUICE_CHECK(check_once(parameter));
+    // A '+' that was not escaped in a query arrives as a space.
+    std::string format = parameter.value;
+    std::replace(format.begin(), format.end(), ' ', '+');
+    if (format == "application/fhir+ndjson" || format == "application/ndjson" ||
+        format == "ndjson")
+      return {};
+    return skip_or_refuse(ErrorKind::kUnsupported,
+                          fmt::format("_outputFormat '{}' is not supported: use "
+                                      "application/fhir+ndjson",
+                                      shown(parameter.value)));
+  }
+
+  Result<void> read_format(const fhir::Parameter& parameter) {
+    SLUICE_CHECK(check_kind(parameter, kTextKinds));
+    SLUICE_CHECK(check_once(parameter));
+    std::string format = parameter.value;
+    std::replace(format.begin(), format.end(), ' ', '+');
+    if (format == "json" || format == "application/json" || format == "application/fhir+json" ||
+        format == "text/json")
+      return {};
+    return skip_or_refuse(
+        ErrorKind::kUnsupported,
+        fmt::format("_format '{}' is not supported: use application/fhir+json",
+                    shown(parameter.value)));
+  }
+
+  Result<void> read_instant(const fhir::Parameter& parameter, std::optional<Instant>& target) {
+    SLUICE_CHECK(check_kind(parameter, kInstantKinds));
+    SLUICE_CHECK(check_once(parameter));
+    const auto instant = parse_fhir_instant(parameter.value);
+    if (!instant)
+      return invalid(fmt::format("{}: {}", parameter.name, instant.error().message));
+    target = *instant;
+    return {};
+  }
+
+  Result<void> read_types(const fhir::Parameter& parameter) {
+    SLUICE_CHECK(check_kind(parameter, kTextKinds));
+    types_given_ = true;
+    for (const auto& name : split_at_commas(parameter.value)) {
+      const auto type = fhir::find_resource_type(name);
+      if (type)
+        request_.types.push_back(*type);
+      else
+        SLUICE_CHECK(skip_or_refuse(
+            ErrorKind::kInvalid,
+            fmt::format("_type '{}' is not a resource type of FHIR R4", shown(name))));
+    }
+    return {};
+  }
+
+  Result<void> read_elements(const fhir::Parameter& parameter) {
+    SLUICE_CHECK(check_kind(parameter, kTextKinds));
+    for (auto& value : split_at_commas(parameter.value))
+      request_.elements.push_back(std::move(value));
+    return {};
+  }
+
+  Result<void> read_patient(const fhir::Parameter& parameter) {
+    SLUICE_CHECK(check_kind(parameter, kReferenceKinds));
+    if (!request_.patients) request_.patients.emplace();
+    for (const auto& text : parameter.kind == "query"
+                                ? split_at_commas(parameter.value)
+                                : std::vector<std::string>{parameter.value}) {
+      const auto reference = fhir::parse_reference(text, context_.base_url);
+      if (reference && reference->type == fhir::types::kPatient) {
+        request_.patients->emplace_back(reference->id);
+      } else if (!reference && fhir::is_valid_id(text)) {
+        request_.patients->push_back(text);
+      } else {
+        return invalid(fmt::format("patient '{}' is not a reference to a Patient", shown(text)));
+      }
+    }
+    return {};
+  }
+
+  Result<void> read_size(const fhir::Parameter& parameter, std::optional<std::uint64_t>& target) {
+    SLUICE_CHECK(check_kind(parameter, kSizeKinds));
+    SLUICE_CHECK(check_once(parameter));
+    std::uint64_t size = 0;
+    const char* end = parameter.value.data() + parameter.value.size();
+    const auto [stop, failed] = std::from_chars(parameter.value.data(), end, size);
+    if (failed != std::errc{} || stop != end || size == 0)
+      return invalid(fmt::format("{} '{}' is not a positive number of bytes", parameter.name,
+                                 shown(parameter.value)));
+    target = size;
+    return {};
+  }
+
+  Result<void> check_types() {
+    auto& types = request_.types;
+    std::sort(types.begin(), types.end());
+    types.erase(std::unique(types.begin(), types.end()), types.end());
+    if (!types_given_) return {};
+    // Skipping all of them would turn "these types" into "everything".
+    if (types.empty())
+      return invalid("_type names no resource type of FHIR R4: " + request_.skipped.front());
+    if (request_.level == ExportLevel::kSystem) return {};
+    if (std::none_of(types.begin(), types.end(), fhir::is_in_patient_compartment)) {
+      std::string names;
+      for (const auto type : types) {
+        if (!names.empty()) names += ',';
+        names += fhir::type_name(type);
+      }
+      return invalid(fmt::format(
+          "_type '{}' names only types outside the patient compartment", names));
+    }
+    return {};
+  }
+
+  Result<void> check_elements() {
+    if (request_.elements.empty()) return {};
+    std::vector<fhir::ResourceType> types = request_.types;
+    if (types.empty())
+      types.assign(fhir::all_resource_types().begin(), fhir::all_resource_types().end());
+    std::vector<std::string> known;
+    for (auto& element : request_.elements) {
+      const auto selection = fhir::ElementsSelection::parse({element}, types);
+      if (selection)
+        known.push_back(std::move(element));
+      else
+        SLUICE_CHECK(skip_or_refuse(selection.error().kind, selection.error().message));
+    }
+    if (known.empty())
+      return invalid("_elements names no known element: " + request_.skipped.back());
+    request_.elements = std::move(known);
+    return {};
+  }
+
+  Result<void> check_patients() {
+    if (!request_.patients) return {};
+    if (request_.level == ExportLevel::kSystem)
+      return invalid("the parameter 'patient' is for Patient and Group exports only");
+    auto& patients = *request_.patients;
+    std::sort(patients.begin(), patients.end());
+    patients.erase(std::unique(patients.begin(), patients.end()), patients.end());
+    return {};
+  }
+
+  const std::vector<fhir::Parameter>& parameters_;
+  const ExportRequestContext& context_;
+  ExportRequest request_;
+  bool types_given_ = false;
+  std::map<std::string, int> seen_;
+};
+
+json::array to_json(const std::vector<std::string>& values) {
+  json::array array;
+  for (const auto& value : values) array.emplace_back(value);
+  return array;
+}
+
+std::vector<std::string> strings_of(const json::object& object, const char* name) {
+  return json::value_to<std::vector<std::string>>(object.at(name));
+}
+
+}  // namespace
+
+bool ExportRequest::wants(fhir::ResourceType type) const {
+  return types.empty() || std::binary_search(types.begin(), types.end(), type);
+}
+
+Result<ExportRequest> parse_export_request(const std::vector<fhir::Parameter>& parameters,
+                                           const ExportRequestContext& context) {
+  return RequestParser(parameters, context).parse();
+}
+
+std::string serialize(const ExportRequest& request) {
+  json::object object;
+  object["level"] = static_cast<unsigned>(request.level);
+  object["group"] = request.group_id;
+  json::array types;
+  for (const auto type : request.types) types.emplace_back(json::string(fhir::type_name(type)));
+  object["types"] = std::move(types);
+  if (request.since) object["since"] = request.since->milliseconds;
+  if (request.until) object["until"] = request.until->milliseconds;
+  object["elements"] = to_json(request.elements);
+  if (request.patients) object["patients"] = to_json(*request.patients);
+  if (request.file_size_min) object["file_size_min"] = *request.file_size_min;
+  if (request.file_size_max) object["file_size_max"] = *request.file_size_max;
+  object["skipped"] = to_json(request.skipped);
+  object["separate"] = request.separate_export_status;
+  object["url"] = request.url;
+  object["base"] = request.base_url;
+  return json::serialize(object);
+}
+
+Result<ExportRequest> parse_stored_request(std::string_view text) {
+  try {
+    const json::value value = json::parse(json::string_view(text.data(), text.size()));
+    const json::object& object = value.as_object();
+    ExportRequest request;
+    request.level = static_cast<ExportLevel>(object.at("level").to_number<unsigned>());
+    request.group_id = json::value_to<std::string>(object.at("group"));
+    for (const auto& name : strings_of(object, "types")) {
+      const auto type = fhir::find_resource_type(name);
+      if (!type) return corrupt("a stored export request cannot be read", "type " + name);
+      request.types.push_back(*type);
+    }
+    if (object.contains("since"))
+      request.since = Instant{object.at("since").to_number<std::int64_t>()};
+    if (object.contains("until"))
+      request.until = Instant{object.at("until").to_number<std::int64_t>()};
+    request.elements = strings_of(object, "elements");
+    if (object.contains("patients")) request.patients = strings_of(object, "patients");
+    if (object.contains("file_size_min"))
+      request.file_size_min = object.at("file_size_min").to_number<std::uint64_t>();
+    if (object.contains("file_size_max"))
+      request.file_size_max = object.at("file_size_max").to_number<std::uint64_t>();
+    request.skipped = strings_of(object, "skipped");
+    request.separate_export_status = object.at("separate").as_bool();
+    request.url = json::value_to<std::string>(object.at("url"));
+    request.base_url = json::value_to<std::string>(object.at("base"));
+    return request;
+  } catch (const std::exception& e) {
+    return corrupt("a stored export request cannot be read", e.what());
+  }
+}
+
+}  // namespace sluice::bulk

@@ -1,0 +1,58 @@
+// What a kick-off asks for, parsed and checked as far as the request alone can be (K, P). The rest, what
+// needs the store, is export_start's.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/instant.h"
+#include "base/result.h"
+#include "fhir/parameters.h"
+#include "fhir/resource_type.h"
+
+namespace sluice::bulk {
+
+enum class ExportLevel : std::uint8_t { kSystem, kPatient, kGroup };
+
+struct ExportRequest {
+  ExportLevel level = ExportLevel::kSystem;
+  std::string group_id;  ///< kGroup
+  /// The types asked for, sorted; empty: all that there are.
+  std::vector<fhir::ResourceType> types;
+  std::optional<Instant> since;  ///< lastUpdated later than it
+  std::optional<Instant> until;  ///< lastUpdated earlier than it
+  std::vector<std::string> elements;  ///< as given, checked
+  /// Patients to limit to: ids, sorted, unique; nullopt: not limited.
+  std::optional<std::vector<std::string>> patients;
+  std::optional<std::uint64_t> file_size_min;  ///< bytes of NDJSON
+  std::optional<std::uint64_t> file_size_max;
+  /// With `Prefer: handling=lenient`: what was skipped, for the outcome file.
+  std::vector<std::string> skipped;
+  /// The status endpoint answers for itself and puts the job's state in X-Export-Status (K-04).
+  bool separate_export_status = false;
+  std::string url;        ///< the kick-off URL, for the manifest's `request`
+  std::string base_url;   ///< the public FHIR base of the kick-off, for the manifest's URLs
+
+  bool wants(fhir::ResourceType type) const;
+};
+
+/// How the parameters are read.
+struct ExportRequestContext {
+  ExportLevel level = ExportLevel::kSystem;
+  bool lenient = false;  ///< Prefer: handling=lenient
+  std::string base_url;  ///< to understand absolute references to patients
+};
+
+/// Checks names, values and combinations. kInvalid (or kUnsupported) names the parameter and the value;
+/// with `lenient` what can be skipped is skipped and listed in `skipped`.
+Result<ExportRequest> parse_export_request(const std::vector<fhir::Parameter>& parameters,
+                                           const ExportRequestContext& context);
+
+/// The request as the job keeps it, and back (kCorrupt).
+std::string serialize(const ExportRequest& request);
+Result<ExportRequest> parse_stored_request(std::string_view text);
+
+}  // namespace sluice::bulk

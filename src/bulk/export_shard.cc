@@ -1,0 +1,103 @@
+#include "bulk/export_shard.h"
+
+#include <boost/json.hpp>
+
+#include "base/bytes.h"
+#include "fhir/resource_type.h"
+
+namespace sluice::bulk {
+namespace {
+
+namespace json = boost::json;
+
+std::string text_of(const json::object& object, const char* name) {
+  return json::value_to<std::string>(object.at(name));
+}
+
+// The keys in a range are bytes, which JSON cannot hold.
+std::string bytes_of(const json::object& object, const char* name) {
+  return from_hex(text_of(object, name)).value();
+}
+
+template <class Fill>
+auto parse(std::string_view text, Fill fill)
+    -> Result<decltype(fill(std::declval<const json::object&>()))> {
+  try {
+    const json::value value = json::parse(json::string_view(text.data(), text.size()));
+    return fill(value.as_object());
+  } catch (const std::exception& e) {
+    return corrupt("a stored part of an export cannot be read", e.what());
+  }
+}
+
+}  // namespace
+
+std::string serialize(const ShardSpec& spec) {
+  json::array segments;
+  for (const auto& segment : spec.segments) {
+    json::object object;
+    object["mode"] = static_cast<unsigned>(segment.mode);
+    object["type"] = segment.range.type.code;
+    object["from"] = to_hex(segment.range.from);
+    object["to"] = to_hex(segment.range.to);
+    segments.push_back(std::move(object));
+  }
+  json::object object;
+  object["segments"] = std::move(segments);
+  return json::serialize(object);
+}
+
+Result<ShardSpec> parse_shard_spec(std::string_view text) {
+  return parse(text, [](const json::object& object) {
+    ShardSpec spec;
+    for (const auto& value : object.at("segments").as_array()) {
+      const json::object& part = value.as_object();
+      Segment segment;
+      segment.mode = static_cast<ReadMode>(part.at("mode").to_number<unsigned>());
+      segment.range.type.code = part.at("type").to_number<std::uint16_t>();
+      segment.range.from = bytes_of(part, "from");
+      segment.range.to = bytes_of(part, "to");
+      spec.segments.push_back(std::move(segment));
+    }
+    return spec;
+  });
+}
+
+std::string serialize(const ShardResult& result) {
+  json::array files;
+  for (const auto& file : result.files) {
+    json::object object;
+    object["name"] = file.name;
+    object["type"] = file.type;
+    object["count"] = file.count;
+    object["size"] = file.size;
+    object["outcome"] = file.is_outcome;
+    files.push_back(std::move(object));
+  }
+  json::object object;
+  object["files"] = std::move(files);
+  object["references_file"] = result.references_file;
+  object["references"] = result.references;
+  return json::serialize(object);
+}
+
+Result<ShardResult> parse_shard_result(std::string_view text) {
+  return parse(text, [](const json::object& object) {
+    ShardResult result;
+    for (const auto& value : object.at("files").as_array()) {
+      const json::object& part = value.as_object();
+      OutputFile file;
+      file.name = text_of(part, "name");
+      file.type = text_of(part, "type");
+      file.count = part.at("count").to_number<std::uint64_t>();
+      file.size = part.at("size").to_number<std::uint64_t>();
+      file.is_outcome = part.at("outcome").as_bool();
+      result.files.push_back(std::move(file));
+    }
+    result.references_file = text_of(object, "references_file");
+    result.references = object.at("references").to_number<std::uint64_t>();
+    return result;
+  });
+}
+
+}  // namespace sluice::bulk

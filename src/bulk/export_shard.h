@@ -1,0 +1,59 @@
+// What a shard of an export is told and what it answers: the texts that the job engine keeps without
+// understanding them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "store/store.h"
+
+namespace sluice::bulk {
+
+/// How a segment's records are found.
+enum class ReadMode : std::uint8_t {
+  kScan,        ///< the range in order; owners outside the roster are passed over
+  kSeek,        ///< one seek for each patient of the roster
+  kGroups,      ///< Group resources, by their members
+  kChanges,     ///< the change log since `_since`, all types; the range does not count
+  kSupporting,  ///< what earlier shards referred to; the range does not count
+  kOutcome,     ///< no records: the outcome file
+};
+
+struct Segment {
+  ReadMode mode = ReadMode::kScan;
+  store::KeyRange range;
+};
+
+/// Segments of one shard, in the order of the output.
+struct ShardSpec {
+  std::vector<Segment> segments;
+};
+
+/// One finished output file.
+struct OutputFile {
+  std::string name;   ///< in the job's folder
+  std::string type;   ///< resource type
+  std::uint64_t count = 0;
+  std::uint64_t size = 0;  ///< uncompressed
+  bool is_outcome = false;
+};
+
+struct ShardResult {
+  std::vector<OutputFile> files;  ///< in order
+  /// The internal file with references to supporting resources; empty when there were none.
+  std::string references_file;
+  std::uint64_t references = 0;
+};
+
+std::string serialize(const ShardSpec& spec);
+Result<ShardSpec> parse_shard_spec(std::string_view text);
+std::string serialize(const ShardResult& result);
+Result<ShardResult> parse_shard_result(std::string_view text);
+
+/// Internal files begin with this; no client gets one.
+inline constexpr char kInternalFilePrefix = '_';
+
+}  // namespace sluice::bulk

@@ -1,0 +1,287 @@
+#include "bulk/export_worker.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "bulk/export_plan.h"
+#include "bulk/supporting_references.h"
+#include "fhir/group_members.h"
+#include "fhir/operation_outcome.h"
+
+namespace sluice::bulk {
+namespace {
+
+constexpr std::uint64_t kProgressStep = 1u << 20;
+
+class ShardRun {
+ public:
+  ShardRun(const WorkerEnvironment& environment, const PreparedExport& prepared,
+           const job::Job& job, const job::Shard& shard, const job::ShardContext& context)
+      : environment_(environment),
+        prepared_(prepared),
+        request_(prepared.request),
+        job_(job),
+        context_(context),
+        stem_(fmt::format("{}-{:05}", shard.phase, shard.number)),
+        collects_references_(shard.phase == 0 && takes_supporting(prepared.request)),
+        writer_(environment.files, job.id, stem_, prepared.request,
+                prepared.elements ? &*prepared.elements : nullptr, environment.file_size_max) {}
+
+  Result<void> run(const Segment& segment, const std::vector<std::string>& references_files) {
+    switch (segment.mode) {
+      case ReadMode::kScan: return scan(segment.range);
+      case ReadMode::kSeek: return seek(segment.range);
+      case ReadMode::kGroups: return groups();
+      case ReadMode::kChanges: return changes();
+      case ReadMode::kSupporting: return supporting(references_files);
+      case ReadMode::kOutcome: return outcome();
+    }
+    return corrupt("a stored part of an export cannot be read", "read mode");
+  }
+
+  Result<ShardResult> finish() {
+    SLUICE_CHECK(writer_.finish());
+    ShardResult result;
+    result.files = writer_.take_files();
+    result.references = references_.size();
+    if (!references_.empty()) {
+      result.references_file = fmt::format("{}references-{}", kInternalFilePrefix, stem_);
+      SLUICE_CHECK(write_references(environment_.files, job_.id, result.references_file,
+                                    references_));
+    }
+    return result;
+  }
+
+ private:
+  // ---- reading ----
+
+  Result<std::unique_ptr<store::Scan>> open(const store::KeyRange& range) const {
+    return environment_.store.scan(range, prepared_.snapshot.sequence);
+  }
+
+  Result<void> scan(const store::KeyRange& range) {
+    SLUICE_TRY(const auto scan, open(range));
+    const Roster* roster = prepared_.roster.get();
+    store::RecordView record;
+    std::string owner;         // of the last record
+    bool owner_wanted = false; // whether the roster has it
+    while (true) {
+      SLUICE_TRY(const bool more, scan->next(record));
+      if (!more) return {};
+      SLUICE_CHECK(step(record.json.size()));
+      if (roster != nullptr && (owner.empty() || record.owner != owner)) {
+        owner = record.owner;
+        owner_wanted = roster->contains(owner);
+      }
+      if (roster != nullptr && !owner_wanted) continue;
+      SLUICE_CHECK(take(record));
+    }
+  }
+
+  Result<void> seek(const store::KeyRange& range) {
+    SLUICE_TRY(const auto scan, open(range));
+    const Roster& roster = *prepared_.roster;
+    store::RecordView record;
+    for (std::size_t i = 0; i < roster.size();) {
+      scan->seek_owner(roster[i]);
+      SLUICE_CHECK(step(kProgressStep / 64));
+      while (true) {
+        SLUICE_TRY(const bool more, scan->next(record));
+        if (!more) return {};
+        if (record.owner != roster[i]) break;
+        SLUICE_CHECK(step(record.json.size()));
+        SLUICE_CHECK(take(record));
+      }
+      // The record that ended this patient tells how far there is nothing.
+      const std::size_t next = roster.lower_bound(record.owner);
+      i = std::max(i + 1, next);
+    }
+    return {};
+  }
+
+  Result<void> groups() {
+    if (request_.level == ExportLevel::kGroup) {
+      SLUICE_TRY(const auto record,
+                 environment_.store.read({fhir::types::kGroup, request_.group_id},
+                                         prepared_.snapshot.sequence));
+      if (!record) return {};
+      return take(*record);
+    }
+    SLUICE_TRY(const auto scan, open(store::whole_type(fhir::types::kGroup)));
+    store::RecordView record;
+    while (true) {
+      SLUICE_TRY(const bool more, scan->next(record));
+      if (!more) return {};
+      SLUICE_CHECK(step(record.json.size()));
+      SLUICE_TRY(const bool covered, covers_group(record.json));
+      if (covered) SLUICE_CHECK(take(record));
+    }
+  }
+
+  Result<void> changes() {
+    SLUICE_TRY(const auto since, environment_.store.commit_at(*request_.since));
+    SLUICE_TRY(const auto log,
+               environment_.store.changes(since.sequence, prepared_.snapshot.sequence));
+    std::map<fhir::ResourceType, std::set<std::string, std::less<>>> changed;
+    store::Change change;
+    while (true) {
+      SLUICE_TRY(const bool more, log->next(change));
+      if (!more) break;
+      SLUICE_CHECK(step(64));
+      if (change.kind != store::ChangeKind::kPut || !request_.wants(change.type)) continue;
+      changed[change.type].emplace(change.id);
+    }
+    for (const auto& [type, ids] : changed) {
+      for (const auto& id : ids) {
+        SLUICE_TRY(const auto record,
+                   environment_.store.read({type, id}, prepared_.snapshot.sequence));
+        if (!record) continue;
+        SLUICE_CHECK(step(record->json.size()));
+        SLUICE_TRY(const bool covered, covers(*record));
+        if (covered) SLUICE_CHECK(take(*record));
+      }
+    }
+    return {};
+  }
+
+  Result<void> supporting(const std::vector<std::string>& references_files) {
+    SLUICE_TRY(const auto found,
+               close_references(environment_.files, environment_.store, job_.id, references_files,
+                                prepared_.snapshot.sequence, request_));
+    for (const auto& [type, ids] : found) {
+      if (!request_.wants(type)) continue;
+      for (const auto& id : ids) {
+        SLUICE_TRY(const auto record,
+                   environment_.store.read({type, id}, prepared_.snapshot.sequence));
+        if (!record) continue;
+        SLUICE_CHECK(step(record->json.size()));
+        SLUICE_CHECK(take(*record));
+      }
+    }
+    return {};
+  }
+
+  Result<void> outcome() {
+    for (const auto& skipped : request_.skipped)
+      SLUICE_CHECK(writer_.append_outcome(
+          fhir::operation_outcome("warning", "not-supported", skipped)));
+    return {};
+  }
+
+  // ---- what belongs to the export ----
+
+  bool in_time(Instant last_updated) const {
+    return (!request_.since || last_updated > *request_.since) &&
+           (!request_.until || last_updated < *request_.until);
+  }
+
+  // The patient by whom a record of several compartments is exported: the first of its owners that the
+  // export covers, so that it goes out once.
+  bool is_first_covered(std::string_view owners, std::string_view owner) const {
+    store::OwnerList list(owners);
+    while (const auto candidate = list.next())
+      if (prepared_.roster == nullptr || prepared_.roster->contains(*candidate))
+        return *candidate == owner;
+    return false;
+  }
+
+  Result<bool> covers_group(std::string_view json) const {
+    if (request_.level == ExportLevel::kSystem) return true;
+    SLUICE_TRY(const auto members, fhir::read_group_members(json, prepared_.snapshot.instant,
+                                                            request_.base_url));
+    const auto& patients = members.patients;
+    if (prepared_.roster == nullptr) return !patients.empty();
+    // With a list of patients, a group that has others too would tell of them.
+    return !patients.empty() && std::all_of(patients.begin(), patients.end(), [&](const auto& id) {
+      return prepared_.roster->contains(id);
+    });
+  }
+
+  Result<bool> covers(const store::Record& record) const {
+    if (request_.level == ExportLevel::kSystem) return true;
+    if (record.key.type == fhir::types::kGroup) {
+      if (request_.level == ExportLevel::kGroup)
+        return request_.wants(fhir::types::kGroup) && !request_.types.empty() &&
+               record.key.id == request_.group_id;
+      if (request_.types.empty() && prepared_.roster != nullptr) return false;
+      return covers_group(record.json);
+    }
+    store::OwnerList owners(record.owners);
+    while (const auto owner = owners.next())
+      if (prepared_.roster == nullptr || prepared_.roster->contains(*owner)) return true;
+    return false;
+  }
+
+  // ---- writing ----
+
+  Result<void> take(const store::RecordView& record) {
+    if (request_.level != ExportLevel::kSystem && !record.owner.empty()) {
+      store::OwnerList owners(record.owners);
+      const auto first = owners.next();
+      const bool several = owners.next().has_value();
+      if ((several || !first) && !is_first_covered(record.owners, record.owner)) return {};
+    }
+    if (record.is_link) {
+      if (request_.level == ExportLevel::kSystem) return {};
+      SLUICE_TRY(const auto linked,
+                 environment_.store.read({record.type, std::string(record.id)},
+                                         prepared_.snapshot.sequence));
+      if (!linked) return {};
+      return take(*linked);
+    }
+    return put(record.type, record.last_updated, record.supporting, record.json);
+  }
+
+  Result<void> take(const store::Record& record) {
+    return put(record.key.type, record.last_updated, record.supporting, record.json);
+  }
+
+  Result<void> put(fhir::ResourceType type, Instant last_updated, std::string_view supporting,
+                   std::string_view json) {
+    // A supporting resource that changed is wanted although what refers to it did not.
+    if (collects_references_) references_.add_all(supporting);
+    if (!in_time(last_updated)) return {};
+    return writer_.append(type, json);
+  }
+
+  // Every so often: progress, and whether to stop.
+  Result<void> step(std::uint64_t bytes) {
+    since_step_ += bytes + 1;
+    if (since_step_ < kProgressStep) return {};
+    context_.add_progress(since_step_);
+    since_step_ = 0;
+    if (context_.stop.stop_requested())
+      return Error{ErrorKind::kCancelled, "the export was stopped"};
+    return {};
+  }
+
+  const WorkerEnvironment& environment_;
+  const PreparedExport& prepared_;
+  const ExportRequest& request_;
+  const job::Job& job_;
+  const job::ShardContext& context_;
+  const std::string stem_;
+  const bool collects_references_;
+  ExportWriter writer_;
+  ReferenceSet references_;
+  std::uint64_t since_step_ = 0;
+};
+
+}  // namespace
+
+Result<std::string> run_export_shard(const WorkerEnvironment& environment,
+                                     const PreparedExport& prepared, const job::Job& job,
+                                     const job::Shard& shard,
+                                     const std::vector<std::string>& references_files,
+                                     const job::ShardContext& context) {
+  SLUICE_TRY(const auto spec, parse_shard_spec(shard.spec));
+  ShardRun run(environment, prepared, job, shard, context);
+  for (const auto& segment : spec.segments) SLUICE_CHECK(run.run(segment, references_files));
+  SLUICE_TRY(const auto result, run.finish());
+  return serialize(result);
+}
+
+}  // namespace sluice::bulk

@@ -1,0 +1,66 @@
+#include "bulk/export_writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::bulk {
+
+ExportWriter::ExportWriter(output::FileStore& files, std::string job_id, std::string stem,
+                           const ExportRequest& request, const fhir::ElementsSelection* elements,
+                           std::uint64_t file_size_max)
+    : files_(files), job_id_(std::move(job_id)), stem_(std::move(stem)), elements_(elements) {
+  // A file grows until the next line would pass the maximum, so it passes the minimum on its way.
+  size_max_ = request.file_size_max.value_or(
+      std::max(file_size_max, 2 * request.file_size_min.value_or(0)));
+}
+
+Result<void> ExportWriter::append(fhir::ResourceType type, std::string_view line) {
+  if (!writer_ || type != type_ || is_outcome_) SLUICE_CHECK(open_for(type, false));
+  if (!projector_) return write(line);
+  projected_.clear();
+  SLUICE_CHECK(projector_->project(line, projected_));
+  return write(projected_);
+}
+
+Result<void> ExportWriter::append_outcome(std::string_view line) {
+  if (!writer_ || !is_outcome_) SLUICE_CHECK(open_for({}, true));
+  return write(line);
+}
+
+Result<void> ExportWriter::write(std::string_view line) {
+  // A resource larger than the maximum gets a file of its own (P-11).
+  const auto& info = writer_->info();
+  if (info.lines > 0 && info.uncompressed_size + line.size() + 1 > size_max_)
+    SLUICE_CHECK(open_for(type_, is_outcome_));
+  return writer_->append_line(line);
+}
+
+Result<void> ExportWriter::open_for(fhir::ResourceType type, bool is_outcome) {
+  const bool same = writer_ && type == type_ && is_outcome == is_outcome_;
+  SLUICE_CHECK(finish());
+  if (!same) {
+    type_ = type;
+    is_outcome_ = is_outcome;
+    projector_.reset();
+    if (elements_ != nullptr && !is_outcome && elements_->applies_to(type))
+      projector_.emplace(*elements_, type);
+  }
+  name_ = fmt::format("{}-{}-{:03}.ndjson",
+                      is_outcome ? "OperationOutcome" : fhir::type_name(type), stem_, number_++);
+  SLUICE_TRY(writer_, files_.create(job_id_, name_));
+  return {};
+}
+
+Result<void> ExportWriter::finish() {
+  if (!writer_) return {};
+  SLUICE_TRY(const auto info, writer_->finish());
+  writer_.reset();
+  files_written_.push_back(
+      {name_, std::string(is_outcome_ ? "OperationOutcome" : fhir::type_name(type_)), info.lines,
+       info.uncompressed_size, is_outcome_});
+  return {};
+}
+
+}  // namespace sluice::bulk

@@ -1,0 +1,55 @@
+// The output side of a shard: filtered lines of one type after another into files of bounded size.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "bulk/export_request.h"
+#include "bulk/export_shard.h"
+#include "fhir/elements.h"
+#include "output/file_store.h"
+
+namespace sluice::bulk {
+
+/// Writes the files of one shard. One thread.
+class ExportWriter {
+ public:
+  /// `stem` makes the names unique within the job: "<Type>-<stem>-<number>". `elements` may be null.
+  ExportWriter(output::FileStore& files, std::string job_id, std::string stem,
+               const ExportRequest& request, const fhir::ElementsSelection* elements,
+               std::uint64_t file_size_max);
+
+  /// Appends a resource's line, projected to the elements; the type's file is opened with its first
+  /// line, and a new one when this line would make it too large.
+  Result<void> append(fhir::ResourceType type, std::string_view line);
+  /// Appends a line to the outcome file.
+  Result<void> append_outcome(std::string_view line);
+  /// Ends the file at hand. Everything appended is durable afterwards.
+  Result<void> finish();
+  /// What was written; after finish().
+  std::vector<OutputFile> take_files() { return std::move(files_written_); }
+
+ private:
+  Result<void> open_for(fhir::ResourceType type, bool is_outcome);
+  Result<void> write(std::string_view line);
+
+  output::FileStore& files_;
+  const std::string job_id_;
+  const std::string stem_;
+  const fhir::ElementsSelection* elements_;
+  std::uint64_t size_max_;
+  std::unique_ptr<output::SeekableGzipWriter> writer_;
+  fhir::ResourceType type_;
+  bool is_outcome_ = false;
+  unsigned number_ = 0;
+  std::string name_;
+  std::optional<fhir::ElementsProjector> projector_;
+  std::string projected_;
+  std::vector<OutputFile> files_written_;
+};
+
+}  // namespace sluice::bulk

@@ -1,0 +1,42 @@
+// The completion manifest of an export, as a stream: one with 100,000 files is never in memory (M-07).
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "bulk/export_request.h"
+#include "bulk/export_shard.h"
+#include "job/engine.h"
+
+namespace sluice::bulk {
+
+/// Writes the manifest of a finished job (M-01 to M-03, M-05, M-06) piece by piece. One thread at a time.
+class ManifestStream {
+ public:
+  /// `engine` must outlive the stream. `files_url`: the absolute URL that a file's name is appended to.
+  ManifestStream(const job::Engine& engine, const job::Job& job, const ExportRequest& request,
+                 std::string files_url, bool requires_access_token);
+
+  /// Fills `buffer`; 0 at the end. kNotFound when the job is removed meanwhile.
+  Result<std::size_t> read(std::span<char> buffer);
+
+ private:
+  Result<void> produce();
+  Result<void> produce_page();
+  void produce_end();
+
+  const job::Engine& engine_;
+  const std::string job_id_;
+  const std::string files_url_;
+  std::string pending_;      ///< produced, not read yet
+  std::size_t offset_ = 0;   ///< in pending_
+  std::string after_;        ///< the last shard's key
+  bool first_ = true;
+  enum class Part { kOutput, kEnd, kDone } part_ = Part::kOutput;
+  std::vector<OutputFile> outcomes_;
+};
+
+}  // namespace sluice::bulk

@@ -1,0 +1,32 @@
+// Supporting resources of Patient and Group exports (G-05): the references that shards found, kept in
+// internal files until all shards are done, then followed to the end.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "bulk/export_request.h"
+#include "bulk/reference_set.h"
+#include "output/file_store.h"
+#include "store/store.h"
+
+namespace sluice::bulk {
+
+Result<void> write_references(output::FileStore& files, std::string_view job_id,
+                              std::string_view name, const ReferenceSet& references);
+
+using ReferencesByType = std::map<fhir::ResourceType, std::set<std::string>>;
+
+/// The union of the files, and what the resources in it refer to in turn (an Organization's partOf, a
+/// PractitionerRole's Practitioner), once each. References to resources that do not exist as of the
+/// sequence may be in it. With `_type` only resources of the types asked for are followed.
+Result<ReferencesByType> close_references(output::FileStore& files, const store::Store& store,
+                                          std::string_view job_id,
+                                          const std::vector<std::string>& names,
+                                          store::Sequence as_of, const ExportRequest& request);
+
+}  // namespace sluice::bulk

@@ -1,0 +1,550 @@
+#include "job/engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "base/worker_pool.h"
+#include "job/entry.h"
+
+namespace sluice::job {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kPage = 1000;
+constexpr auto kTick = 1s;
+constexpr auto kRetryStep = 500ms;
+
+}  // namespace
+
+struct Engine::Impl {
+  Impl(store::Store& s, const Clock& c, JobKind& k, EngineOptions o)
+      : store(s), clock(c), kind(k), options(o) {}
+
+  store::Store& store;
+  const Clock& clock;
+  JobKind& kind;
+  const EngineOptions options;
+
+  mutable std::mutex mutex;
+  std::condition_variable work_ready;
+  std::condition_variable_any tick;
+  std::map<std::string, std::shared_ptr<Entry>, std::less<>> entries;  // guarded by mutex
+  std::map<std::string, std::uint64_t> last_turn;                      // guarded by mutex, by client
+  std::uint64_t turn = 0;                                              // guarded by mutex
+  std::size_t submitting = 0;                                          // guarded by mutex
+  bool stopping = true;                                                // guarded by mutex
+  EngineStatistics totals;                                             // guarded by mutex
+  std::vector<std::thread> threads;
+  std::jthread housekeeper;
+
+  Result<void> adopt_all();
+  Result<std::shared_ptr<Entry>> adopt(Job job);
+  Result<void> remove_orphans();
+
+  void work();
+  std::shared_ptr<Entry> pick(Entry::Task& task);
+  void plan(Entry& entry);
+  void run_shard(Entry& entry, const Shard& shard);
+  void finish_shard(Entry& entry, Shard shard, std::string result);
+  void shard_failed(Entry& entry, const Shard& shard, const Error& error);
+  void end_job(Entry& entry, JobState state, const std::string& failure);
+  Result<void> forget(Entry& entry);
+  void discard_if_idle(Entry& entry);
+  Result<void> write_documents(Entry& entry, std::vector<store::DocumentWrite> documents);
+  void update_horizon();
+};
+
+// ---- documents ----
+
+Result<void> Engine::Impl::write_documents(Entry& entry,
+                                           std::vector<store::DocumentWrite> documents) {
+  const std::lock_guard lock(entry.documents_mutex);
+  // A removed job must not come back as a document.
+  if (entry.removed) return Error{ErrorKind::kCancelled, "the job was removed"};
+  store::Transaction transaction;
+  transaction.documents = std::move(documents);
+  const auto outcome = store.write(transaction);
+  if (!outcome) return outcome.error();
+  return {};
+}
+
+Result<void> Engine::Impl::forget(Entry& entry) {
+  const std::lock_guard lock(entry.documents_mutex);
+  entry.removed = true;
+  // The job first: without it, whatever shards a crash leaves are orphans and go at the next start.
+  store::Transaction transaction;
+  transaction.documents.push_back({job_key(entry.job.id), std::nullopt});
+  SLUICE_CHECK(store.write(transaction));
+  const std::string prefix = shard_prefix(entry.job.id);
+  while (true) {
+    SLUICE_TRY(const auto page, store.documents(prefix, {}, kPage));
+    if (page.empty()) return {};
+    store::Transaction removal;
+    removal.durable = false;
+    for (const auto& document : page) removal.documents.push_back({document.key, std::nullopt});
+    SLUICE_CHECK(store.write(removal));
+  }
+}
+
+// ---- start ----
+
+Result<std::shared_ptr<Entry>> Engine::Impl::adopt(Job job) {
+  auto entry = std::make_shared<Entry>(std::move(job));
+  if (entry->job.state != JobState::kRunning) return entry;
+  ++entry->job.adoptions;
+  const std::string prefix = shard_prefix(entry->job.id);
+  std::string after;
+  while (true) {
+    SLUICE_TRY(const auto page, store.documents(prefix, after, kPage));
+    if (page.empty()) break;
+    for (const auto& document : page) {
+      SLUICE_TRY(Shard shard, parse_shard(document.key, document.value));
+      entry->take(std::move(shard));
+    }
+    after = page.back().key;
+  }
+  if (entry->job.planned && entry->shards_open == 0) {
+    // The crash came between the last shard and the step to the next phase.
+    ++entry->job.phase;
+    entry->job.planned = false;
+    entry->clear_shards();
+  }
+  entry->stage = entry->job.planned ? Entry::Stage::kRunning : Entry::Stage::kToPlan;
+  SLUICE_CHECK(write_documents(*entry, {{job_key(entry->job.id), serialize(entry->job)}}));
+  return entry;
+}
+
+Result<void> Engine::Impl::adopt_all() {
+  std::string after;
+  while (true) {
+    SLUICE_TRY(const auto page, store.documents("job/", after, kPage));
+    if (page.empty()) break;
+    for (const auto& document : page) {
+      SLUICE_TRY(Job job, parse_job(std::string_view(document.key).substr(4), document.value));
+      SLUICE_TRY(auto entry, adopt(std::move(job)));
+      entries.emplace(entry->job.id, entry);
+      if (entry->job.state == JobState::kRunning) {
+        spdlog::info("job adopted id={} phase={} shards_waiting={}", entry->job.id,
+                     entry->job.phase, entry->waiting.size());
+        if (entry->job.adoptions > options.adoptions_max)
+          end_job(*entry, JobState::kFailed, "the export was interrupted too often");
+      }
+    }
+    after = page.back().key;
+  }
+  return {};
+}
+
+Result<void> Engine::Impl::remove_orphans() {
+  std::string after;
+  while (true) {
+    SLUICE_TRY(const auto page, store.documents("shard/", after, 1));
+    if (page.empty()) break;
+    const std::string& key = page.front().key;
+    const std::string id = key.substr(6, key.find('/', 6) - 6);
+    if (!entries.contains(id)) {
+      Entry orphan{Job{.id = id, .client = {}, .request = {}, .snapshot = {}, .finished = {},
+                       .expires = {}, .failure = {}}};
+      SLUICE_CHECK(forget(orphan));
+    }
+    after = shard_prefix(id) + "~";
+  }
+  for (const auto& id : kind.leftovers())
+    if (!entries.contains(id)) kind.discard(id);
+  return {};
+}
+
+// ---- turns ----
+
+std::shared_ptr<Entry> Engine::Impl::pick(Entry::Task& task) {
+  std::shared_ptr<Entry> best;
+  std::pair<std::uint64_t, std::uint64_t> best_rank{};
+  for (const auto& [id, entry] : entries) {
+    if (!entry->has_task(std::chrono::steady_clock::now())) continue;
+    const std::pair rank{last_turn[entry->job.client], entry->job.snapshot.sequence.value};
+    if (!best || rank < best_rank) {
+      best = entry;
+      best_rank = rank;
+    }
+  }
+  if (best) {
+    last_turn[best->job.client] = ++turn;
+    task = best->take_task();
+  }
+  return best;
+}
+
+void Engine::Impl::work() {
+  std::unique_lock lock(mutex);
+  while (true) {
+    Entry::Task task;
+    std::shared_ptr<Entry> entry;
+    while (!stopping && !(entry = pick(task))) work_ready.wait_for(lock, kRetryStep);
+    if (stopping) return;
+    lock.unlock();
+    if (task.is_plan)
+      plan(*entry);
+    else
+      run_shard(*entry, task.shard);
+    lock.lock();
+    --entry->at_work;
+    discard_if_idle(*entry);
+    work_ready.notify_all();
+  }
+}
+
+void Engine::Impl::discard_if_idle(Entry& entry) {
+  if (entry.at_work != 0 || entry.discarded) return;
+  if (!entry.leaving && entry.job.state != JobState::kFailed) return;
+  entry.discarded = true;
+  kind.discard(entry.job.id);
+}
+
+// ---- planning ----
+
+void Engine::Impl::plan(Entry& entry) {
+  Job job;
+  {
+    const std::lock_guard lock(mutex);
+    job = entry.job;
+  }
+  auto planned = kind.plan(job, entry.stop.get_token());
+  if (!planned) {
+    if (planned.error().kind == ErrorKind::kCancelled) {
+      const std::lock_guard lock(mutex);
+      entry.stage = Entry::Stage::kToPlan;
+      return;
+    }
+    spdlog::error("job planning failed id={} error=\"{}\" detail=\"{}\"", job.id,
+                  planned.error().message, planned.error().detail);
+    end_job(entry, JobState::kFailed, planned.error().message);
+    return;
+  }
+  if (!*planned) {
+    end_job(entry, JobState::kDone, {});
+    return;
+  }
+  std::vector<Shard> shards;
+  std::vector<store::DocumentWrite> documents;
+  for (auto& plan : **planned) {
+    Shard shard{job.phase, static_cast<unsigned>(shards.size()),
+                std::max<std::uint64_t>(plan.weight, 1), false, std::move(plan.spec), {}};
+    documents.push_back({shard_key(job.id, job.phase, shard.number), serialize(shard)});
+    shards.push_back(std::move(shard));
+  }
+  // A phase without shards is over at once.
+  if (shards.empty())
+    ++job.phase;
+  else
+    job.planned = true;
+  documents.push_back({job_key(job.id), serialize(job)});
+  const auto written = write_documents(entry, std::move(documents));
+  const std::lock_guard lock(mutex);
+  if (!written) {
+    entry.postpone(kRetryStep);
+    entry.stage = Entry::Stage::kToPlan;
+    return;
+  }
+  entry.job = job;
+  for (auto& shard : shards) entry.take(std::move(shard));
+  entry.stage = entry.job.planned ? Entry::Stage::kRunning : Entry::Stage::kToPlan;
+}
+
+// ---- shards ----
+
+void Engine::Impl::run_shard(Entry& entry, const Shard& shard) {
+  Job job;
+  {
+    const std::lock_guard lock(mutex);
+    job = entry.job;
+  }
+  std::uint64_t reported = 0;
+  const ShardContext context{entry.stop.get_token(), [&](std::uint64_t weight) {
+                               weight = std::min(weight, shard.weight - reported);
+                               reported += weight;
+                               entry.weight_done += weight;
+                             }};
+  Result<std::string> result = Error{ErrorKind::kInternal, "the export failed"};
+  try {
+    result = kind.run(job, shard, context);
+  } catch (const std::exception& e) {
+    result = Error{ErrorKind::kInternal, "the export failed", e.what()};
+  }
+  entry.weight_done -= reported;
+  if (result)
+    finish_shard(entry, shard, std::move(*result));
+  else
+    shard_failed(entry, shard, result.error());
+}
+
+void Engine::Impl::finish_shard(Entry& entry, Shard shard, std::string result) {
+  Job job;
+  bool last = false;
+  {
+    const std::lock_guard lock(mutex);
+    if (entry.job.state != JobState::kRunning || entry.leaving) return;
+    last = entry.shards_open == 1;
+    entry.job.adoptions = 0;
+    job = entry.job;
+  }
+  shard.done = true;
+  shard.result = std::move(result);
+  std::vector<store::DocumentWrite> documents;
+  documents.push_back({shard_key(job.id, shard.phase, shard.number), serialize(shard)});
+  if (last) {
+    ++job.phase;
+    job.planned = false;
+  }
+  documents.push_back({job_key(job.id), serialize(job)});
+  const auto written = write_documents(entry, std::move(documents));
+  if (!written) {
+    shard_failed(entry, shard, written.error());
+    return;
+  }
+  const std::lock_guard lock(mutex);
+  ++totals.shards_total;
+  entry.weight_done += shard.weight;
+  if (entry.job.state != JobState::kRunning) return;
+  // Two last shards may finish side by side, neither knowing that it is the last: then memory goes on
+  // from here, and after a crash adopt() finds a phase without open shards.
+  if (--entry.shards_open == 0) {
+    ++entry.job.phase;
+    entry.job.planned = false;
+    entry.clear_shards();
+    entry.stage = Entry::Stage::kToPlan;
+  }
+}
+
+void Engine::Impl::shard_failed(Entry& entry, const Shard& shard, const Error& error) {
+  bool give_up = false;
+  {
+    const std::lock_guard lock(mutex);
+    if (entry.leaving || entry.job.state != JobState::kRunning) return;
+    entry.waiting.push_front(shard.number);
+    if (error.kind == ErrorKind::kCancelled) return;
+    entry.postpone(kRetryStep);
+    give_up = ++entry.attempts[shard.number] >= options.attempts_max;
+  }
+  spdlog::warn("shard failed job={} shard={} kind={} error=\"{}\" detail=\"{}\" final={}",
+               entry.job.id, shard.number, to_string(error.kind), error.message, error.detail,
+               give_up);
+  if (give_up) end_job(entry, JobState::kFailed, error.message);
+}
+
+void Engine::Impl::end_job(Entry& entry, JobState state, const std::string& failure) {
+  Job job;
+  {
+    const std::lock_guard lock(mutex);
+    if (entry.job.state != JobState::kRunning || entry.leaving) return;
+    entry.job.state = state;
+    entry.job.failure = failure;
+    entry.job.finished = clock.now();
+    entry.job.expires = entry.job.finished + options.expiry;
+    entry.stage = Entry::Stage::kEnded;
+    entry.clear_shards();
+    ++(state == JobState::kDone ? totals.done_total : totals.failed_total);
+    job = entry.job;
+  }
+  if (state == JobState::kFailed) entry.stop.request_stop();
+  const auto written = write_documents(entry, {{job_key(job.id), serialize(job)}});
+  if (!written) entry.unsaved = true;  // Housekeeping tries again.
+  spdlog::info("job ended id={} state={} seconds={:.3f}", job.id,
+               state == JobState::kDone ? "done" : "failed",
+               static_cast<double>((job.finished - job.snapshot.instant).count()) / 1000.0);
+}
+
+// ---- housekeeping ----
+
+void Engine::Impl::update_horizon() {
+  store::Sequence oldest = store.last_commit().sequence;
+  const auto retained =
+      store.commit_at(clock.now() + (-std::chrono::milliseconds(options.history_retention)));
+  if (retained) oldest = std::min(oldest, retained->sequence);
+  const std::lock_guard lock(mutex);
+  // A kick-off under way has its snapshot but is not in the list yet.
+  if (submitting != 0) return;
+  for (const auto& [id, entry] : entries)
+    if (entry->job.state == JobState::kRunning && !entry->leaving)
+      oldest = std::min(oldest, entry->job.snapshot.sequence);
+  store.set_history_horizon(oldest);
+}
+
+void Engine::housekeeping() {
+  std::vector<std::shared_ptr<Entry>> due;
+  std::vector<std::shared_ptr<Entry>> unsaved;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    for (const auto& [id, entry] : impl_->entries) {
+      if (entry->job.state == JobState::kRunning || entry->leaving) continue;
+      if (entry->unsaved) unsaved.push_back(entry);
+      if (entry->job.expires <= impl_->clock.now() && !impl_->kind.in_use(id)) due.push_back(entry);
+    }
+  }
+  for (const auto& entry : unsaved)
+    if (impl_->write_documents(*entry, {{job_key(entry->job.id), serialize(entry->job)}}))
+      entry->unsaved = false;
+  for (const auto& entry : due) {
+    if (!remove(entry->job.id)) continue;
+    const std::lock_guard lock(impl_->mutex);
+    --impl_->totals.deleted_total;
+    ++impl_->totals.expired_total;
+    spdlog::info("job expired id={}", entry->job.id);
+  }
+  impl_->update_horizon();
+}
+
+// ---- the public face ----
+
+Engine::Engine(store::Store& store, const Clock& clock, JobKind& kind, EngineOptions options)
+    : impl_(std::make_unique<Impl>(store, clock, kind, options)) {}
+
+Engine::~Engine() { stop(); }
+
+Result<void> Engine::start() {
+  SLUICE_CHECK(impl_->adopt_all());
+  SLUICE_CHECK(impl_->remove_orphans());
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->stopping = false;
+    for (const auto& [id, entry] : impl_->entries) impl_->discard_if_idle(*entry);
+  }
+  for (std::size_t i = 0; i < impl_->options.workers; ++i)
+    impl_->threads.emplace_back([this] {
+      name_this_thread("export", impl_->options.worker_nice);
+      impl_->work();
+    });
+  impl_->housekeeper = std::jthread([this](const std::stop_token& stop) {
+    name_this_thread("housekeeping", 0);
+    std::mutex idle;
+    while (!stop.stop_requested()) {
+      housekeeping();
+      std::unique_lock lock(idle);
+      impl_->tick.wait_for(lock, stop, kTick, [] { return false; });
+    }
+  });
+  return {};
+}
+
+void Engine::stop() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->stopping = true;
+    for (const auto& [id, entry] : impl_->entries) entry->stop.request_stop();
+  }
+  impl_->work_ready.notify_all();
+  for (auto& thread : impl_->threads) thread.join();
+  impl_->threads.clear();
+  if (impl_->housekeeper.joinable()) {
+    impl_->housekeeper.request_stop();
+    impl_->housekeeper.join();
+  }
+}
+
+Result<Job> Engine::submit(
+    std::string_view client,
+    const std::function<Result<std::string>(store::Commit)>& make_request) {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    if (impl_->stopping)
+      return Error{ErrorKind::kUnavailable, "the server is stopping", {}, std::chrono::seconds(10)};
+    std::size_t running = impl_->submitting;
+    std::size_t of_client = 0;
+    for (const auto& [id, entry] : impl_->entries) {
+      if (entry->job.state != JobState::kRunning || entry->leaving) continue;
+      ++running;
+      if (entry->job.client == client) ++of_client;
+    }
+    if (of_client >= impl_->options.jobs_per_client_max)
+      return Error{ErrorKind::kTooManyRequests,
+                   fmt::format("{} exports of this client are running, which is the limit", of_client),
+                   {},
+                   std::chrono::seconds(10)};
+    if (running >= impl_->options.jobs_max)
+      return Error{ErrorKind::kTooManyRequests,
+                   fmt::format("{} exports are running, which is this server's limit", running),
+                   {},
+                   std::chrono::seconds(10)};
+    ++impl_->submitting;
+  }
+  const auto make = [&]() -> Result<std::shared_ptr<Entry>> {
+    // An empty transaction fixes the snapshot: what commits later has a later instant (M-01).
+    store::Transaction fix;
+    fix.durable = false;
+    SLUICE_TRY(const auto fixed, impl_->store.write(fix));
+    Job job{.id = random_hex(16), .client = std::string(client), .request = {},
+            .snapshot = fixed.commit, .finished = {}, .expires = {}, .failure = {}};
+    SLUICE_TRY(job.request, make_request(job.snapshot));
+    auto entry = std::make_shared<Entry>(std::move(job));
+    SLUICE_CHECK(impl_->write_documents(*entry, {{job_key(entry->job.id), serialize(entry->job)}}));
+    return entry;
+  };
+  auto entry = make();
+  const std::lock_guard lock(impl_->mutex);
+  --impl_->submitting;
+  if (!entry) return entry.error();
+  ++impl_->totals.submitted_total;
+  impl_->entries.emplace((*entry)->job.id, *entry);
+  impl_->work_ready.notify_one();
+  return (*entry)->job;
+}
+
+Result<JobView> Engine::view(std::string_view job_id) const {
+  const std::lock_guard lock(impl_->mutex);
+  const auto found = impl_->entries.find(job_id);
+  if (found == impl_->entries.end() || found->second->leaving)
+    return not_found(fmt::format("there is no export job '{}'", job_id.substr(0, 64)));
+  return found->second->view(impl_->clock.now());
+}
+
+Result<std::vector<std::pair<std::string, Shard>>> Engine::shards(std::string_view job_id,
+                                                                  std::string_view after_key,
+                                                                  std::size_t limit) const {
+  SLUICE_TRY(const auto page, impl_->store.documents(shard_prefix(job_id), after_key, limit));
+  std::vector<std::pair<std::string, Shard>> shards;
+  for (const auto& document : page) {
+    SLUICE_TRY(Shard shard, parse_shard(document.key, document.value));
+    shards.emplace_back(document.key, std::move(shard));
+  }
+  return shards;
+}
+
+Result<void> Engine::remove(std::string_view job_id) {
+  std::shared_ptr<Entry> entry;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    const auto found = impl_->entries.find(job_id);
+    if (found == impl_->entries.end() || found->second->leaving)
+      return not_found(fmt::format("there is no export job '{}'", job_id.substr(0, 64)));
+    entry = found->second;
+    entry->leaving = true;
+    entry->stop.request_stop();
+  }
+  const auto forgotten = impl_->forget(*entry);
+  const std::lock_guard lock(impl_->mutex);
+  if (!forgotten) {
+    entry->leaving = false;
+    return forgotten.error();
+  }
+  ++impl_->totals.deleted_total;
+  impl_->entries.erase(impl_->entries.find(job_id));
+  impl_->discard_if_idle(*entry);
+  return {};
+}
+
+EngineStatistics Engine::statistics() const {
+  const std::lock_guard lock(impl_->mutex);
+  EngineStatistics statistics = impl_->totals;
+  for (const auto& [id, entry] : impl_->entries)
+    ++(entry->job.state == JobState::kRunning ? statistics.running : statistics.finished);
+  return statistics;
+}
+
+}  // namespace sluice::job

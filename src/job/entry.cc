@@ -1,0 +1,77 @@
+#include "job/entry.h"
+
+#include <algorithm>
+
+namespace sluice::job {
+
+Entry::Entry(Job j) : job(std::move(j)), since(std::chrono::steady_clock::now()) {
+  if (job.state != JobState::kRunning) stage = Stage::kEnded;
+}
+
+void Entry::take(Shard shard) {
+  weight_total += shard.weight;
+  if (shard.done) {
+    weight_done += shard.weight;
+    weight_before += shard.weight;
+    shard.spec.clear();
+    shard.result.clear();
+  }
+  if (shard.phase != job.phase) return;
+  if (!shard.done) {
+    waiting.push_back(shards.size());
+    ++shards_open;
+  }
+  shards.push_back(std::move(shard));
+}
+
+void Entry::clear_shards() {
+  shards.clear();
+  waiting.clear();
+  attempts.clear();
+  shards_open = 0;
+}
+
+void Entry::postpone(std::chrono::milliseconds delay) {
+  not_before = std::chrono::steady_clock::now() + delay;
+}
+
+bool Entry::has_task(std::chrono::steady_clock::time_point now) const {
+  if (leaving || job.state != JobState::kRunning || now < not_before) return false;
+  return stage == Stage::kToPlan || (stage == Stage::kRunning && !waiting.empty());
+}
+
+Entry::Task Entry::take_task() {
+  ++at_work;
+  if (stage == Stage::kToPlan) {
+    stage = Stage::kPlanning;
+    return {true, {}};
+  }
+  const std::size_t index = waiting.front();
+  waiting.pop_front();
+  return {false, shards[index]};
+}
+
+JobView Entry::view(Instant now) const {
+  JobView view;
+  view.job = job;
+  if (job.state == JobState::kDone) {
+    view.progress = 1;
+    view.running = job.finished - job.snapshot.instant;
+    return view;
+  }
+  const double total = static_cast<double>(weight_total.load());
+  const double done = static_cast<double>(weight_done.load());
+  // Later phases are not planned yet, so that all of what is planned is not all.
+  view.progress = total == 0 ? 0 : std::min(done / total, 0.99);
+  view.running = now - job.snapshot.instant;
+  const double gained = done - static_cast<double>(weight_before);
+  const auto elapsed = std::chrono::steady_clock::now() - since;
+  if (gained > 0) {
+    const double seconds = std::chrono::duration<double>(elapsed).count();
+    view.remaining = std::chrono::milliseconds(
+        static_cast<std::int64_t>(1000.0 * seconds * (total - done) / gained));
+  }
+  return view;
+}
+
+}  // namespace sluice::job

@@ -1,0 +1,61 @@
+// What the engine knows of a job while it runs: the shards of the phase at hand, who is at work, how
+// far it is. All but the atomics is guarded by the engine's mutex.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <stop_token>
+#include <utility>
+#include <vector>
+
+#include "job/engine.h"
+#include "job/job.h"
+
+namespace sluice::job {
+
+struct Entry {
+  enum class Stage : std::uint8_t { kToPlan, kPlanning, kRunning, kEnded };
+
+  struct Task {
+    bool is_plan = false;
+    Shard shard;  ///< a copy: the entry may drop its shards meanwhile
+  };
+
+  explicit Entry(Job j);
+
+  Job job;
+  Stage stage = Stage::kToPlan;
+  std::vector<Shard> shards;        ///< of the phase at hand, by number
+  std::deque<std::size_t> waiting;  ///< indexes of shards nobody works on
+  std::size_t shards_open = 0;      ///< not done
+  std::map<std::size_t, unsigned> attempts;
+  std::chrono::steady_clock::time_point not_before;  ///< after an error
+  std::size_t at_work = 0;  ///< threads planning or running a shard
+  bool leaving = false;     ///< removed for its client; files go when nobody is at work
+  bool discarded = false;
+
+  std::stop_source stop;
+  std::atomic<std::uint64_t> weight_total = 0;
+  std::atomic<std::uint64_t> weight_done = 0;
+  std::uint64_t weight_before = 0;  ///< done before this process took the job
+  std::chrono::steady_clock::time_point since;
+  std::atomic<bool> unsaved = false;  ///< the end could not be written yet
+
+  std::mutex documents_mutex;
+  bool removed = false;  ///< guarded by documents_mutex: write no documents any more
+
+  /// Adds a shard of this or an earlier phase.
+  void take(Shard shard);
+  void clear_shards();
+  void postpone(std::chrono::milliseconds delay);
+  bool has_task(std::chrono::steady_clock::time_point now) const;
+  /// Only after has_task; counts the caller in `at_work`.
+  Task take_task();
+  JobView view(Instant now) const;
+};
+
+}  // namespace sluice::job

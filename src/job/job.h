@@ -1,0 +1,57 @@
+// A job: a request that is answered later, cut into shards. What is here is what the store keeps.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/instant.h"
+#include "base/result.h"
+#include "store/store.h"
+
+namespace sluice::job {
+
+enum class JobState : std::uint8_t {
+  kRunning,  ///< accepted; shards are planned, waiting or at work
+  kDone,     ///< every shard is done; files are there until `expires`
+  kFailed,   ///< ended by `failure`
+};
+
+/// Kept as document "job/<id>".
+struct Job {
+  std::string id;      ///< 32 hexadecimal digits, not guessable
+  std::string client;  ///< who may see it; jobs take turns by this
+  std::string request; ///< the kind's own text
+  store::Commit snapshot;  ///< what the job reads; its instant is the transactionTime
+  JobState state = JobState::kRunning;
+  unsigned phase = 0;  ///< shards of earlier phases are done
+  bool planned = false;  ///< whether the shards of `phase` are in the store
+  unsigned adoptions = 0;  ///< restarts since a shard was last finished
+  Instant finished;    ///< kDone, kFailed
+  Instant expires;     ///< kDone, kFailed: when it is removed
+  std::string failure; ///< kFailed: for the caller, without PHI
+};
+
+/// A part of a job. Kept as document "shard/<job id>/<phase>/<number>", in the order of the output.
+struct Shard {
+  unsigned phase = 0;
+  unsigned number = 0;
+  std::uint64_t weight = 1;  ///< cost, in bytes to read; for progress
+  bool done = false;
+  std::string spec;    ///< what to do: the kind's own text
+  std::string result;  ///< what came of it: the kind's own text
+};
+
+std::string job_key(std::string_view job_id);
+std::string shard_key(std::string_view job_id, unsigned phase, unsigned number);
+/// The prefix of all shards of a job.
+std::string shard_prefix(std::string_view job_id);
+
+std::string serialize(const Job& job);
+std::string serialize(const Shard& shard);
+/// kCorrupt when the text is not what serialize made.
+Result<Job> parse_job(std::string_view id, std::string_view text);
+Result<Shard> parse_shard(std::string_view key, std::string_view text);
+
+}  // namespace sluice::job
