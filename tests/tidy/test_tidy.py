@@ -1,0 +1,132 @@
+"""Proves that every rule of tidy.py finds what it should and leaves alone what it should."""
+import unittest
+
+import tidy
+
+BASE = "sluice_module(base SOURCES a.cc)\n"
+
+
+def on(rule, files):
+    """What `rule` finds in a tree of these files, as printed."""
+    return [str(finding) for finding in rule(tidy.Tree(files))]
+
+
+class Layers(unittest.TestCase):
+    def files(self, include):
+        return {"src/base/CMakeLists.txt": BASE,
+                "src/fhir/CMakeLists.txt": "sluice_module(fhir SOURCES a.cc DEPS base)\n",
+                "src/api/CMakeLists.txt": "sluice_module(api\n  SOURCES a.cc\n  DEPS base fhir)\n",
+                "src/fhir/a.cc": f'// x\n#include "{include}"\n'}
+
+    def test_its_own_and_its_deps_headers_are_fine(self):
+        self.assertEqual(on(tidy.check_includes, self.files("fhir/a.h")), [])
+        self.assertEqual(on(tidy.check_includes, self.files("base/a.h")), [])
+
+    def test_an_upper_layers_header_is_named_with_file_and_line(self):
+        found = on(tidy.check_includes, self.files("api/a.h"))
+        self.assertEqual(len(found), 1)
+        self.assertTrue(found[0].startswith('src/fhir/a.cc:2: "api/a.h": fhir may include only'))
+
+    def test_short_unknown_and_upward_paths_are_found(self):
+        for include in ("a.h", "nothing/a.h", "base/../api/a.h"):
+            self.assertEqual(len(on(tidy.check_includes, self.files(include))), 1, include)
+
+    def test_sources_outside_any_module_are_found(self):
+        files = {"src/api/CMakeLists.txt": "# later\n", "src/api/a.cc": "// x\n"}
+        self.assertEqual(len(on(tidy.check_includes, files)), 1)
+
+    def test_cycles_and_unknown_deps_are_found(self):
+        files = {"src/a/CMakeLists.txt": "sluice_module(a SOURCES x.cc DEPS b)",
+                 "src/b/CMakeLists.txt": "sluice_module(b SOURCES x.cc DEPS a c)"}
+        self.assertEqual(len(on(tidy.check_dependencies, files)), 3)
+
+    def test_the_table_of_the_document_is_compared(self):
+        table = ("| `src/` | owns | may include |\n|---|---|---|\n| `base` | x | |\n"
+                 "| `fhir` | y | |\n| `store`, `store/rocksdb` | z | fhir |\n"
+                 "| `api` | a | all above |\n| `cli` | m | all |\n")
+        files = {"docs/architecture.md": table,
+                 "src/base/CMakeLists.txt": BASE,
+                 "src/store/CMakeLists.txt": "sluice_module(store SOURCES x.cc DEPS base fhir)",
+                 "src/api/CMakeLists.txt": "sluice_module(api SOURCES x.cc DEPS store)",
+                 "src/cli/CMakeLists.txt": "sluice_module(cli SOURCES x.cc DEPS api store)"}
+        self.assertEqual(on(tidy.check_layer_table, files), [])
+        files["src/fhir/CMakeLists.txt"] = "sluice_module(fhir SOURCES x.cc DEPS store)"
+        files["src/http/CMakeLists.txt"] = "sluice_module(http SOURCES x.cc)"
+        found = on(tidy.check_layer_table, files)
+        self.assertEqual(len(found), 2)
+        self.assertIn("DEPS names store", found[0])
+        self.assertIn("no row for http", found[1])
+
+
+class Coroutines(unittest.TestCase):
+    def check(self, code):
+        return on(tidy.check_await_temporaries, {"src/http/a.cc": code})
+
+    def test_named_objects_and_plain_calls_are_fine(self):
+        for code in ("co_await run(pool, &f, std::move(x));", "if (co_await f(x)) { g(); }",
+                     "auto [e, n] = co_await s.read(b[0], token);",
+                     "for (;;) { co_await f(a); } struct X { int y{1}; };",
+                     'co_await f("{}", x); // {"a"}', "co_await f([](int a) { return X{a}; });"):
+            self.assertEqual(self.check(code), [], code)
+
+    def test_brace_built_temporaries_are_found(self):
+        for code in ("co_await f(Bar{1});", "co_await f({a, b});", "x = co_await Foo{a}.run();",
+                     "co_await f(x,\n         Bar{1});"):
+            self.assertEqual(len(self.check(code)), 1, code)
+
+    def test_capturing_lambdas_are_found(self):
+        for code in ("co_await f([x] { return x; });", "co_await f([&](int a) { return a; });"):
+            self.assertEqual(len(self.check(code)), 1, code)
+
+    def test_a_capturing_lambda_that_is_a_coroutine_is_found(self):
+        self.assertEqual(len(self.check("spawn([this]() -> asio::awaitable<void> { co_return; });")), 1)
+        self.assertEqual(self.check("spawn([](A a) -> awaitable<void> { co_return; });"), [])
+
+    def test_detached_may_stand_in_one_file(self):
+        one = {"src/http/a.cc": "co_spawn(x, asio::detached);"}
+        self.assertEqual(on(tidy.check_detached, one), [])
+        both = {**one, "src/http/b.cc": "asio::detached", "src/http/c.cc": "// detached"}
+        self.assertEqual(len(on(tidy.check_detached, both)), 2)
+
+
+class Files(unittest.TestCase):
+    def test_a_header_needs_pragma_once(self):
+        self.assertEqual(on(tidy.check_pragma_once, {"a.h": "// x\n#pragma once\n"}), [])
+        self.assertEqual(len(on(tidy.check_pragma_once, {"a.h": "// x\n#include <a>\n"})), 1)
+
+    def test_a_test_nobody_registers_is_found(self):
+        files = {"tests/fhir/CMakeLists.txt": "sluice_test(fhir_test SOURCES a_test.cc)\n# b_test.cc\n",
+                 "tests/fhir/a_test.cc": "", "tests/fhir/b_test.cc": "", "tests/e2e/test_x.py": "",
+                 "tests/fhir/a_fuzz.cc": ""}
+        found = on(tidy.check_registration, files)
+        self.assertEqual([line.split(":")[0] for line in found],
+                         ["tests/fhir/b_test.cc", "tests/e2e/test_x.py", "tests/fhir/a_fuzz.cc"])
+
+    def test_a_long_file_is_found(self):
+        self.assertEqual(on(tidy.check_length, {"src/a/a.cc": "\n" * 500}), [])
+        self.assertEqual(len(on(tidy.check_length, {"src/a/a.cc": "\n" * 501})), 1)
+
+    def test_a_file_begins_with_a_comment(self):
+        fine = {"src/a/a.h": "// x\n", "src/a/a.cc": '#include "a/a.h"\n', "b.py": '#!/x\n"""x"""\n',
+                "CMakeLists.txt": "# x\n"}
+        self.assertEqual(on(tidy.check_first_comment, fine), [])
+        bad = {"src/a/a.h": "#pragma once\n", "src/a/b.cc": "#include <a>\n", "b.py": "import os\n"}
+        self.assertEqual(len(on(tidy.check_first_comment, bad)), 3)
+
+    def test_white_space_at_the_end_is_found(self):
+        self.assertEqual(on(tidy.check_white_space, {"a.md": "a\nb\n"}), [])
+        self.assertEqual(on(tidy.check_white_space, {"a.md": "a\nb \nc"}),
+                         ["a.md:2: white space at the end of the line",
+                          "a.md:3: no line break at the end of the file"])
+
+    def test_words_and_places_are_found(self):
+        for word in tidy.FORBIDDEN_WORDS:
+            self.assertEqual(len(on(tidy.check_words, {"a.cc": f"// {word}: x\n"})), 1, word)
+        for place in tidy.FORBIDDEN_PATHS:
+            self.assertEqual(len(on(tidy.check_words, {"a.cc": f'open("{place}x")\n'})), 1, place)
+        fine = {"a.cc": "mkstemp(\"/tmp/a" + "X" * 6 + "\"); // src/work/x, ${root}/work/x\n"}
+        self.assertEqual(on(tidy.check_words, fine), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

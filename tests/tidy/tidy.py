@@ -1,0 +1,355 @@
+#!/usr/bin/env python3
+"""The house rules that no compiler checks: layers, sizes, registration of tests, words and places.
+
+usage: tidy.py ROOT
+
+Prints `file:line: what is wrong` for each breach and ends with 1 when there is one. Each rule is a
+function that takes the Tree and yields Findings; test_tidy.py proves that each finds what it should.
+"""
+import os
+import re
+import sys
+from typing import Iterator, NamedTuple
+
+LINES_MAX = 500
+# A file may be longer only with a reason that a reader accepts.
+LONG_FILES: dict[str, str] = {}
+
+SKIPPED_FOLDERS = {".git", "build", "__pycache__", ".cache", "corpus"}
+# Files that are text, by the end of their names.
+TEXT_NAMES = (".cc", ".h", ".py", ".sh", ".cmake", ".txt", ".md", ".toml", ".json", ".yml", ".yaml",
+              ".tsv", ".service", ".1", "dev", "run", ".clang-format", ".clang-tidy", ".gitignore")
+# Words that are put together here, so that this file does not contain them.
+FORBIDDEN_WORDS = ("TO" + "DO", "FIX" + "ME", "X" * 3)
+FORBIDDEN_PATHS = tuple("/" + name + "/" for name in ("work", "root"))
+
+
+class Finding(NamedTuple):
+    path: str
+    line: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.what}"
+
+
+class Tree:
+    """The project's text files by path relative to the root, with '/' between folders."""
+
+    def __init__(self, files: dict[str, str]):
+        self.files = files
+
+    @classmethod
+    def read(cls, root: str) -> "Tree":
+        files = {}
+        for folder, folders, names in os.walk(root):
+            folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS)
+            for name in sorted(names):
+                if not name.endswith(TEXT_NAMES):
+                    continue
+                path = os.path.join(folder, name)
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    files[os.path.relpath(path, root).replace(os.sep, "/")] = file.read()
+        return cls(files)
+
+    def matching(self, pattern: str) -> Iterator[tuple[str, str]]:
+        for path, text in self.files.items():
+            if re.fullmatch(pattern, path):
+                yield path, text
+
+    def modules(self) -> dict[str, "Module"]:
+        modules = {}
+        for path, text in self.matching(r"src/[^/]+/CMakeLists\.txt"):
+            name = path.split("/")[1]
+            modules[name] = Module(name, path, text)
+        return modules
+
+
+class Module:
+    """What a module's CMakeLists.txt says: its name, its DEPS and the line they stand on."""
+
+    def __init__(self, name: str, path: str, text: str):
+        self.name, self.path = name, path
+        uncommented = re.sub(r"#[^\n]*", "", text)
+        call = re.search(r"\bsluice_module\s*\(([^)]*)\)", uncommented)
+        self.declared = call is not None
+        self.line, self.deps = 1, []
+        if call:
+            self.line = uncommented.count("\n", 0, call.start()) + 1
+            words, in_deps = call.group(1).split(), False
+            for word in words[1:]:
+                if word in ("SOURCES", "DEPS", "LIBS"):
+                    in_deps = word == "DEPS"
+                elif in_deps:
+                    self.deps.append(word)
+
+
+def line_of(text: str, offset: int) -> int:
+    return text.count("\n", 0, offset) + 1
+
+
+def without_comments_and_strings(text: str) -> str:
+    """C++ with comments and the insides of literals blanked; every line and column stays in place."""
+    pattern = re.compile(
+        r'//[^\n]*|/\*.*?\*/|R"([^(\s]{0,16})\(.*?\)\1"|"(?:\\.|[^"\\\n])*"'
+        r"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'", re.S)
+
+    def blank(match):
+        return re.sub(r"[^\n\"']", " ", match.group(0)) if match.group(0)[0] in "\"'R" else \
+            re.sub(r"[^\n]", " ", match.group(0))
+
+    return pattern.sub(blank, text)
+
+
+def closing(text: str, start: int) -> int:
+    """The offset of the bracket that closes the one at `start`; the end of the text if none does."""
+    depth = 0
+    for offset in range(start, len(text)):
+        if text[offset] in "([{":
+            depth += 1
+        elif text[offset] in ")]}":
+            depth -= 1
+            if depth == 0:
+                return offset
+    return len(text)
+
+
+# ---- layers ----
+
+def check_includes(tree: Tree) -> Iterator[Finding]:
+    """A source includes only its own module and those its DEPS name."""
+    modules = tree.modules()
+    for path, text in tree.matching(r"src/[^/]+/.*\.(h|cc)"):
+        module = modules.get(path.split("/")[1])
+        if module is None or not module.declared:
+            yield Finding(path, 1, f"src/{path.split('/')[1]} has no sluice_module(...) that lists it")
+            continue
+        for match in re.finditer(r'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', text, re.M):
+            name, line = match.group(1), line_of(text, match.start())
+            other = name.split("/")[0]
+            if "/" not in name or ".." in name.split("/"):
+                yield Finding(path, line, f'"{name}" is not a full path from src/')
+            elif other not in modules:
+                yield Finding(path, line, f'"{name}": there is no module {other}')
+            elif other != module.name and other not in module.deps:
+                allowed = ", ".join(module.deps) or "nothing"
+                yield Finding(path, line, f'"{name}": {module.name} may include only itself and its '
+                                          f"DEPS ({allowed})")
+
+
+def check_dependencies(tree: Tree) -> Iterator[Finding]:
+    """DEPS name modules, and no module needs itself by way of others."""
+    modules = tree.modules()
+    for module in modules.values():
+        for dep in module.deps:
+            if dep not in modules:
+                yield Finding(module.path, module.line, f"DEPS: there is no module {dep}")
+        reached, waiting = set(), list(module.deps)
+        while waiting:
+            dep = waiting.pop()
+            if dep not in reached and dep in modules:
+                reached.add(dep)
+                waiting.extend(modules[dep].deps)
+        if module.name in reached:
+            yield Finding(module.path, module.line, f"{module.name} depends on itself by way of others")
+
+
+def read_layer_table(text: str) -> dict[str, tuple[int, set[str] | None]]:
+    """Rows "| `module` | owns | may include |" as line and names; None stands for "all".
+
+    A name may be given as "`src/name`", and "all above" means the rows before.
+    """
+    rows: dict[str, tuple[int, set[str] | None]] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if not line.lstrip().startswith("|") or len(cells) != 3:
+            continue
+        names = re.findall(r"`(?:src/)?([a-z_]+)(?:/[a-z_/]*)?`", cells[0])
+        if not names or not re.fullmatch(r"[a-z_`, /]*", cells[2]):
+            continue
+        may = cells[2].replace("`", "").strip()
+        if may == "all":
+            allowed = None
+        elif may == "all above":
+            allowed = set(rows)
+        else:
+            allowed = {name.strip() for name in may.split(",") if name.strip()}
+        for name in dict.fromkeys(names):
+            rows[name] = (number, allowed)
+    return rows
+
+
+def check_layer_table(tree: Tree) -> Iterator[Finding]:
+    """The DEPS of each module are what docs/architecture.md says."""
+    document = "docs/architecture.md"
+    if document not in tree.files:
+        return
+    rows = read_layer_table(tree.files[document])
+    for module in tree.modules().values():
+        if not module.declared:
+            continue
+        if module.name not in rows:
+            yield Finding(document, 1, f"the table of layers has no row for {module.name}")
+            continue
+        line, allowed = rows[module.name]
+        for dep in module.deps:
+            if allowed is not None and dep != "base" and dep not in allowed:
+                yield Finding(module.path, module.line,
+                              f"DEPS names {dep}, but {document}:{line} does not allow it")
+
+
+# ---- C++ ----
+
+def check_pragma_once(tree: Tree) -> Iterator[Finding]:
+    for path, text in tree.matching(r".*\.h"):
+        code = without_comments_and_strings(text).split()
+        if code[:2] != ["#pragma", "once"]:
+            yield Finding(path, 1, "a header starts with #pragma once after its comment")
+
+
+def end_of_expression(code: str, start: int) -> int:
+    """Where the expression that begins at `start` ends: at ';', or where an outer bracket closes."""
+    offset = start
+    while offset < len(code):
+        if code[offset] in ";)]}":
+            return offset
+        if code[offset] in "([{":
+            offset = closing(code, offset)
+        offset += 1
+    return offset
+
+
+LAMBDA = re.compile(r"(?<![\w\])])\[([^\[\]]*)\]\s*(?=[({]|mutable|noexcept|->)")
+
+
+def without_lambda_bodies(code: str) -> str:
+    """Blanks from each lambda's parameters to the end of its body; the capture list stays."""
+    for match in reversed(list(LAMBDA.finditer(code))):
+        offset = match.end()
+        while offset < len(code) and code[offset] != "{":
+            offset = closing(code, offset) + 1 if code[offset] == "(" else offset + 1
+        code = code[:match.end()] + " " + code[min(closing(code, offset) + 1, len(code)):]
+    return code
+
+
+def check_await_temporaries(tree: Tree) -> Iterator[Finding]:
+    """g++ 12 destroys brace-built temporaries and capturing lambdas in a co_await twice."""
+    for path, text in tree.matching(r"(src|tests|bench)/.*\.(h|cc)"):
+        code = without_comments_and_strings(text)
+        for match in re.finditer(r"\bco_(?:await|yield)\b", code):
+            line = line_of(code, match.start())
+            expression = code[match.end():end_of_expression(code, match.end())]
+            captures = [m.group(1).strip() for m in LAMBDA.finditer(expression)]
+            if any(captures):
+                yield Finding(path, line, "co_await with a capturing lambda: name the lambda first and "
+                                          "std::move it")
+            if "{" in without_lambda_bodies(expression):
+                yield Finding(path, line, "co_await with a brace-built temporary: name the object first "
+                                          "and std::move it")
+        for match in LAMBDA.finditer(code):
+            if match.group(1).strip() and re.match(
+                    r"\s*(?:\([^()]*(?:\([^()]*\)[^()]*)*\))?\s*(?:mutable\s*)?(?:noexcept\s*)?"
+                    r"->\s*[\w:]*awaitable\s*<", code[match.end():]):
+                yield Finding(path, line_of(code, match.start()),
+                              "a capturing lambda is a coroutine: its captures die with the lambda; make "
+                              "it a function with parameters by value")
+
+
+def check_detached(tree: Tree) -> Iterator[Finding]:
+    """Whatever is spawned belongs to a group; the group alone says `detached`."""
+    found = []
+    for path, text in tree.matching(r"src/.*\.(h|cc)"):
+        match = re.search(r"\bdetached\b", without_comments_and_strings(text))
+        if match:
+            found.append(Finding(path, line_of(text, match.start()),
+                                 "'detached' may stand in one file only"))
+    if len(found) > 1:
+        yield from found
+
+
+# ---- tests ----
+
+def check_registration(tree: Tree) -> Iterator[Finding]:
+    """A test that no CMakeLists.txt names never runs."""
+    pattern = r"(tests|bench)/.*(_test\.cc|_fuzz\.cc|_bench\.cc|/test_[^/]*\.py)"
+    for path, _ in tree.matching(pattern):
+        folder, name = path.rsplit("/", 1)
+        stem = name.rsplit(".", 1)[0]
+        named = False
+        while folder and not named:
+            cmake = re.sub(r"#[^\n]*", "", tree.files.get(f"{folder}/CMakeLists.txt", ""))
+            named = re.search(r"(?<![\w-])" + re.escape(stem) + r"(?![\w-])", cmake) is not None
+            folder = folder.rpartition("/")[0]
+        if not named:
+            yield Finding(path, 1, "no CMakeLists.txt registers this test")
+
+
+# ---- every file ----
+
+def check_length(tree: Tree) -> Iterator[Finding]:
+    for path, text in tree.matching(r".*\.(h|cc|py|sh|cmake)|dev|.*/CMakeLists\.txt"):
+        lines = text.count("\n")
+        if lines > LINES_MAX and path not in LONG_FILES:
+            yield Finding(path, LINES_MAX + 1, f"{lines} lines, more than {LINES_MAX}: look for the "
+                                               "second subject")
+    for path in LONG_FILES:
+        if tree.files.get(path, "").count("\n") <= LINES_MAX:
+            yield Finding(path, 1, "stands in the list of long files but is not long")
+
+
+def check_first_comment(tree: Tree) -> Iterator[Finding]:
+    """A file begins with what is here; a .cc beside its header leaves that to the header."""
+    for path, text in tree.matching(r".*\.(h|cc|py|sh|cmake)|dev|([a-z]+/)?CMakeLists\.txt"):
+        if path.endswith(".cc") and path[:-3] + ".h" in tree.files:
+            continue
+        lines = text.split("\n")
+        if lines[0].startswith("#!"):
+            lines = lines[1:]
+        start = lines[0] if lines else ""
+        marks = ("//", "/*") if path.endswith((".h", ".cc")) else ("#", '"""', 'r"""')
+        if not start.startswith(marks):
+            yield Finding(path, 1, "begins without a comment that says what is here")
+
+
+def check_white_space(tree: Tree) -> Iterator[Finding]:
+    for path, text in tree.files.items():
+        if path.endswith(".tsv"):  # an empty last column ends with a tab
+            continue
+        for number, line in enumerate(text.split("\n"), 1):
+            if line != line.rstrip():
+                yield Finding(path, number, "white space at the end of the line")
+        if text and not text.endswith("\n"):
+            yield Finding(path, line_of(text, len(text)), "no line break at the end of the file")
+
+
+def check_words(tree: Tree) -> Iterator[Finding]:
+    words = re.compile(r"\b(" + "|".join(FORBIDDEN_WORDS) + r")\b")
+    paths = re.compile(r"(?<![\w.$}/-])(" + "|".join(map(re.escape, FORBIDDEN_PATHS)) + ")")
+    for path, text in tree.files.items():
+        for match in words.finditer(text):
+            yield Finding(path, line_of(text, match.start()),
+                          f"'{match.group(1)}': do it or leave it out")
+        for match in paths.finditer(text):
+            yield Finding(path, line_of(text, match.start()),
+                          f"'{match.group(1)}' is a place on one machine only")
+
+
+RULES = (check_includes, check_dependencies, check_layer_table, check_pragma_once,
+         check_await_temporaries, check_detached, check_registration, check_length,
+         check_first_comment, check_white_space, check_words)
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    tree = Tree.read(sys.argv[1])
+    findings = [finding for rule in RULES for finding in rule(tree)]
+    for finding in findings:
+        print(finding)
+    print(f"tidy: {len(tree.files)} files, {len(RULES)} rules, {len(findings)} findings")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
