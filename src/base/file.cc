@@ -50,8 +50,8 @@ Result<std::size_t> read_at(int fd, std::uint64_t offset, std::span<char> buffer
                             const std::filesystem::path& path) {
   std::size_t done = 0;
   while (done < buffer.size()) {
-    const ssize_t n = ::pread(fd, buffer.data() + done, buffer.size() - done,
-                              static_cast<off_t>(offset + done));
+    const ssize_t n =
+        ::pread(fd, buffer.data() + done, buffer.size() - done, static_cast<off_t>(offset + done));
     if (n < 0) {
       if (errno == EINTR) continue;
       return errno_error("cannot read", path, errno);

@@ -113,8 +113,8 @@ Result<Instant> parse_http_date(std::string_view text) {
   const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month + 1),
                                          std::chrono::day(static_cast<unsigned>(day))};
   if (!date.ok() || hour > 23 || minute > 59 || second > 60) return bad;
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(
-      sys_days(date).time_since_epoch());
+  const auto seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(sys_days(date).time_since_epoch());
   return Instant{(seconds.count() + hour * 3600 + minute * 60 + second) * 1000};
 }
 

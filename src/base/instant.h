@@ -50,11 +50,11 @@ std::string to_http_date(Instant instant);
 /// Reads an IMF-fixdate ("Mon, 23 Nov 2026 10:15:30 GMT"). Anything else is an error.
 Result<Instant> parse_http_date(std::string_view text);
 
-/// Reads every FHIR instant (any offset, any fraction, a leap second counts as the following second)
-/// and, as clients send them, dateTime and date: a missing part is the first moment of what is named,
-/// a missing offset is UTC. A '+' of an offset that arrived as a space (unescaped in a query) is
-/// understood. Fractions beyond milliseconds are cut. kInvalid otherwise; the message does not name
-/// the parameter.
+/// Reads every FHIR instant (any offset, any fraction, a leap second counts as the following
+/// second) and, as clients send them, dateTime and date: a missing part is the first moment of what
+/// is named, a missing offset is UTC. A '+' of an offset that arrived as a space (unescaped in a
+/// query) is understood. Fractions beyond milliseconds are cut. kInvalid otherwise; the message
+/// does not name the parameter.
 Result<Instant> parse_fhir_instant(std::string_view text);
 
 }  // namespace sluice

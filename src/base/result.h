@@ -1,5 +1,5 @@
-// How Sluice says that something went wrong: a value or an Error. Apart from everything else because
-// every module returns it.
+// How Sluice says that something went wrong: a value or an Error. Apart from everything else
+// because every module returns it.
 #pragma once
 
 #include <boost/system/result.hpp>
@@ -12,8 +12,8 @@
 
 namespace sluice {
 
-/// What sort of thing went wrong. `api` maps a kind to an HTTP status and a FHIR issue code, `cli` to
-/// an exit code; nobody else does.
+/// What sort of thing went wrong. `api` maps a kind to an HTTP status and a FHIR issue code, `cli`
+/// to an exit code; nobody else does.
 enum class ErrorKind {
   kInvalid,          ///< the caller's input breaks a rule
   kUnsupported,      ///< well formed, but not something we do
@@ -24,7 +24,7 @@ enum class ErrorKind {
   kMethodNotAllowed,
   kNotAcceptable,
   kUnsupportedMediaType,
-  kConflict,         ///< somebody else changed or holds it
+  kConflict,  ///< somebody else changed or holds it
   kTooLarge,
   kRangeNotSatisfiable,
   kTooManyRequests,
@@ -68,8 +68,12 @@ class UncheckedError : public std::logic_error {
 template <class T>
 using Result = boost::system::result<T, Error>;
 
-inline Error invalid(std::string message) { return {ErrorKind::kInvalid, std::move(message)}; }
-inline Error not_found(std::string message) { return {ErrorKind::kNotFound, std::move(message)}; }
+inline Error invalid(std::string message) {
+  return {ErrorKind::kInvalid, std::move(message)};
+}
+inline Error not_found(std::string message) {
+  return {ErrorKind::kNotFound, std::move(message)};
+}
 inline Error storage_error(std::string message, std::string detail) {
   return {ErrorKind::kStorage, std::move(message), std::move(detail)};
 }
@@ -83,16 +87,15 @@ inline Error corrupt(std::string message, std::string detail = {}) {
 #define SLUICE_CONCAT(a, b) SLUICE_CONCAT_(a, b)
 
 /// Returns the error of `expr` from the enclosing function, if it has one.
-#define SLUICE_CHECK(expr)                                                  \
-  do {                                                                      \
-    if (auto sluice_checked = (expr); !sluice_checked)                      \
-      return std::move(sluice_checked).error();                             \
+#define SLUICE_CHECK(expr)                                                                       \
+  do {                                                                                           \
+    if (auto sluice_checked = (expr); !sluice_checked) return std::move(sluice_checked).error(); \
   } while (false)
 
 /// SLUICE_TRY(auto value, expr): declares `value` from the Result `expr`, or returns its error.
 #define SLUICE_TRY(declaration, expr) \
   SLUICE_TRY_(SLUICE_CONCAT(sluice_tried_, __LINE__), declaration, expr)
-#define SLUICE_TRY_(name, declaration, expr)  \
-  auto name = (expr);                         \
-  if (!name) return std::move(name).error();  \
+#define SLUICE_TRY_(name, declaration, expr) \
+  auto name = (expr);                        \
+  if (!name) return std::move(name).error(); \
   declaration = std::move(*name)

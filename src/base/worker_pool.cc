@@ -19,7 +19,9 @@ WorkerPool::WorkerPool(Options options) : options_(std::move(options)) {
   for (std::size_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
-WorkerPool::~WorkerPool() { stop(); }
+WorkerPool::~WorkerPool() {
+  stop();
+}
 
 void WorkerPool::post(std::function<void()> work) {
   std::unique_lock lock(mutex_);

@@ -12,7 +12,8 @@
 
 namespace sluice {
 
-/// Names the calling thread (at most 15 characters count) and lowers its priority by `nice` (0 to 19).
+/// Names the calling thread (at most 15 characters count) and lowers its priority by `nice` (0 to
+/// 19).
 void name_this_thread(const std::string& name, int nice);
 
 /// A fixed number of threads and one bounded queue. post() may be called from any thread; it blocks

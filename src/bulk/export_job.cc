@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::size_t kPage = 1000;
 constexpr std::size_t kNamedMax = 10;
-constexpr std::uint64_t kSupportingWeight = 16u << 10;  // bytes that one resource read by id counts as
+constexpr std::uint64_t kSupportingWeight = 16u
+                                            << 10;  // bytes that one resource read by id counts as
 
 }  // namespace
 
@@ -30,9 +31,8 @@ Result<std::shared_ptr<const PreparedExport>> ExportJobs::prepare(const job::Job
   SLUICE_TRY(prepared->roster, read_roster(store_, prepared->request, job.snapshot));
   if (!prepared->request.elements.empty()) {
     const auto all = fhir::all_resource_types();
-    SLUICE_TRY(prepared->elements,
-               fhir::ElementsSelection::parse(prepared->request.elements,
-                                              {all.begin(), all.end()}));
+    SLUICE_TRY(prepared->elements, fhir::ElementsSelection::parse(prepared->request.elements,
+                                                                  {all.begin(), all.end()}));
   }
   const std::lock_guard lock(mutex_);
   return prepared_.emplace(job.id, std::move(prepared)).first->second;
@@ -63,8 +63,7 @@ Result<std::optional<std::vector<job::ShardPlan>>> ExportJobs::plan(const job::J
   const ExportRequest& request = prepared->request;
   std::vector<job::ShardPlan> shards;
   if (job.phase == 0) {
-    SLUICE_TRY(shards,
-               plan_export(store_, request, job.snapshot, prepared->roster.get(), sizes_));
+    SLUICE_TRY(shards, plan_export(store_, request, job.snapshot, prepared->roster.get(), sizes_));
     return std::optional(std::move(shards));
   }
   if (job.phase == 1 && takes_supporting(request)) {
@@ -97,15 +96,16 @@ Result<std::string> ExportJobs::run(const job::Job& job, const job::Shard& shard
 void ExportJobs::discard(std::string_view job_id) {
   {
     const std::lock_guard lock(mutex_);
-    if (const auto found = prepared_.find(job_id); found != prepared_.end())
-      prepared_.erase(found);
+    if (const auto found = prepared_.find(job_id); found != prepared_.end()) prepared_.erase(found);
   }
   const auto removed = files_.remove_folder(job_id);
   if (!removed)
     spdlog::error("cannot remove files job={} detail=\"{}\"", job_id, removed.error().detail);
 }
 
-bool ExportJobs::in_use(std::string_view job_id) { return files_.open_files(job_id) > 0; }
+bool ExportJobs::in_use(std::string_view job_id) {
+  return files_.open_files(job_id) > 0;
+}
 
 std::vector<std::string> ExportJobs::leftovers() {
   auto folders = files_.folders();

@@ -35,7 +35,8 @@ class ExportJobs final : public job::JobKind {
 
  private:
   Result<std::shared_ptr<const PreparedExport>> prepare(const job::Job& job);
-  Result<std::vector<std::string>> references_files(const job::Job& job, std::uint64_t& count) const;
+  Result<std::vector<std::string>> references_files(const job::Job& job,
+                                                    std::uint64_t& count) const;
 
   const store::Store& store_;
   output::FileStore& files_;
@@ -45,8 +46,8 @@ class ExportJobs final : public job::JobKind {
       prepared_;  // guarded by mutex_
 };
 
-/// Checks what of a request needs the store as of `snapshot`: that the group and the patients are there
-/// (P-07) and that the patients are members. kNotFound for the group, kInvalid for patients.
+/// Checks what of a request needs the store as of `snapshot`: that the group and the patients are
+/// there (P-07) and that the patients are members. kNotFound for the group, kInvalid for patients.
 Result<void> check_against_store(const store::Store& store, ExportRequest& request,
                                  const store::Commit& snapshot, bool lenient);
 

@@ -11,10 +11,10 @@ namespace sluice::bulk {
 namespace {
 
 // Costs in seconds, measured on one core (docs/performance.md); only their ratios matter.
-constexpr double kScanByte = 1.0 / 3e9;      // read a record and pass over it
-constexpr double kWriteByte = 1.0 / 1.5e9;   // compress and write it
-constexpr double kSeek = 25e-6;              // find one patient's resources of a type
-constexpr double kChange = 12e-6;            // read one resource by its id
+constexpr double kScanByte = 1.0 / 3e9;     // read a record and pass over it
+constexpr double kWriteByte = 1.0 / 1.5e9;  // compress and write it
+constexpr double kSeek = 25e-6;             // find one patient's resources of a type
+constexpr double kChange = 12e-6;           // read one resource by its id
 
 // What a seek or a change counts as in a shard's weight, in bytes.
 constexpr std::uint64_t kSeekWeight = static_cast<std::uint64_t>(kSeek / kWriteByte);
@@ -91,16 +91,16 @@ class Planner {
   Result<bool> choose_changes() {
     if (!request_.since) return false;
     SLUICE_TRY(const auto since, store_.commit_at(*request_.since));
-    SLUICE_TRY(const std::uint64_t count,
-               store_.change_count(std::min(since.sequence, snapshot_.sequence),
-                                   snapshot_.sequence));
+    SLUICE_TRY(
+        const std::uint64_t count,
+        store_.change_count(std::min(since.sequence, snapshot_.sequence), snapshot_.sequence));
     const double change_cost = static_cast<double>(count) * kChange;
     const double scan_cost = static_cast<double>(total_size_) * kScanByte;
     bool by_changes = change_cost < scan_cost;
     bool supporting_changed = false;
     if (by_changes && takes_supporting(request_)) {
-      // Whether a changed Practitioner belongs to the export depends on who refers to it, and they may
-      // be unchanged: only reading them all can tell.
+      // Whether a changed Practitioner belongs to the export depends on who refers to it, and they
+      // may be unchanged: only reading them all can tell.
       SLUICE_TRY(const auto changes, store_.changes(since.sequence, snapshot_.sequence));
       store::Change change;
       while (true) {
@@ -131,8 +131,7 @@ class Planner {
       type.weight = std::max<std::uint64_t>(1, type.size);
       if (type.mode == ReadMode::kGroups || roster_ == nullptr) continue;
       const double wanted = size * share_of_patients();
-      const double by_seek =
-          static_cast<double>(roster_->size()) * kSeek + wanted * kWriteByte;
+      const double by_seek = static_cast<double>(roster_->size()) * kSeek + wanted * kWriteByte;
       const double by_scan = size * kScanByte + wanted * kWriteByte;
       type.mode = by_seek < by_scan ? ReadMode::kSeek : ReadMode::kScan;
       type.weight = std::max<std::uint64_t>(
@@ -164,16 +163,19 @@ class Planner {
       weight = 0;
     };
     for (const auto& type : types_) {
-      // With a minimal file size only the last file of a type may be smaller, so a type is one chain.
+      // With a minimal file size only the last file of a type may be smaller, so a type is one
+      // chain.
       const bool whole = request_.file_size_min || type.mode != ReadMode::kScan ||
                          type.weight < target + target / 2;
       std::vector<store::KeyRange> parts{type.range};
       if (!whole) {
         // The weight can be more than what is read; parts are cut by what is read.
         const double scale = static_cast<double>(type.size) / static_cast<double>(type.weight);
-        SLUICE_TRY(parts, store_.split(type.range, std::max<std::uint64_t>(
-                                                       1, static_cast<std::uint64_t>(
-                                                              static_cast<double>(target) * scale))));
+        SLUICE_TRY(
+            parts,
+            store_.split(type.range,
+                         std::max<std::uint64_t>(
+                             1, static_cast<std::uint64_t>(static_cast<double>(target) * scale))));
       }
       const std::uint64_t part_weight = std::max<std::uint64_t>(1, type.weight / parts.size());
       for (auto& part : parts) {
@@ -212,8 +214,8 @@ bool takes_supporting(const ExportRequest& request) {
 
 Result<std::vector<job::ShardPlan>> plan_export(const store::Store& store,
                                                 const ExportRequest& request,
-                                                const store::Commit& snapshot,
-                                                const Roster* roster, const ExportSizes& sizes) {
+                                                const store::Commit& snapshot, const Roster* roster,
+                                                const ExportSizes& sizes) {
   return Planner(store, request, snapshot, roster, sizes).plan();
 }
 

@@ -22,16 +22,18 @@ constexpr std::array kTextKinds = {"query",   "valueString", "valueCode",
                                    "valueId", "valueUri",    "valueUrl"};
 constexpr std::array kInstantKinds = {"query", "valueString", "valueInstant", "valueDateTime",
                                       "valueDate"};
-constexpr std::array kReferenceKinds = {"query", "valueString", "valueReference", "valueUri",
-                                        "valueUrl", "valueId"};
-constexpr std::array kSizeKinds = {"query",           "valueString",     "valueInteger",
-                                   "valueInteger64",  "valueUnsignedInt", "valuePositiveInt"};
+constexpr std::array kReferenceKinds = {"query",    "valueString", "valueReference",
+                                        "valueUri", "valueUrl",    "valueId"};
+constexpr std::array kSizeKinds = {"query",          "valueString",      "valueInteger",
+                                   "valueInteger64", "valueUnsignedInt", "valuePositiveInt"};
 
 // Parameters of the standard that this version does not do.
 constexpr std::array kUnsupportedParameters = {"_typeFilter", "includeAssociatedData",
                                                "organizeOutputBy", "allowPartialManifests"};
 
-std::string shown(std::string_view text) { return std::string(text.substr(0, 128)); }
+std::string shown(std::string_view text) {
+  return std::string(text.substr(0, 128));
+}
 
 std::vector<std::string> split_at_commas(std::string_view text) {
   std::vector<std::string> parts;
@@ -50,8 +52,7 @@ std::vector<std::string> split_at_commas(std::string_view text) {
 
 class RequestParser {
  public:
-  RequestParser(const std::vector<fhir::Parameter>& parameters,
-                const ExportRequestContext& context)
+  RequestParser(const std::vector<fhir::Parameter>& parameters, const ExportRequestContext& context)
       : parameters_(parameters), context_(context) {
     request_.level = context.level;
     request_.base_url = context.base_url;
@@ -99,8 +100,8 @@ class RequestParser {
   template <class Kinds>
   Result<void> check_kind(const fhir::Parameter& parameter, const Kinds& kinds) {
     if (std::find(kinds.begin(), kinds.end(), parameter.kind) == kinds.end())
-      return invalid(fmt::format("the parameter '{}' cannot be a {}", parameter.name,
-                                 parameter.kind));
+      return invalid(
+          fmt::format("the parameter '{}' cannot be a {}", parameter.name, parameter.kind));
     if (parameter.value.empty())
       return invalid(fmt::format("the parameter '{}' has an empty value", parameter.name));
     return {};
@@ -119,8 +120,7 @@ class RequestParser {
     // A '+' that was not escaped in a query arrives as a space.
     std::string format = parameter.value;
     std::replace(format.begin(), format.end(), ' ', '+');
-    if (format == "application/fhir+ndjson" || format == "application/ndjson" ||
-        format == "ndjson")
+    if (format == "application/fhir+ndjson" || format == "application/ndjson" || format == "ndjson")
       return {};
     return skip_or_refuse(ErrorKind::kUnsupported,
                           fmt::format("_outputFormat '{}' is not supported: use "
@@ -136,18 +136,16 @@ class RequestParser {
     if (format == "json" || format == "application/json" || format == "application/fhir+json" ||
         format == "text/json")
       return {};
-    return skip_or_refuse(
-        ErrorKind::kUnsupported,
-        fmt::format("_format '{}' is not supported: use application/fhir+json",
-                    shown(parameter.value)));
+    return skip_or_refuse(ErrorKind::kUnsupported,
+                          fmt::format("_format '{}' is not supported: use application/fhir+json",
+                                      shown(parameter.value)));
   }
 
   Result<void> read_instant(const fhir::Parameter& parameter, std::optional<Instant>& target) {
     SLUICE_CHECK(check_kind(parameter, kInstantKinds));
     SLUICE_CHECK(check_once(parameter));
     const auto instant = parse_fhir_instant(parameter.value);
-    if (!instant)
-      return invalid(fmt::format("{}: {}", parameter.name, instant.error().message));
+    if (!instant) return invalid(fmt::format("{}: {}", parameter.name, instant.error().message));
     target = *instant;
     return {};
   }
@@ -177,9 +175,8 @@ class RequestParser {
   Result<void> read_patient(const fhir::Parameter& parameter) {
     SLUICE_CHECK(check_kind(parameter, kReferenceKinds));
     if (!request_.patients) request_.patients.emplace();
-    for (const auto& text : parameter.kind == "query"
-                                ? split_at_commas(parameter.value)
-                                : std::vector<std::string>{parameter.value}) {
+    for (const auto& text : parameter.kind == "query" ? split_at_commas(parameter.value)
+                                                      : std::vector<std::string>{parameter.value}) {
       const auto reference = fhir::parse_reference(text, context_.base_url);
       if (reference && reference->type == fhir::types::kPatient) {
         request_.patients->emplace_back(reference->id);
@@ -220,8 +217,8 @@ class RequestParser {
         if (!names.empty()) names += ',';
         names += fhir::type_name(type);
       }
-      return invalid(fmt::format(
-          "_type '{}' names only types outside the patient compartment", names));
+      return invalid(
+          fmt::format("_type '{}' names only types outside the patient compartment", names));
     }
     return {};
   }

@@ -1,5 +1,5 @@
-// What a kick-off asks for, parsed and checked as far as the request alone can be (K, P). The rest, what
-// needs the store, is export_start's.
+// What a kick-off asks for, parsed and checked as far as the request alone can be (K, P). The rest,
+// what needs the store, is export_start's.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ struct ExportRequest {
   std::string group_id;  ///< kGroup
   /// The types asked for, sorted; empty: all that there are.
   std::vector<fhir::ResourceType> types;
-  std::optional<Instant> since;  ///< lastUpdated later than it
-  std::optional<Instant> until;  ///< lastUpdated earlier than it
+  std::optional<Instant> since;       ///< lastUpdated later than it
+  std::optional<Instant> until;       ///< lastUpdated earlier than it
   std::vector<std::string> elements;  ///< as given, checked
   /// Patients to limit to: ids, sorted, unique; nullopt: not limited.
   std::optional<std::vector<std::string>> patients;
@@ -33,8 +33,8 @@ struct ExportRequest {
   std::vector<std::string> skipped;
   /// The status endpoint answers for itself and puts the job's state in X-Export-Status (K-04).
   bool separate_export_status = false;
-  std::string url;        ///< the kick-off URL, for the manifest's `request`
-  std::string base_url;   ///< the public FHIR base of the kick-off, for the manifest's URLs
+  std::string url;       ///< the kick-off URL, for the manifest's `request`
+  std::string base_url;  ///< the public FHIR base of the kick-off, for the manifest's URLs
 
   bool wants(fhir::ResourceType type) const;
 };
@@ -46,8 +46,8 @@ struct ExportRequestContext {
   std::string base_url;  ///< to understand absolute references to patients
 };
 
-/// Checks names, values and combinations. kInvalid (or kUnsupported) names the parameter and the value;
-/// with `lenient` what can be skipped is skipped and listed in `skipped`.
+/// Checks names, values and combinations. kInvalid (or kUnsupported) names the parameter and the
+/// value; with `lenient` what can be skipped is skipped and listed in `skipped`.
 Result<ExportRequest> parse_export_request(const std::vector<fhir::Parameter>& parameters,
                                            const ExportRequestContext& context);
 

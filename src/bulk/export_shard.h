@@ -1,5 +1,5 @@
-// What a shard of an export is told and what it answers: the texts that the job engine keeps without
-// understanding them.
+// What a shard of an export is told and what it answers: the texts that the job engine keeps
+// without understanding them.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +34,8 @@ struct ShardSpec {
 
 /// One finished output file.
 struct OutputFile {
-  std::string name;   ///< in the job's folder
-  std::string type;   ///< resource type
+  std::string name;  ///< in the job's folder
+  std::string type;  ///< resource type
   std::uint64_t count = 0;
   std::uint64_t size = 0;  ///< uncompressed
   bool is_outcome = false;

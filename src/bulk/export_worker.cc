@@ -32,12 +32,18 @@ class ShardRun {
 
   Result<void> run(const Segment& segment, const std::vector<std::string>& references_files) {
     switch (segment.mode) {
-      case ReadMode::kScan: return scan(segment.range);
-      case ReadMode::kSeek: return seek(segment.range);
-      case ReadMode::kGroups: return groups();
-      case ReadMode::kChanges: return changes();
-      case ReadMode::kSupporting: return supporting(references_files);
-      case ReadMode::kOutcome: return outcome();
+      case ReadMode::kScan:
+        return scan(segment.range);
+      case ReadMode::kSeek:
+        return seek(segment.range);
+      case ReadMode::kGroups:
+        return groups();
+      case ReadMode::kChanges:
+        return changes();
+      case ReadMode::kSupporting:
+        return supporting(references_files);
+      case ReadMode::kOutcome:
+        return outcome();
     }
     return corrupt("a stored part of an export cannot be read", "read mode");
   }
@@ -49,8 +55,8 @@ class ShardRun {
     result.references = references_.size();
     if (!references_.empty()) {
       result.references_file = fmt::format("{}references-{}", kInternalFilePrefix, stem_);
-      SLUICE_CHECK(write_references(environment_.files, job_.id, result.references_file,
-                                    references_));
+      SLUICE_CHECK(
+          write_references(environment_.files, job_.id, result.references_file, references_));
     }
     return result;
   }
@@ -66,8 +72,8 @@ class ShardRun {
     SLUICE_TRY(const auto scan, open(range));
     const Roster* roster = prepared_.roster.get();
     store::RecordView record;
-    std::string owner;         // of the last record
-    bool owner_wanted = false; // whether the roster has it
+    std::string owner;          // of the last record
+    bool owner_wanted = false;  // whether the roster has it
     while (true) {
       SLUICE_TRY(const bool more, scan->next(record));
       if (!more) return {};
@@ -166,8 +172,8 @@ class ShardRun {
 
   Result<void> outcome() {
     for (const auto& skipped : request_.skipped)
-      SLUICE_CHECK(writer_.append_outcome(
-          fhir::operation_outcome("warning", "not-supported", skipped)));
+      SLUICE_CHECK(
+          writer_.append_outcome(fhir::operation_outcome("warning", "not-supported", skipped)));
     return {};
   }
 
@@ -178,8 +184,8 @@ class ShardRun {
            (!request_.until || last_updated < *request_.until);
   }
 
-  // The patient by whom a record of several compartments is exported: the first of its owners that the
-  // export covers, so that it goes out once.
+  // The patient by whom a record of several compartments is exported: the first of its owners that
+  // the export covers, so that it goes out once.
   bool is_first_covered(std::string_view owners, std::string_view owner) const {
     store::OwnerList list(owners);
     while (const auto candidate = list.next())
@@ -190,8 +196,8 @@ class ShardRun {
 
   Result<bool> covers_group(std::string_view json) const {
     if (request_.level == ExportLevel::kSystem) return true;
-    SLUICE_TRY(const auto members, fhir::read_group_members(json, prepared_.snapshot.instant,
-                                                            request_.base_url));
+    SLUICE_TRY(const auto members,
+               fhir::read_group_members(json, prepared_.snapshot.instant, request_.base_url));
     const auto& patients = members.patients;
     if (prepared_.roster == nullptr) return !patients.empty();
     // With a list of patients, a group that has others too would tell of them.
@@ -226,9 +232,8 @@ class ShardRun {
     }
     if (record.is_link) {
       if (request_.level == ExportLevel::kSystem) return {};
-      SLUICE_TRY(const auto linked,
-                 environment_.store.read({record.type, std::string(record.id)},
-                                         prepared_.snapshot.sequence));
+      SLUICE_TRY(const auto linked, environment_.store.read({record.type, std::string(record.id)},
+                                                            prepared_.snapshot.sequence));
       if (!linked) return {};
       return take(*linked);
     }

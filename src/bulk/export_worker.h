@@ -1,4 +1,5 @@
-// Does one shard of an export: records of its ranges as of the snapshot, filtered, projected, written.
+// Does one shard of an export: records of its ranges as of the snapshot, filtered, projected,
+// written.
 #pragma once
 
 #include <memory>
@@ -33,8 +34,8 @@ struct WorkerEnvironment {
   std::uint64_t file_size_max = 0;
 };
 
-/// Does `shard` and returns its result as the job keeps it. kCancelled when asked to stop; what it wrote
-/// is overwritten when the shard is done again.
+/// Does `shard` and returns its result as the job keeps it. kCancelled when asked to stop; what it
+/// wrote is overwritten when the shard is done again.
 Result<std::string> run_export_shard(const WorkerEnvironment& environment,
                                      const PreparedExport& prepared, const job::Job& job,
                                      const job::Shard& shard,

@@ -47,8 +47,8 @@ Result<void> ExportWriter::open_for(fhir::ResourceType type, bool is_outcome) {
     if (elements_ != nullptr && !is_outcome && elements_->applies_to(type))
       projector_.emplace(*elements_, type);
   }
-  name_ = fmt::format("{}-{}-{:03}.ndjson",
-                      is_outcome ? "OperationOutcome" : fhir::type_name(type), stem_, number_++);
+  name_ = fmt::format("{}-{}-{:03}.ndjson", is_outcome ? "OperationOutcome" : fhir::type_name(type),
+                      stem_, number_++);
   SLUICE_TRY(writer_, files_.create(job_id_, name_));
   return {};
 }
@@ -57,9 +57,9 @@ Result<void> ExportWriter::finish() {
   if (!writer_) return {};
   SLUICE_TRY(const auto info, writer_->finish());
   writer_.reset();
-  files_written_.push_back(
-      {name_, std::string(is_outcome_ ? "OperationOutcome" : fhir::type_name(type_)), info.lines,
-       info.uncompressed_size, is_outcome_});
+  files_written_.push_back({name_,
+                            std::string(is_outcome_ ? "OperationOutcome" : fhir::type_name(type_)),
+                            info.lines, info.uncompressed_size, is_outcome_});
   return {};
 }
 

@@ -18,7 +18,8 @@ namespace sluice::bulk {
 /// Writes the files of one shard. One thread.
 class ExportWriter {
  public:
-  /// `stem` makes the names unique within the job: "<Type>-<stem>-<number>". `elements` may be null.
+  /// `stem` makes the names unique within the job: "<Type>-<stem>-<number>". `elements` may be
+  /// null.
   ExportWriter(output::FileStore& files, std::string job_id, std::string stem,
                const ExportRequest& request, const fhir::ElementsSelection* elements,
                std::uint64_t file_size_max);

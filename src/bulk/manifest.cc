@@ -98,7 +98,8 @@ Result<void> ManifestStream::produce_page() {
 void ManifestStream::produce_end() {
   // STU1 to STU3 read `error`, STU4 reads `outcome`: the same list twice (M-02).
   const std::string outcomes = outcome_items(outcomes_, files_url_);
-  pending_ = fmt::format(R"(],"deleted":[],"error":{},"outcome":{},"link":[]}})", outcomes, outcomes);
+  pending_ =
+      fmt::format(R"(],"deleted":[],"error":{},"outcome":{},"link":[]}})", outcomes, outcomes);
   part_ = Part::kDone;
 }
 

@@ -1,4 +1,5 @@
-// The completion manifest of an export, as a stream: one with 100,000 files is never in memory (M-07).
+// The completion manifest of an export, as a stream: one with 100,000 files is never in memory
+// (M-07).
 #pragma once
 
 #include <span>
@@ -13,10 +14,12 @@
 
 namespace sluice::bulk {
 
-/// Writes the manifest of a finished job (M-01 to M-03, M-05, M-06) piece by piece. One thread at a time.
+/// Writes the manifest of a finished job (M-01 to M-03, M-05, M-06) piece by piece. One thread at a
+/// time.
 class ManifestStream {
  public:
-  /// `engine` must outlive the stream. `files_url`: the absolute URL that a file's name is appended to.
+  /// `engine` must outlive the stream. `files_url`: the absolute URL that a file's name is appended
+  /// to.
   ManifestStream(const job::Engine& engine, const job::Job& job, const ExportRequest& request,
                  std::string files_url, bool requires_access_token);
 
@@ -31,9 +34,9 @@ class ManifestStream {
   const job::Engine& engine_;
   const std::string job_id_;
   const std::string files_url_;
-  std::string pending_;      ///< produced, not read yet
-  std::size_t offset_ = 0;   ///< in pending_
-  std::string after_;        ///< the last shard's key
+  std::string pending_;     ///< produced, not read yet
+  std::size_t offset_ = 0;  ///< in pending_
+  std::string after_;       ///< the last shard's key
   bool first_ = true;
   enum class Part { kOutput, kEnd, kDone } part_ = Part::kOutput;
   std::vector<OutputFile> outcomes_;

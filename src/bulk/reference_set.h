@@ -1,5 +1,5 @@
-// The supporting resources that exported ones refer to: a set that is asked millions of times for the
-// same few thousand members.
+// The supporting resources that exported ones refer to: a set that is asked millions of times for
+// the same few thousand members.
 #pragma once
 
 #include <array>

@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::size_t kNamedMax = 10;
 
-// Collects a group's patients and those of the groups in it. `path` holds the groups on the way down,
-// `done` those that were read.
+// Collects a group's patients and those of the groups in it. `path` holds the groups on the way
+// down, `done` those that were read.
 Result<void> collect(const store::Store& store, const std::string& base_url,
                      const std::string& group_id, const store::Commit& as_of,
                      std::set<std::string>& path, std::set<std::string>& done,
@@ -28,8 +28,7 @@ Result<void> collect(const store::Store& store, const std::string& base_url,
     if (!path.empty()) return {};
     return not_found(fmt::format("there is no Group/{}", group_id));
   }
-  SLUICE_TRY(const auto members,
-             fhir::read_group_members(record->json, as_of.instant, base_url));
+  SLUICE_TRY(const auto members, fhir::read_group_members(record->json, as_of.instant, base_url));
   patients.insert(patients.end(), members.patients.begin(), members.patients.end());
   path.insert(group_id);
   for (const auto& nested : members.groups)
@@ -94,8 +93,7 @@ Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,
   std::vector<std::string> members;
   std::set<std::string> path;
   std::set<std::string> done;
-  SLUICE_CHECK(
-      collect(store, request.base_url, request.group_id, as_of, path, done, members));
+  SLUICE_CHECK(collect(store, request.base_url, request.group_id, as_of, path, done, members));
   std::sort(members.begin(), members.end());
   members.erase(std::unique(members.begin(), members.end()), members.end());
   if (!request.patients) return std::make_shared<const Roster>(members);

@@ -30,9 +30,9 @@ class Roster {
   std::vector<std::uint32_t> ends_;
 };
 
-/// The roster of a request as of a commit; nullptr when it is not limited to patients. Nested groups are
-/// resolved. kNotFound for an unknown group; kInvalid when groups contain each other, or when the
-/// request's `patients` are not all members (the message names the first ones).
+/// The roster of a request as of a commit; nullptr when it is not limited to patients. Nested
+/// groups are resolved. kNotFound for an unknown group; kInvalid when groups contain each other, or
+/// when the request's `patients` are not all members (the message names the first ones).
 Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,
                                                   const ExportRequest& request,
                                                   const store::Commit& as_of);

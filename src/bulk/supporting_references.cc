@@ -39,8 +39,7 @@ Result<void> write_references(output::FileStore& files, std::string_view job_id,
   for (const auto& encoded : references) {
     const auto item = store::SupportingReferences(encoded).next();
     if (!item) return Error{ErrorKind::kInternal, "the export failed", "encoded reference"};
-    SLUICE_CHECK(
-        writer->append_line(fmt::format("{}/{}", fhir::type_name(item->type), item->id)));
+    SLUICE_CHECK(writer->append_line(fmt::format("{}/{}", fhir::type_name(item->type), item->id)));
   }
   SLUICE_CHECK(writer->finish());
   return {};

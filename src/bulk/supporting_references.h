@@ -1,5 +1,5 @@
-// Supporting resources of Patient and Group exports (G-05): the references that shards found, kept in
-// internal files until all shards are done, then followed to the end.
+// Supporting resources of Patient and Group exports (G-05): the references that shards found, kept
+// in internal files until all shards are done, then followed to the end.
 #pragma once
 
 #include <map>
@@ -21,9 +21,9 @@ Result<void> write_references(output::FileStore& files, std::string_view job_id,
 
 using ReferencesByType = std::map<fhir::ResourceType, std::set<std::string>>;
 
-/// The union of the files, and what the resources in it refer to in turn (an Organization's partOf, a
-/// PractitionerRole's Practitioner), once each. References to resources that do not exist as of the
-/// sequence may be in it. With `_type` only resources of the types asked for are followed.
+/// The union of the files, and what the resources in it refer to in turn (an Organization's partOf,
+/// a PractitionerRole's Practitioner), once each. References to resources that do not exist as of
+/// the sequence may be in it. With `_type` only resources of the types asked for are followed.
 Result<ReferencesByType> close_references(output::FileStore& files, const store::Store& store,
                                           std::string_view job_id,
                                           const std::vector<std::string>& names,

@@ -37,11 +37,11 @@ struct Engine::Impl {
   std::condition_variable work_ready;
   std::condition_variable_any tick;
   std::map<std::string, std::shared_ptr<Entry>, std::less<>> entries;  // guarded by mutex
-  std::map<std::string, std::uint64_t> last_turn;                      // guarded by mutex, by client
-  std::uint64_t turn = 0;                                              // guarded by mutex
-  std::size_t submitting = 0;                                          // guarded by mutex
-  bool stopping = true;                                                // guarded by mutex
-  EngineStatistics totals;                                             // guarded by mutex
+  std::map<std::string, std::uint64_t> last_turn;  // guarded by mutex, by client
+  std::uint64_t turn = 0;                          // guarded by mutex
+  std::size_t submitting = 0;                      // guarded by mutex
+  bool stopping = true;                            // guarded by mutex
+  EngineStatistics totals;                         // guarded by mutex
   std::vector<std::thread> threads;
   std::jthread housekeeper;
 
@@ -151,8 +151,13 @@ Result<void> Engine::Impl::remove_orphans() {
     const std::string& key = page.front().key;
     const std::string id = key.substr(6, key.find('/', 6) - 6);
     if (!entries.contains(id)) {
-      Entry orphan{Job{.id = id, .client = {}, .request = {}, .snapshot = {}, .finished = {},
-                       .expires = {}, .failure = {}}};
+      Entry orphan{Job{.id = id,
+                       .client = {},
+                       .request = {},
+                       .snapshot = {},
+                       .finished = {},
+                       .expires = {},
+                       .failure = {}}};
       SLUICE_CHECK(forget(orphan));
     }
     after = shard_prefix(id) + "~";
@@ -235,8 +240,12 @@ void Engine::Impl::plan(Entry& entry) {
   std::vector<Shard> shards;
   std::vector<store::DocumentWrite> documents;
   for (auto& plan : **planned) {
-    Shard shard{job.phase, static_cast<unsigned>(shards.size()),
-                std::max<std::uint64_t>(plan.weight, 1), false, std::move(plan.spec), {}};
+    Shard shard{job.phase,
+                static_cast<unsigned>(shards.size()),
+                std::max<std::uint64_t>(plan.weight, 1),
+                false,
+                std::move(plan.spec),
+                {}};
     documents.push_back({shard_key(job.id, job.phase, shard.number), serialize(shard)});
     shards.push_back(std::move(shard));
   }
@@ -313,8 +322,8 @@ void Engine::Impl::finish_shard(Entry& entry, Shard shard, std::string result) {
   ++totals.shards_total;
   entry.weight_done += shard.weight;
   if (entry.job.state != JobState::kRunning) return;
-  // Two last shards may finish side by side, neither knowing that it is the last: then memory goes on
-  // from here, and after a crash adopt() finds a phase without open shards.
+  // Two last shards may finish side by side, neither knowing that it is the last: then memory goes
+  // on from here, and after a crash adopt() finds a phase without open shards.
   if (--entry.shards_open == 0) {
     ++entry.job.phase;
     entry.job.planned = false;
@@ -406,7 +415,9 @@ void Engine::housekeeping() {
 Engine::Engine(store::Store& store, const Clock& clock, JobKind& kind, EngineOptions options)
     : impl_(std::make_unique<Impl>(store, clock, kind, options)) {}
 
-Engine::~Engine() { stop(); }
+Engine::~Engine() {
+  stop();
+}
 
 Result<void> Engine::start() {
   SLUICE_CHECK(impl_->adopt_all());
@@ -448,9 +459,8 @@ void Engine::stop() {
   }
 }
 
-Result<Job> Engine::submit(
-    std::string_view client,
-    const std::function<Result<std::string>(store::Commit)>& make_request) {
+Result<Job> Engine::submit(std::string_view client,
+                           const std::function<Result<std::string>(store::Commit)>& make_request) {
   {
     const std::lock_guard lock(impl_->mutex);
     if (impl_->stopping)
@@ -463,10 +473,11 @@ Result<Job> Engine::submit(
       if (entry->job.client == client) ++of_client;
     }
     if (of_client >= impl_->options.jobs_per_client_max)
-      return Error{ErrorKind::kTooManyRequests,
-                   fmt::format("{} exports of this client are running, which is the limit", of_client),
-                   {},
-                   std::chrono::seconds(10)};
+      return Error{
+          ErrorKind::kTooManyRequests,
+          fmt::format("{} exports of this client are running, which is the limit", of_client),
+          {},
+          std::chrono::seconds(10)};
     if (running >= impl_->options.jobs_max)
       return Error{ErrorKind::kTooManyRequests,
                    fmt::format("{} exports are running, which is this server's limit", running),
@@ -479,8 +490,13 @@ Result<Job> Engine::submit(
     store::Transaction fix;
     fix.durable = false;
     SLUICE_TRY(const auto fixed, impl_->store.write(fix));
-    Job job{.id = random_hex(16), .client = std::string(client), .request = {},
-            .snapshot = fixed.commit, .finished = {}, .expires = {}, .failure = {}};
+    Job job{.id = random_hex(16),
+            .client = std::string(client),
+            .request = {},
+            .snapshot = fixed.commit,
+            .finished = {},
+            .expires = {},
+            .failure = {}};
     SLUICE_TRY(job.request, make_request(job.snapshot));
     auto entry = std::make_shared<Entry>(std::move(job));
     SLUICE_CHECK(impl_->write_documents(*entry, {{job_key(entry->job.id), serialize(entry->job)}}));

@@ -1,9 +1,9 @@
-// The job engine: takes jobs, runs their shards on its own threads in fair turns, keeps every step in
-// the store, and ends every job (S-06).
+// The job engine: takes jobs, runs their shards on its own threads in fair turns, keeps every step
+// in the store, and ends every job (S-06).
 //
-// Turns go round by client, and within a client to its oldest job that has a shard waiting, shard by
-// shard (K-06). A crash at any moment costs the shards that were at work, nothing else: whatever is in
-// the store as done is not done again.
+// Turns go round by client, and within a client to its oldest job that has a shard waiting, shard
+// by shard (K-06). A crash at any moment costs the shards that were at work, nothing else: whatever
+// is in the store as done is not done again.
 #pragma once
 
 #include <chrono>
@@ -35,12 +35,13 @@ struct ShardContext {
   std::function<void(std::uint64_t)> add_progress;  ///< so much of the shard's weight is done
 };
 
-/// What the engine does not know: how a job is cut and what a shard does. Called from several threads.
+/// What the engine does not know: how a job is cut and what a shard does. Called from several
+/// threads.
 class JobKind {
  public:
   virtual ~JobKind() = default;
-  /// The shards of `job.phase`, possibly none; nullopt when there is no such phase, so that the job is
-  /// done. Called again after a crash, with the same answer expected for the same snapshot.
+  /// The shards of `job.phase`, possibly none; nullopt when there is no such phase, so that the job
+  /// is done. Called again after a crash, with the same answer expected for the same snapshot.
   virtual Result<std::optional<std::vector<ShardPlan>>> plan(const Job& job,
                                                              const std::stop_token& stop) = 0;
   /// Does one shard and returns its result. May be called again after a crash or an error.
@@ -56,9 +57,9 @@ class JobKind {
 
 struct EngineOptions {
   std::size_t workers = 2;
-  int worker_nice = 5;  ///< shards give way to requests
-  std::size_t jobs_max = 64;             ///< running, of all clients
-  std::size_t jobs_per_client_max = 16;  ///< running, of one client
+  int worker_nice = 5;                                   ///< shards give way to requests
+  std::size_t jobs_max = 64;                             ///< running, of all clients
+  std::size_t jobs_per_client_max = 16;                  ///< running, of one client
   std::chrono::seconds expiry = std::chrono::hours(24);  ///< counted from the end of a job
   std::chrono::seconds history_retention = std::chrono::hours(1);
   unsigned attempts_max = 3;    ///< of one shard, before its error fails the job
@@ -97,9 +98,9 @@ class Engine {
   /// Takes no new jobs, stops running shards (they are done again after the next start), joins.
   void stop();
 
-  /// Makes a job: takes the snapshot, writes it durably, returns it. `make_request` gets the snapshot
-  /// and returns the job's request; its error is returned and leaves no job. kTooManyRequests over a
-  /// limit, kUnavailable after stop().
+  /// Makes a job: takes the snapshot, writes it durably, returns it. `make_request` gets the
+  /// snapshot and returns the job's request; its error is returned and leaves no job.
+  /// kTooManyRequests over a limit, kUnavailable after stop().
   Result<Job> submit(std::string_view client,
                      const std::function<Result<std::string>(store::Commit)>& make_request);
   /// kNotFound for an unknown or removed job.

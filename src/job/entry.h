@@ -1,5 +1,5 @@
-// What the engine knows of a job while it runs: the shards of the phase at hand, who is at work, how
-// far it is. All but the atomics is guarded by the engine's mutex.
+// What the engine knows of a job while it runs: the shards of the phase at hand, who is at work,
+// how far it is. All but the atomics is guarded by the engine's mutex.
 #pragma once
 
 #include <atomic>
@@ -34,8 +34,8 @@ struct Entry {
   std::size_t shards_open = 0;      ///< not done
   std::map<std::size_t, unsigned> attempts;
   std::chrono::steady_clock::time_point not_before;  ///< after an error
-  std::size_t at_work = 0;  ///< threads planning or running a shard
-  bool leaving = false;     ///< removed for its client; files go when nobody is at work
+  std::size_t at_work = 0;                           ///< threads planning or running a shard
+  bool leaving = false;  ///< removed for its client; files go when nobody is at work
   bool discarded = false;
 
   std::stop_source stop;

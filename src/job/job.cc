@@ -36,9 +36,13 @@ std::string text_of(const json::object& object, std::string_view name) {
 
 }  // namespace
 
-std::string job_key(std::string_view job_id) { return fmt::format("{}{}", kJobPrefix, job_id); }
+std::string job_key(std::string_view job_id) {
+  return fmt::format("{}{}", kJobPrefix, job_id);
+}
 
-std::string shard_prefix(std::string_view job_id) { return fmt::format("shard/{}/", job_id); }
+std::string shard_prefix(std::string_view job_id) {
+  return fmt::format("shard/{}/", job_id);
+}
 
 std::string shard_key(std::string_view job_id, unsigned phase, unsigned number) {
   return fmt::format("shard/{}/{:04}/{:08}", job_id, phase, number);

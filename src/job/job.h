@@ -20,17 +20,17 @@ enum class JobState : std::uint8_t {
 
 /// Kept as document "job/<id>".
 struct Job {
-  std::string id;      ///< 32 hexadecimal digits, not guessable
-  std::string client;  ///< who may see it; jobs take turns by this
-  std::string request; ///< the kind's own text
+  std::string id;          ///< 32 hexadecimal digits, not guessable
+  std::string client;      ///< who may see it; jobs take turns by this
+  std::string request;     ///< the kind's own text
   store::Commit snapshot;  ///< what the job reads; its instant is the transactionTime
   JobState state = JobState::kRunning;
-  unsigned phase = 0;  ///< shards of earlier phases are done
-  bool planned = false;  ///< whether the shards of `phase` are in the store
+  unsigned phase = 0;      ///< shards of earlier phases are done
+  bool planned = false;    ///< whether the shards of `phase` are in the store
   unsigned adoptions = 0;  ///< restarts since a shard was last finished
-  Instant finished;    ///< kDone, kFailed
-  Instant expires;     ///< kDone, kFailed: when it is removed
-  std::string failure; ///< kFailed: for the caller, without PHI
+  Instant finished;        ///< kDone, kFailed
+  Instant expires;         ///< kDone, kFailed: when it is removed
+  std::string failure;     ///< kFailed: for the caller, without PHI
 };
 
 /// A part of a job. Kept as document "shard/<job id>/<phase>/<number>", in the order of the output.

@@ -1,0 +1,156 @@
+#include "api/capability.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+#include "api/fhir_response.h"
+#include "fhir/resource_type.h"
+
+namespace sluice::api {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view kCanonicalBase = "http://hl7.org/fhir/uv/bulkdata";
+
+struct Operation {
+  std::string_view id;    // of the IG's OperationDefinition
+  std::string_view name;  // of the definition, as an identifier
+  std::string_view title;
+  std::string_view type;  // resource type; empty at system level
+  bool on_instance;
+  bool takes_patients;
+};
+
+constexpr Operation kOperations[] = {
+    {"export", "SystemExport", "Export of everything", "", false, false},
+    {"patient-export", "PatientExport", "Export of all patients' data", "Patient", false, true},
+    {"group-export", "GroupExport", "Export of the data of a group's patients", "Group", true,
+     true},
+};
+
+// The parameters that work, for the OperationDefinitions: tests ask each of them once.
+struct OperationParameter {
+  std::string_view name;
+  std::string_view max;
+  std::string_view type;
+  std::string_view documentation;
+  bool is_for_patients;
+};
+
+constexpr OperationParameter kParameters[] = {
+    {"_outputFormat", "1", "string",
+     "application/fhir+ndjson, application/ndjson or ndjson, which all mean NDJSON.", false},
+    {"_since", "1", "instant",
+     "Only versions whose meta.lastUpdated is later. A date or dateTime is understood too.", false},
+    {"_until", "1", "instant", "Only resources whose newest version is earlier.", false},
+    {"_type", "*", "string", "Only these resource types; also separated by commas.", false},
+    {"_elements", "*", "string",
+     "Only these root elements, \"Patient.name\" or \"name\"; mandatory ones always stay.", false},
+    {"_minimumFileSize", "1", "integer", "Bytes of NDJSON that a file has at least.", false},
+    {"_maximumFileSize", "1", "integer", "Bytes of NDJSON that a file has at most.", false},
+    {"patient", "*", "Reference", "Only the compartments of these patients.", true},
+};
+
+std::string canonical(const Operation& operation) {
+  return fmt::format("{}/OperationDefinition/{}", kCanonicalBase, operation.id);
+}
+
+json::array operations_of(std::string_view type) {
+  json::array operations;
+  for (const auto& operation : kOperations) {
+    if (operation.type != type) continue;
+    operations.push_back({{"name", "export"},
+                          {"definition", canonical(operation)},
+                          {"documentation", json::string(operation.title)}});
+  }
+  return operations;
+}
+
+json::array resources() {
+  json::array resources;
+  for (const auto type : fhir::all_resource_types()) {
+    json::object resource{{"type", json::string(fhir::type_name(type))}};
+    auto operations = operations_of(fhir::type_name(type));
+    if (!operations.empty()) resource["operation"] = std::move(operations);
+    resources.push_back(std::move(resource));
+  }
+  return resources;
+}
+
+constexpr std::string_view kExportDocumentation =
+    "Every resource type can be exported. Patient and Group exports hold the patient compartment "
+    "of "
+    "FHIR R4 and, once each, the supporting resources (Practitioner, Organization, Location, "
+    "Medication, Device and so on) that exported resources refer to; a Group resource itself comes "
+    "with a Group export only when _type names it. For a Group export with _since, resources of "
+    "patients who joined the group later are not added: what did not change is not sent. Files "
+    "hold "
+    "one type each and at most 1 GiB of NDJSON unless _maximumFileSize says otherwise. Unknown and "
+    "unsupported parameters are refused, or with Prefer: handling=lenient skipped and reported.";
+
+}  // namespace
+
+http::Response capability_statement(const Service& service, const http::Request& request) {
+  const std::string base = service.base_url(request);
+  json::object rest{
+      {"mode", "server"},
+      {"documentation", json::string(kExportDocumentation)},
+      {"security",
+       {{"cors", false},
+        {"description", "This server runs without authentication and listens on loopback only."}}},
+      {"resource", resources()},
+      {"operation", operations_of("")}};
+  json::object statement{
+      {"resourceType", "CapabilityStatement"},
+      {"status", "active"},
+      {"date", "2026-11-23"},
+      {"kind", "instance"},
+      {"instantiates",
+       json::array{json::string(fmt::format("{}/CapabilityStatement/bulk-data", kCanonicalBase))}},
+      {"software", {{"name", "Sluice"}, {"version", SLUICE_VERSION}}},
+      {"implementation", {{"description", "Sluice FHIR Bulk Data server"}, {"url", base}}},
+      {"fhirVersion", "4.0.1"},
+      {"format", json::array{json::string(kFhirJson), "json"}},
+      {"rest", json::array{std::move(rest)}}};
+  return fhir_response(200, json::serialize(statement));
+}
+
+http::Response operation_definition(const Service& service, const http::Request& request) {
+  const std::string_view id = request.parameter("id");
+  for (const auto& operation : kOperations) {
+    if (operation.id != id) continue;
+    json::array parameters;
+    for (const auto& parameter : kParameters) {
+      if (parameter.is_for_patients && !operation.takes_patients) continue;
+      parameters.push_back({{"name", json::string(parameter.name)},
+                            {"use", "in"},
+                            {"min", 0},
+                            {"max", json::string(parameter.max)},
+                            {"documentation", json::string(parameter.documentation)},
+                            {"type", json::string(parameter.type)}});
+    }
+    json::object definition{
+        {"resourceType", "OperationDefinition"},
+        {"id", json::string(id)},
+        {"url", fmt::format("{}/OperationDefinition/{}", service.base_url(request), id)},
+        {"name", json::string(operation.name)},
+        {"title", json::string(operation.title)},
+        {"status", "active"},
+        {"kind", "operation"},
+        {"affectsState", false},
+        {"code", "export"},
+        {"base", canonical(operation)},
+        {"system", operation.type.empty()},
+        {"type", !operation.type.empty() && !operation.on_instance},
+        {"instance", operation.on_instance},
+        {"parameter", std::move(parameters)}};
+    if (!operation.type.empty()) definition["resource"] = json::array{json::string(operation.type)};
+    return fhir_response(200, json::serialize(definition));
+  }
+  return error_response(
+      not_found(fmt::format("there is no OperationDefinition/{}", id.substr(0, 64))));
+}
+
+}  // namespace sluice::api

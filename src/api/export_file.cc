@@ -1,0 +1,82 @@
+#include "api/export_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "api/export_status.h"
+#include "api/fhir_response.h"
+#include "bulk/export_shard.h"
+#include "http/byte_range.h"
+#include "output/seekable_gzip.h"
+
+namespace sluice::api {
+namespace {
+
+using FilePointer = std::shared_ptr<const output::SeekableGzipFile>;
+
+// Plain NDJSON from a range of the uncompressed bytes.
+http::StreamBody inflated(const FilePointer& file, const http::ByteRange& range) {
+  const auto reader = std::make_shared<output::InflatingReader>(file, range.offset);
+  const auto left = std::make_shared<std::uint64_t>(range.length);
+  return {[reader, left](std::span<char> buffer) -> Result<std::size_t> {
+            const auto wanted =
+                static_cast<std::size_t>(std::min<std::uint64_t>(*left, buffer.size()));
+            SLUICE_TRY(const std::size_t n, reader->read(buffer.first(wanted)));
+            *left -= n;
+            return n;
+          },
+          range.length};
+}
+
+Result<FilePointer> open_file(Service& service, const http::Request& request,
+                              const job::JobView& view) {
+  const std::string name(request.parameter("name"));
+  const Error missing = not_found(fmt::format("there is no file '{}'", name.substr(0, 128)));
+  // Only what a manifest names is there (F-04).
+  if (view.job.state != job::JobState::kDone || name.front() == bulk::kInternalFilePrefix)
+    return missing;
+  auto file = service.files.open(view.job.id, name);
+  if (!file &&
+      (file.error().kind == ErrorKind::kNotFound || file.error().kind == ErrorKind::kInvalid))
+    return missing;
+  return file;
+}
+
+}  // namespace
+
+http::Response export_file(Service& service, const http::Request& request,
+                           const Principal& principal) {
+  const auto view = find_job(service, request, principal);
+  if (!view) return request_error(request, view.error());
+  const auto opened = open_file(service, request, *view);
+  if (!opened) return request_error(request, opened.error());
+  const FilePointer& file = *opened;
+
+  const bool gzip = http::accepts_gzip(request);
+  const std::uint64_t size = gzip ? file->info().compressed_size : file->info().uncompressed_size;
+  const std::string etag = fmt::format("\"{}-{}\"", file->identity(), gzip ? "gzip" : "identity");
+  const Instant modified = view->job.finished;
+  const auto decision = http::decide_range(request, etag, modified, size);
+
+  http::Response response;
+  if (decision.status == 416)
+    response = error_response({ErrorKind::kRangeNotSatisfiable,
+                               fmt::format("Range '{}' is not within the {} bytes of the file",
+                                           request.headers.combined("Range").substr(0, 64), size)});
+  http::apply_range(decision, etag, modified, size, response);
+  response.headers.set("Vary", "Accept-Encoding");
+  if (decision.status != 200 && decision.status != 206) return response;
+  response.headers.set("Content-Type", "application/fhir+ndjson");
+  response.headers.set("Expires", to_http_date(view->job.expires));
+  if (gzip) {
+    response.headers.set("Content-Encoding", "gzip");
+    response.body = http::FileBody{file->fd(), decision.range.offset, decision.range.length, file};
+  } else {
+    response.body = inflated(file, decision.range);
+  }
+  return response;
+}
+
+}  // namespace sluice::api

@@ -1,0 +1,94 @@
+#include "api/export_kickoff.h"
+
+#include <fmt/format.h>
+
+#include "api/fhir_response.h"
+#include "api/request_headers.h"
+#include "base/log.h"
+#include "bulk/export_job.h"
+#include "fhir/parameters.h"
+#include "fhir/resource_type.h"
+
+namespace sluice::api {
+namespace {
+
+void append(std::vector<fhir::Parameter>& parameters, const http::NameValues& pairs) {
+  for (const auto& [name, value] : pairs) parameters.push_back({name, value, "query"});
+}
+
+// The parameters of the query and, for a POST, of the body: a Parameters resource or a form.
+Result<std::vector<fhir::Parameter>> read_parameters(const http::Request& request) {
+  std::vector<fhir::Parameter> parameters;
+  append(parameters, request.query);
+  if (request.method != "POST" || request.body.empty()) return parameters;
+  const std::string type = content_type(request);
+  if (type == "application/x-www-form-urlencoded") {
+    SLUICE_TRY(const auto form, http::parse_query(request.body));
+    append(parameters, form);
+    return parameters;
+  }
+  if (type != kFhirJson && type != "application/json")
+    return Error{ErrorKind::kUnsupportedMediaType,
+                 fmt::format("Content-Type '{}' is not supported: use application/fhir+json",
+                             type.substr(0, 64))};
+  SLUICE_TRY(const auto body, fhir::read_parameters(request.body));
+  parameters.insert(parameters.end(), body.begin(), body.end());
+  return parameters;
+}
+
+struct KickOff {
+  bulk::ExportRequest request;
+  bool lenient = false;
+};
+
+Result<KickOff> read_kick_off(const Service& service, const http::Request& request,
+                              bulk::ExportLevel level) {
+  if (!accepts_fhir_json(request))
+    return Error{ErrorKind::kNotAcceptable,
+                 fmt::format("Accept '{}' is not supported: use application/fhir+json",
+                             request.headers.combined("Accept").substr(0, 64))};
+  SLUICE_TRY(const auto preferences, read_preferences(request));
+  if (service.options.require_respond_async && !preferences.respond_async)
+    return invalid("this server wants the header Prefer: respond-async");
+  SLUICE_TRY(const auto parameters, read_parameters(request));
+  const std::string base_url = service.base_url(request);
+  SLUICE_TRY(auto parsed, bulk::parse_export_request(
+                              parameters, {level, preferences.handling_lenient, base_url}));
+  parsed.separate_export_status = preferences.separate_export_status;
+  const std::string path = request.target.substr(std::min(kFhirPath.size(), request.target.size()));
+  parsed.url = base_url + path;
+  if (level == bulk::ExportLevel::kGroup) {
+    parsed.group_id = request.parameter("id");
+    if (!fhir::is_valid_id(parsed.group_id))
+      return not_found(fmt::format("there is no Group/{}", parsed.group_id.substr(0, 64)));
+  }
+  return KickOff{std::move(parsed), preferences.handling_lenient};
+}
+
+}  // namespace
+
+http::Response export_kickoff(Service& service, const http::Request& request,
+                              const Principal& principal, bulk::ExportLevel level) {
+  auto kick_off = read_kick_off(service, request, level);
+  if (!kick_off) return request_error(request, kick_off.error());
+  bulk::ExportRequest& asked = kick_off->request;
+  const auto job = service.engine.submit(
+      principal.client_id, [&](const store::Commit& snapshot) -> Result<std::string> {
+        SLUICE_CHECK(bulk::check_against_store(service.store, asked, snapshot, kick_off->lenient));
+        return serialize(asked);
+      });
+  if (!job) return request_error(request, job.error());
+  spdlog::info("kick-off id={} job={} level={} sequence={}", request.id, job->id,
+               level == bulk::ExportLevel::kSystem    ? "system"
+               : level == bulk::ExportLevel::kPatient ? "patient"
+                                                      : "group",
+               job->snapshot.sequence.value);
+  const std::string location = status_url(asked.base_url, job->id);
+  auto response = information(202, "The export was accepted: its status is at " + location);
+  response.headers.set("Content-Location", location);
+  if (asked.separate_export_status)
+    response.headers.set("Preference-Applied", "respond-async, separate-export-status");
+  return response;
+}
+
+}  // namespace sluice::api

@@ -1,0 +1,81 @@
+#include "api/request_headers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <vector>
+
+namespace sluice::api {
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+std::vector<std::string_view> split(std::string_view text, std::string_view separators) {
+  std::vector<std::string_view> parts;
+  while (true) {
+    const std::size_t end = text.find_first_of(separators);
+    const auto part = trimmed(text.substr(0, end));
+    if (!part.empty()) parts.push_back(part);
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+}  // namespace
+
+Result<Preferences> read_preferences(const http::Request& request) {
+  Preferences preferences;
+  const std::string all = request.headers.combined("Prefer");
+  for (const auto item : split(all, ",;")) {
+    const std::size_t equals = item.find('=');
+    const std::string name = lower(trimmed(item.substr(0, equals)));
+    std::string_view value =
+        equals == std::string_view::npos ? std::string_view() : trimmed(item.substr(equals + 1));
+    if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
+      value = value.substr(1, value.size() - 2);
+    if (name == "respond-async") {
+      preferences.respond_async = true;
+    } else if (name == "separate-export-status") {
+      preferences.separate_export_status = true;
+    } else if (name == "handling") {
+      const std::string handling = lower(value);
+      if (handling != "lenient" && handling != "strict")
+        return invalid(fmt::format("Prefer: handling '{}' is neither strict nor lenient",
+                                   value.substr(0, 64)));
+      preferences.handling_lenient = handling == "lenient";
+    }
+  }
+  return preferences;
+}
+
+bool accepts_fhir_json(const http::Request& request) {
+  const std::string accept = request.headers.combined("Accept");
+  if (trimmed(accept).empty()) return true;
+  for (const auto range : split(accept, ",")) {
+    const std::string type = lower(trimmed(range.substr(0, range.find(';'))));
+    if (type == "application/fhir+json" || type == "application/json" || type == "*/*" ||
+        type == "application/*" || type == "application/json+fhir")
+      return true;
+  }
+  return false;
+}
+
+std::string content_type(const http::Request& request) {
+  const auto header = request.headers.get("Content-Type");
+  if (!header) return {};
+  return lower(trimmed(header->substr(0, header->find(';'))));
+}
+
+}  // namespace sluice::api

@@ -1,0 +1,31 @@
+// Reading the request headers that the endpoints share: Prefer, Accept, Content-Type.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "http/message.h"
+
+namespace sluice::api {
+
+/// What Prefer asks for (RFC 7240, FHIR async, Bulk Data separate-export-status).
+struct Preferences {
+  bool respond_async = false;
+  bool separate_export_status = false;
+  bool handling_lenient = false;
+};
+
+/// Understands repeated headers, commas, semicolons, quotes and any case of names. What is not
+/// known is ignored, as RFC 7240 wants; `handling` other than strict and lenient is kInvalid.
+Result<Preferences> read_preferences(const http::Request& request);
+
+/// Whether Accept allows FHIR JSON (application/fhir+json, application/json, wildcards); absent:
+/// yes.
+bool accepts_fhir_json(const http::Request& request);
+
+/// The media type of the body in lower case without parameters; empty when there is no
+/// Content-Type.
+std::string content_type(const http::Request& request);
+
+}  // namespace sluice::api

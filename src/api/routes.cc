@@ -1,0 +1,113 @@
+#include "api/routes.h"
+
+#include <fmt/format.h>
+
+#include <functional>
+
+#include "api/capability.h"
+#include "api/export_file.h"
+#include "api/export_kickoff.h"
+#include "api/export_status.h"
+#include "api/fhir_response.h"
+#include "api/principal.h"
+
+namespace sluice::api {
+namespace {
+
+using PrincipalHandler = std::function<http::Response(const http::Request&, const Principal&)>;
+
+// Every route says what it needs; there is no way to add one that does not.
+class Routes {
+ public:
+  explicit Routes(http::Router& router) : router_(router) {}
+
+  void add(std::string_view method, std::string_view pattern, std::string_view name, Access access,
+           PrincipalHandler handler) {
+    router_.add(method, pattern, name,
+                [access, handler = std::move(handler)](const http::Request& request) {
+                  if (access == Access::kPublic) return handler(request, Principal{});
+                  const auto principal = principal_of(request);
+                  if (!principal) return request_error(request, principal.error());
+                  return handler(request, *principal);
+                });
+  }
+
+ private:
+  http::Router& router_;
+};
+
+http::Response plain(int status, std::string text) {
+  http::Response response;
+  response.status = status;
+  response.headers.set("Content-Type", "text/plain; charset=utf-8");
+  response.body = std::move(text);
+  return response;
+}
+
+void add_export_routes(Routes& routes, Service& service) {
+  const struct {
+    std::string_view pattern;
+    std::string_view name;
+    bulk::ExportLevel level;
+  } kick_offs[] = {
+      {"/fhir/$export", "export_system", bulk::ExportLevel::kSystem},
+      {"/fhir/Patient/$export", "export_patient", bulk::ExportLevel::kPatient},
+      {"/fhir/Group/{id}/$export", "export_group", bulk::ExportLevel::kGroup},
+  };
+  for (const auto& kick_off : kick_offs)
+    for (const std::string_view method : {"GET", "POST"})
+      routes.add(method, kick_off.pattern, kick_off.name, Access::kClient,
+                 [&service, level = kick_off.level](const auto& request, const auto& principal) {
+                   // A kick-off makes something, so it is not for HEAD, which has no effect.
+                   if (request.method == "HEAD")
+                     return request_error(
+                         request, {ErrorKind::kMethodNotAllowed, "a kick-off is a GET or a POST"});
+                   return export_kickoff(service, request, principal, level);
+                 });
+  routes.add("GET", "/fhir/jobs/{id}", "export_status", Access::kClient,
+             [&service](const auto& request, const auto& principal) {
+               return export_status(service, request, principal);
+             });
+  routes.add("DELETE", "/fhir/jobs/{id}", "export_delete", Access::kClient,
+             [&service](const auto& request, const auto& principal) {
+               return export_delete(service, request, principal);
+             });
+  routes.add("GET", "/fhir/jobs/{id}/files/{name}", "export_file", Access::kClient,
+             [&service](const auto& request, const auto& principal) {
+               return export_file(service, request, principal);
+             });
+}
+
+}  // namespace
+
+http::ErrorResponder error_responder() {
+  return [](const http::Request& request, const Error& error) {
+    return request_error(request, error);
+  };
+}
+
+void add_routes(http::Router& router, Service& service, const Metrics& metrics) {
+  Routes routes(router);
+  add_export_routes(routes, service);
+  routes.add("GET", "/fhir/metadata", "metadata", Access::kPublic,
+             [&service](const auto& request, const auto&) {
+               return capability_statement(service, request);
+             });
+  routes.add("GET", "/fhir/OperationDefinition/{id}", "operation_definition", Access::kPublic,
+             [&service](const auto& request, const auto&) {
+               return operation_definition(service, request);
+             });
+  routes.add("GET", "/healthz", "healthz", Access::kPublic,
+             [](const auto&, const auto&) { return plain(200, "ok\n"); });
+  routes.add("GET", "/readyz", "readyz", Access::kPublic, [&service](const auto&, const auto&) {
+    // A document that is never there: asks the store without reading anything.
+    if (!service.store.document("readyz")) return plain(503, "the store does not answer\n");
+    return plain(200, "ready\n");
+  });
+  routes.add("GET", "/metrics", "metrics", Access::kPublic,
+             [&service, &metrics](const auto&, const auto&) {
+               return metrics.render(service.engine, service.store);
+             });
+}
+
+}  // namespace sluice::api

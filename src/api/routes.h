@@ -1,0 +1,16 @@
+// Every route of the server: what answers it and what it needs of its caller.
+#pragma once
+
+#include "api/metrics.h"
+#include "api/service.h"
+#include "http/router.h"
+
+namespace sluice::api {
+
+/// The responder for errors outside of handlers: OperationOutcomes like everywhere else.
+http::ErrorResponder error_responder();
+
+/// Adds all routes. `service` and `metrics` must outlive the router.
+void add_routes(http::Router& router, Service& service, const Metrics& metrics);
+
+}  // namespace sluice::api

@@ -1,0 +1,20 @@
+#include "api/service.h"
+
+#include <fmt/format.h>
+
+namespace sluice::api {
+
+std::string Service::base_url(const http::Request& request) const {
+  if (!options.base_url.empty()) return options.base_url;
+  return fmt::format("{}{}", request.origin, kFhirPath);
+}
+
+std::string status_url(std::string_view base_url, std::string_view job_id) {
+  return fmt::format("{}/jobs/{}", base_url, job_id);
+}
+
+std::string files_url(std::string_view base_url, std::string_view job_id) {
+  return fmt::format("{}/jobs/{}/files/", base_url, job_id);
+}
+
+}  // namespace sluice::api

@@ -1,0 +1,48 @@
+// What the endpoints share: the parts of the running server and the settings of its face.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "api/poll_limiter.h"
+#include "base/instant.h"
+#include "http/message.h"
+#include "job/engine.h"
+#include "output/file_store.h"
+#include "store/store.h"
+
+namespace sluice::api {
+
+struct ServiceOptions {
+  /// The public FHIR base ("https://ehr.example/fhir"); empty: "<origin of the request>/fhir".
+  std::string base_url;
+  bool require_respond_async = false;  ///< K-03: 400 without Prefer: respond-async
+  std::chrono::seconds retry_after_max = std::chrono::seconds(30);  ///< S-01
+  unsigned poll_burst = 100;  ///< polls of one job before they are limited (S-04)
+};
+
+/// The path below which everything FHIR is.
+inline constexpr std::string_view kFhirPath = "/fhir";
+
+/// Lives as long as the server; the parts must outlive it. Thread-safe.
+struct Service {
+  const store::Store& store;
+  output::FileStore& files;
+  job::Engine& engine;
+  const Clock& clock;
+  ServiceOptions options;
+  PollLimiter polls;
+
+  Service(const store::Store& s, output::FileStore& f, job::Engine& e, const Clock& c,
+          ServiceOptions o)
+      : store(s), files(f), engine(e), clock(c), options(std::move(o)), polls(options.poll_burst) {}
+
+  /// The FHIR base for URLs in the answer to `request`, without a trailing slash.
+  std::string base_url(const http::Request& request) const;
+};
+
+/// The URLs of a job.
+std::string status_url(std::string_view base_url, std::string_view job_id);
+std::string files_url(std::string_view base_url, std::string_view job_id);
+
+}  // namespace sluice::api

@@ -1,0 +1,32 @@
+// The commands of `sluice`: each file of this folder adds one.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+
+namespace sluice::cli {
+
+/// A command: its part of the command line, and what it does; the exit code is its result.
+struct Command {
+  CLI::App* app = nullptr;
+  std::function<Result<int>()> run;
+};
+
+Command add_generate(CLI::App& app);
+Command add_load(CLI::App& app);
+Command add_serve(CLI::App& app);
+Command add_stats(CLI::App& app);
+
+/// The exit code of an error: 2 for what the user can mend on the command line, 3 and above else.
+int exit_code(ErrorKind kind);
+
+/// "1.2 GB", "34.5 MB": decimal units, for people.
+std::string human_size(double bytes);
+/// "38,472".
+std::string human_count(std::uint64_t count);
+
+}  // namespace sluice::cli

@@ -1,0 +1,127 @@
+// `sluice load`: NDJSON and Bundles into the store.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <stop_token>
+#include <thread>
+
+#include "base/instant.h"
+#include "bulk/load.h"
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/signals.h"
+#include "store/rocksdb/rocksdb_store.h"
+
+namespace sluice::cli {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr auto kPlainInterval = std::chrono::seconds(5);
+
+// One line that is rewritten on a terminal; a line every few seconds in a pipe.
+class ProgressDisplay {
+ public:
+  ProgressDisplay() : is_terminal_(::isatty(STDERR_FILENO) == 1), last_(SteadyClock::now()) {}
+
+  void show(const bulk::LoadProgress& progress) {
+    const auto now = SteadyClock::now();
+    if (!is_terminal_ && now - last_ < kPlainInterval) return;
+    last_ = now;
+    const double seconds = std::chrono::duration<double>(now - start_).count();
+    const std::string share =
+        progress.bytes_total == 0
+            ? std::string()
+            : fmt::format(" {:3.0f}%", 100.0 * static_cast<double>(progress.bytes_read) /
+                                           static_cast<double>(progress.bytes_total));
+    fmt::print(stderr, "{}loading{} {} resources, {}/s{}{}", is_terminal_ ? "\r\x1b[K" : "", share,
+               human_count(progress.resources),
+               human_count(static_cast<std::uint64_t>(static_cast<double>(progress.resources) /
+                                                      std::max(seconds, 0.001))),
+               progress.problems == 0 ? "" : fmt::format(", {} problems", progress.problems),
+               is_terminal_ ? "" : "\n");
+    shown_ = true;
+  }
+
+  void clear() {
+    if (is_terminal_ && shown_) fmt::print(stderr, "\r\x1b[K");
+    shown_ = false;
+  }
+
+ private:
+  const bool is_terminal_;
+  const SteadyClock::time_point start_ = SteadyClock::now();
+  SteadyClock::time_point last_;
+  bool shown_ = false;
+};
+
+void print_summary(const bulk::LoadSummary& summary, double seconds) {
+  fmt::print("{:<28}{:>12}{:>12}{:>12}\n", "type", "created", "updated", "unchanged");
+  for (const auto& [type, counts] : summary.types)
+    fmt::print("{:<28}{:>12}{:>12}{:>12}\n", type, human_count(counts.created),
+               human_count(counts.updated), human_count(counts.unchanged));
+  const double bytes = static_cast<double>(summary.bytes);
+  fmt::print("{} resources, {} in {:.2f} s: {} resources/s, {:.1f} MB/s\n",
+             human_count(summary.resources), human_size(bytes), seconds,
+             human_count(static_cast<std::uint64_t>(static_cast<double>(summary.resources) /
+                                                    std::max(seconds, 0.001))),
+             bytes / 1e6 / std::max(seconds, 0.001));
+  if (summary.superseded > 0)
+    fmt::print("{} duplicates within the input: the last of each counts\n",
+               human_count(summary.superseded));
+  if (summary.problems > 0) fmt::print("{} not loaded, see above\n", human_count(summary.problems));
+}
+
+struct LoadArguments {
+  std::string data;
+  bulk::LoadOptions options;
+};
+
+Result<int> run_load(LoadArguments& arguments) {
+  if (arguments.data.empty()) return invalid("load: --data DIR is missing");
+  if (arguments.options.paths.empty()) return invalid("load: nothing to load was named");
+  SignalWaiter signals({SIGINT, SIGTERM});
+  const SystemClock clock;
+  SLUICE_TRY(const auto store, store::open_rocksdb_store(arguments.data, clock));
+  std::stop_source stop;
+  signals.on_signal([&stop](int) { stop.request_stop(); });
+  ProgressDisplay display;
+  arguments.options.on_problem = [&display](const bulk::LoadProblem& problem) {
+    display.clear();
+    fmt::print(stderr, "{}:{}{}: {}\n", problem.path, problem.is_bundle_entry ? "entry " : "",
+               problem.place, problem.reason);
+  };
+  arguments.options.on_progress = [&display](const auto& progress) { display.show(progress); };
+  const auto start = SteadyClock::now();
+  const auto summary = bulk::load(*store, arguments.options, stop.get_token());
+  display.clear();
+  if (!summary) return summary.error();
+  print_summary(*summary, std::chrono::duration<double>(SteadyClock::now() - start).count());
+  return summary->problems > 0 ? 1 : 0;
+}
+
+}  // namespace
+
+Command add_load(CLI::App& app) {
+  auto* command =
+      app.add_subcommand("load", "Load NDJSON and Bundles (files, folders, - for stdin)");
+  command->footer(
+      "Example:\n  sluice load --data ./data ./export/*.ndjson.gz\n"
+      "Exit codes: 0 all loaded, 1 some lines were not, 2 wrong use, 3 store in use, 4 disk");
+  auto arguments = std::make_shared<LoadArguments>();
+  auto& options = arguments->options;
+  options.parse_threads = std::max(1u, std::thread::hardware_concurrency());
+  add_option(*command, "data", arguments->data, "The data folder; created when missing");
+  command->add_option("PATH", options.paths, "Files, folders, - for standard input");
+  add_switch(*command, "strict", options.strict,
+             "Stop at the first problem and load nothing of its file");
+  add_option(*command, "parse-threads", options.parse_threads, "Threads that read resources")
+      ->check(CLI::Range(1, 256));
+  add_option(*command, "base-url", options.base_url,
+             "FHIR base of the data's source: absolute references below it count as local");
+  return {command, [arguments] { return run_load(*arguments); }};
+}
+
+}  // namespace sluice::cli

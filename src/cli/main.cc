@@ -1,0 +1,65 @@
+// `sluice`: finds the command, reads its options, runs it, turns errors into exit codes.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/options.h"
+
+namespace sluice::cli {
+
+namespace {
+
+int report(const Error& error) {
+  fmt::print(stderr, "sluice: {}{}\n", error.message,
+             error.detail.empty() ? "" : fmt::format(" ({})", error.detail));
+  return exit_code(error.kind);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"Sluice moves whole populations of FHIR data: a Bulk Data server in one program.",
+               "sluice"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", SLUICE_VERSION);
+  const std::vector<Command> commands = {add_load(app), add_serve(app), add_generate(app),
+                                         add_stats(app)};
+  CLI::App* version = app.add_subcommand("version", "Print the version");
+  version->footer("Example:\n  sluice version");
+  std::string config;
+  for (const auto& command : commands)
+    command.app->add_option("--config", config, "TOML file with options")
+        ->envname(environment_name("config"));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    // CLI11 has its own numbers; ours are 0 for help and 2 for mistakes.
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  if (version->parsed()) {
+    fmt::print("sluice {}\n", SLUICE_VERSION);
+    return 0;
+  }
+  for (const auto& command : commands) {
+    if (!command.app->parsed()) continue;
+    if (!config.empty()) {
+      const auto applied = apply_config_file(app, *command.app, config);
+      if (!applied) return report(applied.error());
+    }
+    const auto code = command.run();
+    return code ? *code : report(code.error());
+  }
+  return 2;
+}
+
+}  // namespace
+}  // namespace sluice::cli
+
+int main(int argc, char** argv) {
+  try {
+    return sluice::cli::run(argc, argv);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "sluice: %s\n", e.what());
+    return 5;
+  }
+}
