@@ -14,12 +14,13 @@ namespace sluice::fhir {
 /// A parsed _elements parameter: "id", "Patient.id" ... Immutable, thread-safe, cheap to copy.
 class ElementsSelection {
  public:
-  /// `values`: already split at commas. kInvalid names a value that is not a root element of its type
+  /// `values`: already split at commas. kInvalid names a value that is not a root element of its
+  /// type
   /// ("Patient.name.family", "Patient.nosuch"), or, without a type, of none of `types`.
   static Result<ElementsSelection> parse(const std::vector<std::string>& values,
                                          const std::vector<ResourceType>& types);
-  /// Whether anything is left out of resources of this type (a selection of only "Patient.id" leaves
-  /// other types whole).
+  /// Whether anything is left out of resources of this type (a selection of only "Patient.id"
+  /// leaves other types whole).
   bool applies_to(ResourceType type) const;
 
  private:
@@ -36,10 +37,10 @@ class ElementsProjector {
   ElementsProjector(ElementsProjector&&) noexcept;
   ElementsProjector& operator=(ElementsProjector&&) noexcept;
 
-  /// Appends to `out` the projection of `line` (a stored line: valid JSON on one line, no line break at
-  /// the end): resourceType, id, meta, mandatory and selected root elements and their "_element"
-  /// siblings in source order and with the source's bytes; meta.tag gains SUBSETTED. kCorrupt when
-  /// the line is not what the store promised.
+  /// Appends to `out` the projection of `line` (a stored line: valid JSON on one line, no line
+  /// break at the end): resourceType, id, meta, mandatory and selected root elements and their
+  /// "_element" siblings in source order and with the source's bytes; meta.tag gains SUBSETTED.
+  /// kCorrupt when the line is not what the store promised.
   Result<void> project(std::string_view line, std::string& out);
 
  private:

@@ -10,8 +10,8 @@
 
 namespace sluice::fhir {
 
-/// The members of a Group as they count at one instant (G-01): those that are not inactive and whose
-/// period, if any, contains the instant.
+/// The members of a Group as they count at one instant (G-01): those that are not inactive and
+/// whose period, if any, contains the instant.
 struct GroupMembers {
   std::vector<std::string> patients;  ///< Patient ids, sorted, unique
   std::vector<std::string> groups;    ///< nested Groups' ids, sorted, unique

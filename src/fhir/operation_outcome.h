@@ -8,8 +8,8 @@ namespace sluice::fhir {
 
 /// An OperationOutcome with one issue on one line. `severity`: "fatal", "error", "warning",
 /// "information"; `code` of the issue-type value set ("invalid", "not-found", "throttled" ...);
-/// `diagnostics` is for people: it is escaped here, holds no PHI by the caller's promise, and may be
-/// empty.
+/// `diagnostics` is for people: it is escaped here, holds no PHI by the caller's promise, and may
+/// be empty.
 std::string operation_outcome(std::string_view severity, std::string_view code,
                               std::string_view diagnostics);
 

@@ -13,9 +13,9 @@ namespace sluice::fhir {
 /// One parameter. `kind` is the value[x] that carried it ("valueString", "valueInstant",
 /// "valueReference", "valueCode", "valueCoding", "valueUri", "valueUrl", "valueCanonical",
 /// "valueBoolean", "valueInteger", "valueUnsignedInt", "valuePositiveInt", "valueInteger64",
-/// "valueDecimal", "valueDate", "valueDateTime", "valueId"), or "query" for one of a query string or
-/// form. `value` is its text: a Reference's `reference`, a Coding's `code`, a boolean's "true"/"false",
-/// a number's digits.
+/// "valueDecimal", "valueDate", "valueDateTime", "valueId"), or "query" for one of a query string
+/// or form. `value` is its text: a Reference's `reference`, a Coding's `code`, a boolean's
+/// "true"/"false", a number's digits.
 struct Parameter {
   std::string name;
   std::string value;
@@ -23,8 +23,8 @@ struct Parameter {
 };
 
 /// Reads a Parameters resource. kInvalid for malformed JSON, another resourceType, an entry without
-/// name, without or with two values, with `resource` or `part`, or with a value[x] not listed above;
-/// the message names the entry. An absent or empty `parameter` is an empty list.
+/// name, without or with two values, with `resource` or `part`, or with a value[x] not listed
+/// above; the message names the entry. An absent or empty `parameter` is an empty list.
 Result<std::vector<Parameter>> read_parameters(std::string_view json);
 
 }  // namespace sluice::fhir

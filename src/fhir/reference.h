@@ -15,8 +15,9 @@ struct ReferenceView {
   std::string_view id;
 };
 
-/// Understands relative references and, when `base_url` is not empty, absolute ones below it (without
-/// regard to a trailing slash); a "/_history/..." part is skipped. nullopt for everything else:
+/// Understands relative references and, when `base_url` is not empty, absolute ones below it
+/// (without regard to a trailing slash); a "/_history/..." part is skipped. nullopt for everything
+/// else:
 /// "#contained", urn:uuid, other servers, unknown types, invalid ids.
 std::optional<ReferenceView> parse_reference(std::string_view text, std::string_view base_url = {});
 

@@ -30,14 +30,17 @@ using ContentDigest = std::array<std::uint8_t, 16>;
 struct IncomingResource {
   ResourceType type;
   std::string id;
-  /// The source's bytes without line breaks (white space between tokens is kept as it was, unless it
-  /// contained a line break) and without meta.versionId and meta.lastUpdated.
+  /// The source's bytes without line breaks (white space between tokens is kept as it was, unless
+  /// it contained a line break) and without meta.versionId and meta.lastUpdated.
   std::string content;
   /// Where in `content` the two elements go, and what has to stand around them there (see
   /// append_with_meta).
   std::size_t meta_offset = 0;
-  enum class MetaPlace : std::uint8_t { kWholeMeta, kOnlyMembers, kFirstMembers } meta_place =
-      MetaPlace::kWholeMeta;
+  enum class MetaPlace : std::uint8_t {
+    kWholeMeta,
+    kOnlyMembers,
+    kFirstMembers
+  } meta_place = MetaPlace::kWholeMeta;
   ContentDigest digest{};
   /// The patients in whose compartments the resource is, by the R4 patient compartment definition:
   /// ids, sorted, unique; a Patient's own id first. Empty for none. Group is never in a compartment
@@ -62,9 +65,9 @@ class ResourceReader {
   ResourceReader(ResourceReader&&) noexcept;
   ResourceReader& operator=(ResourceReader&&) noexcept;
 
-  /// Reads one JSON resource (with or without line breaks). Errors are kInvalid (kTooLarge for size)
-  /// with a message that names the rule and the place but never the content: not valid UTF-8, not
-  /// JSON (with the byte offset), not an object, resourceType missing or unknown, id missing or
+  /// Reads one JSON resource (with or without line breaks). Errors are kInvalid (kTooLarge for
+  /// size) with a message that names the rule and the place but never the content: not valid UTF-8,
+  /// not JSON (with the byte offset), not an object, resourceType missing or unknown, id missing or
   /// invalid, a key twice in one object, nested too deeply, something after the object, meta not an
   /// object.
   Result<IncomingResource> read(std::string_view json);

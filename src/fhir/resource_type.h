@@ -35,8 +35,9 @@ std::span<const ResourceType> all_resource_types();
 bool is_in_patient_compartment(ResourceType type);
 /// The mandatory root elements ("status", "code"); choice elements as "value[x]".
 std::span<const std::string_view> mandatory_root_elements(ResourceType type);
-/// Whether `element` is a root element of the type: also of Resource and DomainResource ("id", "meta",
-/// "text", "extension" ...). A choice is known by its name without a type ("value") and with one
+/// Whether `element` is a root element of the type: also of Resource and DomainResource ("id",
+/// "meta", "text", "extension" ...). A choice is known by its name without a type ("value") and
+/// with one
 /// ("valueQuantity").
 bool is_root_element(ResourceType type, std::string_view element);
 

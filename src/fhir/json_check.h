@@ -1,0 +1,30 @@
+// Whether tokens make a JSON text: the grammar, numbers, literals, escapes, depth.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "fhir/json_tokens.h"
+
+namespace sluice::fhir {
+
+/// What a check finds out by the way.
+struct JsonTraits {
+  bool has_escapes = false;  ///< some string or key has a backslash
+};
+
+/// Checks that the tokens are one JSON object (RFC 8259) nested at most `depth_max` levels deep
+/// (the object itself is one) and nothing after it. Stricter than the RFC in one point: an escaped
+/// surrogate needs its other half, for alone it has no UTF-8 form. Numbers may have any number of
+/// digits. Keys may repeat: the caller looks at keys. kInvalid with rule and byte otherwise.
+Result<JsonTraits> check_json_object(const JsonTokens& tokens, std::size_t depth_max);
+
+/// What the bytes between a checked string's quotes mean: escapes resolved.
+std::string unescape(std::string_view raw);
+
+/// Whether a checked string means `text` (which has no escapes of its own).
+bool means(std::string_view raw, std::string_view text);
+
+}  // namespace sluice::fhir

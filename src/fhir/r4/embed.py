@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""Makes the C++ header of the R4 tables: embed.py <folder of the .tsv files> <header to write>."""
+
+import sys
+from pathlib import Path
+
+NAMED_TYPES = ["Patient", "Group", "Binary", "Bundle", "Provenance"]
+
+
+def read_table(path):
+    """The rows behind the comment and the header line, as lists of cells."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("#"), path
+    return [line.split("\t") for line in lines[2:]]
+
+
+def split(cell):
+    return [part for part in cell.split(",") if part]
+
+
+def strings(values):
+    return ", ".join(f'"{value}"' for value in values)
+
+
+def array(kind, name, body, count):
+    """An empty array is not C++: a type without entries gets an empty span."""
+    if count == 0:
+        return f"inline constexpr std::span<const {kind}> {name}{{}};\n"
+    return f"inline constexpr {kind} {name}[] = {{{body}}};\n"
+
+
+def root_elements(cell):
+    """(element as it stands in JSON, name of the choice it belongs to or "")."""
+    for element in split(cell):
+        if "[x]:" in element:
+            choice, kinds = element.split("[x]:")
+            for kind in kinds.split("|"):
+                yield choice + kind, choice
+        else:
+            yield element, ""
+
+
+def main():
+    folder, header = Path(sys.argv[1]), Path(sys.argv[2])
+    types = read_table(folder / "resource_types.tsv")
+    elements = dict(read_table(folder / "root_elements.tsv"))
+    compartment = dict(read_table(folder / "patient_compartment.tsv"))
+    names = [name for _, name, _ in types]
+    codes = {name: int(number) for number, name, _ in types}
+    assert names == sorted(names) and len(set(codes.values())) == len(names)
+    assert set(elements) == set(names) and set(compartment) <= set(names)
+
+    out = ["// Made by src/fhir/r4/embed.py from the tables beside it.\n#pragma once\n\n",
+           '#include "fhir/r4_tables.h"\n\nnamespace sluice::fhir::r4 {\n\n']
+    rows = []
+    for number, name, mandatory in types:
+        roots = list(root_elements(elements[name]))
+        paths = split(compartment.get(name, ""))
+        out.append(array("std::string_view", f"kMandatory{name}", strings(split(mandatory)),
+                         len(split(mandatory))))
+        out.append(array("RootElement", f"kRoot{name}",
+                         ", ".join(f'{{"{a}", "{b}"}}' for a, b in roots), len(roots)))
+        out.append(array("std::string_view", f"kPaths{name}", strings(paths), len(paths)))
+        rows.append(f'    {{ResourceType{{{number}}}, "{name}", kMandatory{name}, kRoot{name}, '
+                    f"kPaths{name}}},\n")
+    out.append(f"\ninline constexpr TypeRow kRows[] = {{\n{''.join(rows)}}};\n")
+    all_types = ", ".join(f"ResourceType{{{number}}}" for number, _, _ in types)
+    out.append(f"inline constexpr ResourceType kTypes[] = {{{all_types}}};\n")
+    for name in NAMED_TYPES:
+        out.append(f"inline constexpr ResourceType k{name}{{{codes[name]}}};\n")
+    out.append("\n}  // namespace sluice::fhir::r4\n")
+    header.parent.mkdir(parents=True, exist_ok=True)
+    header.write_text("".join(out), encoding="utf-8")
+
+
+main()

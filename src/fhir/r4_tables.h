@@ -1,0 +1,30 @@
+// The rows of the R4 tables as the rest of the module sees them. The data come from src/fhir/r4 by
+// way of a header made at build time, which only resource_type.cc includes.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "fhir/resource_type.h"
+
+namespace sluice::fhir::r4 {
+
+/// A root element as it stands in JSON ("status", "valueQuantity") and the name of the choice it is
+/// one of ("value"), if it is.
+struct RootElement {
+  std::string_view name;
+  std::string_view choice;
+};
+
+struct TypeRow {
+  ResourceType type;
+  std::string_view name;
+  std::span<const std::string_view> mandatory;          ///< choices as "value[x]"
+  std::span<const RootElement> root_elements;           ///< with Resource's and DomainResource's
+  std::span<const std::string_view> compartment_paths;  ///< "participant.actor"; empty for none
+};
+
+/// Aborts for a code that is not in the table.
+const TypeRow& row(ResourceType type);
+
+}  // namespace sluice::fhir::r4

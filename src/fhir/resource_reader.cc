@@ -1,0 +1,252 @@
+#include "fhir/resource_reader.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <optional>
+#include <utility>
+
+#include "fhir/compartment.h"
+#include "fhir/json_check.h"
+#include "fhir/json_tokens.h"
+#include "fhir/key_scopes.h"
+#include "fhir/reference.h"
+#include "fhir/resource_content.h"
+
+namespace sluice::fhir {
+namespace {
+
+/// SHA-256 with everything that can be set up once set up once.
+class Sha256 {
+ public:
+  Sha256() : algorithm_(EVP_MD_fetch(nullptr, "SHA256", nullptr)), context_(EVP_MD_CTX_new()) {
+    if (!algorithm_ || !context_) std::abort();
+  }
+
+  ContentDigest digest(std::string_view content) {
+    std::array<unsigned char, 32> full{};
+    // Fails only without memory; a wrong digest would lose an update.
+    if (EVP_DigestInit_ex2(context_.get(), algorithm_.get(), nullptr) != 1 ||
+        EVP_DigestUpdate(context_.get(), content.data(), content.size()) != 1 ||
+        EVP_DigestFinal_ex(context_.get(), full.data(), nullptr) != 1) {
+      std::abort();
+    }
+    ContentDigest cut;
+    std::copy_n(full.begin(), cut.size(), cut.begin());
+    return cut;
+  }
+
+ private:
+  struct Free {
+    void operator()(EVP_MD* p) const { EVP_MD_free(p); }
+    void operator()(EVP_MD_CTX* p) const { EVP_MD_CTX_free(p); }
+  };
+  std::unique_ptr<EVP_MD, Free> algorithm_;
+  std::unique_ptr<EVP_MD_CTX, Free> context_;
+};
+
+}  // namespace
+
+struct ResourceReader::Impl {
+  Impl(ReaderLimits limits_in, std::string base_url_in)
+      : limits(limits_in), base_url(std::move(base_url_in)) {}
+
+  Result<IncomingResource> read(std::string_view json, std::optional<std::string_view> missing_id);
+  Result<void> collect(bool has_escapes);
+  void collect_reference(std::size_t token, CompartmentPaths::Place place, bool has_escapes);
+  std::string_view text_of(std::size_t token, bool has_escapes);
+  Result<ResourceType> resource_type();
+  void take_references(IncomingResource& out);
+
+  /// An object or array that is open.
+  struct Frame {
+    CompartmentPaths::Place place;
+    bool is_object;
+  };
+  /// A reference to a patient at a place where some type has a compartment path.
+  struct PatientAt {
+    CompartmentPaths::Place place;
+    std::string_view id;
+  };
+
+  const ReaderLimits limits;
+  const std::string base_url;
+  JsonTokens tokens;
+  Sha256 sha256;
+  // What collect() finds; views into the tokens' text or into `unescaped`.
+  RootMembers root;
+  KeyScopes keys;
+  std::vector<Frame> frames;
+  std::vector<PatientAt> patients;
+  std::vector<ReferenceView> supporting;
+  std::deque<std::string> unescaped;  // a deque: views must survive the next one
+};
+
+/// What the string at `token` means. Eight bytes behind the view are readable.
+std::string_view ResourceReader::Impl::text_of(std::size_t token, bool has_escapes) {
+  const std::string_view raw = tokens.raw_string(token);
+  if (!has_escapes || raw.find('\\') == std::string_view::npos) return raw;
+  std::string& text = unescaped.emplace_back(unescape(raw));
+  const std::size_t size = text.size();
+  text.append(8, '\0');
+  return std::string_view(text).substr(0, size);
+}
+
+void ResourceReader::Impl::collect_reference(std::size_t token, CompartmentPaths::Place place,
+                                             bool has_escapes) {
+  const auto reference = parse_reference(text_of(token, has_escapes), base_url);
+  if (!reference) return;
+  if (reference->type == types::kPatient) {
+    if (CompartmentPaths::instance().is_end(place)) patients.push_back({place, reference->id});
+  } else if (!is_in_patient_compartment(reference->type) && reference->type != types::kGroup &&
+             reference->type != types::kBinary && reference->type != types::kBundle) {
+    supporting.push_back(*reference);
+  }
+}
+
+/// One walk over the tokens of a checked text: keys, root members, references.
+Result<void> ResourceReader::Impl::collect(bool has_escapes) {
+  const CompartmentPaths& paths = CompartmentPaths::instance();
+  root = {};
+  keys.clear();
+  frames.clear();
+  patients.clear();
+  supporting.clear();
+  unescaped.clear();
+  CompartmentPaths::Place next = CompartmentPaths::kRoot;  // of the container that opens next
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    switch (tokens.first(i)) {
+      case '{':
+        frames.push_back({next, true});
+        keys.open();
+        break;
+      case '[':
+        frames.push_back({next, false});
+        break;
+      case '}':
+        if (!keys.close()) {
+          return invalid(fmt::format("a key stands twice in the object that ends at byte {}",
+                                     tokens.begin(i)));
+        }
+        [[fallthrough]];
+      case ']':
+        frames.pop_back();
+        // What follows in an array of objects is at the array's place; in an object a key says it.
+        if (!frames.empty()) next = frames.back().place;
+        break;
+      case '"': {
+        const Frame& frame = frames.back();
+        if (!frame.is_object) break;
+        const std::string_view key = text_of(i, has_escapes);
+        if (!keys.add(key)) {
+          return invalid(
+              fmt::format("a key stands twice in one object, at byte {}", tokens.begin(i)));
+        }
+        if (frames.size() == 1) {
+          if (key == "resourceType") root.resource_type = i;
+          if (key == "id") root.id = i;
+          if (key == "meta") root.meta = i;
+        }
+        i += 2;  // to the value
+        const char value = tokens.first(i);
+        if (value == '{' || value == '[') {
+          next = frame.place == CompartmentPaths::kNowhere ? CompartmentPaths::kNowhere
+                                                           : paths.step(frame.place, key);
+          --i;
+        } else if (value == '"' && key == "reference") {
+          collect_reference(i, frame.place, has_escapes);
+        }
+        break;
+      }
+      default:
+        break;
+    }
+  }
+  return {};
+}
+
+Result<ResourceType> ResourceReader::Impl::resource_type() {
+  if (root.resource_type == 0) return invalid("resourceType is missing");
+  if (tokens.first(root.resource_type + 2) != '"') return invalid("resourceType is not a string");
+  const auto type = find_resource_type(unescape(tokens.raw_string(root.resource_type + 2)));
+  if (!type) return invalid("resourceType is not a resource type of FHIR R4");
+  return *type;
+}
+
+void ResourceReader::Impl::take_references(IncomingResource& out) {
+  const CompartmentPaths& paths = CompartmentPaths::instance();
+  for (const PatientAt& patient : patients) {
+    if (paths.counts(patient.place, out.type)) out.owners.emplace_back(patient.id);
+  }
+  std::sort(out.owners.begin(), out.owners.end());
+  out.owners.erase(std::unique(out.owners.begin(), out.owners.end()), out.owners.end());
+  if (out.type == types::kPatient) {
+    std::erase(out.owners, out.id);
+    out.owners.insert(out.owners.begin(), out.id);
+  }
+  // Views are sorted before any string is made: a claim names the same practitioner many times.
+  const auto key = [](const ReferenceView& r) { return std::pair(r.type, r.id); };
+  std::sort(supporting.begin(), supporting.end(),
+            [&](const ReferenceView& a, const ReferenceView& b) { return key(a) < key(b); });
+  for (const ReferenceView& reference : supporting) {
+    const bool is_new = out.supporting.empty() || out.supporting.back().type != reference.type ||
+                        out.supporting.back().id != reference.id;
+    if (is_new) out.supporting.push_back({reference.type, std::string(reference.id)});
+  }
+}
+
+Result<IncomingResource> ResourceReader::Impl::read(std::string_view json,
+                                                    std::optional<std::string_view> missing_id) {
+  const auto too_large = [](std::size_t size_max) {
+    return Error{ErrorKind::kTooLarge, fmt::format("larger than {} bytes", size_max)};
+  };
+  if (json.size() > std::max(limits.resource_size_max, limits.group_size_max)) {
+    return too_large(limits.resource_size_max);
+  }
+  SLUICE_CHECK(tokens.read(json));
+  SLUICE_TRY(const JsonTraits traits, check_json_object(tokens, limits.depth_max));
+  SLUICE_CHECK(collect(traits.has_escapes));
+
+  IncomingResource out;
+  SLUICE_TRY(out.type, resource_type());
+  const std::size_t size_max =
+      out.type == types::kGroup ? limits.group_size_max : limits.resource_size_max;
+  if (json.size() > size_max) return too_large(size_max);
+
+  if (root.id != 0) {
+    if (tokens.first(root.id + 2) != '"') return invalid("id is not a string");
+    out.id = unescape(tokens.raw_string(root.id + 2));
+  } else if (missing_id) {
+    out.id = *missing_id;
+  } else {
+    return invalid("id is missing");
+  }
+  if (!is_valid_id(out.id)) return invalid("id is not 1 to 64 of A-Z a-z 0-9 '-' and '.'");
+  if (root.meta != 0 && tokens.first(root.meta + 2) != '{') return invalid("meta is not an object");
+
+  take_references(out);
+  write_content(tokens, root, out);
+  out.digest = sha256.digest(out.content);
+  return out;
+}
+
+ResourceReader::ResourceReader(ReaderLimits limits, std::string base_url)
+    : impl_(std::make_unique<Impl>(limits, std::move(base_url))) {}
+ResourceReader::~ResourceReader() = default;
+ResourceReader::ResourceReader(ResourceReader&&) noexcept = default;
+ResourceReader& ResourceReader::operator=(ResourceReader&&) noexcept = default;
+
+Result<IncomingResource> ResourceReader::read(std::string_view json) {
+  return impl_->read(json, std::nullopt);
+}
+
+Result<IncomingResource> ResourceReader::read(std::string_view json,
+                                              std::string_view id_if_missing) {
+  return impl_->read(json, id_if_missing);
+}
+
+}  // namespace sluice::fhir
