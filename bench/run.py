@@ -1,0 +1,277 @@
+#!/usr/bin/env python3
+"""Sluice's benchmark: builds a corpus, measures the real binary over HTTP, prints one table.
+
+usage: bench/run.py --sluice BINARY --pipeline PROGRAM [--patients N] [--work DIR] [--json FILE]
+
+Every figure is a median of several runs on one machine in one session; what counts is the ratios.
+"""
+import argparse, gzip, http.client, json, os, random, shutil, signal, statistics, subprocess, sys
+import tempfile, threading, time, urllib.parse
+
+RUNS = 5
+
+
+class Server:
+    """`sluice serve` on a free port."""
+
+    def __init__(self, sluice, data):
+        self.process = subprocess.Popen(
+            [sluice, 'serve', '--data', data, '--listen', '127.0.0.1:0', '--open', '--log-level', 'warn',
+             '--poll-burst', '1000000'], stderr=subprocess.PIPE, text=True)
+        for line in self.process.stderr:
+            if line.startswith('listening on '):
+                self.base = line.split()[-1]
+                break
+        else:
+            sys.exit('the server did not start')
+        self.port = urllib.parse.urlsplit(self.base).port
+        threading.Thread(target=lambda: [None for _ in self.process.stderr], daemon=True).start()
+
+    def peak_memory(self):
+        with open('/proc/%d/status' % self.process.pid) as status:
+            for line in status:
+                if line.startswith('VmHWM'):
+                    return int(line.split()[1]) * 1024
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+
+
+class Client:
+    """One keep-alive connection."""
+
+    def __init__(self, port):
+        self.connection = http.client.HTTPConnection('127.0.0.1', port)
+
+    def request(self, method, url, body=None, **headers):
+        path = urllib.parse.urlsplit(url)
+        target = path.path + ('?' + path.query if path.query else '')
+        self.connection.request(method, target, body=body,
+                                headers={k.replace('_', '-'): v for k, v in headers.items()})
+        response = self.connection.getresponse()
+        return response, response.read()
+
+    def kick_off(self, url):
+        response, body = self.request('GET', url, Accept='application/fhir+json',
+                                      Prefer='respond-async')
+        assert response.status == 202, (response.status, body[:300])
+        return response.headers['Content-Location']
+
+    def export(self, url, poll=0.002):
+        """Runs an export to its manifest: seconds and manifest; the job is deleted."""
+        start = time.perf_counter()
+        location = self.kick_off(url)
+        while True:
+            response, body = self.request('GET', location)
+            if response.status == 200:
+                break
+            assert response.status == 202, (response.status, body[:300])
+            time.sleep(poll)
+        seconds = time.perf_counter() - start
+        return seconds, json.loads(body), location
+
+    def delete(self, location):
+        self.request('DELETE', location)
+
+
+def median_export(client, url):
+    times, manifest = [], None
+    for _ in range(RUNS):
+        seconds, manifest, location = client.export(url)
+        times.append(seconds)
+        client.delete(location)
+    return statistics.median(times), manifest
+
+
+def volume(manifest):
+    return (sum(f['count'] for f in manifest['output']), sum(f['fileSize'] for f in manifest['output']))
+
+
+def folder_size(folder):
+    return sum(os.path.getsize(os.path.join(at, name)) for at, _, names in os.walk(folder)
+               for name in names)
+
+
+def change_some(corpus, target, share):
+    """Writes changed copies of a share of the Observations."""
+    randomness = random.Random(1)
+    total = changed = 0
+    with open(os.path.join(corpus, 'Observation.ndjson'), encoding='utf-8') as source, \
+            open(target, 'w', encoding='utf-8') as out:
+        for line in source:
+            total += 1
+            if randomness.random() < share:
+                resource = json.loads(line)
+                resource['language'] = 'en'
+                out.write(json.dumps(resource, ensure_ascii=False, separators=(',', ':')) + '\n')
+                changed += 1
+    return changed
+
+
+def percentile(values, share):
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def latency_under_load(server, base):
+    """p50 and p99 of kick-offs and status requests while full exports run, in seconds."""
+    load, client = Client(server.port), Client(server.port)
+    kick_offs, polls = [], []
+    until = time.time() + 8
+    location = load.kick_off(base + '/$export')
+    while time.time() < until:
+        start = time.perf_counter()
+        small = client.kick_off(base + '/$export?_type=Organization')
+        kick_offs.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        response, _ = client.request('GET', location)
+        polls.append(time.perf_counter() - start)
+        client.delete(small)
+        if response.status == 200:
+            load.delete(location)
+            location = load.kick_off(base + '/$export')
+        time.sleep(0.005)
+    load.delete(location)
+    return kick_offs, polls
+
+
+def curl_seconds(url, *options):
+    times = []
+    for _ in range(RUNS):
+        output = subprocess.run(['curl', '-s', '-o', '/dev/null', '-w', '%{time_total}', *options, url],
+                                capture_output=True, text=True, check=True).stdout
+        times.append(float(output))
+    return statistics.median(times)
+
+
+def nginx_seconds(work, file):
+    """The same file from nginx on loopback."""
+    folder = os.path.join(work, 'nginx')
+    os.makedirs(folder, exist_ok=True)
+    port = 18080 + os.getpid() % 1000
+    config = os.path.join(folder, 'nginx.conf')
+    with open(config, 'w') as out:
+        out.write('''user root; worker_processes 2; pid %s/nginx.pid; error_log %s/error.log; daemon off;
+events { worker_connections 64; }
+http { access_log off; sendfile on; tcp_nopush on; default_type application/octet-stream;
+ client_body_temp_path %s; proxy_temp_path %s; fastcgi_temp_path %s; uwsgi_temp_path %s; scgi_temp_path %s;
+ server { listen 127.0.0.1:%d; root %s; } }
+''' % (folder, folder, folder, folder, folder, folder, folder, port, os.path.dirname(file)))
+    nginx = subprocess.Popen([shutil.which('nginx') or '/usr/sbin/nginx', '-c', config, '-p', folder],
+                             stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(0.5)
+        return curl_seconds('http://127.0.0.1:%d/%s' % (port, os.path.basename(file)))
+    finally:
+        nginx.terminate()
+        nginx.wait()
+
+
+def download_row(server, base, work, data):
+    """Seconds for one large stored file by gzip from Sluice and from nginx, its size, and the plain rate."""
+    client = Client(server.port)
+    _, manifest, location = client.export(base + '/$export')
+    largest = max(manifest['output'], key=lambda f: f['fileSize'])
+    job = location.rsplit('/', 1)[1]
+    name = largest['url'].rsplit('/', 1)[1]
+    stored = os.path.join(data, 'files', job, name)
+    ours = curl_seconds(largest['url'], '-H', 'Accept-Encoding: gzip')
+    plain = curl_seconds(largest['url'])
+    theirs = nginx_seconds(work, stored)
+    result = (ours, theirs, os.path.getsize(stored), plain, largest['fileSize'])
+    client.delete(location)
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--sluice', required=True)
+    parser.add_argument('--pipeline', required=True)
+    parser.add_argument('--patients', type=int, default=4000)
+    parser.add_argument('--work')
+    parser.add_argument('--json')
+    arguments = parser.parse_args()
+    work = arguments.work or tempfile.mkdtemp(prefix='sluice-bench-')
+    corpus, data = os.path.join(work, 'corpus'), os.path.join(work, 'data')
+    rows, figures = [], {}
+
+    def row(what, figure, goal):
+        rows.append((what, figure, goal))
+        print('%-38s %-46s %s' % (what, figure, goal), flush=True)
+
+    try:
+        if not os.path.isdir(corpus):
+            subprocess.run([arguments.sluice, 'generate', '--patients', str(arguments.patients), '--seed',
+                            '1', '--out', corpus], check=True, stdout=subprocess.DEVNULL)
+        size = folder_size(corpus)
+        print('corpus: %d patients, %.2f GB of NDJSON, %d cores\n' %
+              (arguments.patients, size / 1e9, os.cpu_count()))
+        row('what', 'figure', 'goal')
+
+        shutil.rmtree(data, ignore_errors=True)
+        start = time.perf_counter()
+        subprocess.run([arguments.sluice, 'load', '--data', data, corpus], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        seconds = time.perf_counter() - start
+        row('load, durable', '%.0f MB/s (%.1f s)' % (size / 1e6 / seconds, seconds), '100 MB/s')
+
+        pipeline = json.loads(subprocess.run([arguments.pipeline, data, str(RUNS)], check=True,
+                                             capture_output=True, text=True).stdout)
+        figures['pipeline'] = pipeline
+        row('full export, in process', '%d MB/s, %d resources/s' %
+            (pipeline['export_MB_s'], pipeline['export_resources_s']), '1,500 MB/s, 1,000,000/s')
+        row('raw pipeline, same process', '%d MB/s' % pipeline['raw_MB_s'], '')
+        row('ratio to the raw pipeline', '%.2f' % pipeline['ratio'], '0.70')
+
+        server = Server(arguments.sluice, data)
+        client = Client(server.port)
+        base = server.base
+        full, manifest = median_export(client, base + '/$export')
+        count, total = volume(manifest)
+        row('full export over HTTP, to the manifest', '%.2f s: %.0f MB/s, %d resources/s' %
+            (full, total / 1e6 / full, count / full), '')
+        seconds, _ = median_export(client, base + '/$export?_elements=id')
+        row('_elements=id', '%.2f s: %.0f MB/s of input per core' %
+            (seconds, total / 1e6 / seconds / os.cpu_count()), '600 MB/s per core')
+        patient, manifest = median_export(client, base + '/Patient/$export')
+        row('Patient export', '%.2f s: %.0f MB/s' % (patient, volume(manifest)[1] / 1e6 / patient), '')
+        seconds, manifest = median_export(client, base + '/Group/one-percent/$export')
+        row('group of 1 % of the patients', '%.3f s: %.1f %% of the full export' %
+            (seconds, 100 * seconds / full), '3 %')
+        seconds, manifest = median_export(client, base + '/Group/ten-percent/$export')
+        row('group of 10 % of the patients', '%.3f s: %.1f %% of the full export' %
+            (seconds, 100 * seconds / full), '')
+        since = manifest['transactionTime']
+        kick_offs, polls = latency_under_load(server, base)
+        for name, values in (('kick-off', kick_offs), ('status', polls)):
+            row('%s while an export runs' % name, 'p50 %.1f ms, p99 %.1f ms (%d)' %
+                (1e3 * percentile(values, 0.5), 1e3 * percentile(values, 0.99), len(values)), 'p99 5 ms')
+        ours, theirs, stored, plain, plain_size = download_row(server, base, work, data)
+        row('download gzip, %.0f MB' % (stored / 1e6), '%.3f s: %.0f MB/s' % (ours, stored / 1e6 / ours), '')
+        row('the same from nginx', '%.3f s: ratio %.2f' % (theirs, ours / theirs), '1.10')
+        row('download identity, %.0f MB' % (plain_size / 1e6), '%.0f MB/s' % (plain_size / 1e6 / plain), '')
+        row('peak memory of the server', '%.0f MiB' % (server.peak_memory() / 2**20), '512 MiB')
+        server.stop()
+
+        changes = os.path.join(work, 'changes.ndjson')
+        changed = change_some(corpus, changes, 0.001 * count / max(1, sum(
+            1 for _ in open(os.path.join(corpus, 'Observation.ndjson'), 'rb'))))
+        subprocess.run([arguments.sluice, 'load', '--data', data, changes], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        server = Server(arguments.sluice, data)
+        client = Client(server.port)
+        seconds, manifest = median_export(
+            client, server.base + '/$export?_since=' + urllib.parse.quote(since))
+        assert volume(manifest)[0] == changed, (volume(manifest), changed)
+        row('_since with %.2f %% changed' % (100 * changed / count), '%.4f s: %.2f %% of the full export' %
+            (seconds, 100 * seconds / full), '1 %')
+        server.stop()
+        if arguments.json:
+            with open(arguments.json, 'w') as out:
+                json.dump({'rows': rows, **figures}, out, indent=1)
+    finally:
+        if not arguments.work:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+main()
