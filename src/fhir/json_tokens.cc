@@ -89,16 +89,16 @@ Result<void> JsonTokens::read(std::string_view text) {
 }
 
 std::size_t JsonTokens::closing(std::size_t i) const {
-  // In a checked text brackets match, so that counting needs not tell their kinds apart. '[' and
-  // ']' differ from '{' and '}' in one bit, and opening from closing ones in two others.
+  // In a checked text brackets match, so counting need not tell '[' from '{' ('[' | 0x20 is '{').
   const char* text = text_.data();
   std::size_t depth = 0;
-  for (;; ++i) {
-    const auto c = static_cast<unsigned char>(text[offsets_[i]] | 0x20);
+  for (; i < size_; ++i) {
+    const int c = text[offsets_[i]] | 0x20;
     depth += c == '{';
     depth -= c == '}';
     if (depth == 0) return i;
   }
+  return size_;
 }
 
 }  // namespace sluice::fhir

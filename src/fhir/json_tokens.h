@@ -54,10 +54,10 @@ class JsonTokens {
   std::string_view raw_string(std::size_t i) const {
     return text_.substr(begin(i) + 1, scalar_end(i) - begin(i) - 2);
   }
-  /// The number of the bracket that closes the one at `i`, which must be an opening one of a
-  /// checked text.
+  /// The number of the bracket that closes the opening one at `i`; size() if the text, against the
+  /// promise, has none.
   std::size_t closing(std::size_t i) const;
-  /// The number of the token behind the value that begins with token `i` of a checked text.
+  /// The number of the token behind the value that begins with token `i`.
   std::size_t behind(std::size_t i) const {
     const char c = first(i);
     return (c == '{' || c == '[' ? closing(i) : i) + 1;
