@@ -69,7 +69,7 @@ class Module:
     """What a module's CMakeLists.txt says: its name, its DEPS and the line they stand on."""
 
     def __init__(self, name: str, path: str, text: str):
-        self.name, self.path = name, path
+        self.name, self.path, self.text = name, path, text
         uncommented = re.sub(r"#[^\n]*", "", text)
         call = re.search(r"\bsluice_module\s*\(([^)]*)\)", uncommented)
         self.declared = call is not None
@@ -127,6 +127,8 @@ def check_includes(tree: Tree) -> Iterator[Finding]:
         for match in re.finditer(r'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', text, re.M):
             name, line = match.group(1), line_of(text, match.start())
             other = name.split("/")[0]
+            if "/" not in name and name in module.text:
+                continue  # a header that the module's own CMakeLists.txt generates
             if "/" not in name or ".." in name.split("/"):
                 yield Finding(path, line, f'"{name}" is not a full path from src/')
             elif other not in modules:

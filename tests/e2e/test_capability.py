@@ -1,0 +1,93 @@
+"""What the server says of itself is true: C-01, C-02."""
+import os
+import unittest
+
+import corpus
+import harness
+
+CANONICAL = "http://hl7.org/fhir/uv/bulkdata"
+OPERATIONS = {None: "export", "Patient": "patient-export", "Group": "group-export"}
+PATHS = {"export": "$export", "patient-export": "Patient/$export", "group-export": "Group/plain/$export"}
+
+
+class Capability(harness.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = harness.temporary_folder(cls)
+        cls.corpus = corpus.add_hand_made(corpus.base_corpus(folder, corpus.SMALL_TYPES, 30))
+        data = os.path.join(folder, "data")
+        harness.load(data, *cls.corpus.paths)
+        cls.server = harness.start_server(cls, data)
+        cls.statement = cls.server.get("metadata").json()
+        cls.rest = cls.statement["rest"][0]
+
+    def operations_of(self, holder):
+        return {op["name"]: op["definition"] for op in holder.get("operation", [])}
+
+    def test_c01_the_statement_is_an_r4_one_of_a_bulk_data_server(self):
+        answer = self.server.get("metadata")
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(answer.headers["Content-Type"].split(";")[0], harness.FHIR_JSON)
+        self.assertEqual(self.statement["resourceType"], "CapabilityStatement")
+        self.assertEqual(self.statement["fhirVersion"], "4.0.1")
+        self.assertEqual(self.statement["kind"], "instance")
+        self.assertEqual(self.statement["status"], "active")
+        self.assertIn(f"{CANONICAL}/CapabilityStatement/bulk-data", self.statement["instantiates"])
+        self.assertEqual(self.statement["implementation"]["url"], self.server.base)
+        self.assertEqual(self.rest["mode"], "server")
+        for required in ("date", "format"):
+            self.assertTrue(self.statement[required], required)
+
+    def test_c01_the_operations_stand_where_they_work(self):
+        self.assertEqual(self.operations_of(self.rest),
+                         {"export": f"{CANONICAL}/OperationDefinition/export"})
+        by_type = {r["type"]: self.operations_of(r) for r in self.rest["resource"]}
+        for name in ("Patient", "Group"):
+            self.assertEqual(by_type[name],
+                             {"export": f"{CANONICAL}/OperationDefinition/{OPERATIONS[name]}"})
+        self.assertEqual({name for name, operations in by_type.items() if operations},
+                         {"Patient", "Group"})
+        # Every type of R4 can be exported, and R4 has 148 or so of them.
+        self.assertGreaterEqual(len(by_type), 145)
+        self.assertLessEqual({"Account", "Observation", "VisionPrescription"}, set(by_type))
+
+    def test_c01_only_interactions_that_work_are_listed(self):
+        for resource in self.rest["resource"]:
+            self.assertEqual(resource.get("interaction", []), [], resource["type"])
+
+    def test_c02_each_operation_has_its_definition(self):
+        for name in OPERATIONS.values():
+            with self.subTest(operation=name):
+                answer = self.server.get(f"OperationDefinition/{name}")
+                self.assertEqual(answer.status, 200, answer)
+                definition = answer.json()
+                self.assertEqual(definition["resourceType"], "OperationDefinition")
+                self.assertEqual((definition["code"], definition["kind"]), ("export", "operation"))
+                self.assertEqual((definition["system"], definition["type"], definition["instance"]),
+                                 (name == "export", name == "patient-export", name == "group-export"))
+                self.assertEqual(definition["base"], f"{CANONICAL}/OperationDefinition/{name}")
+                for parameter in definition["parameter"]:
+                    self.assertLessEqual({"name", "use", "min", "max", "type"}, set(parameter))
+
+    def test_c01_c02_each_parameter_that_is_listed_works_and_no_other(self):
+        """Nothing is promised that is refused, nothing works that is not promised."""
+        values = {"_outputFormat": "ndjson", "_since": "2001-01-01T00:00:00Z",
+                  "_until": "2199-01-01T00:00:00Z", "_type": "Patient", "_elements": "id",
+                  "_minimumFileSize": "1000", "_maximumFileSize": "1000000",
+                  "patient": f"Patient/{self.corpus.patients[0]}", "_typeFilter": "Patient?gender=male",
+                  "includeAssociatedData": "LatestProvenanceResources", "organizeOutputBy": "Patient",
+                  "allowPartialManifests": "true"}
+        for operation, path in PATHS.items():
+            definition = self.server.get(f"OperationDefinition/{operation}").json()
+            listed = {parameter["name"] for parameter in definition["parameter"]}
+            self.assertLessEqual(listed, set(values))
+            for name, value in values.items():
+                with self.subTest(operation=operation, parameter=name):
+                    answer = self.server.get(path, {name: value})
+                    self.assertEqual(answer.status, 202 if name in listed else 400, answer)
+                    if answer.status == 202:
+                        harness.wait(answer.headers["Content-Location"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,128 @@
+"""The commands and their options: help, exit codes, TOML and environment, A-11 (shut by default)."""
+import json
+import os
+import re
+import unittest
+
+import harness
+
+COMMANDS = ("load", "serve", "generate", "stats", "version")
+
+
+class Commands(harness.TestCase):
+    def setUp(self):
+        self.folder = harness.temporary_folder(self)
+        self.data = os.path.join(self.folder, "data")
+
+    def config(self, text):
+        path = os.path.join(self.folder, "sluice.toml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def test_version_and_help(self):
+        self.assertRegex(harness.sluice("version").out, r"^sluice \d+\.\d+\.\d+\n$")
+        help = harness.sluice("--help").out
+        for command in COMMANDS:
+            self.assertIn(command, help)
+            self.assertIn("sluice " + command, harness.sluice(command, "--help").out)
+
+    def test_wrong_use_ends_with_2_and_says_what_is_wrong(self):
+        for arguments, word in (((), "subcommand"), (("nonsense",), "nonsense"),
+                                (("serve", "--nonsense"), "nonsense"),
+                                (("serve", "--data", self.data, "--open", "--max-jobs", "many"), "max-jobs"),
+                                (("serve", "--data", self.data, "--open", "--log-level", "loud"), "loud"),
+                                (("serve", "--data", self.data, "--open", "--listen", "here"), "here"),
+                                (("load", "--data", self.data), "load"), (("load", "x.ndjson"), "--data"),
+                                (("generate", "--patients", "0", "--out", self.data), "patients")):
+            with self.subTest(arguments=arguments):
+                done = harness.sluice(*arguments, check=False, timeout=20)
+                self.assertEqual(done.returncode, 2, done.err)
+                self.assertIn(word, (done.err + done.out))
+
+    def test_a11_without_open_and_off_loopback_nothing_is_served(self):
+        for arguments in (("--listen", "127.0.0.1:0"), ("--listen", "0.0.0.0:0", "--open"),
+                          ("--listen", "[::]:0", "--open")):
+            with self.subTest(arguments=arguments):
+                done = harness.sluice("serve", "--data", self.data, *arguments, check=False, timeout=20)
+                self.assertEqual(done.returncode, 2, done.err)
+                self.assertNotIn("listening", done.err)
+
+    def test_options_come_from_the_command_line_then_the_environment_then_the_file(self):
+        def retry_after(*options, env=None):
+            server = harness.start_server(self, self.data, *options, env=env)
+            answer = server.get("$export")
+            server.kill()
+            return answer.status
+        file = ("--config", self.config("require-respond-async = true\n[serve]\nlog_level = \"warn\"\n"))
+        self.assertEqual(retry_after(), 202)
+        self.assertEqual(retry_after(*file), 400)
+        self.assertEqual(retry_after(env={"SLUICE_REQUIRE_RESPOND_ASYNC": "true"}), 400)
+        self.assertEqual(retry_after(*file, env={"SLUICE_REQUIRE_RESPOND_ASYNC": "false"}), 202)
+        self.assertEqual(retry_after("--require-respond-async",
+                                     env={"SLUICE_REQUIRE_RESPOND_ASYNC": "false"}), 400)
+
+    def test_a_key_that_is_not_an_option_is_refused_with_the_nearest_name(self):
+        for text, words in (("max-job = 3\n", ("max-job", "max-jobs")),
+                            ("[serve]\nlisen = \"127.0.0.1:0\"\n", ("lisen", "listen")),
+                            ("[severe]\nlisten = \"127.0.0.1:0\"\n", ("severe",)),
+                            ("listen = \n", ("sluice.toml",)), ("max-jobs = \"many\"\n", ("max-jobs",))):
+            with self.subTest(text=text):
+                done = harness.sluice("serve", "--data", self.data, "--open", "--listen", "127.0.0.1:0",
+                                      "--config", self.config(text), check=False, timeout=20)
+                self.assertEqual(done.returncode, 2, done.err)
+                for word in words:
+                    self.assertIn(word, done.err)
+
+    def test_every_option_says_its_environment_variable(self):
+        for command in COMMANDS[:-1]:
+            text = harness.sluice(command, "--help").out
+            for name in re.findall(r"^\s+--([a-z-]+)", text, re.M):
+                if name == "help":
+                    continue
+                self.assertIn("SLUICE_" + name.upper().replace("-", "_"), text, (command, name))
+
+    def test_generate_is_deterministic_and_valid(self):
+        folders = [os.path.join(self.folder, name) for name in "abc"]
+        for folder, seed in zip(folders, (1, 1, 2)):
+            harness.sluice("generate", "--patients", 25, "--seed", seed, "--out", folder)
+        content = [{name: open(os.path.join(folder, name), "rb").read()
+                    for name in sorted(os.listdir(folder))} for folder in folders]
+        self.assertEqual(content[0], content[1])
+        self.assertNotEqual(content[0], content[2])
+        self.assertEqual(content[0]["Patient.ndjson"].count(b"\n"), 25)
+        keys, references = set(), set()
+        for name, lines in content[0].items():
+            for line in lines.splitlines():
+                resource = json.loads(line)
+                self.assertEqual(resource["resourceType"], name.split(".")[0])
+                keys.add(f"{resource['resourceType']}/{resource['id']}")
+                references.update(re.findall(r'"reference":\s*"([A-Za-z]+/[^"#]+)"', line.decode()))
+        self.assertLessEqual(references, keys)
+        self.assertIn("Group/ten-percent", keys)
+        self.assertEqual(harness.load(self.data, folders[0]).returncode, 0)
+
+    def test_stats_of_a_store_that_is_not_there(self):
+        done = harness.sluice("stats", "--data", self.data, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(self.data, done.err)
+        self.assertFalse(os.path.exists(self.data))
+
+    def test_stats_are_those_of_the_store(self):
+        path = harness.write_lines(os.path.join(self.folder, "a.ndjson"), [
+            {"resourceType": "Patient", "id": "a"}, {"resourceType": "Patient", "id": "b"},
+            {"resourceType": "Organization", "id": "a"}])
+        harness.load(self.data, path)
+        statistics = harness.stats(self.data)
+        self.assertEqual([(row["type"], row["resources"]) for row in statistics["types"]],
+                         [("Organization", 1), ("Patient", 2)])
+        self.assertEqual(statistics["resources"], 3)
+        self.assertEqual(statistics["bytes"], sum(row["bytes"] for row in statistics["types"]))
+        self.assertGreaterEqual(statistics["sequence"], 1)
+        self.assertRegex(statistics["instant"], r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+        self.assertGreater(statistics["size_on_disk"], 0)
+        self.assertIn("Patient", harness.sluice("stats", "--data", self.data).out)
+
+
+if __name__ == "__main__":
+    unittest.main()
