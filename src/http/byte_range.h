@@ -21,8 +21,8 @@ struct RangeDecision {
 };
 
 /// Looks at Range, If-Range, If-None-Match, If-Match, If-Modified-Since, If-Unmodified-Since in the
-/// precedence of RFC 9110 13.2.2. `etag` with its quotes, strong. A malformed Range and several ranges
-/// are ignored (200), an unsatisfiable one is 416.
+/// precedence of RFC 9110 13.2.2. `etag` with its quotes, strong. A malformed Range and several
+/// ranges are ignored (200), an unsatisfiable one is 416.
 RangeDecision decide_range(const Request& request, std::string_view etag, Instant last_modified,
                            std::uint64_t size);
 
@@ -31,7 +31,8 @@ RangeDecision decide_range(const Request& request, std::string_view etag, Instan
 void apply_range(const RangeDecision& decision, std::string_view etag, Instant last_modified,
                  std::uint64_t size, Response& response);
 
-/// Whether Accept-Encoding lets us send gzip (RFC 9110 12.5.3: q=0 refuses, "*" counts, absent: no).
+/// Whether Accept-Encoding lets us send gzip (RFC 9110 12.5.3: q=0 refuses, "*" counts, absent:
+/// no).
 bool accepts_gzip(const Request& request);
 
 }  // namespace sluice::http

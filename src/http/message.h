@@ -34,21 +34,23 @@ class Headers {
   std::vector<std::pair<std::string, std::string>> fields_;
 };
 
-/// Query or form parameters, percent-decoded once, in order. In both '+' is a space and "%2B" a plus.
+/// Query or form parameters, percent-decoded once, in order. In both '+' is a space and "%2B" a
+/// plus.
 using NameValues = std::vector<std::pair<std::string, std::string>>;
 
 struct Request {
-  std::string id;      ///< for the log and X-Request-Id
-  std::string method;  ///< "GET"; HEAD requests arrive as "HEAD"
-  std::string target;  ///< as sent: path and query
-  std::string path;    ///< as sent, without query
+  std::string id;                     ///< for the log and X-Request-Id
+  std::string method;                 ///< "GET"; HEAD requests arrive as "HEAD"
+  std::string target;                 ///< as sent: path and query
+  std::string path;                   ///< as sent, without query
   std::vector<std::string> segments;  ///< of the path, each percent-decoded once
   std::string raw_query;              ///< as sent, without '?'
   NameValues query;
   Headers headers;
   std::string body;
   std::string peer_address;  ///< the client's IP: from X-Forwarded-For behind a trusted proxy
-  /// "http://host:port" of the request: Host header, or X-Forwarded-Proto/-Host from a trusted proxy.
+  /// "http://host:port" of the request: Host header, or X-Forwarded-Proto/-Host from a trusted
+  /// proxy.
   std::string origin;
   /// What the route's "{name}" segments matched.
   NameValues path_parameters;
@@ -65,9 +67,9 @@ struct FileBody {
   std::shared_ptr<const void> keep_alive;  ///< what owns the descriptor
 };
 
-/// A body that is made while it is sent. `read` fills the buffer and returns how much; 0 ends the body.
-/// It runs on the request pool, never on a socket thread, one call at a time. An error after the header
-/// was sent closes the connection, so that the client sees the cut.
+/// A body that is made while it is sent. `read` fills the buffer and returns how much; 0 ends the
+/// body. It runs on the request pool, never on a socket thread, one call at a time. An error after
+/// the header was sent closes the connection, so that the client sees the cut.
 struct StreamBody {
   std::function<Result<std::size_t>(std::span<char>)> read;
   std::optional<std::uint64_t> length;  ///< without it: chunked (HTTP/1.1) or until close (1.0)
@@ -79,8 +81,8 @@ struct Response {
   std::variant<std::string, FileBody, StreamBody> body;
 };
 
-/// `text` percent-decoded; with `plus_is_space` as in queries. kInvalid for "%" without two hexadecimal
-/// digits and for NUL.
+/// `text` percent-decoded; with `plus_is_space` as in queries. kInvalid for "%" without two
+/// hexadecimal digits and for NUL.
 Result<std::string> percent_decode(std::string_view text, bool plus_is_space);
 /// RFC 3986 unreserved characters stay, the rest becomes %XX.
 std::string percent_encode(std::string_view text);

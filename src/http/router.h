@@ -11,12 +11,14 @@
 
 namespace sluice::http {
 
-/// Runs on the request pool: it may read the store and block for a few milliseconds, not for seconds.
-/// What it throws becomes a 500 and a log line.
+/// Runs on the request pool: it may read the store and block for a few milliseconds, not for
+/// seconds. What it throws becomes a 500 and a log line.
 using Handler = std::function<Response(const Request&)>;
 
-/// Makes the response for errors that arise before a handler is found or instead of one: 404, 405, 413,
-/// 400 for malformed requests, 500, 503. Its headers gain what HTTP wants (Allow ...).
+/// Makes the response for errors that arise before a handler is found or instead of one: 404, 405,
+/// 413, 400 for malformed requests, 500, 503. Its headers gain what HTTP wants (Allow ...), and for
+/// errors of the protocol itself (408, 414, 431, 501, 505 ...) the server puts the exact status in.
+/// It must be quick: it also runs on socket threads.
 using ErrorResponder = std::function<Response(const Request&, const Error&)>;
 
 class Router {
@@ -24,23 +26,23 @@ class Router {
   explicit Router(ErrorResponder on_error);
   ~Router();
 
-  /// `pattern`: "/fhir/Group/{id}/$export"; a "{name}" matches one non-empty segment. Literal segments
-  /// win over parameters. `name` is for logs and metrics. Throws std::logic_error for a pattern that is
-  /// there already with the method.
+  /// `pattern`: "/fhir/Group/{id}/$export"; a "{name}" matches one non-empty segment. Literal
+  /// segments win over parameters. `name` is for logs and metrics. Throws std::logic_error for a
+  /// pattern that is there already with the method.
   void add(std::string_view method, std::string_view pattern, std::string_view name,
            Handler handler);
 
   struct Match {
     const Handler* handler = nullptr;
-    std::string name;          ///< "unmatched" when there is none
-    NameValues parameters;     ///< for Request::path_parameters
+    std::string name;                  ///< "unmatched" when there is none
+    NameValues parameters;             ///< for Request::path_parameters
     std::vector<std::string> allowed;  ///< methods of the path when only the method does not fit
   };
   /// HEAD matches a GET route. A trailing empty segment (from "/x/") is ignored.
   Match match(std::string_view method, const std::vector<std::string>& segments) const;
 
-  /// Finds the handler, calls it and turns what goes wrong into a response. OPTIONS is answered here:
-  /// 204 with Allow. HEAD gets the response of GET; the server leaves the body out.
+  /// Finds the handler, calls it and turns what goes wrong into a response. OPTIONS is answered
+  /// here: 204 with Allow. HEAD gets the response of GET; the server leaves the body out.
   Response dispatch(Request& request, std::string& route_name) const;
 
   const ErrorResponder& on_error() const;

@@ -4,9 +4,9 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,22 +24,30 @@ struct ServerOptions {
   std::size_t header_size_max = 16u << 10;
   std::size_t body_size_max = 64u << 20;
   std::size_t connections_max = 10'000;  ///< more are accepted and closed with 503
-  std::chrono::milliseconds header_timeout = std::chrono::seconds(10);  ///< for the whole header
-  std::chrono::milliseconds body_timeout = std::chrono::seconds(30);  ///< between two chunks
-  std::chrono::milliseconds idle_timeout = std::chrono::seconds(60);  ///< between two requests
-  std::chrono::milliseconds write_timeout = std::chrono::seconds(60);  ///< between two chunks
+  std::chrono::milliseconds header_timeout = std::chrono::seconds(10);    ///< for the whole header
+  std::chrono::milliseconds body_timeout = std::chrono::seconds(30);      ///< between two chunks
+  std::chrono::milliseconds idle_timeout = std::chrono::seconds(60);      ///< between two requests
+  std::chrono::milliseconds write_timeout = std::chrono::seconds(60);     ///< between two chunks
   std::chrono::milliseconds shutdown_timeout = std::chrono::seconds(10);  ///< for what is under way
-  std::string server_name = "Sluice";  ///< the Server header
-  std::vector<std::string> cors_origins;      ///< exact origins or "*"; empty: no CORS
-  std::vector<std::string> trusted_proxies;   ///< IP addresses whose X-Forwarded-* count
+  /// A transfer slower than this many bytes a second, over a whole time-out, is cut.
+  std::size_t transfer_rate_min = 1024;
+  /// Of the request bodies of all connections together; above it 503.
+  std::size_t bodies_size_max = 256u << 20;
+  bool use_sendfile = true;  ///< false: files are read on the pool, for file systems without it
+  std::string server_name = "Sluice";        ///< the Server header
+  std::vector<std::string> cors_origins;     ///< exact origins or "*"; empty: no CORS
+  std::vector<std::string> trusted_proxies;  ///< IP addresses whose X-Forwarded-* count
 };
 
 /// What happened to one request; for the log line and the metrics.
 struct RequestRecord {
   std::string id;
   std::string method;
-  std::string route;  ///< the route's name, never the path: paths can hold ids
-  int status = 0;
+  /// The route's name, never the path: paths can hold ids. "unmatched" when there is none,
+  /// "options", "refused" for requests that no handler saw (malformed, too large, too slow, too
+  /// many).
+  std::string route;
+  int status = 0;                ///< 0 when the client vanished before its request was complete
   std::uint64_t bytes_sent = 0;  ///< of the body
   std::chrono::microseconds duration{0};
   std::string peer_address;
@@ -60,6 +68,8 @@ class Server {
   std::uint16_t port() const;
   std::size_t connections() const;
   /// Stops accepting, lets requests under way finish (at most shutdown_timeout), closes the rest.
+  /// Returns when no handler runs any more. Idempotent; final: there is no second start(). Not to
+  /// be called from a handler or from `on_request`.
   void stop();
 
  private:

@@ -1,0 +1,33 @@
+// Who really asks and under which URL, when a proxy stands in front (X-Forwarded-*). Internal to
+// http; apart because believing these headers from the wrong peer is a security hole.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/message.h"
+
+namespace sluice::http {
+
+/// `address` in its canonical spelling, IPv4 also for "::ffff:a.b.c.d"; empty when it is no
+/// address.
+std::string canonical_address(std::string_view address);
+
+class TrustedProxies {
+ public:
+  /// What is no IP address among `addresses` trusts nobody.
+  explicit TrustedProxies(const std::vector<std::string>& addresses);
+
+  /// From a trusted peer: X-Forwarded-For becomes request.peer_address (the last hop that is not a
+  /// trusted proxy itself), X-Forwarded-Proto and -Host change request.origin. Otherwise nothing.
+  /// Both must be set from the connection before.
+  void apply(Request& request) const;
+
+ private:
+  bool trusts(std::string_view address) const;
+
+  std::vector<std::string> addresses_;
+};
+
+}  // namespace sluice::http

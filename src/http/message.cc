@@ -1,0 +1,120 @@
+#include "http/message.h"
+
+#include <algorithm>
+
+#include "http/text.h"
+
+namespace sluice::http {
+
+std::optional<std::string_view> Headers::get(std::string_view name) const {
+  for (const auto& [field, value] : fields_)
+    if (iequals(field, name)) return value;
+  return std::nullopt;
+}
+
+std::string Headers::combined(std::string_view name) const {
+  std::string joined;
+  bool first = true;
+  for (const auto& [field, value] : fields_) {
+    if (!iequals(field, name)) continue;
+    if (!first) joined += ", ";
+    joined += value;
+    first = false;
+  }
+  return joined;
+}
+
+std::size_t Headers::count(std::string_view name) const {
+  return static_cast<std::size_t>(
+      std::count_if(fields_.begin(), fields_.end(),
+                    [&](const auto& field) { return iequals(field.first, name); }));
+}
+
+void Headers::add(std::string name, std::string value) {
+  fields_.emplace_back(std::move(name), std::move(value));
+}
+
+void Headers::set(std::string_view name, std::string value) {
+  std::erase_if(fields_, [&](const auto& field) { return iequals(field.first, name); });
+  fields_.emplace_back(std::string(name), std::move(value));
+}
+
+std::string_view Request::parameter(std::string_view name) const {
+  for (const auto& [key, value] : path_parameters)
+    if (key == name) return value;
+  return {};
+}
+
+namespace {
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+bool is_unreserved(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+         c == '.' || c == '_' || c == '~';
+}
+
+}  // namespace
+
+Result<std::string> percent_decode(std::string_view text, bool plus_is_space) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (c == '%') {
+      const int high = i + 1 < text.size() ? hex_digit(text[i + 1]) : -1;
+      const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
+      if (high < 0 || low < 0)
+        return invalid("a '%' in the URL is not followed by two hexadecimal digits");
+      c = static_cast<char>(high * 16 + low);
+      i += 2;
+    } else if (c == '+' && plus_is_space) {
+      c = ' ';
+    }
+    if (c == '\0') return invalid("the URL contains a NUL character");
+    out.push_back(c);
+  }
+  return out;
+}
+
+std::string percent_encode(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) {
+    if (is_unreserved(c)) {
+      out.push_back(c);
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    out.push_back('%');
+    out.push_back(kDigits[byte >> 4]);
+    out.push_back(kDigits[byte & 15]);
+  }
+  return out;
+}
+
+Result<NameValues> parse_query(std::string_view query) {
+  NameValues parameters;
+  while (!query.empty()) {
+    const std::size_t end = query.find('&');
+    const std::string_view pair = query.substr(0, end);
+    query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
+    if (pair.empty()) continue;
+    const std::size_t equals = pair.find('=');
+    SLUICE_TRY(std::string name, percent_decode(pair.substr(0, equals), true));
+    std::string value;
+    if (equals != std::string_view::npos) {
+      SLUICE_TRY(value, percent_decode(pair.substr(equals + 1), true));
+    }
+    parameters.emplace_back(std::move(name), std::move(value));
+  }
+  return parameters;
+}
+
+}  // namespace sluice::http

@@ -1,0 +1,51 @@
+// Reads a StreamBody on the request pool one buffer ahead of what is being sent. Internal to http:
+// only its .cc files include this.
+#pragma once
+
+#include <array>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "base/worker_pool.h"
+#include "http/message.h"
+#include "http/pool_job.h"
+
+namespace sluice::http {
+
+/// Used on one io thread. Memory is two buffers, whatever the length. finish() must be awaited
+/// before it is dropped.
+class StreamPump {
+ public:
+  StreamPump(std::shared_ptr<boost::asio::io_context> context, WorkerPool& pool, StreamBody body);
+
+  /// Begins the first read; false when the pool is full.
+  bool begin();
+  /// Waits for that read; its error, which next() would give too.
+  boost::asio::awaitable<Result<void>> wait_for_first();
+  /// The next bytes, valid until the call after; empty at the end. While they are being sent the
+  /// following ones are read.
+  boost::asio::awaitable<Result<std::span<const char>>> next();
+  /// Waits for a read that is under way.
+  boost::asio::awaitable<void> finish();
+
+ private:
+  bool start_read();
+
+  std::shared_ptr<PoolJob> job_;
+  boost::asio::steady_timer retry_timer_;
+  StreamBody body_;
+  std::array<std::vector<char>, 2> buffers_;
+  std::size_t reading_ = 0;  // the buffer that is being filled
+  Result<std::size_t> read_ =
+      std::size_t{0};     // of the last read; the pool writes it while one runs
+  bool started_ = false;  // a read was started and its result not yet taken
+};
+
+/// A file as a stream, for connections that cannot sendfile.
+StreamBody stream_of(FileBody file);
+
+}  // namespace sluice::http

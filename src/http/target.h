@@ -1,0 +1,34 @@
+// The request target taken apart: path segments, query, authority (RFC 9112 3.2). Internal to http;
+// apart because it is pure and fuzzed.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "http/message.h"
+
+namespace sluice::http {
+
+struct Target {
+  std::string scheme;     ///< of the absolute form, lower case; else empty
+  std::string authority;  ///< of the absolute form; else empty
+  std::string path;       ///< "/a/b" as sent, or "*"
+  std::vector<std::string> segments;
+  std::string raw_query;
+  NameValues query;
+};
+
+/// The segments of `path`, each percent-decoded once: "/a%2Fb/" gives "a/b" and "". kInvalid for a
+/// path without leading '/', for bad escapes and for ".." (also written "%2e%2e").
+Result<std::vector<std::string>> split_path(std::string_view path);
+
+/// Reads the origin form, the absolute form (http and https) and, for OPTIONS, "*". kInvalid else.
+Result<Target> parse_target(std::string_view method, std::string_view target);
+
+/// Whether `host` can stand in a Host header: name, IPv4 or [IPv6], optional port. Strict, because
+/// it is copied into the URLs that we hand out.
+bool is_valid_host(std::string_view host);
+
+}  // namespace sluice::http

@@ -1,0 +1,90 @@
+// One connection's byte stream with its deadline. Everything above reads and sends through it, so a
+// TLS stream is slotted in here and nowhere else. Internal to http: only its .cc files include
+// this.
+#pragma once
+
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace sluice::http {
+
+/// Socket errors come back as values: a client that went away is an outcome.
+inline constexpr auto kAwait = boost::asio::as_tuple(boost::asio::use_awaitable);
+
+using Pieces = std::array<boost::asio::const_buffer, 3>;
+
+/// Not thread-safe: used on its socket's io thread only. One operation at a time.
+class Transport : public std::enable_shared_from_this<Transport> {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// A transfer must move at least `rate_min` bytes a second, averaged over its time-out.
+  Transport(boost::asio::ip::tcp::socket socket, std::size_t rate_min);
+
+  boost::asio::any_io_executor executor() { return socket_.get_executor(); }
+  /// Canonical, without port.
+  const std::string& peer_address() const { return peer_address_; }
+  /// "address:port" that the client reached.
+  const std::string& local_host() const { return local_host_; }
+
+  /// What is waited for afterwards fails at `deadline`.
+  void expire_at(Clock::time_point deadline);
+  /// What is sent or received afterwards must reach rate_min * timeout bytes in each `timeout`, so
+  /// that a slow client is served and one that stands still is not.
+  void begin_transfer(std::chrono::milliseconds timeout);
+  void clear_deadline() { deadline_ = Clock::time_point::max(); }
+  /// Whether the deadline set last has struck.
+  bool timed_out() const { return timed_out_; }
+
+  /// The number of bytes read; 0 when the client closed or vanished, at the deadline and after
+  /// interrupt().
+  boost::asio::awaitable<std::size_t> read_some(boost::asio::mutable_buffer buffer);
+  /// Sends all pieces, in order; how many bytes went out: fewer means that the connection is dead.
+  /// `more_follows` lets the kernel wait for what comes next before it sends a packet.
+  boost::asio::awaitable<std::uint64_t> send(Pieces pieces, bool more_follows);
+  /// Sends part of a file without copying it; as send().
+  boost::asio::awaitable<std::uint64_t> send_file(int fd, std::uint64_t offset,
+                                                  std::uint64_t length);
+
+  /// Wakes whoever waits; everything fails from now on.
+  void interrupt();
+  /// Says that nothing more comes, waits up to `linger` until the client has read it, closes.
+  /// Without waiting, bytes the client is still sending would make the kernel throw our answer
+  /// away.
+  boost::asio::awaitable<void> close(std::chrono::milliseconds linger);
+  /// Closes so that the client sees an error, not an end.
+  void reset();
+
+ private:
+  void arm();
+  void on_timer();
+  void progressed(std::size_t bytes);
+  std::size_t transfer_wanted() const;
+  std::size_t unacknowledged();
+  bool is_dead() const { return timed_out_ || interrupted_; }
+
+  boost::asio::ip::tcp::socket socket_;
+  boost::asio::steady_timer timer_;
+  const std::size_t rate_min_;
+  std::string peer_address_;
+  std::string local_host_;
+  Clock::time_point deadline_ = Clock::time_point::max();
+  Clock::time_point armed_ = Clock::time_point::max();  // when timer_ strikes; max: it sleeps
+  std::chrono::milliseconds transfer_timeout_{0};       // 0: the deadline is not renewed
+  std::size_t transferred_ = 0;                         // since the deadline was set
+  std::size_t queued_ = 0;  // in the kernel's send buffer when the deadline was set
+  bool timed_out_ = false;
+  bool interrupted_ = false;
+};
+
+}  // namespace sluice::http
