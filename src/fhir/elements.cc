@@ -202,7 +202,7 @@ Result<void> ElementsProjector::Impl::project(std::string_view line, std::string
   bool has_meta = false;
   char before = '{';
   // Only root members are looked at; what is inside them is skipped by counting brackets.
-  for (std::size_t key = 1; key < last;) {
+  for (std::size_t key = last == 1 ? 2 : 1; key <= last;) {
     if (key + 3 > last || tokens.first(key) != '"' || tokens.first(key + 1) != ':') return broken();
     const std::size_t behind = tokens.behind(key + 2);
     if (behind > last || tokens.first(behind) != (behind == last ? '}' : ',')) return broken();

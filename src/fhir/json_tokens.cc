@@ -46,7 +46,8 @@ struct JsonTokens::Impl {
   std::size_t capacity = 0;
 
   bool reserve(std::size_t size) {
-    if (size <= capacity && (capacity <= kKeptCapacityMax || size > kKeptCapacityMax)) return true;
+    const bool is_oversized = capacity > kKeptCapacityMax && size <= kKeptCapacityMax;
+    if (stage && size <= capacity && !is_oversized) return true;
     // Grown by half, so that a file of ever longer lines does not allocate for each.
     const std::size_t wanted =
         size > kKeptCapacityMax ? size : std::max<std::size_t>(size + size / 2, 16u << 10);
@@ -77,7 +78,7 @@ Result<void> JsonTokens::read(std::string_view text) {
     return Error{ErrorKind::kInternal, "no memory for a JSON text", {}};
   }
   char* buffer = impl_->buffer.get();
-  std::memcpy(buffer, text.data(), text.size());
+  if (!text.empty()) std::memcpy(buffer, text.data(), text.size());
   std::memset(buffer + text.size(), ' ', simdjson::SIMDJSON_PADDING);
   text_ = std::string_view(buffer, text.size());
   const simdjson::error_code code = impl_->stage->stage1(

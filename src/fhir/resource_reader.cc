@@ -204,9 +204,9 @@ Result<IncomingResource> ResourceReader::Impl::read(std::string_view json,
   const auto too_large = [](std::size_t size_max) {
     return Error{ErrorKind::kTooLarge, fmt::format("larger than {} bytes", size_max)};
   };
-  if (json.size() > std::max(limits.resource_size_max, limits.group_size_max)) {
-    return too_large(limits.resource_size_max);
-  }
+  // What the text is, is known once it is read; what is too large for anything is not read at all.
+  const std::size_t any_size_max = std::max(limits.resource_size_max, limits.group_size_max);
+  if (json.size() > any_size_max) return too_large(any_size_max);
   SLUICE_CHECK(tokens.read(json));
   SLUICE_TRY(const JsonTraits traits, check_json_object(tokens, limits.depth_max));
   SLUICE_CHECK(collect(traits.has_escapes));
