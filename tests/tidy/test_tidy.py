@@ -99,6 +99,9 @@ class Files(unittest.TestCase):
                  "tests/fhir/a_test.cc": "", "tests/fhir/b_test.cc": "", "tests/e2e/test_x.py": "",
                  "tests/fhir/a_fuzz.cc": ""}
         found = on(tidy.check_registration, files)
+        looped = {"tests/fhir/CMakeLists.txt": "foreach(name a)\nadd_executable(${name}_fuzz)\n",
+                  "tests/fhir/a_fuzz.cc": ""}
+        self.assertEqual(on(tidy.check_registration, looped), [])
         self.assertEqual([line.split(":")[0] for line in found],
                          ["tests/fhir/b_test.cc", "tests/e2e/test_x.py", "tests/fhir/a_fuzz.cc"])
 
@@ -108,7 +111,7 @@ class Files(unittest.TestCase):
 
     def test_a_file_begins_with_a_comment(self):
         fine = {"src/a/a.h": "// x\n", "src/a/a.cc": '#include "a/a.h"\n', "b.py": '#!/x\n"""x"""\n',
-                "CMakeLists.txt": "# x\n"}
+                "tests/a/a_test.cc": '#include "a/a.h"\n', "CMakeLists.txt": "# x\n"}
         self.assertEqual(on(tidy.check_first_comment, fine), [])
         bad = {"src/a/a.h": "#pragma once\n", "src/a/b.cc": "#include <a>\n", "b.py": "import os\n"}
         self.assertEqual(len(on(tidy.check_first_comment, bad)), 3)

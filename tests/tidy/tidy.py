@@ -271,6 +271,14 @@ def check_detached(tree: Tree) -> Iterator[Finding]:
 
 # ---- tests ----
 
+def names_test(cmake: str, stem: str) -> bool:
+    """Whether the text names `reader_fuzz`, or `reader` and a loop that appends `_fuzz`."""
+    def has(word):
+        return re.search(r"(?<![\w-])" + re.escape(word) + r"(?![\w-])", cmake) is not None
+    kind = stem[stem.rfind("_"):]
+    return has(stem) or (f"}}{kind}" in cmake and has(stem.removesuffix(kind)))
+
+
 def check_registration(tree: Tree) -> Iterator[Finding]:
     """A test that no CMakeLists.txt names never runs."""
     pattern = r"(tests|bench)/.*(_test\.cc|_fuzz\.cc|_bench\.cc|/test_[^/]*\.py)"
@@ -280,7 +288,7 @@ def check_registration(tree: Tree) -> Iterator[Finding]:
         named = False
         while folder and not named:
             cmake = re.sub(r"#[^\n]*", "", tree.files.get(f"{folder}/CMakeLists.txt", ""))
-            named = re.search(r"(?<![\w-])" + re.escape(stem) + r"(?![\w-])", cmake) is not None
+            named = names_test(cmake, stem)
             folder = folder.rpartition("/")[0]
         if not named:
             yield Finding(path, 1, "no CMakeLists.txt registers this test")
@@ -300,11 +308,13 @@ def check_length(tree: Tree) -> Iterator[Finding]:
 
 
 def check_first_comment(tree: Tree) -> Iterator[Finding]:
-    """A file begins with what is here; a .cc beside its header leaves that to the header."""
+    """A file begins with what is here; a .cc that begins with the header of its subject leaves it to
+    that header."""
     for path, text in tree.matching(r".*\.(h|cc|py|sh|cmake)|dev|([a-z]+/)?CMakeLists\.txt"):
-        if path.endswith(".cc") and path[:-3] + ".h" in tree.files:
-            continue
         lines = text.split("\n")
+        header = re.match(r'#include "(?:[^"]*/)?([^"/]+)\.h"', lines[0])
+        if path.endswith(".cc") and header and path.rsplit("/", 1)[-1].startswith(header.group(1)):
+            continue
         if lines[0].startswith("#!"):
             lines = lines[1:]
         start = lines[0] if lines else ""
