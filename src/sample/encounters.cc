@@ -1,5 +1,6 @@
 // A patient's visits: when and why they happen, the Encounter and the Condition of each, and which
-// other resources follow. The medicine is simple, but cause and effect are kept.
+// other resources follow. The medicine is simple, but what follows
+// from a problem refers to it.
 #include <algorithm>
 
 #include "sample/chart.h"

@@ -13,8 +13,10 @@ namespace sluice::sample {
 struct GenerateOptions {
   std::uint64_t patients = 100;
   std::uint64_t seed = 1;
-  std::filesystem::path out;  ///< created when missing; existing <Type>.ndjson files are replaced
-  bool gzip = false;          ///< <Type>.ndjson.gz instead
+  /// Created when missing. <Type>.ndjson and <Type>.ndjson.gz files of an earlier run are replaced,
+  /// or removed when there is nothing of their type now; other files stay.
+  std::filesystem::path out;
+  bool gzip = false;  ///< <Type>.ndjson.gz instead
 };
 
 /// What was written, by type name.
@@ -23,7 +25,11 @@ struct GenerateSummary {
   std::uint64_t bytes = 0;  ///< of NDJSON
 };
 
-/// Writes one NDJSON file a resource type. The same options always give the same bytes.
+/// Writes one NDJSON file a resource type; a file has its name only when all of them are whole. The
+/// same options always give the same bytes (of NDJSON: gzip may depend on the processor). Patient
+/// number i is the same whatever the number of patients, so that a larger sample contains every
+/// smaller one of its seed but for the groups. Group ids: "all-patients", "ten-percent",
+/// "one-percent", "first-five", "with-former-members". kStorage when the folder cannot be written.
 Result<GenerateSummary> generate(const GenerateOptions& options);
 
 }  // namespace sluice::sample

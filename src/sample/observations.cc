@@ -141,10 +141,17 @@ int draw_result(const Measure& test, Random& random) {
   return random.bell(test.low, test.high);
 }
 
-Id write_result(Chart& chart, const Visit& visit, const Measure& test) {
+/// A test that watches a known problem: outside the range more often than not, on the problem's
+/// side.
+int draw_watched_result(const Measure& test, Random& random) {
+  if (random.chance(350)) return random.bell(test.low, test.high);
+  if (test.falls_when_ill) return random.bell(test.low / 4, test.low);
+  return random.bell(test.high, test.high + 3 * (test.high - test.low));
+}
+
+Id write_result(Chart& chart, const Visit& visit, const Measure& test, int value) {
   Random& random = chart.random;
   const Id id = random.id();
-  const int value = draw_result(test, random);
   ResourceWriter json = chart.files.resource(Type::kObservation, id.view());
   write_head(json, chart, visit, kLaboratory, test.code, "us-core-observation-lab");
   if (random.chance(8)) {
@@ -206,13 +213,17 @@ void write_vital_signs(Chart& chart, const Visit& visit) {
 }
 
 void write_single_test(Chart& chart, Visit& visit, const Measure& test) {
-  const Id id = write_result(chart, visit, test);
+  const int value = draw_watched_result(test, chart.random);
+  const Id id = write_result(chart, visit, test, value);
   visit.services.push_back({test.code, 2150, Type::kObservation, id});
 }
 
 void write_panel(Chart& chart, Visit& visit, const Panel& panel) {
   std::vector<Id> results;
-  for (const Measure& test : panel.tests) results.push_back(write_result(chart, visit, test));
+  for (const Measure& test : panel.tests) {
+    const int value = draw_result(test, chart.random);
+    results.push_back(write_result(chart, visit, test, value));
+  }
   const bool viral_load = chart.random.chance(10);
   if (viral_load) results.push_back(write_viral_load(chart, visit));
   const Id id = chart.random.id();

@@ -30,6 +30,7 @@ struct Measure {
   int digits;
   int low;   ///< of the reference range
   int high;  ///< of the reference range
+  bool falls_when_ill = false;
 };
 
 struct Panel {

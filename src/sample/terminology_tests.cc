@@ -99,7 +99,7 @@ constexpr std::array kSingleTests = std::to_array<Measure>({
          "33914-3",
          "Glomerular filtration rate/1.73 sq M.predicted [Volume Rate/Area] in Serum or Plasma by "
          "Creatinine-based formula (MDRD)"),
-     "mL/min/{1.73_m2}", "mL/min/{1.73_m2}", 0, 60, 120},
+     "mL/min/{1.73_m2}", "mL/min/{1.73_m2}", 0, 60, 120, true},
 });
 
 }  // namespace
