@@ -1,6 +1,6 @@
-// The store as everyone above sees it: transactions, versions, as-of ranges, the change log and small
-// documents. docs/formats.md has the bytes. Apart from store/rocksdb so that another back end can take
-// its place; one contract suite runs on each.
+// The store as everyone above sees it: transactions, versions, as-of ranges, the change log and
+// small documents. docs/formats.md has the bytes. Apart from store/rocksdb so that another back end
+// can take its place; one contract suite runs on each.
 //
 // Thread-safe: any number of threads read and write at once. Writes are ordered by the store.
 #pragma once
@@ -26,8 +26,8 @@ struct Sequence {
   friend auto operator<=>(const Sequence&, const Sequence&) = default;
 };
 
-/// A committed transaction. Instants increase strictly with sequences, also across restarts and when
-/// the wall clock goes back.
+/// A committed transaction. Instants increase strictly with sequences, also across restarts and
+/// when the wall clock goes back.
 struct Commit {
   Sequence sequence;
   Instant instant;
@@ -61,15 +61,16 @@ struct DocumentWrite {
   std::optional<std::string> value;  ///< nullopt deletes
 };
 
-/// One transaction: everything in it becomes visible and durable together, or nothing does. When two
-/// writes name one resource, the later counts and the earlier reports the outcome of being replaced.
+/// One transaction: everything in it becomes visible and durable together, or nothing does. When
+/// two writes name one resource, the later counts and the earlier reports the outcome of being
+/// replaced.
 struct Transaction {
   std::vector<const fhir::IncomingResource*> puts;  ///< not owned; must outlive write()
   std::vector<fhir::ResourceId> removals;           ///< applied after the puts
   std::vector<DocumentWrite> documents;
   OnDifferent on_different = OnDifferent::kReplace;
-  /// Wait until the write-ahead log is on disk. Without it a crash may lose the transaction (and all
-  /// after it), but never a part of one.
+  /// Wait until the write-ahead log is on disk. Without it a crash may lose the transaction (and
+  /// all after it), but never a part of one.
   bool durable = true;
 };
 
@@ -198,9 +199,9 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  /// Commits one transaction. An empty one is a commit of its own: it fixes an instant, which is how a
-  /// job gets its snapshot (M-01): every commit before it has an earlier instant, every later one a
-  /// later.
+  /// Commits one transaction. An empty one is a commit of its own: it fixes an instant, which is
+  /// how a job gets its snapshot (M-01): every commit before it has an earlier instant, every later
+  /// one a later.
   virtual Result<WriteOutcome> write(const Transaction& transaction) = 0;
 
   /// The newest commit.
@@ -223,24 +224,25 @@ class Store {
 
   /// About how many bytes of exported lines a range holds, all versions counted once; for planning.
   virtual Result<std::uint64_t> approximate_size(const KeyRange& range) const = 0;
-  /// Cuts a range into parts of about `part_size` bytes each, in order, which together are the range.
-  /// At least one part.
+  /// Cuts a range into parts of about `part_size` bytes each, in order, which together are the
+  /// range. At least one part.
   virtual Result<std::vector<KeyRange>> split(const KeyRange& range,
                                               std::uint64_t part_size) const = 0;
   /// By type, ordered by type; only types that hold or held something. Current, exact.
   virtual Result<std::vector<TypeStatistics>> statistics() const = 0;
 
   virtual Result<std::optional<std::string>> document(std::string_view key) const = 0;
-  /// At most `limit` documents whose key starts with `prefix` and is greater than `after` (empty: from
-  /// the first), ordered by key.
+  /// At most `limit` documents whose key starts with `prefix` and is greater than `after` (empty:
+  /// from the first), ordered by key.
   virtual Result<std::vector<Document>> documents(std::string_view prefix, std::string_view after,
                                                   std::size_t limit) const = 0;
 
-  /// Reads as of `oldest` and later must go on working; versions and tombstones that only older reads
-  /// need may be dropped by compaction from now on. Not persistent: nothing is dropped after opening
-  /// until it is called.
+  /// Reads as of `oldest` and later must go on working; versions and tombstones that only older
+  /// reads need may be dropped by compaction from now on. Not persistent: nothing is dropped after
+  /// opening until it is called.
   virtual void set_history_horizon(Sequence oldest) = 0;
-  /// Compacts everything now: drops what the horizon allows. For tests, the operator and benchmarks.
+  /// Compacts everything now: drops what the horizon allows. For tests, the operator and
+  /// benchmarks.
   virtual Result<void> compact() = 0;
   /// Bytes on disk.
   virtual Result<std::uint64_t> size_on_disk() const = 0;

@@ -17,9 +17,9 @@ struct RocksdbStoreOptions {
 };
 
 /// Opens or creates the store below `folder` (its own sub-folder "store"). Errors: kConflict when
-/// another process has it open (the message says so and names the folder), kUnsupported for a format
-/// version this program does not know, kNotFound when missing and not to be created, kStorage else.
-/// `clock` must outlive the store.
+/// another process has it open (the message says so and names the folder), kUnsupported for a
+/// format version this program does not know, kNotFound when missing and not to be created,
+/// kStorage else. `clock` must outlive the store.
 Result<std::unique_ptr<Store>> open_rocksdb_store(const std::filesystem::path& folder,
                                                   const Clock& clock,
                                                   const RocksdbStoreOptions& options = {});

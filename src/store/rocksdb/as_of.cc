@@ -1,0 +1,161 @@
+#include "store/rocksdb/as_of.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/bytes.h"
+
+namespace sluice::store {
+
+void HistoryReader::seek(std::string_view key) {
+  if (!iterator_)
+    iterator_.reset(database_.db().NewIterator(rocksdb::ReadOptions(), database_.history));
+  iterator_->Seek(rocksdb::Slice(key.data(), key.size()));
+}
+
+Result<std::optional<std::string_view>> HistoryReader::find(std::string_view record_key,
+                                                            Sequence as_of) {
+  using Found = std::optional<std::string_view>;
+  key_.clear();
+  append_history_key(key_, record_key, as_of);
+  seek(key_);
+  if (!iterator_->Valid()) {
+    if (!iterator_->status().ok()) return read_error(iterator_->status());
+    return Found();
+  }
+  // The same up to the sequence: a version of this record, the newest that is old enough.
+  const std::string_view found = to_view(iterator_->key());
+  const std::size_t same = key_.size() - sizeof(std::uint64_t);
+  if (found.size() != key_.size() ||
+      found.substr(0, same) != std::string_view(key_).substr(0, same))
+    return Found();
+  const std::string_view value = to_view(iterator_->value());
+  const auto superseded = read_superseded(value);
+  if (!superseded) return corrupt_value("history");
+  // Superseded by a deletion or a move that left nothing here.
+  if (*superseded <= as_of) return Found();
+  return Found(value.substr(kSupersededSize));
+}
+
+Result<std::optional<std::string>> HistoryReader::former_place(std::string_view locator_key,
+                                                               Sequence as_of) {
+  using Found = std::optional<std::string>;
+  key_.clear();
+  append_place_key(key_, locator_key, {as_of.value + 1});
+  seek(key_);
+  if (!iterator_->Valid()) {
+    if (!iterator_->status().ok()) return read_error(iterator_->status());
+    return Found();
+  }
+  const std::string_view found = to_view(iterator_->key());
+  const std::size_t same = key_.size() - sizeof(std::uint64_t);
+  if (found.size() != key_.size() ||
+      found.substr(0, same) != std::string_view(key_).substr(0, same))
+    return Found();
+  return Found(to_view(iterator_->value()).substr(kSupersededSize));
+}
+
+Result<std::optional<std::string>> PointReader::record_at(std::string_view record_key,
+                                                          Sequence as_of) const {
+  using Found = std::optional<std::string>;
+  rocksdb::PinnableSlice pinned;
+  const auto status =
+      database_.db().Get(rocksdb::ReadOptions(), database_.current,
+                         rocksdb::Slice(record_key.data(), record_key.size()), &pinned);
+  // A tombstone that was dropped is older than every read that may be asked for.
+  if (status.IsNotFound()) return Found();
+  if (!status.ok()) return read_error(status);
+  ParsedRecord record;
+  if (!parse_record(to_view(pinned), record)) return corrupt_value("record");
+  if (record.header.sequence <= as_of.value) {
+    if (record.header.kind == RecordKind::kTombstone) return Found();
+    return Found(pinned.ToString());
+  }
+  HistoryReader history(database_);
+  SLUICE_TRY(const auto older, history.find(record_key, as_of));
+  if (!older) return Found();
+  return Found(*older);
+}
+
+Result<std::optional<std::string>> PointReader::value_of(fhir::ResourceType type,
+                                                         std::string_view id,
+                                                         const Locator& locator, Sequence as_of,
+                                                         std::string& owner) const {
+  owner = first_owner(locator.owners);
+  if (locator.sequence > as_of) {
+    HistoryReader history(database_);
+    std::string key;
+    append_locator_key(key, type, id);
+    SLUICE_TRY(auto former, history.former_place(key, as_of));
+    if (former) owner = std::move(*former);
+  }
+  std::string key;
+  append_record_key(key, type, owner, id);
+  return record_at(key, as_of);
+}
+
+Result<std::optional<Record>> PointReader::read(const fhir::ResourceId& key, Sequence as_of) const {
+  using Found = std::optional<Record>;
+  std::string locator_key;
+  append_locator_key(locator_key, key.type, key.id);
+  rocksdb::PinnableSlice pinned;
+  const auto status =
+      database_.db().Get(rocksdb::ReadOptions(), database_.locator, locator_key, &pinned);
+  if (status.IsNotFound()) return Found();
+  if (!status.ok()) return read_error(status);
+  Locator locator;
+  if (!parse_locator(to_view(pinned), locator)) return corrupt_value("locator");
+  if (locator.deleted && locator.sequence <= as_of) return Found();
+
+  Record record;
+  SLUICE_TRY(const auto value, value_of(key.type, key.id, locator, as_of, record.owner));
+  if (!value) return Found();
+  ParsedRecord parsed;
+  if (!parse_record(*value, parsed) || parsed.header.kind != RecordKind::kResource)
+    return corrupt_value("record");
+  record.key = key;
+  record.sequence.value = parsed.header.sequence;
+  record.last_updated.milliseconds = parsed.header.instant;
+  record.version = parsed.header.version;
+  record.owners = parsed.owners;
+  record.supporting = parsed.supporting;
+  record.json = parsed.json;
+  return Found(std::move(record));
+}
+
+Result<std::vector<bool>> PointReader::exist(fhir::ResourceType type,
+                                             const std::vector<std::string>& ids,
+                                             Sequence as_of) const {
+  constexpr std::size_t kAtOnce = 512;
+  std::vector<bool> exist(ids.size(), false);
+  std::vector<std::string> keys;
+  for (std::size_t from = 0; from < ids.size(); from += kAtOnce) {
+    const std::size_t count = std::min(kAtOnce, ids.size() - from);
+    keys.assign(count, {});
+    std::vector<rocksdb::Slice> slices(count);
+    std::vector<rocksdb::PinnableSlice> values(count);
+    std::vector<rocksdb::Status> statuses(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      append_locator_key(keys[i], type, ids[from + i]);
+      slices[i] = keys[i];
+    }
+    database_.db().MultiGet(rocksdb::ReadOptions(), database_.locator, count, slices.data(),
+                            values.data(), statuses.data());
+    for (std::size_t i = 0; i < count; ++i) {
+      if (statuses[i].IsNotFound()) continue;
+      if (!statuses[i].ok()) return read_error(statuses[i]);
+      Locator locator;
+      if (!parse_locator(to_view(values[i]), locator)) return corrupt_value("locator");
+      if (locator.sequence <= as_of) {
+        exist[from + i] = !locator.deleted;
+      } else if (locator.version > 1) {
+        std::string owner;
+        SLUICE_TRY(const auto value, value_of(type, ids[from + i], locator, as_of, owner));
+        exist[from + i] = value.has_value();
+      }
+    }
+  }
+  return exist;
+}
+
+}  // namespace sluice::store

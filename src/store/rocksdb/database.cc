@@ -1,0 +1,134 @@
+#include "store/rocksdb/database.h"
+
+#include <fmt/format.h>
+#include <rocksdb/convenience.h>
+
+#include <algorithm>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "store/rocksdb/record_format.h"
+#include "store/rocksdb/tuning.h"
+
+namespace sluice::store {
+namespace {
+
+constexpr const char* kFormatKey = "format";
+
+bool is_locked(const rocksdb::Status& status) {
+  // RocksDB has no code of its own for this; both of its texts (this process, another) say "lock".
+  return status.IsIOError() && status.ToString().find("lock") != std::string::npos;
+}
+
+Error unknown_format(std::string_view found) {
+  return {ErrorKind::kUnsupported,
+          fmt::format("the store has format version {}; this program knows version {}", found,
+                      kFormatVersion)};
+}
+
+// The version in a database whose column families are not ours. Read-only: nothing is changed.
+std::string foreign_version(const std::string& path) {
+  rocksdb::DB* raw = nullptr;
+  if (!rocksdb::DB::OpenForReadOnly(rocksdb::Options(), path, &raw).ok()) return "unknown";
+  const std::unique_ptr<rocksdb::DB> db(raw);
+  std::string value;
+  if (!db->Get(rocksdb::ReadOptions(), kFormatKey, &value).ok()) return "unknown";
+  const auto number = parse_number(value);
+  return number ? std::to_string(*number) : "unknown";
+}
+
+bool has_only_our_families(const std::vector<std::string>& names) {
+  return std::all_of(names.begin(), names.end(), [](const std::string& name) {
+    const auto& ours = column_families();
+    return std::any_of(ours.begin(), ours.end(),
+                       [&](const ColumnFamily& family) { return name == family.name; });
+  });
+}
+
+}  // namespace
+
+Error database_error(const rocksdb::Status& status, std::string_view what) {
+  return {status.IsCorruption() ? ErrorKind::kCorrupt : ErrorKind::kStorage, std::string(what),
+          status.ToString()};
+}
+
+Error read_error(const rocksdb::Status& status) {
+  return database_error(status, "the store could not be read");
+}
+
+Error write_error(const rocksdb::Status& status) {
+  return database_error(status, "the store could not be written");
+}
+
+Error corrupt_value(std::string_view what) {
+  return corrupt("the store holds something it did not write", std::string(what));
+}
+
+Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& folder,
+                                                 const RocksdbStoreOptions& options,
+                                                 rocksdb::Env* env) {
+  const std::string path = folder.string();
+  std::error_code ignored;  // a folder that cannot be looked at cannot be opened either
+  const bool exists = std::filesystem::exists(folder / "CURRENT", ignored);
+  if (!exists) {
+    if (!options.create_if_missing) return not_found(fmt::format("there is no store in {}", path));
+    SLUICE_CHECK(make_folder(folder));
+    SLUICE_CHECK(sync_folder(folder.parent_path()));
+  }
+  const auto database = database_options(options, env);
+  std::vector<std::string> names;
+  if (exists) {
+    const auto listed = rocksdb::DB::ListColumnFamilies(database, path, &names);
+    if (!listed.ok()) return database_error(listed, "the store could not be opened");
+    if (!has_only_our_families(names)) return unknown_format(foreign_version(path));
+  }
+
+  std::unique_ptr<Database> self(new Database);
+  self->folder_ = folder;
+  self->horizon_ = std::make_shared<Horizon>(0);
+  rocksdb::DB* raw = nullptr;
+  const auto status = rocksdb::DB::Open(
+      database, path, column_family_options(options, self->horizon_), &self->handles_, &raw);
+  if (is_locked(status))
+    return Error{ErrorKind::kConflict,
+                 fmt::format("{} is already open in another process (or twice in this one)", path),
+                 status.ToString()};
+  if (!status.ok()) return database_error(status, "the store could not be opened");
+  self->db_.reset(raw);
+  for (std::size_t i = 0; i < self->handles_.size(); ++i)
+    self.get()->*column_families()[i].handle = self->handles_[i];
+  SLUICE_CHECK(self->check_format());
+  return self;
+}
+
+Result<void> Database::check_format() {
+  std::string value;
+  const auto status = db_->Get(rocksdb::ReadOptions(), metadata, kFormatKey, &value);
+  if (status.IsNotFound()) {
+    // New, or the very first opening ended between making the files and this.
+    rocksdb::WriteOptions durable;
+    durable.sync = true;
+    const auto written = db_->Put(durable, metadata, kFormatKey, encode_number(kFormatVersion));
+    if (!written.ok()) return write_error(written);
+    return {};
+  }
+  if (!status.ok()) return read_error(status);
+  const auto version = parse_number(value);
+  if (!version) return corrupt_value("format version");
+  if (*version != kFormatVersion) return unknown_format(std::to_string(*version));
+  return {};
+}
+
+Database::~Database() {
+  if (!db_) return;
+  // Whatever cannot be flushed is in the write-ahead log and will be replayed.
+  rocksdb::FlushOptions flush;
+  flush.allow_write_stall = true;
+  const auto flushed = db_->Flush(flush, handles_);
+  if (!flushed.ok()) spdlog::warn("store not flushed at closing: {}", flushed.ToString());
+  for (auto* handle : handles_) db_->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
+  const auto closed = db_->Close();
+  if (!closed.ok()) spdlog::warn("store not closed cleanly: {}", closed.ToString());
+}
+
+}  // namespace sluice::store

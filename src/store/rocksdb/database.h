@@ -1,0 +1,68 @@
+// The RocksDB below the store: its column families, how it is tuned, opened and closed, and how its
+// errors become ours. Apart from what is stored in it (record_format.h).
+#pragma once
+
+#include <rocksdb/db.h>
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <string_view>
+
+#include "base/result.h"
+#include "store/rocksdb/rocksdb_store.h"
+
+namespace sluice::store {
+
+/// The oldest sequence that reads may still ask for; shared with the compaction filters, which may
+/// outlive the store's other parts for a moment.
+using Horizon = std::atomic<std::uint64_t>;
+
+/// An open database. Closing flushes what is in memory, so that the next opening replays nothing.
+class Database {
+ public:
+  /// Errors as open_rocksdb_store. `env` is the file system; null for the machine's.
+  static Result<std::unique_ptr<Database>> open(const std::filesystem::path& folder,
+                                                const RocksdbStoreOptions& options,
+                                                rocksdb::Env* env);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  rocksdb::DB& db() const { return *db_; }
+  const std::filesystem::path& folder() const { return folder_; }
+  Horizon& horizon() const { return *horizon_; }
+
+  rocksdb::ColumnFamilyHandle* metadata = nullptr;
+  rocksdb::ColumnFamilyHandle* current = nullptr;
+  rocksdb::ColumnFamilyHandle* history = nullptr;
+  rocksdb::ColumnFamilyHandle* locator = nullptr;
+  rocksdb::ColumnFamilyHandle* changes = nullptr;
+  rocksdb::ColumnFamilyHandle* transactions = nullptr;
+  rocksdb::ColumnFamilyHandle* documents = nullptr;
+  const std::vector<rocksdb::ColumnFamilyHandle*>& all_families() const { return handles_; }
+
+ private:
+  Database() = default;
+  /// Writes the version into a new database, checks it in an old one.
+  Result<void> check_format();
+
+  std::filesystem::path folder_;
+  std::shared_ptr<Horizon> horizon_;
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles_;
+};
+
+/// An error of RocksDB as ours: kCorrupt or kStorage. `what` is what could not be done, for the
+/// caller ("the store could not be read").
+Error database_error(const rocksdb::Status& status, std::string_view what);
+Error read_error(const rocksdb::Status& status);
+Error write_error(const rocksdb::Status& status);
+/// A value that is not what this program writes. `what` names the kind of value, not its content.
+Error corrupt_value(std::string_view what);
+
+inline std::string_view to_view(const rocksdb::Slice& slice) {
+  return {slice.data(), slice.size()};
+}
+
+}  // namespace sluice::store

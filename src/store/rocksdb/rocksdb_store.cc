@@ -1,0 +1,253 @@
+#include "store/rocksdb/rocksdb_store.h"
+
+#include <rocksdb/convenience.h>
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "store/rocksdb/as_of.h"
+#include "store/rocksdb/counters.h"
+#include "store/rocksdb/database.h"
+#include "store/rocksdb/key_split.h"
+#include "store/rocksdb/open_with_env.h"
+#include "store/rocksdb/record_format.h"
+#include "store/rocksdb/rocksdb_documents.h"
+#include "store/rocksdb/rocksdb_scan.h"
+#include "store/rocksdb/transaction_batch.h"
+#include "store/rocksdb/wal_sync.h"
+
+namespace sluice::store {
+namespace {
+
+class RocksdbStore final : public Store {
+ public:
+  RocksdbStore(std::unique_ptr<Database> database, const Clock& clock)
+      : database_(std::move(database)), clock_(clock), points_(*database_), wal_sync_(*database_) {}
+
+  /// Finds the newest transaction and the counters.
+  Result<void> start();
+
+  Result<WriteOutcome> write(const Transaction& transaction) override;
+
+  Commit last_commit() const override {
+    const std::lock_guard lock(published_mutex_);
+    return published_.commit;
+  }
+  Result<Commit> commit_at(Instant instant) const override;
+
+  Result<std::optional<Record>> read(const fhir::ResourceId& key, Sequence as_of) const override {
+    return points_.read(key, no_later(as_of));
+  }
+  Result<std::vector<bool>> exist(fhir::ResourceType type, const std::vector<std::string>& ids,
+                                  Sequence as_of) const override {
+    return points_.exist(type, ids, no_later(as_of));
+  }
+  Result<std::unique_ptr<Scan>> scan(const KeyRange& range, Sequence as_of) const override {
+    return make_range_scan(*database_, range, no_later(as_of));
+  }
+  Result<std::unique_ptr<ChangeScan>> changes(Sequence after, Sequence up_to) const override {
+    return make_change_scan(*database_, after, no_later(up_to));
+  }
+  Result<std::uint64_t> change_count(Sequence after, Sequence up_to) const override;
+
+  Result<std::uint64_t> approximate_size(const KeyRange& range) const override {
+    return store::approximate_size(*database_, range);
+  }
+  Result<std::vector<KeyRange>> split(const KeyRange& range,
+                                      std::uint64_t part_size) const override {
+    return split_range(*database_, range, part_size);
+  }
+  Result<std::vector<TypeStatistics>> statistics() const override { return counters_.all(); }
+
+  Result<std::optional<std::string>> document(std::string_view key) const override {
+    return read_document(*database_, key);
+  }
+  Result<std::vector<Document>> documents(std::string_view prefix, std::string_view after,
+                                          std::size_t limit) const override {
+    return list_documents(*database_, prefix, after, limit);
+  }
+
+  void set_history_horizon(Sequence oldest) override {
+    database_->horizon() = no_later(oldest).value;
+  }
+  Result<void> compact() override;
+  Result<std::uint64_t> size_on_disk() const override;
+
+ private:
+  struct Published {
+    Commit commit;
+    std::uint64_t changes = 0;  ///< of all transactions
+  };
+
+  // Nothing later than the newest commit has happened yet: who asks for it reads the newest.
+  Sequence no_later(Sequence sequence) const { return std::min(sequence, last_commit().sequence); }
+
+  /// Commits; needs write_mutex_.
+  Result<WriteOutcome> commit(const Transaction& transaction);
+  /// After an error of the disk: makes RocksDB take writes again, if it can.
+  Result<void> resume();
+  Result<TransactionEntry> transaction_entry(Sequence sequence) const;
+
+  const std::unique_ptr<Database> database_;
+  const Clock& clock_;
+  const PointReader points_;
+  Counters counters_;
+  WalSync wal_sync_;
+
+  std::mutex write_mutex_;
+  std::atomic<bool> failed_ = false;  // the disk refused a write
+
+  mutable std::mutex published_mutex_;
+  Published published_;  // guarded by published_mutex_; changes under write_mutex_ too
+};
+
+Result<void> RocksdbStore::start() {
+  const std::unique_ptr<rocksdb::Iterator> it(
+      database_->db().NewIterator(rocksdb::ReadOptions(), database_->transactions));
+  const std::string last = transaction_key({~std::uint64_t{0}});
+  it->SeekForPrev(last);
+  if (!it->status().ok()) return read_error(it->status());
+  if (it->Valid() && it->key().size() == last.size() && it->key()[0] == last[0]) {
+    TransactionEntry entry;
+    if (!parse_transaction(to_view(it->value()), entry)) return corrupt_value("transaction");
+    published_.commit = {{read_be64(it->key().data() + 1)}, entry.instant};
+    published_.changes = entry.changes;
+  }
+  return counters_.read(*database_);
+}
+
+Result<WriteOutcome> RocksdbStore::write(const Transaction& transaction) {
+  std::unique_lock lock(write_mutex_);
+  SLUICE_CHECK(resume());
+  SLUICE_TRY(auto outcome, commit(transaction));
+  lock.unlock();
+  if (transaction.durable) {
+    auto synced =
+        wal_sync_.wait_for(outcome.commit.sequence, [this] { return last_commit().sequence; });
+    if (!synced) {
+      failed_ = true;
+      return std::move(synced).error();
+    }
+  }
+  return outcome;
+}
+
+Result<WriteOutcome> RocksdbStore::commit(const Transaction& transaction) {
+  Published next = published_;
+  next.commit.sequence.value += 1;
+  next.commit.instant = std::max(clock_.now(), next.commit.instant + std::chrono::milliseconds(1));
+  TransactionBatch built(*database_, next.commit, transaction);
+  SLUICE_TRY(auto outcome, built.build());
+  next.changes += built.change_count();
+
+  auto& batch = built.batch();
+  counters_.put(built.counters(), *database_, batch);
+  batch
+      .Put(database_->transactions, transaction_key(next.commit.sequence),
+           encode(TransactionEntry{next.commit.instant, next.changes}))
+      .PermitUncheckedError();
+  batch
+      .Put(database_->transactions, instant_key(next.commit.instant),
+           encode_number(next.commit.sequence.value))
+      .PermitUncheckedError();
+  const auto status = database_->db().Write(rocksdb::WriteOptions(), &batch);
+  if (!status.ok()) {
+    failed_ = true;
+    return write_error(status);
+  }
+  counters_.apply(built.counters());
+  const std::lock_guard lock(published_mutex_);
+  published_ = next;
+  return outcome;
+}
+
+Result<void> RocksdbStore::resume() {
+  if (!failed_) return {};
+  const auto status = database_->db().Resume();
+  if (!status.ok()) return write_error(status);
+  spdlog::info("store takes writes again");
+  failed_ = false;
+  return {};
+}
+
+Result<Commit> RocksdbStore::commit_at(Instant instant) const {
+  const Commit last = last_commit();
+  if (last.instant <= instant) return last;
+  const std::unique_ptr<rocksdb::Iterator> it(
+      database_->db().NewIterator(rocksdb::ReadOptions(), database_->transactions));
+  const std::string key = instant_key(instant);
+  it->SeekForPrev(key);
+  if (!it->status().ok()) return read_error(it->status());
+  if (!it->Valid() || it->key().size() != key.size() || it->key()[0] != key[0]) return Commit();
+  const auto sequence = parse_number(to_view(it->value()));
+  if (!sequence) return corrupt_value("instant");
+  SLUICE_TRY(const auto entry, transaction_entry({*sequence}));
+  return Commit{{*sequence}, entry.instant};
+}
+
+Result<TransactionEntry> RocksdbStore::transaction_entry(Sequence sequence) const {
+  TransactionEntry entry;
+  if (sequence.value == 0) return entry;
+  rocksdb::PinnableSlice value;
+  const auto status = database_->db().Get(rocksdb::ReadOptions(), database_->transactions,
+                                          transaction_key(sequence), &value);
+  if (status.IsNotFound()) return corrupt_value("a transaction is missing");
+  if (!status.ok()) return read_error(status);
+  if (!parse_transaction(to_view(value), entry)) return corrupt_value("transaction");
+  return entry;
+}
+
+Result<std::uint64_t> RocksdbStore::change_count(Sequence after, Sequence up_to) const {
+  SLUICE_TRY(const auto first, transaction_entry(no_later(after)));
+  SLUICE_TRY(const auto last, transaction_entry(no_later(up_to)));
+  return last.changes - std::min(first.changes, last.changes);
+}
+
+Result<void> RocksdbStore::compact() {
+  rocksdb::CompactRangeOptions options;
+  // Also files that are at the bottom already: what the horizon allows to drop is there, too.
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  for (auto* family : database_->all_families()) {
+    const auto status = database_->db().CompactRange(options, family, nullptr, nullptr);
+    if (!status.ok()) return write_error(status);
+  }
+  return {};
+}
+
+Result<std::uint64_t> RocksdbStore::size_on_disk() const {
+  std::uint64_t size = 0;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(database_->folder(), error), end; it != end && !error;
+       it.increment(error)) {
+    std::error_code vanished;  // a file that a compaction removed meanwhile has no size
+    const auto file_size = it->file_size(vanished);
+    if (!vanished) size += file_size;
+  }
+  if (error)
+    return storage_error("the store could not be read",
+                         database_->folder().string() + ": " + error.message());
+  return size;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_rocksdb_store_with_env(const std::filesystem::path& folder,
+                                                           const Clock& clock,
+                                                           const RocksdbStoreOptions& options,
+                                                           rocksdb::Env* env) {
+  SLUICE_TRY(auto database, Database::open(folder / "store", options, env));
+  auto store = std::make_unique<RocksdbStore>(std::move(database), clock);
+  SLUICE_CHECK(store->start());
+  return store;
+}
+
+Result<std::unique_ptr<Store>> open_rocksdb_store(const std::filesystem::path& folder,
+                                                  const Clock& clock,
+                                                  const RocksdbStoreOptions& options) {
+  return open_rocksdb_store_with_env(folder, clock, options, nullptr);
+}
+
+}  // namespace sluice::store

@@ -1,0 +1,291 @@
+#include "store/rocksdb/transaction_batch.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+namespace sluice::store {
+namespace {
+
+// The change log packs changes of one transaction into entries of about this size.
+constexpr std::size_t kChangeEntrySize = 16u << 10;
+
+rocksdb::Slice slice(std::string_view bytes) {
+  return {bytes.data(), bytes.size()};
+}
+
+// Into a batch without limits everything goes; its Status says nothing.
+void put_into(rocksdb::WriteBatch& batch, rocksdb::ColumnFamilyHandle* family, std::string_view key,
+              std::string_view value) {
+  batch.Put(family, slice(key), slice(value)).PermitUncheckedError();
+}
+
+// The owner under whom a resource without owners stands is the empty one.
+template <class Function>
+Result<void> for_each_place(std::string_view owners, Function function) {
+  if (owners.empty()) return function(std::string_view());
+  OwnerList list(owners);
+  while (const auto owner = list.next()) SLUICE_CHECK(function(*owner));
+  return {};
+}
+
+bool has_place(std::string_view owners, std::string_view place) {
+  if (owners.empty()) return place.empty();
+  OwnerList list(owners);
+  while (const auto owner = list.next())
+    if (*owner == place) return true;
+  return false;
+}
+
+std::size_t size_of(const Transaction& transaction) {
+  std::size_t size = 4096;
+  for (const auto* put : transaction.puts) size += put->content.size() + 512;
+  return size;
+}
+
+}  // namespace
+
+TransactionBatch::TransactionBatch(const Database& database, const Commit& commit,
+                                   const Transaction& transaction)
+    : database_(database),
+      commit_(commit),
+      transaction_(transaction),
+      batch_(size_of(transaction)) {}
+
+Result<WriteOutcome> TransactionBatch::build() {
+  SLUICE_CHECK(collect());
+  std::vector<std::size_t> counting;
+  std::vector<rocksdb::Slice> keys;
+  for (std::size_t i = 0; i < operations_.size(); ++i) {
+    if (operations_[i].last != i) continue;
+    counting.push_back(i);
+    keys.push_back(operations_[i].locator_key);
+  }
+  std::vector<rocksdb::PinnableSlice> values(keys.size());
+  std::vector<rocksdb::Status> statuses(keys.size());
+  if (!keys.empty())
+    database_.db().MultiGet(rocksdb::ReadOptions(), database_.locator, keys.size(), keys.data(),
+                            values.data(), statuses.data());
+  std::vector<PutOutcome> outcomes(operations_.size());
+  for (std::size_t k = 0; k < counting.size(); ++k) {
+    if (!statuses[k].ok() && !statuses[k].IsNotFound()) return read_error(statuses[k]);
+    const std::size_t i = counting[k];
+    SLUICE_CHECK(apply(operations_[i], statuses[k].ok() ? &values[k] : nullptr, outcomes[i]));
+  }
+  flush_changes();
+  for (const auto& document : transaction_.documents) {
+    if (document.value)
+      put_into(batch_, database_.documents, document.key, *document.value);
+    else
+      batch_.Delete(database_.documents, document.key).PermitUncheckedError();
+  }
+  for (std::size_t i = 0; i < operations_.size(); ++i) outcomes[i] = outcomes[operations_[i].last];
+  const auto removals = outcomes.begin() + static_cast<std::ptrdiff_t>(transaction_.puts.size());
+  return WriteOutcome{commit_, {outcomes.begin(), removals}, {removals, outcomes.end()}};
+}
+
+Result<void> TransactionBatch::collect() {
+  operations_.reserve(transaction_.puts.size() + transaction_.removals.size());
+  const auto add = [&](const fhir::IncomingResource* put, fhir::ResourceType type,
+                       std::string_view id) {
+    auto& operation = operations_.emplace_back();
+    operation.put = put;
+    operation.type = type;
+    operation.id = id;
+    operation.last = operations_.size() - 1;
+    append_locator_key(operation.locator_key, type, id);
+    return fhir::is_valid_id(id);
+  };
+  // Keys are built of ids without escaping: what is no id must not get in.
+  for (const auto* put : transaction_.puts) {
+    if (!add(put, put->type, put->id) ||
+        !std::all_of(put->owners.begin(), put->owners.end(), fhir::is_valid_id))
+      return invalid("a resource or its patient has an id that is not valid");
+    if (std::any_of(put->supporting.begin(), put->supporting.end(),
+                    [](const auto& reference) { return !fhir::is_valid_id(reference.id); }))
+      return invalid("a resource refers to an id that is not valid");
+  }
+  for (const auto& removal : transaction_.removals)
+    if (!add(nullptr, removal.type, removal.id)) return invalid("an id to remove is not valid");
+
+  std::unordered_map<std::string_view, std::size_t> last;
+  last.reserve(operations_.size());
+  for (std::size_t i = operations_.size(); i-- > 0;)
+    operations_[i].last = last.try_emplace(operations_[i].locator_key, i).first->second;
+  return {};
+}
+
+Result<void> TransactionBatch::apply(const Operation& operation,
+                                     const rocksdb::PinnableSlice* located, PutOutcome& outcome) {
+  Locator old;
+  if (located != nullptr && !parse_locator(to_view(*located), old)) return corrupt_value("locator");
+  if (operation.put != nullptr) return put(operation, located != nullptr ? &old : nullptr, outcome);
+  if (located == nullptr || old.deleted) {
+    outcome = {PutStatus::kAbsent, 0};
+    return {};
+  }
+  return remove(operation, old, outcome);
+}
+
+Result<void> TransactionBatch::put(const Operation& operation, const Locator* old,
+                                   PutOutcome& outcome) {
+  const auto& resource = *operation.put;
+  const bool exists = old != nullptr && !old->deleted;
+  if (exists && old->digest == resource.digest) {
+    outcome = {PutStatus::kUnchanged, old->version};
+    return {};
+  }
+  if (exists && transaction_.on_different == OnDifferent::kLeave) {
+    outcome = {PutStatus::kDiffers, old->version};
+    return {};
+  }
+  const std::uint32_t version = old == nullptr ? 1 : old->version + 1;
+  owners_.clear();
+  append_owners(owners_, resource.owners);
+  if (exists) {
+    SLUICE_CHECK(supersede(operation, old->owners));
+    SLUICE_CHECK(for_each_place(old->owners, [&](std::string_view owner) -> Result<void> {
+      if (!has_place(owners_, owner)) write_tombstone(operation, owner, version);
+      return {};
+    }));
+  }
+  if (old != nullptr && first_owner(old->owners) != first_owner(owners_))
+    note_place(operation, first_owner(old->owners));
+  write_records(operation, version);
+  write_locator(operation, {commit_.sequence, version, false, resource.digest, owners_});
+  log_change(operation, ChangeKind::kPut, first_owner(owners_));
+  outcome = {exists ? PutStatus::kUpdated : PutStatus::kCreated, version};
+  return {};
+}
+
+Result<void> TransactionBatch::remove(const Operation& operation, const Locator& old,
+                                      PutOutcome& outcome) {
+  const std::uint32_t version = old.version + 1;
+  SLUICE_CHECK(supersede(operation, old.owners));
+  SLUICE_CHECK(for_each_place(old.owners, [&](std::string_view owner) -> Result<void> {
+    write_tombstone(operation, owner, version);
+    return {};
+  }));
+  write_locator(operation, {commit_.sequence, version, true, old.digest, old.owners});
+  log_change(operation, ChangeKind::kRemove, first_owner(old.owners));
+  outcome = {PutStatus::kDeleted, version};
+  return {};
+}
+
+Result<void> TransactionBatch::supersede(const Operation& operation, std::string_view owners) {
+  return for_each_place(owners, [&](std::string_view owner) -> Result<void> {
+    key_.clear();
+    append_record_key(key_, operation.type, owner, operation.id);
+    rocksdb::PinnableSlice old;
+    const auto status = database_.db().Get(rocksdb::ReadOptions(), database_.current, key_, &old);
+    if (status.IsNotFound()) return corrupt_value("a locator without its record");
+    if (!status.ok()) return read_error(status);
+    ParsedRecord record;
+    if (!parse_record(to_view(old), record) || record.header.kind == RecordKind::kTombstone)
+      return corrupt_value("record");
+    if (record.header.kind == RecordKind::kResource)
+      counters_.remove(operation.type, record.json.size());
+    std::string history_key;
+    append_history_key(history_key, key_, {record.header.sequence});
+    std::string superseded;
+    append_superseded(superseded, commit_.sequence);
+    const rocksdb::Slice key_part = history_key;
+    const std::array<rocksdb::Slice, 2> value_parts{rocksdb::Slice(superseded), old};
+    batch_
+        .Put(database_.history, rocksdb::SliceParts(&key_part, 1),
+             rocksdb::SliceParts(value_parts.data(), static_cast<int>(value_parts.size())))
+        .PermitUncheckedError();
+    return {};
+  });
+}
+
+void TransactionBatch::write_records(const Operation& operation, std::uint32_t version) {
+  const auto& resource = *operation.put;
+  std::string supporting;
+  append_supporting(supporting, resource.supporting);
+  RecordHeader header;
+  header.sequence = commit_.sequence.value;
+  header.instant = commit_.instant.milliseconds;
+  header.version = version;
+  header.kind = RecordKind::kResource;
+  header.owners_size = static_cast<std::uint32_t>(owners_.size());
+  header.supporting_size = static_cast<std::uint32_t>(supporting.size());
+  value_.clear();
+  append_header(value_, header);
+  value_.append(owners_).append(supporting);
+  const std::size_t before = value_.size();
+  fhir::append_with_meta(value_, resource, version, commit_.instant);
+  counters_.add(operation.type, value_.size() - before);
+  const std::string_view storing = first_owner(owners_);
+  key_.clear();
+  append_record_key(key_, operation.type, storing, operation.id);
+  put_into(batch_, database_.current, key_, value_);
+  if (resource.owners.size() < 2) return;
+
+  const bool elided = resource.owners.size() > kLinkOwnersMax;
+  std::string link_owners = owners_;
+  if (elided) {
+    link_owners.clear();
+    append_owners(link_owners, {resource.owners.front()});
+  }
+  header.kind = RecordKind::kLink;
+  header.owners_elided = elided ? 1 : 0;
+  header.owners_size = static_cast<std::uint32_t>(link_owners.size());
+  header.supporting_size = 0;
+  value_.clear();
+  append_header(value_, header);
+  value_.append(link_owners);
+  for (const auto& owner : resource.owners) {
+    if (owner == storing) continue;
+    key_.clear();
+    append_record_key(key_, operation.type, owner, operation.id);
+    put_into(batch_, database_.current, key_, value_);
+  }
+}
+
+void TransactionBatch::write_tombstone(const Operation& operation, std::string_view owner,
+                                       std::uint32_t version) {
+  RecordHeader header;
+  header.sequence = commit_.sequence.value;
+  header.instant = commit_.instant.milliseconds;
+  header.version = version;
+  header.kind = RecordKind::kTombstone;
+  value_.clear();
+  append_header(value_, header);
+  key_.clear();
+  append_record_key(key_, operation.type, owner, operation.id);
+  put_into(batch_, database_.current, key_, value_);
+}
+
+void TransactionBatch::write_locator(const Operation& operation, const Locator& locator) {
+  value_.clear();
+  append_locator(value_, locator);
+  put_into(batch_, database_.locator, operation.locator_key, value_);
+}
+
+void TransactionBatch::note_place(const Operation& operation, std::string_view old_owner) {
+  key_.clear();
+  append_place_key(key_, operation.locator_key, commit_.sequence);
+  value_.clear();
+  append_superseded(value_, commit_.sequence);
+  value_.append(old_owner);
+  put_into(batch_, database_.history, key_, value_);
+}
+
+void TransactionBatch::log_change(const Operation& operation, ChangeKind kind,
+                                  std::string_view owner) {
+  append_change(changes_, {commit_.sequence, operation.type, kind, owner, operation.id});
+  ++change_count_;
+  if (changes_.size() >= kChangeEntrySize) flush_changes();
+}
+
+void TransactionBatch::flush_changes() {
+  if (changes_.empty()) return;
+  key_.clear();
+  append_change_key(key_, commit_.sequence, changes_flushed_);
+  put_into(batch_, database_.changes, key_, changes_);
+  changes_flushed_ = change_count_;
+  changes_.clear();
+}
+
+}  // namespace sluice::store
