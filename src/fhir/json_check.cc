@@ -232,6 +232,10 @@ std::string unescape(std::string_view raw) {
     out.append(raw.substr(0, backslash));
     if (backslash == std::string_view::npos) return out;
     const Escape escape = read_escape(raw, backslash);
+    if (escape.length == 0) {
+      out.append(raw.substr(backslash));
+      return out;
+    }
     append_utf8(out, escape.code_point);
     raw.remove_prefix(backslash + escape.length);
   }

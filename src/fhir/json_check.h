@@ -21,7 +21,8 @@ struct JsonTraits {
 /// digits. Keys may repeat: the caller looks at keys. kInvalid with rule and byte otherwise.
 Result<JsonTraits> check_json_object(const JsonTokens& tokens, std::size_t depth_max);
 
-/// What the bytes between a checked string's quotes mean: escapes resolved.
+/// What the bytes between a string's quotes mean: escapes resolved. From the first bad escape on,
+/// which a checked text does not have, bytes stay as they are.
 std::string unescape(std::string_view raw);
 
 /// Whether a checked string means `text` (which has no escapes of its own).

@@ -164,6 +164,7 @@ TEST(JsonCheck, ResolvesEscapes) {
   EXPECT_EQ(unescape(R"(\"\\\/\b\f\n\r\t)"), "\"\\/\b\f\n\r\t");
   EXPECT_EQ(unescape(R"(a\u00e4\u20AC\uD83D\uDE00z)"), "a\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80z");
   EXPECT_EQ(unescape(R"(\u0000)"), std::string(1, '\0'));
+  EXPECT_EQ(unescape(R"(\n\q\n)"), "\n\\q\\n");
   EXPECT_TRUE(means(R"(Patient\/1)", "Patient/1"));
   EXPECT_TRUE(means("id", "id"));
   EXPECT_FALSE(means(R"(\u0069e)", "id"));

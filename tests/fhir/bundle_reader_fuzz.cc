@@ -1,0 +1,19 @@
+// Whatever the bytes are: no crash, and every entry is a JSON object again.
+#include "fhir/bundle_reader.h"
+
+#include <cstdint>
+#include <cstdlib>
+
+#include "fhir/json_check.h"
+#include "fhir/json_tokens.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace sluice::fhir;
+  const auto entries = read_bundle({reinterpret_cast<const char*>(data), size});
+  if (!entries) return 0;
+  JsonTokens tokens;
+  for (const BundleEntry& entry : *entries) {
+    if (!tokens.read(entry.json) || !check_json_object(tokens, 110)) std::abort();
+  }
+  return 0;
+}
