@@ -186,7 +186,11 @@ asio::awaitable<Incoming> RequestReader::next() {
       incoming.refusal = std::move(*refusal);
     } else {
       incoming.kind = Incoming::Kind::kCut;
-      if (co_await read_body(parser, incoming)) incoming.kind = Incoming::Kind::kRequest;
+      if (co_await read_body(parser, incoming)) {
+        incoming.kind = Incoming::Kind::kRequest;
+      } else {
+        incoming.body_share = BodyBudget::Share();  // What was read goes with the parser.
+      }
     }
   }
   if (incoming.request.id.empty()) incoming.request.id = random_hex(8);

