@@ -1,5 +1,5 @@
-// Compares the full export with the raw pipeline (ordered scan + igzip + write) in one process, in turns,
-// so that a noisy machine is noisy for both. Prints one JSON line.
+// Compares the full export with the raw pipeline (ordered scan + igzip + write) in one process, in
+// turns, so that a noisy machine is noisy for both. Prints one JSON line.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -40,8 +40,8 @@ ExportResult run_export(const std::filesystem::path& data, const bulk::ExportReq
   job::Engine engine(*store, clock, exports, options);
   engine.start().value();
   const auto start = std::chrono::steady_clock::now();
-  const auto job = engine.submit("bench", [&](auto) { return Result<std::string>(serialize(request)); })
-                       .value();
+  const auto job =
+      engine.submit("bench", [&](auto) { return Result<std::string>(serialize(request)); }).value();
   while (engine.view(job.id).value().job.state == job::JobState::kRunning)
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   ExportResult result;

@@ -15,8 +15,8 @@
 
 namespace sluice::bulk {
 
-/// A piece of input that was not loaded. `place` is a line number from 1 for NDJSON, an entry's index
-/// from 0 for a Bundle.
+/// A piece of input that was not loaded. `place` is a line number from 1 for NDJSON, an entry's
+/// index from 0 for a Bundle.
 struct LoadProblem {
   std::string path;
   std::uint64_t place = 0;
@@ -38,9 +38,9 @@ struct LoadProgress {
 };
 
 struct LoadOptions {
-  /// Files (.ndjson, .jsonl, .json, each also .gz; the content decides between NDJSON, one resource and
-  /// a Bundle, and whether it is gzip), folders (walked in name order, other names are skipped), "-" for
-  /// standard input.
+  /// Files (.ndjson, .jsonl, .json, each also .gz; the content decides between NDJSON, one resource
+  /// and a Bundle, and whether it is gzip), folders (walked in name order, other names are
+  /// skipped), "-" for standard input.
   std::vector<std::string> paths;
   /// Stop at the first problem and load nothing of its file.
   bool strict = false;
@@ -57,7 +57,7 @@ struct LoadOptions {
 
 struct LoadSummary {
   std::map<std::string, LoadCounts> types;  ///< by type name
-  std::uint64_t resources = 0;              ///< accepted: created + updated + unchanged + superseded
+  std::uint64_t resources = 0;   ///< accepted: created + updated + unchanged + superseded
   std::uint64_t superseded = 0;  ///< earlier duplicates within the input
   std::uint64_t bytes = 0;       ///< of accepted JSON
   std::uint64_t files = 0;
@@ -65,8 +65,8 @@ struct LoadSummary {
   bool stopped_by_problem = false;  ///< strict
 };
 
-/// Loads everything. An error is returned only for what ends the load (store or an unreadable path);
-/// what was committed before stays. Blocks; stops early, with kCancelled, when asked to.
+/// Loads everything. An error is returned only for what ends the load (store or an unreadable
+/// path); what was committed before stays. Blocks; stops early, with kCancelled, when asked to.
 Result<LoadSummary> load(store::Store& store, const LoadOptions& options, std::stop_token stop);
 
 }  // namespace sluice::bulk

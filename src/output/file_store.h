@@ -13,16 +13,16 @@
 
 namespace sluice::output {
 
-/// Thread-safe. Folder and file names are 1 to 128 of A-Z a-z 0-9 - _ and '.', not starting with '.';
-/// anything else is kInvalid before the file system is asked.
+/// Thread-safe. Folder and file names are 1 to 128 of A-Z a-z 0-9 - _ and '.', not starting with
+/// '.'; anything else is kInvalid before the file system is asked.
 class FileStore {
  public:
   virtual ~FileStore() = default;
   /// Starts a new file; an unfinished or finished one of that name is replaced when it finishes.
   virtual Result<std::unique_ptr<SeekableGzipWriter>> create(std::string_view folder,
                                                              std::string_view name) = 0;
-  /// kNotFound when there is no finished file of that name. As long as the returned file is held, the
-  /// folder counts as in use.
+  /// kNotFound when there is no finished file of that name. As long as the returned file is held,
+  /// the folder counts as in use.
   virtual Result<std::shared_ptr<const SeekableGzipFile>> open(std::string_view folder,
                                                                std::string_view name) = 0;
   virtual Result<void> remove_file(std::string_view folder, std::string_view name) = 0;
@@ -33,7 +33,8 @@ class FileStore {
   virtual Result<std::vector<std::string>> folders() const = 0;
 };
 
-/// A folder of the local file system. Temporary files that a crash left behind are removed at opening.
+/// A folder of the local file system. Temporary files that a crash left behind are removed at
+/// opening.
 Result<std::unique_ptr<FileStore>> open_local_file_store(const std::filesystem::path& root,
                                                          const GzipOptions& options = {});
 

@@ -1,6 +1,6 @@
 // NDJSON as seekable gzip: one valid gzip member made of independent blocks, with an index of the
-// blocks in a file beside it (docs/formats.md). gzip clients get the bytes as they are; for others a
-// block is found by the index and inflated on its own.
+// blocks in a file beside it (docs/formats.md). gzip clients get the bytes as they are; for others
+// a block is found by the index and inflated on its own.
 #pragma once
 
 #include <cstddef>
@@ -27,8 +27,8 @@ struct GzipFileInfo {
   std::uint64_t compressed_size = 0;
 };
 
-/// Writes one file. Until finish() it has a temporary name; a writer that is destroyed before leaves
-/// nothing behind. One thread.
+/// Writes one file. Until finish() it has a temporary name; a writer that is destroyed before
+/// leaves nothing behind. One thread.
 class SeekableGzipWriter {
  public:
   /// The index gets the path with ".idx" appended.
@@ -40,8 +40,8 @@ class SeekableGzipWriter {
   Result<void> append_line(std::string_view line);
   /// Lines and bytes so far; compressed_size counts finished blocks only.
   const GzipFileInfo& info() const;
-  /// Writes the rest and the index, syncs both, renames both to their names and syncs the folder (F-04:
-  /// a name promises the whole file).
+  /// Writes the rest and the index, syncs both, renames both to their names and syncs the folder
+  /// (F-04: a name promises the whole file).
   Result<GzipFileInfo> finish();
 
  private:
@@ -71,8 +71,8 @@ class SeekableGzipFile {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Reads uncompressed bytes from `offset` on, front to back, in constant memory (two blocks at most).
-/// One thread at a time.
+/// Reads uncompressed bytes from `offset` on, front to back, in constant memory (two blocks at
+/// most). One thread at a time.
 class InflatingReader {
  public:
   /// `offset` up to and including uncompressed_size.

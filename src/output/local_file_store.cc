@@ -1,0 +1,139 @@
+// FileStore on the local file system.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <map>
+#include <mutex>
+#include <system_error>
+
+#include "base/file.h"
+#include "output/file_store.h"
+
+namespace sluice::output {
+namespace {
+
+constexpr std::size_t kNameMax = 128;
+
+bool is_name(std::string_view name) {
+  if (name.empty() || name.size() > kNameMax || name.front() == '.') return false;
+  for (const char c : name)
+    if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+          c == '_' || c == '.'))
+      return false;
+  return true;
+}
+
+Result<void> check_name(std::string_view name) {
+  if (!is_name(name)) return invalid(fmt::format("'{}' is not a file name", name.substr(0, 64)));
+  return {};
+}
+
+// How many files of each folder are open; shared with the files, which may outlive the store.
+class OpenCounts {
+ public:
+  void add(const std::string& folder) {
+    const std::lock_guard lock(mutex_);
+    ++counts_[folder];
+  }
+  void remove(const std::string& folder) {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = counts_.find(folder); found != counts_.end() && --found->second == 0)
+      counts_.erase(found);
+  }
+  std::size_t of(std::string_view folder) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = counts_.find(folder);
+    return found == counts_.end() ? 0 : found->second;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, std::size_t, std::less<>> counts_;  // guarded by mutex_
+};
+
+class LocalFileStore final : public FileStore {
+ public:
+  LocalFileStore(std::filesystem::path root, const GzipOptions& options)
+      : root_(std::move(root)), options_(options), counts_(std::make_shared<OpenCounts>()) {}
+
+  Result<std::unique_ptr<SeekableGzipWriter>> create(std::string_view folder,
+                                                     std::string_view name) override {
+    SLUICE_CHECK(check_name(folder));
+    SLUICE_CHECK(check_name(name));
+    SLUICE_CHECK(make_folder(root_ / folder));
+    return SeekableGzipWriter::create(root_ / folder / name, options_);
+  }
+
+  Result<std::shared_ptr<const SeekableGzipFile>> open(std::string_view folder,
+                                                       std::string_view name) override {
+    SLUICE_CHECK(check_name(folder));
+    SLUICE_CHECK(check_name(name));
+    SLUICE_TRY(auto file, SeekableGzipFile::open(root_ / folder / name));
+    const std::string key(folder);
+    counts_->add(key);
+    const auto* plain = file.get();
+    // The deleter holds the file, so that the count goes down exactly when the last user lets go.
+    return std::shared_ptr<const SeekableGzipFile>(
+        plain, [file = std::move(file), counts = counts_, key](const SeekableGzipFile*) {
+          counts->remove(key);
+        });
+  }
+
+  Result<void> remove_file(std::string_view folder, std::string_view name) override {
+    SLUICE_CHECK(check_name(folder));
+    SLUICE_CHECK(check_name(name));
+    const auto path = root_ / folder / name;
+    for (const auto& each : {path, std::filesystem::path(path.string() + ".idx")})
+      if (::unlink(each.c_str()) != 0 && errno != ENOENT)
+        return errno_error("cannot remove", each, errno);
+    return {};
+  }
+
+  Result<void> remove_folder(std::string_view folder) override {
+    SLUICE_CHECK(check_name(folder));
+    std::error_code failed;
+    std::filesystem::remove_all(root_ / folder, failed);
+    if (failed) return errno_error("cannot remove folder", root_ / folder, failed.value());
+    return {};
+  }
+
+  std::size_t open_files(std::string_view folder) const override { return counts_->of(folder); }
+
+  Result<std::vector<std::string>> folders() const override {
+    std::vector<std::string> names;
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator(root_, failed))
+      if (entry.is_directory(failed)) names.push_back(entry.path().filename().string());
+    if (failed) return errno_error("cannot read folder", root_, failed.value());
+    return names;
+  }
+
+  // Temporary files belong to writers that a crash ended.
+  Result<void> remove_leftovers() const {
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root_, failed)) {
+      const std::string name = entry.path().filename().string();
+      if (entry.is_regular_file(failed) && name.starts_with('.') && name.ends_with(".tmp"))
+        ::unlink(entry.path().c_str());
+    }
+    if (failed) return errno_error("cannot read folder", root_, failed.value());
+    return {};
+  }
+
+ private:
+  const std::filesystem::path root_;
+  const GzipOptions options_;
+  const std::shared_ptr<OpenCounts> counts_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<FileStore>> open_local_file_store(const std::filesystem::path& root,
+                                                         const GzipOptions& options) {
+  SLUICE_CHECK(make_folder(root));
+  auto store = std::make_unique<LocalFileStore>(root, options);
+  SLUICE_CHECK(store->remove_leftovers());
+  return std::unique_ptr<FileStore>(std::move(store));
+}
+
+}  // namespace sluice::output

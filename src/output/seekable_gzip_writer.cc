@@ -1,0 +1,130 @@
+#include <fcntl.h>
+#include <isa-l/igzip_lib.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/file.h"
+#include "output/gzip_index.h"
+#include "output/seekable_gzip.h"
+
+namespace sluice::output {
+namespace {
+
+std::filesystem::path temporary(const std::filesystem::path& path) {
+  return path.parent_path() / ("." + path.filename().string() + ".tmp");
+}
+
+std::filesystem::path index_path(const std::filesystem::path& path) {
+  return path.string() + ".idx";
+}
+
+Result<void> rename_to(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return errno_error("cannot rename", from, errno);
+  return {};
+}
+
+}  // namespace
+
+struct SeekableGzipWriter::Impl {
+  std::filesystem::path path;
+  std::filesystem::path data_path;   // temporary
+  std::filesystem::path index_file;  // temporary
+  FileDescriptor fd;
+  GzipOptions options;
+  GzipIndex index;
+  std::string block;
+  std::vector<std::uint8_t> compressed;
+  std::vector<std::uint8_t> level_buffer;
+  isal_zstream stream{};
+  std::uint64_t block_lines = 0;  // lines before the block at hand
+  bool finished = false;
+
+  ~Impl() {
+    if (finished) return;
+    ::unlink(data_path.c_str());
+    ::unlink(index_file.c_str());
+  }
+
+  Result<void> compress(bool last) {
+    if (!block.empty())
+      index.blocks.push_back(
+          {index.info.uncompressed_size - block.size(), index.info.compressed_size, block_lines});
+    stream.next_in = reinterpret_cast<std::uint8_t*>(block.data());
+    stream.avail_in = static_cast<std::uint32_t>(block.size());
+    stream.end_of_stream = last ? 1 : 0;
+    // A full flush ends at a byte and forgets what came before: the next block stands alone.
+    stream.flush = FULL_FLUSH;
+    do {
+      stream.next_out = compressed.data();
+      stream.avail_out = static_cast<std::uint32_t>(compressed.size());
+      if (isal_deflate(&stream) != COMP_OK)
+        return Error{ErrorKind::kInternal, "cannot compress", path.string()};
+      const std::size_t n = compressed.size() - stream.avail_out;
+      SLUICE_CHECK(
+          write_all(fd.get(), {reinterpret_cast<const char*>(compressed.data()), n}, data_path));
+      index.info.compressed_size += n;
+    } while (stream.avail_out == 0);
+    block.clear();
+    block_lines = index.info.lines;
+    return {};
+  }
+};
+
+SeekableGzipWriter::SeekableGzipWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SeekableGzipWriter::~SeekableGzipWriter() = default;
+
+Result<std::unique_ptr<SeekableGzipWriter>> SeekableGzipWriter::create(
+    const std::filesystem::path& path, const GzipOptions& options) {
+  auto impl = std::make_unique<Impl>();
+  impl->path = path;
+  impl->data_path = temporary(path);
+  impl->index_file = temporary(index_path(path));
+  impl->options = options;
+  SLUICE_TRY(impl->fd, create_file(impl->data_path));
+  impl->index.identity = from_hex(random_hex(16)).value();
+  impl->block.reserve(options.block_size + (64u << 10));
+  impl->compressed.resize(options.block_size / 2 + (64u << 10));
+  impl->level_buffer.resize(ISAL_DEF_LVL1_EXTRA_LARGE);
+  isal_deflate_init(&impl->stream);
+  impl->stream.level = static_cast<std::uint32_t>(options.level);
+  impl->stream.level_buf = impl->level_buffer.data();
+  impl->stream.level_buf_size = static_cast<std::uint32_t>(impl->level_buffer.size());
+  impl->stream.gzip_flag = IGZIP_GZIP;
+  return std::unique_ptr<SeekableGzipWriter>(new SeekableGzipWriter(std::move(impl)));
+}
+
+Result<void> SeekableGzipWriter::append_line(std::string_view line) {
+  impl_->block += line;
+  impl_->block += '\n';
+  impl_->index.info.uncompressed_size += line.size() + 1;
+  ++impl_->index.info.lines;
+  if (impl_->block.size() < impl_->options.block_size) return {};
+  return impl_->compress(false);
+}
+
+const GzipFileInfo& SeekableGzipWriter::info() const {
+  return impl_->index.info;
+}
+
+Result<GzipFileInfo> SeekableGzipWriter::finish() {
+  Impl& impl = *impl_;
+  SLUICE_CHECK(impl.compress(true));
+  SLUICE_CHECK(sync_file(impl.fd.get(), impl.data_path));
+  {
+    SLUICE_TRY(const FileDescriptor fd, create_file(impl.index_file));
+    SLUICE_CHECK(write_all(fd.get(), serialize(impl.index), impl.index_file));
+    SLUICE_CHECK(sync_file(fd.get(), impl.index_file));
+  }
+  // The index first: a data file under its name always has one.
+  SLUICE_CHECK(rename_to(impl.index_file, index_path(impl.path)));
+  SLUICE_CHECK(rename_to(impl.data_path, impl.path));
+  impl.finished = true;
+  SLUICE_CHECK(sync_folder(impl.path.parent_path()));
+  return impl.index.info;
+}
+
+}  // namespace sluice::output

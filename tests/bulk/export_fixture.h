@@ -1,0 +1,153 @@
+// A store, files and an engine in one process, for tests of whole exports without HTTP.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <set>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/bytes.h"
+#include "bulk/export_job.h"
+#include "bulk/export_shard.h"
+#include "fhir/resource_reader.h"
+#include "job/engine.h"
+#include "output/file_store.h"
+#include "store/rocksdb/rocksdb_store.h"
+
+namespace sluice::bulk {
+
+class ExportFixture : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::temp_directory_path() / ("sluice-export-" + random_hex(8));
+    auto store = store::open_rocksdb_store(folder_, clock_);
+    ASSERT_TRUE(store) << store.error().message << store.error().detail;
+    store_ = std::move(*store);
+    auto files = output::open_local_file_store(folder_ / "files");
+    ASSERT_TRUE(files) << files.error().message;
+    files_ = std::move(*files);
+    start();
+  }
+  void TearDown() override {
+    engine_.reset();
+    exports_.reset();
+    files_.reset();
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void start() {
+    engine_.reset();
+    exports_ = std::make_unique<ExportJobs>(*store_, *files_, sizes_);
+    engine_ = std::make_unique<job::Engine>(*store_, clock_, *exports_, engine_options_);
+    ASSERT_TRUE(engine_->start());
+  }
+
+  /// Writes resources in one transaction.
+  store::WriteOutcome put(const std::vector<std::string>& lines) {
+    fhir::ResourceReader reader;
+    std::vector<fhir::IncomingResource> resources;
+    for (const auto& line : lines) {
+      auto resource = reader.read(line);
+      EXPECT_TRUE(resource) << line;
+      if (resource) resources.push_back(std::move(*resource));
+    }
+    store::Transaction transaction;
+    transaction.durable = false;
+    for (const auto& resource : resources) transaction.puts.push_back(&resource);
+    auto outcome = store_->write(transaction);
+    EXPECT_TRUE(outcome);
+    return *outcome;
+  }
+
+  store::Commit remove(const std::string& type, const std::string& id) {
+    store::Transaction transaction;
+    transaction.durable = false;
+    transaction.removals.push_back({*fhir::find_resource_type(type), id});
+    return store_->write(transaction)->commit;
+  }
+
+  std::string kick_off(ExportRequest request) {
+    const auto job = engine_->submit("test", [&](const store::Commit& snapshot) {
+      const auto checked = check_against_store(*store_, request, snapshot, false);
+      return checked ? Result<std::string>(serialize(request))
+                     : Result<std::string>(checked.error());
+    });
+    EXPECT_TRUE(job) << job.error().message;
+    return job ? job->id : std::string();
+  }
+
+  job::JobView wait(const std::string& id) {
+    for (int i = 0; i < 6000; ++i) {
+      const auto view = engine_->view(id);
+      EXPECT_TRUE(view);
+      if (!view || view->job.state != job::JobState::kRunning) return *view;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    ADD_FAILURE() << "the export did not end";
+    return {};
+  }
+
+  std::vector<OutputFile> output_files(const std::string& id) {
+    std::vector<OutputFile> files;
+    for (const auto& [key, shard] : *engine_->shards(id, {}, 100'000))
+      for (const auto& file : parse_shard_result(shard.result)->files) files.push_back(file);
+    return files;
+  }
+
+  std::vector<std::string> lines_of(const std::string& id, const std::string& name) {
+    const auto file = files_->open(id, name);
+    EXPECT_TRUE(file) << name;
+    output::InflatingReader reader(*file, 0);
+    std::string text((*file)->info().uncompressed_size, '\0');
+    EXPECT_EQ(*reader.read(text), text.size());
+    std::istringstream stream(text);
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(stream, line);) lines.push_back(line);
+    return lines;
+  }
+
+  /// Runs an export to its end; every line, in order of output.
+  std::vector<std::string> run(const ExportRequest& request) {
+    const std::string id = kick_off(request);
+    EXPECT_EQ(wait(id).job.state, job::JobState::kDone);
+    std::vector<std::string> lines;
+    for (const auto& file : output_files(id)) {
+      const auto more = lines_of(id, file.name);
+      EXPECT_EQ(more.size(), file.count);
+      lines.insert(lines.end(), more.begin(), more.end());
+    }
+    return lines;
+  }
+
+  /// "Type/id" of every line; fails when one comes twice.
+  static std::set<std::string> keys(const std::vector<std::string>& lines) {
+    fhir::ResourceReader reader;
+    std::set<std::string> keys;
+    for (const auto& line : lines) {
+      const auto resource = reader.read(line);
+      EXPECT_TRUE(resource) << line;
+      if (!resource) continue;
+      const std::string key = std::string(fhir::type_name(resource->type)) + "/" + resource->id;
+      EXPECT_TRUE(keys.insert(key).second) << key << " is there twice";
+    }
+    return keys;
+  }
+
+  SystemClock clock_;
+  std::filesystem::path folder_;
+  ExportSizes sizes_;
+  job::EngineOptions engine_options_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<output::FileStore> files_;
+  std::unique_ptr<ExportJobs> exports_;
+  std::unique_ptr<job::Engine> engine_;
+};
+
+}  // namespace sluice::bulk

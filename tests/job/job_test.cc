@@ -1,0 +1,57 @@
+// Jobs and shards as documents.
+#include "job/job.h"
+
+#include <gtest/gtest.h>
+
+namespace sluice::job {
+namespace {
+
+TEST(Job, ComesBackFromItsDocument) {
+  Job job;
+  job.id = "abc";
+  job.client = "c1";
+  job.request = R"({"a":"b \" c"})";
+  job.snapshot = {{7}, {1234}};
+  job.state = JobState::kFailed;
+  job.phase = 2;
+  job.planned = true;
+  job.adoptions = 3;
+  job.finished = {99};
+  job.expires = {100};
+  job.failure = "why";
+  const auto back = parse_job("abc", serialize(job));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->id, "abc");
+  EXPECT_EQ(back->client, "c1");
+  EXPECT_EQ(back->request, job.request);
+  EXPECT_EQ(back->snapshot.sequence.value, 7u);
+  EXPECT_EQ(back->snapshot.instant.milliseconds, 1234);
+  EXPECT_EQ(back->state, JobState::kFailed);
+  EXPECT_EQ(back->phase, 2u);
+  EXPECT_TRUE(back->planned);
+  EXPECT_EQ(back->adoptions, 3u);
+  EXPECT_EQ(back->expires.milliseconds, 100);
+  EXPECT_EQ(back->failure, "why");
+}
+
+TEST(Job, ADamagedDocumentIsAnError) {
+  for (const char* bad : {"", "[]", "{}", "{\"client\":1}", "{"})
+    EXPECT_EQ(parse_job("x", bad).error().kind, ErrorKind::kCorrupt) << bad;
+}
+
+TEST(Shard, KeysSortInTheOrderOfTheOutput) {
+  EXPECT_LT(shard_key("j", 0, 9), shard_key("j", 0, 10));
+  EXPECT_LT(shard_key("j", 0, 99'999'999), shard_key("j", 1, 0));
+  const Shard shard{1, 42, 1000, true, "spec", "result"};
+  const auto back = parse_shard(shard_key("j", 1, 42), serialize(shard));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->phase, 1u);
+  EXPECT_EQ(back->number, 42u);
+  EXPECT_EQ(back->weight, 1000u);
+  EXPECT_TRUE(back->done);
+  EXPECT_EQ(back->spec, "spec");
+  EXPECT_EQ(back->result, "result");
+}
+
+}  // namespace
+}  // namespace sluice::job
