@@ -15,8 +15,7 @@ namespace sluice::fhir {
 class ElementsSelection {
  public:
   /// `values`: already split at commas. kInvalid names a value that is not a root element of its
-  /// type
-  /// ("Patient.name.family", "Patient.nosuch"), or, without a type, of none of `types`.
+  /// type ("Patient.name.family", "Patient.nosuch"), or, without a type, of none of `types`.
   static Result<ElementsSelection> parse(const std::vector<std::string>& values,
                                          const std::vector<ResourceType>& types);
   /// Whether anything is left out of resources of this type (a selection of only "Patient.id"
