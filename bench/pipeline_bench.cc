@@ -48,11 +48,14 @@ ExportResult run_export(const std::filesystem::path& data, const bulk::ExportReq
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (engine.view(job.id).value().job.state != job::JobState::kDone)
     throw std::runtime_error("the export failed");
-  for (const auto& [key, shard] : engine.shards(job.id, {}, 1'000'000).value())
-    for (const auto& file : bulk::parse_shard_result(shard.result).value().files) {
+  const auto shards = engine.shards(job.id, {}, 1'000'000).value();
+  for (const auto& [key, shard] : shards) {
+    const auto written = bulk::parse_shard_result(shard.result).value();
+    for (const auto& file : written.files) {
       result.resources += file.count;
       result.bytes += file.size;
     }
+  }
   engine.remove(job.id).value();
   engine.stop();
   return result;

@@ -96,8 +96,11 @@ class ExportFixture : public ::testing::Test {
 
   std::vector<OutputFile> output_files(const std::string& id) {
     std::vector<OutputFile> files;
-    for (const auto& [key, shard] : *engine_->shards(id, {}, 100'000))
-      for (const auto& file : parse_shard_result(shard.result)->files) files.push_back(file);
+    const auto shards = engine_->shards(id, {}, 100'000);
+    for (const auto& [key, shard] : *shards) {
+      const auto result = parse_shard_result(shard.result);
+      files.insert(files.end(), result->files.begin(), result->files.end());
+    }
     return files;
   }
 

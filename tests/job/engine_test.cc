@@ -35,9 +35,9 @@ class CountingKind final : public JobKind {
     std::vector<unsigned> phases;
     std::string rest = job.request;
     while (!rest.empty()) {
-      std::size_t used = 0;
-      phases.push_back(static_cast<unsigned>(std::stoul(rest, &used)));
-      rest.erase(0, std::min(rest.size(), used + 1));
+      std::size_t digits = 0;
+      phases.push_back(static_cast<unsigned>(std::stoul(rest, &digits)));
+      rest.erase(0, std::min(rest.size(), digits + 1));
     }
     if (job.phase >= phases.size()) return std::optional<std::vector<ShardPlan>>();
     std::vector<ShardPlan> shards;
