@@ -135,7 +135,9 @@ TEST_F(ExportTest, SinceHoldsExactlyWhatChangedAfter) {
   for (int i = 0; i < 5000; ++i) bulk.push_back(observation(fmt::format("old-{}", i), "a"));
   put(bulk);
   const auto first = wait(kick_off(request_for(ExportLevel::kSystem)));
-  put({observation("new", "a"), observation("2", "b", R"(,"note":[{"text":"changed"}])"),
+  put({observation("new", "a"),
+       observation("2", "b",
+                   R"(,"performer":[{"reference":"Organization/part"}],"note":[{"text":"new"}])"),
        simple("Practitioner", "unused", R"(,"active":true)")});
   remove("Observation", "1");
   for (const auto level : {ExportLevel::kSystem, ExportLevel::kPatient}) {

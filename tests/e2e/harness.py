@@ -1,7 +1,7 @@
 """Runs the real sluice binary for the end-to-end tests: commands, servers, HTTP, exports.
 
 Everything listens on 127.0.0.1, lives in a temporary folder and is ended by its own process id. The
-binary's path comes from the environment variable SLUICE_BINARY.
+binary's path comes from the environment variable SLUICE_BINARY; without it PATH is searched.
 """
 import collections
 import gzip
@@ -18,7 +18,7 @@ import time
 import unittest
 import urllib.parse
 
-BINARY = os.environ.get("SLUICE_BINARY", "")
+BINARY = os.environ.get("SLUICE_BINARY", "sluice")
 START_SECONDS = 60
 EXPORT_SECONDS = 120
 FHIR_JSON = "application/fhir+json"

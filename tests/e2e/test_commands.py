@@ -20,6 +20,10 @@ class Commands(harness.TestCase):
             file.write(text)
         return path
 
+    def read(self, path):
+        with open(path, "rb") as file:
+            return file.read()
+
     def test_version_and_help(self):
         self.assertRegex(harness.sluice("version").out, r"^sluice \d+\.\d+\.\d+\n$")
         help = harness.sluice("--help").out
@@ -86,7 +90,7 @@ class Commands(harness.TestCase):
         folders = [os.path.join(self.folder, name) for name in "abc"]
         for folder, seed in zip(folders, (1, 1, 2)):
             harness.sluice("generate", "--patients", 25, "--seed", seed, "--out", folder)
-        content = [{name: open(os.path.join(folder, name), "rb").read()
+        content = [{name: self.read(os.path.join(folder, name))
                     for name in sorted(os.listdir(folder))} for folder in folders]
         self.assertEqual(content[0], content[1])
         self.assertNotEqual(content[0], content[2])

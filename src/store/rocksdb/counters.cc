@@ -57,4 +57,10 @@ std::vector<TypeStatistics> Counters::all() const {
   return all;
 }
 
+TypeCounter Counters::of(fhir::ResourceType type) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = counters_.find(type);
+  return found == counters_.end() ? TypeCounter() : found->second;
+}
+
 }  // namespace sluice::store

@@ -47,6 +47,7 @@ class Counters {
   /// After the transaction is written.
   void apply(const CounterChanges& changes);
   std::vector<TypeStatistics> all() const;
+  TypeCounter of(fhir::ResourceType type) const;
 
  private:
   TypeCounter after(fhir::ResourceType type, const CounterChanges::Difference& difference) const;

@@ -15,19 +15,21 @@
 namespace sluice::store {
 namespace {
 
-// What a file says of a small range is a multiple of a block; below this size records are counted.
+// What a file says of a range is a multiple of a block. Ranges below the first size are counted
+// record by record; below the second nothing is cut any more.
 constexpr std::uint64_t kCountedSize = 256u << 10;
+constexpr std::uint64_t kResolution = 64u << 10;
 
-// A part is put together from pieces of a quarter of it, so that it is at most an eighth off.
-constexpr std::uint64_t kPiecesInPart = 4;
-
-/// Knows how large ranges of `current` are, in bytes before compression.
+/// Tells how many bytes of `current` stand before a key, from the start of the range on.
 class Sizes {
  public:
-  explicit Sizes(const Database& database) : database_(database) {}
+  Sizes(const Database& database, std::string begin)
+      : database_(database), begin_(std::move(begin)) {}
 
-  /// How much smaller the files are than what they hold, for files that touch the range.
-  Result<void> read_ratio(const std::string& begin, const std::string& end) {
+  /// Files are packed, memory is not: how much smaller the files of the type are than what they
+  /// hold, and then what the whole type is said to hold against what it does hold.
+  Result<void> calibrate(fhir::ResourceType type, std::uint64_t type_bytes) {
+    const std::string begin = range_key(type, ""), end = range_end_key(whole_type(type));
     const rocksdb::Range range(begin, end);
     rocksdb::TablePropertiesCollection tables;
     const auto status =
@@ -38,59 +40,78 @@ class Sizes {
       raw += table->raw_value_size;
       packed += table->data_size;
     }
-    if (packed != 0) ratio_ = static_cast<double>(raw) / static_cast<double>(packed);
+    if (packed != 0) unpacked_ = static_cast<double>(raw) / static_cast<double>(packed);
+    SLUICE_TRY(const std::uint64_t estimated, between(begin, end));
+    if (estimated != 0) scale_ = static_cast<double>(type_bytes) / static_cast<double>(estimated);
     return {};
   }
 
-  Result<std::uint64_t> of(const std::string& begin, const std::string& end) const {
+  Result<std::uint64_t> before(const std::string& key) const { return between(begin_, key); }
+
+ private:
+  Result<std::uint64_t> between(const std::string& begin, const std::string& end) const {
+    if (begin >= end) return 0;
     const rocksdb::Range range(begin, end);
     std::uint64_t in_files = 0, in_memory = 0, ignored = 0;
-    rocksdb::SizeApproximationOptions files;
-    const auto status =
-        database_.db().GetApproximateSizes(files, database_.current, &range, 1, &in_files);
+    const auto status = database_.db().GetApproximateSizes(rocksdb::SizeApproximationOptions(),
+                                                           database_.current, &range, 1, &in_files);
     if (!status.ok()) return read_error(status);
     database_.db().GetApproximateMemTableStats(database_.current, range, &ignored, &in_memory);
-    return in_memory + static_cast<std::uint64_t>(static_cast<double>(in_files) * ratio_);
+    const double size = static_cast<double>(in_memory) + static_cast<double>(in_files) * unpacked_;
+    return static_cast<std::uint64_t>(size * scale_);
   }
 
- private:
   const Database& database_;
-  double ratio_ = 1;
+  const std::string begin_;
+  double unpacked_ = 1;
+  double scale_ = 1;
 };
 
-/// Cuts a range of keys in halves until the pieces are small.
+/// Finds keys that have a multiple of the part size before them, by halving. Only halves in which
+/// one is still to be found are looked into.
 class Cutter {
  public:
-  struct Piece {
-    std::string end;
-    std::uint64_t size = 0;
+  Cutter(const Database& database, const Sizes& sizes, std::uint64_t part_size)
+      : database_(database),
+        sizes_(sizes),
+        part_size_(std::max(part_size, kResolution)),
+        slack_(part_size_ / 8) {}
+
+  /// A key and the bytes before it.
+  struct Position {
+    std::string key;
+    std::uint64_t before = 0;
   };
 
-  Cutter(const Database& database, const Sizes& sizes, std::uint64_t piece_size)
-      : database_(database), sizes_(sizes), piece_size_(piece_size) {}
-
-  /// Appends the pieces of [begin, end), whose size is given, to pieces().
-  Result<void> cut(const std::string& begin, const std::string& end, std::uint64_t size) {
-    if (size > piece_size_) {
-      SLUICE_TRY(const auto middle, find_middle(begin, end));
-      if (middle) {
-        SLUICE_TRY(const std::uint64_t left, sizes_.of(begin, *middle));
-        SLUICE_TRY(const std::uint64_t right, sizes_.of(*middle, end));
-        // Below the size of a block the files' answers no longer get smaller: stop when neither
-        // half is smaller than the whole.
-        if (std::min(left, right) > 0 || std::max(left, right) < size || is_wide(begin, end)) {
-          SLUICE_CHECK(cut(begin, *middle, left));
-          return cut(*middle, end, right);
-        }
+  /// Looks between two positions; calls in the order of keys.
+  Result<void> cut(const Position& begin, const Position& end) {
+    if (needs_cut(begin.before, end.before)) {
+      SLUICE_TRY(auto key, find_middle(begin.key, end.key));
+      if (key) {
+        SLUICE_TRY(const std::uint64_t before, sizes_.before(*key));
+        const Position middle{std::move(*key),
+                              std::clamp(before, begin.before, std::max(begin.before, end.before))};
+        SLUICE_CHECK(cut(begin, middle));
+        return cut(middle, end);
       }
     }
-    pieces_.push_back({end, size});
+    const std::uint64_t parts_before = (end.before + slack_) / part_size_;
+    if (parts_before > parts_) keys_.push_back(end.key);
+    parts_ = std::max(parts_, parts_before);
     return {};
   }
 
-  const std::vector<Piece>& pieces() const { return pieces_; }
+  /// Where to cut; the last may be the end of the range.
+  const std::vector<std::string>& keys() const { return keys_; }
 
  private:
+  // Whether a multiple of the part size lies between, and not close enough to one of the two.
+  bool needs_cut(std::uint64_t begin, std::uint64_t end) const {
+    if (end <= begin || end - begin <= kResolution) return false;
+    const std::uint64_t next = ((begin + slack_) / part_size_ + 1) * part_size_;
+    return next + slack_ < end;
+  }
+
   // The bytes after what two keys have in common, as a number.
   static std::uint64_t window(const std::string& key, std::size_t offset) {
     char bytes[8] = {};
@@ -101,10 +122,6 @@ class Cutter {
   static std::size_t common_prefix(const std::string& a, const std::string& b) {
     const auto end = a.begin() + static_cast<std::ptrdiff_t>(std::min(a.size(), b.size()));
     return static_cast<std::size_t>(std::mismatch(a.begin(), end, b.begin()).first - a.begin());
-  }
-  static bool is_wide(const std::string& begin, const std::string& end) {
-    const std::size_t common = common_prefix(begin, end);
-    return window(end, common) - window(begin, common) > 1;
   }
 
   /// A key with begin < key < end, in the middle of the numbers if not of the records; nullopt when
@@ -157,8 +174,10 @@ class Cutter {
 
   const Database& database_;
   const Sizes& sizes_;
-  const std::uint64_t piece_size_;
-  std::vector<Piece> pieces_;
+  const std::uint64_t part_size_;
+  const std::uint64_t slack_;
+  std::uint64_t parts_ = 0;  // how many multiples of the part size are behind us
+  std::vector<std::string> keys_;
 };
 
 // The exact bytes of a range that is known to be small; nullopt when it is not.
@@ -181,43 +200,35 @@ Result<std::optional<std::uint64_t>> count(const Database& database, const std::
 
 }  // namespace
 
-Result<std::uint64_t> approximate_size(const Database& database, const KeyRange& range) {
+Result<std::uint64_t> approximate_size(const Database& database, const KeyRange& range,
+                                       std::uint64_t type_bytes) {
   const std::string begin = range_key(range.type, range.from);
   const std::string end = range_end_key(range);
   if (begin >= end) return 0;
-  Sizes sizes(database);
-  SLUICE_CHECK(sizes.read_ratio(begin, end));
-  SLUICE_TRY(const std::uint64_t size, sizes.of(begin, end));
+  Sizes sizes(database, begin);
+  SLUICE_CHECK(sizes.calibrate(range.type, type_bytes));
+  SLUICE_TRY(const std::uint64_t size, sizes.before(end));
   if (size > kCountedSize) return size;
   SLUICE_TRY(const auto counted, count(database, begin, end));
   return counted.value_or(size);
 }
 
 Result<std::vector<KeyRange>> split_range(const Database& database, const KeyRange& range,
-                                          std::uint64_t part_size) {
+                                          std::uint64_t part_size, std::uint64_t type_bytes) {
   const std::string begin = range_key(range.type, range.from);
   const std::string end = range_end_key(range);
   std::vector<KeyRange> parts{range};
   if (begin >= end) return parts;
-  Sizes sizes(database);
-  SLUICE_CHECK(sizes.read_ratio(begin, end));
-  SLUICE_TRY(const std::uint64_t size, sizes.of(begin, end));
-  part_size = std::max<std::uint64_t>(part_size, 1);
-  Cutter cutter(database, sizes, std::max<std::uint64_t>(part_size / kPiecesInPart, 1));
-  SLUICE_CHECK(cutter.cut(begin, end, size));
-
-  // Pieces are put together while the part gets closer to its size.
-  std::uint64_t gathered = 0;
-  std::string_view boundary;  // between what is gathered and the next piece
-  for (const auto& piece : cutter.pieces()) {
-    if (gathered > 0 && gathered + piece.size / 2 > part_size) {
-      // Positions are what follows the type.
-      parts.back().to = boundary.substr(2);
-      parts.push_back({range.type, std::string(boundary.substr(2)), range.to});
-      gathered = 0;
-    }
-    gathered += piece.size;
-    boundary = piece.end;
+  Sizes sizes(database, begin);
+  SLUICE_CHECK(sizes.calibrate(range.type, type_bytes));
+  SLUICE_TRY(const std::uint64_t size, sizes.before(end));
+  Cutter cutter(database, sizes, part_size);
+  SLUICE_CHECK(cutter.cut({begin, 0}, {end, size}));
+  for (const auto& key : cutter.keys()) {
+    if (key == end) continue;
+    // Positions are what follows the type.
+    parts.back().to = key.substr(2);
+    parts.push_back({range.type, key.substr(2), range.to});
   }
   return parts;
 }

@@ -11,11 +11,12 @@
 
 namespace sluice::store {
 
-/// As Store::approximate_size.
-Result<std::uint64_t> approximate_size(const Database& database, const KeyRange& range);
+/// As Store::approximate_size. `type_bytes` is what the range's type holds altogether, exactly.
+Result<std::uint64_t> approximate_size(const Database& database, const KeyRange& range,
+                                       std::uint64_t type_bytes);
 
-/// As Store::split.
+/// As Store::split; parts get no smaller than some blocks of the files.
 Result<std::vector<KeyRange>> split_range(const Database& database, const KeyRange& range,
-                                          std::uint64_t part_size);
+                                          std::uint64_t part_size, std::uint64_t type_bytes);
 
 }  // namespace sluice::store

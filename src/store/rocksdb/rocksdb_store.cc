@@ -54,11 +54,11 @@ class RocksdbStore final : public Store {
   Result<std::uint64_t> change_count(Sequence after, Sequence up_to) const override;
 
   Result<std::uint64_t> approximate_size(const KeyRange& range) const override {
-    return store::approximate_size(*database_, range);
+    return store::approximate_size(*database_, range, counters_.of(range.type).bytes);
   }
   Result<std::vector<KeyRange>> split(const KeyRange& range,
                                       std::uint64_t part_size) const override {
-    return split_range(*database_, range, part_size);
+    return split_range(*database_, range, part_size, counters_.of(range.type).bytes);
   }
   Result<std::vector<TypeStatistics>> statistics() const override { return counters_.all(); }
 
