@@ -17,7 +17,6 @@ constexpr double kSeek = 25e-6;             // find one patient's resources of a
 constexpr double kChange = 12e-6;           // read one resource by its id
 
 // What a seek or a change counts as in a shard's weight, in bytes.
-constexpr std::uint64_t kSeekWeight = static_cast<std::uint64_t>(kSeek / kWriteByte);
 constexpr std::uint64_t kChangeWeight = static_cast<std::uint64_t>(kChange / kWriteByte);
 
 struct TypeToRead {

@@ -20,7 +20,6 @@ int report(const Error& error) {
 int run(int argc, char** argv) {
   CLI::App app{"Sluice moves whole populations of FHIR data: a Bulk Data server in one program.",
                "sluice"};
-  app.require_subcommand(1);
   app.set_version_flag("--version", SLUICE_VERSION);
   const std::vector<Command> commands = {add_load(app), add_serve(app), add_generate(app),
                                          add_stats(app)};
@@ -49,6 +48,8 @@ int run(int argc, char** argv) {
     const auto code = command.run();
     return code ? *code : report(code.error());
   }
+  // Not require_subcommand(): that hides which word was wrong.
+  fmt::print(stderr, "sluice: a subcommand is required; --help lists them\n");
   return 2;
 }
 

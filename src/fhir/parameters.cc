@@ -77,9 +77,10 @@ class ParametersReader {
       if (is_root_decoration(name)) return {};
       return invalid(fmt::format("Parameters: '{}' is not an element of it", name));
     }));
-    if (type == 0 || tokens_.first(type) != '"' || !means(tokens_.raw_string(type), "Parameters")) {
-      return invalid("resourceType is not Parameters");
-    }
+    if (type == 0 || tokens_.first(type) != '"')
+      return invalid("the body has no resourceType, Parameters is wanted");
+    if (const std::string name = unescape(tokens_.raw_string(type)); name != "Parameters")
+      return invalid(fmt::format("resourceType is '{}', not Parameters", name.substr(0, 64)));
     if (list == 0) return std::vector<Parameter>();
     if (tokens_.first(list) != '[') return invalid("Parameters.parameter is not an array");
     SLUICE_CHECK(each_element(tokens_, list, [&](std::size_t entry) { return read_entry(entry); }));

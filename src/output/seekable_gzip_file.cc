@@ -1,3 +1,4 @@
+// Reads files of seekable gzip: as they are stored, or any range of their content inflated.
 #include <isa-l/igzip_lib.h>
 #include <sys/stat.h>
 

@@ -1,3 +1,5 @@
+// Writes files of seekable gzip: blocks that inflate independently, and the index of where they
+// are.
 #include <fcntl.h>
 #include <isa-l/igzip_lib.h>
 #include <unistd.h>

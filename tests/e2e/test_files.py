@@ -83,7 +83,7 @@ class Files(harness.TestCase):
                     (f"{size - 1}-", size - 1, size - 1), ("-1", size - 1, size - 1),
                     ("-500", size - 500, size - 1), (f"{size - 10}-{size + 10}", size - 10, size - 1),
                     (f"-{size + 10}", 0, size - 1), ("0-", 0, size - 1),
-                    (f"{1 << 19}-", 1 << 19, size - 1), (f"{1}-{size - 2}", 1, size - 2)):
+                    (f"{size // 3}-", size // 3, size - 1), (f"1-{size - 2}", 1, size - 2)):
                 with self.subTest(encoding=name, range=asked):
                     answer = harness.request("GET", self.url, {**headers, "Range": f"bytes={asked}"})
                     self.assertEqual(answer.status, 206, answer.headers)

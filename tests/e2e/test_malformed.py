@@ -4,7 +4,6 @@ import json
 import os
 import time
 import unittest
-import urllib.parse
 
 import corpus
 import harness
@@ -249,12 +248,12 @@ class Malformed(harness.TestCase):
     def test_files_outside_the_job_cannot_be_reached(self):
         url = self.server.export("$export", {"_type": "Device"}).manifest["output"][0]["url"]
         folder = url.rsplit("/", 1)[0]
-        for name in ("..%2f..%2fstore%2fCURRENT", "..", ".", "%2e%2e", "_references-0-00000",
-                     "Device.ndjson.idx", urllib.parse.quote(url.rsplit("/", 1)[1] + ".idx"),
-                     "x" * 200, "a%00b", ".hidden"):
+        for name, status in (("..%2f..%2fstore%2fCURRENT", 404), ("..", 400), ("%2e%2e", 400),
+                             ("a%00b", 400), ("_references-0-00000", 404),
+                             (url.rsplit("/", 1)[1] + ".idx", 404), ("x" * 200, 404),
+                             (".hidden", 404)):
             with self.subTest(name=name):
-                answer = harness.request("GET", f"{folder}/{name}")
-                self.assert_outcome(answer, 400 if "%00" in name else 404)
+                self.assert_outcome(harness.request("GET", f"{folder}/{name}"), status)
 
     def test_k05_a_body_over_the_limit(self):
         answer = self.server.post("$export", " " * 999_000 + body())

@@ -133,8 +133,9 @@ class Parameters(harness.TestCase):
     def compare_projections(self, export, types, elements):
         exported = {(r["resourceType"], r["id"]): r for r in export.resources()}
         self.assert_same_keys(list(exported), self.model.system(types))
+        spelled_out = {name: self.spelled_out(elements, name) for name in types}
         for key, resource in exported.items():
-            expected = project(self.by_key[key], self.spelled_out(elements, key[0]))
+            expected = project(self.by_key[key], spelled_out[key[0]])
             # The tag may carry a display, which is nobody's business here.
             for tag in resource["meta"].get("tag", []):
                 if tag.get("code") == "SUBSETTED":

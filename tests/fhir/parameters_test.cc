@@ -137,8 +137,9 @@ TEST(Parameters, RefusesUnknownRootMembers) {
 }
 
 TEST(Parameters, RefusesWhatIsNoParameters) {
-  EXPECT_EQ(message_of(R"({"resourceType":"Patient"})"), "resourceType is not Parameters");
-  EXPECT_EQ(message_of("{}"), "resourceType is not Parameters");
+  EXPECT_EQ(message_of(R"({"resourceType":"Patient"})"),
+            "resourceType is 'Patient', not Parameters");
+  EXPECT_EQ(message_of("{}"), "the body has no resourceType, Parameters is wanted");
   EXPECT_EQ(message_of(R"({"resourceType":"Parameters","parameter":{}})"),
             "Parameters.parameter is not an array");
   EXPECT_EQ(message_of(""), "not JSON: nothing but white space");

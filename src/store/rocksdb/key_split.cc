@@ -3,7 +3,6 @@
 #include <rocksdb/table_properties.h>
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -114,10 +113,9 @@ class Cutter {
 
   // The bytes after what two keys have in common, as a number.
   static std::uint64_t window(const std::string& key, std::size_t offset) {
-    char bytes[8] = {};
-    if (offset < key.size())
-      std::memcpy(bytes, key.data() + offset, std::min(sizeof bytes, key.size() - offset));
-    return read_be64(bytes);
+    std::string bytes = offset < key.size() ? key.substr(offset, 8) : std::string();
+    bytes.resize(8, '\0');
+    return read_be64(bytes.data());
   }
   static std::size_t common_prefix(const std::string& a, const std::string& b) {
     const auto end = a.begin() + static_cast<std::ptrdiff_t>(std::min(a.size(), b.size()));

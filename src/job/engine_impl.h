@@ -1,0 +1,56 @@
+// The inside of the engine: engine.cc keeps its documents and its public face, engine_work.cc plans
+// jobs and runs shards.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "job/engine.h"
+#include "job/entry.h"
+
+namespace sluice::job {
+
+struct Engine::Impl {
+  Impl(store::Store& s, const Clock& c, JobKind& k, EngineOptions o)
+      : store(s), clock(c), kind(k), options(o) {}
+
+  store::Store& store;
+  const Clock& clock;
+  JobKind& kind;
+  const EngineOptions options;
+
+  mutable std::mutex mutex;
+  std::condition_variable work_ready;
+  std::condition_variable_any tick;
+  std::map<std::string, std::shared_ptr<Entry>, std::less<>> entries;  // guarded by mutex
+  std::map<std::string, std::uint64_t> last_turn;  // guarded by mutex, by client
+  std::uint64_t turn = 0;                          // guarded by mutex
+  std::size_t submitting = 0;                      // guarded by mutex
+  bool stopping = true;                            // guarded by mutex
+  EngineStatistics totals;                         // guarded by mutex
+  std::vector<std::thread> threads;
+  std::jthread housekeeper;
+
+  Result<void> adopt_all();
+  Result<std::shared_ptr<Entry>> adopt(Job job);
+  Result<void> remove_orphans();
+
+  void work();
+  std::shared_ptr<Entry> pick(Entry::Task& task);
+  void plan(Entry& entry);
+  void run_shard(Entry& entry, const Shard& shard);
+  void finish_shard(Entry& entry, Shard shard, std::string result);
+  void shard_failed(Entry& entry, const Shard& shard, const Error& error);
+  void end_job(Entry& entry, JobState state, const std::string& failure);
+  Result<void> forget(Entry& entry);
+  void discard_if_idle(Entry& entry);
+  Result<void> write_documents(Entry& entry, std::vector<store::DocumentWrite> documents);
+  void update_horizon();
+};
+
+}  // namespace sluice::job

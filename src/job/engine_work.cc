@@ -1,0 +1,219 @@
+// What the engine's threads do: take turns, plan jobs, run their shards.
+#include <algorithm>
+
+#include "base/log.h"
+#include "job/engine_impl.h"
+
+namespace sluice::job {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kRetryStep = 500ms;
+
+}  // namespace
+
+// ---- turns ----
+
+std::shared_ptr<Entry> Engine::Impl::pick(Entry::Task& task) {
+  std::shared_ptr<Entry> best;
+  std::pair<std::uint64_t, std::uint64_t> best_rank{};
+  for (const auto& [id, entry] : entries) {
+    if (!entry->has_task(std::chrono::steady_clock::now())) continue;
+    const std::pair rank{last_turn[entry->job.client], entry->job.snapshot.sequence.value};
+    if (!best || rank < best_rank) {
+      best = entry;
+      best_rank = rank;
+    }
+  }
+  if (best) {
+    last_turn[best->job.client] = ++turn;
+    task = best->take_task();
+  }
+  return best;
+}
+
+void Engine::Impl::work() {
+  std::unique_lock lock(mutex);
+  while (true) {
+    Entry::Task task;
+    std::shared_ptr<Entry> entry;
+    while (!stopping && !(entry = pick(task))) work_ready.wait_for(lock, kRetryStep);
+    if (stopping) return;
+    lock.unlock();
+    if (task.is_plan)
+      plan(*entry);
+    else
+      run_shard(*entry, task.shard);
+    lock.lock();
+    --entry->at_work;
+    discard_if_idle(*entry);
+    work_ready.notify_all();
+  }
+}
+
+void Engine::Impl::discard_if_idle(Entry& entry) {
+  if (entry.at_work != 0 || entry.discarded) return;
+  if (!entry.leaving && entry.job.state != JobState::kFailed) return;
+  entry.discarded = true;
+  kind.discard(entry.job.id);
+}
+
+// ---- planning ----
+
+void Engine::Impl::plan(Entry& entry) {
+  Job job;
+  {
+    const std::lock_guard lock(mutex);
+    job = entry.job;
+  }
+  auto planned = kind.plan(job, entry.stop.get_token());
+  if (!planned) {
+    if (planned.error().kind == ErrorKind::kCancelled) {
+      const std::lock_guard lock(mutex);
+      entry.stage = Entry::Stage::kToPlan;
+      return;
+    }
+    spdlog::error("job planning failed id={} error=\"{}\" detail=\"{}\"", job.id,
+                  planned.error().message, planned.error().detail);
+    end_job(entry, JobState::kFailed, planned.error().message);
+    return;
+  }
+  if (!*planned) {
+    end_job(entry, JobState::kDone, {});
+    return;
+  }
+  std::vector<Shard> shards;
+  std::vector<store::DocumentWrite> documents;
+  for (auto& plan : **planned) {
+    Shard shard{job.phase,
+                static_cast<unsigned>(shards.size()),
+                std::max<std::uint64_t>(plan.weight, 1),
+                false,
+                std::move(plan.spec),
+                {}};
+    documents.push_back({shard_key(job.id, job.phase, shard.number), serialize(shard)});
+    shards.push_back(std::move(shard));
+  }
+  // A phase without shards is over at once.
+  if (shards.empty())
+    ++job.phase;
+  else
+    job.planned = true;
+  documents.push_back({job_key(job.id), serialize(job)});
+  const auto written = write_documents(entry, std::move(documents));
+  const std::lock_guard lock(mutex);
+  if (!written) {
+    entry.postpone(kRetryStep);
+    entry.stage = Entry::Stage::kToPlan;
+    return;
+  }
+  entry.job = job;
+  for (auto& shard : shards) entry.take(std::move(shard));
+  entry.stage = entry.job.planned ? Entry::Stage::kRunning : Entry::Stage::kToPlan;
+}
+
+// ---- shards ----
+
+void Engine::Impl::run_shard(Entry& entry, const Shard& shard) {
+  Job job;
+  {
+    const std::lock_guard lock(mutex);
+    job = entry.job;
+  }
+  std::uint64_t reported = 0;
+  const ShardContext context{entry.stop.get_token(), [&](std::uint64_t weight) {
+                               weight = std::min(weight, shard.weight - reported);
+                               reported += weight;
+                               entry.weight_done += weight;
+                             }};
+  Result<std::string> result = Error{ErrorKind::kInternal, "the export failed"};
+  try {
+    result = kind.run(job, shard, context);
+  } catch (const std::exception& e) {
+    result = Error{ErrorKind::kInternal, "the export failed", e.what()};
+  }
+  entry.weight_done -= reported;
+  if (result)
+    finish_shard(entry, shard, std::move(*result));
+  else
+    shard_failed(entry, shard, result.error());
+}
+
+void Engine::Impl::finish_shard(Entry& entry, Shard shard, std::string result) {
+  Job job;
+  bool last = false;
+  {
+    const std::lock_guard lock(mutex);
+    if (entry.job.state != JobState::kRunning || entry.leaving) return;
+    last = entry.shards_open == 1;
+    entry.job.adoptions = 0;
+    job = entry.job;
+  }
+  shard.done = true;
+  shard.result = std::move(result);
+  std::vector<store::DocumentWrite> documents;
+  documents.push_back({shard_key(job.id, shard.phase, shard.number), serialize(shard)});
+  if (last) {
+    ++job.phase;
+    job.planned = false;
+  }
+  documents.push_back({job_key(job.id), serialize(job)});
+  const auto written = write_documents(entry, std::move(documents));
+  if (!written) {
+    shard_failed(entry, shard, written.error());
+    return;
+  }
+  const std::lock_guard lock(mutex);
+  ++totals.shards_total;
+  entry.weight_done += shard.weight;
+  if (entry.job.state != JobState::kRunning) return;
+  // Two last shards may finish side by side, neither knowing that it is the last: then memory goes
+  // on from here, and after a crash adopt() finds a phase without open shards.
+  if (--entry.shards_open == 0) {
+    ++entry.job.phase;
+    entry.job.planned = false;
+    entry.clear_shards();
+    entry.stage = Entry::Stage::kToPlan;
+  }
+}
+
+void Engine::Impl::shard_failed(Entry& entry, const Shard& shard, const Error& error) {
+  bool give_up = false;
+  {
+    const std::lock_guard lock(mutex);
+    if (entry.leaving || entry.job.state != JobState::kRunning) return;
+    entry.waiting.push_front(shard.number);
+    if (error.kind == ErrorKind::kCancelled) return;
+    entry.postpone(kRetryStep);
+    give_up = ++entry.attempts[shard.number] >= options.attempts_max;
+  }
+  spdlog::warn("shard failed job={} shard={} kind={} error=\"{}\" detail=\"{}\" final={}",
+               entry.job.id, shard.number, to_string(error.kind), error.message, error.detail,
+               give_up);
+  if (give_up) end_job(entry, JobState::kFailed, error.message);
+}
+
+void Engine::Impl::end_job(Entry& entry, JobState state, const std::string& failure) {
+  Job job;
+  {
+    const std::lock_guard lock(mutex);
+    if (entry.job.state != JobState::kRunning || entry.leaving) return;
+    entry.job.state = state;
+    entry.job.failure = failure;
+    entry.job.finished = clock.now();
+    entry.job.expires = entry.job.finished + options.expiry;
+    entry.stage = Entry::Stage::kEnded;
+    entry.clear_shards();
+    ++(state == JobState::kDone ? totals.done_total : totals.failed_total);
+    job = entry.job;
+  }
+  if (state == JobState::kFailed) entry.stop.request_stop();
+  const auto written = write_documents(entry, {{job_key(job.id), serialize(job)}});
+  if (!written) entry.unsaved = true;  // Housekeeping tries again.
+  spdlog::info("job ended id={} state={} seconds={:.3f}", job.id,
+               state == JobState::kDone ? "done" : "failed",
+               static_cast<double>((job.finished - job.snapshot.instant).count()) / 1000.0);
+}
+
+}  // namespace sluice::job
