@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/instant.h"
+#include "base/log.h"
 #include "bulk/export_job.h"
 #include "bulk/export_shard.h"
 #include "job/engine.h"
@@ -71,6 +72,7 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "usage: pipeline_bench DATA [ROUNDS]\n");
     return 2;
   }
+  set_up_logging("warn");
   const std::filesystem::path data = argv[1];
   const int rounds = argc > 2 ? std::atoi(argv[2]) : 5;
   const unsigned threads = std::max(1u, std::thread::hardware_concurrency());
