@@ -58,6 +58,8 @@ class ShardRun {
       SLUICE_CHECK(
           write_references(environment_.files, job_.id, result.references_file, references_));
     }
+    if (!result.files.empty() || !references_.empty())
+      SLUICE_CHECK(environment_.files.sync_folder(job_.id));
     return result;
   }
 

@@ -57,7 +57,7 @@ class JobKind {
 
 struct EngineOptions {
   std::size_t workers = 2;
-  int worker_nice = 5;                                   ///< shards give way to requests
+  int worker_nice = 15;                                  ///< shards give way to requests
   std::size_t jobs_max = 64;                             ///< running, of all clients
   std::size_t jobs_per_client_max = 16;                  ///< running, of one client
   std::chrono::seconds expiry = std::chrono::hours(24);  ///< counted from the end of a job

@@ -25,6 +25,8 @@ class FileStore {
   /// the folder counts as in use.
   virtual Result<std::shared_ptr<const SeekableGzipFile>> open(std::string_view folder,
                                                                std::string_view name) = 0;
+  /// After it, the finished files of the folder survive a crash.
+  virtual Result<void> sync_folder(std::string_view folder) = 0;
   virtual Result<void> remove_file(std::string_view folder, std::string_view name) = 0;
   /// Removes a folder and all its files. Downloads that have a file open go on to their end.
   virtual Result<void> remove_folder(std::string_view folder) = 0;

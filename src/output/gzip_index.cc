@@ -16,6 +16,13 @@ std::uint32_t checksum(std::string_view bytes) {
   return crc32_gzip_refl(0, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
 }
 
+// RFC 1952: magic, deflate, FEXTRA, no time, no hints, Unix; the extra field's size and the
+// subfield's name and size, both with the low byte first.
+constexpr std::string_view kGzipStart("\x1f\x8b\x08\x04\0\0\0\0\0\x03", 10);
+constexpr char kSubfieldSize = kIdentity + 2 * 8;
+constexpr char kExtra[] = {kSubfieldSize + 4, 0, 'S', 'L', kSubfieldSize, 0};
+static_assert(kIndexedHeaderSize == kGzipStart.size() + sizeof kExtra + kSubfieldSize);
+
 }  // namespace
 
 std::string serialize(const GzipIndex& index) {
@@ -65,6 +72,36 @@ Result<GzipIndex> parse_gzip_index(std::string_view bytes) {
   }
   if ((count == 0) != (index.info.uncompressed_size == 0)) return bad;
   return index;
+}
+
+std::string serialize_header(const GzipIndex& index) {
+  std::string out(kGzipStart);
+  out.append(kExtra, sizeof kExtra);
+  out += index.identity;
+  append_be64(out, index.info.lines);
+  append_be64(out, index.info.uncompressed_size);
+  return out;
+}
+
+Result<std::optional<GzipIndex>> parse_header(std::string_view bytes,
+                                              std::uint64_t compressed_size) {
+  using Found = std::optional<GzipIndex>;
+  std::string start(kGzipStart);
+  start.append(kExtra, sizeof kExtra);
+  if (bytes.size() < kIndexedHeaderSize || !bytes.starts_with(start)) return Found();
+  GzipIndex index;
+  index.identity = bytes.substr(start.size(), kIdentity);
+  const char* p = bytes.data() + start.size() + kIdentity;
+  index.info.lines = read_be64(p);
+  index.info.uncompressed_size = read_be64(p + 8);
+  index.info.compressed_size = compressed_size;
+  // Deflate packs 1032 to 1 at best: what claims more is not ours, and would cost memory.
+  if (index.info.lines > index.info.uncompressed_size ||
+      (index.info.lines == 0) != (index.info.uncompressed_size == 0) ||
+      index.info.uncompressed_size > compressed_size * 1040)
+    return corrupt("the header of an output file is damaged");
+  if (index.info.uncompressed_size > 0) index.blocks.push_back({});
+  return Found(std::move(index));
 }
 
 }  // namespace sluice::output

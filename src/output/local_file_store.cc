@@ -1,7 +1,9 @@
 // FileStore on the local file system.
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <map>
 #include <mutex>
 #include <system_error>
@@ -60,8 +62,12 @@ class LocalFileStore final : public FileStore {
                                                      std::string_view name) override {
     SLUICE_CHECK(check_name(folder));
     SLUICE_CHECK(check_name(name));
-    SLUICE_CHECK(make_folder(root_ / folder));
-    return SeekableGzipWriter::create(root_ / folder / name, options_);
+    const auto path = root_ / folder;
+    if (::mkdir(path.c_str(), 0700) == 0)
+      SLUICE_CHECK(sluice::sync_folder(root_));
+    else if (errno != EEXIST)
+      return errno_error("cannot create folder", path, errno);
+    return SeekableGzipWriter::create(path / name, options_);
   }
 
   Result<std::shared_ptr<const SeekableGzipFile>> open(std::string_view folder,
@@ -77,6 +83,11 @@ class LocalFileStore final : public FileStore {
         plain, [file = std::move(file), counts = counts_, key](const SeekableGzipFile*) {
           counts->remove(key);
         });
+  }
+
+  Result<void> sync_folder(std::string_view folder) override {
+    SLUICE_CHECK(check_name(folder));
+    return sluice::sync_folder(root_ / folder);
   }
 
   Result<void> remove_file(std::string_view folder, std::string_view name) override {

@@ -1,6 +1,6 @@
 // NDJSON as seekable gzip: one valid gzip member made of independent blocks, with an index of the
-// blocks in a file beside it (docs/formats.md). gzip clients get the bytes as they are; for others
-// a block is found by the index and inflated on its own.
+// blocks in a file beside it, or in its header when it is one block (docs/formats.md). gzip clients
+// get the bytes as they are; for others a block is found by the index and inflated on its own.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +31,7 @@ struct GzipFileInfo {
 /// leaves nothing behind. One thread.
 class SeekableGzipWriter {
  public:
-  /// The index gets the path with ".idx" appended.
+  /// The index of more than one block gets the path with ".idx" appended.
   static Result<std::unique_ptr<SeekableGzipWriter>> create(const std::filesystem::path& path,
                                                             const GzipOptions& options = {});
   ~SeekableGzipWriter();
@@ -40,8 +40,8 @@ class SeekableGzipWriter {
   Result<void> append_line(std::string_view line);
   /// Lines and bytes so far; compressed_size counts finished blocks only.
   const GzipFileInfo& info() const;
-  /// Writes the rest and the index, syncs both, renames both to their names and syncs the folder
-  /// (F-04: a name promises the whole file).
+  /// Writes the rest and the index, syncs both, renames both to their names (F-04: a name promises
+  /// the whole file). That the names survive a crash takes a sync of their folder.
   Result<GzipFileInfo> finish();
 
  private:

@@ -29,13 +29,21 @@ Result<std::shared_ptr<const SeekableGzipFile>> SeekableGzipFile::open(
   auto impl = std::make_unique<Impl>();
   impl->path = path;
   SLUICE_TRY(impl->fd, open_for_reading(path));
-  SLUICE_TRY(const std::string bytes, read_file(path.string() + ".idx"));
-  SLUICE_TRY(impl->index, parse_gzip_index(bytes));
-  impl->identity = to_hex(impl->index.identity);
   struct stat status {};
   if (::fstat(impl->fd.get(), &status) != 0) return errno_error("cannot stat", path, errno);
-  if (static_cast<std::uint64_t>(status.st_size) != impl->index.info.compressed_size)
-    return corrupt("an output file and its index do not belong together", path.string());
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  std::string header(kIndexedHeaderSize, '\0');
+  SLUICE_TRY(const std::size_t n, read_at(impl->fd.get(), 0, header, path));
+  SLUICE_TRY(auto inside, parse_header(std::string_view(header).substr(0, n), size));
+  if (inside) {
+    impl->index = std::move(*inside);
+  } else {
+    SLUICE_TRY(const std::string bytes, read_file(path.string() + ".idx"));
+    SLUICE_TRY(impl->index, parse_gzip_index(bytes));
+    if (size != impl->index.info.compressed_size)
+      return corrupt("an output file and its index do not belong together", path.string());
+  }
+  impl->identity = to_hex(impl->index.identity);
   return std::shared_ptr<const SeekableGzipFile>(new SeekableGzipFile(std::move(impl)));
 }
 

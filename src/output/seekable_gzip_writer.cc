@@ -6,7 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
-#include <vector>
+#include <memory>
 
 #include "base/bytes.h"
 #include "base/file.h"
@@ -29,6 +29,10 @@ Result<void> rename_to(const std::filesystem::path& from, const std::filesystem:
   return {};
 }
 
+// The kernel starts to write so many new bytes at once, so that the sync at the end has little left
+// to wait for, and others' syncs do not queue behind all of it.
+constexpr std::uint64_t kWriteBack = 2u << 20;
+
 }  // namespace
 
 struct SeekableGzipWriter::Impl {
@@ -39,10 +43,14 @@ struct SeekableGzipWriter::Impl {
   GzipOptions options;
   GzipIndex index;
   std::string block;
-  std::vector<std::uint8_t> compressed;
-  std::vector<std::uint8_t> level_buffer;
+  // Not vectors, which would touch every page of a buffer that a small file hardly uses.
+  std::unique_ptr<std::uint8_t[]> compressed;
+  std::size_t compressed_size = 0;
+  std::unique_ptr<std::uint8_t[]> level_buffer;
   isal_zstream stream{};
-  std::uint64_t block_lines = 0;  // lines before the block at hand
+  std::uint64_t block_lines = 0;   // lines before the block at hand
+  std::uint64_t written_back = 0;  // of the compressed bytes
+  bool has_index_inside = false;
   bool finished = false;
 
   ~Impl() {
@@ -51,24 +59,41 @@ struct SeekableGzipWriter::Impl {
     ::unlink(index_file.c_str());
   }
 
+  void start_writing_back() {
+    const std::uint64_t n = index.info.compressed_size - written_back;
+    if (n < kWriteBack) return;
+    // Only a hint: sync_file() is what promises.
+    ::sync_file_range(fd.get(), static_cast<off64_t>(written_back), static_cast<off64_t>(n),
+                      SYNC_FILE_RANGE_WRITE);
+    written_back += n;
+  }
+
   Result<void> compress(bool last) {
     if (!block.empty())
       index.blocks.push_back(
           {index.info.uncompressed_size - block.size(), index.info.compressed_size, block_lines});
+    if (last && index.info.compressed_size == 0) {
+      const std::string header = serialize_header(index);
+      SLUICE_CHECK(write_all(fd.get(), header, data_path));
+      index.info.compressed_size = header.size();
+      stream.gzip_flag = IGZIP_GZIP_NO_HDR;
+      has_index_inside = true;
+    }
     stream.next_in = reinterpret_cast<std::uint8_t*>(block.data());
     stream.avail_in = static_cast<std::uint32_t>(block.size());
     stream.end_of_stream = last ? 1 : 0;
     // A full flush ends at a byte and forgets what came before: the next block stands alone.
     stream.flush = FULL_FLUSH;
     do {
-      stream.next_out = compressed.data();
-      stream.avail_out = static_cast<std::uint32_t>(compressed.size());
+      stream.next_out = compressed.get();
+      stream.avail_out = static_cast<std::uint32_t>(compressed_size);
       if (isal_deflate(&stream) != COMP_OK)
         return Error{ErrorKind::kInternal, "cannot compress", path.string()};
-      const std::size_t n = compressed.size() - stream.avail_out;
+      const std::size_t n = compressed_size - stream.avail_out;
       SLUICE_CHECK(
-          write_all(fd.get(), {reinterpret_cast<const char*>(compressed.data()), n}, data_path));
+          write_all(fd.get(), {reinterpret_cast<const char*>(compressed.get()), n}, data_path));
       index.info.compressed_size += n;
+      start_writing_back();
     } while (stream.avail_out == 0);
     block.clear();
     block_lines = index.info.lines;
@@ -89,12 +114,14 @@ Result<std::unique_ptr<SeekableGzipWriter>> SeekableGzipWriter::create(
   SLUICE_TRY(impl->fd, create_file(impl->data_path));
   impl->index.identity = from_hex(random_hex(16)).value();
   impl->block.reserve(options.block_size + (64u << 10));
-  impl->compressed.resize(options.block_size / 2 + (64u << 10));
-  impl->level_buffer.resize(ISAL_DEF_LVL1_EXTRA_LARGE);
+  impl->compressed_size = options.block_size / 2 + (64u << 10);
+  impl->compressed = std::make_unique_for_overwrite<std::uint8_t[]>(impl->compressed_size);
+  constexpr std::uint32_t kLevelBuffer = ISAL_DEF_LVL1_EXTRA_LARGE;
+  impl->level_buffer = std::make_unique_for_overwrite<std::uint8_t[]>(kLevelBuffer);
   isal_deflate_init(&impl->stream);
   impl->stream.level = static_cast<std::uint32_t>(options.level);
-  impl->stream.level_buf = impl->level_buffer.data();
-  impl->stream.level_buf_size = static_cast<std::uint32_t>(impl->level_buffer.size());
+  impl->stream.level_buf = impl->level_buffer.get();
+  impl->stream.level_buf_size = kLevelBuffer;
   impl->stream.gzip_flag = IGZIP_GZIP;
   return std::unique_ptr<SeekableGzipWriter>(new SeekableGzipWriter(std::move(impl)));
 }
@@ -116,16 +143,15 @@ Result<GzipFileInfo> SeekableGzipWriter::finish() {
   Impl& impl = *impl_;
   SLUICE_CHECK(impl.compress(true));
   SLUICE_CHECK(sync_file(impl.fd.get(), impl.data_path));
-  {
+  // The index first: a data file under its name always has one.
+  if (!impl.has_index_inside) {
     SLUICE_TRY(const FileDescriptor fd, create_file(impl.index_file));
     SLUICE_CHECK(write_all(fd.get(), serialize(impl.index), impl.index_file));
     SLUICE_CHECK(sync_file(fd.get(), impl.index_file));
+    SLUICE_CHECK(rename_to(impl.index_file, index_path(impl.path)));
   }
-  // The index first: a data file under its name always has one.
-  SLUICE_CHECK(rename_to(impl.index_file, index_path(impl.path)));
   SLUICE_CHECK(rename_to(impl.data_path, impl.path));
   impl.finished = true;
-  SLUICE_CHECK(sync_folder(impl.path.parent_path()));
   return impl.index.info;
 }
 
