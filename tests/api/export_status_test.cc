@@ -1,0 +1,190 @@
+// The status endpoint in states that are hard to reach from outside: a failed job, others' jobs,
+// and a manifest of 100,000 files (S-03, S-05, K-04, M-02, M-06, M-07).
+#include "api/export_status.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <filesystem>
+#include <functional>
+#include <thread>
+
+#include "base/bytes.h"
+#include "bulk/export_request.h"
+#include "bulk/export_shard.h"
+#include "store/rocksdb/rocksdb_store.h"
+
+namespace sluice::api {
+namespace {
+
+using namespace std::chrono_literals;
+namespace json = boost::json;
+
+// One phase of so many shards, each answered by a function.
+class ScriptedKind final : public job::JobKind {
+ public:
+  Result<std::optional<std::vector<job::ShardPlan>>> plan(const job::Job& job,
+                                                          const std::stop_token&) override {
+    if (job.phase > 0) return std::optional<std::vector<job::ShardPlan>>();
+    return std::optional(std::vector<job::ShardPlan>(shards));
+  }
+  Result<std::string> run(const job::Job&, const job::Shard& shard,
+                          const job::ShardContext&) override {
+    return answer(shard);
+  }
+  void discard(std::string_view) override {}
+  bool in_use(std::string_view) override { return false; }
+  std::vector<std::string> leftovers() override { return {}; }
+
+  std::size_t shards = 1;
+  std::function<Result<std::string>(const job::Shard&)> answer;
+};
+
+class ExportStatusTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::temp_directory_path() / ("sluice-status-" + random_hex(8));
+    store_ = store::open_rocksdb_store(folder_, clock_).value();
+    files_ = output::open_local_file_store(folder_ / "files").value();
+    options_.attempts_max = 1;
+  }
+  void TearDown() override {
+    engine_.reset();
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  /// The id of a job of client "us" that has ended.
+  std::string run(bulk::ExportRequest request = {}) {
+    engine_ = std::make_unique<job::Engine>(*store_, clock_, kind_, options_);
+    EXPECT_TRUE(engine_->start());
+    service_ = std::make_unique<Service>(*store_, *files_, *engine_, clock_, ServiceOptions{});
+    request.url = "http://here/fhir/$export?_type=Patient";
+    request.base_url = "http://here/fhir";
+    const auto job =
+        engine_->submit("us", [&](auto) { return Result<std::string>(bulk::serialize(request)); });
+    EXPECT_TRUE(job);
+    for (int i = 0; i < 3000; ++i) {
+      if (engine_->view(job->id)->job.state != job::JobState::kRunning) return job->id;
+      std::this_thread::sleep_for(10ms);
+    }
+    ADD_FAILURE() << "the job did not end";
+    return job->id;
+  }
+
+  static http::Request asking(const std::string& id) {
+    http::Request request;
+    request.method = "GET";
+    request.path_parameters = {{"id", id}};
+    return request;
+  }
+
+  std::filesystem::path folder_;
+  const SystemClock clock_;
+  ScriptedKind kind_;
+  job::EngineOptions options_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<output::FileStore> files_;
+  std::unique_ptr<job::Engine> engine_;
+  std::unique_ptr<Service> service_;
+};
+
+TEST_F(ExportStatusTest, S03AFailedJobIsA500WithAnOperationOutcome) {
+  kind_.answer = [](const auto&) {
+    return Error{ErrorKind::kStorage, "the disk is full", "/data/files"};
+  };
+  const auto response = export_status(*service_, asking(run()), {"us"});
+  EXPECT_EQ(response.status, 500);
+  const auto& body = std::get<std::string>(response.body);
+  EXPECT_NE(body.find("OperationOutcome"), std::string::npos);
+  EXPECT_NE(body.find("the disk is full"), std::string::npos);
+  EXPECT_EQ(body.find("/data/files"), std::string::npos);
+  EXPECT_EQ(body.find("transient"), std::string::npos) << "asking again does not help";
+}
+
+TEST_F(ExportStatusTest, S03K04AFailedJobApartFromThePolling) {
+  kind_.answer = [](const auto&) { return Error{ErrorKind::kStorage, "the disk is full"}; };
+  bulk::ExportRequest request;
+  request.separate_export_status = true;
+  const auto response = export_status(*service_, asking(run(request)), {"us"});
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.headers.get("X-Export-Status"), "500 Internal Server Error");
+}
+
+TEST_F(ExportStatusTest, S05OthersJobsDoNotExist) {
+  kind_.answer = [](const auto&) { return bulk::serialize(bulk::ShardResult{}); };
+  const std::string id = run();
+  EXPECT_EQ(export_status(*service_, asking(id), {"them"}).status, 404);
+  EXPECT_EQ(export_delete(*service_, asking(id), {"them"}).status, 404);
+  EXPECT_EQ(export_status(*service_, asking(id), {"us"}).status, 200);
+  EXPECT_EQ(export_delete(*service_, asking(id), {"us"}).status, 202);
+  EXPECT_EQ(export_delete(*service_, asking(id), {"us"}).status, 404);
+}
+
+TEST_F(ExportStatusTest, M02M06OutcomesAreNamedTwiceWithTheirSeverities) {
+  kind_.answer = [](const auto&) {
+    bulk::ShardResult result;
+    result.files = {{"OperationOutcome-0.ndjson", "OperationOutcome", 3, 700, true},
+                    {"Patient-0.ndjson", "Patient", 5, 900, false}};
+    return bulk::serialize(result);
+  };
+  const auto response = export_status(*service_, asking(run()), {"us"});
+  ASSERT_EQ(response.status, 200);
+  EXPECT_TRUE(response.headers.get("Expires"));
+  const auto manifest = json::parse(std::get<std::string>(response.body)).as_object();
+  EXPECT_EQ(manifest.at("output").as_array().size(), 1u);
+  EXPECT_EQ(manifest.at("error"), manifest.at("outcome"));
+  const auto& item = manifest.at("outcome").as_array().at(0).as_object();
+  EXPECT_EQ(item.at("count").as_int64(), 3);
+  EXPECT_EQ(item.at("countSeverity"), json::parse(R"([{"severity":"warning","count":3}])"));
+  EXPECT_TRUE(item.at("url").as_string().ends_with("/OperationOutcome-0.ndjson"));
+}
+
+TEST_F(ExportStatusTest, M07AManifestOfAHundredThousandFilesIsAStream) {
+  constexpr unsigned kFilesOfShard = 100;
+  kind_.shards = 1000;
+  kind_.answer = [](const job::Shard& shard) {
+    bulk::ShardResult result;
+    for (unsigned i = 0; i < kFilesOfShard; ++i)
+      result.files.push_back({fmt::format("Patient-{}-{}.ndjson", shard.number, i), "Patient",
+                              shard.number + 1, i + 1, false});
+    return bulk::serialize(result);
+  };
+  const std::string id = run();
+  auto response = export_status(*service_, asking(id), {"us"});
+  ASSERT_EQ(response.status, 200);
+  ASSERT_TRUE(std::holds_alternative<http::StreamBody>(response.body));
+  const auto& read = std::get<http::StreamBody>(response.body).read;
+  json::stream_parser parser;
+  std::vector<char> buffer(10'000);
+  while (true) {
+    const auto n = read(buffer);
+    ASSERT_TRUE(n);
+    if (*n == 0) break;
+    parser.write(buffer.data(), *n);
+  }
+  parser.finish();
+  const auto manifest = parser.release().as_object();
+  const auto& output = manifest.at("output").as_array();
+  ASSERT_EQ(output.size(), kind_.shards * kFilesOfShard);
+  // In the order of the shards, none twice, none missing.
+  for (std::size_t i = 0; i < output.size(); ++i)
+    ASSERT_TRUE(output[i].at("url").as_string().ends_with(
+        fmt::format("/Patient-{}-{}.ndjson", i / kFilesOfShard, i % kFilesOfShard)))
+        << output[i];
+
+  // Deleted in the middle: an error, which cuts the connection, not a short manifest.
+  response = export_status(*service_, asking(id), {"us"});
+  const auto& cut = std::get<http::StreamBody>(response.body).read;
+  ASSERT_TRUE(cut(buffer));
+  ASSERT_EQ(export_delete(*service_, asking(id), {"us"}).status, 202);
+  while (true) {
+    const auto n = cut(buffer);
+    if (!n) break;
+    ASSERT_NE(*n, 0u) << "the manifest ended as if it were whole";
+  }
+}
+
+}  // namespace
+}  // namespace sluice::api
