@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -89,6 +90,16 @@ Result<void> make_folder(const std::filesystem::path& folder) {
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
     return errno_error("cannot create folder", folder, errno);
   return {};
+}
+
+Result<void> check_room(const std::filesystem::path& path, std::uint64_t bytes) {
+  struct statvfs status {};
+  if (::statvfs(path.c_str(), &status) != 0) return errno_error("cannot stat", path, errno);
+  const std::uint64_t room = std::uint64_t{status.f_bavail} * status.f_frsize;
+  if (room >= bytes) return {};
+  return Error{
+      ErrorKind::kStorage, "the disk is full",
+      fmt::format("{} MB left, {} MB wanted on {}", room >> 20, bytes >> 20, path.string())};
 }
 
 }  // namespace sluice

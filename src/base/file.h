@@ -54,4 +54,10 @@ Result<void> sync_folder(const std::filesystem::path& folder);
 /// Creates the folder and its parents (mode 0700). No error when it is there.
 Result<void> make_folder(const std::filesystem::path& folder);
 
+/// What is left free of a file system, so that what must be written (the end of a job, a deletion)
+/// still can be.
+inline constexpr std::uint64_t kDiskReserve = 64u << 20;
+/// kStorage when the file system of `path` has less than `bytes` free.
+Result<void> check_room(const std::filesystem::path& path, std::uint64_t bytes);
+
 }  // namespace sluice

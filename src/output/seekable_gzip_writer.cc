@@ -69,6 +69,7 @@ struct SeekableGzipWriter::Impl {
   }
 
   Result<void> compress(bool last) {
+    SLUICE_CHECK(check_room(path.parent_path(), kDiskReserve));
     if (!block.empty())
       index.blocks.push_back(
           {index.info.uncompressed_size - block.size(), index.info.compressed_size, block_lines});

@@ -74,6 +74,35 @@ TEST_F(StoreFault, AFullDiskRefusesWritesAndLosesNothing) {
   }
 }
 
+TEST_F(StoreFault, GoesOnWhenTheVeryFirstWriteAfterOpeningFails) {
+  // Nothing is in memory then, so that RocksDB by itself would write on in the spoilt log.
+  ASSERT_TRUE(put("a", "x"));
+  for (int round = 0; round < 3; ++round) {
+    open();
+    disk_.set_fault(FaultyDisk::Fault::kFull);
+    for (int i = 0; i < 2; ++i) expect_storage_error(put("a", "y"));
+    disk_.set_fault(FaultyDisk::Fault::kNone);
+    ASSERT_TRUE(put("a", std::to_string(round)));
+    // And again, now that memory has just been emptied.
+    disk_.set_fault(FaultyDisk::Fault::kFull);
+    for (int i = 0; i < 2; ++i) expect_storage_error(put("a", "y"));
+    disk_.set_fault(FaultyDisk::Fault::kNone);
+    ASSERT_TRUE(put("a", std::to_string(round)));
+  }
+}
+
+TEST_F(StoreFault, RefusesWritesBeforeTheDiskIsFull) {
+  RocksdbStoreOptions options;
+  options.reserve = std::uint64_t{1} << 60;
+  store_.reset();
+  store_ = open_rocksdb_store(folder_.path(), clock_, options).value();
+  const auto refused = put("a", "x");
+  ASSERT_TRUE(refused.has_error());
+  EXPECT_EQ(refused.error().kind, ErrorKind::kStorage);
+  EXPECT_EQ(refused.error().message, "the disk is full");
+  EXPECT_EQ(store_->last_commit().sequence.value, 0u);
+}
+
 TEST_F(StoreFault, GoesOnAfterTheDiskWasFullInTheBackground) {
   // Enough to flush and compact while the disk fills up at some point.
   const std::uint64_t seed = test_seed();

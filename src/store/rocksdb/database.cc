@@ -73,6 +73,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fo
   if (!exists) {
     if (!options.create_if_missing) return not_found(fmt::format("there is no store in {}", path));
     SLUICE_CHECK(make_folder(folder));
+    if (options.reserve != 0) SLUICE_CHECK(check_room(folder, options.reserve));
     SLUICE_CHECK(sync_folder(folder.parent_path()));
   }
   const auto database = database_options(options, env);
@@ -109,6 +110,7 @@ Result<void> Database::check_format() {
     rocksdb::WriteOptions durable;
     durable.sync = true;
     const auto written = db_->Put(durable, metadata, kFormatKey, encode_number(kFormatVersion));
+    log_spoilt_ = !written.ok();
     if (!written.ok()) return write_error(written);
     return {};
   }
@@ -122,10 +124,12 @@ Result<void> Database::check_format() {
 Database::~Database() {
   if (!db_) return;
   // Whatever cannot be flushed is in the write-ahead log and will be replayed.
-  rocksdb::FlushOptions flush;
-  flush.allow_write_stall = true;
-  const auto flushed = db_->Flush(flush, handles_);
-  if (!flushed.ok()) spdlog::warn("store not flushed at closing: {}", flushed.ToString());
+  if (!log_spoilt_) {
+    rocksdb::FlushOptions flush;
+    flush.allow_write_stall = true;
+    const auto flushed = db_->Flush(flush, handles_);
+    if (!flushed.ok()) spdlog::warn("store not flushed at closing: {}", flushed.ToString());
+  }
   for (auto* handle : handles_) db_->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
   const auto closed = db_->Close();
   if (!closed.ok()) spdlog::warn("store not closed cleanly: {}", closed.ToString());

@@ -33,6 +33,12 @@ class Database {
   const std::filesystem::path& folder() const { return folder_; }
   Horizon& horizon() const { return *horizon_; }
 
+  /// Whether a write went wrong, so that the write-ahead log must be left alone until DB::Resume
+  /// has begun another: not written, not synced, not flushed at closing. Debian's RocksDB is built
+  /// with assertions, and has one there.
+  bool is_log_spoilt() const { return log_spoilt_; }
+  void set_log_spoilt(bool spoilt) { log_spoilt_ = spoilt; }
+
   rocksdb::ColumnFamilyHandle* metadata = nullptr;
   rocksdb::ColumnFamilyHandle* current = nullptr;
   rocksdb::ColumnFamilyHandle* history = nullptr;
@@ -48,6 +54,7 @@ class Database {
   Result<void> check_format();
 
   std::filesystem::path folder_;
+  std::atomic<bool> log_spoilt_ = false;
   std::shared_ptr<Horizon> horizon_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;

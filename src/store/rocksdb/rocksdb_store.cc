@@ -22,10 +22,16 @@
 namespace sluice::store {
 namespace {
 
+constexpr std::string_view kResumeKey = "resume";  // see prepare_resume()
+
 class RocksdbStore final : public Store {
  public:
-  RocksdbStore(std::unique_ptr<Database> database, const Clock& clock)
-      : database_(std::move(database)), clock_(clock), points_(*database_), wal_sync_(*database_) {}
+  RocksdbStore(std::unique_ptr<Database> database, const Clock& clock, std::uint64_t reserve)
+      : database_(std::move(database)),
+        clock_(clock),
+        points_(*database_),
+        wal_sync_(*database_),
+        reserve_(reserve) {}
 
   /// Finds the newest transaction and the counters.
   Result<void> start();
@@ -89,6 +95,10 @@ class RocksdbStore final : public Store {
   Result<WriteOutcome> commit(const Transaction& transaction);
   /// After an error of the disk: makes RocksDB take writes again, if it can.
   Result<void> resume();
+  /// Puts something into memory that resume() can flush; needs write_mutex_.
+  Result<void> prepare_resume();
+  /// Refuses what the disk has no room for before RocksDB meets the end of it.
+  Result<void> check_room(const Transaction& transaction) const;
   Result<TransactionEntry> transaction_entry(Sequence sequence) const;
 
   const std::unique_ptr<Database> database_;
@@ -97,8 +107,9 @@ class RocksdbStore final : public Store {
   Counters counters_;
   WalSync wal_sync_;
 
+  const std::uint64_t reserve_;
   std::mutex write_mutex_;
-  std::atomic<bool> failed_ = false;  // the disk refused a write
+  bool resumable_ = false;  // guarded by write_mutex_: see prepare_resume()
 
   mutable std::mutex published_mutex_;
   Published published_;  // guarded by published_mutex_; changes under write_mutex_ too
@@ -121,14 +132,16 @@ Result<void> RocksdbStore::start() {
 
 Result<WriteOutcome> RocksdbStore::write(const Transaction& transaction) {
   std::unique_lock lock(write_mutex_);
+  SLUICE_CHECK(check_room(transaction));
   SLUICE_CHECK(resume());
+  SLUICE_CHECK(prepare_resume());
   SLUICE_TRY(auto outcome, commit(transaction));
   lock.unlock();
   if (transaction.durable) {
     auto synced =
         wal_sync_.wait_for(outcome.commit.sequence, [this] { return last_commit().sequence; });
     if (!synced) {
-      failed_ = true;
+      database_->set_log_spoilt(true);
       return std::move(synced).error();
     }
   }
@@ -155,7 +168,7 @@ Result<WriteOutcome> RocksdbStore::commit(const Transaction& transaction) {
       .PermitUncheckedError();
   const auto status = database_->db().Write(rocksdb::WriteOptions(), &batch);
   if (!status.ok()) {
-    failed_ = true;
+    database_->set_log_spoilt(true);
     return write_error(status);
   }
   counters_.apply(built.counters());
@@ -165,12 +178,36 @@ Result<WriteOutcome> RocksdbStore::commit(const Transaction& transaction) {
 }
 
 Result<void> RocksdbStore::resume() {
-  if (!failed_) return {};
+  if (!database_->is_log_spoilt()) return {};
   const auto status = database_->db().Resume();
   if (!status.ok()) return write_error(status);
   spdlog::info("store takes writes again");
-  failed_ = false;
+  database_->set_log_spoilt(false);
+  resumable_ = false;
   return {};
+}
+
+// DB::Resume leaves a write-ahead log behind only when there is something in memory to flush. With
+// nothing, the next write would go to the log whose end the failed one has spoilt; Debian's RocksDB
+// even stops the process there.
+Result<void> RocksdbStore::prepare_resume() {
+  if (resumable_) return {};
+  rocksdb::WriteOptions memory_only;
+  memory_only.disableWAL = true;
+  const auto status = database_->db().Put(memory_only, database_->metadata, kResumeKey, "");
+  if (!status.ok()) {
+    database_->set_log_spoilt(true);
+    return write_error(status);
+  }
+  resumable_ = true;
+  return {};
+}
+
+Result<void> RocksdbStore::check_room(const Transaction& transaction) const {
+  if (reserve_ == 0) return {};
+  // Forgetting a job needs a few bytes, and makes room.
+  const bool is_small = transaction.puts.empty() && transaction.removals.empty();
+  return sluice::check_room(database_->folder(), is_small ? reserve_ / 8 : reserve_);
 }
 
 Result<Commit> RocksdbStore::commit_at(Instant instant) const {
@@ -239,7 +276,7 @@ Result<std::unique_ptr<Store>> open_rocksdb_store_with_env(const std::filesystem
                                                            const RocksdbStoreOptions& options,
                                                            rocksdb::Env* env) {
   SLUICE_TRY(auto database, Database::open(folder / "store", options, env));
-  auto store = std::make_unique<RocksdbStore>(std::move(database), clock);
+  auto store = std::make_unique<RocksdbStore>(std::move(database), clock, options.reserve);
   SLUICE_CHECK(store->start());
   return store;
 }

@@ -1,9 +1,11 @@
 // The embedded store: RocksDB in the data folder.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 
+#include "base/file.h"
 #include "base/instant.h"
 #include "store/store.h"
 
@@ -14,6 +16,9 @@ struct RocksdbStoreOptions {
   std::size_t write_buffer_size = 32u << 20;  ///< bytes for each memtable
   int background_threads = 2;
   bool create_if_missing = true;
+  /// Bytes of the file system that writes leave free: with less, kStorage. An eighth of it for
+  /// documents. 0: none.
+  std::uint64_t reserve = kDiskReserve;
 };
 
 /// Opens or creates the store below `folder` (its own sub-folder "store"). Errors: kConflict when

@@ -9,6 +9,8 @@ Result<void> WalSync::wait_for(Sequence sequence, const std::function<Sequence()
       synced_more_.wait(lock);
       continue;
     }
+    if (database_.is_log_spoilt())
+      return Error{ErrorKind::kStorage, "the store could not be written", "log damaged"};
     syncing_ = true;
     lock.unlock();
     const Sequence covered = last_written();
