@@ -1,0 +1,66 @@
+// Signed JSON Web Tokens in the compact serialization (RFC 7515, RFC 7519).
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "jose/jwk.h"
+
+namespace sluice::jose {
+
+inline constexpr std::size_t kJwtSizeMax = 16u << 10;  ///< bytes of a compact JWT
+inline constexpr std::size_t kJwtDepthMax = 8;         ///< objects and arrays inside each other
+
+/// A compact JWT that was taken apart. Nothing in it may be trusted before verify() said yes; that
+/// its issuer can be read before is what finding the right keys needs. Thread-safe for const use.
+class Jws {
+ public:
+  /// Takes `compact` apart and checks all that needs no key: at most 16 KiB, three parts of strict
+  /// base64url, header and payload JSON objects at most 8 deep without duplicate members, "alg" one
+  /// of `allowed`, "kid" a string that is not empty, no "crit" and no "b64" (RFC 7515 section
+  /// 4.1.11, RFC 7797). kUnauthenticated otherwise (kTooLarge for the size); the message says why
+  /// and holds nothing of the token but the name of an algorithm.
+  static Result<Jws> parse(std::string_view compact, std::span<const Algorithm> allowed);
+
+  /// Checks the signature with the keys of that "kid" which fit the algorithm, one after the other.
+  /// kUnauthenticated when none does: the message tells a missing key from a wrong signature, for
+  /// the log.
+  Result<void> verify(const JwkSet& keys) const;
+
+  Algorithm algorithm() const { return algorithm_; }
+  const std::string& kid() const { return kid_; }
+  const boost::json::object& header() const { return header_; }
+  const boost::json::object& payload() const { return payload_; }
+
+  /// Signs `claims`. The header is `header` (none of alg, kid, crit, b64) with the key's "alg" and
+  /// "kid"; "typ" is "JWT" unless given. kInternal when the library fails.
+  static Result<std::string> sign(const boost::json::object& claims, const PrivateJwk& key,
+                                  const boost::json::object& header = {});
+
+ private:
+  Jws() = default;
+
+  std::string compact_;
+  std::size_t payload_at_ = 0;    // offsets of the second and third part in compact_
+  std::size_t signature_at_ = 0;  //
+  Algorithm algorithm_ = Algorithm::kEs384;
+  std::string kid_;
+  boost::json::object header_;
+  boost::json::object payload_;
+};
+
+/// What a verified token says.
+struct VerifiedJwt {
+  boost::json::object header;
+  boost::json::object payload;
+};
+
+/// Jws::parse and Jws::verify in one. Claims such as "exp" are the caller's to check.
+Result<VerifiedJwt> verify_jwt(std::string_view compact, const JwkSet& keys,
+                               std::span<const Algorithm> allowed);
+
+}  // namespace sluice::jose

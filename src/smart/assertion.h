@@ -1,0 +1,67 @@
+// The check of a client assertion (RFC 7523, SMART Backend Services; A-03): the signed JWT by which
+// a client shows who it is.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/instant.h"
+#include "base/result.h"
+#include "jose/jws.h"
+#include "smart/client_registry.h"
+#include "smart/expiring_ids.h"
+#include "smart/oauth_error.h"
+
+namespace sluice::smart {
+
+/// Where a client's public keys come from. Implementations are thread-safe; they may block (a
+/// fetch), so the check belongs on a worker thread.
+class KeySource {
+ public:
+  virtual ~KeySource() = default;
+  /// The client's keys. `kid` is what is looked for: a source that caches may fetch again when it
+  /// does not hold that one. kUnavailable, kTimeout when they cannot be had now.
+  virtual Result<jose::JwkSet> keys(const Client& client, std::string_view kid) = 0;
+};
+
+/// The keys a client was registered with; kUnavailable for a client with a JWKS URL.
+class RegisteredKeys final : public KeySource {
+ public:
+  Result<jose::JwkSet> keys(const Client& client, std::string_view kid) override;
+};
+
+struct AssertionOptions {
+  /// The URLs of the token endpoint, as clients may name it in "aud"; at least one.
+  std::vector<std::string> audiences;
+  /// RS256, ES256, PS384 may be added.
+  std::vector<jose::Algorithm> algorithms = {jose::Algorithm::kRs384, jose::Algorithm::kEs384};
+  std::chrono::seconds skew{30};
+  std::chrono::seconds lifetime_max{300};
+};
+
+/// The store's prefix for used assertions.
+inline constexpr std::string_view kUsedAssertionsPrefix = "jti/";
+
+/// Thread-safe. All references must outlive it.
+class AssertionVerifier {
+ public:
+  AssertionVerifier(const ClientRegistry& clients, KeySource& keys, ExpiringIds& used,
+                    const Clock& clock, AssertionOptions options);
+
+  /// The client that signed `assertion`, which is used up by this. kInvalidClient for every reason
+  /// a client can cause, always with the same description, so that nobody learns which ids exist;
+  /// `detail` says why. kTemporarilyUnavailable when keys cannot be fetched, kServerError when the
+  /// "jti" cannot be kept.
+  OAuthResult<ClientRegistry::ClientPtr> verify(std::string_view assertion) const;
+
+ private:
+  const ClientRegistry& clients_;
+  KeySource& keys_;
+  ExpiringIds& used_;
+  const Clock& clock_;
+  const AssertionOptions options_;
+};
+
+}  // namespace sluice::smart

@@ -1,0 +1,71 @@
+// The audit log: files that are only ever appended to, "audit-YYYYMMDD-NNN.ndjson" (days in UTC),
+// each line a FHIR AuditEvent.
+//
+// Thread-safe.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "base/file.h"
+#include "base/instant.h"
+#include "base/result.h"
+#include "smart/audit_event.h"
+
+namespace sluice::smart {
+
+struct AuditOptions {
+  std::uint64_t file_size_max = 64u << 20;  ///< bytes; then the next number of the day
+  /// The longest time a line that was written waits for its fsync. The system's crash may lose that
+  /// much; the program's crash loses nothing.
+  std::chrono::milliseconds sync_every{1000};
+  std::string source = "sluice";  ///< AuditEvent.source.observer
+};
+
+class AuditLog {
+ public:
+  /// Makes `folder` when needed and goes on with the last file of the day. A line that a crash cut
+  /// off is ended, so that what follows can be read. kStorage when it cannot be written.
+  static Result<std::unique_ptr<AuditLog>> open(const std::filesystem::path& folder,
+                                                const Clock& clock, AuditOptions options = {});
+  ~AuditLog();
+  AuditLog(const AuditLog&) = delete;
+  AuditLog& operator=(const AuditLog&) = delete;
+
+  /// Appends the event; it has left the program when this returns. kStorage when it could not be
+  /// written, or when an earlier fsync failed: then the caller refuses what was to be audited.
+  Result<void> write(const AuditEvent& event);
+  /// Waits until all that was written is on disk.
+  Result<void> sync();
+  /// sync() and the end of the background thread. Idempotent; write() fails from now on.
+  Result<void> stop();
+
+ private:
+  AuditLog(std::filesystem::path folder, const Clock& clock, AuditOptions options);
+  Result<void> open_file(const std::string& day);
+  Result<void> sync_locked();
+  void run();
+
+  const std::filesystem::path folder_;
+  const Clock& clock_;
+  const AuditOptions options_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  FileDescriptor file_;         // all below guarded by mutex_
+  std::filesystem::path path_;  //
+  std::string day_;             // "20261123"
+  unsigned number_ = 0;
+  std::uint64_t size_ = 0;
+  bool unsynced_ = false;
+  bool failed_ = false;  // an fsync failed: what is on disk is unknown
+  bool stopping_ = false;
+  std::thread syncer_;
+};
+
+}  // namespace sluice::smart

@@ -1,0 +1,53 @@
+// Capability URLs: a file's address that itself is the permission to read it, for a while (clients
+// with FileAccess::kCapability). HMAC-SHA256 by OpenSSL over job, file and expiry.
+//
+// Thread-safe.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/instant.h"
+#include "base/result.h"
+#include "smart/key_ring.h"
+#include "store/store.h"
+
+namespace sluice::smart {
+
+struct CapabilityOptions {
+  std::chrono::hours rotate_keys_every{24};
+  /// The longest a capability can live; a replaced key is kept for so long.
+  std::chrono::hours lifetime_max{24 * 30};
+};
+
+class CapabilitySigner {
+ public:
+  /// Store and clock must outlive it.
+  static Result<std::unique_ptr<CapabilitySigner>> open(store::Store& store, const Clock& clock,
+                                                        CapabilityOptions options = {});
+
+  /// The value of a query parameter that lets its bearer read one file of a job until `expires`
+  /// (cut to lifetime_max from now, and to whole seconds): "<seconds>.<key id>.<base64url>", safe
+  /// in a URL as it is. Secret: never logged.
+  Result<std::string> sign(std::string_view job_id, std::string_view file, Instant expires);
+
+  /// kUnauthenticated when it is malformed, for another job or file, or by a key we do not have;
+  /// kGone when it is right but expired. Compared in constant time.
+  Result<void> check(std::string_view job_id, std::string_view file,
+                     std::string_view capability) const;
+
+  /// Replaces the key when it is time, drops those that are over. Call about once an hour.
+  Result<void> maintain();
+
+ private:
+  CapabilitySigner(const Clock& clock, CapabilityOptions options)
+      : clock_(clock), options_(options) {}
+
+  const Clock& clock_;
+  const CapabilityOptions options_;
+  std::unique_ptr<KeyRing> keys_;
+};
+
+}  // namespace sluice::smart

@@ -1,0 +1,63 @@
+// The clients of this server, kept in the store and held in memory: the registry is the only one in
+// the process that writes them, so a change is seen by the next read.
+//
+// Thread-safe.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/instant.h"
+#include "base/result.h"
+#include "smart/client.h"
+#include "store/store.h"
+
+namespace sluice::smart {
+
+inline constexpr std::size_t kClientsMax = 100'000;
+
+class ClientRegistry {
+ public:
+  /// Shared because a reader keeps the client it saw while the registry moves on.
+  using ClientPtr = std::shared_ptr<const Client>;
+
+  /// Reads all clients. kCorrupt for a document that cannot be read, kStorage else. Both must
+  /// outlive the registry.
+  static Result<std::unique_ptr<ClientRegistry>> open(store::Store& store, const Clock& clock);
+
+  /// Adds a client; sets its instants and generation. kConflict when the id is taken, kInvalid as
+  /// check_client. Durable when it returns, as all changes here.
+  Result<ClientPtr> add(Client client);
+  /// Changes a client: `change` gets a copy, and must leave its id alone. kNotFound, kInvalid.
+  Result<ClientPtr> update(std::string_view id, const std::function<Result<void>(Client&)>& change);
+  /// Disables or enables. A disabled client gets no tokens and those it has are void.
+  Result<ClientPtr> set_state(std::string_view id, ClientState state);
+  /// Voids every token the client has.
+  Result<ClientPtr> revoke_tokens(std::string_view id);
+  Result<void> remove(std::string_view id);
+
+  /// nullptr when there is none.
+  ClientPtr find(std::string_view id) const;
+  /// As find; kNotFound when there is none.
+  Result<ClientPtr> get(std::string_view id) const;
+  /// Ordered by id.
+  std::vector<ClientPtr> list() const;
+
+ private:
+  ClientRegistry(store::Store& store, const Clock& clock) : store_(store), clock_(clock) {}
+  Result<ClientPtr> keep(Client client);
+
+  store::Store& store_;
+  const Clock& clock_;
+  std::mutex writing_;                                     // one change at a time
+  mutable std::shared_mutex mutex_;                        //
+  std::map<std::string, ClientPtr, std::less<>> clients_;  // guarded by mutex_
+};
+
+}  // namespace sluice::smart

@@ -1,0 +1,57 @@
+// A durable set of ids that each count until an instant: the "jti" of assertions that were used, of
+// tokens that were revoked. Kept as documents "<prefix><expiry in ms, 13 digits>/<client>/<SHA-256
+// of the id>", so that the expired ones are the first of their prefix; all of it is in memory too.
+//
+// Thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/instant.h"
+#include "base/result.h"
+#include "store/store.h"
+
+namespace sluice::smart {
+
+class ExpiringIds {
+ public:
+  struct Options {
+    std::string prefix;               ///< "jti/"
+    std::size_t ids_max = 1'000'000;  ///< alive at once, about 200 bytes each
+  };
+
+  /// Reads what is alive and removes what has expired. Store and clock must outlive it.
+  static Result<std::unique_ptr<ExpiringIds>> open(store::Store& store, const Clock& clock,
+                                                   Options options);
+
+  /// Adds the id of a client until `expires`: true when it was not there, false when it was (also
+  /// with another expiry). Of any number of threads with the same id exactly one gets true, and not
+  /// before the id is durable. kUnavailable when the set is full; kStorage when it could not be
+  /// kept: then the id counts as used in this process.
+  Result<bool> insert(std::string_view client, std::string_view id, Instant expires);
+  bool contains(std::string_view client, std::string_view id) const;
+  /// Drops what has expired, at most about 10,000 ids a call. Call it now and then; insert() does
+  /// so once a minute.
+  Result<void> purge();
+  std::size_t size() const;
+
+ private:
+  ExpiringIds(store::Store& store, const Clock& clock, Options options)
+      : store_(store), clock_(clock), options_(std::move(options)) {}
+
+  store::Store& store_;
+  const Clock& clock_;
+  const Options options_;
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, Instant> expiries_;  // by "<client>/<hash>", guarded by mutex_
+  std::set<std::string, std::less<>> keys_;            // of documents, guarded by mutex_
+  Instant purged_;                                     // guarded by mutex_
+};
+
+}  // namespace sluice::smart

@@ -1,0 +1,107 @@
+// SMART system scopes: v1 (system/Patient.read), v2 (system/Patient.rs) and system/bulk-submit
+//
+//
+// What an export needs: SMART v2 splits v1's "read" into r (read by id) and s (search). A bulk
+// export hands out whole resources (r) of everybody without naming an id (s), so a type is exported
+// when the scopes together give both; v1 ".read" is "rs" by definition (SMART App Launch 2, scopes,
+// "Scopes for requesting FHIR Resources").
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "fhir/resource_type.h"
+
+namespace sluice::smart {
+
+/// A set of c, r, u, d, s.
+struct Permissions {
+  static constexpr std::uint8_t kCreate = 1, kRead = 2, kUpdate = 4, kDelete = 8, kSearch = 16;
+  std::uint8_t bits = 0;
+
+  bool all_of(Permissions other) const { return (bits & other.bits) == other.bits; }
+  bool none() const { return bits == 0; }
+  friend Permissions operator&(Permissions a, Permissions b) {
+    return {static_cast<std::uint8_t>(a.bits & b.bits)};
+  }
+  friend Permissions operator|(Permissions a, Permissions b) {
+    return {static_cast<std::uint8_t>(a.bits | b.bits)};
+  }
+  friend auto operator<=>(const Permissions&, const Permissions&) = default;
+};
+inline constexpr Permissions kExportPermissions{Permissions::kRead | Permissions::kSearch};
+inline constexpr Permissions kWritePermissions{Permissions::kCreate | Permissions::kUpdate |
+                                               Permissions::kDelete};
+inline constexpr Permissions kAllPermissions{31};
+
+inline constexpr std::size_t kScopeListSizeMax = 8u << 10;  ///< bytes of a list
+
+struct Scope {
+  /// How the client wrote it; answers keep it.
+  enum class Spelling : std::uint8_t { kV1, kV2, kBulkSubmit };
+  Spelling spelling = Spelling::kV2;
+  std::optional<fhir::ResourceType> type;  ///< nullopt: every type ("*")
+  Permissions permissions;                 ///< none for kBulkSubmit
+  friend auto operator<=>(const Scope&, const Scope&) = default;
+};
+
+/// Reads one scope. kInvalid with a message that names it for everything malformed, for types that
+/// R4 does not know and for user/ and patient/ scopes; kUnsupported for a v2 scope with a search
+/// query.
+Result<Scope> parse_scope(std::string_view text);
+std::string to_string(const Scope& scope);
+
+/// Scopes that hold together. Values; thread-safe for const use.
+class ScopeSet {
+ public:
+  ScopeSet() = default;
+  /// Reads a list separated by single spaces (RFC 6749 section 3.3; more spaces are tolerated).
+  /// Errors of parse_scope; kInvalid when it is empty, kTooLarge over 8 KiB.
+  static Result<ScopeSet> parse(std::string_view list);
+  static ScopeSet of(std::vector<Scope> scopes);
+
+  bool empty() const { return scopes_.empty(); }
+  /// Sorted, each once.
+  const std::vector<Scope>& scopes() const { return scopes_; }
+  /// The canonical list: sorted (v1 first, "*" before types in the order of their numbers), each
+  /// once.
+  std::string to_string() const;
+
+  /// Everything the scopes together allow for a type.
+  Permissions permissions(fhir::ResourceType type) const;
+  /// Whether resources of the type may be exported.
+  bool may_read(fhir::ResourceType type) const {
+    return permissions(type).all_of(kExportPermissions);
+  }
+  /// Whether resources of the type may be created, changed and deleted.
+  bool may_write(fhir::ResourceType type) const {
+    return permissions(type).all_of(kWritePermissions);
+  }
+  /// Whether every type may be exported, also ones that come later.
+  bool covers_all() const { return every_.all_of(kExportPermissions); }
+  bool may_bulk_submit() const { return bulk_submit_; }
+  /// The types that may be exported, ordered by name.
+  std::vector<fhir::ResourceType> readable_types() const;
+
+  friend bool operator==(const ScopeSet& a, const ScopeSet& b) { return a.scopes_ == b.scopes_; }
+
+ private:
+  std::vector<Scope> scopes_;
+  Permissions every_;                                  // by "*"
+  std::map<fhir::ResourceType, Permissions> by_type_;  // by name, without every_
+  bool bulk_submit_ = false;
+};
+
+/// What is granted to a client that asks for `asked` and is registered for `registered`: for each
+/// scope asked, its part that is registered, in the spelling of the question where v1 can spell it.
+/// Asked system/*.rs, registered system/Patient.rs: system/Patient.rs. Empty when they share
+/// nothing.
+ScopeSet intersect(const ScopeSet& asked, const ScopeSet& registered);
+
+}  // namespace sluice::smart
