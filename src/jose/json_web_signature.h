@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "jose/jwk.h"
+#include "jose/json_web_key.h"
 
 namespace sluice::jose {
 
