@@ -7,11 +7,13 @@
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
 #include "base/instant.h"
 #include "base/result.h"
+#include "jose/json_web_key.h"
 #include "smart/client_registry.h"
 #include "smart/expiring_ids.h"
 #include "smart/key_ring.h"
@@ -74,6 +76,7 @@ class AccessTokens {
 
  private:
   AccessTokens(const ClientRegistry& clients, const Clock& clock, AccessTokenOptions options);
+  Result<std::shared_ptr<const jose::PrivateJwk>> signing_key();
   Result<ClaimsPtr> verify(std::string_view token) const;
   Result<void> check_alive(const AccessClaims& claims) const;
 
@@ -83,6 +86,9 @@ class AccessTokens {
   std::unique_ptr<KeyRing> keys_;
   std::unique_ptr<ExpiringIds> revoked_;
   TokenCache cache_;
+  std::mutex mutex_;
+  // The newest key of the ring, read once; guarded by mutex_. Shared because signers keep it.
+  std::shared_ptr<const jose::PrivateJwk> signing_;
 };
 
 }  // namespace sluice::smart

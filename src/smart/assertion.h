@@ -9,7 +9,7 @@
 
 #include "base/instant.h"
 #include "base/result.h"
-#include "jose/jws.h"
+#include "jose/json_web_signature.h"
 #include "smart/client_registry.h"
 #include "smart/expiring_ids.h"
 #include "smart/oauth_error.h"

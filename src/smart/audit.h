@@ -39,7 +39,8 @@ class AuditLog {
   AuditLog& operator=(const AuditLog&) = delete;
 
   /// Appends the event; it has left the program when this returns. kStorage when it could not be
-  /// written, or when an earlier fsync failed: then the caller refuses what was to be audited.
+  /// written: then the caller refuses what was to be audited. After an fsync that failed it goes
+  /// on in a new file, if that one can be synced.
   Result<void> write(const AuditEvent& event);
   /// Waits until all that was written is on disk.
   Result<void> sync();
@@ -48,8 +49,9 @@ class AuditLog {
 
  private:
   AuditLog(std::filesystem::path folder, const Clock& clock, AuditOptions options);
-  Result<void> open_file(const std::string& day);
-  Result<void> sync_locked();
+  Result<void> open_file(const std::string& day, unsigned number);
+  Result<void> make_ready(std::size_t line_size);
+  Result<void> sync_held(std::unique_lock<std::mutex>& lock);
   void run();
 
   const std::filesystem::path folder_;
@@ -57,13 +59,15 @@ class AuditLog {
   const AuditOptions options_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  FileDescriptor file_;         // all below guarded by mutex_
-  std::filesystem::path path_;  //
-  std::string day_;             // "20261123"
+  // All below guarded by mutex_. The file is shared so that an fsync needs no lock.
+  std::shared_ptr<FileDescriptor> file_;
+  std::filesystem::path path_;
+  std::string day_;  // "20261123"
   unsigned number_ = 0;
   std::uint64_t size_ = 0;
-  bool unsynced_ = false;
-  bool failed_ = false;  // an fsync failed: what is on disk is unknown
+  bool torn_ = false;      // the file ends within a line
+  bool unsynced_ = false;  // lines were written since the last fsync began
+  bool failed_ = false;    // an fsync failed: what is on disk is unknown, a new file is needed
   bool stopping_ = false;
   std::thread syncer_;
 };

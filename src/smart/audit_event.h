@@ -33,14 +33,14 @@ enum class AuditOutcome : std::uint8_t { kSuccess = 0, kMinor = 4, kSerious = 8,
 struct AuditEvent {
   AuditKind kind = AuditKind::kStatus;
   AuditOutcome outcome = AuditOutcome::kSuccess;
-  std::string client_id;    ///< who; empty: nobody known
-  std::string address;      ///< from where: the peer's IP address
-  std::string description;  ///< why it was refused, what was changed; without PHI
-  std::string job_id;       ///< what: a job,
-  std::string file;         ///< a file of it,
-  std::string subject;      ///< or a client ("client/acme") or resource ("Group/g1")
-  std::string request;      ///< the request's URL without secrets, for kKickOff
-  std::string scope;        ///< asked for or granted
+  std::string client_id = {};    ///< who; empty: nobody known
+  std::string address = {};      ///< from where: the peer's IP address
+  std::string description = {};  ///< why it was refused, what was changed; without PHI
+  std::string job_id = {};       ///< what: a job,
+  std::string file = {};         ///< a file of it,
+  std::string subject = {};      ///< or a client ("client/acme") or resource ("Group/g1")
+  std::string request = {};      ///< the request's URL without secrets, for kKickOff
+  std::string scope = {};        ///< asked for or granted
 };
 
 /// One line without line break. `source` names this server (AuditEvent.source.observer).

@@ -10,7 +10,7 @@
 
 #include "base/instant.h"
 #include "base/result.h"
-#include "jose/jwk.h"
+#include "jose/json_web_key.h"
 #include "smart/scope.h"
 
 namespace sluice::smart {

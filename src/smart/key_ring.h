@@ -53,9 +53,12 @@ class KeyRing {
   Result<void> purge();
 
  private:
+  static constexpr std::chrono::milliseconds kTick{1};
+
   KeyRing(store::Store& store, const Clock& clock, Options options)
       : store_(store), clock_(clock), options_(std::move(options)) {}
   Result<void> load();
+  Result<void> rotate_locked();  // with rotating_ held
   std::string document_key(const RingKey& key) const;
   bool is_alive(std::size_t index, Instant now) const;
 

@@ -85,6 +85,10 @@ class ScopeSet {
   }
   /// Whether every type may be exported, also ones that come later.
   bool covers_all() const { return every_.all_of(kExportPermissions); }
+  /// What "*" gives to every type.
+  Permissions every() const { return every_; }
+  /// What scopes that name a type give to it, without every().
+  const std::map<fhir::ResourceType, Permissions>& by_type() const { return by_type_; }
   bool may_bulk_submit() const { return bulk_submit_; }
   /// The types that may be exported, ordered by name.
   std::vector<fhir::ResourceType> readable_types() const;

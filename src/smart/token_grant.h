@@ -42,7 +42,7 @@ class TokenGrant {
   OAuthResult<IssuedToken> grant(const TokenRequest& request);
 
  private:
-  OAuthResult<IssuedToken> decide(const TokenRequest& request, std::string& client_id);
+  OAuthResult<IssuedToken> decide(const TokenRequest& request, AuditEvent& event);
 
   const AssertionVerifier& assertions_;
   AccessTokens& tokens_;

@@ -1,0 +1,144 @@
+#include "smart/assertion.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <optional>
+
+namespace sluice::smart {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kJtiSizeMax = 256;
+constexpr std::size_t kAudiencesMax = 16;
+// A used id is kept a little longer than the assertion lives, should the clock be set back.
+constexpr std::chrono::minutes kKeptLonger{1};
+// Far below where seconds turn milliseconds overflow.
+constexpr std::int64_t kSecondsMax = 253'402'300'799;  // the year 9999
+
+// The same words for every reason, so that nobody learns which clients exist.
+OAuthError refused(std::string detail) {
+  return {OAuthCode::kInvalidClient, "the client assertion is not accepted", std::move(detail)};
+}
+
+std::optional<std::string_view> string_of(const json::object& object, json::string_view name) {
+  const json::value* member = object.if_contains(name);
+  if (member == nullptr || !member->is_string()) return std::nullopt;
+  return std::string_view(member->get_string().data(), member->get_string().size());
+}
+
+std::optional<std::int64_t> integer_of(const json::value& value) {
+  if (value.is_int64()) return value.get_int64();
+  return std::nullopt;  // also what only fits an uint64
+}
+
+bool is_for_us(const json::value* audience, const std::vector<std::string>& accepted) {
+  const auto matches = [&](const json::value& value) {
+    return value.is_string() &&
+           std::find(accepted.begin(), accepted.end(),
+                     std::string_view(value.get_string().data(), value.get_string().size())) !=
+               accepted.end();
+  };
+  if (audience == nullptr) return false;
+  if (const json::array* list = audience->if_array())
+    return list->size() <= kAudiencesMax &&
+           std::all_of(list->begin(), list->end(),
+                       [](const json::value& item) { return item.is_string(); }) &&
+           std::any_of(list->begin(), list->end(), matches);
+  return matches(*audience);
+}
+
+// "iat" and "nbf" are optional, but must make sense (RFC 7519 section 4.1): a number, not later
+// than now. Fractions are allowed there.
+std::optional<std::string> check_past(const json::object& claims, json::string_view name,
+                                      Instant latest) {
+  const json::value* value = claims.if_contains(name);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_number() || value->is_uint64())
+    return fmt::format("\"{}\" is not a time", std::string_view(name.data(), name.size()));
+  const double seconds = value->to_number<double>();
+  if (!(seconds >= 0) || seconds * 1000 > static_cast<double>(latest.milliseconds))
+    return fmt::format("\"{}\" is in the future", std::string_view(name.data(), name.size()));
+  return std::nullopt;
+}
+
+// When the assertion ends; or why not.
+boost::system::result<Instant, std::string> check_times(const json::object& claims, Instant now,
+                                                        const AssertionOptions& options) {
+  const json::value* value = claims.if_contains("exp");
+  if (value == nullptr) return std::string("\"exp\" is missing");
+  const auto seconds = integer_of(*value);
+  if (!seconds || *seconds < 0 || *seconds > kSecondsMax)
+    return std::string("\"exp\" is not an integer that is a time");
+  const Instant expires{*seconds * 1000};
+  if (expires + options.skew <= now) return std::string("\"exp\" is past");
+  if (expires > now + options.lifetime_max + options.skew)
+    return fmt::format("\"exp\" is more than {} s ahead", options.lifetime_max.count());
+  for (const char* name : {"nbf", "iat"}) {
+    if (auto wrong = check_past(claims, name, now + options.skew)) return std::move(*wrong);
+  }
+  return expires;
+}
+
+}  // namespace
+
+Result<jose::JwkSet> RegisteredKeys::keys(const Client& client, std::string_view) {
+  if (client.jwks) return *client.jwks;
+  return Error{ErrorKind::kUnavailable, "keys from a URL are not fetched by this server"};
+}
+
+AssertionVerifier::AssertionVerifier(const ClientRegistry& clients, KeySource& keys,
+                                     ExpiringIds& used, const Clock& clock,
+                                     AssertionOptions options)
+    : clients_(clients), keys_(keys), used_(used), clock_(clock), options_(std::move(options)) {}
+
+OAuthResult<ClientRegistry::ClientPtr> AssertionVerifier::verify(std::string_view assertion) const {
+  const auto jws = jose::Jws::parse(assertion, options_.algorithms);
+  if (!jws) return refused(jws.error().message);
+  const json::object& claims = jws->payload();
+
+  const auto issuer = string_of(claims, "iss");
+  const auto subject = string_of(claims, "sub");
+  if (!issuer || !subject || *issuer != *subject)
+    return refused("\"iss\" and \"sub\" are not the same client id");
+  const ClientRegistry::ClientPtr client = clients_.find(*issuer);
+  if (client == nullptr) return refused("unknown client");
+  const auto no = [&](std::string_view why) {
+    return refused(fmt::format("client {}: {}", client->id, why));
+  };
+  if (!client->is_active()) return no("disabled");
+
+  // All that costs nothing comes before keys are fetched and signatures computed.
+  if (jws->header().contains("jku")) {
+    const auto url = string_of(jws->header(), "jku");
+    if (client->jwks_url.empty() || !url || *url != client->jwks_url)
+      return no("\"jku\" is not the registered URL");
+  }
+  if (!is_for_us(claims.if_contains("aud"), options_.audiences))
+    return no("\"aud\" is not this token endpoint");
+  const auto expires = check_times(claims, clock_.now(), options_);
+  if (!expires) return no(expires.error());
+  const auto jti = string_of(claims, "jti");
+  if (!jti || jti->empty() || jti->size() > kJtiSizeMax)
+    return no("\"jti\" is not a string of 1 to 256 bytes");
+
+  const auto keys = keys_.keys(*client, jws->kid());
+  if (!keys) {
+    OAuthError failed = server_error(keys.error());
+    // Should a source refuse a client's set for good, that is the client's own doing.
+    if (failed.code == OAuthCode::kServerError && keys.error().kind != ErrorKind::kStorage)
+      return no(failed.detail);
+    return failed;
+  }
+  if (const auto verified = jws->verify(*keys); !verified) return no(verified.error().message);
+
+  // Last, so that only the client itself can use up an id.
+  const auto first = used_.insert(client->id, *jti, *expires + options_.skew + kKeptLonger);
+  if (!first) return server_error(first.error());
+  if (!*first) return no("\"jti\" was used before");
+  return client;
+}
+
+}  // namespace sluice::smart

@@ -1,0 +1,112 @@
+#include "smart/capability.h"
+
+#include <fmt/format.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "base/bytes.h"
+#include "jose/base64url.h"
+
+namespace sluice::smart {
+namespace {
+
+constexpr std::size_t kSecretBytes = 32;
+constexpr std::size_t kIdBytes = 6;
+constexpr std::size_t kMacBytes = 32;
+constexpr std::size_t kCapabilitySizeMax = 128;
+constexpr std::chrono::hours kSlack{1};
+
+Error refused(std::string detail) {
+  return {ErrorKind::kUnauthenticated, "the file's address is not a valid one", std::move(detail)};
+}
+
+void append_text(std::string& out, std::string_view text) {
+  append_be32(out, static_cast<std::uint32_t>(text.size()));
+  out += text;
+}
+
+// Lengths stand before the texts, so that no two pairs of job and file give the same bytes.
+Result<std::string> mac_of(const RingKey& key, std::string_view job_id, std::string_view file,
+                           std::int64_t seconds) {
+  SLUICE_TRY(const std::string secret, from_hex(key.secret));
+  std::string text;
+  append_text(text, "sluice file 1");
+  append_text(text, job_id);
+  append_text(text, file);
+  append_be64(text, static_cast<std::uint64_t>(seconds));
+  std::string mac(EVP_MAX_MD_SIZE, '\0');
+  std::size_t size = 0;
+  if (EVP_Q_mac(nullptr, "HMAC", nullptr, "SHA256", nullptr, secret.data(), secret.size(),
+                reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+                reinterpret_cast<unsigned char*>(mac.data()), mac.size(), &size) == nullptr ||
+      size != kMacBytes)
+    return Error{ErrorKind::kInternal, "an address could not be signed", "EVP_Q_mac"};
+  mac.resize(size);
+  return mac;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<CapabilitySigner>> CapabilitySigner::open(store::Store& store,
+                                                                 const Clock& clock,
+                                                                 CapabilityOptions options) {
+  if (options.rotate_keys_every < std::chrono::hours(1) ||
+      options.lifetime_max < std::chrono::hours(1) ||
+      options.lifetime_max / options.rotate_keys_every > 800)
+    return invalid(
+        "capability URLs: keys and URLs live an hour at least, and no URL 800 keys long");
+  std::unique_ptr<CapabilitySigner> signer(new CapabilitySigner(clock, options));
+  KeyRing::Options ring;
+  ring.purpose = "capability";
+  ring.rotate_every = options.rotate_keys_every;
+  ring.keep_for = options.lifetime_max + kSlack;
+  ring.make = []() -> Result<RingKey> {
+    return RingKey{random_hex(kIdBytes), {}, random_hex(kSecretBytes)};
+  };
+  SLUICE_TRY(signer->keys_, KeyRing::open(store, clock, std::move(ring)));
+  return signer;
+}
+
+Result<std::string> CapabilitySigner::sign(std::string_view job_id, std::string_view file,
+                                           Instant expires) {
+  const Instant latest = clock_.now() + options_.lifetime_max;
+  const std::int64_t seconds = std::min(expires, latest).milliseconds / 1000;
+  const auto key = keys_->current();
+  SLUICE_TRY(const std::string mac, mac_of(*key, job_id, file, seconds));
+  return fmt::format("{}.{}.{}", seconds, key->id, jose::base64url_encode(mac));
+}
+
+Result<void> CapabilitySigner::check(std::string_view job_id, std::string_view file,
+                                     std::string_view capability) const {
+  if (capability.size() > kCapabilitySizeMax) return refused("too long");
+  const std::size_t first = capability.find('.');
+  const std::size_t second = capability.rfind('.');
+  if (first == std::string_view::npos || first == second) return refused("not three parts");
+  std::int64_t seconds = 0;
+  const auto [end, failed] = std::from_chars(capability.data(), capability.data() + first, seconds);
+  // One text for each number, as for everything that is signed.
+  if (failed != std::errc() || end != capability.data() + first || seconds < 0 ||
+      fmt::format("{}", seconds) != capability.substr(0, first))
+    return refused("the expiry is not a number");
+  const auto key = keys_->find(capability.substr(first + 1, second - first - 1));
+  if (key == nullptr) return refused("unknown key");
+  const auto given = jose::base64url_decode(capability.substr(second + 1));
+  if (!given || given->size() != kMacBytes) return refused("the signature is not base64url");
+  SLUICE_TRY(const std::string mac, mac_of(*key, job_id, file, seconds));
+  if (CRYPTO_memcmp(mac.data(), given->data(), kMacBytes) != 0)
+    return refused("the signature is wrong");
+  if (Instant{seconds * 1000} <= clock_.now())
+    return Error{ErrorKind::kGone, "the file's address has expired"};
+  return {};
+}
+
+Result<void> CapabilitySigner::maintain() {
+  keys_->current();
+  return keys_->purge();
+}
+
+}  // namespace sluice::smart

@@ -1,0 +1,137 @@
+#include "smart/client_registry.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/bytes.h"
+
+namespace sluice::smart {
+namespace {
+
+constexpr std::size_t kPage = 500;
+constexpr std::size_t kGenerationBytes = 8;
+
+// Whether tokens given to `before` could do more than `after` may.
+bool may_do_less(const Client& before, const Client& after) {
+  if (before.is_active() && !after.is_active()) return true;
+  // Compared by what they allow: another spelling of the same does not void tokens.
+  const ScopeSet kept = intersect(before.scopes, after.scopes);
+  for (const fhir::ResourceType type : fhir::all_resource_types()) {
+    if (kept.permissions(type) != before.scopes.permissions(type)) return true;
+  }
+  if (before.scopes.may_bulk_submit() && !after.scopes.may_bulk_submit()) return true;
+  if (!after.groups) return false;
+  if (!before.groups) return true;
+  return std::any_of(before.groups->begin(), before.groups->end(),
+                     [&](const std::string& group) { return !after.may_see_group(group); });
+}
+
+Error no_such_client(std::string_view id) {
+  return not_found(fmt::format("there is no client '{}'", is_valid_client_id(id) ? id : "?"));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ClientRegistry>> ClientRegistry::open(store::Store& store,
+                                                             const Clock& clock) {
+  std::unique_ptr<ClientRegistry> registry(new ClientRegistry(store, clock));
+  const std::string prefix = client_key("");
+  std::string after;
+  for (;;) {
+    SLUICE_TRY(const auto page, store.documents(prefix, after, kPage));
+    if (page.empty()) return registry;
+    for (const store::Document& document : page) {
+      SLUICE_TRY(Client client, parse_client(std::string_view(document.key).substr(prefix.size()),
+                                             document.value));
+      const std::string id = client.id;
+      registry->clients_[id] = std::make_shared<const Client>(std::move(client));
+    }
+    after = page.back().key;
+  }
+}
+
+Result<ClientRegistry::ClientPtr> ClientRegistry::keep(Client client) {
+  SLUICE_CHECK(check_client(client));
+  store::Transaction transaction;
+  transaction.documents.push_back({client_key(client.id), serialize(client)});
+  SLUICE_CHECK(store_.write(transaction));
+  const std::string id = client.id;
+  ClientPtr kept = std::make_shared<const Client>(std::move(client));
+  const std::unique_lock lock(mutex_);
+  clients_[id] = kept;
+  return kept;
+}
+
+Result<ClientRegistry::ClientPtr> ClientRegistry::add(Client client) {
+  const std::lock_guard one_at_a_time(writing_);
+  if (find(client.id) != nullptr)
+    return Error{ErrorKind::kConflict, fmt::format("there is a client '{}' already", client.id)};
+  if (list().size() >= kClientsMax)
+    return Error{ErrorKind::kTooLarge, fmt::format("there are {} clients already", kClientsMax)};
+  client.created = clock_.now();
+  client.updated = client.created;
+  client.generation = random_hex(kGenerationBytes);
+  return keep(std::move(client));
+}
+
+Result<ClientRegistry::ClientPtr> ClientRegistry::update(
+    std::string_view id, const std::function<Result<void>(Client&)>& change) {
+  const std::lock_guard one_at_a_time(writing_);
+  SLUICE_TRY(const ClientPtr before, get(id));
+  Client after = *before;
+  SLUICE_CHECK(change(after));
+  if (after.id != before->id) return invalid("a client's id never changes");
+  after.created = before->created;
+  after.updated = clock_.now();
+  if (may_do_less(*before, after)) after.generation = random_hex(kGenerationBytes);
+  return keep(std::move(after));
+}
+
+Result<ClientRegistry::ClientPtr> ClientRegistry::set_state(std::string_view id,
+                                                            ClientState state) {
+  return update(id, [state](Client& client) -> Result<void> {
+    client.state = state;
+    return {};
+  });
+}
+
+Result<ClientRegistry::ClientPtr> ClientRegistry::revoke_tokens(std::string_view id) {
+  return update(id, [](Client& client) -> Result<void> {
+    client.generation = random_hex(kGenerationBytes);
+    return {};
+  });
+}
+
+Result<void> ClientRegistry::remove(std::string_view id) {
+  const std::lock_guard one_at_a_time(writing_);
+  SLUICE_TRY(const ClientPtr client, get(id));
+  store::Transaction transaction;
+  transaction.documents.push_back({client_key(client->id), std::nullopt});
+  SLUICE_CHECK(store_.write(transaction));
+  const std::unique_lock lock(mutex_);
+  clients_.erase(client->id);
+  return {};
+}
+
+ClientRegistry::ClientPtr ClientRegistry::find(std::string_view id) const {
+  const std::shared_lock lock(mutex_);
+  const auto found = clients_.find(id);
+  return found == clients_.end() ? nullptr : found->second;
+}
+
+Result<ClientRegistry::ClientPtr> ClientRegistry::get(std::string_view id) const {
+  ClientPtr client = find(id);
+  if (client == nullptr) return no_such_client(id);
+  return client;
+}
+
+std::vector<ClientRegistry::ClientPtr> ClientRegistry::list() const {
+  std::vector<ClientPtr> clients;
+  const std::shared_lock lock(mutex_);
+  clients.reserve(clients_.size());
+  for (const auto& [id, client] : clients_) clients.push_back(client);
+  return clients;
+}
+
+}  // namespace sluice::smart

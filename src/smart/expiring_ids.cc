@@ -1,0 +1,130 @@
+#include "smart/expiring_ids.h"
+
+#include <fmt/format.h>
+#include <openssl/sha.h>
+
+#include <array>
+#include <charconv>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.h"
+
+namespace sluice::smart {
+namespace {
+
+constexpr std::size_t kPage = 1000;
+constexpr std::size_t kPurgedAtOnce = 10'000;
+constexpr std::size_t kExpiryDigits = 13;
+constexpr std::int64_t kExpiryMax = 9'999'999'999'999;
+constexpr std::chrono::minutes kPurgeEvery{1};
+
+// Ids are the peer's own text: of any bytes, and not ours to keep.
+std::string identity(std::string_view client, std::string_view id) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> hash{};
+  SHA256(reinterpret_cast<const unsigned char*>(id.data()), id.size(), hash.data());
+  return fmt::format("{}/{}", client,
+                     to_hex({reinterpret_cast<const char*>(hash.data()), hash.size()}));
+}
+
+// "<13 digits>/<client>/<hash>" after the prefix; the client's id holds no '/'.
+std::optional<Instant> expiry_of(std::string_view rest) {
+  Instant expires;
+  const char* const end = rest.data() + std::min(rest.size(), kExpiryDigits);
+  const auto [stopped, failed] = std::from_chars(rest.data(), end, expires.milliseconds);
+  if (failed != std::errc() || stopped != end || rest.size() <= kExpiryDigits + 1 ||
+      rest[kExpiryDigits] != '/')
+    return std::nullopt;
+  return expires;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ExpiringIds>> ExpiringIds::open(store::Store& store, const Clock& clock,
+                                                       Options options) {
+  std::unique_ptr<ExpiringIds> ids(new ExpiringIds(store, clock, std::move(options)));
+  const std::string& prefix = ids->options_.prefix;
+  std::string after;
+  for (;;) {
+    SLUICE_TRY(const auto page, store.documents(prefix, after, kPage));
+    if (page.empty()) break;
+    for (const store::Document& document : page) {
+      const std::string_view rest = std::string_view(document.key).substr(prefix.size());
+      const auto expires = expiry_of(rest);
+      if (!expires) return corrupt("a stored id cannot be read", "document " + document.key);
+      ids->keys_.insert(document.key);
+      ids->expiries_.emplace(rest.substr(kExpiryDigits + 1), *expires);
+    }
+    after = page.back().key;
+  }
+  SLUICE_CHECK(ids->purge());
+  return ids;
+}
+
+Result<bool> ExpiringIds::insert(std::string_view client, std::string_view id, Instant expires) {
+  const Instant now = clock_.now();
+  bool purge_now = false;
+  std::string name = identity(client, id);
+  expires.milliseconds = std::clamp<std::int64_t>(expires.milliseconds, 0, kExpiryMax);
+  const std::string key =
+      fmt::format("{}{:0{}}/{}", options_.prefix, expires.milliseconds, kExpiryDigits, name);
+  {
+    const std::lock_guard lock(mutex_);
+    purge_now = now - purged_ >= kPurgeEvery;
+    const auto found = expiries_.find(name);
+    if (found != expiries_.end() && found->second > now) return false;
+    if (expiries_.size() >= options_.ids_max)
+      return Error{ErrorKind::kUnavailable, "too many ids are alive",
+                   fmt::format("{} ids below {}", expiries_.size(), options_.prefix)};
+    // From here on the id is taken, whatever becomes of the write: a second thread must not win
+    // because the first has not reached the disk yet.
+    expiries_[std::move(name)] = expires;
+    keys_.insert(key);
+  }
+  store::Transaction transaction;
+  transaction.documents.push_back({key, ""});
+  SLUICE_CHECK(store_.write(transaction));
+  // What could not be purged today can be tomorrow; the id itself is kept.
+  if (purge_now) static_cast<void>(purge().has_value());
+  return true;
+}
+
+bool ExpiringIds::contains(std::string_view client, std::string_view id) const {
+  const std::string name = identity(client, id);
+  const std::lock_guard lock(mutex_);
+  const auto found = expiries_.find(name);
+  return found != expiries_.end() && found->second > clock_.now();
+}
+
+Result<void> ExpiringIds::purge() {
+  const Instant now = clock_.now();
+  std::vector<std::string> over;
+  {
+    const std::lock_guard lock(mutex_);
+    purged_ = now;
+    while (!keys_.empty() && over.size() < kPurgedAtOnce) {
+      const std::string& key = *keys_.begin();
+      const auto expires = expiry_of(std::string_view(key).substr(options_.prefix.size()));
+      if (expires && *expires > now) break;
+      const std::string name = key.substr(options_.prefix.size() + kExpiryDigits + 1);
+      // The same id may have been taken again since, with a later expiry.
+      const auto found = expiries_.find(name);
+      if (found != expiries_.end() && found->second <= now) expiries_.erase(found);
+      over.push_back(key);
+      keys_.erase(keys_.begin());
+    }
+  }
+  if (over.empty()) return {};
+  store::Transaction transaction;
+  transaction.durable = false;  // losing a deletion costs a second one after the next start
+  for (std::string& key : over) transaction.documents.push_back({std::move(key), std::nullopt});
+  SLUICE_CHECK(store_.write(transaction));
+  return {};
+}
+
+std::size_t ExpiringIds::size() const {
+  const std::lock_guard lock(mutex_);
+  return expiries_.size();
+}
+
+}  // namespace sluice::smart

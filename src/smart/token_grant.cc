@@ -1,0 +1,66 @@
+#include "smart/token_grant.h"
+
+#include <fmt/format.h>
+
+namespace sluice::smart {
+namespace {
+
+OAuthError bad_request(std::string description) {
+  return {OAuthCode::kInvalidRequest, std::move(description)};
+}
+
+}  // namespace
+
+OAuthResult<IssuedToken> TokenGrant::decide(const TokenRequest& request, AuditEvent& event) {
+  if (options_.requests_per_minute > 0) {
+    const Rate rate = Rate::per_minute(options_.requests_per_minute);
+    if (const auto wait = limiter_.take(request.address, rate))
+      return OAuthError{OAuthCode::kSlowDown, "too many requests", "address limited", wait};
+  }
+  if (request.grant_type.empty()) return bad_request("grant_type is missing");
+  if (request.grant_type != "client_credentials")
+    return OAuthError{OAuthCode::kUnsupportedGrantType, "grant_type must be client_credentials"};
+  if (request.client_assertion_type != kJwtBearer)
+    return bad_request(fmt::format("client_assertion_type must be {}", kJwtBearer));
+  if (request.client_assertion.empty()) return bad_request("client_assertion is missing");
+  // Before the assertion, which can be used only once. RFC 6749 section 3.3: no scope, no default.
+  if (request.scope.empty()) return OAuthError{OAuthCode::kInvalidScope, "scope is missing"};
+  const auto asked = ScopeSet::parse(request.scope);
+  if (!asked) return OAuthError{OAuthCode::kInvalidScope, asked.error().message};
+  event.scope = asked->to_string();
+
+  SLUICE_TRY(const auto client, assertions_.verify(request.client_assertion));
+  event.client_id = client->id;
+  if (!request.client_id.empty() && request.client_id != client->id)
+    return OAuthError{OAuthCode::kInvalidClient, "the client assertion is not accepted",
+                      "client_id is not the assertion's"};
+  const ScopeSet granted = intersect(*asked, client->scopes);
+  if (granted.empty())
+    return OAuthError{OAuthCode::kInvalidScope,
+                      "the client is not registered for any of the scopes"};
+  event.scope = granted.to_string();
+  auto token = tokens_.issue(*client, granted);
+  if (!token) return server_error(token.error());
+  return std::move(*token);
+}
+
+OAuthResult<IssuedToken> TokenGrant::grant(const TokenRequest& request) {
+  AuditEvent event;
+  event.address = request.address;
+  auto token = decide(request, event);
+  if (audit_ == nullptr) return token;
+  event.kind = token ? AuditKind::kTokenIssued : AuditKind::kTokenRefused;
+  if (!token) {
+    const OAuthError& error = token.error();
+    // A flood must not fill the disk with lines: who is limited has many lines there already.
+    if (error.code == OAuthCode::kSlowDown) return token;
+    event.outcome =
+        error.code == OAuthCode::kServerError ? AuditOutcome::kMajor : AuditOutcome::kMinor;
+    event.description = fmt::format("{}: {}", to_string(error.code),
+                                    error.detail.empty() ? error.description : error.detail);
+  }
+  if (const auto written = audit_->write(event); !written) return server_error(written.error());
+  return token;
+}
+
+}  // namespace sluice::smart
