@@ -32,6 +32,7 @@ class FileStore {
   virtual Result<void> remove_folder(std::string_view folder) = 0;
   /// How many open() results of the folder are still held.
   virtual std::size_t open_files(std::string_view folder) const = 0;
+  /// The folders there are, in no order; what others put beside them is left out.
   virtual Result<std::vector<std::string>> folders() const = 0;
 };
 

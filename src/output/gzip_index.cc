@@ -2,6 +2,8 @@
 
 #include <isa-l/crc.h>
 
+#include <limits>
+
 #include "base/bytes.h"
 
 namespace sluice::output {
@@ -22,6 +24,21 @@ constexpr std::string_view kGzipStart("\x1f\x8b\x08\x04\0\0\0\0\0\x03", 10);
 constexpr char kSubfieldSize = kIdentity + 2 * 8;
 constexpr char kExtra[] = {kSubfieldSize + 4, 0, 'S', 'L', kSubfieldSize, 0};
 static_assert(kIndexedHeaderSize == kGzipStart.size() + sizeof kExtra + kSubfieldSize);
+
+// Deflate packs 1032 to 1 at best, and isal counts in 32 bits: a block that claims more is not
+// ours, and would cost memory.
+bool is_possible_block(std::uint64_t uncompressed, std::uint64_t compressed) {
+  return uncompressed <= std::numeric_limits<std::uint32_t>::max() &&
+         compressed <= std::numeric_limits<std::uint32_t>::max() &&
+         uncompressed <= compressed * 1040;
+}
+
+bool follows(const GzipBlock& block, const GzipBlock& next) {
+  return next.uncompressed_offset > block.uncompressed_offset &&
+         next.compressed_offset > block.compressed_offset && next.first_line > block.first_line &&
+         is_possible_block(next.uncompressed_offset - block.uncompressed_offset,
+                           next.compressed_offset - block.compressed_offset);
+}
 
 }  // namespace
 
@@ -56,21 +73,13 @@ Result<GzipIndex> parse_gzip_index(std::string_view bytes) {
   if (count != (body.size() - kHeader) / kBlock || (body.size() - kHeader) % kBlock != 0)
     return bad;
   p = body.data() + kHeader;
-  GzipBlock last;
   for (std::uint64_t i = 0; i < count; ++i, p += kBlock) {
     const GzipBlock block{read_be64(p), read_be64(p + 8), read_be64(p + 16)};
-    const bool grows = i == 0 ? block.uncompressed_offset == 0 && block.first_line == 0
-                              : block.uncompressed_offset > last.uncompressed_offset &&
-                                    block.compressed_offset > last.compressed_offset &&
-                                    block.first_line > last.first_line;
-    if (!grows || block.uncompressed_offset >= index.info.uncompressed_size ||
-        block.compressed_offset >= index.info.compressed_size ||
-        block.first_line >= index.info.lines)
-      return bad;
+    if (i == 0 ? block != GzipBlock() : !follows(index.blocks.back(), block)) return bad;
     index.blocks.push_back(block);
-    last = block;
   }
-  if ((count == 0) != (index.info.uncompressed_size == 0)) return bad;
+  const GzipBlock end{index.info.uncompressed_size, index.info.compressed_size, index.info.lines};
+  if (count == 0 ? end.uncompressed_offset != 0 : !follows(index.blocks.back(), end)) return bad;
   return index;
 }
 
@@ -95,10 +104,10 @@ Result<std::optional<GzipIndex>> parse_header(std::string_view bytes,
   index.info.lines = read_be64(p);
   index.info.uncompressed_size = read_be64(p + 8);
   index.info.compressed_size = compressed_size;
-  // Deflate packs 1032 to 1 at best: what claims more is not ours, and would cost memory.
   if (index.info.lines > index.info.uncompressed_size ||
       (index.info.lines == 0) != (index.info.uncompressed_size == 0) ||
-      index.info.uncompressed_size > compressed_size * 1040)
+      (index.info.uncompressed_size > 0 &&
+       !is_possible_block(index.info.uncompressed_size, compressed_size)))
     return corrupt("the header of an output file is damaged");
   if (index.info.uncompressed_size > 0) index.blocks.push_back({});
   return Found(std::move(index));

@@ -20,6 +20,7 @@ struct GzipBlock {
   std::uint64_t uncompressed_offset = 0;
   std::uint64_t compressed_offset = 0;
   std::uint64_t first_line = 0;
+  friend bool operator==(const GzipBlock&, const GzipBlock&) = default;
 };
 
 struct GzipIndex {
@@ -29,7 +30,8 @@ struct GzipIndex {
 };
 
 std::string serialize(const GzipIndex& index);
-/// kCorrupt when the bytes are not a whole index whose offsets grow within its sizes.
+/// kCorrupt when the bytes are not a whole index whose offsets grow within its sizes, or a block is
+/// larger than deflate can make it.
 Result<GzipIndex> parse_gzip_index(std::string_view bytes);
 
 /// Size of the gzip header that begins a file with its index inside.

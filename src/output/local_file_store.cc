@@ -113,19 +113,26 @@ class LocalFileStore final : public FileStore {
   Result<std::vector<std::string>> folders() const override {
     std::vector<std::string> names;
     std::error_code failed;
-    for (const auto& entry : std::filesystem::directory_iterator(root_, failed))
-      if (entry.is_directory(failed)) names.push_back(entry.path().filename().string());
+    std::filesystem::directory_iterator entries(root_, failed);
+    for (; !failed && entries != std::filesystem::directory_iterator(); entries.increment(failed)) {
+      std::error_code gone;  // an entry that went meanwhile is no folder
+      std::string name = entries->path().filename().string();
+      if (is_name(name) && entries->is_directory(gone)) names.push_back(std::move(name));
+    }
     if (failed) return errno_error("cannot read folder", root_, failed.value());
     return names;
   }
 
   // Temporary files belong to writers that a crash ended.
   Result<void> remove_leftovers() const {
+    using Entries = std::filesystem::recursive_directory_iterator;
     std::error_code failed;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(root_, failed)) {
-      const std::string name = entry.path().filename().string();
-      if (entry.is_regular_file(failed) && name.starts_with('.') && name.ends_with(".tmp"))
-        ::unlink(entry.path().c_str());
+    Entries entries(root_, failed);
+    for (; !failed && entries != Entries(); entries.increment(failed)) {
+      std::error_code gone;
+      const std::string name = entries->path().filename().string();
+      if (name.starts_with('.') && name.ends_with(".tmp") && entries->is_regular_file(gone))
+        ::unlink(entries->path().c_str());
     }
     if (failed) return errno_error("cannot read folder", root_, failed.value());
     return {};

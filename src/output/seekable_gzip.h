@@ -28,7 +28,7 @@ struct GzipFileInfo {
 };
 
 /// Writes one file. Until finish() it has a temporary name; a writer that is destroyed before
-/// leaves nothing behind. One thread.
+/// leaves nothing behind. After an error every call gives that error: the file is lost. One thread.
 class SeekableGzipWriter {
  public:
   /// The index of more than one block gets the path with ".idx" appended.
@@ -53,7 +53,8 @@ class SeekableGzipWriter {
 /// An open finished file. Thread-safe; keeps working after the file is unlinked.
 class SeekableGzipFile {
  public:
-  /// kNotFound when there is no such file, kCorrupt when file and index do not belong together.
+  /// kNotFound when there is no such file, kCorrupt when its index is missing, damaged or another
+  /// file's.
   static Result<std::shared_ptr<const SeekableGzipFile>> open(const std::filesystem::path& path);
   ~SeekableGzipFile();
 

@@ -34,12 +34,19 @@ Result<std::shared_ptr<const SeekableGzipFile>> SeekableGzipFile::open(
   const auto size = static_cast<std::uint64_t>(status.st_size);
   std::string header(kIndexedHeaderSize, '\0');
   SLUICE_TRY(const std::size_t n, read_at(impl->fd.get(), 0, header, path));
-  SLUICE_TRY(auto inside, parse_header(std::string_view(header).substr(0, n), size));
-  if (inside) {
-    impl->index = std::move(*inside);
+  auto inside = parse_header(std::string_view(header).substr(0, n), size);
+  if (!inside) return corrupt(inside.error().message, path.string());
+  if (*inside) {
+    impl->index = std::move(**inside);
   } else {
-    SLUICE_TRY(const std::string bytes, read_file(path.string() + ".idx"));
-    SLUICE_TRY(impl->index, parse_gzip_index(bytes));
+    const auto bytes = read_file(path.string() + ".idx");
+    // The file itself is there: this is damage, not a name that nobody wrote.
+    if (!bytes && bytes.error().kind == ErrorKind::kNotFound)
+      return corrupt("an output file has no index", path.string());
+    if (!bytes) return bytes.error();
+    auto index = parse_gzip_index(*bytes);
+    if (!index) return corrupt(index.error().message, path.string());
+    impl->index = std::move(*index);
     if (size != impl->index.info.compressed_size)
       return corrupt("an output file and its index do not belong together", path.string());
   }
@@ -68,7 +75,17 @@ struct InflatingReader::Impl {
 
   const GzipIndex& index() const { return file->impl_->index; }
 
+  // After an error there is no block, so that the next read meets the error again.
   Result<void> load_block() {
+    auto loaded = inflate_block();
+    if (!loaded) {
+      block.clear();
+      used = 0;
+    }
+    return loaded;
+  }
+
+  Result<void> inflate_block() {
     const auto& blocks = index().blocks;
     if (!started) {
       started = true;
@@ -89,19 +106,16 @@ struct InflatingReader::Impl {
     block.resize(end - at.uncompressed_offset);
     inflate_state state;
     isal_inflate_init(&state);
+    state.next_in = reinterpret_cast<std::uint8_t*>(compressed.data());
+    state.avail_in = static_cast<std::uint32_t>(n);
     // The first block follows the gzip header, the others are bare deflate data.
-    state.crc_flag = next_block == 0 ? ISAL_GZIP_NO_HDR_VER : ISAL_DEFLATE;
     if (next_block == 0) {
       isal_gzip_header header;
       isal_gzip_header_init(&header);
-      state.next_in = reinterpret_cast<std::uint8_t*>(compressed.data());
-      state.avail_in = static_cast<std::uint32_t>(n);
+      state.crc_flag = ISAL_GZIP_NO_HDR_VER;
       if (isal_read_gzip_header(&state, &header) != ISAL_DECOMP_OK) return damaged();
-      state.crc_flag = ISAL_DEFLATE;
-    } else {
-      state.next_in = reinterpret_cast<std::uint8_t*>(compressed.data());
-      state.avail_in = static_cast<std::uint32_t>(n);
     }
+    state.crc_flag = ISAL_DEFLATE;
     state.next_out = reinterpret_cast<std::uint8_t*>(block.data());
     state.avail_out = static_cast<std::uint32_t>(block.size());
     const int status = isal_inflate(&state);

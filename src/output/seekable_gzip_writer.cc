@@ -52,6 +52,7 @@ struct SeekableGzipWriter::Impl {
   std::uint64_t written_back = 0;  // of the compressed bytes
   bool has_index_inside = false;
   bool finished = false;
+  Result<void> broken;  // the first error: bytes are missing from then on
 
   ~Impl() {
     if (finished) return;
@@ -100,6 +101,21 @@ struct SeekableGzipWriter::Impl {
     block_lines = index.info.lines;
     return {};
   }
+
+  Result<void> finish() {
+    SLUICE_CHECK(compress(true));
+    SLUICE_CHECK(sync_file(fd.get(), data_path));
+    // The index first: a data file under its name always has one.
+    if (!has_index_inside) {
+      SLUICE_TRY(const FileDescriptor index_fd, create_file(index_file));
+      SLUICE_CHECK(write_all(index_fd.get(), serialize(index), index_file));
+      SLUICE_CHECK(sync_file(index_fd.get(), index_file));
+      SLUICE_CHECK(rename_to(index_file, index_path(path)));
+    }
+    SLUICE_CHECK(rename_to(data_path, path));
+    finished = true;
+    return {};
+  }
 };
 
 SeekableGzipWriter::SeekableGzipWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -128,12 +144,14 @@ Result<std::unique_ptr<SeekableGzipWriter>> SeekableGzipWriter::create(
 }
 
 Result<void> SeekableGzipWriter::append_line(std::string_view line) {
+  SLUICE_CHECK(impl_->broken);
   impl_->block += line;
   impl_->block += '\n';
   impl_->index.info.uncompressed_size += line.size() + 1;
   ++impl_->index.info.lines;
   if (impl_->block.size() < impl_->options.block_size) return {};
-  return impl_->compress(false);
+  impl_->broken = impl_->compress(false);
+  return impl_->broken;
 }
 
 const GzipFileInfo& SeekableGzipWriter::info() const {
@@ -141,19 +159,10 @@ const GzipFileInfo& SeekableGzipWriter::info() const {
 }
 
 Result<GzipFileInfo> SeekableGzipWriter::finish() {
-  Impl& impl = *impl_;
-  SLUICE_CHECK(impl.compress(true));
-  SLUICE_CHECK(sync_file(impl.fd.get(), impl.data_path));
-  // The index first: a data file under its name always has one.
-  if (!impl.has_index_inside) {
-    SLUICE_TRY(const FileDescriptor fd, create_file(impl.index_file));
-    SLUICE_CHECK(write_all(fd.get(), serialize(impl.index), impl.index_file));
-    SLUICE_CHECK(sync_file(fd.get(), impl.index_file));
-    SLUICE_CHECK(rename_to(impl.index_file, index_path(impl.path)));
-  }
-  SLUICE_CHECK(rename_to(impl.data_path, impl.path));
-  impl.finished = true;
-  return impl.index.info;
+  // Not tried again after an error: what a failed sync did not write is not told twice.
+  if (impl_->broken && !impl_->finished) impl_->broken = impl_->finish();
+  SLUICE_CHECK(impl_->broken);
+  return impl_->index.info;
 }
 
 }  // namespace sluice::output

@@ -1,0 +1,61 @@
+// What the tests of output files share: a folder, contents of every shape, and zlib as the judge,
+// which knows nothing of our writer.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "output/seekable_gzip.h"
+
+namespace sluice::output {
+
+/// A folder below the system's temporary one that goes away with it.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
+  const std::filesystem::path& path() const { return path_; }
+  /// The names in it, sorted; those in sub-folders with a '/'.
+  std::vector<std::string> names() const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// The content of a gzip file of exactly one member with nothing behind it. Fails the test, and
+/// gives what there was, for anything else.
+std::string gunzip(std::string_view compressed);
+/// CRC-32 of RFC 1952.
+std::uint32_t crc_of(std::string_view bytes);
+
+std::string content_of(const std::filesystem::path& path);
+void overwrite(const std::filesystem::path& path, std::string_view bytes);
+
+/// Lines of `size` bytes together, with their line breaks: of mixed lengths, half of them hard to
+/// compress.
+std::vector<std::string> lines_of_size(std::size_t size, std::mt19937_64& random);
+/// The lines, each with a line break.
+std::string joined(const std::vector<std::string>& lines);
+
+/// Writes and finishes a file of these lines.
+GzipFileInfo write_lines(const std::filesystem::path& path, const std::vector<std::string>& lines,
+                         const GzipOptions& options = {});
+
+/// Reads from `offset` to the end, or `size` bytes, in steps of `step`.
+Result<std::string> read_range(const std::shared_ptr<const SeekableGzipFile>& file,
+                               std::uint64_t offset, std::size_t size, std::size_t step = 1u << 16);
+
+/// The seed of a random test: SLUICE_TEST_SEED if set, else a new one. Printed either way.
+std::uint64_t test_seed();
+
+}  // namespace sluice::output
