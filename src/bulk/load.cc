@@ -46,7 +46,10 @@ class Loader {
       : store_(store),
         options_(options),
         stop_(std::move(stop)),
-        pool_({.threads = options.parse_threads, .queue_max = 1024, .name = "parse", .nice = 0}) {}
+        pool_({.threads = std::max<std::size_t>(1, options.parse_threads),
+               .queue_max = 1024,
+               .name = "parse",
+               .nice = 0}) {}
 
   Result<LoadSummary> run() {
     SLUICE_TRY(const auto files, list_load_files(options_.paths));
@@ -113,7 +116,7 @@ class Loader {
   // Reads ahead, parses on the pool, and hands the chunks over in input order.
   template <class Take>
   Result<void> read(LoadSource& source, Take take) {
-    const std::size_t ahead = options_.parse_threads * kChunksAheadPerThread;
+    const std::size_t ahead = pool_.size() * kChunksAheadPerThread;
     std::queue<std::future<ParsedChunk>> parsing;
     std::uint64_t seen = 0;
     bool more = true;

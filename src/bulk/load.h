@@ -44,7 +44,7 @@ struct LoadOptions {
   std::vector<std::string> paths;
   /// Stop at the first problem and load nothing of its file.
   bool strict = false;
-  std::size_t parse_threads = 2;
+  std::size_t parse_threads = 2;      ///< at least one is used
   std::size_t batch_size = 4u << 20;  ///< bytes of resources in one transaction
   /// Updates of resources that are there already are held back up to this many bytes, so that of
   /// duplicates within the input only the last makes a version.
@@ -65,7 +65,9 @@ struct LoadSummary {
   bool stopped_by_problem = false;  ///< strict
 };
 
-/// Loads everything. An error is returned only for what ends the load (store or an unreadable
+/// Loads everything. What is wrong with the input is a problem: a line, an entry of a Bundle, or a
+/// gzip file that is damaged from some line on; whole lines before that are loaded, those after it
+/// cannot be. An error is returned only for what ends the load (store or an unreadable
 /// path); what was committed before stays. Blocks; stops early, with kCancelled, when asked to.
 Result<LoadSummary> load(store::Store& store, const LoadOptions& options, std::stop_token stop);
 

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/bytes.h"
-#include "fhir/bundle_reader.h"
+#include "fhir/json_check.h"
+#include "fhir/json_walk.h"
 
 namespace sluice::bulk {
 namespace {
@@ -14,26 +17,24 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
-// 8-4-4-4-12 digits, for a Bundle entry that has no identity of its own.
-std::string random_uuid() {
-  const std::string digits = random_hex(16);
+// A Bundle says what it is near its beginning, or near its end when its keys are sorted; looking
+// there costs less than parsing every resource twice.
+bool mentions_bundle(std::string_view json) {
+  constexpr std::size_t kLook = 4096;
+  constexpr std::string_view kName = "\"Bundle\"";
+  if (json.substr(0, kLook).find(kName) != std::string_view::npos) return true;
+  return json.size() > kLook && json.find(kName, json.size() - kLook) != std::string_view::npos;
+}
+
+// 8-4-4-4-12 digits.
+std::string uuid_of(const fhir::ContentDigest& digest) {
+  const std::string digits = to_hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
   const std::string_view id = digits;
   return fmt::format("{}-{}-{}-{}-{}", id.substr(0, 8), id.substr(8, 4), id.substr(12, 4),
                      id.substr(16, 4), id.substr(20));
 }
 
-// Only a Bundle of resources to store is taken apart; a document or a message is a resource by
-// itself.
-bool is_container(std::string_view json) {
-  constexpr std::string_view kTypes[] = {"transaction",   "collection", "batch",
-                                         "searchset",     "history",    "transaction-response",
-                                         "batch-response"};
-  const std::size_t at = json.find("\"type\"");
-  if (at == std::string_view::npos) return false;
-  for (const auto type : kTypes)
-    if (json.find(fmt::format("\"{}\"", type)) != std::string_view::npos) return true;
-  return false;
-}
+constexpr std::size_t kBundleDepthMax = 110;  // as read_bundle() has it
 
 }  // namespace
 
@@ -61,10 +62,13 @@ ParsedChunk LoadParser::parse(const LoadChunk& chunk) {
 
 void LoadParser::parse_text(const LoadChunk& chunk, std::string_view text, std::uint64_t line,
                             ParsedChunk& out) {
-  // A Bundle names itself near its beginning; looking for it costs less than parsing twice.
-  if (text.substr(0, 4096).find("\"Bundle\"") != std::string_view::npos && is_container(text)) {
-    parse_bundle(chunk, text, line, out);
-    return;
+  if (mentions_bundle(text)) {
+    const auto kind = kind_of(text);
+    if (!kind) {
+      out.problems.push_back({chunk.path, line, false, kind.error().message});
+      return;
+    }
+    if (*kind != Kind::kResource) return parse_bundle(chunk, text, line, *kind, out);
   }
   auto resource = reader_.read(text);
   if (resource)
@@ -73,21 +77,43 @@ void LoadParser::parse_text(const LoadChunk& chunk, std::string_view text, std::
     out.problems.push_back({chunk.path, line, false, resource.error().message});
 }
 
+// Only a Bundle of resources to store is taken apart; a document or a message is a resource by
+// itself.
+Result<LoadParser::Kind> LoadParser::kind_of(std::string_view text) {
+  SLUICE_CHECK(tokens_.read(text));
+  SLUICE_TRY(const auto traits, fhir::check_json_object(tokens_, kBundleDepthMax));
+  (void)traits;
+  bool is_bundle = false;
+  std::string type;
+  SLUICE_CHECK(
+      fhir::each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+        if (tokens_.first(value) != '"') return {};
+        const auto name = tokens_.raw_string(key);
+        if (fhir::means(name, "resourceType"))
+          is_bundle = fhir::means(tokens_.raw_string(value), "Bundle");
+        if (fhir::means(name, "type")) type = fhir::unescape(tokens_.raw_string(value));
+        return {};
+      }));
+  if (!is_bundle) return Kind::kResource;
+  // Its entries have the oldest versions last.
+  if (type == "history") return Kind::kReverseBundle;
+  for (const std::string_view each : {"transaction", "collection", "batch", "searchset",
+                                      "transaction-response", "batch-response"})
+    if (type == each) return Kind::kBundle;
+  return Kind::kResource;
+}
+
 void LoadParser::parse_bundle(const LoadChunk& chunk, std::string_view text, std::uint64_t line,
-                              ParsedChunk& out) {
-  const auto entries = fhir::read_bundle(text);
+                              Kind kind, ParsedChunk& out) {
+  auto entries = fhir::read_bundle(text);
   if (!entries) {
-    // Something else that mentions "Bundle" early is an ordinary resource.
-    auto resource = reader_.read(text);
-    if (resource && resource->type != fhir::types::kBundle)
-      out.resources.push_back(std::move(*resource));
-    else
-      out.problems.push_back({chunk.path, line, false, entries.error().message});
+    out.problems.push_back({chunk.path, line, false, entries.error().message});
     return;
   }
+  if (kind == Kind::kReverseBundle) std::reverse(entries->begin(), entries->end());
+  Anonymous anonymous;
   for (const auto& entry : *entries) {
-    auto resource =
-        reader_.read(entry.json, entry.id_if_missing.empty() ? random_uuid() : entry.id_if_missing);
+    auto resource = read_entry(entry, anonymous);
     if (resource)
       out.resources.push_back(std::move(*resource));
     else
@@ -96,6 +122,19 @@ void LoadParser::parse_bundle(const LoadChunk& chunk, std::string_view text, std
            chunk.is_document ? resource.error().message
                              : fmt::format("entry {}: {}", entry.index, resource.error().message)});
   }
+}
+
+// A resource without any identity gets one from its content, so that the same Bundle again changes
+// nothing; each of several equal ones gets its own.
+Result<fhir::IncomingResource> LoadParser::read_entry(const fhir::BundleEntry& entry,
+                                                      Anonymous& anonymous) {
+  if (!entry.id_if_missing.empty()) return reader_.read(entry.json, entry.id_if_missing);
+  auto resource = reader_.read(entry.json, "0");
+  if (!resource || resource->id != "0") return resource;
+  const std::size_t earlier = anonymous[resource->digest]++;
+  if (earlier > 0) resource = reader_.read(entry.json, std::to_string(earlier));
+  if (!resource) return resource;
+  return reader_.read(entry.json, uuid_of(resource->digest));
 }
 
 }  // namespace sluice::bulk

@@ -17,8 +17,6 @@ namespace {
 
 constexpr std::size_t kChunk = 1u << 20;
 constexpr std::size_t kReadSize = 256u << 10;
-constexpr std::size_t kLineMax = 272u << 20;      // above the largest Group
-constexpr std::size_t kDocumentMax = 512u << 20;  // a Bundle in one file
 
 bool is_loadable(const std::string& name) {
   for (const std::string_view end : {".ndjson", ".jsonl", ".json"})
@@ -28,6 +26,57 @@ bool is_loadable(const std::string& name) {
 
 bool is_blank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+// What a piece of JSON leaves open at its end, innermost last; '"' for a string.
+std::string open_brackets(std::string_view json) {
+  std::string open;
+  bool in_string = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (c == '"') in_string = !in_string;
+    if (in_string) i += c == '\\' ? 1 : 0;
+    if (in_string) continue;
+    if (c == '{' || c == '[') open.push_back(c);
+    if ((c == '}' || c == ']') && !open.empty()) open.pop_back();
+  }
+  if (in_string) open.push_back('"');
+  return open;
+}
+
+// Whether `text` begins one document over several lines: its first line leaves an object open and
+// the next goes on with it. The first line of NDJSON may be cut, too; but then the next begins with
+// '{' where no value can stand.
+bool begins_document(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos || text[first] != '{') return false;
+  text.remove_prefix(first);
+  const std::size_t end = text.find('\n');
+  if (end == std::string_view::npos) return false;
+  const std::string_view line = text.substr(0, end);
+  const std::string open = open_brackets(line);
+  if (open.empty() || open.back() == '"') return false;
+  const std::size_t next = text.find_first_not_of(" \t\r\n", end);
+  if (next == std::string_view::npos || text[next] != '{') return true;
+  const char last = line[line.find_last_not_of(" \t\r")];
+  return last == ':' || (open.back() == '[' && (last == '[' || last == ','));
+}
+
+// Adds the files below `folder` that can be loaded, in the order of their names.
+Result<void> list_folder(const std::string& folder, std::vector<std::string>& files) {
+  using Entries = std::filesystem::recursive_directory_iterator;
+  std::vector<std::string> found;
+  std::error_code failed;
+  Entries entries(folder, failed);
+  for (; !failed && entries != Entries(); entries.increment(failed)) {
+    std::error_code gone;  // a link to nothing is no file
+    if (is_loadable(entries->path().filename().string()) && entries->is_regular_file(gone))
+      found.push_back(entries->path().string());
+  }
+  if (failed) return errno_error("cannot read folder", folder, failed.value());
+  std::sort(found.begin(), found.end());
+  files.insert(files.end(), found.begin(), found.end());
+  return {};
 }
 
 }  // namespace
@@ -43,13 +92,7 @@ Result<std::vector<std::string>> list_load_files(const std::vector<std::string>&
       files.push_back(path);
       continue;
     }
-    std::vector<std::string> found;
-    for (const auto& entry : fs::recursive_directory_iterator(path, failed))
-      if (entry.is_regular_file(failed) && is_loadable(entry.path().filename().string()))
-        found.push_back(entry.path().string());
-    if (failed) return errno_error("cannot read folder", path, failed.value());
-    std::sort(found.begin(), found.end());
-    files.insert(files.end(), found.begin(), found.end());
+    SLUICE_CHECK(list_folder(path, files));
   }
   return files;
 }
@@ -64,8 +107,12 @@ struct LoadSource::Impl {
   bool is_gzip = false;
   bool is_document = false;
   bool broken = false;  // a problem was reported: nothing follows
+  SourceLimits limits;
+  std::string problem;  // why the bytes end here: the gzip data are damaged or cut
   inflate_state inflate{};
-  std::string raw;  // compressed bytes not inflated yet
+  bool inflate_has_more = false;  // it holds bytes that had no room
+  bool has_member = false;        // one was read to its end
+  std::string raw;                // compressed bytes not inflated yet
   std::size_t raw_used = 0;
   bool member_open = false;
   std::string pending;     // plain bytes not given yet
@@ -84,14 +131,14 @@ struct LoadSource::Impl {
     return static_cast<std::size_t>(n);
   }
 
-  // Adds plain bytes to `pending`; `problem` is set when the gzip bytes are damaged or cut.
-  Result<void> fill(std::string& problem) {
+  // Adds plain bytes to `pending`, perhaps none yet.
+  Result<void> fill() {
     if (!is_gzip) {
       SLUICE_TRY(const std::size_t n, read_raw(pending));
       at_end = n == 0;
       return {};
     }
-    if (raw_used == raw.size()) {
+    if (raw_used == raw.size() && !inflate_has_more) {
       raw.clear();
       raw_used = 0;
       SLUICE_TRY(const std::size_t n, read_raw(raw));
@@ -102,10 +149,18 @@ struct LoadSource::Impl {
       }
     }
     if (!member_open) {
+      // Tapes and the like fill up with zeros, which gzip passes over.
+      if (has_member) raw_used = std::min(raw.find_first_not_of('\0', raw_used), raw.size());
+      if (raw_used == raw.size()) return {};
       isal_inflate_init(&inflate);
       inflate.crc_flag = ISAL_GZIP;
       member_open = true;
     }
+    inflate_more();
+    return {};
+  }
+
+  void inflate_more() {
     inflate.next_in = reinterpret_cast<std::uint8_t*>(raw.data() + raw_used);
     inflate.avail_in = static_cast<std::uint32_t>(raw.size() - raw_used);
     const std::size_t before = pending.size();
@@ -115,37 +170,48 @@ struct LoadSource::Impl {
     const int status = isal_inflate(&inflate);
     pending.resize(pending.size() - inflate.avail_out);
     raw_used = raw.size() - inflate.avail_in;
-    if (status != ISAL_DECOMP_OK) {
+    inflate_has_more = inflate.avail_out == 0;
+    // The end of the input within a header is no error: more is to come.
+    if (status != ISAL_DECOMP_OK && status != ISAL_END_INPUT) {
       problem = "the gzip data are damaged";
       at_end = true;
     } else if (inflate.block_state == ISAL_BLOCK_FINISH) {
       member_open = false;
+      has_member = true;
+      inflate_has_more = false;
     }
-    return {};
   }
 
   // Looks at the first bytes: gzip, byte order mark, lines or one document.
-  Result<void> start(std::string& problem) {
+  Result<void> start() {
     started = true;
-    SLUICE_TRY(const std::size_t n, read_raw(raw));
-    if (raw.size() >= 2 && raw[0] == '\x1f' && raw[1] == '\x8b') {
+    // A pipe may give them one by one.
+    while (!at_end && raw.size() < 2) {
+      SLUICE_TRY(const std::size_t n, read_raw(raw));
+      at_end = n == 0;
+    }
+    if (raw.starts_with("\x1f\x8b")) {
       is_gzip = true;
     } else {
       pending = std::move(raw);
       raw.clear();
-      at_end = n == 0;
     }
-    while (!at_end && pending.size() < kReadSize && problem.empty()) SLUICE_CHECK(fill(problem));
+    while (!at_end && pending.size() < kReadSize) SLUICE_CHECK(fill());
     if (pending.starts_with("\xef\xbb\xbf")) pending.erase(0, 3);
-    // One document over several lines is seen by a first line that does not close what it opens.
-    const std::size_t first = pending.find_first_not_of(" \t\r\n");
-    if (first == std::string::npos) return {};
-    const std::size_t end = pending.find('\n', first);
-    const std::string_view first_line =
-        std::string_view(pending).substr(first, end == std::string::npos ? end : end - first);
-    const std::size_t last = first_line.find_last_not_of(" \t\r");
-    is_document = end != std::string::npos && first_line.front() == '{' &&
-                  (last == 0 || first_line[last] != '}');
+    is_document = begins_document(pending);
+    return {};
+  }
+
+  // Passes over the rest of a line that is too long to hold.
+  Result<void> skip_line() {
+    std::size_t end = std::string::npos;
+    while (end == std::string::npos && !at_end) {
+      pending.clear();
+      SLUICE_CHECK(fill());
+      end = pending.find('\n');
+    }
+    pending.erase(0, end == std::string::npos ? end : end + 1);
+    ++line;
     return {};
   }
 
@@ -165,8 +231,10 @@ struct LoadSource::Impl {
 LoadSource::LoadSource(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 LoadSource::~LoadSource() = default;
 
-Result<std::unique_ptr<LoadSource>> LoadSource::open(const std::string& path, int fd) {
+Result<std::unique_ptr<LoadSource>> LoadSource::open(const std::string& path, int fd,
+                                                     const SourceLimits& limits) {
   auto impl = std::make_unique<Impl>();
+  impl->limits = limits;
   impl->path = path;
   if (fd >= 0) {
     impl->fd = fd;
@@ -188,55 +256,44 @@ Result<bool> LoadSource::next(LoadChunk& chunk) {
   chunk = {};
   chunk.path = impl.path;
   if (impl.broken) return false;
-  std::string problem;
-  if (!impl.started) SLUICE_CHECK(impl.start(problem));
-  const std::size_t size_max = impl.is_document ? kDocumentMax : kLineMax;
+  if (!impl.started) SLUICE_CHECK(impl.start());
+  chunk.is_document = impl.is_document;
+  const std::size_t size_max =
+      impl.is_document ? impl.limits.document_size_max : impl.limits.line_size_max;
+  const std::size_t enough = std::min(kChunk, size_max);
   std::size_t searched = 0;  // of `pending`, for a line's end
-  std::size_t whole = std::string::npos;
-  while (problem.empty()) {
-    if (!impl.is_document && impl.pending.size() >= kChunk) {
-      whole = impl.pending.rfind('\n');
-      if (whole != std::string::npos && whole >= searched) break;
+  while (true) {
+    if (!impl.is_document && impl.pending.size() >= enough) {
+      const std::size_t end = std::string_view(impl.pending).substr(searched).rfind('\n');
+      if (end != std::string::npos) {
+        impl.give(chunk, searched + end + 1);
+        return true;
+      }
       searched = impl.pending.size();
     }
     if (impl.at_end) break;
     if (impl.pending.size() > size_max) {
-      problem = fmt::format("larger than {} bytes", size_max);
-      break;
-    }
-    SLUICE_CHECK(impl.fill(problem));
-  }
-  chunk.is_document = impl.is_document;
-  if (!problem.empty()) {
-    // What came before the damage and is whole still counts.
-    const std::size_t end = impl.is_document ? std::string::npos : impl.pending.rfind('\n');
-    if (end != std::string::npos && !is_blank({impl.pending.data(), end})) {
-      impl.pending.resize(end + 1);
-      impl.at_end = true;
-      impl.is_gzip = false;
-      impl.give(chunk, impl.pending.size());
-      impl.pending.clear();
-      impl.broken = false;
-      pending_problem_ = problem;
+      chunk.first_line = impl.line;
+      chunk.problem = fmt::format("larger than {} bytes", size_max);
+      impl.broken = impl.is_document;
+      if (!impl.is_document) SLUICE_CHECK(impl.skip_line());
       return true;
     }
-    impl.broken = true;
-    chunk.first_line = impl.line;
-    chunk.problem = problem;
+    SLUICE_CHECK(impl.fill());
+  }
+  if (impl.problem.empty()) {
+    if (is_blank(impl.pending)) return false;
+    impl.give(chunk, impl.pending.size());
     return true;
   }
-  if (whole != std::string::npos) {
-    impl.give(chunk, whole + 1);
+  const std::size_t end = impl.is_document ? std::string::npos : impl.pending.rfind('\n');
+  if (end != std::string::npos) {
+    impl.give(chunk, end + 1);
     return true;
   }
-  if (!pending_problem_.empty() && impl.pending.empty()) {
-    impl.broken = true;
-    chunk.first_line = impl.line;
-    chunk.problem = pending_problem_;
-    return true;
-  }
-  if (is_blank(impl.pending)) return false;
-  impl.give(chunk, impl.pending.size());
+  impl.broken = true;
+  chunk.first_line = impl.line;
+  chunk.problem = impl.problem;
   return true;
 }
 

@@ -2,8 +2,8 @@
 // apart.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,18 +19,28 @@ struct LoadChunk {
   std::uint64_t first_line = 1;  ///< of `text`
   std::string text;
   bool is_document = false;
-  std::string problem;  ///< what is wrong with the input from here on; then `text` is empty
+  std::string problem;  ///< what is wrong with the input here; then `text` is empty
+};
+
+/// What a source holds in memory at most: more is a problem, not an error.
+struct SourceLimits {
+  std::size_t line_size_max = 272u << 20;      ///< above the largest Group
+  std::size_t document_size_max = 512u << 20;  ///< a Bundle in one file
 };
 
 /// All files to load, in order: folders walked by name, "-" for standard input. kNotFound names a
 /// path that is not there.
 Result<std::vector<std::string>> list_load_files(const std::vector<std::string>& paths);
 
-/// Reads one file front to back. One thread.
+/// Reads one file front to back: plain or gzip (of several members, with zeros behind them), with
+/// or without a byte order mark. The lines before damaged or cut gzip data are given, as far as
+/// they are whole; nothing after. A line beyond the limit is a problem of its own: the lines after
+/// it are given. One thread.
 class LoadSource {
  public:
   /// `fd` is used instead of opening `path` when it is not negative; it is not closed.
-  static Result<std::unique_ptr<LoadSource>> open(const std::string& path, int fd = -1);
+  static Result<std::unique_ptr<LoadSource>> open(const std::string& path, int fd = -1,
+                                                  const SourceLimits& limits = {});
   ~LoadSource();
 
   /// The next piece; false at the end. Errors are of the disk only: what is wrong with the content
@@ -43,7 +53,6 @@ class LoadSource {
   struct Impl;
   explicit LoadSource(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
-  std::string pending_problem_;  ///< comes after the whole lines before it
 };
 
 }  // namespace sluice::bulk
