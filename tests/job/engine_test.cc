@@ -153,6 +153,7 @@ class EngineTest : public ::testing::Test {
 
   std::filesystem::path folder_;
   TestClock clock_;
+  Gate gate_;  // outlives the engine, whose threads may wait at it when a test's body is over
   CountingKind kind_;
   EngineOptions options_;
   std::unique_ptr<store::Store> store_;
@@ -189,9 +190,8 @@ TEST_F(EngineTest, ClientsTakeTurnsShardByShard) {
   options_.workers = 1;
   engine_.reset();
   start();
-  Gate gate;
   kind_.on_run = [&](const auto&, const auto&, const auto& context) {
-    gate.pass(context.stop);
+    gate_.pass(context.stop);
     return Result<std::string>("");
   };
   const std::string big = submit("big", "20");
@@ -200,7 +200,7 @@ TEST_F(EngineTest, ClientsTakeTurnsShardByShard) {
     return !kind_.order.empty();
   }));
   const std::string small = submit("small", "3");
-  gate.open();
+  gate_.open();
   wait(small);
   wait(big);
   const auto last_small =
@@ -213,9 +213,8 @@ TEST_F(EngineTest, RefusesJobsOverTheLimits) {
   options_.jobs_max = 3;
   engine_.reset();
   start();
-  Gate gate;
   kind_.on_run = [&](const auto&, const auto&, const auto& context) {
-    gate.pass(context.stop);
+    gate_.pass(context.stop);
     return Result<std::string>("");
   };
   const auto request = [](auto) { return Result<std::string>("1"); };
@@ -229,7 +228,7 @@ TEST_F(EngineTest, RefusesJobsOverTheLimits) {
   EXPECT_EQ(engine_->submit("c", request).error().kind, ErrorKind::kTooManyRequests);
   ASSERT_TRUE(engine_->remove(first));
   EXPECT_TRUE(engine_->submit("c", request));
-  gate.open();
+  gate_.open();
 }
 
 TEST_F(EngineTest, ARefusedRequestLeavesNoJob) {

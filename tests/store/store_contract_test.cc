@@ -346,7 +346,7 @@ TEST_P(StoreContract, SizeOnDiskGrowsWithWhatIsStored) {
   const auto before = store_->size_on_disk().value();
   Batch batch;
   std::string text;
-  for (int i = 0; i < 100'000; ++i) text.push_back(static_cast<char>('a' + (i * i / 7) % 26));
+  for (unsigned i = 0; i < 100'000; ++i) text.push_back(static_cast<char>('a' + (i * i / 7) % 26));
   for (int i = 0; i < 20; ++i)
     batch.put(make_resource("Patient", "p" + std::to_string(i), text + std::to_string(i)));
   write(batch);

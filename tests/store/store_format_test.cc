@@ -184,7 +184,8 @@ TEST(StoreFormat, IsWhatTheDocumentationShows) {
                                           "0000000000000000"
                                           "0000000000000000",
                                       to_hex("format") + " "
-                                                         "0100000000000000"}));
+                                                         "0100000000000000",
+                                      to_hex("resume") + " "}));
 }
 
 TEST(StoreFormat, BrokenBytesAreNoRecords) {
