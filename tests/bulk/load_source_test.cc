@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <random>
@@ -65,7 +66,9 @@ class LoadSourceTest : public InputFolder {
       for (std::size_t at = 0; at < bytes.size(); at += step) {
         const auto piece = bytes.substr(at, step);
         EXPECT_EQ(::write(fds[1], piece.data(), piece.size()), static_cast<ssize_t>(piece.size()));
-        std::this_thread::yield();
+        // Each piece is taken alone.
+        for (int waiting = 1; waiting > 0; std::this_thread::yield())
+          EXPECT_EQ(::ioctl(fds[1], FIONREAD, &waiting), 0);
       }
       ::close(fds[1]);
     });
