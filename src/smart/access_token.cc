@@ -88,14 +88,14 @@ Result<std::unique_ptr<AccessTokens>> AccessTokens::open(store::Store& store,
   return tokens;
 }
 
-Result<std::shared_ptr<const jose::PrivateJwk>> AccessTokens::signing_key() {
-  const auto current = keys_->current();
+Result<std::shared_ptr<const jose::PrivateJwk>> AccessTokens::pair_of(const RingKey& key) const {
   const std::lock_guard lock(mutex_);
-  if (signing_ == nullptr || signing_->kid() != current->id) {
-    SLUICE_TRY(jose::PrivateJwk key, jose::PrivateJwk::parse(current->secret));
-    signing_ = std::make_shared<const jose::PrivateJwk>(std::move(key));
+  auto found = pairs_.find(key.id);
+  if (found == pairs_.end()) {
+    SLUICE_TRY(jose::PrivateJwk pair, jose::PrivateJwk::parse(key.secret));
+    found = pairs_.emplace(key.id, std::make_shared<const jose::PrivateJwk>(std::move(pair))).first;
   }
-  return signing_;
+  return found->second;
 }
 
 Result<IssuedToken> AccessTokens::issue(const Client& client, const ScopeSet& scopes) {
@@ -110,7 +110,7 @@ Result<IssuedToken> AccessTokens::issue(const Client& client, const ScopeSet& sc
   claims->jti = random_hex(kJtiBytes);
   claims->generation = client.generation;
 
-  SLUICE_TRY(const auto key, signing_key());
+  SLUICE_TRY(const auto key, pair_of(*keys_->current()));
   IssuedToken token;
   SLUICE_TRY(token.access_token, jose::Jws::sign(to_claims(*claims, options_.issuer), *key,
                                                  {{"typ", json::string_view(kType)}}));
@@ -128,9 +128,9 @@ Result<AccessTokens::ClaimsPtr> AccessTokens::verify(std::string_view token) con
     return refused("the access token is malformed", "\"typ\" is not at+jwt");
   const auto key = keys_->find(jws->kid());
   if (key == nullptr) return refused("the access token is not known here", "unknown \"kid\"");
-  SLUICE_TRY(const jose::PrivateJwk pair, jose::PrivateJwk::parse(key->secret));
+  SLUICE_TRY(const auto pair, pair_of(*key));
   jose::JwkSet keys;
-  keys.add(pair.public_part());
+  keys.add(pair->public_part());
   if (const auto verified = jws->verify(keys); !verified)
     return refused("the access token is not known here", verified.error().message);
   // From here on it is our own text; an exception means that another version wrote it.
@@ -211,7 +211,7 @@ std::string AccessTokens::jwks() const {
   jose::JwkSet set;
   for (const auto& key : keys_->all()) {
     // One that cannot be read cannot have signed anything that we would take.
-    if (const auto pair = jose::PrivateJwk::parse(key->secret)) set.add(pair->public_part());
+    if (const auto pair = pair_of(*key)) set.add((*pair)->public_part());
   }
   return set.to_json();
 }
@@ -219,6 +219,10 @@ std::string AccessTokens::jwks() const {
 Result<void> AccessTokens::maintain() {
   keys_->current();
   SLUICE_CHECK(keys_->purge());
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(pairs_, [&](const auto& pair) { return keys_->find(pair.first) == nullptr; });
+  }
   return revoked_->purge();
 }
 

@@ -6,6 +6,8 @@
 
 #include <boost/json/object.hpp>
 #include <chrono>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -76,7 +78,7 @@ class AccessTokens {
 
  private:
   AccessTokens(const ClientRegistry& clients, const Clock& clock, AccessTokenOptions options);
-  Result<std::shared_ptr<const jose::PrivateJwk>> signing_key();
+  Result<std::shared_ptr<const jose::PrivateJwk>> pair_of(const RingKey& key) const;
   Result<ClaimsPtr> verify(std::string_view token) const;
   Result<void> check_alive(const AccessClaims& claims) const;
 
@@ -86,9 +88,10 @@ class AccessTokens {
   std::unique_ptr<KeyRing> keys_;
   std::unique_ptr<ExpiringIds> revoked_;
   TokenCache cache_;
-  std::mutex mutex_;
-  // The newest key of the ring, read once; guarded by mutex_. Shared because signers keep it.
-  std::shared_ptr<const jose::PrivateJwk> signing_;
+  mutable std::mutex mutex_;
+  // The ring's keys by id, read once: checking a key costs more than a signature. Guarded by
+  // mutex_; shared because a signer keeps its key.
+  mutable std::map<std::string, std::shared_ptr<const jose::PrivateJwk>, std::less<>> pairs_;
 };
 
 }  // namespace sluice::smart

@@ -63,14 +63,14 @@ Result<std::unique_ptr<ExpiringIds>> ExpiringIds::open(store::Store& store, cons
 
 Result<bool> ExpiringIds::insert(std::string_view client, std::string_view id, Instant expires) {
   const Instant now = clock_.now();
-  bool purge_now = false;
+  // What could not be purged today can be tomorrow.
+  if (wants_purge(now)) static_cast<void>(purge().has_value());
   std::string name = identity(client, id);
   expires.milliseconds = std::clamp<std::int64_t>(expires.milliseconds, 0, kExpiryMax);
   const std::string key =
       fmt::format("{}{:0{}}/{}", options_.prefix, expires.milliseconds, kExpiryDigits, name);
   {
     const std::lock_guard lock(mutex_);
-    purge_now = now - purged_ >= kPurgeEvery;
     const auto found = expiries_.find(name);
     if (found != expiries_.end() && found->second > now) return false;
     if (expiries_.size() >= options_.ids_max)
@@ -84,9 +84,12 @@ Result<bool> ExpiringIds::insert(std::string_view client, std::string_view id, I
   store::Transaction transaction;
   transaction.documents.push_back({key, ""});
   SLUICE_CHECK(store_.write(transaction));
-  // What could not be purged today can be tomorrow; the id itself is kept.
-  if (purge_now) static_cast<void>(purge().has_value());
   return true;
+}
+
+bool ExpiringIds::wants_purge(Instant now) const {
+  const std::lock_guard lock(mutex_);
+  return now - purged_ >= kPurgeEvery || expiries_.size() >= options_.ids_max;
 }
 
 bool ExpiringIds::contains(std::string_view client, std::string_view id) const {

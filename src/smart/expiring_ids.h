@@ -37,13 +37,14 @@ class ExpiringIds {
   Result<bool> insert(std::string_view client, std::string_view id, Instant expires);
   bool contains(std::string_view client, std::string_view id) const;
   /// Drops what has expired, at most about 10,000 ids a call. Call it now and then; insert() does
-  /// so once a minute.
+  /// so once a minute and when the set is full.
   Result<void> purge();
   std::size_t size() const;
 
  private:
   ExpiringIds(store::Store& store, const Clock& clock, Options options)
       : store_(store), clock_(clock), options_(std::move(options)) {}
+  bool wants_purge(Instant now) const;
 
   store::Store& store_;
   const Clock& clock_;

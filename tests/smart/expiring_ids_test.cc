@@ -1,0 +1,133 @@
+// an id is used once in its life, also across restarts and by many threads.
+#include "smart/expiring_ids.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <thread>
+
+#include "smart_fixture.h"
+
+namespace sluice::smart {
+namespace {
+
+class ExpiringIdsTest : public SmartTest {
+ protected:
+  ExpiringIdsTest() { open(); }
+  void open(std::size_t ids_max = 1000) {
+    ids.reset();
+    ids = ExpiringIds::open(store(), clock, {"jti/", ids_max}).value();
+  }
+  bool insert(std::string_view client, std::string_view id, int seconds = 60) {
+    return ids->insert(client, id, clock.now() + std::chrono::seconds(seconds)).value();
+  }
+
+  std::unique_ptr<ExpiringIds> ids;
+};
+
+TEST_F(ExpiringIdsTest, AnIdIsTakenOnceByEachClient) {
+  EXPECT_FALSE(ids->contains("a", "1"));
+  EXPECT_TRUE(insert("a", "1"));
+  EXPECT_TRUE(ids->contains("a", "1"));
+  EXPECT_FALSE(insert("a", "1"));
+  EXPECT_FALSE(insert("a", "1", 200)) << "another expiry is the same id";
+  EXPECT_TRUE(insert("b", "1"));
+  EXPECT_TRUE(insert("a", "2"));
+  EXPECT_TRUE(insert("a", std::string("1\0", 2)));
+  EXPECT_TRUE(insert("a", "a/1"));
+}
+
+TEST_F(ExpiringIdsTest, AnIdIsStillTakenAfterARestart) {
+  EXPECT_TRUE(insert("a", "1"));
+  ids.reset();
+  reopen();
+  open();
+  EXPECT_FALSE(insert("a", "1"));
+  EXPECT_TRUE(insert("a", "2"));
+}
+
+TEST_F(ExpiringIdsTest, WhatHasExpiredIsFreeAgainAndGoes) {
+  EXPECT_TRUE(insert("a", "1", 60));
+  EXPECT_TRUE(insert("a", "2", 120));
+  clock.advance(std::chrono::seconds(59));
+  EXPECT_FALSE(insert("a", "1"));
+  clock.advance(std::chrono::seconds(1));
+  EXPECT_FALSE(ids->contains("a", "1"));
+  EXPECT_TRUE(insert("a", "1", 100)) << "and this insert purges";
+  EXPECT_EQ(ids->size(), 2u);
+  EXPECT_EQ(documents("jti/"), 2u);
+  EXPECT_FALSE(insert("a", "1"));
+  clock.advance(std::chrono::hours(1));
+  ASSERT_TRUE(ids->purge());
+  EXPECT_EQ(ids->size(), 0u);
+  EXPECT_EQ(documents("jti/"), 0u);
+}
+
+TEST_F(ExpiringIdsTest, TheStartDropsWhatHasExpired) {
+  EXPECT_TRUE(insert("a", "1", 60));
+  EXPECT_TRUE(insert("a", "2", 3600));
+  clock.advance(std::chrono::seconds(100));
+  ids.reset();
+  reopen();
+  open();
+  EXPECT_EQ(ids->size(), 1u);
+  EXPECT_EQ(documents("jti/"), 1u);
+}
+
+TEST_F(ExpiringIdsTest, AnIdThatCouldNotBeKeptIsNotGivenTwice) {
+  refuse_writes = true;
+  EXPECT_EQ(ids->insert("a", "1", clock.now() + std::chrono::minutes(1)).error().kind,
+            ErrorKind::kStorage);
+  refuse_writes = false;
+  EXPECT_FALSE(insert("a", "1"));
+}
+
+TEST_F(ExpiringIdsTest, IsBounded) {
+  open(2);
+  EXPECT_TRUE(insert("a", "1"));
+  EXPECT_TRUE(insert("a", "2"));
+  EXPECT_EQ(ids->insert("a", "3", clock.now() + std::chrono::minutes(1)).error().kind,
+            ErrorKind::kUnavailable);
+  clock.advance(std::chrono::minutes(2));
+  EXPECT_TRUE(insert("a", "3")) << "the expired ones made room";
+}
+
+TEST_F(ExpiringIdsTest, OfManyThreadsOneWins) {
+  for (int round = 0; round < 20; ++round) {
+    std::atomic<int> winners = 0;
+    std::atomic<bool> go = false;
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&] {
+        while (!go) std::this_thread::yield();
+        if (insert("a", fmt::format("id {}", round))) ++winners;
+      });
+    }
+    go = true;
+    for (auto& thread : threads) thread.join();
+    EXPECT_EQ(winners, 1);
+  }
+}
+
+TEST_F(ExpiringIdsTest, ADocumentThatIsNoneStopsTheStart) {
+  for (const char* key : {"jti/x", "jti/1700000000000", "jti/170000000000x/a/b"}) {
+    store::Transaction transaction;
+    transaction.documents.push_back({key, ""});
+    ASSERT_TRUE(store().write(transaction));
+    EXPECT_EQ(ExpiringIds::open(store(), clock, {"jti/"}).error().kind, ErrorKind::kCorrupt) << key;
+    transaction.documents[0].value.reset();
+    ASSERT_TRUE(store().write(transaction));
+  }
+}
+
+TEST_F(ExpiringIdsTest, ExpiriesOutOfRangeAreKeptInRange) {
+  EXPECT_TRUE(ids->insert("a", "1", Instant{INT64_MAX}).value());
+  EXPECT_FALSE(ids->insert("a", "1", Instant{INT64_MAX}).value());
+  ids.reset();
+  reopen();
+  open();
+  EXPECT_TRUE(ids->contains("a", "1"));
+}
+
+}  // namespace
+}  // namespace sluice::smart
