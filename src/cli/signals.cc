@@ -28,6 +28,14 @@ int SignalWaiter::wait() const {
   return signal;
 }
 
+std::optional<int> SignalWaiter::wait_for(std::chrono::milliseconds timeout) const {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
+  const timespec limit{seconds.count(), std::chrono::nanoseconds(timeout - seconds).count()};
+  const int signal = sigtimedwait(&signals_, nullptr, &limit);
+  if (signal > 0) return signal;
+  return std::nullopt;
+}
+
 void SignalWaiter::on_signal(std::function<void(int)> handler) {
   thread_ = std::jthread([this, handler = std::move(handler)](const std::stop_token& stop) {
     while (!stop.stop_requested()) {

@@ -1,8 +1,10 @@
 // Signals as calls on an ordinary thread, so that handlers may do anything.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <initializer_list>
+#include <optional>
 #include <thread>
 
 #include <csignal>
@@ -20,6 +22,8 @@ class SignalWaiter {
 
   /// Waits for one of the signals and returns it.
   int wait() const;
+  /// As wait(); nullopt when `timeout` passed without one.
+  std::optional<int> wait_for(std::chrono::milliseconds timeout) const;
   /// Calls `handler` from a thread of its own for each signal.
   void on_signal(std::function<void(int)> handler);
 

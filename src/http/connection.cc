@@ -73,8 +73,9 @@ Connection::Connection(std::shared_ptr<asio::io_context> context, asio::ip::tcp:
                        Services& services)
     : context_(std::move(context)),
       services_(services),
-      transport_(
-          std::make_shared<Transport>(std::move(socket), services.options.transfer_rate_min)),
+      transport_(std::make_shared<Transport>(
+          std::move(socket), services.options.transfer_rate_min,
+          services.options.tls ? services.options.tls->current() : nullptr)),
       reader_(transport_, services.options, services.proxies, services.bodies) {}
 
 void Connection::drain() {
@@ -85,6 +86,8 @@ void Connection::drain() {
 asio::awaitable<void> Connection::serve() {
   bool go_on = true;
   bool answered = false;
+  const bool begun = co_await begin();
+  if (!begun) co_return;
   while (go_on && !is_draining_) {
     Incoming incoming = co_await reader_.next();
     answered =
@@ -98,7 +101,18 @@ asio::awaitable<void> Connection::serve() {
   co_await transport_->close(answered ? linger : std::chrono::milliseconds(0));
 }
 
+asio::awaitable<bool> Connection::begin() {
+  transport_->expire_at(Transport::Clock::now() + services_.options.header_timeout);
+  const bool agreed = co_await transport_->handshake();
+  if (agreed) co_return true;
+  is_closing_ = true;
+  co_await transport_->close(std::chrono::milliseconds(0));
+  co_return false;
+}
+
 asio::awaitable<void> Connection::refuse() {
+  const bool begun = co_await begin();
+  if (!begun) co_return;
   Incoming incoming;
   incoming.kind = Incoming::Kind::kRefused;
   incoming.begun = std::chrono::steady_clock::now();
@@ -155,7 +169,7 @@ asio::awaitable<void> Connection::begin_stream(std::shared_ptr<Exchange> exchang
   const Request& request = exchange->incoming.request;
   Response& response = exchange->response;
   if (auto* file = std::get_if<FileBody>(&response.body);
-      file != nullptr && !services_.options.use_sendfile)
+      file != nullptr && (!services_.options.use_sendfile || transport_->is_tls()))
     response.body = stream_of(std::move(*file));
   auto* stream = std::get_if<StreamBody>(&response.body);
   const bool has_content = response.status != 204 && response.status != 304;

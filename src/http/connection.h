@@ -51,6 +51,8 @@ class Connection {
  private:
   struct Exchange;
 
+  /// The TLS handshake, if there is one; false when it failed and the connection is closed.
+  boost::asio::awaitable<bool> begin();
   boost::asio::awaitable<bool> answer(Incoming incoming);
   boost::asio::awaitable<void> make_response(std::shared_ptr<Exchange> exchange);
   boost::asio::awaitable<void> run_handler(std::shared_ptr<Exchange> exchange);

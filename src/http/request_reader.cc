@@ -119,7 +119,7 @@ std::optional<Refusal> RequestReader::understand(RequestParser& parser, Incoming
   std::string host = target->authority;
   if (host.empty()) host = std::string(request.headers.get("Host").value_or(""));
   if (host.empty()) host = transport_->local_host();
-  request.origin = (target->scheme.empty() ? "http" : target->scheme) + "://" + host;
+  request.origin = (target->scheme.empty() ? scheme() : target->scheme) + "://" + host;
   proxies_.apply(request);
   return std::nullopt;
 }
@@ -169,7 +169,7 @@ asio::awaitable<Incoming> RequestReader::next() {
   incoming.kind = Incoming::Kind::kRefused;
   incoming.body_share = BodyBudget::Share(bodies_);
   incoming.request.peer_address = transport_->peer_address();
-  incoming.request.origin = "http://" + transport_->local_host();
+  incoming.request.origin = scheme() + "://" + transport_->local_host();
 
   if (outcome == HeadOutcome::kComplete) {
     RequestParser parser(options_.body_size_max);

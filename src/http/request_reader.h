@@ -45,7 +45,7 @@ class BodyBudget {
     bool grow_to(std::size_t size);
 
    private:
-    BodyBudget* budget_ = nullptr;
+      BodyBudget* budget_ = nullptr;
     std::size_t size_ = 0;
   };
 
@@ -81,6 +81,7 @@ class RequestReader {
   bool is_idle() const { return is_idle_; }
 
  private:
+  std::string scheme() const { return transport_->is_tls() ? "https" : "http"; }
   // References below are into the frame of next(), which waits for them.
   enum class HeadOutcome { kComplete, kRefused, kClosed };
 

@@ -50,9 +50,14 @@ Server::~Server() {
   stop();
 }
 
+Result<void> Server::listen() {
+  if (impl_->accept_loop->port() != 0) return {};
+  return impl_->accept_loop->listen(impl_->options.host, impl_->options.port);
+}
+
 Result<void> Server::start() {
   raise_descriptor_limit();
-  SLUICE_CHECK(impl_->accept_loop->listen(impl_->options.host, impl_->options.port));
+  SLUICE_CHECK(listen());
   for (std::size_t i = 0; i < impl_->threads.size(); ++i)
     impl_->threads[i]->start("http-" + std::to_string(i));
   impl_->accept_loop->start();

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "base/worker_pool.h"
 #include "http/router.h"
+#include "http/tls.h"
 
 namespace sluice::http {
 
@@ -37,6 +38,7 @@ struct ServerOptions {
   std::string server_name = "Sluice";        ///< the Server header
   std::vector<std::string> cors_origins;     ///< exact origins or "*"; empty: no CORS
   std::vector<std::string> trusted_proxies;  ///< IP addresses whose X-Forwarded-* count
+  std::shared_ptr<TlsContexts> tls;          ///< nullptr: plain HTTP
 };
 
 /// What happened to one request; for the log line and the metrics.
@@ -62,9 +64,12 @@ class Server {
          std::function<void(const RequestRecord&)> on_request);
   ~Server();
 
-  /// Binds and begins to accept. kStorage ("cannot listen on ...") when the address is taken.
+  /// Binds, so that the port is known; nothing is answered before start(). kStorage ("cannot listen
+  /// on ...") when the address is taken.
+  Result<void> listen();
+  /// Begins to accept; listens first if that has not been done.
   Result<void> start();
-  /// After start(): the port that is listened on.
+  /// After listen(): the port that is listened on.
   std::uint16_t port() const;
   std::size_t connections() const;
   /// Stops accepting, lets requests under way finish (at most shutdown_timeout), closes the rest.

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <cerrno>
+#include <tuple>
 #include <utility>
 
 #include "http/forwarded.h"
@@ -44,8 +45,10 @@ bool drop_front(Pieces& pieces, std::size_t sent) {
 
 }  // namespace
 
-Transport::Transport(tcp::socket socket, std::size_t rate_min)
+Transport::Transport(tcp::socket socket, std::size_t rate_min,
+                     const std::shared_ptr<asio::ssl::context>& tls)
     : socket_(std::move(socket)), timer_(socket_.get_executor()), rate_min_(rate_min) {
+  if (tls) tls_.emplace(socket_, *tls);
   boost::system::error_code ignored;  // A socket that is dead already fails at the first read.
   socket_.set_option(tcp::no_delay(true), ignored);
   socket_.native_non_blocking(true, ignored);
@@ -107,9 +110,22 @@ void Transport::on_timer() {
   socket_.cancel(ignored);
 }
 
+asio::awaitable<bool> Transport::handshake() {
+  if (!tls_) co_return true;
+  const auto [error] = co_await tls_->async_handshake(asio::ssl::stream_base::server, kAwait);
+  co_return !error && !is_dead();
+}
+
 asio::awaitable<std::size_t> Transport::read_some(asio::mutable_buffer buffer) {
   if (is_dead()) co_return 0;
-  const auto [error, size] = co_await socket_.async_read_some(buffer, kAwait);
+  // Not with ?: , which g++ 12 gets wrong around co_await.
+  boost::system::error_code error;
+  std::size_t size = 0;
+  if (tls_) {
+    std::tie(error, size) = co_await tls_->async_read_some(buffer, kAwait);
+  } else {
+    std::tie(error, size) = co_await socket_.async_read_some(buffer, kAwait);
+  }
   if (error || is_dead()) co_return 0;
   progressed(size);
   co_return size;
@@ -120,7 +136,13 @@ asio::awaitable<std::uint64_t> Transport::send(Pieces pieces, bool more_follows)
   std::uint64_t sent = 0;
   bool left = drop_front(pieces, 0);
   while (left && !is_dead()) {
-    const auto [error, size] = co_await socket_.async_send(pieces, flags, kAwait);
+    boost::system::error_code error;
+    std::size_t size = 0;
+    if (tls_) {
+      std::tie(error, size) = co_await tls_->async_write_some(pieces, kAwait);
+    } else {
+      std::tie(error, size) = co_await socket_.async_send(pieces, flags, kAwait);
+    }
     sent += size;
     if (error) break;
     progressed(size);
@@ -166,12 +188,13 @@ void Transport::interrupt() {
 asio::awaitable<void> Transport::close(std::chrono::milliseconds linger) {
   boost::system::error_code ignored;
   if (linger.count() > 0 && !is_dead()) {
-    socket_.shutdown(tcp::socket::shutdown_send, ignored);
     expire_at(Clock::now() + linger);
+    if (tls_) (void)co_await tls_->async_shutdown(kAwait);
+    socket_.shutdown(tcp::socket::shutdown_send, ignored);
     std::array<char, 4096> waste;
-    for (std::size_t discarded = 0; discarded < kLingerBytesMax;) {
-      const std::size_t size = co_await read_some(asio::buffer(waste));
-      if (size == 0) break;
+    for (std::size_t discarded = 0; discarded < kLingerBytesMax && !is_dead();) {
+      const auto [error, size] = co_await socket_.async_read_some(asio::buffer(waste), kAwait);
+      if (error) break;
       discarded += size;
     }
   }

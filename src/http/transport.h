@@ -1,6 +1,5 @@
-// One connection's byte stream with its deadline. Everything above reads and sends through it, so a
-// TLS stream is slotted in here and nowhere else. Internal to http: only its .cc files include
-// this.
+// One connection's byte stream with its deadline, plain or TLS: nothing above knows which, but for
+// what send_file() can do. Internal to http: only its .cc files include this.
 #pragma once
 
 #include <array>
@@ -8,12 +7,15 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace sluice::http {
@@ -28,14 +30,22 @@ class Transport : public std::enable_shared_from_this<Transport> {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// A transfer must move at least `rate_min` bytes a second, averaged over its time-out.
-  Transport(boost::asio::ip::tcp::socket socket, std::size_t rate_min);
+  /// A transfer must move at least `rate_min` bytes a second, averaged over its time-out. Without
+  /// `tls` the connection is plain.
+  Transport(boost::asio::ip::tcp::socket socket, std::size_t rate_min,
+            const std::shared_ptr<boost::asio::ssl::context>& tls);
 
   boost::asio::any_io_executor executor() { return socket_.get_executor(); }
   /// Canonical, without port.
   const std::string& peer_address() const { return peer_address_; }
   /// "address:port" that the client reached.
   const std::string& local_host() const { return local_host_; }
+
+  bool is_tls() const { return tls_.has_value(); }
+
+  /// To be awaited before anything else; true at once on a plain connection, false when the client
+  /// and we have no common ground or the deadline strikes.
+  boost::asio::awaitable<bool> handshake();
 
   /// What is waited for afterwards fails at `deadline`.
   void expire_at(Clock::time_point deadline);
@@ -52,7 +62,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   /// Sends all pieces, in order; how many bytes went out: fewer means that the connection is dead.
   /// `more_follows` lets the kernel wait for what comes next before it sends a packet.
   boost::asio::awaitable<std::uint64_t> send(Pieces pieces, bool more_follows);
-  /// Sends part of a file without copying it; as send().
+  /// Sends part of a file without copying it; as send(). Plain connections only.
   boost::asio::awaitable<std::uint64_t> send_file(int fd, std::uint64_t offset,
                                                   std::uint64_t length);
 
@@ -61,6 +71,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   /// Says that nothing more comes, waits up to `linger` until the client has read it, closes.
   /// Without waiting, bytes the client is still sending would make the kernel throw our answer
   /// away.
+  /// On TLS the end is announced (close_notify) first.
   boost::asio::awaitable<void> close(std::chrono::milliseconds linger);
   /// Closes so that the client sees an error, not an end.
   void reset();
@@ -74,6 +85,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   bool is_dead() const { return timed_out_ || interrupted_; }
 
   boost::asio::ip::tcp::socket socket_;
+  std::optional<boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>> tls_;
   boost::asio::steady_timer timer_;
   const std::size_t rate_min_;
   std::string peer_address_;
