@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "api/fhir_response.h"
+#include "api/smart_configuration.h"
 #include "fhir/resource_type.h"
 
 namespace sluice::api {
@@ -94,14 +95,11 @@ constexpr std::string_view kExportDocumentation =
 
 http::Response capability_statement(const Service& service, const http::Request& request) {
   const std::string base = service.base_url(request);
-  json::object rest{
-      {"mode", "server"},
-      {"documentation", json::string(kExportDocumentation)},
-      {"security",
-       {{"cors", false},
-        {"description", "This server runs without authentication and listens on loopback only."}}},
-      {"resource", resources()},
-      {"operation", operations_of("")}};
+  json::object rest{{"mode", "server"},
+                    {"documentation", json::string(kExportDocumentation)},
+                    {"security", security_statement(service, request)},
+                    {"resource", resources()},
+                    {"operation", operations_of("")}};
   json::object statement{
       {"resourceType", "CapabilityStatement"},
       {"status", "active"},

@@ -48,8 +48,11 @@ Result<FilePointer> open_file(Service& service, const http::Request& request,
 
 http::Response export_file(Service& service, const http::Request& request,
                            const Principal& principal) {
-  const auto view = find_job(service, request, principal);
-  if (!view) return request_error(request, view.error());
+  const auto found = find_job(service, request, principal,
+                              {.kind = smart::AuditKind::kDownload,
+                               .file = std::string(request.parameter("name").substr(0, 128))});
+  if (!found) return request_error(request, found.error());
+  const job::JobView* view = &found->view;
   const auto opened = open_file(service, request, *view);
   if (!opened) return request_error(request, opened.error());
   const FilePointer& file = *opened;

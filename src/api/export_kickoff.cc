@@ -65,6 +65,42 @@ Result<KickOff> read_kick_off(const Service& service, const http::Request& reque
   return KickOff{std::move(parsed), preferences.handling_lenient};
 }
 
+Result<job::Job> start(Service& service, const http::Request& request, const Principal& principal,
+                       KickOff& kick_off) {
+  bulk::ExportRequest& asked = kick_off.request;
+  const auto event = [&](smart::AuditOutcome outcome, std::string job_id, std::string why) {
+    return audit(service, request, principal,
+                 {.kind = smart::AuditKind::kKickOff,
+                  .outcome = outcome,
+                  .description = std::move(why),
+                  .job_id = std::move(job_id),
+                  .request = asked.url,
+                  .scope = principal.claims ? principal.claims->scopes.to_string() : ""});
+  };
+  std::size_t jobs_max = 0;
+  if (principal.client != nullptr) {
+    SLUICE_CHECK(service.authorization->take_kick_off(*principal.client));
+    jobs_max = principal.client->limits.running_jobs;
+  }
+  if (const auto allowed = authorize_export(principal, asked); !allowed) {
+    SLUICE_CHECK(event(smart::AuditOutcome::kSerious, {}, allowed.error().message));
+    return allowed.error();
+  }
+  auto job = service.engine.submit(
+      principal.client_id,
+      [&](const store::Commit& snapshot) -> Result<std::string> {
+        SLUICE_CHECK(bulk::check_against_store(service.store, asked, snapshot, kick_off.lenient));
+        return serialize(asked);
+      },
+      jobs_max);
+  if (!job) return job;
+  if (const auto audited = event(smart::AuditOutcome::kSuccess, job->id, {}); !audited) {
+    (void)service.engine.remove(job->id);
+    return audited.error();
+  }
+  return job;
+}
+
 }  // namespace
 
 http::Response export_kickoff(Service& service, const http::Request& request,
@@ -72,11 +108,7 @@ http::Response export_kickoff(Service& service, const http::Request& request,
   auto kick_off = read_kick_off(service, request, level);
   if (!kick_off) return request_error(request, kick_off.error());
   bulk::ExportRequest& asked = kick_off->request;
-  const auto job = service.engine.submit(
-      principal.client_id, [&](const store::Commit& snapshot) -> Result<std::string> {
-        SLUICE_CHECK(bulk::check_against_store(service.store, asked, snapshot, kick_off->lenient));
-        return serialize(asked);
-      });
+  const auto job = start(service, request, principal, *kick_off);
   if (!job) return request_error(request, job.error());
   spdlog::info("kick-off id={} job={} level={} sequence={}", request.id, job->id,
                level == bulk::ExportLevel::kSystem    ? "system"

@@ -49,13 +49,25 @@ http::Response failed(const job::JobView& view, bool separate) {
   return response;
 }
 
-http::Response done(const Service& service, const http::Request& request, const job::JobView& view,
+// F-07: what makes the URLs of a client's files capability URLs, which live as long as the files.
+bulk::ManifestStream::UrlSuffix capabilities(const Service& service, const job::Job& job) {
+  return [&signer = service.authorization->capabilities(), id = job.id,
+          expires = job.expires](std::string_view name) -> Result<std::string> {
+    SLUICE_TRY(const auto capability, signer.sign(id, name, expires));
+    return fmt::format("?{}={}", kCapabilityParameter, capability);
+  };
+}
+
+http::Response done(const Service& service, const http::Request& request,
+                    const Principal& principal, const job::JobView& view,
                     const bulk::ExportRequest& asked) {
-  // A capability URL would do without a token; open, nobody has one.
-  constexpr bool kRequiresAccessToken = false;
+  // On an open server nobody has a token.
+  const bool by_token =
+      principal.client && principal.client->file_access == smart::FileAccess::kToken;
+  const bool by_url = principal.client && !by_token;
   const auto manifest = std::make_shared<bulk::ManifestStream>(
-      service.engine, view.job, asked, files_url(asked.base_url, view.job.id),
-      kRequiresAccessToken);
+      service.engine, view.job, asked, files_url(asked.base_url, view.job.id), by_token,
+      by_url ? capabilities(service, view.job) : bulk::ManifestStream::UrlSuffix());
   std::string start(kWholeManifest, '\0');
   const auto n = manifest->read(start);
   if (!n) return request_error(request, n.error());
@@ -82,40 +94,52 @@ http::Response done(const Service& service, const http::Request& request, const 
 
 }  // namespace
 
-Result<job::JobView> find_job(const Service& service, const http::Request& request,
-                              const Principal& principal) {
-  SLUICE_TRY(auto view, service.engine.view(request.parameter("id")));
-  if (view.job.client != principal.client_id)
-    return not_found(fmt::format("there is no export job '{}'", request.parameter("id")));
-  return view;
+Result<FoundJob> find_job(const Service& service, const http::Request& request,
+                          const Principal& principal, smart::AuditEvent event) {
+  event.job_id = request.parameter("id");
+  const auto find = [&]() -> Result<FoundJob> {
+    SLUICE_TRY(auto view, service.engine.view(event.job_id));
+    if (view.job.client != principal.client_id)
+      return not_found(fmt::format("there is no export job '{}'", event.job_id.substr(0, 64)));
+    SLUICE_TRY(auto asked, bulk::parse_stored_request(view.job.request));
+    SLUICE_CHECK(authorize_job(principal, asked));
+    return FoundJob{std::move(view), std::move(asked)};
+  };
+  auto found = find();
+  if (!found) {
+    event.outcome = smart::AuditOutcome::kSerious;
+    event.description = found.error().message;
+    event.job_id.resize(std::min<std::size_t>(event.job_id.size(), 64));
+  }
+  SLUICE_CHECK(audit(service, request, principal, std::move(event)));
+  return found;
 }
 
 http::Response export_status(Service& service, const http::Request& request,
                              const Principal& principal) {
-  const auto view = find_job(service, request, principal);
-  if (!view) return request_error(request, view.error());
-  const auto asked = bulk::parse_stored_request(view->job.request);
-  if (!asked) return request_error(request, asked.error());
-  if (view->job.state == job::JobState::kDone) return done(service, request, *view, *asked);
-  if (view->job.state == job::JobState::kFailed)
-    return failed(*view, asked->separate_export_status);
-  const seconds wait = retry_after(service, *view);
-  if (!service.polls.allow(view->job.id, wait))
+  const auto found = find_job(service, request, principal, {.kind = smart::AuditKind::kStatus});
+  if (!found) return request_error(request, found.error());
+  const auto& [view, asked] = *found;
+  if (view.job.state == job::JobState::kDone) return done(service, request, principal, view, asked);
+  if (view.job.state == job::JobState::kFailed) return failed(view, asked.separate_export_status);
+  const seconds wait = retry_after(service, view);
+  if (!service.polls.allow(view.job.id, wait))
     return error_response({ErrorKind::kTooManyRequests,
                            fmt::format("the job is polled too often: wait {} s", wait.count()),
                            {},
                            wait});
-  return running(*view, wait, asked->separate_export_status);
+  return running(view, wait, asked.separate_export_status);
 }
 
 http::Response export_delete(Service& service, const http::Request& request,
                              const Principal& principal) {
-  const auto view = find_job(service, request, principal);
-  if (!view) return request_error(request, view.error());
-  const auto removed = service.engine.remove(view->job.id);
+  const auto found = find_job(service, request, principal, {.kind = smart::AuditKind::kDelete});
+  if (!found) return request_error(request, found.error());
+  const std::string& id = found->view.job.id;
+  const auto removed = service.engine.remove(id);
   if (!removed) return request_error(request, removed.error());
-  service.polls.forget(view->job.id);
-  spdlog::info("export deleted id={} job={}", request.id, view->job.id);
+  service.polls.forget(id);
+  spdlog::info("export deleted id={} job={}", request.id, id);
   return information(202, "The export is deleted");
 }
 

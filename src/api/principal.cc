@@ -1,9 +1,123 @@
 #include "api/principal.h"
 
-namespace sluice::api {
+#include <fmt/format.h>
 
-Result<Principal> principal_of(const http::Request&) {
-  return Principal{"open"};
+#include <algorithm>
+
+#include "base/log.h"
+#include "fhir/resource_type.h"
+
+namespace sluice::api {
+namespace {
+
+Error unauthenticated(std::string message) {
+  return {ErrorKind::kUnauthenticated, std::move(message)};
+}
+
+// RFC 6750 section 2.1; a token in the query or the body is not looked for.
+Result<std::string_view> bearer_token(const http::Request& request) {
+  constexpr std::string_view kScheme = "bearer ";
+  if (request.headers.count("Authorization") != 1)
+    return unauthenticated(request.headers.count("Authorization") == 0
+                               ? "an access token is needed"
+                               : "there is more than one Authorization header");
+  std::string_view value = *request.headers.get("Authorization");
+  const bool fits = value.size() > kScheme.size() &&
+                    std::equal(kScheme.begin(), kScheme.end(), value.begin(), [](char a, char b) {
+                      return a == (b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b);
+                    });
+  if (!fits) return unauthenticated("the Authorization header holds no Bearer token");
+  value.remove_prefix(kScheme.size());
+  while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
+  return value;
+}
+
+Result<Principal> by_token(Authorization& authorization, const http::Request& request) {
+  SLUICE_TRY(const std::string_view token, bearer_token(request));
+  SLUICE_TRY(auto claims, authorization.tokens().check(token));
+  auto client = authorization.clients().find(claims->client_id);
+  if (!client || !client->is_active()) return unauthenticated("the access token is not valid");
+  Principal principal{claims->client_id, std::move(client), std::move(claims)};
+  return principal;
+}
+
+// The capability says which file; the job says whose it is.
+Result<Principal> by_capability(const Service& service, const http::Request& request,
+                                std::string_view capability) {
+  const std::string job(request.parameter("id"));
+  SLUICE_CHECK(
+      service.authorization->capabilities().check(job, request.parameter("name"), capability));
+  const auto view = service.engine.view(job);
+  if (!view) return unauthenticated("the capability is not valid");
+  auto client = service.authorization->clients().find(view->job.client);
+  if (!client || !client->is_active()) return unauthenticated("the capability is not valid");
+  Principal principal{view->job.client, std::move(client), nullptr};
+  return principal;
+}
+
+bool may_read(const Principal& principal, fhir::ResourceType type) {
+  return principal.claims == nullptr || principal.claims->scopes.may_read(type);
+}
+
+Error not_covered(const std::string& what) {
+  return {ErrorKind::kForbidden, "the access token's scopes do not cover " + what};
+}
+
+// a client that is limited to groups exports these and nothing else.
+Result<void> check_group(const smart::Client& client, const bulk::ExportRequest& request) {
+  if (!client.groups) return {};
+  if (request.level != bulk::ExportLevel::kGroup)
+    return Error{ErrorKind::kForbidden, "this client may export its groups only"};
+  if (!client.may_see_group(request.group_id))
+    return Error{ErrorKind::kForbidden,
+                 fmt::format("this client may not export Group/{}", request.group_id)};
+  return {};
+}
+
+}  // namespace
+
+Result<Principal> principal_of(const Service& service, const http::Request& request,
+                               Access access) {
+  if (service.authorization == nullptr) return Principal{"open", nullptr, nullptr};
+  if (access == Access::kFile)
+    for (const auto& [name, value] : request.query)
+      if (name == kCapabilityParameter) return by_capability(service, request, value);
+  return by_token(*service.authorization, request);
+}
+
+Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& request) {
+  if (principal.client == nullptr) return {};
+  SLUICE_CHECK(check_group(*principal.client, request));
+  for (const auto type : request.types)
+    if (!may_read(principal, type)) return not_covered(std::string(fhir::type_name(type)));
+  if (!request.types.empty() || principal.claims->scopes.covers_all()) return {};
+  request.types = principal.claims->scopes.readable_types();
+  // As without scopes: a Group is part of a Group export only when it is named (G-05).
+  if (request.level == bulk::ExportLevel::kGroup) std::erase(request.types, fhir::types::kGroup);
+  std::sort(request.types.begin(), request.types.end());
+  if (request.types.empty()) return not_covered("any type of this export");
+  return {};
+}
+
+Result<void> authorize_job(const Principal& principal, const bulk::ExportRequest& request) {
+  if (principal.claims == nullptr) return {};
+  if (request.types.empty() && !principal.claims->scopes.covers_all())
+    return not_covered("all types, as this export does");
+  for (const auto type : request.types)
+    if (!may_read(principal, type)) return not_covered(std::string(fhir::type_name(type)));
+  return {};
+}
+
+Result<void> audit(const Service& service, const http::Request& request, const Principal& principal,
+                   smart::AuditEvent event) {
+  if (service.authorization == nullptr) return {};
+  event.client_id = principal.client_id;
+  event.address = request.peer_address;
+  const auto written = service.authorization->audit().write(event);
+  if (written) return {};
+  spdlog::error("audit failed id={} error=\"{}\" detail=\"{}\"", request.id,
+                written.error().message, written.error().detail);
+  return Error{ErrorKind::kUnavailable, "the audit log cannot be written", written.error().detail};
 }
 
 }  // namespace sluice::api

@@ -1,26 +1,50 @@
-// Who is asking. The one place where a request gets its principal: every route goes through it.
+// Who is asking, and what they may do. The one place where a request gets its principal: every
+// route goes through it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
+#include "api/service.h"
 #include "base/result.h"
+#include "bulk/export_request.h"
 #include "http/message.h"
+#include "smart/audit_event.h"
 
 namespace sluice::api {
 
 /// The client behind a request. Jobs belong to it, and take turns by it.
 struct Principal {
   std::string client_id;
+  smart::ClientRegistry::ClientPtr
+      client;                             ///< nullptr: the server runs open, everything is allowed
+  smart::AccessTokens::ClaimsPtr claims;  ///< nullptr: open, or a capability URL
 };
 
 /// What a route needs of its caller.
-enum class Access {
-  kPublic,  ///< anybody: discovery, health
+enum class Access : std::uint8_t {
+  kPublic,  ///< anybody: discovery, health, what authenticates by itself
   kClient,  ///< a known client
+  kFile,    ///< a known client, or a capability URL of the file
 };
 
-/// The principal of a request. The server runs open: everybody is the same client, which is why it
-/// listens on loopback only. Authorization takes its place here.
-Result<Principal> principal_of(const http::Request& request);
+/// The query parameter that makes a file's URL a capability URL.
+inline constexpr std::string_view kCapabilityParameter = "capability";
+
+/// The principal of a request. kUnauthenticated for a missing, malformed, expired or revoked token
+/// or capability. On an open server everybody is the same client.
+Result<Principal> principal_of(const Service& service, const http::Request& request, Access access);
+
+/// Checks an export against what the principal may do, and limits it to that: without types it gets
+/// those that the scopes cover. kForbidden names the type or the group.
+Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& request);
+/// Whether the principal may look at a job that was asked for so: kForbidden when its token covers
+/// less than the job.
+Result<void> authorize_job(const Principal& principal, const bulk::ExportRequest& request);
+
+/// Writes an audit event of the request, with the principal's id and the peer's address; does
+/// nothing on an open server. What cannot be audited must not be done.
+Result<void> audit(const Service& service, const http::Request& request, const Principal& principal,
+                   smart::AuditEvent event);
 
 }  // namespace sluice::api

@@ -10,6 +10,9 @@
 #include "api/export_status.h"
 #include "api/fhir_response.h"
 #include "api/principal.h"
+#include "api/registration.h"
+#include "api/smart_configuration.h"
+#include "api/token_endpoints.h"
 
 namespace sluice::api {
 namespace {
@@ -19,21 +22,47 @@ using PrincipalHandler = std::function<http::Response(const http::Request&, cons
 // Every route says what it needs; there is no way to add one that does not.
 class Routes {
  public:
-  explicit Routes(http::Router& router) : router_(router) {}
+  Routes(http::Router& router, Service& service) : router_(router), service_(service) {}
 
   void add(std::string_view method, std::string_view pattern, std::string_view name, Access access,
            PrincipalHandler handler) {
-    router_.add(method, pattern, name,
-                [access, handler = std::move(handler)](const http::Request& request) {
-                  if (access == Access::kPublic) return handler(request, Principal{});
-                  const auto principal = principal_of(request);
-                  if (!principal) return request_error(request, principal.error());
-                  return handler(request, *principal);
-                });
+    router_.add(
+        method, pattern, name,
+        [access, &service = service_, handler = std::move(handler)](const http::Request& request) {
+          if (access == Access::kPublic) return handler(request, Principal{});
+          const auto principal = principal_of(service, request, access);
+          if (!principal) return refuse(service, request, principal.error());
+          auto response = handler(request, *principal);
+          if (response.status == 403) response.headers.set("WWW-Authenticate", kTooLittle);
+          return response;
+        });
   }
 
  private:
+  static constexpr const char* kTooLittle = R"(Bearer realm="sluice", error="insufficient_scope")";
+
+  // A-08. The challenge names an error only to who showed something (RFC 6750 section 3.1).
+  static http::Response refuse(const Service& service, const http::Request& request,
+                               const Error& error) {
+    const bool showed_something = request.headers.get("Authorization") || !request.query.empty();
+    const auto audited = audit(service, request, {},
+                               {.kind = smart::AuditKind::kAccessRefused,
+                                .outcome = smart::AuditOutcome::kSerious,
+                                .description = error.message});
+    if (!audited) return request_error(request, audited.error());
+    auto response = request_error(request, error);
+    if (response.status == 401)
+      response.headers.set("WWW-Authenticate",
+                           showed_something
+                               ? fmt::format(R"(Bearer realm="sluice", error="invalid_token", )"
+                                             R"(error_description="{}")",
+                                             error.message)
+                               : R"(Bearer realm="sluice")");
+    return response;
+  }
+
   http::Router& router_;
+  Service& service_;
 };
 
 http::Response plain(int status, std::string text) {
@@ -72,10 +101,32 @@ void add_export_routes(Routes& routes, Service& service) {
              [&service](const auto& request, const auto& principal) {
                return export_delete(service, request, principal);
              });
-  routes.add("GET", "/fhir/jobs/{id}/files/{name}", "export_file", Access::kClient,
+  routes.add("GET", "/fhir/jobs/{id}/files/{name}", "export_file", Access::kFile,
              [&service](const auto& request, const auto& principal) {
                return export_file(service, request, principal);
              });
+}
+
+void add_authorization_routes(Routes& routes, Service& service) {
+  routes.add("GET", "/fhir/.well-known/smart-configuration", "smart_configuration", Access::kPublic,
+             [&service](const auto& request, const auto&) {
+               return smart_configuration(service, request);
+             });
+  // These authenticate by what is in the body.
+  routes.add("POST", "/fhir/auth/token", "token", Access::kPublic,
+             [&service](const auto& request, const auto&) { return token(service, request); });
+  routes.add("POST", "/fhir/auth/revoke", "revoke", Access::kPublic,
+             [&service](const auto& request, const auto&) { return revoke(service, request); });
+  routes.add("POST", "/fhir/auth/introspect", "introspect", Access::kClient,
+             [&service](const auto& request, const auto& principal) {
+               return introspect(service, request, principal);
+             });
+  routes.add("GET", "/fhir/auth/jwks", "jwks", Access::kPublic,
+             [&service](const auto&, const auto&) { return jwks(service); });
+  if (!service.authorization->options().registration_token.empty())
+    routes.add(
+        "POST", "/fhir/auth/register", "register", Access::kPublic,
+        [&service](const auto& request, const auto&) { return register_client(service, request); });
 }
 
 }  // namespace
@@ -87,8 +138,9 @@ http::ErrorResponder error_responder() {
 }
 
 void add_routes(http::Router& router, Service& service, const Metrics& metrics) {
-  Routes routes(router);
+  Routes routes(router, service);
   add_export_routes(routes, service);
+  if (service.authorization != nullptr) add_authorization_routes(routes, service);
   routes.add("GET", "/fhir/metadata", "metadata", Access::kPublic,
              [&service](const auto& request, const auto&) {
                return capability_statement(service, request);

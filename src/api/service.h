@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string>
 
+#include "api/authorization.h"
 #include "api/poll_limiter.h"
 #include "base/instant.h"
 #include "http/message.h"
@@ -32,6 +33,8 @@ struct Service {
   const Clock& clock;
   ServiceOptions options;
   PollLimiter polls;
+  /// Set before the first request; nullptr: the server runs open.
+  Authorization* authorization = nullptr;
 
   Service(const store::Store& s, output::FileStore& f, job::Engine& e, const Clock& c,
           ServiceOptions o)

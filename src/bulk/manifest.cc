@@ -19,29 +19,27 @@ std::string quoted(std::string_view text) {
   return json::serialize(json::string(text.data(), text.size()));
 }
 
-std::string output_item(const OutputFile& file, const std::string& files_url) {
+std::string output_item(const OutputFile& file, const std::string& url) {
   return fmt::format(R"({{"type":{},"url":{},"count":{},"fileSize":{}}})", quoted(file.type),
-                     quoted(files_url + file.name), file.count, file.size);
+                     quoted(url), file.count, file.size);
 }
 
-std::string outcome_items(const std::vector<OutputFile>& files, const std::string& files_url) {
-  std::string items = "[";
-  for (const auto& file : files) {
-    if (items.size() > 1) items += ',';
-    // Only what lenient handling skipped is reported here, each a warning.
-    items += fmt::format(
-        R"({{"type":"OperationOutcome","url":{},"count":{},"countSeverity":[{{"severity":"warning","count":{}}}]}})",
-        quoted(files_url + file.name), file.count, file.count);
-  }
-  return items + "]";
+std::string outcome_item(const OutputFile& file, const std::string& url) {
+  // Only what lenient handling skipped is reported here, each a warning.
+  return fmt::format(
+      R"({{"type":"OperationOutcome","url":{},"count":{},"countSeverity":[{{"severity":"warning","count":{}}}]}})",
+      quoted(url), file.count, file.count);
 }
 
 }  // namespace
 
 ManifestStream::ManifestStream(const job::Engine& engine, const job::Job& job,
                                const ExportRequest& request, std::string files_url,
-                               bool requires_access_token)
-    : engine_(engine), job_id_(job.id), files_url_(std::move(files_url)) {
+                               bool requires_access_token, UrlSuffix suffix)
+    : engine_(engine),
+      job_id_(job.id),
+      files_url_(std::move(files_url)),
+      suffix_(std::move(suffix)) {
   pending_ = fmt::format(
       R"({{"manifestType":"http://hl7.org/fhir/uv/bulkdata/StructureDefinition/BulkDataManifest","transactionTime":"{}","request":{},"requiresAccessToken":{},"outputFormat":"application/fhir+ndjson","output":[)",
       to_fhir_instant(job.snapshot.instant), quoted(request.url), requires_access_token);
@@ -67,8 +65,14 @@ Result<std::size_t> ManifestStream::read(std::span<char> buffer) {
 
 Result<void> ManifestStream::produce() {
   if (part_ == Part::kOutput) return produce_page();
-  produce_end();
-  return {};
+  return produce_end();
+}
+
+Result<std::string> ManifestStream::url_of(const OutputFile& file) const {
+  std::string url = files_url_ + file.name;
+  if (!suffix_) return url;
+  SLUICE_TRY(const auto suffix, suffix_(file.name));
+  return url + suffix;
 }
 
 Result<void> ManifestStream::produce_page() {
@@ -88,19 +92,26 @@ Result<void> ManifestStream::produce_page() {
       }
       if (!first_) pending_ += ',';
       first_ = false;
-      pending_ += output_item(file, files_url_);
+      SLUICE_TRY(const auto url, url_of(file));
+      pending_ += output_item(file, url);
     }
   }
   after_ = page.back().first;
   return {};
 }
 
-void ManifestStream::produce_end() {
+Result<void> ManifestStream::produce_end() {
+  std::string outcomes;
+  for (const auto& file : outcomes_) {
+    SLUICE_TRY(const auto url, url_of(file));
+    if (!outcomes.empty()) outcomes += ',';
+    outcomes += outcome_item(file, url);
+  }
   // STU1 to STU3 read `error`, STU4 reads `outcome`: the same list twice (M-02).
-  const std::string outcomes = outcome_items(outcomes_, files_url_);
   pending_ =
-      fmt::format(R"(],"deleted":[],"error":{},"outcome":{},"link":[]}})", outcomes, outcomes);
+      fmt::format(R"(],"deleted":[],"error":[{}],"outcome":[{}],"link":[]}})", outcomes, outcomes);
   part_ = Part::kDone;
+  return {};
 }
 
 }  // namespace sluice::bulk

@@ -2,6 +2,7 @@
 // (M-07).
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,10 +19,13 @@ namespace sluice::bulk {
 /// time.
 class ManifestStream {
  public:
+  /// What is appended to the URL of the file of that name.
+  using UrlSuffix = std::function<Result<std::string>(std::string_view name)>;
+
   /// `engine` must outlive the stream. `files_url`: the absolute URL that a file's name is appended
-  /// to.
+  /// to. With a `suffix` no access token is required: the URL itself is the permission (F-07).
   ManifestStream(const job::Engine& engine, const job::Job& job, const ExportRequest& request,
-                 std::string files_url, bool requires_access_token);
+                 std::string files_url, bool requires_access_token, UrlSuffix suffix = {});
 
   /// Fills `buffer`; 0 at the end. kNotFound when the job is removed meanwhile.
   Result<std::size_t> read(std::span<char> buffer);
@@ -29,11 +33,14 @@ class ManifestStream {
  private:
   Result<void> produce();
   Result<void> produce_page();
-  void produce_end();
+  Result<void> produce_end();
 
   const job::Engine& engine_;
   const std::string job_id_;
+  Result<std::string> url_of(const OutputFile& file) const;
+
   const std::string files_url_;
+  const UrlSuffix suffix_;
   std::string pending_;     ///< produced, not read yet
   std::size_t offset_ = 0;  ///< in pending_
   std::string after_;       ///< the last shard's key

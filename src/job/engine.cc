@@ -215,7 +215,9 @@ void Engine::stop() {
 }
 
 Result<Job> Engine::submit(std::string_view client,
-                           const std::function<Result<std::string>(store::Commit)>& make_request) {
+                           const std::function<Result<std::string>(store::Commit)>& make_request,
+                           std::size_t client_jobs_max) {
+  if (client_jobs_max == 0) client_jobs_max = impl_->options.jobs_per_client_max;
   {
     const std::lock_guard lock(impl_->mutex);
     if (impl_->stopping)
@@ -227,7 +229,7 @@ Result<Job> Engine::submit(std::string_view client,
       ++running;
       if (entry->job.client == client) ++of_client;
     }
-    if (of_client >= impl_->options.jobs_per_client_max)
+    if (of_client >= client_jobs_max)
       return Error{
           ErrorKind::kTooManyRequests,
           fmt::format("{} exports of this client are running, which is the limit", of_client),
