@@ -16,10 +16,14 @@ struct Command {
   std::function<Result<int>()> run;
 };
 
+Command add_audit(CLI::App& app);
+Command add_client(CLI::App& app);
 Command add_generate(CLI::App& app);
+Command add_keys(CLI::App& app);
 Command add_load(CLI::App& app);
 Command add_serve(CLI::App& app);
 Command add_stats(CLI::App& app);
+Command add_token(CLI::App& app);
 
 /// The exit code of an error: 2 for what the user can mend on the command line, 3 and above else.
 int exit_code(ErrorKind kind);

@@ -21,8 +21,9 @@ int run(int argc, char** argv) {
   CLI::App app{"Sluice moves whole populations of FHIR data: a Bulk Data server in one program.",
                "sluice"};
   app.set_version_flag("--version", SLUICE_VERSION);
-  const std::vector<Command> commands = {add_load(app), add_serve(app), add_generate(app),
-                                         add_stats(app)};
+  const std::vector<Command> commands = {add_load(app),     add_serve(app), add_client(app),
+                                         add_keys(app),     add_token(app), add_audit(app),
+                                         add_generate(app), add_stats(app)};
   CLI::App* version = app.add_subcommand("version", "Print the version");
   version->footer("Example:\n  sluice version");
   std::string config;
@@ -42,7 +43,9 @@ int run(int argc, char** argv) {
   for (const auto& command : commands) {
     if (!command.app->parsed()) continue;
     if (!config.empty()) {
-      const auto applied = apply_config_file(app, *command.app, config);
+      const auto verbs = command.app->get_subcommands();
+      const auto applied = apply_config_file(app, *command.app,
+                                             verbs.empty() ? *command.app : *verbs.front(), config);
       if (!applied) return report(applied.error());
     }
     const auto code = command.run();

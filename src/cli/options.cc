@@ -87,25 +87,27 @@ bool is_command(CLI::App& app, const std::string& name) {
 
 bool known_to_any(CLI::App& app, const std::string& key) {
   const auto commands = app.get_subcommands({});
-  return std::any_of(commands.begin(), commands.end(),
-                     [&](CLI::App* command) { return find_option(*command, key) != nullptr; });
+  return std::any_of(commands.begin(), commands.end(), [&](CLI::App* command) {
+    return find_option(*command, key) != nullptr || known_to_any(*command, key);
+  });
 }
 
-Result<void> apply_table(CLI::App& app, CLI::App& command, const toml::table& table, bool is_top) {
+Result<void> apply_table(CLI::App& app, CLI::App& command, CLI::App& verb, const toml::table& table,
+                         bool is_top) {
   for (const auto& [name, node] : table) {
     const std::string key(name.str());
     if (is_top && node.is_table()) {
       if (key == command.get_name())
-        SLUICE_CHECK(apply_table(app, command, *node.as_table(), false));
+        SLUICE_CHECK(apply_table(app, command, verb, *node.as_table(), false));
       else if (!is_command(app, key))
         return invalid(fmt::format("configuration: there is no command '{}'", key));
       continue;
     }
-    if (CLI::Option* option = find_option(command, key)) {
+    if (CLI::Option* option = find_option(verb, key)) {
       SLUICE_CHECK(apply_key(*option, key, node));
     } else if (!is_top || !known_to_any(app, key)) {
       return invalid(fmt::format("configuration: '{}' is not an option; did you mean '{}'?", key,
-                                 nearest_option(command, key)));
+                                 nearest_option(verb, key)));
     }
   }
   return {};
@@ -126,10 +128,11 @@ CLI::Option* add_switch(CLI::App& command, const std::string& name, bool& target
   return command.add_flag("--" + name + "{true}", target, help)->envname(environment_name(name));
 }
 
-Result<void> apply_config_file(CLI::App& app, CLI::App& command, const std::string& path) {
+Result<void> apply_config_file(CLI::App& app, CLI::App& command, CLI::App& verb,
+                               const std::string& path) {
   try {
     const toml::table table = toml::parse_file(path);
-    return apply_table(app, command, table, true);
+    return apply_table(app, command, verb, table, true);
   } catch (const toml::parse_error& e) {
     std::ostringstream place;
     place << e.source().begin;

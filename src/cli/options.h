@@ -20,11 +20,12 @@ CLI::Option* add_switch(CLI::App& command, const std::string& name, bool& target
 /// "max-jobs" -> "SLUICE_MAX_JOBS".
 std::string environment_name(const std::string& option);
 
-/// Gives `command` what the TOML file says and nothing closer did. Keys are option names (with '-'
-/// or
-/// '_'), at the top or in a table named like the command. A top-level key that only another command
-/// knows is passed over; one that none knows is kInvalid and the message offers the nearest name.
-Result<void> apply_config_file(CLI::App& app, CLI::App& command, const std::string& path);
+/// Gives `verb`, which is `command` or a verb of it, what the TOML file says and nothing closer
+/// did. Keys are option names (with '-' or '_'), at the top or in a table named like the command. A
+/// top-level key that only another command knows is passed over; one that none knows is kInvalid
+/// and the message offers the nearest name.
+Result<void> apply_config_file(CLI::App& app, CLI::App& command, CLI::App& verb,
+                               const std::string& path);
 
 // ---- implementation ----
 

@@ -10,16 +10,21 @@
 #include "api/metrics.h"
 #include "api/routes.h"
 #include "api/service.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/worker_pool.h"
 #include "bulk/export_job.h"
+#include "cli/client_changes.h"
 #include "cli/command.h"
+#include "cli/control_server.h"
 #include "cli/options.h"
 #include "cli/signals.h"
+#include "client/fetch.h"
 #include "http/router.h"
 #include "http/server.h"
 #include "job/engine.h"
 #include "output/file_store.h"
+#include "smart/fetched_keys.h"
 #include "store/rocksdb/rocksdb_store.h"
 
 namespace sluice::cli {
@@ -29,6 +34,13 @@ struct ServeArguments {
   std::string data;
   std::string listen = "127.0.0.1:8080";
   bool open = false;
+  bool is_public = false;
+  bool behind_proxy = false;
+  http::TlsOptions tls;
+  api::AuthorizationOptions authorization;
+  std::uint64_t token_lifetime = 300;
+  std::string registration_token_file;
+  client::FetchOptions jwks_fetch;
   std::string log_level = "info";
   std::uint64_t file_expiry = 24 * 3600;
   std::uint64_t retry_after_max = 30;
@@ -73,18 +85,87 @@ bool is_loopback(const std::string& host) {
   return !failed && address.is_loopback();
 }
 
-// nobody serves open by accident, and nobody serves open to others.
-Result<Address> check_openness(const ServeArguments& arguments) {
+// nobody serves open or in the clear to others by accident.
+Result<Address> check_exposure(const ServeArguments& arguments) {
   SLUICE_TRY(auto address, parse_address(arguments.listen));
-  if (!arguments.open)
-    return invalid(
-        "serve: this version has no authorization yet; to serve without, on this machine only, "
-        "say --open");
-  if (!is_loopback(address.host))
+  if (arguments.tls.certificate.empty() != arguments.tls.key.empty())
+    return invalid("serve: --tls-certificate and --tls-key belong together");
+  const bool has_tls = !arguments.tls.certificate.empty();
+  if (!has_tls &&
+      (!arguments.tls.client_authorities.empty() || arguments.tls.client_certificate_required))
+    return invalid("serve: client certificates need --tls-certificate and --tls-key");
+  if (arguments.is_public && !arguments.open)
+    return invalid("serve: --i-know-this-is-public goes with --open");
+  if (is_loopback(address.host)) return address;
+  if (arguments.open && !arguments.is_public)
     return invalid(fmt::format(
-        "serve: --open serves on loopback only (127.0.0.1, ::1, localhost), not on '{}'",
+        "serve: --open would let everybody who reaches '{}' export everything; it serves on "
+        "loopback only (127.0.0.1, ::1, localhost) unless --i-know-this-is-public is given too",
+        address.host));
+  if (!has_tls && !arguments.behind_proxy)
+    return invalid(fmt::format(
+        "serve: without TLS only on loopback, not on '{}': give --tls-certificate and --tls-key, "
+        "or --behind-proxy when a proxy in front of this server terminates TLS",
         address.host));
   return address;
+}
+
+constexpr std::chrono::seconds kLookForCertificates(5);
+constexpr std::chrono::minutes kMaintainAuthorization(1);
+
+Result<bool> reload_now(http::TlsContexts& tls) {
+  SLUICE_CHECK(tls.reload());
+  return true;
+}
+
+// Waits for SIGINT or SIGTERM; meanwhile takes up new certificates, on SIGHUP and when their files
+// change, and keeps the authorization's keys fresh.
+int wait_for_stop(const SignalWaiter& signals, http::TlsContexts* tls,
+                  api::Authorization* authorization) {
+  auto maintained = std::chrono::steady_clock::now();
+  while (true) {
+    const auto signal = signals.wait_for(kLookForCertificates);
+    if (signal && *signal != SIGHUP) return *signal;
+    if (authorization != nullptr &&
+        std::chrono::steady_clock::now() - maintained >= kMaintainAuthorization) {
+      authorization->maintain();
+      maintained = std::chrono::steady_clock::now();
+    }
+    if (tls == nullptr) continue;
+    const auto reloaded = signal ? reload_now(*tls) : tls->reload_if_changed();
+    if (!reloaded)
+      spdlog::error("certificates not reloaded, the old ones stay error=\"{}\"",
+                    reloaded.error().message);
+    else if (*reloaded)
+      spdlog::info("certificates reloaded");
+  }
+}
+
+// The host of a URL for what was listened on.
+std::string url_host(const Address& address) {
+  return address.host.find(':') == std::string::npos ? address.host : "[" + address.host + "]";
+}
+
+Result<std::unique_ptr<api::Authorization>> open_authorization(ServeArguments& arguments,
+                                                               store::Store& store,
+                                                               const Clock& clock) {
+  api::AuthorizationOptions& options = arguments.authorization;
+  options.base_url = arguments.service.base_url;
+  options.audit_folder = std::filesystem::path(arguments.data) / "audit";
+  options.token_lifetime = std::chrono::seconds(arguments.token_lifetime);
+  if (!arguments.registration_token_file.empty()) {
+    SLUICE_TRY(options.registration_token, read_file(arguments.registration_token_file));
+    while (!options.registration_token.empty() && options.registration_token.back() <= ' ')
+      options.registration_token.pop_back();
+    if (options.registration_token.size() < 20)
+      return invalid("serve: the initial access token of registration has less than 20 characters");
+  }
+  auto keys = std::make_unique<smart::FetchedKeys>(
+      [fetch = arguments.jwks_fetch](const std::string& url) -> Result<smart::FetchedJwks> {
+        SLUICE_TRY(auto got, client::fetch(url, fetch));
+        return smart::FetchedJwks{std::move(got.body), got.max_age};
+      });
+  return api::Authorization::open(store, clock, std::move(keys), options);
 }
 
 void log_request(const http::RequestRecord& record) {
@@ -95,11 +176,14 @@ void log_request(const http::RequestRecord& record) {
 
 Result<int> run_serve(ServeArguments& arguments) {
   if (arguments.data.empty()) return invalid("serve: --data DIR is missing");
-  SLUICE_TRY(const Address address, check_openness(arguments));
+  SLUICE_TRY(const Address address, check_exposure(arguments));
   set_up_logging(arguments.log_level);
-  const SignalWaiter signals({SIGINT, SIGTERM});
+  const SignalWaiter signals({SIGINT, SIGTERM, SIGHUP});
   arguments.server.host = address.host;
   arguments.server.port = address.port;
+  if (!arguments.tls.certificate.empty()) {
+    SLUICE_TRY(arguments.server.tls, http::TlsContexts::load(arguments.tls));
+  }
   arguments.server.header_timeout = std::chrono::seconds(arguments.header_timeout);
   arguments.server.idle_timeout = std::chrono::seconds(arguments.idle_timeout);
   arguments.engine.expiry = std::chrono::seconds(arguments.file_expiry);
@@ -119,27 +203,77 @@ Result<int> run_serve(ServeArguments& arguments) {
   api::Service service(*store, *files, engine, clock, arguments.service);
   api::Metrics metrics;
   http::Router router(api::error_responder());
-  api::add_routes(router, service, metrics);
   WorkerPool pool(
       {.threads = arguments.request_threads, .queue_max = 4096, .name = "request", .nice = 0});
   http::Server server(arguments.server, router, pool, [&metrics](const auto& record) {
     metrics.record(record);
     log_request(record);
   });
+  SLUICE_CHECK(server.listen());
+  const std::string origin = fmt::format("{}://{}:{}", arguments.server.tls ? "https" : "http",
+                                         url_host(address), server.port());
+  std::unique_ptr<api::Authorization> authorization;
+  std::unique_ptr<ControlServer> control;
+  if (!arguments.open) {
+    // Tokens and assertions name one server, whatever a request calls it.
+    if (service.options.base_url.empty())
+      service.options.base_url = origin + std::string(api::kFhirPath);
+    arguments.service.base_url = service.options.base_url;
+    SLUICE_TRY(authorization, open_authorization(arguments, *store, clock));
+    service.authorization = authorization.get();
+    SLUICE_TRY(control, ControlServer::start(arguments.data, [&](const auto& request) {
+                 return change_clients(authorization->clients(), authorization->audit(), request);
+               }));
+  }
+  api::add_routes(router, service, metrics);
   SLUICE_CHECK(server.start());
-  fmt::print(stderr, "open: no authentication, on loopback only\n");
-  fmt::print(stderr, "listening on http://{}:{}{}\n",
-             address.host.find(':') == std::string::npos ? address.host : "[" + address.host + "]",
-             server.port(), api::kFhirPath);
+  if (arguments.open)
+    fmt::print(stderr, "open: no authentication, {}\n",
+               is_loopback(address.host) ? "on loopback only" : "whoever reaches it exports all");
+  fmt::print(stderr, "listening on {}{}\n", origin, api::kFhirPath);
   std::fflush(stderr);
 
-  const int signal = signals.wait();
+  const int signal = wait_for_stop(signals, arguments.server.tls.get(), authorization.get());
   spdlog::info("stopping signal={}", signal);
   server.stop();
   engine.stop();
   pool.stop();
   spdlog::info("stopped");
   return 0;
+}
+
+void add_exposure(CLI::App& command, ServeArguments& arguments) {
+  add_switch(command, "open", arguments.open, "Serve without authentication");
+  add_switch(command, "i-know-this-is-public", arguments.is_public,
+             "With --open: on other addresses than loopback too");
+  add_switch(command, "behind-proxy", arguments.behind_proxy,
+             "Serve without TLS off loopback, because a proxy terminates it");
+  add_option(command, "tls-certificate", arguments.tls.certificate,
+             "PEM file with the server's certificate and its chain: serve by TLS");
+  add_option(command, "tls-key", arguments.tls.key, "PEM file with its private key");
+  add_option(command, "tls-client-ca", arguments.tls.client_authorities,
+             "PEM file with the authorities of client certificates");
+  add_switch(command, "tls-require-client", arguments.tls.client_certificate_required,
+             "Refuse connections without a client certificate");
+}
+
+void add_authorization(CLI::App& command, ServeArguments& arguments) {
+  add_option(command, "token-lifetime", arguments.token_lifetime,
+             "Seconds that an access token lives")
+      ->check(CLI::Range(10, 3600));
+  add_switch(command, "more-algorithms", arguments.authorization.more_algorithms,
+             "Take assertions with RS256, ES256 and PS384 beside RS384 and ES384");
+  add_option(command, "token-rate", arguments.authorization.token_requests_per_minute,
+             "Token requests a minute of one address; 0: no limit");
+  add_option(command, "kick-off-rate", arguments.authorization.client_requests_per_minute,
+             "Kick-offs a minute of a client without a limit of its own; 0: no limit");
+  add_option(
+      command, "registration-token", arguments.registration_token_file,
+      "File with the initial access token of dynamic registration; without it there is none");
+  add_option(command, "registration-scope", arguments.authorization.registration_scope,
+             "The most that clients registered so get");
+  add_switch(command, "jwks-allow-private", arguments.jwks_fetch.allow_private,
+             "Fetch clients' keys from private and loopback addresses too, and without TLS there");
 }
 
 void add_limits(CLI::App& command, ServeArguments& arguments) {
@@ -175,7 +309,7 @@ Command add_serve(CLI::App& app) {
   arguments->engine.workers = std::max(1u, std::thread::hardware_concurrency());
   add_option(*command, "data", arguments->data, "The data folder; created when missing");
   add_option(*command, "listen", arguments->listen, "HOST:PORT; port 0 takes a free one");
-  add_switch(*command, "open", arguments->open, "Serve without authentication, on loopback only");
+  add_exposure(*command, *arguments);
   add_option(*command, "base-url", arguments->service.base_url,
              "Public FHIR base URL, when clients reach the server by another name");
   add_option(*command, "export-workers", arguments->engine.workers, "Threads that export")
@@ -199,6 +333,7 @@ Command add_serve(CLI::App& app) {
              "IP address whose X-Forwarded-* headers count; may be repeated");
   add_option(*command, "log-level", arguments->log_level, "trace, debug, info, warn, error, off")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
+  add_authorization(*command, *arguments);
   add_limits(*command, *arguments);
   return {command, [arguments] { return run_serve(*arguments); }};
 }

@@ -1,0 +1,140 @@
+#include "cli/client_changes.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+#include "base/instant.h"
+
+namespace sluice::cli {
+namespace {
+
+namespace json = boost::json;
+
+Result<std::string> text(const json::object& request, std::string_view name) {
+  const auto* member = request.if_contains(name);
+  if (member == nullptr || !member->is_string())
+    return invalid(fmt::format("client: {} is missing", name));
+  return std::string(member->get_string());
+}
+
+Result<unsigned> number(const json::value& value, std::string_view name) {
+  boost::system::error_code failed;
+  const auto number = value.to_number<std::uint32_t>(failed);
+  if (failed) return invalid(fmt::format("client: {} is not a number", name));
+  return number;
+}
+
+// The members of `request` that are there, into the client.
+Result<void> apply(const json::object& request, smart::Client& client) {
+  if (request.contains("name")) {
+    SLUICE_TRY(client.name, text(request, "name"));
+  }
+  if (const auto* keys = request.if_contains("jwks")) {
+    SLUICE_TRY(client.jwks, jose::JwkSet::parse(json::serialize(*keys)));
+    client.jwks_url.clear();
+  }
+  if (request.contains("jwks_url")) {
+    SLUICE_TRY(client.jwks_url, text(request, "jwks_url"));
+    client.jwks.reset();
+  }
+  if (request.contains("scope")) {
+    SLUICE_TRY(const auto scope, text(request, "scope"));
+    SLUICE_TRY(client.scopes, smart::ScopeSet::parse(scope));
+  }
+  if (const auto* groups = request.if_contains("groups")) {
+    client.groups.reset();
+    if (groups->is_array()) {
+      client.groups.emplace();
+      for (const auto& group : groups->get_array()) {
+        if (!group.is_string()) return invalid("client: a group is not an id");
+        client.groups->emplace_back(group.get_string());
+      }
+    }
+  }
+  if (const auto* limit = request.if_contains("running_jobs")) {
+    SLUICE_TRY(client.limits.running_jobs, number(*limit, "running_jobs"));
+  }
+  if (const auto* limit = request.if_contains("requests_per_minute")) {
+    SLUICE_TRY(client.limits.requests_per_minute, number(*limit, "requests_per_minute"));
+  }
+  if (request.contains("file_access")) {
+    SLUICE_TRY(const auto name, text(request, "file_access"));
+    const auto access = smart::find_file_access(name);
+    if (!access)
+      return invalid(fmt::format("client: file access '{}' is neither token nor capability", name));
+    client.file_access = *access;
+  }
+  return {};
+}
+
+json::object described(const smart::Client& client) {
+  json::object out{{"id", client.id},
+                   {"name", client.name},
+                   {"state", to_string(client.state)},
+                   {"scope", client.scopes.to_string()},
+                   {"file_access", to_string(client.file_access)},
+                   {"running_jobs", client.limits.running_jobs},
+                   {"requests_per_minute", client.limits.requests_per_minute},
+                   {"created", to_fhir_instant(client.created)},
+                   {"updated", to_fhir_instant(client.updated)}};
+  if (client.groups) {
+    json::array groups;
+    for (const auto& group : *client.groups) groups.push_back(json::string(group));
+    out["groups"] = std::move(groups);
+  } else {
+    out["groups"] = nullptr;
+  }
+  if (client.jwks)
+    out["jwks"] = json::parse(client.jwks->to_json());
+  else
+    out["jwks_url"] = client.jwks_url;
+  return out;
+}
+
+Result<smart::ClientRegistry::ClientPtr> add(smart::ClientRegistry& clients, const std::string& id,
+                                             const json::object& request) {
+  smart::Client client;
+  client.id = id;
+  SLUICE_CHECK(apply(request, client));
+  return clients.add(std::move(client));
+}
+
+}  // namespace
+
+Result<json::object> change_clients(smart::ClientRegistry& clients, smart::AuditLog& audit,
+                                    const json::object& request) {
+  SLUICE_TRY(const auto what, text(request, "do"));
+  if (what == "list") {
+    json::array all;
+    for (const auto& client : clients.list()) all.push_back(described(*client));
+    return json::object{{"clients", std::move(all)}};
+  }
+  SLUICE_TRY(const auto id, text(request, "id"));
+  if (!smart::is_valid_client_id(id))
+    return invalid(fmt::format("client: '{}' is not a client id", id.substr(0, 128)));
+  if (what == "show") {
+    SLUICE_TRY(const auto client, clients.get(id));
+    return described(*client);
+  }
+  // A change that cannot be audited is not made.
+  SLUICE_CHECK(audit.write(
+      {.kind = smart::AuditKind::kClientChanged, .description = what, .subject = "client/" + id}));
+  if (what == "remove") {
+    SLUICE_CHECK(clients.remove(id));
+    return json::object{{"id", id}, {"state", "removed"}};
+  }
+  const auto change = [&]() -> Result<smart::ClientRegistry::ClientPtr> {
+    if (what == "add") return add(clients, id, request);
+    if (what == "update")
+      return clients.update(id, [&](smart::Client& client) { return apply(request, client); });
+    if (what == "disable") return clients.set_state(id, smart::ClientState::kDisabled);
+    if (what == "enable") return clients.set_state(id, smart::ClientState::kActive);
+    if (what == "revoke-tokens") return clients.revoke_tokens(id);
+    return invalid(fmt::format("client: there is no '{}'", what));
+  };
+  SLUICE_TRY(const auto client, change());
+  return described(*client);
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,21 @@
+// What `sluice client` asks for, as JSON: the same whether the server answers it or the command
+// does it to the store itself.
+#pragma once
+
+#include <boost/json/object.hpp>
+
+#include "base/result.h"
+#include "smart/audit.h"
+#include "smart/client_registry.h"
+
+namespace sluice::cli {
+
+/// Does one request and returns its answer. `{"do":"add"|"show"|"list"|"update"|"disable"|"enable"|
+/// "remove"|"revoke-tokens","id":...,...}`; add and update take "name", "jwks" (a JWK Set),
+/// "jwks_url", "scope", "groups" (an array, or null for all), "running_jobs",
+/// "requests_per_minute", "file_access". The answer is the client, `{"clients":[...]}` for a list.
+/// Every change is audited before it is made.
+Result<boost::json::object> change_clients(smart::ClientRegistry& clients, smart::AuditLog& audit,
+                                           const boost::json::object& request);
+
+}  // namespace sluice::cli
