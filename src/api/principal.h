@@ -15,10 +15,9 @@ namespace sluice::api {
 
 /// The client behind a request. Jobs belong to it, and take turns by it.
 struct Principal {
-  std::string client_id;
-  smart::ClientRegistry::ClientPtr
-      client;                             ///< nullptr: the server runs open, everything is allowed
-  smart::AccessTokens::ClaimsPtr claims;  ///< nullptr: open, or a capability URL
+  std::string client_id = {};
+  smart::ClientRegistry::ClientPtr client = nullptr;  ///< nullptr: open, everything is allowed
+  smart::AccessTokens::ClaimsPtr claims = nullptr;    ///< nullptr: open, or a capability URL
 };
 
 /// What a route needs of its caller.
