@@ -19,7 +19,6 @@ namespace sluice::jose {
 namespace {
 
 constexpr std::size_t kJwkDepthMax = 8;
-constexpr std::size_t kKidSizeMax = 256;
 constexpr std::array kPrivateMembers = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"};
 
 struct Curve {

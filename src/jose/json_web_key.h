@@ -20,6 +20,7 @@ namespace sluice::jose {
 
 inline constexpr std::size_t kJwkSetSizeMax = 64u << 10;  ///< bytes of text
 inline constexpr std::size_t kJwkSetKeysMax = 100;
+inline constexpr std::size_t kKidSizeMax = 256;  ///< bytes
 inline constexpr unsigned kRsaBitsMin = 2048;
 inline constexpr unsigned kRsaBitsMax = 8192;  ///< larger ones only cost us time
 

@@ -66,7 +66,8 @@ Result<Jws> Jws::parse(std::string_view compact, std::span<const Algorithm> allo
       return refused(fmt::format("the header's \"{}\" is not understood", member));
   }
   const json::string* kid = string_of(jws.header_, "kid");
-  if (kid == nullptr || kid->empty()) return refused("the header has no string \"kid\"");
+  if (kid == nullptr || kid->empty() || kid->size() > kKidSizeMax)
+    return refused(fmt::format("the header has no string \"kid\" of 1 to {} bytes", kKidSizeMax));
   jws.kid_ = std::string(kid->data(), kid->size());
 
   SLUICE_TRY(jws.payload_, read_part(compact.substr(first + 1, second - first - 1), "payload"));

@@ -21,7 +21,7 @@ class Jws {
  public:
   /// Takes `compact` apart and checks all that needs no key: at most 16 KiB, three parts of strict
   /// base64url, header and payload JSON objects at most 8 deep without duplicate members, "alg" one
-  /// of `allowed`, "kid" a string that is not empty, no "crit" and no "b64" (RFC 7515 section
+  /// of `allowed`, "kid" a string of 1 to 256 bytes, no "crit" and no "b64" (RFC 7515 section
   /// 4.1.11, RFC 7797). kUnauthenticated otherwise (kTooLarge for the size); the message says why
   /// and holds nothing of the token but the name of an algorithm.
   static Result<Jws> parse(std::string_view compact, std::span<const Algorithm> allowed);

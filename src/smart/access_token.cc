@@ -101,6 +101,9 @@ Result<std::shared_ptr<const jose::PrivateJwk>> AccessTokens::pair_of(const Ring
 Result<IssuedToken> AccessTokens::issue(const Client& client, const ScopeSet& scopes) {
   if (!client.is_active()) return Error{ErrorKind::kForbidden, "the client is disabled"};
   if (scopes.empty()) return invalid("a token needs a scope");
+  // Such a token could be signed but not be read again.
+  if (scopes.to_string().size() > kScopeListSizeMax)
+    return Error{ErrorKind::kTooLarge, "so many scopes do not fit a token; ask for fewer"};
   const Instant now = clock_.now();
   auto claims = std::make_shared<AccessClaims>();
   claims->client_id = client.id;

@@ -51,7 +51,8 @@ class AccessTokens {
                                                     const Clock& clock, AccessTokenOptions options);
 
   /// A token for the client, valid for the lifetime, one signature of work. kForbidden for a client
-  /// that is not active, kInvalid for no scopes.
+  /// that is not active, kInvalid for no scopes, kTooLarge for more than kScopeListSizeMax bytes of
+  /// them.
   Result<IssuedToken> issue(const Client& client, const ScopeSet& scopes);
 
   /// What the token says. kUnauthenticated when it is malformed, expired, revoked, not ours, or its

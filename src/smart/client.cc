@@ -116,12 +116,16 @@ Result<void> check_client(const Client& client) {
     return invalid("the name is longer than 256 bytes or holds control characters");
   SLUICE_CHECK(check_keys(client));
   if (client.scopes.empty()) return invalid("the client has no scopes");
-  if (!client.groups) return {};
-  if (client.groups->size() > kGroupsMax) return invalid("the client has more than 10,000 groups");
-  for (const std::string& group : *client.groups) {
+  if (client.groups && client.groups->size() > kGroupsMax)
+    return invalid("the client has more than 10,000 groups");
+  for (const std::string& group : client.groups.value_or(std::vector<std::string>())) {
     if (!fhir::is_valid_id(group))
       return invalid("groups: each is a Group's id, 1 to 64 of A-Z a-z 0-9 . -");
   }
+  // One document that cannot be read would stop the next start: bad UTF-8, keys that grow when they
+  // are written.
+  if (const auto kept = parse_client(client.id, serialize(client)); !kept)
+    return Error{ErrorKind::kInvalid, "the client cannot be kept as it is", kept.error().detail};
   return {};
 }
 

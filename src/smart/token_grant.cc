@@ -40,8 +40,10 @@ OAuthResult<IssuedToken> TokenGrant::decide(const TokenRequest& request, AuditEv
                       "the client is not registered for any of the scopes"};
   event.scope = granted.to_string();
   auto token = tokens_.issue(*client, granted);
-  if (!token) return server_error(token.error());
-  return std::move(*token);
+  if (token) return std::move(*token);
+  if (token.error().kind == ErrorKind::kTooLarge)
+    return OAuthError{OAuthCode::kInvalidScope, token.error().message};
+  return server_error(token.error());
 }
 
 OAuthResult<IssuedToken> TokenGrant::grant(const TokenRequest& request) {

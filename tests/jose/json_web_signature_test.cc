@@ -111,6 +111,7 @@ TEST(Jws, RefusesHeadersThatAreWrongUnderARightSignature) {
       {R"({"alg":"ES384"})", "kid"},
       {R"({"alg":"ES384","kid":""})", "kid"},
       {R"({"alg":"ES384","kid":7})", "kid"},
+      {R"({"alg":"ES384","kid":")" + std::string(257, 'k') + "\"}", "kid"},
       {R"({"alg":"ES384","kid":"unknown"})", "no key"},
   };
   for (const Case& c : cases)

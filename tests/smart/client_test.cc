@@ -36,6 +36,15 @@ jose::JwkSet keys_with(const char* name, const boost::json::value& value) {
   return set;
 }
 
+ScopeSet more_scopes_than_a_list_holds() {
+  std::vector<Scope> scopes;
+  for (const fhir::ResourceType type : fhir::all_resource_types()) {
+    for (std::uint8_t bits = 1; bits < 32; ++bits)
+      scopes.push_back({Scope::Spelling::kV2, type, {bits}});
+  }
+  return ScopeSet::of(std::move(scopes));
+}
+
 TEST(Client, IdsAreShortAndPlain) {
   for (const std::string& id : {std::string("a"), std::string("Acme-1.x_Y"), std::string(128, 'a'),
                                 std::string(".."), std::string("-")})
@@ -66,6 +75,8 @@ TEST(Client, IsRefusedWithTheMemberNamed) {
       {changed([](Client& c) { c.id = "a/b"; }), "client id"},
       {changed([](Client& c) { c.name = std::string(257, 'x'); }), "name"},
       {changed([](Client& c) { c.name = "a\nb"; }), "name"},
+      {changed([](Client& c) { c.name = "\xff"; }), "cannot be kept"},
+      {changed([](Client& c) { c.scopes = more_scopes_than_a_list_holds(); }), "cannot be kept"},
       {changed([](Client& c) { c.jwks.reset(); }), "either jwks or jwks_url"},
       {changed([](Client& c) { c.jwks_url = "https://acme.example/jwks"; }),
        "either jwks or jwks_url"},

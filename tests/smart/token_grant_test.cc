@@ -140,6 +140,22 @@ TEST_F(TokenGrantTest, AReplayIsRefusedAndAWrongScopeDoesNotUseTheAssertionUp) {
   EXPECT_EQ(grants->grant(same).error().code, OAuthCode::kInvalidClient);
 }
 
+TEST_F(TokenGrantTest, AGrantThatDoesNotFitATokenIsRefused) {
+  // Short to ask for, long to grant: each scope asked, for each type that is registered.
+  std::string registered;
+  for (const fhir::ResourceType type : fhir::all_resource_types())
+    registered += fmt::format("system/{}.cruds ", fhir::type_name(type));
+  ASSERT_TRUE(clients->update("acme", [&](Client& client) -> Result<void> {
+    client.scopes = ScopeSet::parse(registered).value();
+    return {};
+  }));
+  EXPECT_TRUE(grants->grant(request("system/*.rs")));
+  const auto token = grants->grant(request("system/*.r system/*.s system/*.rs system/*.read"));
+  ASSERT_FALSE(token);
+  EXPECT_EQ(token.error().code, OAuthCode::kInvalidScope);
+  EXPECT_THAT(token.error().description, HasSubstr("fewer"));
+}
+
 TEST_F(TokenGrantTest, LimitsAnAddressAndSaysWhenToComeBack) {
   TokenGrant few(*verifier, *tokens, audit.get(), {2});
   EXPECT_TRUE(few.grant(request()));
