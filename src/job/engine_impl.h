@@ -44,7 +44,8 @@ struct Engine::Impl {
   std::shared_ptr<Entry> pick(Entry::Task& task);
   void plan(Entry& entry);
   void run_shard(Entry& entry, const Shard& shard);
-  void finish_shard(Entry& entry, Shard shard, std::string result);
+  /// `reported`: how much of its weight counts as done already.
+  void finish_shard(Entry& entry, Shard shard, std::string result, std::uint64_t reported);
   void shard_failed(Entry& entry, const Shard& shard, const Error& error);
   void end_job(Entry& entry, JobState state, const std::string& failure);
   Result<void> forget(Entry& entry);

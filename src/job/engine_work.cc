@@ -133,14 +133,16 @@ void Engine::Impl::run_shard(Entry& entry, const Shard& shard) {
   } catch (const std::exception& e) {
     result = Error{ErrorKind::kInternal, "the export failed", e.what()};
   }
-  entry.weight_done -= reported;
-  if (result)
-    finish_shard(entry, shard, std::move(*result));
-  else
+  if (result) {
+    finish_shard(entry, shard, std::move(*result), reported);
+  } else {
+    entry.weight_done -= reported;
     shard_failed(entry, shard, result.error());
+  }
 }
 
-void Engine::Impl::finish_shard(Entry& entry, Shard shard, std::string result) {
+void Engine::Impl::finish_shard(Entry& entry, Shard shard, std::string result,
+                                std::uint64_t reported) {
   Job job;
   bool last = false;
   {
@@ -161,12 +163,14 @@ void Engine::Impl::finish_shard(Entry& entry, Shard shard, std::string result) {
   documents.push_back({job_key(job.id), serialize(job)});
   const auto written = write_documents(entry, std::move(documents));
   if (!written) {
+    entry.weight_done -= reported;
     shard_failed(entry, shard, written.error());
     return;
   }
   const std::lock_guard lock(mutex);
   ++totals.shards_total;
-  entry.weight_done += shard.weight;
+  // In one step: a poll in between must not see the progress fall.
+  entry.weight_done += shard.weight - reported;
   if (entry.job.state != JobState::kRunning) return;
   // Two last shards may finish side by side, neither knowing that it is the last: then memory goes
   // on from here, and after a crash adopt() finds a phase without open shards.

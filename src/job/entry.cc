@@ -51,7 +51,7 @@ Entry::Task Entry::take_task() {
   return {false, shards[index]};
 }
 
-JobView Entry::view(Instant now) const {
+JobView Entry::view(Instant now) {
   JobView view;
   view.job = job;
   if (job.state == JobState::kDone) {
@@ -62,7 +62,10 @@ JobView Entry::view(Instant now) const {
   const double total = static_cast<double>(weight_total.load());
   const double done = static_cast<double>(weight_done.load());
   // Later phases are not planned yet, so that all of what is planned is not all.
-  view.progress = total == 0 ? 0 : std::min(done / total, 0.99);
+  // A phase that has just been planned, or a shard that failed, lowers the share; nobody is shown
+  // it.
+  progress_shown = std::max(progress_shown, total == 0 ? 0 : std::min(done / total, 0.99));
+  view.progress = progress_shown;
   view.running = now - job.snapshot.instant;
   const double gained = done - static_cast<double>(weight_before);
   const auto elapsed = std::chrono::steady_clock::now() - since;

@@ -43,6 +43,7 @@ struct Entry {
   std::atomic<std::uint64_t> weight_done = 0;
   std::uint64_t weight_before = 0;  ///< done before this process took the job
   std::chrono::steady_clock::time_point since;
+  double progress_shown = 0;          ///< the highest so far
   std::atomic<bool> unsaved = false;  ///< the end could not be written yet
 
   std::mutex documents_mutex;
@@ -55,7 +56,7 @@ struct Entry {
   bool has_task(std::chrono::steady_clock::time_point now) const;
   /// Only after has_task; counts the caller in `at_work`.
   Task take_task();
-  JobView view(Instant now) const;
+  JobView view(Instant now);
 };
 
 }  // namespace sluice::job

@@ -44,9 +44,9 @@ class Commands(harness.TestCase):
                 self.assertEqual(done.returncode, 2, done.err)
                 self.assertIn(word, (done.err + done.out))
 
-    def test_a11_without_open_and_off_loopback_nothing_is_served(self):
-        for arguments in (("--listen", "127.0.0.1:0"), ("--listen", "0.0.0.0:0", "--open"),
-                          ("--listen", "[::]:0", "--open")):
+    def test_a11_off_loopback_nothing_is_served_open_or_in_the_clear(self):
+        for arguments in (("--listen", "0.0.0.0:0", "--open"), ("--listen", "[::]:0", "--open"),
+                          ("--listen", "0.0.0.0:0"), ("--listen", "127.0.0.1:0", "--i-know-this-is-public")):
             with self.subTest(arguments=arguments):
                 done = harness.sluice("serve", "--data", self.data, *arguments, check=False, timeout=20)
                 self.assertEqual(done.returncode, 2, done.err)
