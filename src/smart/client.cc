@@ -20,15 +20,23 @@ bool is_id_character(char c) {
          c == '_' || c == '-';
 }
 
-// Enough to refuse what cannot be meant; the fetcher decides where it really goes (A-04).
-bool is_https_url(std::string_view url) {
-  constexpr std::string_view kHttps = "https://";
-  if (!url.starts_with(kHttps) || url.size() > kUrlSizeMax) return false;
-  const std::string_view rest = url.substr(kHttps.size());
+bool is_loopback(std::string_view authority) {
+  const std::size_t host_end =
+      authority.starts_with('[') ? authority.find(']') + 1 : authority.find(':');
+  const std::string_view host = authority.substr(0, host_end);
+  return host == "127.0.0.1" || host == "[::1]" || host == "localhost";
+}
+
+// Enough to refuse what cannot be meant; the fetcher decides where it really goes (A-04), and goes
+// to loopback only where the operator allows it.
+bool is_keys_url(std::string_view url) {
+  const bool is_plain = url.starts_with("http://");
+  if ((!is_plain && !url.starts_with("https://")) || url.size() > kUrlSizeMax) return false;
+  const std::string_view rest = url.substr(url.find("//") + 2);
   if (rest.empty() || rest.front() == '/' || rest.front() == '?' || rest.front() == '#')
     return false;
   const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
-  return authority.find('@') == std::string_view::npos &&
+  return (!is_plain || is_loopback(authority)) && authority.find('@') == std::string_view::npos &&
          std::all_of(url.begin(), url.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
@@ -36,7 +44,7 @@ Result<void> check_keys(const Client& client) {
   if (client.jwks.has_value() == !client.jwks_url.empty())
     return invalid("a client has either jwks or jwks_url");
   if (!client.jwks) {
-    if (!is_https_url(client.jwks_url))
+    if (!is_keys_url(client.jwks_url))
       return invalid("jwks_url is not an https URL without user name");
     return {};
   }

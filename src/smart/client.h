@@ -39,7 +39,7 @@ struct Client {
   std::string name;  ///< for people: up to 256 bytes
   /// Exactly one of the two is there.
   std::optional<jose::JwkSet> jwks;
-  std::string jwks_url;  ///< https
+  std::string jwks_url;  ///< https; http to loopback, which is fetched only where it is allowed
   ScopeSet scopes;
   /// The Groups it may export and see; nullopt: all, and system and patient level too.
   std::optional<std::vector<std::string>> groups;

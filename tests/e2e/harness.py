@@ -184,10 +184,12 @@ def with_query(url, parameters):
 
 
 class Server:
-    """`sluice serve` on a free port of the loopback interface."""
+    """`sluice serve` on a free port of the loopback interface; without authorization unless asked."""
 
-    def __init__(self, data, *options, env=None, base=None):
-        self.data, self.options, self.env = data, options, env
+    def __init__(self, data, *options, env=None, base=None, is_open=True):
+        self.data, self.env = data, env
+        self.options = (("--open",) if is_open else ()) + options
+        self.listen = "127.0.0.1:0"
         self.log_path = os.path.join(os.path.dirname(data), os.path.basename(data) + ".log")
         self.base = base
         self.process = None
@@ -197,7 +199,7 @@ class Server:
         log_start = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, "serve", "--data", self.data, "--listen", "127.0.0.1:0", "--open",
+                [BINARY, "serve", "--data", self.data, "--listen", self.listen,
                  *map(str, self.options)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **(self.env or {})})

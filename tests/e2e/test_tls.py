@@ -27,7 +27,7 @@ class TlsServer(harness.Server):
     def start(self):
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [harness.BINARY, "serve", "--data", self.data, "--listen", "127.0.0.1:0", "--open",
+                [harness.BINARY, "serve", "--data", self.data, "--listen", "127.0.0.1:0",
                  *self.options], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + harness.START_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:

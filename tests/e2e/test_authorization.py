@@ -1,0 +1,408 @@
+"""SMART Backend Services end to end: discovery, tokens, scopes, clients, limits, capability URLs, the
+audit log (A-01 to A-12, K-06, F-07)."""
+import glob
+import http.server
+import json
+import os
+import re
+import threading
+import time
+import unittest
+
+import corpus
+import harness
+import smart
+
+
+class KeyServer:
+    """A JWKS URL on loopback that counts its requests."""
+
+    def __init__(self, test):
+        self.keys, self.requests, self.cache_control = [], 0, "max-age=3600"
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.requests += 1
+                body = json.dumps({"keys": outer.keys}).encode()
+                self.send_response(200)
+                self.send_header("Cache-Control", outer.cache_control)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        test.addCleanup(self.server.server_close)
+        test.addCleanup(self.server.shutdown)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/jwks.json"
+
+
+class Authorization(harness.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = harness.temporary_folder(cls)
+        cls.source = os.path.join(cls.folder, "source")
+        base = corpus.add_hand_made(corpus.base_corpus(cls.folder, corpus.SMALL_TYPES))
+        harness.load(cls.source, *base.paths)
+        cls.corpus = base
+
+    def setUp(self):
+        self.data = self.source
+
+    def client(self, id, *arguments, **keywords):
+        """A client of this test alone: the store is shared."""
+        return smart.Client(self.folder, self.data, f"{self._testMethodName[:60]}-{id}", *arguments,
+                            **keywords)
+
+    def serve(self, *options):
+        return harness.start_server(self, self.data, *options, is_open=False)
+
+    # ---- discovery and tokens ----
+
+    def test_a01_discovery_needs_no_token(self):
+        server = self.serve()
+        configuration = harness.request("GET", server.base + "/.well-known/smart-configuration").json()
+        self.assertEqual(configuration["token_endpoint"], smart.token_url(server))
+        self.assertEqual(configuration["grant_types_supported"], ["client_credentials"])
+        self.assertEqual(configuration["token_endpoint_auth_methods_supported"], ["private_key_jwt"])
+        self.assertEqual(set(configuration["token_endpoint_auth_signing_alg_values_supported"]),
+                         {"RS384", "ES384"})
+        self.assertLessEqual({"client-confidential-asymmetric", "permission-v1", "permission-v2"},
+                             set(configuration["capabilities"]))
+        self.assertNotIn("registration_endpoint", configuration)
+        for name in ("introspection_endpoint", "revocation_endpoint", "scopes_supported", "issuer"):
+            self.assertTrue(configuration[name], name)
+        keys = harness.request("GET", configuration["jwks_uri"]).json()["keys"]
+        self.assertTrue(keys)
+        for key in keys:
+            self.assertNotIn("d", key)
+        security = harness.request("GET", server.base + "/metadata").json()["rest"][0]["security"]
+        self.assertEqual(security["service"][0]["coding"][0]["code"], "SMART-on-FHIR")
+
+    def test_a02_a05_a_token_for_each_algorithm(self):
+        for algorithm in ("ES384", "RS384"):
+            with self.subTest(algorithm):
+                client = self.client(algorithm, algorithm)
+                server = self.serve()
+                answer = client.token_answer(server)
+                self.assertEqual(answer.status, 200, answer)
+                self.assertEqual(answer.headers["Cache-Control"], "no-store")
+                token = answer.json()
+                self.assertEqual(token["token_type"], "bearer")
+                self.assertEqual(token["scope"], "system/*.rs")
+                self.assertLessEqual(token["expires_in"], 300)
+                _, manifest = smart.export(server, "Patient/$export", None, {
+                    "Authorization": "bearer " + token["access_token"]})
+                self.assertTrue(manifest["requiresAccessToken"])
+                server.kill()
+
+    def test_a03_more_algorithms_behind_a_setting(self):
+        client = self.client("es256", "ES256")
+        server = self.serve("--more-algorithms")
+        self.assertEqual(client.token_answer(server).status, 200)
+
+    def test_a05_a_token_ends_and_survives_a_restart(self):
+        client = self.client("short")
+        server = self.serve("--token-lifetime", 10)
+        started = time.monotonic()
+        headers = client.headers(server)
+        port = server.base.split(":")[2].split("/")[0]
+        server.stop()
+        server.listen = f"127.0.0.1:{port}"
+        server.start()
+        self.assertEqual(server.get("$export", {"_type": "Device"}, headers).status, 202)
+        time.sleep(max(0.0, 10.5 - (time.monotonic() - started)))
+        self.assert_outcome(server.get("$export", None, headers), 401)
+
+    def test_rfc_7662_7009_introspection_and_revocation(self):
+        client, other = self.client("a"), self.client("b")
+        server = self.serve()
+        token, headers = client.token(server), client.headers(server)
+
+        def introspect(of, by):
+            return smart.post_form(server.base + "/auth/introspect", {"token": of}, by).json()
+        seen = introspect(token, headers)
+        self.assertEqual((seen["active"], seen["client_id"], seen["scope"]),
+                         (True, client.id, "system/*.rs"))
+        self.assertEqual(introspect(token, other.headers(server)), {"active": False})
+        self.assertEqual(introspect("rubbish", headers), {"active": False})
+
+        def revoke(form, by=None):
+            return smart.post_form(server.base + "/auth/revoke", form, by).status
+        # Another's token is left alone, and nobody is told.
+        self.assertEqual(revoke({"token": token}, other.headers(server)), 200)
+        self.assertTrue(introspect(token, headers)["active"])
+        self.assertEqual(revoke({"token": token}), 401)
+        self.assertEqual(revoke({"token": token, "client_assertion_type": smart.JWT_BEARER,
+                                 "client_assertion": client.assertion(server)}), 200)
+        self.assertEqual(introspect(token, headers), {"active": False})
+        self.assertEqual(server.get("$export", None, {"Authorization": "Bearer " + token}).status, 401)
+
+    # ---- scopes ----
+
+    def test_a06_a07_an_export_holds_what_the_scopes_cover(self):
+        client = self.client("narrow", scope="system/Patient.read system/Device.rs system/Encounter.r")
+        server = self.serve()
+        answer = client.token_answer(server, "system/*.read").json()
+        self.assertEqual(set(answer["scope"].split()),
+                         {"system/Patient.read", "system/Device.read", "system/Encounter.r"})
+        headers = {"Authorization": "Bearer " + answer["access_token"]}
+        _, manifest = smart.export(server, "$export", None, headers)
+        self.assertEqual({item["type"] for item in manifest["output"]}, {"Patient", "Device"})
+        _, manifest = smart.export(server, "Patient/$export", None, headers)
+        self.assertLessEqual({item["type"] for item in manifest["output"]}, {"Patient", "Device"})
+        # A Group is no part of its export, whatever the scopes cover.
+        both = self.client("groups", scope="system/Patient.rs system/Group.rs")
+        _, manifest = smart.export(server, "Group/plain/$export", None, both.headers(server))
+        self.assertEqual({item["type"] for item in manifest["output"]}, {"Patient"})
+
+    def test_a06_a_scope_with_a_query_is_refused_at_registration(self):
+        done = harness.sluice("client", "add", "--data", self.data, "--id", "query", "--jwks-url",
+                              "https://keys.example/jwks", "--scope", "system/Patient.rs?gender=male",
+                              check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("gender=male", done.err)
+
+    def test_f07_every_file_of_a_manifest_can_be_fetched(self):
+        for access in ("token", "capability"):
+            with self.subTest(access):
+                client = self.client(access, options=["--file-access", access])
+                server = self.serve()
+                headers = client.headers(server)
+                _, manifest = smart.export(server, "$export", {"_type": "Device,Nonsense"}, headers,
+                                           {"Prefer": "respond-async, handling=lenient"})
+                self.assertEqual(manifest["requiresAccessToken"], access == "token")
+                for item in manifest["output"] + manifest["outcome"]:
+                    answer = harness.request("GET", item["url"], headers if access == "token" else {})
+                    self.assertEqual(answer.status, 200, answer)
+                    self.assertEqual(answer.body.count(b"\n"), item["count"])
+                    part = harness.request("GET", item["url"], {
+                        "Range": "bytes=0-9", **(headers if access == "token" else {})})
+                    self.assertEqual((part.status, len(part.body)), (206, 10))
+                if access == "capability":
+                    harness.sluice("client", "disable", "--data", self.data, client.id)
+                    url = manifest["output"][0]["url"]
+                    self.assertEqual(harness.request("GET", url).status, 401)
+                server.kill()
+
+    # ---- clients ----
+
+    def test_a09_clients_are_changed_while_the_server_runs(self):
+        server = self.serve()
+        client = self.client("live")
+        headers = client.headers(server)
+        self.assertEqual(server.get("$export", {"_type": "Device"}, headers).status, 202)
+
+        def change(verb, *options):
+            return json.loads(harness.sluice("client", verb, "--data", self.data, "--id", client.id,
+                                             "--json", *options).out)
+        self.assertEqual(change("disable")["state"], "disabled")
+        self.assertEqual(server.get("$export", None, headers).status, 401)
+        self.assertEqual(client.token_answer(server).status, 401)
+        self.assertEqual(change("enable")["state"], "active")
+        self.assertEqual(server.get("$export", None, headers).status, 401, "a void token stays void")
+        headers = client.headers(server)
+        self.assertEqual(change("update", "--scope", "system/Device.rs")["scope"], "system/Device.rs")
+        self.assertEqual(server.get("$export", {"_type": "Patient"}, headers).status, 401)
+        self.assertEqual(client.token_answer(server, "system/Patient.rs").json()["error"], "invalid_scope")
+        # A new key: the old one is worth nothing at once.
+        old, client.key = client.key, smart.Key(self.folder)
+        jwks = os.path.join(self.folder, client.key.kid)
+        with open(jwks, "w", encoding="utf-8") as file:
+            json.dump(client.key.jwk(), file)
+        change("update", "--jwks", jwks)
+        self.assertEqual(client.token_answer(server, "system/Device.rs").status, 200)
+        client.key = old
+        self.assertEqual(client.token_answer(server, "system/Device.rs").status, 401)
+        self.assertEqual(change("remove")["state"], "removed")
+        shown = harness.sluice("client", "show", "--data", self.data, "--id", client.id, check=False)
+        self.assertNotEqual(shown.returncode, 0)
+        self.assertIn(client.id, shown.err)
+        server.stop()
+        self.assertFalse(os.path.exists(os.path.join(self.data, "control.sock")))
+        # And the same without a server.
+        self.client("still")
+        listed = harness.sluice("client", "list", "--data", self.data).out
+        self.assertIn("-still", listed)
+
+    def test_a09_a_client_of_groups_exports_these(self):
+        client = self.client("grouped", options=["--group", "plain"])
+        server = self.serve()
+        _, manifest = smart.export(server, "Group/plain/$export", None, client.headers(server))
+        self.assertTrue(manifest["output"])
+
+    def test_a09_dynamic_registration_is_off_until_there_is_a_token(self):
+        server = self.serve()
+        self.assertEqual(harness.request("POST", server.base + "/auth/register").status, 404)
+        server.kill()
+        secret = "initial-" + "x" * 30
+        token_file = os.path.join(self.folder, "registration")
+        with open(token_file, "w", encoding="utf-8") as file:
+            file.write(secret + "\n")
+        server = self.serve("--registration-token", token_file, "--registration-scope",
+                            "system/Device.rs")
+        key = smart.Key(self.folder)
+        wanted = {"client_name": "Quality team", "jwks": {"keys": [key.jwk()]},
+                  "grant_types": ["client_credentials"],
+                  "token_endpoint_auth_method": "private_key_jwt", "scope": "system/*.rs"}
+
+        def register(body, token=secret, content_type="application/json"):
+            return harness.request("POST", server.base + "/auth/register", {
+                "Content-Type": content_type, "Authorization": "Bearer " + token},
+                (body if isinstance(body, str) else json.dumps(body)).encode())
+        for token in ("", "wrong", secret + "x", secret[:-1]):
+            self.assertEqual(register(wanted, token).status, 401, token)
+        for change in ({"jwks": {"keys": []}}, {"jwks": 7}, {"grant_types": ["authorization_code"]},
+                       {"token_endpoint_auth_method": "client_secret_basic"}, {"scope": "system/x.rs"},
+                       {"scope": "system/Patient.rs"}, {"jwks_uri": "https://keys.example/jwks"}):
+            answer = register({**wanted, **change})
+            self.assertEqual((answer.status, answer.json()["error"]),
+                             (400, "invalid_client_metadata"), change)
+        self.assertEqual(register("[]").status, 400)
+        self.assertEqual(register(wanted, content_type="text/plain").status, 400)
+        answer = register(wanted)
+        self.assertEqual(answer.status, 201, answer)
+        self.assertEqual(answer.json()["scope"], "system/Device.rs")
+        assertion = smart.jwt(key, smart.header_of(key),
+                              smart.claims_of(answer.json()["client_id"], smart.token_url(server)))
+        token = smart.post_form(smart.token_url(server), smart.form_of(assertion))
+        self.assertEqual(token.status, 200, token)
+
+    def test_a04_keys_by_url_are_cached_and_loopback_must_be_allowed(self):
+        keys = KeyServer(self)
+        first, second = smart.Key(self.folder), smart.Key(self.folder)
+        keys.keys = [first.jwk()]
+        client = self.client("url")
+        client.key = first
+        harness.sluice("client", "update", "--data", self.data, "--id", client.id, "--jwks-url", keys.url)
+        refused = harness.sluice("client", "update", "--data", self.data, "--id", client.id,
+                                 "--jwks-url", "http://keys.example/jwks", check=False)
+        self.assertEqual(refused.returncode, 2, "http is for loopback only")
+        server = self.serve()
+        answer = client.token_answer(server)
+        self.assertEqual((answer.status, keys.requests), (503, 0), "led inside our own network")
+        server.kill()
+        server = self.serve("--jwks-allow-private")
+        self.assertEqual([client.token_answer(server).status for _ in range(3)], [200] * 3)
+        self.assertEqual(keys.requests, 1)
+        # A new key that is not there yet: looked for at most once a minute.
+        keys.keys, client.key = [second.jwk()], second
+        self.assertEqual([client.token_answer(server).status for _ in range(3)], [401] * 3)
+        self.assertEqual(keys.requests, 1)
+
+    def test_k06_a_client_s_limits(self):
+        client = self.client("limited", options=["--requests-per-minute", "3", "--running-jobs", "1"])
+        server = self.serve()
+        headers = client.headers(server)
+        statuses = [server.get("$export", {"_type": "Device"}, headers).status for _ in range(5)]
+        self.assertEqual(statuses[0], 202)
+        refused = server.get("$export", {"_type": "Device"}, headers)
+        self.assert_outcome(refused, 429)
+        self.assertGreaterEqual(int(refused.headers["Retry-After"]), 1)
+        # Others go on.
+        other = self.client("free")
+        self.assertEqual(server.get("$export", {"_type": "Device"}, other.headers(server)).status, 202)
+
+    def test_a02_token_requests_of_an_address_are_limited(self):
+        client = self.client("eager")
+        server = self.serve("--token-rate", 5)
+        answers = [client.token_answer(server) for _ in range(8)]
+        self.assertEqual([a.status for a in answers[:5]], [200] * 5)
+        self.assertEqual(answers[-1].status, 429, answers[-1])
+        self.assertGreaterEqual(int(answers[-1].headers["Retry-After"]), 1)
+
+    # ---- the commands ----
+
+    def test_keys_and_token_commands(self):
+        for algorithm in ("ES384", "RS384"):
+            key = os.path.join(self.folder, algorithm + ".jwk")
+            public = harness.sluice("keys", "generate", "--alg", algorithm, "--out", key).out
+            self.assertEqual(os.stat(key).st_mode & 0o777, 0o600)
+            self.assertNotIn('"d"', public)
+            again = harness.sluice("keys", "generate", "--alg", algorithm, "--out", key, check=False)
+            self.assertEqual(again.returncode, 2)
+            jwks = key + "s"
+            with open(jwks, "w", encoding="utf-8") as file:
+                file.write(public)
+            harness.sluice("client", "add", "--data", self.data, "--id", "cli-" + algorithm, "--jwks",
+                           jwks, "--scope", "system/*.rs")
+            server = self.serve()
+            token = harness.sluice("token", server.base, "--client-id", "cli-" + algorithm, "--key",
+                                   key, "--scope", "system/Device.rs").out.strip()
+            answer = server.get("$export", {"_type": "Device"}, {"Authorization": "Bearer " + token})
+            self.assertEqual(answer.status, 202, answer)
+            refused = harness.sluice("token", server.base, "--client-id", "nobody", "--key", key,
+                                     check=False)
+            self.assertNotEqual(refused.returncode, 0)
+            self.assertIn("invalid_client", refused.err)
+            server.kill()
+
+    # ---- the audit log ----
+
+    def test_a12_everything_is_audited_and_nothing_secret_is(self):
+        client = self.client("audited")
+        capable = self.client("capable", options=["--file-access", "capability"])
+        server = self.serve("--log-level", "trace")
+        secrets = []
+        assertion = client.assertion(server)
+        token = smart.post_form(smart.token_url(server), smart.form_of(assertion)).json()["access_token"]
+        secrets += [assertion, token]
+        smart.post_form(smart.token_url(server), smart.form_of(assertion))
+        headers = {"Authorization": "Bearer " + token}
+        status_url, manifest = smart.export(server, "Patient/$export", None, headers)
+        for item in manifest["output"]:
+            harness.request("GET", item["url"], headers)
+        harness.request("GET", status_url)
+        harness.request("DELETE", status_url, headers)
+        capability_headers = capable.headers(server)
+        secrets.append(capability_headers["Authorization"].split()[1])
+        _, manifest = smart.export(server, "$export", {"_type": "Device"}, capability_headers)
+        secrets.append(manifest["output"][0]["url"].split("capability=")[1])
+        harness.request("GET", manifest["output"][0]["url"])
+        harness.sluice("client", "disable", "--data", self.data, client.id)
+        server.stop()
+        lines = []
+        for file in sorted(glob.glob(os.path.join(self.data, "audit", "*.ndjson"))):
+            self.assertEqual(os.stat(file).st_mode & 0o777, 0o600)
+            with open(file, encoding="utf-8") as text:
+                lines += text.read().splitlines()
+        events = [json.loads(line) for line in lines]
+        ours = [e for e in events if client.id in json.dumps(e)]
+        kinds = {e["subtype"][0]["code"] for e in ours}
+        self.assertLessEqual({"token-issued", "kick-off", "status", "download", "delete",
+                              "client-changed"}, kinds)
+        self.assertIn("token-refused", {e["subtype"][0]["code"] for e in events})
+        self.assertIn("access-refused", {e["subtype"][0]["code"] for e in events})
+        for event in events:
+            self.assertEqual(event["resourceType"], "AuditEvent")
+            for name in ("type", "recorded", "agent", "source", "outcome"):
+                self.assertTrue(event[name], event)
+        written = "\n".join(lines) + server.log()
+        for secret in secrets:
+            for part in secret.split("."):
+                if len(part) > 20:
+                    self.assertNotIn(part, written)
+        names = self.people()
+        self.assertGreater(len(names), 50)
+        for name in names:
+            self.assertIsNone(re.search(rf"\b{re.escape(name)}\b", written), name)
+        found = harness.sluice("audit", "grep", "--data", self.data, "kick-off", client.id).out
+        self.assertEqual(len(found.splitlines()), 1)
+        self.assertEqual(len(harness.sluice("audit", "tail", "--data", self.data, "--lines", 3)
+                             .out.splitlines()), 3)
+
+    def people(self):
+        """Family names and birth dates of the patients."""
+        found = set()
+        for resource in self.corpus.resources.values():
+            if resource["resourceType"] == "Patient":
+                found |= {n["family"] for n in resource.get("name", []) if len(n.get("family", "")) > 4}
+                found |= {resource["birthDate"]} if "birthDate" in resource else set()
+        return found
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,131 @@
+// Keys by JWKS URL: when they are fetched and when not.
+#include "smart/fetched_keys.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+namespace sluice::smart {
+namespace {
+
+using namespace std::chrono_literals;
+
+class FetchedKeysTest : public ::testing::Test {
+ protected:
+  FetchedKeysTest() {
+    client_.id = "acme";
+    client_.jwks_url = "https://acme.example/jwks";
+    rotate();
+  }
+  // Another key at the URL.
+  void rotate() {
+    const auto key = jose::PrivateJwk::generate(jose::Algorithm::kEs384).value();
+    jose::JwkSet keys;
+    keys.add(key.public_part());
+    kid_ = key.kid();
+    answer_ = FetchedJwks{keys.to_json(), max_age_};
+  }
+  bool has(const std::string& kid) {
+    const auto keys = keys_.keys(client_, kid);
+    return keys && keys->has_kid(kid);
+  }
+
+  std::optional<std::chrono::seconds> max_age_ = 600s;
+  Result<FetchedJwks> answer_ = FetchedJwks{};
+  std::string kid_;
+  std::atomic<int> fetches_ = 0;
+  FetchedKeys::Time now_{1000h};
+  Client client_;
+  FetchedKeys keys_{[this](const std::string&) {
+                      ++fetches_;
+                      return answer_;
+                    },
+                    {},
+                    [this] { return now_; }};
+};
+
+TEST_F(FetchedKeysTest, A04KeysAreKeptAsLongAsCacheControlSays) {
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(has(kid_));
+  EXPECT_EQ(fetches_, 1);
+  now_ += 599s;
+  EXPECT_TRUE(has(kid_));
+  EXPECT_EQ(fetches_, 1);
+  now_ += 2s;
+  EXPECT_TRUE(has(kid_));
+  EXPECT_EQ(fetches_, 2);
+}
+
+TEST_F(FetchedKeysTest, A04CacheControlHasAFloorAndACeiling) {
+  max_age_ = 0s;
+  rotate();
+  EXPECT_TRUE(has(kid_));
+  now_ += 59s;
+  EXPECT_TRUE(has(kid_));
+  EXPECT_EQ(fetches_, 1) << "not more often than once a minute";
+  now_ += 2s;
+  max_age_ = std::chrono::hours(24 * 365);
+  rotate();
+  EXPECT_TRUE(has(kid_));
+  now_ += 24h;
+  EXPECT_TRUE(has(kid_));
+  EXPECT_EQ(fetches_, 3) << "at least once a day";
+}
+
+TEST_F(FetchedKeysTest, A04AnUnknownKidIsLookedForOnceAMinute) {
+  EXPECT_TRUE(has(kid_));
+  const std::string old = kid_;
+  rotate();
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(has(kid_));
+  EXPECT_EQ(fetches_, 1);
+  now_ += 61s;
+  EXPECT_TRUE(has(kid_));
+  EXPECT_FALSE(has(old));
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(has("nobody"));
+  EXPECT_EQ(fetches_, 2);
+}
+
+TEST_F(FetchedKeysTest, A04AFailedFetchLeavesTheOldKeysForAWhile) {
+  EXPECT_TRUE(has(kid_));
+  answer_ = Error{ErrorKind::kUnavailable, "away"};
+  now_ += 601s;
+  EXPECT_TRUE(has(kid_));
+  EXPECT_EQ(fetches_, 2);
+  EXPECT_TRUE(has(kid_));
+  EXPECT_EQ(fetches_, 2) << "nor is a failing server asked at every request";
+  now_ += 48h;
+  const auto gone = keys_.keys(client_, kid_);
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().kind, ErrorKind::kUnavailable);
+  EXPECT_TRUE(gone.error().retry_after);
+}
+
+TEST_F(FetchedKeysTest, A04RubbishAtTheUrlIsAnError) {
+  for (const char* text : {"", "[]", "{\"keys\":7}", "<html>"}) {
+    now_ += 61s;
+    answer_ = FetchedJwks{text, {}};
+    const auto keys = keys_.keys(client_, "a");
+    ASSERT_FALSE(keys) << text;
+    EXPECT_EQ(keys.error().kind, ErrorKind::kUnavailable) << text;
+  }
+}
+
+TEST_F(FetchedKeysTest, A04ThreadsWaitForOneFetch) {
+  std::vector<std::thread> threads;
+  std::atomic<int> found = 0;
+  for (int i = 0; i < 8; ++i) threads.emplace_back([&] { found += has(kid_) ? 1 : 0; });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(found, 8);
+  EXPECT_EQ(fetches_, 1);
+}
+
+TEST_F(FetchedKeysTest, A04InlineKeysAreNotFetched) {
+  client_.jwks = jose::JwkSet::parse(answer_->body).value();
+  client_.jwks_url.clear();
+  EXPECT_TRUE(has(kid_));
+  EXPECT_EQ(fetches_, 0);
+}
+
+}  // namespace
+}  // namespace sluice::smart
