@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The demo behind `./dev demo`: generate sample data, load it, serve it, export it over HTTP.
+"""The demo behind `./dev demo`: generate sample data, load it, register a client, serve, get a token,
+export over HTTP.
 
 It does what a client of the standard does (kick-off, polling, download) with nothing but the Python
 standard library, so it also serves as a worked example of the protocol.
@@ -38,7 +39,7 @@ class Server:
     """`sluice serve` on a free loopback port, stopped by its own process id."""
 
     def __init__(self, binary, data):
-        command = [binary, "serve", "--data", data, "--listen", "127.0.0.1:0", "--open"]
+        command = [binary, "serve", "--data", data, "--listen", "127.0.0.1:0"]
         print(f"{DIM}$ {' '.join(command)}{PLAIN}", flush=True)
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True,
                                         stdin=subprocess.DEVNULL)
@@ -81,10 +82,31 @@ def request(url, method="GET", **headers):
         return error.code, error.headers, error.read()
 
 
-def wait_for_manifest(status_url):
+def register_client(binary, folder, data):
+    """Makes a key pair and a client that may read everything; the private key's file."""
+    key, jwks = os.path.join(folder, "key.jwk"), os.path.join(folder, "jwks.json")
+    command = [binary, "keys", "generate", "--alg", "ES384", "--out", key]
+    print(f"{DIM}$ {' '.join(command)} > {jwks}{PLAIN}", flush=True)
+    with open(jwks, "w", encoding="utf-8") as file:
+        subprocess.run(command, check=True, stdout=file)
+    run([binary, "client", "add", "--data", data, "--id", "demo", "--jwks", jwks, "--scope",
+         "system/*.rs"])
+    return key
+
+
+def get_token(binary, base, key):
+    command = [binary, "token", base, "--client-id", "demo", "--key", key, "--scope", "system/*.rs"]
+    print(f"{DIM}$ {' '.join(command)}{PLAIN}", flush=True)
+    token = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    print(f"  {token[:40]}... ({len(token)} characters, good for five minutes)")
+    return token
+
+
+def wait_for_manifest(status_url, authorization):
     early = iter((0.05, 0.1, 0.2))
     while True:
-        status, headers, body = request(status_url, Accept="application/json")
+        status, headers, body = request(status_url, Accept="application/json",
+                                        Authorization=authorization)
         if status == 200:
             return json.loads(body)
         if status not in (202, 429):
@@ -95,16 +117,16 @@ def wait_for_manifest(status_url):
         time.sleep(next(early, retry_after) if status == 202 else retry_after)
 
 
-def export(base, path):
+def export(base, path, authorization):
     heading(f"Export: GET {path}")
     started = time.monotonic()
     status, headers, body = request(f"{base}/{path}", Accept="application/fhir+json",
-                                    Prefer="respond-async")
+                                    Prefer="respond-async", Authorization=authorization)
     if status != 202:
         sys.exit(f"kick-off: status {status}: {body.decode(errors='replace')[:500]}")
     status_url = headers["Content-Location"]
     print(f"  202 Accepted, Content-Location: {status_url}")
-    manifest = wait_for_manifest(status_url)
+    manifest = wait_for_manifest(status_url, authorization)
     exported = time.monotonic()
 
     shown = dict(manifest)
@@ -114,7 +136,8 @@ def export(base, path):
 
     counts, sizes = collections.Counter(), collections.Counter()
     for item in manifest["output"]:
-        status, headers, body = request(item["url"], Accept_Encoding="gzip")
+        status, headers, body = request(item["url"], Accept_Encoding="gzip",
+                                        Authorization=authorization)
         if status != 200:
             sys.exit(f"download of {item['url']}: status {status}")
         if headers.get("Content-Encoding") == "gzip":
@@ -134,7 +157,7 @@ def export(base, path):
     print(f"  {'total':<{width}}  {total:>10,}  {size / 1e6:>8.2f}")
     print(f"\n  manifest after {exported - started:.2f} s, everything downloaded after "
           f"{done - started:.2f} s: {total / (done - started):,.0f} resources/s")
-    request(status_url, "DELETE")
+    request(status_url, "DELETE", Authorization=authorization)
     return total
 
 
@@ -156,11 +179,19 @@ def main():
         seconds = run([binary, "load", "--data", data, sample])
         size = sum(os.path.getsize(os.path.join(sample, name)) for name in os.listdir(sample))
         print(f"{size / 1e6:.1f} MB in {seconds:.2f} s")
+        heading("Say who may have them")
+        key = register_client(binary, folder, data)
         heading("Serve them")
         server = Server(binary, data)
         print(f"  {server.base}")
-        everything = export(server.base, "$export")
-        group = export(server.base, "Group/ten-percent/$export")
+        refused, _, _ = request(f"{server.base}/$export")
+        print(f"  without a token: {refused}")
+        heading("Get a token")
+        authorization = "Bearer " + get_token(binary, server.base, key)
+        everything = export(server.base, "$export", authorization)
+        group = export(server.base, "Group/ten-percent/$export", authorization)
+        heading("What the audit log says")
+        run([binary, "audit", "tail", "--data", data, "--lines", "1"])
         heading("Done")
         print(f"  the system has {everything:,} resources, the group's export {group:,} of them")
     finally:
