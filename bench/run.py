@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sluice's benchmark: builds a corpus, measures the real binary over HTTP, prints one table.
 
-usage: bench/run.py --sluice BINARY --pipeline PROGRAM [--patients N] [--work DIR] [--json FILE]
+usage: bench/run.py --sluice BINARY --pipeline PROGRAM --tokens PROGRAM [--patients N] [--work DIR] [--json FILE]
 
 Every figure is a median of several runs on one machine in one session; what counts is the ratios.
 """
@@ -14,10 +14,10 @@ RUNS = 5
 class Server:
     """`sluice serve` on a free port."""
 
-    def __init__(self, sluice, data):
+    def __init__(self, sluice, data, *options):
         self.process = subprocess.Popen(
-            [sluice, 'serve', '--data', data, '--listen', '127.0.0.1:0', '--open', '--log-level', 'warn',
-             '--poll-burst', '1000000'], stderr=subprocess.PIPE, text=True)
+            [sluice, 'serve', '--data', data, '--listen', '127.0.0.1:0', '--log-level', 'warn',
+             '--poll-burst', '1000000', *(options or ('--open',))], stderr=subprocess.PIPE, text=True)
         for line in self.process.stderr:
             if line.startswith('listening on '):
                 self.base = line.split()[-1]
@@ -52,18 +52,18 @@ class Client:
         response = self.connection.getresponse()
         return response, response.read()
 
-    def kick_off(self, url):
+    def kick_off(self, url, **headers):
         response, body = self.request('GET', url, Accept='application/fhir+json',
-                                      Prefer='respond-async')
+                                      Prefer='respond-async', **headers)
         assert response.status == 202, (response.status, body[:300])
         return response.headers['Content-Location']
 
-    def export(self, url, poll=0.002):
+    def export(self, url, poll=0.002, **headers):
         """Runs an export to its manifest: seconds and manifest; the job is deleted."""
         start = time.perf_counter()
-        location = self.kick_off(url)
+        location = self.kick_off(url, **headers)
         while True:
-            response, body = self.request('GET', location)
+            response, body = self.request('GET', location, **headers)
             if response.status == 200:
                 break
             assert response.status == 202, (response.status, body[:300])
@@ -71,8 +71,8 @@ class Client:
         seconds = time.perf_counter() - start
         return seconds, json.loads(body), location
 
-    def delete(self, location):
-        self.request('DELETE', location)
+    def delete(self, location, **headers):
+        self.request('DELETE', location, **headers)
 
 
 def median_export(client, url):
@@ -183,10 +183,38 @@ def download_row(server, base, work, data):
     return result
 
 
+def authorized_download(sluice, data, work):
+    """Seconds of the same large download with a token and from an open server, in turns: two lists."""
+    key, jwks = os.path.join(work, 'key.jwk'), os.path.join(work, 'jwks.json')
+    if not os.path.exists(key):
+        with open(jwks, 'w') as out:
+            subprocess.run([sluice, 'keys', 'generate', '--alg', 'ES384', '--out', key], check=True, stdout=out)
+    subprocess.run([sluice, 'client', 'add', '--data', data, '--id', 'bench%d' % os.getpid(), '--jwks', jwks,
+                    '--scope', 'system/*.rs'], check=True, stdout=subprocess.DEVNULL)
+    times = ([], [])
+    for turn in range(4):
+        for is_open in (False, True):
+            server = Server(sluice, data, *(() if is_open else ('--token-rate', '0')))
+            headers = {}
+            if not is_open:
+                headers['Authorization'] = 'Bearer ' + subprocess.run(
+                    [sluice, 'token', server.base, '--client-id', 'bench%d' % os.getpid(), '--key', key],
+                    check=True, capture_output=True, text=True).stdout.strip()
+            client = Client(server.port)
+            _, manifest, location = client.export(server.base + '/$export', **headers)
+            url = max(manifest['output'], key=lambda f: f['fileSize'])['url']
+            options = [o for name, value in headers.items() for o in ('-H', '%s: %s' % (name, value))]
+            times[is_open].append(curl_seconds(url, *options))
+            client.delete(location, **headers)
+            server.stop()
+    return times
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--sluice', required=True)
     parser.add_argument('--pipeline', required=True)
+    parser.add_argument('--tokens', required=True)
     parser.add_argument('--patients', type=int, default=4000)
     parser.add_argument('--work')
     parser.add_argument('--json')
@@ -266,6 +294,15 @@ def main():
         row('_since with %.2f %% changed' % (100 * changed / count), '%.4f s: %.2f %% of the full export' %
             (seconds, 100 * seconds / full), '1 %')
         server.stop()
+
+        tokens = json.loads(subprocess.run([arguments.tokens], check=True, capture_output=True,
+                                           text=True).stdout)
+        row('token check on a request', '%.1f us' % tokens['check_us'], '20 us')
+        row('token issue (ES384)', '%.2f ms; the assertion before it %.2f ms' %
+            (tokens['issue_ms'], tokens['assertion_ms']), '2 ms')
+        with_token, without = authorized_download(arguments.sluice, data, work)
+        row('authorized download against open', 'ratio %.3f (best of %d)' %
+            (min(with_token) / min(without), len(without)), '1.02')
         if arguments.json:
             with open(arguments.json, 'w') as out:
                 json.dump({'rows': rows, **figures}, out, indent=1)
