@@ -45,7 +45,7 @@ class BodyBudget {
     bool grow_to(std::size_t size);
 
    private:
-      BodyBudget* budget_ = nullptr;
+    BodyBudget* budget_ = nullptr;
     std::size_t size_ = 0;
   };
 
