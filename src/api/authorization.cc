@@ -32,7 +32,9 @@ Result<std::unique_ptr<Authorization>> Authorization::open(store::Store& store, 
   SLUICE_TRY(self->audit_, smart::AuditLog::open(asked.audit_folder, clock));
   self->grant_ = std::make_unique<smart::TokenGrant>(
       *self->assertions_, *self->tokens_, self->audit_.get(),
-      smart::TokenGrantOptions{.requests_per_minute = asked.token_requests_per_minute});
+      smart::TokenGrantOptions{
+          .requests_per_minute = asked.token_requests_per_minute,
+          .client_requests_per_minute = asked.client_token_requests_per_minute});
   SLUICE_TRY(self->capabilities_, smart::CapabilitySigner::open(store, clock));
   return self;
 }
@@ -45,15 +47,21 @@ void Authorization::maintain() {
                    outcome.error().message, outcome.error().detail);
 }
 
-Result<void> Authorization::take_kick_off(const smart::Client& client) {
-  const unsigned limit = client.limits.requests_per_minute != 0
-                             ? client.limits.requests_per_minute
-                             : options_.client_requests_per_minute;
+Result<void> Authorization::take_kick_off(const smart::Client& client, std::string_view address) {
+  SLUICE_CHECK(
+      take("address/" + std::string(address), options_.address_requests_per_minute, "address"));
+  return take("client/" + client.id,
+              client.limits.requests_per_minute != 0 ? client.limits.requests_per_minute
+                                                     : options_.client_requests_per_minute,
+              "client");
+}
+
+Result<void> Authorization::take(const std::string& key, unsigned limit, std::string_view who) {
   if (limit == 0) return {};
-  const auto wait = kick_offs_.take(client.id, smart::Rate::per_minute(limit));
+  const auto wait = kick_offs_.take(key, smart::Rate::per_minute(limit));
   if (!wait) return {};
   return Error{ErrorKind::kTooManyRequests,
-               fmt::format("this client may kick off {} exports a minute", limit),
+               fmt::format("this {} may kick off {} exports a minute", who, limit),
                {},
                *wait};
 }

@@ -28,8 +28,10 @@ struct AuthorizationOptions {
   std::chrono::seconds token_lifetime{300};
   /// RS256, ES256 and PS384 beside RS384 and ES384 (A-03).
   bool more_algorithms = false;
-  unsigned token_requests_per_minute = 600;   ///< of one address; 0: no limit
+  unsigned token_requests_per_minute = 600;         ///< of one address; 0: no limit
+  unsigned client_token_requests_per_minute = 300;  ///< of one client; 0: no limit
   unsigned client_requests_per_minute = 600;  ///< kick-offs of a client without a limit of its own
+  unsigned address_requests_per_minute = 1200;  ///< kick-offs of one address; 0: no limit
   /// The initial access token of dynamic registration (RFC 7591); empty: there is none.
   std::string registration_token;
   std::string registration_scope = "system/*.rs";  ///< the most that a client registered so gets
@@ -46,8 +48,9 @@ class Authorization {
   /// Replaces keys that are due, drops what has expired. Call about once a minute.
   void maintain();
 
-  /// Takes one from a client's kick-offs of the minute: kTooManyRequests with when to try again.
-  Result<void> take_kick_off(const smart::Client& client);
+  /// Takes one from a client's and an address's kick-offs of the minute: kTooManyRequests with when
+  /// to try again.
+  Result<void> take_kick_off(const smart::Client& client, std::string_view address);
 
   const AuthorizationOptions& options() const { return options_; }
   smart::ClientRegistry& clients() { return *clients_; }
@@ -69,6 +72,8 @@ class Authorization {
   std::unique_ptr<smart::AuditLog> audit_;
   std::unique_ptr<smart::TokenGrant> grant_;
   std::unique_ptr<smart::CapabilitySigner> capabilities_;
+  Result<void> take(const std::string& key, unsigned limit, std::string_view who);
+
   smart::RateLimiter kick_offs_;
 };
 

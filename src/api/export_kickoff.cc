@@ -79,7 +79,7 @@ Result<job::Job> start(Service& service, const http::Request& request, const Pri
   };
   std::size_t jobs_max = 0;
   if (principal.client != nullptr) {
-    SLUICE_CHECK(service.authorization->take_kick_off(*principal.client));
+    SLUICE_CHECK(service.authorization->take_kick_off(*principal.client, request.peer_address));
     jobs_max = principal.client->limits.running_jobs;
   }
   if (const auto allowed = authorize_export(principal, asked); !allowed) {

@@ -265,6 +265,10 @@ void add_authorization(CLI::App& command, ServeArguments& arguments) {
              "Take assertions with RS256, ES256 and PS384 beside RS384 and ES384");
   add_option(command, "token-rate", arguments.authorization.token_requests_per_minute,
              "Token requests a minute of one address; 0: no limit");
+  add_option(command, "client-token-rate", arguments.authorization.client_token_requests_per_minute,
+             "Tokens a minute of one client; 0: no limit");
+  add_option(command, "address-kick-off-rate", arguments.authorization.address_requests_per_minute,
+             "Kick-offs a minute of one address; 0: no limit");
   add_option(command, "kick-off-rate", arguments.authorization.client_requests_per_minute,
              "Kick-offs a minute of a client without a limit of its own; 0: no limit");
   add_option(

@@ -27,6 +27,8 @@ struct TokenRequest {
 struct TokenGrantOptions {
   /// Requests of one address, before any signature is checked. 0: no limit.
   unsigned requests_per_minute = 600;
+  /// Tokens of one client. 0: no limit.
+  unsigned client_requests_per_minute = 300;
 };
 
 /// Thread-safe. Signatures are checked and made in here: call it on a worker thread. All references

@@ -314,6 +314,19 @@ class Authorization(harness.TestCase):
         self.assertEqual(answers[-1].status, 429, answers[-1])
         self.assertGreaterEqual(int(answers[-1].headers["Retry-After"]), 1)
 
+    def test_a02_tokens_of_a_client_and_kick_offs_of_an_address_are_limited(self):
+        client, other = self.client("eager"), self.client("calm")
+        server = self.serve("--client-token-rate", 3, "--address-kick-off-rate", 4)
+        headers = client.headers(server)
+        answers = [client.token_answer(server) for _ in range(5)]
+        self.assertEqual([a.status for a in answers[:2]], [200] * 2)
+        self.assertEqual(answers[-1].status, 429, answers[-1])
+        self.assertEqual(other.token_answer(server).status, 200)
+        statuses = [server.get("$export", {"_type": "Device"}, headers).status for _ in range(7)]
+        self.assertEqual(statuses[:4], [202] * 4)
+        self.assert_outcome(server.get("$export", {"_type": "Device"}, other.headers(server)), 429,
+                            "address")
+
     # ---- the commands ----
 
     def test_keys_and_token_commands(self):

@@ -3,6 +3,7 @@ and is followed by a look that nothing changed: no job, no client, and a good re
 import json
 import os
 import re
+import resource
 import socket
 import time
 import unittest
@@ -220,6 +221,7 @@ class Hostile(harness.TestCase):
         cls.capable = smart.Client(folder, data, "capable", options=["--file-access", "capability"])
         cls.server = harness.start_server(cls, data, is_open=False)
         cls.token_url = smart.token_url(cls.server)
+        cls.slow_data = os.path.join(folder, "slow")
         cls.words = cls.prepare(folder)
         harness.sluice("client", "disable", "--data", data, "disabled")
 
@@ -329,6 +331,38 @@ class Hostile(harness.TestCase):
         self.assert_oauth(smart.post_form(self.token_url, smart.form_of(assertion)), *BAD_CLIENT)
         # A restart forgets no job, but counts anew.
         self.before = self.state()
+
+    def test_a08_ten_thousand_slow_connections(self):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        count = min(10_000, hard - 1000)
+        server = harness.start_server(self, self.slow_data, "--header-timeout", 4, "--max-connections",
+                                      20_000, is_open=False)
+        port = int(server.base.split(":")[2].split("/")[0])
+        slow = []
+        self.addCleanup(lambda: [each.close() for each in slow])
+        for _ in range(count):
+            slow.append(socket.create_connection(("127.0.0.1", port)))
+            slow[-1].sendall(b"POST /fhir/auth/token HTTP/1.1\r\nHost: a\r\nX-A: ")
+        for _ in range(20):
+            answer = harness.request("GET", server.base + "/$export")
+            self.assert_outcome(answer, 401)
+        deadline = time.monotonic() + 30
+        waiting = {each.fileno(): each for each in slow}
+        while waiting and time.monotonic() < deadline:
+            for each in list(waiting.values()):
+                each.setblocking(False)
+                try:
+                    answer = each.recv(100)
+                    self.assertIn(answer[:12], (b"", b"HTTP/1.1 408"))
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    pass
+                del waiting[each.fileno()]
+            time.sleep(0.2)
+        self.assertFalse(waiting, f"{len(waiting)} of {count} connections are still open")
+        self.assertEqual(server.stop(), 0)
 
     def test_a02_methods_and_smuggling(self):
         self.assertEqual(harness.request("GET", self.token_url).status, 405)
