@@ -5,6 +5,11 @@
 #include "base/log.h"
 
 namespace sluice::api {
+namespace {
+
+constexpr unsigned kRefusalsPerMinute = 600;  // of one address
+
+}  // namespace
 
 Result<std::unique_ptr<Authorization>> Authorization::open(store::Store& store, const Clock& clock,
                                                            std::unique_ptr<smart::KeySource> keys,
@@ -48,22 +53,26 @@ void Authorization::maintain() {
 }
 
 Result<void> Authorization::take_kick_off(const smart::Client& client, std::string_view address) {
-  SLUICE_CHECK(
-      take("address/" + std::string(address), options_.address_requests_per_minute, "address"));
-  return take("client/" + client.id,
-              client.limits.requests_per_minute != 0 ? client.limits.requests_per_minute
-                                                     : options_.client_requests_per_minute,
-              "client");
+  const unsigned of_address = options_.address_requests_per_minute;
+  SLUICE_CHECK(take("address/" + std::string(address), of_address,
+                    fmt::format("this address may kick off {} exports a minute", of_address)));
+  const unsigned of_client = client.limits.requests_per_minute != 0
+                                 ? client.limits.requests_per_minute
+                                 : options_.client_requests_per_minute;
+  return take("client/" + client.id, of_client,
+              fmt::format("this client may kick off {} exports a minute", of_client));
 }
 
-Result<void> Authorization::take(const std::string& key, unsigned limit, std::string_view who) {
+Result<void> Authorization::take_refusal(std::string_view address) {
+  return take("refused/" + std::string(address), kRefusalsPerMinute,
+              "too many requests without a valid access token");
+}
+
+Result<void> Authorization::take(const std::string& key, unsigned limit, const std::string& what) {
   if (limit == 0) return {};
-  const auto wait = kick_offs_.take(key, smart::Rate::per_minute(limit));
+  const auto wait = limiter_.take(key, smart::Rate::per_minute(limit));
   if (!wait) return {};
-  return Error{ErrorKind::kTooManyRequests,
-               fmt::format("this {} may kick off {} exports a minute", who, limit),
-               {},
-               *wait};
+  return Error{ErrorKind::kTooManyRequests, what, {}, *wait};
 }
 
 std::string token_url(std::string_view base_url) {

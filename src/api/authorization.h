@@ -52,6 +52,10 @@ class Authorization {
   /// to try again.
   Result<void> take_kick_off(const smart::Client& client, std::string_view address);
 
+  /// As take_kick_off, for requests of an address that are refused for want of a valid token: each
+  /// is a line of the audit log, which nobody shall fill who has no token.
+  Result<void> take_refusal(std::string_view address);
+
   const AuthorizationOptions& options() const { return options_; }
   smart::ClientRegistry& clients() { return *clients_; }
   smart::AccessTokens& tokens() { return *tokens_; }
@@ -72,9 +76,10 @@ class Authorization {
   std::unique_ptr<smart::AuditLog> audit_;
   std::unique_ptr<smart::TokenGrant> grant_;
   std::unique_ptr<smart::CapabilitySigner> capabilities_;
-  Result<void> take(const std::string& key, unsigned limit, std::string_view who);
+  /// kTooManyRequests with `what` when there are more than `limit` of `key` in a minute.
+  Result<void> take(const std::string& key, unsigned limit, const std::string& what);
 
-  smart::RateLimiter kick_offs_;
+  smart::RateLimiter limiter_;
 };
 
 /// The URLs of the authorization endpoints.

@@ -44,6 +44,10 @@ class Routes {
   // The challenge names an error only to who showed something (RFC 6750 section 3.1).
   static http::Response refuse(const Service& service, const http::Request& request,
                                const Error& error) {
+    if (service.authorization != nullptr) {
+      const auto allowed = service.authorization->take_refusal(request.peer_address);
+      if (!allowed) return request_error(request, allowed.error());
+    }
     const bool showed_something = request.headers.get("Authorization") || !request.query.empty();
     const auto audited = audit(service, request, {},
                                {.kind = smart::AuditKind::kAccessRefused,

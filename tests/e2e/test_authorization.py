@@ -327,6 +327,15 @@ class Authorization(harness.TestCase):
         self.assert_outcome(server.get("$export", {"_type": "Device"}, other.headers(server)), 429,
                             "address")
 
+    def test_a12_who_has_no_token_cannot_fill_the_audit_log(self):
+        client = self.client("honest")
+        server = self.serve()
+        headers = client.headers(server)
+        statuses = [server.get("$export").status for _ in range(700)]
+        self.assertEqual(set(statuses[:600]), {401})
+        self.assertEqual(statuses[-1], 429)
+        self.assertEqual(server.get("$export", {"_type": "Device"}, headers).status, 202)
+
     # ---- the commands ----
 
     def test_keys_and_token_commands(self):
