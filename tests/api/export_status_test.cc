@@ -81,7 +81,7 @@ class ExportStatusTest : public ::testing::Test {
   }
 
   std::filesystem::path folder_;
-  const SystemClock clock_;
+  SystemClock clock_;
   ScriptedKind kind_;
   job::EngineOptions options_;
   std::unique_ptr<store::Store> store_;
