@@ -94,7 +94,8 @@ TEST_F(ExportStatusTest, S03AFailedJobIsA500WithAnOperationOutcome) {
   kind_.answer = [](const auto&) {
     return Error{ErrorKind::kStorage, "the disk is full", "/data/files"};
   };
-  const auto response = export_status(*service_, asking(run()), {"us"});
+  const std::string id = run();  // first: it makes the service
+  const auto response = export_status(*service_, asking(id), {"us"});
   EXPECT_EQ(response.status, 500);
   const auto& body = std::get<std::string>(response.body);
   EXPECT_NE(body.find("OperationOutcome"), std::string::npos);
@@ -107,7 +108,8 @@ TEST_F(ExportStatusTest, S03K04AFailedJobApartFromThePolling) {
   kind_.answer = [](const auto&) { return Error{ErrorKind::kStorage, "the disk is full"}; };
   bulk::ExportRequest request;
   request.separate_export_status = true;
-  const auto response = export_status(*service_, asking(run(request)), {"us"});
+  const std::string id = run(request);  // first: it makes the service
+  const auto response = export_status(*service_, asking(id), {"us"});
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.headers.get("X-Export-Status"), "500 Internal Server Error");
 }
@@ -129,7 +131,8 @@ TEST_F(ExportStatusTest, M02M06OutcomesAreNamedTwiceWithTheirSeverities) {
                     {"Patient-0.ndjson", "Patient", 5, 900, false}};
     return bulk::serialize(result);
   };
-  const auto response = export_status(*service_, asking(run()), {"us"});
+  const std::string id = run();  // first: it makes the service
+  const auto response = export_status(*service_, asking(id), {"us"});
   ASSERT_EQ(response.status, 200);
   EXPECT_TRUE(response.headers.get("Expires"));
   const auto manifest = json::parse(std::get<std::string>(response.body)).as_object();

@@ -241,20 +241,21 @@ TEST_F(EngineTest, ARefusedRequestLeavesNoJob) {
 // K-07, S-06: a restart goes on with what is not done, with the same snapshot.
 TEST_F(EngineTest, ARestartDoesOnlyWhatIsMissing) {
   std::atomic<int> allowed = 4;
+  std::atomic<bool> released = false;
   kind_.on_run = [&](const auto&, const auto& shard,
                      const ShardContext& context) -> Result<std::string> {
     if (allowed.fetch_sub(1) > 0) return fmt::format("result {}", shard.number);
-    while (!context.stop.stop_requested()) std::this_thread::sleep_for(1ms);
+    while (!context.stop.stop_requested()) {
+      if (released) return fmt::format("result {}", shard.number);
+      std::this_thread::sleep_for(1ms);
+    }
     return Error{ErrorKind::kCancelled, "stopped"};
   };
   const std::string id = submit("c", "10");
   const auto snapshot = engine_->view(id)->job.snapshot;
   ASSERT_TRUE(eventually([&] { return engine_->statistics().shards_total == 4; }));
   restart();
-  kind_.on_run = nullptr;
-  // What was adopted may have met the old behaviour for a moment; a shard that was stopped is given
-  // back.
-  allowed = 1000;
+  released = true;
   const JobView view = wait(id);
   EXPECT_EQ(view.job.state, JobState::kDone);
   EXPECT_EQ(view.job.snapshot.sequence, snapshot.sequence);
