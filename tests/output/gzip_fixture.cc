@@ -9,24 +9,12 @@
 #include <iostream>
 #include <iterator>
 
-#include "base/bytes.h"
-
 namespace sluice::output {
 
-TemporaryFolder::TemporaryFolder()
-    : path_(std::filesystem::temp_directory_path() / ("sluice-output-" + random_hex(8))) {
-  std::filesystem::create_directory(path_);
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;  // a folder that stays behind is no failure of the test
-  std::filesystem::remove_all(path_, ignored);
-}
-
-std::vector<std::string> TemporaryFolder::names() const {
+std::vector<std::string> names_in(const std::filesystem::path& folder) {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(path_))
-    names.push_back(std::filesystem::relative(entry.path(), path_).string());
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    names.push_back(std::filesystem::relative(entry.path(), folder).string());
   std::sort(names.begin(), names.end());
   return names;
 }

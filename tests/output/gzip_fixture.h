@@ -13,24 +13,12 @@
 #include <vector>
 
 #include "output/seekable_gzip.h"
+#include "temporary_folder.h"
 
 namespace sluice::output {
 
-/// A folder below the system's temporary one that goes away with it.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
-  const std::filesystem::path& path() const { return path_; }
-  /// The names in it, sorted; those in sub-folders with a '/'.
-  std::vector<std::string> names() const;
-
- private:
-  std::filesystem::path path_;
-};
+/// The names in a folder, sorted; those in sub-folders with a '/'.
+std::vector<std::string> names_in(const std::filesystem::path& folder);
 
 /// The content of a gzip file of exactly one member with nothing behind it. Fails the test, and
 /// gives what there was, for anything else.

@@ -65,7 +65,7 @@ TEST_F(LocalFileStoreTest, WhatACrashLeftHalfWrittenGoesAtOpeningAndTheRestStays
   overwrite(root_ / "job/.g.idx.tmp", "half");
   overwrite(root_ / "job/.keep", "somebody's");
   reopen();
-  EXPECT_THAT(folder_.names(),
+  EXPECT_THAT(names_in(folder_.path()),
               UnorderedElementsAre("files", "files/job", "files/job/f", "files/job/.keep"));
   EXPECT_EQ(read("job", "f"), "kept\n");
 }
@@ -87,7 +87,7 @@ TEST_F(LocalFileStoreTest, NamesThatWouldLeaveTheFolderOrHideAreRefused) {
     EXPECT_EQ(store_->remove_folder(name).error().kind, ErrorKind::kInvalid);
     EXPECT_EQ(store_->sync_folder(name).error().kind, ErrorKind::kInvalid);
   }
-  EXPECT_THAT(folder_.names(), UnorderedElementsAre("files", "secret"));
+  EXPECT_THAT(names_in(folder_.path()), UnorderedElementsAre("files", "secret"));
 }
 
 TEST_F(LocalFileStoreTest, TheLongestNameWorks) {

@@ -9,19 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "temporary_folder.h"
+
 namespace sluice::sample::testing {
-
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 std::string read_text(const std::filesystem::path& path);
 /// Every file of the folder by its name.

@@ -1,19 +1,8 @@
 #include "smart_fixture.h"
 
-#include "base/bytes.h"
 #include "store/rocksdb/rocksdb_store.h"
 
 namespace sluice::smart {
-
-TemporaryFolder::TemporaryFolder()
-    : path_(std::filesystem::temp_directory_path() / ("sluice-smart-" + random_hex(8))) {
-  std::filesystem::create_directories(path_);
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;  // a left-over folder does no harm
-  std::filesystem::remove_all(path_, ignored);
-}
 
 Result<store::WriteOutcome> RefusingStore::write(const store::Transaction& transaction) {
   if (refuse_) return storage_error("the store refuses", "as the test wants");

@@ -14,6 +14,7 @@
 #include "jose/json_web_key.h"
 #include "smart/client.h"
 #include "store/store.h"
+#include "temporary_folder.h"
 
 namespace sluice::smart {
 
@@ -23,19 +24,6 @@ class TestClock final : public Clock {
   void advance(std::chrono::milliseconds by) { milliseconds += by.count(); }
   /// 2023-11-14T22:13:20Z
   std::atomic<std::int64_t> milliseconds = 1'700'000'000'000;
-};
-
-/// A folder below the system's temporary one that goes away with it.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
 };
 
 /// A store that writes only while it may.

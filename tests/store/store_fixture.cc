@@ -7,20 +7,9 @@
 #include <iostream>
 #include <random>
 
-#include "base/bytes.h"
 #include "store/rocksdb/rocksdb_store.h"
 
 namespace sluice::store {
-
-TemporaryFolder::TemporaryFolder()
-    : path_(std::filesystem::temp_directory_path() / ("sluice-store-" + random_hex(8))) {
-  std::filesystem::create_directories(path_);
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;  // a left-over folder does no harm
-  std::filesystem::remove_all(path_, ignored);
-}
 
 const std::vector<Backend>& backends() {
   static const std::vector<Backend> all = {

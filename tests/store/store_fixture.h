@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "store/store.h"
+#include "temporary_folder.h"
 
 namespace sluice::store {
 
@@ -19,19 +20,6 @@ class TestClock final : public Clock {
  public:
   Instant now() const override { return {milliseconds.load()}; }
   std::atomic<std::int64_t> milliseconds = 1'700'000'000'000;
-};
-
-/// A folder below the system's temporary one that goes away with it.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
 };
 
 /// One way to open a store. `folder` is empty the first time.
