@@ -1,0 +1,34 @@
+// Whether a resource matches a compiled query.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/result.h"
+#include "search/query.h"
+
+namespace sluice::search {
+
+/// Holds the buffers of the evaluation: one a thread. After the first resources it allocates
+/// nothing, whatever the query, as long as resources do not grow.
+class Matcher {
+ public:
+  Matcher();
+  ~Matcher();
+  Matcher(Matcher&&) noexcept;
+  Matcher& operator=(Matcher&&) noexcept;
+
+  /// `resource`: a stored line, valid JSON without duplicate members, of the query's type. kCorrupt
+  /// when it is not; kInternal for a query that still needs a resolver.
+  Result<bool> matches(const Query& query, std::string_view resource);
+  /// Whether one of the queries matches (several filters of one type). The text is read once. False
+  /// for no queries.
+  Result<bool> matches_any(std::span<const Query> queries, std::string_view resource);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice::search

@@ -1,0 +1,70 @@
+// A FHIR search compiled against the R4 parameters of one type: what _typeFilter, scopes with a
+// query, member filters, conditional requests and searches share.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "fhir/resource_type.h"
+#include "search/resolver.h"
+
+namespace sluice::search {
+
+/// Name and value in order, percent-decoded: {"code:not", "http://loinc.org|8867-4"}.
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+
+/// "a=b&c=d" taken apart: percent escapes and '+' decoded. A leading '?' is skipped; kInvalid for a
+/// bad escape or a part without a name.
+Result<Parameters> parse_query_string(std::string_view raw);
+
+struct QueryOptions {
+  std::string base_url;  ///< references to resources below it are our own (Q-06); may be empty
+};
+
+/// Immutable, thread-safe, cheap to copy.
+class Query {
+ public:
+  /// All of `parameters` must hold. kInvalid or kUnsupported names the parameter, the modifier or
+  /// the value that is not understood: nothing is ignored. Result parameters are refused. No
+  /// parameters: every resource of the type matches.
+  static Result<Query> compile(fhir::ResourceType type, const Parameters& parameters,
+                               const QueryOptions& options);
+  /// compile(parse_query_string(raw)).
+  static Result<Query> compile(fhir::ResourceType type, std::string_view raw,
+                               const QueryOptions& options);
+
+  fhir::ResourceType type() const;
+  bool matches_everything() const;  ///< there is no parameter
+
+  /// The other types whose resources decide (chained parameters, _has), sorted, unique. Who asks
+  /// must be allowed to read them.
+  const std::vector<fhir::ResourceType>& other_types() const;
+  /// Whether there are chained parameters or _has which resolved() has not yet replaced.
+  bool needs_resolver() const;
+  /// The query with chained parameters and _has replaced by sets of ids, found by one pass over
+  /// each other type: done once for an export or a search, so that matching needs no other
+  /// resources. Errors of the resolver; kTooLarge when a set grows beyond kResolvedIdsMax. Itself
+  /// when there is nothing to resolve.
+  Result<Query> resolved(Resolver& resolver) const;
+
+  /// When only resources with certain ids can match: these (from _id; some may not exist).
+  const std::optional<std::vector<std::string>>& ids() const;
+  /// When only resources in certain patients' compartments can match: the patients' ids (from a
+  /// reference like patient or subject that puts the type into the compartment).
+  const std::optional<std::vector<std::string>>& patients() const;
+
+ private:
+  friend class Matcher;
+  struct Impl;
+  std::shared_ptr<const Impl> impl_;  // shared: a query is used by every shard and thread
+};
+
+/// The most ids that one chained parameter may resolve to.
+inline constexpr std::size_t kResolvedIdsMax = 4'000'000;
+
+}  // namespace sluice::search
