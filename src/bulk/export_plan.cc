@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "bulk/deletions.h"
 
 namespace sluice::bulk {
 namespace {
@@ -18,6 +19,9 @@ constexpr double kChange = 12e-6;           // read one resource by its id
 
 // What a seek or a change counts as in a shard's weight, in bytes.
 constexpr std::uint64_t kChangeWeight = static_cast<std::uint64_t>(kChange / kWriteByte);
+
+// What reading a change without its resource counts as.
+constexpr std::uint64_t kLoggedWeight = 64;
 
 struct TypeToRead {
   store::KeyRange range;
@@ -34,6 +38,7 @@ class Planner {
 
   Result<std::vector<job::ShardPlan>> plan() {
     if (!request_.skipped.empty()) add_outcome();
+    if (request_.since) SLUICE_CHECK(add_deletions());
     SLUICE_CHECK(find_types());
     SLUICE_TRY(const bool by_changes, choose_changes());
     if (by_changes) return std::move(shards_);
@@ -47,6 +52,19 @@ class Planner {
     ShardSpec spec;
     spec.segments.push_back({ReadMode::kOutcome, {}});
     shards_.push_back({serialize(spec), 1});
+  }
+
+  Result<void> add_deletions() {
+    SLUICE_TRY(const auto window, change_window(store_, request_, snapshot_));
+    SLUICE_TRY(const std::uint64_t count, store_.change_count(window.after, window.up_to));
+    if (count == 0) return {};
+    const unsigned parts = deletion_parts(count);
+    for (unsigned part = 0; part < parts; ++part) {
+      ShardSpec spec;
+      spec.segments.push_back({ReadMode::kDeleted, {}, part, parts});
+      shards_.push_back({serialize(spec), count * kLoggedWeight});
+    }
+    return {};
   }
 
   // The types to read in the first phase, with their ranges and sizes.

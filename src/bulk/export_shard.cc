@@ -40,6 +40,10 @@ std::string serialize(const ShardSpec& spec) {
     object["type"] = segment.range.type.code;
     object["from"] = to_hex(segment.range.from);
     object["to"] = to_hex(segment.range.to);
+    if (segment.parts > 1) {
+      object["part"] = segment.part;
+      object["parts"] = segment.parts;
+    }
     segments.push_back(std::move(object));
   }
   json::object object;
@@ -57,6 +61,10 @@ Result<ShardSpec> parse_shard_spec(std::string_view text) {
       segment.range.type.code = part.at("type").to_number<std::uint16_t>();
       segment.range.from = bytes_of(part, "from");
       segment.range.to = bytes_of(part, "to");
+      if (part.contains("parts")) {
+        segment.part = part.at("part").to_number<unsigned>();
+        segment.parts = part.at("parts").to_number<unsigned>();
+      }
       spec.segments.push_back(std::move(segment));
     }
     return spec;
@@ -71,7 +79,8 @@ std::string serialize(const ShardResult& result) {
     object["type"] = file.type;
     object["count"] = file.count;
     object["size"] = file.size;
-    object["outcome"] = file.is_outcome;
+    object["outcome"] = file.kind == FileKind::kOutcome;
+    if (file.kind == FileKind::kDeleted) object["deleted"] = true;
     files.push_back(std::move(object));
   }
   json::object object;
@@ -91,7 +100,8 @@ Result<ShardResult> parse_shard_result(std::string_view text) {
       file.type = text_of(part, "type");
       file.count = part.at("count").to_number<std::uint64_t>();
       file.size = part.at("size").to_number<std::uint64_t>();
-      file.is_outcome = part.at("outcome").as_bool();
+      if (part.at("outcome").as_bool()) file.kind = FileKind::kOutcome;
+      if (part.contains("deleted")) file.kind = FileKind::kDeleted;
       result.files.push_back(std::move(file));
     }
     result.references_file = text_of(object, "references_file");

@@ -14,17 +14,21 @@ namespace sluice::bulk {
 
 /// How a segment's records are found.
 enum class ReadMode : std::uint8_t {
-  kScan,        ///< the range in order; owners outside the roster are passed over
-  kSeek,        ///< one seek for each patient of the roster
-  kGroups,      ///< Group resources, by their members
-  kChanges,     ///< the change log since `_since`, all types; the range does not count
-  kSupporting,  ///< what earlier shards referred to; the range does not count
-  kOutcome,     ///< no records: the outcome file
+  kScan,         ///< the range in order; owners outside the roster are passed over
+  kSeek,         ///< one seek for each patient of the roster
+  kGroups,       ///< Group resources, by their members
+  kChanges,      ///< the change log since `_since`, all types; the range does not count
+  kSupporting,   ///< what earlier shards referred to; the range does not count
+  kOutcome,      ///< no records: the outcome file
+  kDeleted = 7,  ///< what was deleted after `_since`, by the change log
 };
 
 struct Segment {
   ReadMode mode = ReadMode::kScan;
   store::KeyRange range;
+  /// kDeleted: this part of so many, by a hash of the resource.
+  unsigned part = 0;
+  unsigned parts = 1;
 };
 
 /// Segments of one shard, in the order of the output.
@@ -32,13 +36,16 @@ struct ShardSpec {
   std::vector<Segment> segments;
 };
 
+/// The array of the manifest that a file is named in.
+enum class FileKind : std::uint8_t { kOutput, kDeleted, kOutcome };
+
 /// One finished output file.
 struct OutputFile {
   std::string name;  ///< in the job's folder
   std::string type;  ///< resource type
   std::uint64_t count = 0;
   std::uint64_t size = 0;  ///< uncompressed
-  bool is_outcome = false;
+  FileKind kind = FileKind::kOutput;
 };
 
 struct ShardResult {

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "bulk/deletions.h"
 #include "bulk/export_plan.h"
 #include "bulk/supporting_references.h"
 #include "fhir/group_members.h"
@@ -44,6 +45,8 @@ class ShardRun {
         return supporting(references_files);
       case ReadMode::kOutcome:
         return outcome();
+      case ReadMode::kDeleted:
+        return deletions().write_part(segment.part, segment.parts);
     }
     return corrupt("a stored part of an export cannot be read", "read mode");
   }
@@ -169,13 +172,19 @@ class ShardRun {
         SLUICE_CHECK(take(*record));
       }
     }
+    if (request_.since) return deletions().write_supporting(found);
     return {};
+  }
+
+  Deletions deletions() {
+    return Deletions(environment_.store, request_, prepared_.roster.get(), prepared_.snapshot,
+                     writer_, [this](std::uint64_t bytes) { return step(bytes); });
   }
 
   Result<void> outcome() {
     for (const auto& skipped : request_.skipped)
-      SLUICE_CHECK(
-          writer_.append_outcome(fhir::operation_outcome("warning", "not-supported", skipped)));
+      SLUICE_CHECK(writer_.append_other(
+          FileKind::kOutcome, fhir::operation_outcome("warning", "not-supported", skipped)));
     return {};
   }
 

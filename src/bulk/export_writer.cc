@@ -17,15 +17,16 @@ ExportWriter::ExportWriter(output::FileStore& files, std::string job_id, std::st
 }
 
 Result<void> ExportWriter::append(fhir::ResourceType type, std::string_view line) {
-  if (!writer_ || type != type_ || is_outcome_) SLUICE_CHECK(open_for(type, false));
+  if (!writer_ || type != type_ || kind_ != FileKind::kOutput)
+    SLUICE_CHECK(open_for(type, FileKind::kOutput));
   if (!projector_) return write(line);
   projected_.clear();
   SLUICE_CHECK(projector_->project(line, projected_));
   return write(projected_);
 }
 
-Result<void> ExportWriter::append_outcome(std::string_view line) {
-  if (!writer_ || !is_outcome_) SLUICE_CHECK(open_for({}, true));
+Result<void> ExportWriter::append_other(FileKind kind, std::string_view line) {
+  if (!writer_ || kind_ != kind) SLUICE_CHECK(open_for(fhir::types::kBundle, kind));
   return write(line);
 }
 
@@ -33,33 +34,38 @@ Result<void> ExportWriter::write(std::string_view line) {
   // A resource larger than the maximum gets a file of its own (P-11).
   const auto& info = writer_->info();
   if (info.lines > 0 && info.uncompressed_size + line.size() + 1 > size_max_)
-    SLUICE_CHECK(open_for(type_, is_outcome_));
+    SLUICE_CHECK(open_for(type_, kind_));
   return writer_->append_line(line);
 }
 
-Result<void> ExportWriter::open_for(fhir::ResourceType type, bool is_outcome) {
-  const bool same = writer_ && type == type_ && is_outcome == is_outcome_;
+Result<void> ExportWriter::open_for(fhir::ResourceType type, FileKind kind) {
+  const bool same = writer_ && type == type_ && kind == kind_;
   SLUICE_CHECK(finish());
   if (!same) {
     type_ = type;
-    is_outcome_ = is_outcome;
+    kind_ = kind;
     projector_.reset();
-    if (elements_ != nullptr && !is_outcome && elements_->applies_to(type))
+    if (elements_ != nullptr && kind == FileKind::kOutput && elements_->applies_to(type))
       projector_.emplace(*elements_, type);
   }
-  name_ = fmt::format("{}-{}-{:03}.ndjson", is_outcome ? "OperationOutcome" : fhir::type_name(type),
+  // "Deleted" is no type, so that no type's files have such names.
+  name_ = fmt::format("{}-{}-{:03}.ndjson", kind == FileKind::kDeleted ? "Deleted" : type_text(),
                       stem_, number_++);
   SLUICE_TRY(writer_, files_.create(job_id_, name_));
   return {};
+}
+
+std::string_view ExportWriter::type_text() const {
+  if (kind_ == FileKind::kOutcome) return "OperationOutcome";
+  return fhir::type_name(type_);
 }
 
 Result<void> ExportWriter::finish() {
   if (!writer_) return {};
   SLUICE_TRY(const auto info, writer_->finish());
   writer_.reset();
-  files_written_.push_back({name_,
-                            std::string(is_outcome_ ? "OperationOutcome" : fhir::type_name(type_)),
-                            info.lines, info.uncompressed_size, is_outcome_});
+  files_written_.push_back(
+      {name_, std::string(type_text()), info.lines, info.uncompressed_size, kind_});
   return {};
 }
 

@@ -27,16 +27,19 @@ class ExportWriter {
   /// Appends a resource's line, projected to the elements; the type's file is opened with its first
   /// line, and a new one when this line would make it too large.
   Result<void> append(fhir::ResourceType type, std::string_view line);
-  /// Appends a line to the outcome file.
-  Result<void> append_outcome(std::string_view line);
+  /// Appends a line that is no resource of the export: kDeleted or kOutcome.
+  Result<void> append_other(FileKind kind, std::string_view line);
+  /// Bytes of NDJSON that a file has at most.
+  std::uint64_t size_max() const { return size_max_; }
   /// Ends the file at hand. Everything appended is durable afterwards.
   Result<void> finish();
   /// What was written; after finish().
   std::vector<OutputFile> take_files() { return std::move(files_written_); }
 
  private:
-  Result<void> open_for(fhir::ResourceType type, bool is_outcome);
+  Result<void> open_for(fhir::ResourceType type, FileKind kind);
   Result<void> write(std::string_view line);
+  std::string_view type_text() const;
 
   output::FileStore& files_;
   const std::string job_id_;
@@ -45,7 +48,7 @@ class ExportWriter {
   std::uint64_t size_max_;
   std::unique_ptr<output::SeekableGzipWriter> writer_;
   fhir::ResourceType type_;
-  bool is_outcome_ = false;
+  FileKind kind_ = FileKind::kOutput;
   unsigned number_ = 0;
   std::string name_;
   std::optional<fhir::ElementsProjector> projector_;

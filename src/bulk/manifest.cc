@@ -19,17 +19,25 @@ std::string quoted(std::string_view text) {
   return json::serialize(json::string(text.data(), text.size()));
 }
 
-std::string output_item(const OutputFile& file, const std::string& url) {
-  return fmt::format(R"({{"type":{},"url":{},"count":{},"fileSize":{}}})", quoted(file.type),
-                     quoted(url), file.count, file.size);
+std::string item_of(const OutputFile& file, const std::string& url) {
+  std::string item = fmt::format(R"({{"type":{},"url":{},"count":{},"fileSize":{})",
+                                 quoted(file.type), quoted(url), file.count, file.size);
+  // Only what lenient handling skipped is reported there, each a warning (M-06).
+  if (file.kind == FileKind::kOutcome)
+    item += fmt::format(R"(,"countSeverity":[{{"severity":"warning","count":{}}}])", file.count);
+  return item + "}";
 }
 
-std::string outcome_item(const OutputFile& file, const std::string& url) {
-  // Only what lenient handling skipped is reported here, each a warning.
-  return fmt::format(
-      R"({{"type":"OperationOutcome","url":{},"count":{},"countSeverity":[{{"severity":"warning","count":{}}}]}})",
-      quoted(url), file.count, file.count);
-}
+// The arrays in the order of the manifest. STU1 to STU3 read `error`, STU4 reads `outcome`: the
+// same list twice (M-02).
+struct Array {
+  std::string_view name;
+  FileKind kind;
+};
+constexpr Array kArrays[] = {{"output", FileKind::kOutput},
+                             {"deleted", FileKind::kDeleted},
+                             {"error", FileKind::kOutcome},
+                             {"outcome", FileKind::kOutcome}};
 
 }  // namespace
 
@@ -49,10 +57,10 @@ Result<std::size_t> ManifestStream::read(std::span<char> buffer) {
   std::size_t done = 0;
   while (done < buffer.size()) {
     if (offset_ == pending_.size()) {
-      if (part_ == Part::kDone) break;
+      if (done_) break;
       pending_.clear();
       offset_ = 0;
-      SLUICE_CHECK(produce());
+      SLUICE_CHECK(produce_page());
       continue;
     }
     const std::size_t n = std::min(buffer.size() - done, pending_.size() - offset_);
@@ -61,11 +69,6 @@ Result<std::size_t> ManifestStream::read(std::span<char> buffer) {
     done += n;
   }
   return done;
-}
-
-Result<void> ManifestStream::produce() {
-  if (part_ == Part::kOutput) return produce_page();
-  return produce_end();
 }
 
 Result<std::string> ManifestStream::url_of(const OutputFile& file) const {
@@ -79,38 +82,29 @@ Result<void> ManifestStream::produce_page() {
   // Without this a job that is deleted in between would end in a short but valid manifest.
   SLUICE_CHECK(engine_.view(job_id_));
   SLUICE_TRY(const auto page, engine_.shards(job_id_, after_, kPage));
-  if (page.empty()) {
-    part_ = Part::kEnd;
+  if (page.empty() || (array_ > 0 && !has_others_)) {
+    // The next array takes another walk over the shards: that costs little, and memory nothing.
+    after_.clear();
+    first_ = true;
+    done_ = ++array_ == std::size(kArrays);
+    pending_ += done_ ? R"(],"link":[]})" : fmt::format(R"(],"{}":[)", kArrays[array_].name);
     return {};
   }
   for (const auto& [key, shard] : page) {
     SLUICE_TRY(const auto result, parse_shard_result(shard.result));
-    for (const auto& file : result.files) {
-      if (file.is_outcome) {
-        outcomes_.push_back(file);
-        continue;
-      }
-      if (!first_) pending_ += ',';
-      first_ = false;
-      SLUICE_TRY(const auto url, url_of(file));
-      pending_ += output_item(file, url);
-    }
+    for (const auto& file : result.files) SLUICE_CHECK(produce_item(file));
   }
   after_ = page.back().first;
   return {};
 }
 
-Result<void> ManifestStream::produce_end() {
-  std::string outcomes;
-  for (const auto& file : outcomes_) {
-    SLUICE_TRY(const auto url, url_of(file));
-    if (!outcomes.empty()) outcomes += ',';
-    outcomes += outcome_item(file, url);
-  }
-  // STU1 to STU3 read `error`, STU4 reads `outcome`: the same list twice (M-02).
-  pending_ =
-      fmt::format(R"(],"deleted":[],"error":[{}],"outcome":[{}],"link":[]}})", outcomes, outcomes);
-  part_ = Part::kDone;
+Result<void> ManifestStream::produce_item(const OutputFile& file) {
+  has_others_ |= file.kind != FileKind::kOutput;
+  if (file.kind != kArrays[array_].kind) return {};
+  if (!first_) pending_ += ',';
+  first_ = false;
+  SLUICE_TRY(const auto url, url_of(file));
+  pending_ += item_of(file, url);
   return {};
 }
 

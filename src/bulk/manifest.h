@@ -31,9 +31,8 @@ class ManifestStream {
   Result<std::size_t> read(std::span<char> buffer);
 
  private:
-  Result<void> produce();
   Result<void> produce_page();
-  Result<void> produce_end();
+  Result<void> produce_item(const OutputFile& file);
 
   const job::Engine& engine_;
   const std::string job_id_;
@@ -41,12 +40,13 @@ class ManifestStream {
 
   const std::string files_url_;
   const UrlSuffix suffix_;
-  std::string pending_;     ///< produced, not read yet
-  std::size_t offset_ = 0;  ///< in pending_
-  std::string after_;       ///< the last shard's key
-  bool first_ = true;
-  enum class Part { kOutput, kEnd, kDone } part_ = Part::kOutput;
-  std::vector<OutputFile> outcomes_;
+  std::string pending_;      ///< produced, not read yet
+  std::size_t offset_ = 0;   ///< in pending_
+  std::string after_;        ///< the last shard's key
+  bool first_ = true;        ///< of the array at hand
+  std::size_t array_ = 0;    ///< which array of the manifest is being written
+  bool has_others_ = false;  ///< whether there are files of another kind than kOutput
+  bool done_ = false;
 };
 
 }  // namespace sluice::bulk

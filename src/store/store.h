@@ -175,6 +175,8 @@ struct Change {
   ChangeKind kind = ChangeKind::kPut;
   std::string_view owner;  ///< the storing owner
   std::string_view id;
+  /// kRemove: every owner it had, as a list like RecordView::owners; empty for none.
+  std::string_view owners = {};
 };
 
 /// Reads the change log in the order of sequences. One thread at a time.

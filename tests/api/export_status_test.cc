@@ -127,8 +127,9 @@ TEST_F(ExportStatusTest, S05OthersJobsDoNotExist) {
 TEST_F(ExportStatusTest, M02M06OutcomesAreNamedTwiceWithTheirSeverities) {
   kind_.answer = [](const auto&) {
     bulk::ShardResult result;
-    result.files = {{"OperationOutcome-0.ndjson", "OperationOutcome", 3, 700, true},
-                    {"Patient-0.ndjson", "Patient", 5, 900, false}};
+    result.files = {
+        {"OperationOutcome-0.ndjson", "OperationOutcome", 3, 700, bulk::FileKind::kOutcome},
+        {"Patient-0.ndjson", "Patient", 5, 900}};
     return bulk::serialize(result);
   };
   const std::string id = run();  // first: it makes the service
@@ -151,7 +152,7 @@ TEST_F(ExportStatusTest, M07AManifestOfAHundredThousandFilesIsAStream) {
     bulk::ShardResult result;
     for (unsigned i = 0; i < kFilesOfShard; ++i)
       result.files.push_back({fmt::format("Patient-{}-{}.ndjson", shard.number, i), "Patient",
-                              shard.number + 1, i + 1, false});
+                              shard.number + 1, i + 1});
     return bulk::serialize(result);
   };
   const std::string id = run();

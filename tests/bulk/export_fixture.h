@@ -116,12 +116,17 @@ class ExportFixture : public ::testing::Test {
     return lines;
   }
 
-  /// Runs an export to its end; every line, in order of output.
-  std::vector<std::string> run(const ExportRequest& request) {
+  /// Runs an export to its end; every line of its files of a kind, in order of output.
+  std::vector<std::string> run(const ExportRequest& request, FileKind kind = FileKind::kOutput) {
     const std::string id = kick_off(request);
     EXPECT_EQ(wait(id).job.state, job::JobState::kDone);
+    return lines_of_kind(id, kind);
+  }
+
+  std::vector<std::string> lines_of_kind(const std::string& id, FileKind kind) {
     std::vector<std::string> lines;
     for (const auto& file : output_files(id)) {
+      if (file.kind != kind) continue;
       const auto more = lines_of(id, file.name);
       EXPECT_EQ(more.size(), file.count);
       lines.insert(lines.end(), more.begin(), more.end());

@@ -207,6 +207,8 @@ TEST(StoreFormat, BrokenBytesAreNoRecords) {
   Change change;
   std::string_view rest = "\1\0\1\5abc";
   EXPECT_FALSE(take_change(rest, change));
+  rest = std::string_view("\3\0\1\1a\1x\5\0\0\0\1a", 13);
+  EXPECT_FALSE(take_change(rest, change)) << "owners cut short";
   EXPECT_FALSE(OwnerList("\5abc").next());
   EXPECT_FALSE(SupportingReferences(std::string_view("\0\1\5abc", 6)).next());
   EXPECT_FALSE(SupportingReferences("ab").next());

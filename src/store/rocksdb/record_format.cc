@@ -12,6 +12,9 @@ constexpr std::uint16_t kPlacePrefix = 0xffff;
 constexpr char kBySequence = 's';
 constexpr char kByInstant = 'i';
 
+// In `changes`: ChangeKind::kRemove of a resource with several owners, which follow.
+constexpr char kRemoveOfSeveral = 3;
+
 template <class T>
 void append_number(std::string& out, T number) {
   char bytes[sizeof(T)];
@@ -153,18 +156,37 @@ bool parse_locator(std::string_view value, Locator& out) {
 }
 
 void append_change(std::string& out, const Change& change) {
-  out.push_back(static_cast<char>(change.kind));
+  // Nearly every resource has one owner at most, and then that is all of them.
+  const bool has_more = change.owners.size() > change.owner.size() + 1;
+  out.push_back(has_more ? kRemoveOfSeveral : static_cast<char>(change.kind));
   append_be16(out, change.type.code);
   append_short(out, change.owner);
   append_short(out, change.id);
+  if (!has_more) return;
+  append_number(out, static_cast<std::uint32_t>(change.owners.size()));
+  out.append(change.owners);
 }
 
 bool take_change(std::string_view& rest, Change& out) {
   if (rest.size() < 3) return false;
-  out.kind = static_cast<ChangeKind>(rest[0]);
+  const bool has_more = rest[0] == kRemoveOfSeveral;
+  out.kind = has_more ? ChangeKind::kRemove : static_cast<ChangeKind>(rest[0]);
   out.type.code = read_be16(rest.data() + 1);
   rest.remove_prefix(3);
-  return take_short(rest, out.owner) && take_short(rest, out.id);
+  const char* const storing = rest.data();
+  if (!take_short(rest, out.owner)) return false;
+  out.owners = {};
+  if (out.kind == ChangeKind::kRemove && !out.owner.empty())
+    out.owners = {storing, out.owner.size() + 1};
+  if (!take_short(rest, out.id)) return false;
+  if (!has_more) return true;
+  if (rest.size() < 4) return false;
+  const auto size = number_at<std::uint32_t>(rest, 0);
+  rest.remove_prefix(4);
+  if (size > rest.size()) return false;
+  out.owners = rest.substr(0, size);
+  rest.remove_prefix(size);
+  return true;
 }
 
 std::string encode(const TransactionEntry& entry) {

@@ -167,7 +167,7 @@ Result<void> TransactionBatch::remove(const Operation& operation, const Locator&
     return {};
   }));
   write_locator(operation, {commit_.sequence, version, true, old.digest, old.owners});
-  log_change(operation, ChangeKind::kRemove, first_owner(old.owners));
+  log_change(operation, ChangeKind::kRemove, first_owner(old.owners), old.owners);
   outcome = {PutStatus::kDeleted, version};
   return {};
 }
@@ -273,8 +273,8 @@ void TransactionBatch::note_place(const Operation& operation, std::string_view o
 }
 
 void TransactionBatch::log_change(const Operation& operation, ChangeKind kind,
-                                  std::string_view owner) {
-  append_change(changes_, {commit_.sequence, operation.type, kind, owner, operation.id});
+                                  std::string_view owner, std::string_view owners) {
+  append_change(changes_, {commit_.sequence, operation.type, kind, owner, operation.id, owners});
   ++change_count_;
   if (changes_.size() >= kChangeEntrySize) flush_changes();
 }

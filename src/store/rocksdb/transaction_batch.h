@@ -51,7 +51,8 @@ class TransactionBatch {
   void write_tombstone(const Operation& operation, std::string_view owner, std::uint32_t version);
   void write_locator(const Operation& operation, const Locator& locator);
   void note_place(const Operation& operation, std::string_view old_owner);
-  void log_change(const Operation& operation, ChangeKind kind, std::string_view owner);
+  void log_change(const Operation& operation, ChangeKind kind, std::string_view owner,
+                  std::string_view owners = {});
   void flush_changes();
 
   const Database& database_;
