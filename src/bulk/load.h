@@ -4,31 +4,20 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "base/result.h"
+#include "bulk/load_committer.h"
+#include "bulk/load_parser.h"
 #include "fhir/resource_reader.h"
-#include "fhir/resource_type.h"
 #include "store/store.h"
 
 namespace sluice::bulk {
-
-/// A piece of input that was not loaded. `place` is a line number from 1 for NDJSON, an entry's
-/// index from 0 for a Bundle.
-struct LoadProblem {
-  std::string path;
-  std::uint64_t place = 0;
-  bool is_bundle_entry = false;
-  std::string reason;  ///< names the rule, holds no PHI
-};
-
-struct LoadCounts {
-  std::uint64_t created = 0;
-  std::uint64_t updated = 0;
-  std::uint64_t unchanged = 0;
-};
 
 struct LoadProgress {
   std::uint64_t bytes_read = 0;   ///< of input, compressed as it came
@@ -36,6 +25,24 @@ struct LoadProgress {
   std::uint64_t resources = 0;
   std::uint64_t problems = 0;
 };
+
+/// One file to load. `path` is for messages; `fd` is where the bytes come from.
+struct LoadInput {
+  std::string path;
+  FileDescriptor fd;
+};
+
+/// The files of a load, one after the other. One thread.
+class LoadInputs {
+ public:
+  virtual ~LoadInputs() = default;
+  /// nullopt after the last. An error ends the load.
+  virtual Result<std::optional<LoadInput>> next() = 0;
+  virtual std::uint64_t bytes_total() const = 0;  ///< 0 when unknown
+};
+
+/// Files by their paths: see LoadOptions::paths. kNotFound names a path that is not there.
+Result<std::unique_ptr<LoadInputs>> open_load_files(const std::vector<std::string>& paths);
 
 struct LoadOptions {
   /// Files (.ndjson, .jsonl, .json, each also .gz; the content decides between NDJSON, one resource
@@ -65,10 +72,14 @@ struct LoadSummary {
   bool stopped_by_problem = false;  ///< strict
 };
 
-/// Loads everything. What is wrong with the input is a problem: a line, an entry of a Bundle, or a
-/// gzip file that is damaged from some line on; whole lines before that are loaded, those after it
-/// cannot be. An error is returned only for what ends the load (store or an unreadable
-/// path); what was committed before stays. Blocks; stops early, with kCancelled, when asked to.
+/// Loads everything of `options.paths`. What is wrong with the input is a problem: a line, an entry
+/// of a Bundle, or a gzip file that is damaged from some line on; whole lines before that are
+/// loaded, those after it cannot be. An error is returned only for what ends the load (store or an
+/// unreadable path); what was committed before stays. Blocks; stops early, with kCancelled, when
+/// asked to.
 Result<LoadSummary> load(store::Store& store, const LoadOptions& options, std::stop_token stop);
+/// The same of `inputs`.
+Result<LoadSummary> load(store::Store& store, LoadInputs& inputs, const LoadOptions& options,
+                         std::stop_token stop);
 
 }  // namespace sluice::bulk

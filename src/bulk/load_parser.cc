@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "fhir/json_check.h"
 #include "fhir/json_walk.h"
+#include "fhir/resource_type.h"
 
 namespace sluice::bulk {
 namespace {
@@ -40,6 +41,7 @@ constexpr std::size_t kBundleDepthMax = 110;  // as read_bundle() has it
 
 ParsedChunk LoadParser::parse(const LoadChunk& chunk) {
   ParsedChunk out;
+  out.end = chunk.end;
   if (!chunk.problem.empty()) {
     out.problems.push_back({chunk.path, chunk.first_line, false, chunk.problem});
     return out;
@@ -62,7 +64,7 @@ ParsedChunk LoadParser::parse(const LoadChunk& chunk) {
 
 void LoadParser::parse_text(const LoadChunk& chunk, std::string_view text, std::uint64_t line,
                             ParsedChunk& out) {
-  if (mentions_bundle(text)) {
+  if (!only_type_ && mentions_bundle(text)) {
     const auto kind = kind_of(text);
     if (!kind) {
       out.problems.push_back({chunk.path, line, false, kind.error().message});
@@ -71,6 +73,9 @@ void LoadParser::parse_text(const LoadChunk& chunk, std::string_view text, std::
     if (*kind != Kind::kResource) return parse_bundle(chunk, text, line, *kind, out);
   }
   auto resource = reader_.read(text);
+  if (resource && only_type_ && resource->type != *only_type_)
+    resource = invalid(fmt::format("a resource of type {}, not {}", fhir::type_name(resource->type),
+                                   fhir::type_name(*only_type_)));
   if (resource)
     out.resources.push_back(std::move(*resource));
   else

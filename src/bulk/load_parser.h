@@ -1,12 +1,13 @@
 // Chunks of input into resources and problems: the part of a load that runs on many threads.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "bulk/load.h"
 #include "bulk/load_source.h"
 #include "fhir/bundle_reader.h"
 #include "fhir/json_tokens.h"
@@ -14,16 +15,34 @@
 
 namespace sluice::bulk {
 
+/// A piece of input that was not loaded. `place` is a line number from 1 for NDJSON, an entry's
+/// index from 0 for a Bundle.
+struct LoadProblem {
+  std::string path;
+  std::uint64_t place = 0;
+  bool is_bundle_entry = false;
+  std::string reason;  ///< names the rule, holds no PHI
+};
+
 struct ParsedChunk {
   std::vector<fhir::IncomingResource> resources;  ///< in input order
   std::vector<LoadProblem> problems;              ///< in input order
+  LoadPosition end;                               ///< behind the chunk
+};
+
+struct ParseOptions {
+  fhir::ReaderLimits limits = {};
+  std::string base_url = {};  ///< absolute references below it count as local
+  /// Anything else is a problem, and a Bundle is a resource like others; nullopt: every type, and
+  /// Bundles of resources are taken apart.
+  std::optional<fhir::ResourceType> only_type = std::nullopt;
 };
 
 /// Holds parser buffers: one a thread.
 class LoadParser {
  public:
-  LoadParser(const fhir::ReaderLimits& limits, const std::string& base_url)
-      : reader_(limits, base_url) {}
+  explicit LoadParser(const ParseOptions& options)
+      : only_type_(options.only_type), reader_(options.limits, options.base_url) {}
 
   ParsedChunk parse(const LoadChunk& chunk);
 
@@ -39,6 +58,7 @@ class LoadParser {
   using Anonymous = std::map<fhir::ContentDigest, std::size_t>;
   Result<fhir::IncomingResource> read_entry(const fhir::BundleEntry& entry, Anonymous& anonymous);
 
+  const std::optional<fhir::ResourceType> only_type_;
   fhir::ResourceReader reader_;
   fhir::JsonTokens tokens_;
 };

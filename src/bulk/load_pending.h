@@ -15,21 +15,22 @@ namespace sluice::bulk {
 /// One thread.
 class PendingUpdates {
  public:
-  /// Keeps `resource` as the last occurrence; true when it replaces an earlier one.
-  bool keep(fhir::IncomingResource resource) {
+  /// Keeps `resource` as the last occurrence, in place of an earlier one.
+  void keep(fhir::IncomingResource resource) {
     size_ += resource.content.size();
     auto [at, is_new] = updates_.try_emplace({resource.type, resource.id});
     if (!is_new) size_ -= at->second.content.size();
     at->second = std::move(resource);
-    return !is_new;
   }
-  /// The last occurrence equals what is stored; true when an earlier one had been kept.
-  bool cancel(const fhir::ResourceId& key) {
+  /// The last occurrence equals what is stored: an earlier one is not wanted.
+  void cancel(const fhir::ResourceId& key) {
     const auto found = updates_.find(key);
-    if (found == updates_.end()) return false;
+    if (found == updates_.end()) return;
     size_ -= found->second.content.size();
     updates_.erase(found);
-    return true;
+  }
+  bool contains(const fhir::ResourceId& key) const {
+    return !updates_.empty() && updates_.contains(key);
   }
   std::vector<fhir::IncomingResource> take() {
     std::vector<fhir::IncomingResource> all;

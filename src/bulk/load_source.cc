@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <isa-l/igzip_lib.h>
+#include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +19,7 @@ namespace {
 
 constexpr std::size_t kChunk = 1u << 20;
 constexpr std::size_t kReadSize = 256u << 10;
+constexpr int kLookMilliseconds = 100;  // how often a wait looks whether to stop
 
 bool is_loadable(const std::string& name) {
   for (const std::string_view end : {".ndjson", ".jsonl", ".json"})
@@ -97,6 +100,15 @@ Result<std::vector<std::string>> list_load_files(const std::vector<std::string>&
   return files;
 }
 
+Result<void> wait_for_bytes(int fd, const std::stop_token& stop) {
+  pollfd wanted{fd, POLLIN, 0};
+  while (true) {
+    const int ready = ::poll(&wanted, 1, kLookMilliseconds);
+    if (ready > 0 || (ready < 0 && errno != EINTR)) return {};
+    if (stop.stop_requested()) return Error{ErrorKind::kCancelled, "the load was stopped"};
+  }
+}
+
 struct LoadSource::Impl {
   std::string path;
   FileDescriptor owned;
@@ -115,10 +127,14 @@ struct LoadSource::Impl {
   std::string raw;                // compressed bytes not inflated yet
   std::size_t raw_used = 0;
   bool member_open = false;
-  std::string pending;     // plain bytes not given yet
-  std::uint64_t line = 1;  // of pending's first byte
+  std::string pending;       // plain bytes not given yet
+  std::uint64_t line = 1;    // of pending's first byte
+  std::uint64_t offset = 0;  // likewise, in the plain bytes
+  std::stop_token stop;
+  bool may_wait = false;  // a pipe or the like, and somebody may want it to stop
 
   Result<std::size_t> read_raw(std::string& out) {
+    if (may_wait) SLUICE_CHECK(wait_for_bytes(fd, stop));
     const std::size_t before = out.size();
     out.resize(before + kReadSize);
     ssize_t n = 0;
@@ -197,7 +213,7 @@ struct LoadSource::Impl {
       raw.clear();
     }
     while (!at_end && pending.size() < kReadSize) SLUICE_CHECK(fill());
-    if (pending.starts_with("\xef\xbb\xbf")) pending.erase(0, 3);
+    if (pending.starts_with("\xef\xbb\xbf")) drop(3);
     is_document = begins_document(pending);
     return {};
   }
@@ -206,17 +222,23 @@ struct LoadSource::Impl {
   Result<void> skip_line() {
     std::size_t end = std::string::npos;
     while (end == std::string::npos && !at_end) {
-      pending.clear();
+      drop(pending.size());
       SLUICE_CHECK(fill());
       end = pending.find('\n');
     }
-    pending.erase(0, end == std::string::npos ? end : end + 1);
+    drop(end == std::string::npos ? pending.size() : end + 1);
     ++line;
     return {};
   }
 
+  void drop(std::size_t size) {
+    offset += size;
+    pending.erase(0, size);
+  }
+
   void give(LoadChunk& chunk, std::size_t size) {
     chunk.first_line = line;
+    offset += size;
     if (size == pending.size()) {
       chunk.text = std::move(pending);
       pending.clear();
@@ -225,6 +247,7 @@ struct LoadSource::Impl {
       pending.erase(0, size);
     }
     line += static_cast<std::uint64_t>(std::count(chunk.text.begin(), chunk.text.end(), '\n'));
+    chunk.end = {offset, line};
   }
 };
 
@@ -245,6 +268,33 @@ Result<std::unique_ptr<LoadSource>> LoadSource::open(const std::string& path, in
     impl->fd = impl->owned.get();
   }
   return std::unique_ptr<LoadSource>(new LoadSource(std::move(impl)));
+}
+
+void LoadSource::stop_with(std::stop_token stop) {
+  struct stat status {};
+  impl_->may_wait = ::fstat(impl_->fd, &status) == 0 && !S_ISREG(status.st_mode);
+  impl_->stop = std::move(stop);
+}
+
+Result<void> LoadSource::skip_to(const LoadPosition& position) {
+  Impl& impl = *impl_;
+  if (position.offset == 0) return {};
+  SLUICE_CHECK(impl.start());
+  if (!impl.is_gzip && position.offset >= impl.offset + impl.pending.size()) {
+    if (::lseek(impl.fd, static_cast<off_t>(position.offset), SEEK_SET) < 0)
+      return errno_error("cannot seek in", impl.path, errno);
+    impl.pending.clear();
+    impl.offset = impl.read = position.offset;
+  }
+  while (impl.offset < position.offset) {
+    impl.drop(std::min<std::uint64_t>(impl.pending.size(), position.offset - impl.offset));
+    if (impl.offset == position.offset) break;
+    if (impl.stop.stop_requested()) return Error{ErrorKind::kCancelled, "the load was stopped"};
+    if (impl.at_end) break;
+    SLUICE_CHECK(impl.fill());
+  }
+  impl.line = position.line;
+  return {};
 }
 
 std::uint64_t LoadSource::bytes_read() const {
@@ -277,6 +327,7 @@ Result<bool> LoadSource::next(LoadChunk& chunk) {
       chunk.problem = fmt::format("larger than {} bytes", size_max);
       impl.broken = impl.is_document;
       if (!impl.is_document) SLUICE_CHECK(impl.skip_line());
+      chunk.end = {impl.offset, impl.line};
       return true;
     }
     SLUICE_CHECK(impl.fill());
@@ -294,6 +345,7 @@ Result<bool> LoadSource::next(LoadChunk& chunk) {
   impl.broken = true;
   chunk.first_line = impl.line;
   chunk.problem = impl.problem;
+  chunk.end = {impl.offset, impl.line};
   return true;
 }
 

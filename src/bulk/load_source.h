@@ -5,12 +5,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 
 namespace sluice::bulk {
+
+/// A place in the plain bytes of a file, at the beginning of a line.
+struct LoadPosition {
+  std::uint64_t offset = 0;  ///< of the bytes, inflated
+  std::uint64_t line = 1;
+};
 
 /// A piece of input: whole lines of NDJSON, or one document (a Bundle, a resource over several
 /// lines).
@@ -20,6 +27,7 @@ struct LoadChunk {
   std::string text;
   bool is_document = false;
   std::string problem;  ///< what is wrong with the input here; then `text` is empty
+  LoadPosition end;     ///< behind it
 };
 
 /// What a source holds in memory at most: more is a problem, not an error.
@@ -32,6 +40,9 @@ struct SourceLimits {
 /// path that is not there.
 Result<std::vector<std::string>> list_load_files(const std::vector<std::string>& paths);
 
+/// Waits until a read of `fd` would not; kCancelled when asked to stop before.
+Result<void> wait_for_bytes(int fd, const std::stop_token& stop);
+
 /// Reads one file front to back: plain or gzip (of several members, with zeros behind them), with
 /// or without a byte order mark. The lines before damaged or cut gzip data are given, as far as
 /// they are whole; nothing after. A line beyond the limit is a problem of its own: the lines after
@@ -42,6 +53,12 @@ class LoadSource {
   static Result<std::unique_ptr<LoadSource>> open(const std::string& path, int fd = -1,
                                                   const SourceLimits& limits = {});
   ~LoadSource();
+
+  /// Makes waiting for a pipe, a socket or a terminal end with kCancelled when asked to.
+  void stop_with(std::stop_token stop);
+  /// Goes forward to a place that an earlier pass of the same file gave as a chunk's end; before
+  /// the first next(). Plain files are sought, gzip is inflated up to there.
+  Result<void> skip_to(const LoadPosition& position);
 
   /// The next piece; false at the end. Errors are of the disk only: what is wrong with the content
   /// is a chunk's `problem`.

@@ -7,6 +7,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,6 +62,12 @@ struct DocumentWrite {
   std::optional<std::string> value;  ///< nullopt deletes
 };
 
+struct WriteOutcome {
+  Commit commit;
+  std::vector<PutOutcome> puts;      ///< one for each of Transaction::puts, in order
+  std::vector<PutOutcome> removals;  ///< likewise
+};
+
 /// One transaction: everything in it becomes visible and durable together, or nothing does. When
 /// two writes name one resource, the later counts and the earlier reports the outcome of being
 /// replaced.
@@ -72,12 +79,10 @@ struct Transaction {
   /// Wait until the write-ahead log is on disk. Without it a crash may lose the transaction (and
   /// all after it), but never a part of one.
   bool durable = true;
-};
-
-struct WriteOutcome {
-  Commit commit;
-  std::vector<PutOutcome> puts;      ///< one for each of Transaction::puts, in order
-  std::vector<PutOutcome> removals;  ///< likewise
+  /// More documents of the same transaction that tell what came of it. Called once, when all is
+  /// known but nothing committed, with other writers waiting: be quick and ask the store nothing.
+  /// The commit may still fail after it.
+  std::function<std::vector<DocumentWrite>(const WriteOutcome&)> documents_of = {};
 };
 
 // ---- reading ----

@@ -21,7 +21,7 @@ void require(bool holds) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static LoadParser parser({}, "https://server/fhir");
+  static LoadParser parser({.base_url = "https://server/fhir"});
   static const int fd = ::memfd_create("input", 0);
   require(::ftruncate(fd, 0) == 0 && ::pwrite(fd, data, size, 0) == static_cast<ssize_t>(size));
   require(::lseek(fd, 0, SEEK_SET) == 0);

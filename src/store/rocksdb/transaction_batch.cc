@@ -73,15 +73,21 @@ Result<WriteOutcome> TransactionBatch::build() {
     SLUICE_CHECK(apply(operations_[i], statuses[k].ok() ? &values[k] : nullptr, outcomes[i]));
   }
   flush_changes();
-  for (const auto& document : transaction_.documents) {
+  write_documents(transaction_.documents);
+  for (std::size_t i = 0; i < operations_.size(); ++i) outcomes[i] = outcomes[operations_[i].last];
+  const auto removals = outcomes.begin() + static_cast<std::ptrdiff_t>(transaction_.puts.size());
+  WriteOutcome outcome{commit_, {outcomes.begin(), removals}, {removals, outcomes.end()}};
+  if (transaction_.documents_of) write_documents(transaction_.documents_of(outcome));
+  return outcome;
+}
+
+void TransactionBatch::write_documents(const std::vector<DocumentWrite>& documents) {
+  for (const auto& document : documents) {
     if (document.value)
       put_into(batch_, database_.documents, document.key, *document.value);
     else
       batch_.Delete(database_.documents, document.key).PermitUncheckedError();
   }
-  for (std::size_t i = 0; i < operations_.size(); ++i) outcomes[i] = outcomes[operations_[i].last];
-  const auto removals = outcomes.begin() + static_cast<std::ptrdiff_t>(transaction_.puts.size());
-  return WriteOutcome{commit_, {outcomes.begin(), removals}, {removals, outcomes.end()}};
 }
 
 Result<void> TransactionBatch::collect() {

@@ -54,6 +54,7 @@ class TransactionBatch {
   void log_change(const Operation& operation, ChangeKind kind, std::string_view owner,
                   std::string_view owners = {});
   void flush_changes();
+  void write_documents(const std::vector<DocumentWrite>& documents);
 
   const Database& database_;
   const Commit& commit_;
