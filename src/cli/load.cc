@@ -10,6 +10,8 @@
 #include "base/instant.h"
 #include "bulk/load.h"
 #include "cli/command.h"
+#include "cli/control_server.h"
+#include "cli/load_session.h"
 #include "cli/options.h"
 #include "cli/signals.h"
 #include "store/rocksdb/rocksdb_store.h"
@@ -79,12 +81,25 @@ struct LoadArguments {
   bulk::LoadOptions options;
 };
 
+// Into the store, or by the server that has it open.
+Result<bulk::LoadSummary> load_somehow(const LoadArguments& arguments,
+                                       const std::stop_token& stop) {
+  const SystemClock clock;
+  auto store = store::open_rocksdb_store(arguments.data, clock);
+  if (store) return bulk::load(**store, arguments.options, stop);
+  if (store.error().kind != ErrorKind::kConflict) return store.error();
+  auto connected = connect_to_control_server(arguments.data);
+  // The process that has it is no server, or one that is just starting or stopping.
+  if (!connected) return store.error();
+  if (!*connected) return connected->error();
+  ControlChannel channel(std::move(**connected));
+  return load_by_server(channel, arguments.options, stop);
+}
+
 Result<int> run_load(LoadArguments& arguments) {
   if (arguments.data.empty()) return invalid("load: --data DIR is missing");
   if (arguments.options.paths.empty()) return invalid("load: nothing to load was named");
   SignalWaiter signals({SIGINT, SIGTERM});
-  const SystemClock clock;
-  SLUICE_TRY(const auto store, store::open_rocksdb_store(arguments.data, clock));
   std::stop_source stop;
   signals.on_signal([&stop](int) { stop.request_stop(); });
   ProgressDisplay display;
@@ -95,7 +110,7 @@ Result<int> run_load(LoadArguments& arguments) {
   };
   arguments.options.on_progress = [&display](const auto& progress) { display.show(progress); };
   const auto start = SteadyClock::now();
-  const auto summary = bulk::load(*store, arguments.options, stop.get_token());
+  const auto summary = load_somehow(arguments, stop.get_token());
   display.clear();
   if (!summary) return summary.error();
   print_summary(*summary, std::chrono::duration<double>(SteadyClock::now() - start).count());

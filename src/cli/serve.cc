@@ -17,6 +17,7 @@
 #include "cli/client_changes.h"
 #include "cli/command.h"
 #include "cli/control_server.h"
+#include "cli/load_session.h"
 #include "cli/options.h"
 #include "cli/signals.h"
 #include "client/fetch.h"
@@ -168,6 +169,23 @@ Result<std::unique_ptr<api::Authorization>> open_authorization(ServeArguments& a
   return api::Authorization::open(store, clock, std::move(keys), options);
 }
 
+// What commands of the same data folder ask of the running server.
+Result<std::unique_ptr<ControlServer>> start_control(const std::string& data, store::Store& store,
+                                                     api::Authorization* authorization) {
+  auto handler = [authorization](const auto& request) -> Result<boost::json::object> {
+    if (authorization == nullptr)
+      return Error{ErrorKind::kConflict,
+                   "the server that has the store open runs with --open and knows no clients"};
+    return change_clients(authorization->clients(), authorization->audit(), request);
+  };
+  auto conversation = [&store, authorization](ControlChannel& channel, const auto& request,
+                                              const std::stop_token& stop) {
+    serve_load(store, authorization == nullptr ? nullptr : &authorization->audit(), channel,
+               request, stop);
+  };
+  return ControlServer::start(data, std::move(handler), std::move(conversation));
+}
+
 void log_request(const http::RequestRecord& record) {
   spdlog::info("request id={} method={} route={} status={} bytes={} us={} peer={}{}", record.id,
                record.method, record.route, record.status, record.bytes_sent,
@@ -213,7 +231,6 @@ Result<int> run_serve(ServeArguments& arguments) {
   const std::string origin = fmt::format("{}://{}:{}", arguments.server.tls ? "https" : "http",
                                          url_host(address), server.port());
   std::unique_ptr<api::Authorization> authorization;
-  std::unique_ptr<ControlServer> control;
   if (!arguments.open) {
     // Tokens and assertions name one server, whatever a request calls it.
     if (service.options.base_url.empty())
@@ -221,10 +238,8 @@ Result<int> run_serve(ServeArguments& arguments) {
     arguments.service.base_url = service.options.base_url;
     SLUICE_TRY(authorization, open_authorization(arguments, *store, clock));
     service.authorization = authorization.get();
-    SLUICE_TRY(control, ControlServer::start(arguments.data, [&](const auto& request) {
-                 return change_clients(authorization->clients(), authorization->audit(), request);
-               }));
   }
+  SLUICE_TRY(const auto control, start_control(arguments.data, *store, authorization.get()));
   api::add_routes(router, service, metrics);
   SLUICE_CHECK(server.start());
   if (arguments.open)
@@ -236,6 +251,7 @@ Result<int> run_serve(ServeArguments& arguments) {
   const int signal = wait_for_stop(signals, arguments.server.tls.get(), authorization.get());
   spdlog::info("stopping signal={}", signal);
   server.stop();
+  control->stop();
   engine.stop();
   pool.stop();
   spdlog::info("stopped");

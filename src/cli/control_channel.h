@@ -1,0 +1,43 @@
+// A conversation on the control socket: JSON objects, one a line, each way, and open files with
+// them, so that the server reads what the command may read, whoever they run as.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <stop_token>
+#include <string>
+
+#include "base/file.h"
+#include "base/result.h"
+
+namespace sluice::cli {
+
+struct ControlMessage {
+  boost::json::object object;
+  FileDescriptor file;  ///< that came with it, if one did
+};
+
+/// One end. One thread at a time sends, one receives.
+class ControlChannel {
+ public:
+  /// `received`: bytes of the other side that were read already.
+  explicit ControlChannel(FileDescriptor socket, std::string received = {});
+
+  /// `file` goes with the message when it is not negative. kUnavailable when the other side is
+  /// gone, kCancelled when asked to stop before the other side took it.
+  Result<void> send(const boost::json::object& object, const std::stop_token& stop, int file = -1);
+  /// The next message; waits as long as it takes. Errors as of send(), kInvalid for what is no JSON
+  /// object.
+  Result<ControlMessage> receive(const std::stop_token& stop);
+  /// Waits up to `milliseconds` for the other side to go away.
+  bool is_gone(int milliseconds) const;
+
+ private:
+  FileDescriptor socket_;
+  std::string received_;
+  FileDescriptor file_;
+};
+
+boost::json::object to_json(const Error& error);
+Error error_of(const boost::json::object& object);
+
+}  // namespace sluice::cli
