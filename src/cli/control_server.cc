@@ -118,6 +118,8 @@ void ControlServer::stop() {
   thread_.join();
   for (const auto& session : sessions_) session->thread.request_stop();
   sessions_.clear();
+  // Whoever still waits to be accepted learns that nobody will.
+  socket_.reset();
   ::unlink(path_.c_str());
 }
 

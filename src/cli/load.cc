@@ -81,19 +81,18 @@ struct LoadArguments {
   bulk::LoadOptions options;
 };
 
-// Into the store, or by the server that has it open.
+// By the server that has the store open, or into the store when there is none. The server is asked
+// first: a store that somebody else writes to cannot always be told from a damaged one.
 Result<bulk::LoadSummary> load_somehow(const LoadArguments& arguments,
                                        const std::stop_token& stop) {
+  if (auto connected = connect_to_control_server(arguments.data)) {
+    if (!*connected) return connected->error();
+    ControlChannel channel(std::move(**connected));
+    return load_by_server(channel, arguments.options, stop);
+  }
   const SystemClock clock;
-  auto store = store::open_rocksdb_store(arguments.data, clock);
-  if (store) return bulk::load(**store, arguments.options, stop);
-  if (store.error().kind != ErrorKind::kConflict) return store.error();
-  auto connected = connect_to_control_server(arguments.data);
-  // The process that has it is no server, or one that is just starting or stopping.
-  if (!connected) return store.error();
-  if (!*connected) return connected->error();
-  ControlChannel channel(std::move(**connected));
-  return load_by_server(channel, arguments.options, stop);
+  SLUICE_TRY(const auto store, store::open_rocksdb_store(arguments.data, clock));
+  return bulk::load(*store, arguments.options, stop);
 }
 
 Result<int> run_load(LoadArguments& arguments) {
