@@ -1,45 +1,202 @@
 #include "search/query.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "fhir/r4_tables.h"
+#include "search/criterion.h"
+#include "search/matcher.h"
+#include "search/value_text.h"
+
 namespace sluice::search {
+namespace {
 
-struct Query::Impl {
-  fhir::ResourceType type;
-  std::vector<fhir::ResourceType> other_types;
-  std::optional<std::vector<std::string>> ids;
-  std::optional<std::vector<std::string>> patients;
-};
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
 
-Result<Parameters> parse_query_string(std::string_view) {
-  return Error{ErrorKind::kUnsupported, "searching is not supported"};
+Result<std::string> decoded(std::string_view raw) {
+  std::string text;
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    if (raw[i] != '%') {
+      text.push_back(raw[i] == '+' ? ' ' : raw[i]);
+      continue;
+    }
+    const int high = i + 2 < raw.size() ? hex_digit(raw[i + 1]) : -1;
+    const int low = i + 2 < raw.size() ? hex_digit(raw[i + 2]) : -1;
+    if (high < 0 || low < 0)
+      return invalid(fmt::format("a '%' in the query '{}' is no escape", shown(raw)));
+    text.push_back(static_cast<char>(high * 16 + low));
+    i += 2;
+  }
+  return text;
 }
-Result<Query> Query::compile(fhir::ResourceType, const Parameters&, const QueryOptions&) {
-  return Error{ErrorKind::kUnsupported, "searching is not supported"};
+
+template <class T>
+void sort_unique(std::vector<T>& values) {
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
 }
+
+/// The ids that an _id parameter allows; nullopt when it does not limit.
+std::optional<std::vector<std::string>> ids_of(const Criterion& criterion) {
+  if (criterion.name != "_id" || criterion.kind != Criterion::Kind::kValues || criterion.negated)
+    return std::nullopt;
+  std::vector<std::string> ids;
+  for (const ValueTest& test : criterion.tests) ids.push_back(std::get<TokenTest>(test).code());
+  sort_unique(ids);
+  return ids;
+}
+
+/// The patients that a reference parameter allows when its paths put the type into their
+/// compartments; nullopt when it does not limit.
+std::optional<std::vector<std::string>> patients_of(const Criterion& criterion,
+                                                    fhir::ResourceType type) {
+  if (criterion.kind != Criterion::Kind::kValues ||
+      criterion.target.type != ParameterType::kReference ||
+      criterion.target.look != Target::Look::kValue)
+    return std::nullopt;
+  const auto owning = fhir::r4::row(type).compartment_paths;
+  bool only_patients = true;
+  for (const Path& path : criterion.target.paths) {
+    if (std::find(owning.begin(), owning.end(), path.text()) == owning.end()) return std::nullopt;
+    only_patients = only_patients && path.target == fhir::types::kPatient;
+  }
+  std::vector<std::string> patients;
+  for (const ValueTest& value : criterion.tests) {
+    const auto& reference = std::get<ReferenceTest>(value);
+    const bool is_patient =
+        reference.type() ? reference.type() == fhir::types::kPatient : only_patients;
+    if (reference.id().empty() || !is_patient) return std::nullopt;
+    patients.push_back(reference.id());
+  }
+  sort_unique(patients);
+  return patients;
+}
+
+}  // namespace
+
+Result<Parameters> parse_query_string(std::string_view raw) {
+  if (raw.starts_with('?')) raw.remove_prefix(1);
+  Parameters parameters;
+  while (!raw.empty()) {
+    const std::string_view part = raw.substr(0, raw.find('&'));
+    raw.remove_prefix(std::min(raw.size(), part.size() + 1));
+    if (part.empty()) continue;
+    const std::size_t equals = std::min(part.find('='), part.size());
+    SLUICE_TRY(auto name, decoded(part.substr(0, equals)));
+    SLUICE_TRY(auto value, decoded(part.substr(std::min(part.size(), equals + 1))));
+    if (name.empty()) return invalid(fmt::format("'{}' in a query has no name", shown(part)));
+    parameters.emplace_back(std::move(name), std::move(value));
+  }
+  return parameters;
+}
+
 Result<Query> Query::compile(fhir::ResourceType type, std::string_view raw,
                              const QueryOptions& options) {
   SLUICE_TRY(const auto parameters, parse_query_string(raw));
   return compile(type, parameters, options);
 }
+
+Result<Query> Query::compile(fhir::ResourceType type, const Parameters& parameters,
+                             const QueryOptions& options) {
+  if (parameters.size() > kQueryParametersMax)
+    return invalid(fmt::format("a query has more than {} parameters", kQueryParametersMax));
+  auto impl = std::make_shared<Impl>();
+  impl->type = type;
+  impl->base_url = options.base_url;
+  for (const auto& [name, value] : parameters) {
+    SLUICE_TRY(auto criterion, compile_criterion(type, name, value, options));
+    for (const Path& path : criterion.target.paths) {
+      if (path.steps.empty()) {
+        criterion.roots.push_back(kNoToken);
+        continue;
+      }
+      const std::string& root = path.steps.front().name;
+      const auto known = std::find(impl->roots.begin(), impl->roots.end(), root);
+      criterion.roots.push_back(static_cast<std::size_t>(known - impl->roots.begin()));
+      if (known == impl->roots.end()) impl->roots.push_back(root);
+    }
+    for (const Query& inner : criterion.inner) impl->other_types.push_back(inner.type());
+    impl->needs_resolver = impl->needs_resolver || !criterion.inner.empty();
+    if (!impl->ids) impl->ids = ids_of(criterion);
+    if (!impl->patients) impl->patients = patients_of(criterion, type);
+    impl->criteria.push_back(std::move(criterion));
+  }
+  sort_unique(impl->other_types);
+  Query query;
+  query.impl_ = std::move(impl);
+  return query;
+}
+
 fhir::ResourceType Query::type() const {
   return impl_->type;
 }
 bool Query::matches_everything() const {
-  return false;
+  return impl_->criteria.empty();
 }
 const std::vector<fhir::ResourceType>& Query::other_types() const {
   return impl_->other_types;
 }
 bool Query::needs_resolver() const {
-  return false;
-}
-Result<Query> Query::resolved(Resolver&) const {
-  return *this;
+  return impl_->needs_resolver;
 }
 const std::optional<std::vector<std::string>>& Query::ids() const {
   return impl_->ids;
 }
 const std::optional<std::vector<std::string>>& Query::patients() const {
   return impl_->patients;
+}
+
+Result<Query> Query::resolved(Resolver& resolver) const {
+  if (!impl_->needs_resolver) return *this;
+  auto impl = std::make_shared<Impl>(*impl_);
+  Matcher matcher;
+  for (Criterion& criterion : impl->criteria) {
+    if (criterion.inner.empty()) continue;
+    criterion.resources.emplace();
+    for (const Query& inner : criterion.inner) {
+      auto ids = std::make_shared<IdSet>();
+      const auto add = [&](std::string_view id) -> Result<void> {
+        if (!ids->contains(id)) ids->emplace(id);
+        if (ids->size() > kResolvedIdsMax)
+          return Error{ErrorKind::kTooLarge,
+                       fmt::format("the search parameter '{}' goes through more than {} resources",
+                                   criterion.name, kResolvedIdsMax)};
+        return {};
+      };
+      fhir::JsonTokens tokens;
+      std::string buffer;
+      const auto visit = [&](std::string_view id, std::string_view json) -> Result<void> {
+        SLUICE_TRY(const bool matches, matcher.matches(inner, json));
+        if (!matches) return {};
+        if (criterion.kind == Criterion::Kind::kChain) return add(id);
+        if (!tokens.read(json)) return corrupt("stored resource: not one JSON object");
+        Result<void> added;
+        for (const Path& path : criterion.referring) {
+          any_value(tokens, 0, path, 0, [&](std::size_t value) {
+            const auto found = reference_at(tokens, value, path, impl->base_url, buffer);
+            if (found && found->local && found->local->type == impl->type)
+              added = add(found->local->id);
+            return !added;
+          });
+          if (!added) return added;
+        }
+        return {};
+      };
+      SLUICE_CHECK(resolver.each(inner.type(), visit));
+      const auto of = criterion.kind == Criterion::Kind::kChain ? inner.type() : impl->type;
+      criterion.resources->emplace_back(of, std::move(ids));
+    }
+  }
+  impl->needs_resolver = false;
+  Query query;
+  query.impl_ = std::move(impl);
+  return query;
 }
 
 }  // namespace sluice::search

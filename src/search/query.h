@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/instant.h"
 #include "base/result.h"
 #include "fhir/resource_type.h"
 #include "search/resolver.h"
@@ -23,7 +24,9 @@ using Parameters = std::vector<std::pair<std::string, std::string>>;
 Result<Parameters> parse_query_string(std::string_view raw);
 
 struct QueryOptions {
-  std::string base_url;  ///< references to resources below it are our own (Q-06); may be empty
+  std::string base_url = {};  ///< references to resources below it are our own (Q-06)
+  /// What a date with the prefix ap is relative to; without it, the time of compiling.
+  std::optional<Instant> now = std::nullopt;
 };
 
 /// Immutable, thread-safe, cheap to copy.
@@ -58,12 +61,15 @@ class Query {
   /// reference like patient or subject that puts the type into the compartment).
   const std::optional<std::vector<std::string>>& patients() const;
 
+  struct Impl;  ///< internal to the module
+
  private:
   friend class Matcher;
-  struct Impl;
   std::shared_ptr<const Impl> impl_;  // shared: a query is used by every shard and thread
 };
 
+/// The most parameters of a query: none that means something comes near.
+inline constexpr std::size_t kQueryParametersMax = 100;
 /// The most ids that one chained parameter may resolve to.
 inline constexpr std::size_t kResolvedIdsMax = 4'000'000;
 

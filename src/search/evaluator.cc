@@ -1,0 +1,169 @@
+#include "search/evaluator.h"
+
+#include <algorithm>
+
+namespace sluice::search {
+namespace {
+
+template <class... Lambdas>
+struct Overloaded : Lambdas... {
+  using Lambdas::operator()...;
+};
+template <class... Lambdas>
+Overloaded(Lambdas...) -> Overloaded<Lambdas...>;
+
+}  // namespace
+
+bool Evaluator::matches(const Query::Impl& query, const fhir::JsonTokens& tokens) {
+  tokens_ = &tokens;
+  query_ = &query;
+  find_roots(query);
+  return std::all_of(query.criteria.begin(), query.criteria.end(),
+                     [&](const Criterion& criterion) { return holds(criterion); });
+}
+
+// One pass over the root members, which ends when all are found: what a query looks at stands
+// mostly near the beginning.
+void Evaluator::find_roots(const Query::Impl& query) {
+  const fhir::JsonTokens& tokens = *tokens_;
+  roots_.assign(query.roots.size(), kNoToken);
+  std::size_t left = roots_.size();
+  std::size_t key = 1;
+  while (left > 0 && key + 2 < tokens.size() && tokens.first(key) == '"') {
+    const std::size_t value = key + 2;
+    for (std::size_t i = 0; i < roots_.size(); ++i) {
+      if (roots_[i] == kNoToken && is_key(tokens, key, query.roots[i])) {
+        roots_[i] = value;
+        --left;
+        break;
+      }
+    }
+    const char first = tokens.first(value);
+    const std::size_t behind = (first == '{' || first == '[' ? tokens.closing(value) : value) + 1;
+    if (behind >= tokens.size() || tokens.first(behind) != ',') break;
+    key = behind + 1;
+  }
+}
+
+bool Evaluator::holds(const Criterion& criterion) {
+  switch (criterion.kind) {
+    case Criterion::Kind::kValues:
+      return some_value_passes(criterion) != criterion.negated;
+    case Criterion::Kind::kComposite:
+      return some_element_passes(criterion);
+    case Criterion::Kind::kMissing:
+      return has_value(criterion) == criterion.negated;
+    case Criterion::Kind::kChain:
+      return refers_to_found(criterion);
+    case Criterion::Kind::kHas:
+      return is_found(criterion);
+  }
+  return false;
+}
+
+template <class Visit>
+bool Evaluator::any_value_of(const Criterion& criterion, Visit&& visit) {
+  const auto& paths = criterion.target.paths;
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    const Path& path = paths[i];
+    const bool is_whole = criterion.roots[i] == kNoToken;
+    const std::size_t begin = is_whole ? 0 : roots_[criterion.roots[i]];
+    if (begin == kNoToken) continue;
+    if (any_value(*tokens_, begin, path, is_whole ? 0 : 1,
+                  [&](std::size_t value) { return visit(path, value); }))
+      return true;
+  }
+  return false;
+}
+
+bool Evaluator::some_value_passes(const Criterion& criterion) {
+  if (criterion.target.look == Target::Look::kPresence) {
+    const bool is_present = has_value(criterion);
+    return std::any_of(criterion.tests.begin(), criterion.tests.end(), [&](const auto& test) {
+      return std::get<TokenTest>(test).code() == (is_present ? "true" : "false");
+    });
+  }
+  return any_value_of(criterion, [&](const Path& path, std::size_t value) {
+    return std::any_of(criterion.tests.begin(), criterion.tests.end(), [&](const ValueTest& test) {
+      return passes(test, criterion.target, path, value);
+    });
+  });
+}
+
+bool Evaluator::has_value(const Criterion& criterion) {
+  return any_value_of(criterion, [&](const Path& path, std::size_t value) {
+    if (path.type == DataType::kPresence) return tokens_->first(value) != 'f';
+    if (!path.target) return true;
+    return reference_at(*tokens_, value, path, query_->base_url, scratch_.text).has_value();
+  });
+}
+
+bool Evaluator::some_element_passes(const Criterion& criterion) {
+  return any_value_of(criterion, [&](const Path&, std::size_t element) {
+    return std::any_of(criterion.tuples.begin(), criterion.tuples.end(), [&](const auto& tuple) {
+      for (std::size_t i = 0; i < tuple.size(); ++i) {
+        if (!component_passes(criterion.components[i], tuple[i], element)) return false;
+      }
+      return true;
+    });
+  });
+}
+
+bool Evaluator::component_passes(const Target& target, const ValueTest& test, std::size_t element) {
+  return std::any_of(target.paths.begin(), target.paths.end(), [&](const Path& path) {
+    return any_value(*tokens_, path.from_root ? 0 : element, path, 0,
+                     [&](std::size_t value) { return passes(test, target, path, value); });
+  });
+}
+
+bool Evaluator::refers_to_found(const Criterion& criterion) {
+  return any_value_of(criterion, [&](const Path& path, std::size_t value) {
+    const auto found = reference_at(*tokens_, value, path, query_->base_url, scratch_.text);
+    if (!found || !found->local) return false;
+    return std::any_of(
+        criterion.resources->begin(), criterion.resources->end(), [&](const auto& of_type) {
+          return of_type.first == found->local->type && of_type.second->contains(found->local->id);
+        });
+  });
+}
+
+bool Evaluator::is_found(const Criterion& criterion) {
+  const std::size_t id = string_member(*tokens_, 0, "id");
+  if (id == kNoToken) return false;
+  return criterion.resources->front().second->contains(string_of(*tokens_, id, scratch_.text));
+}
+
+bool Evaluator::passes(const ValueTest& test, const Target& target, const Path& path,
+                       std::size_t value) {
+  const fhir::JsonTokens& tokens = *tokens_;
+  return std::visit(
+      Overloaded{
+          [&](const TokenTest& token) {
+            if (target.look != Target::Look::kIdentifier)
+              return token.matches(tokens, value, path.type, scratch_);
+            const std::size_t identifier = member(tokens, value, "identifier");
+            return identifier != kNoToken && token.matches_identifier(tokens, identifier) &&
+                   reference_at(tokens, value, path, query_->base_url, scratch_.text).has_value();
+          },
+          [&](const StringTest& text) {
+            return target.look == Target::Look::kText
+                       ? token_text_matches(text, tokens, value, path.type, scratch_)
+                       : text.matches(tokens, value, path, scratch_);
+          },
+          [&](const DateTest& date) {
+            return date.matches(tokens, value, path.type, scratch_.text);
+          },
+          [&](const NumberTest& number) { return number.matches(tokens, value); },
+          [&](const QuantityTest& quantity) {
+            return quantity.matches(tokens, value, path.type, scratch_.text);
+          },
+          [&](const ReferenceTest& reference) {
+            const auto found = reference_at(tokens, value, path, query_->base_url, scratch_.text);
+            return found && reference.matches(*found, path.type);
+          },
+          [&](const std::string& uri) { return uri_matches(tokens, value, path.type, uri); },
+      },
+      test);
+}
+
+}  // namespace sluice::search

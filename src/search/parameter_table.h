@@ -1,0 +1,26 @@
+// The rows of the table of search parameters as the rest of the module sees them. The data come
+// from src/search/r4 by way of a header made at build time, which only search_parameter.cc
+// includes.
+#pragma once
+
+#include <string_view>
+
+#include "fhir/resource_type.h"
+
+namespace sluice::search {
+
+/// A row as it stands in src/search/r4/search_parameters.tsv, whose README explains the columns.
+struct TableRow {
+  std::string_view base;
+  std::string_view name;
+  std::string_view type;
+  std::string_view targets;
+  std::string_view paths;
+  std::string_view components;
+  std::string_view definition;
+};
+
+/// The row of a parameter that find_parameter() knows; aborts for another.
+const TableRow& row_of(fhir::ResourceType type, std::string_view name);
+
+}  // namespace sluice::search
