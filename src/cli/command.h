@@ -21,6 +21,7 @@ Command add_client(CLI::App& app);
 Command add_generate(CLI::App& app);
 Command add_keys(CLI::App& app);
 Command add_load(CLI::App& app);
+Command add_pull(CLI::App& app);
 Command add_serve(CLI::App& app);
 Command add_stats(CLI::App& app);
 Command add_token(CLI::App& app);

@@ -1,0 +1,165 @@
+// `sluice pull`: a whole Bulk Data export of any server into a folder.
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <csignal>
+#include <filesystem>
+#include <stop_token>
+
+#include "base/instant.h"
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/pull_display.h"
+#include "cli/pull_options.h"
+#include "cli/signals.h"
+#include "client/pull.h"
+#include "client/url.h"
+
+namespace sluice::cli {
+namespace {
+
+struct PullArguments {
+  client::PullRequest request;
+  std::string out;
+  std::string status_url;
+  bool is_dry_run = false;
+  ServerArguments server;
+  RunArguments run;
+};
+
+// What would be sent, without sending any of it.
+Result<int> show_requests(const PullArguments& arguments, const client::PullSettings& settings) {
+  const auto& request = arguments.request;
+  const auto vendor = client::find_vendor(settings.vendor.empty() ? "plain" : settings.vendor);
+  fmt::print("GET {}/.well-known/smart-configuration\nGET {}/metadata\n", request.base,
+             request.base);
+  if (!settings.client_id.empty())
+    fmt::print("POST (the token endpoint) as client '{}'{}\n", settings.client_id,
+               settings.scope.empty() ? "" : ", scope " + settings.scope);
+  if (arguments.status_url.empty()) {
+    const bool by_get = settings.kick_off.by_get || vendor->only_get;
+    fmt::print("{} {}\n  Accept: application/fhir+json\n  Prefer: {}\n", by_get ? "GET" : "POST",
+               by_get ? client::kick_off_query(request, *vendor) : client::kick_off_url(request),
+               client::prefer_header(settings.kick_off));
+    if (!by_get)
+      fmt::print("  Content-Type: application/fhir+json\n  {}\n",
+                 client::kick_off_body(request, *vendor));
+  }
+  fmt::print("GET {} until it is done\nGET each file, at most {} at a time\n",
+             arguments.status_url.empty() ? "(the status URL)" : arguments.status_url,
+             settings.download.parallel_max);
+  if (!settings.keeps_job) fmt::print("DELETE (the status URL)\n");
+  return 0;
+}
+
+// Begins a round, or finds that the last one is the one asked for.
+Result<void> enter_round(client::PullState& state, const PullArguments& arguments,
+                         const client::PullSettings& settings) {
+  if (!state.has_round()) {
+    SLUICE_CHECK(state.begin_round("pull", "", arguments.request, settings.remembered));
+    if (!arguments.status_url.empty()) SLUICE_CHECK(state.set_job(arguments.status_url, true));
+    return {};
+  }
+  const auto& round = state.rounds().front();
+  const bool is_same = arguments.status_url.empty()
+                           ? round.request == arguments.request && !round.is_adopted
+                           : round.is_adopted && round.status_url == arguments.status_url;
+  if (!is_same)
+    return invalid(
+        fmt::format("'{}' holds a pull with other parameters; take another folder, or "
+                    "`sluice sync` for what has changed since",
+                    state.folder().string()));
+  if (state.rounds().size() > 1)
+    return invalid(fmt::format("'{}' has been synchronised already: use `sluice sync`",
+                               state.folder().string()));
+  return {};
+}
+
+Result<int> pull(PullArguments& arguments, PullDisplay& display) {
+  if (arguments.out.empty() && !arguments.is_dry_run) return invalid("pull: --out DIR is missing");
+  auto& request = arguments.request;
+  while (request.base.ends_with('/')) request.base.pop_back();
+  if (request.base.empty() && arguments.status_url.empty())
+    return invalid("pull: the server's FHIR base URL is missing");
+  if (!request.base.empty()) SLUICE_CHECK(client::check(request));
+  if (!arguments.status_url.empty()) SLUICE_CHECK(client::resolve_url("", arguments.status_url));
+  SLUICE_TRY(const auto settings, make_settings(request.base, arguments.server, arguments.run));
+  if (arguments.is_dry_run) return show_requests(arguments, settings);
+  SignalWaiter signals({SIGINT, SIGTERM});
+  std::stop_source stop;
+  signals.on_signal([&stop](int) { stop.request_stop(); });
+  SLUICE_TRY(const auto state, client::PullState::open(arguments.out));
+  SLUICE_CHECK(enter_round(*state, arguments, settings));
+  display.log_to(arguments.out);
+  const SystemClock clock;
+  const client::Waiter waiter(stop.get_token(), settings.time_limit);
+  client::Puller puller(settings, display.events(), clock, waiter);
+  if (state->round().is_finished) {
+    SLUICE_TRY(const auto report, client::report_of(*state, state->round()));
+    display.summary(report, arguments.out);
+    return report.is_partial() ? kExitPartial : 0;
+  }
+  SLUICE_TRY(const auto report, puller.run_round(*state));
+  display.summary(report, arguments.out);
+  return report.is_partial() ? kExitPartial : 0;
+}
+
+Result<int> run_pull(PullArguments& arguments) {
+  PullDisplay display(arguments.run.log_json);
+  const auto code = pull(arguments, display);
+  if (code) return code;
+  display.clear();
+  const auto& error = code.error();
+  const int exit = pull_exit_code(error.kind);
+  display.notice(fmt::format("sluice: {}{}{}", error.message,
+                             error.detail.empty() ? "" : fmt::format(" ({})", error.detail),
+                             exit == 6 ? ". The same command goes on from here" : ""));
+  return exit;
+}
+
+void add_request_options(CLI::App& command, client::PullRequest& request) {
+  add_option(command, "group", request.group, "Export this Group's patients");
+  add_switch(command, "all-patients", request.is_patient_level,
+             "Export at Patient level; without --group and this: the whole system");
+  add_option(command, "patient", request.patients, "Only these patients of the group; repeatable")
+      ->delimiter(',');
+  add_option(command, "type", request.types, "Resource types, separated by commas")->delimiter(',');
+  add_option(command, "type-filter", request.type_filters,
+             "A search that limits one type, as Observation?category=laboratory; repeatable");
+  add_option(command, "elements", request.elements, "Elements, separated by commas")
+      ->delimiter(',');
+  add_option(command, "since", request.since, "Only what changed after this instant");
+  add_option(command, "until", request.until, "Only what changed before this instant");
+  add_option(command, "include-associated-data", request.associated_data,
+             "LatestProvenanceResources or RelevantProvenanceResources")
+      ->delimiter(',');
+  add_option(command, "organize-output-by", request.organize_output_by, "A type: Patient ...");
+  add_option(command, "output-format", request.output_format, "Default: the server's, NDJSON");
+  add_switch(command, "partial-manifests", request.allows_partial_manifests,
+             "Take files while the export still runs");
+  add_option(command, "minimum-file-size", request.file_size_min, "Bytes of NDJSON");
+  add_option(command, "maximum-file-size", request.file_size_max, "Bytes of NDJSON");
+}
+
+}  // namespace
+
+Command add_pull(CLI::App& app) {
+  auto* command = app.add_subcommand("pull", "Pull an export of any Bulk Data server");
+  command->footer(std::string("Example:\n  sluice pull https://ehr.example/fhir --client-id c1 "
+                              "--key key.jwk --group G1 \\\n    --type Patient,Observation "
+                              "--since 2026-01-01T00:00:00Z --out ./data\n") +
+                  kPullExitCodes);
+  auto arguments = std::make_shared<PullArguments>();
+  command->add_option("BASE", arguments->request.base, "The server's FHIR base URL");
+  add_option(*command, "out", arguments->out,
+             "Folder for the files; its journal makes it resumable");
+  add_request_options(*command, arguments->request);
+  add_server_options(*command, arguments->server);
+  add_option(*command, "status-url", arguments->status_url,
+             "Take over an export that was kicked off elsewhere");
+  add_switch(*command, "dry-run", arguments->is_dry_run, "Show the requests, send none");
+  add_run_options(*command, arguments->run);
+  return {command, [arguments] { return run_pull(*arguments); }};
+}
+
+}  // namespace sluice::cli

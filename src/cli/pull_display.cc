@@ -1,0 +1,202 @@
+#include "cli/pull_display.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "base/instant.h"
+#include "cli/command.h"
+
+namespace sluice::cli {
+namespace {
+
+namespace json = boost::json;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr auto kPlainInterval = std::chrono::seconds(5);
+constexpr auto kLiveInterval = std::chrono::milliseconds(200);
+constexpr std::size_t kFilesShown = 8;
+
+std::string now_text() {
+  return to_fhir_instant(SystemClock().now());
+}
+
+void write_line(int fd, const json::object& line) {
+  // Nothing can be done about a log that cannot be written; the pull itself does not depend on it.
+  (void)write_all(fd, json::serialize(line) + "\n", "log");
+}
+
+std::string eta_text(const client::PullProgress& progress, double seconds) {
+  if (progress.files_known == 0) return "";
+  double share = static_cast<double>(progress.files_done);
+  for (const auto& file : progress.download.files)
+    if (file.total && *file.total > 0)
+      share += static_cast<double>(file.received) / static_cast<double>(*file.total);
+  share /= static_cast<double>(progress.files_known);
+  if (share <= 0.01 || seconds < 2) return "";
+  const auto left = static_cast<long>(seconds * (1 - share) / share);
+  return fmt::format(", {}:{:02} left", left / 60, left % 60);
+}
+
+std::string line_of(const client::PullProgress& progress, double rate, double seconds) {
+  if (progress.files_known == 0)
+    return fmt::format("{}{}{}", progress.phase, progress.server_says.empty() ? "" : ": ",
+                       progress.server_says);
+  return fmt::format("{}: {} of {} files, {} resources, {} at {}/s, {} at a time{}", progress.phase,
+                     progress.files_done, progress.files_known, human_count(progress.lines),
+                     human_size(static_cast<double>(progress.download.received)), human_size(rate),
+                     progress.download.running, eta_text(progress, seconds));
+}
+
+}  // namespace
+
+PullDisplay::PullDisplay(bool as_json)
+    : as_json_(as_json), is_terminal_(!as_json && ::isatty(STDERR_FILENO) == 1), last_(start_) {}
+
+void PullDisplay::log_to(const std::filesystem::path& folder) {
+  const std::lock_guard lock(mutex_);
+  const auto path = folder / ".sluice" / "requests.log";
+  request_log_ =
+      FileDescriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+}
+
+client::PullEvents PullDisplay::events() {
+  return {[this](const std::string& text) { notice(text); },
+          [this](const client::RequestRecord& record) { request(record); },
+          [this](const client::PullProgress& shown) { progress(shown); }};
+}
+
+void PullDisplay::notice(const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  if (as_json_)
+    return write_line(STDERR_FILENO, {{"time", now_text()}, {"event", "notice"}, {"text", text}});
+  clear_locked();
+  fmt::print(stderr, "{}\n", text);
+}
+
+void PullDisplay::request(const client::RequestRecord& record) {
+  json::object line{{"time", now_text()},      {"event", "request"},
+                    {"method", record.method}, {"url", record.url},
+                    {"status", record.status}, {"ms", record.duration.count()},
+                    {"bytes", record.bytes}};
+  if (!record.problem.empty()) line["problem"] = record.problem;
+  const std::lock_guard lock(mutex_);
+  if (as_json_) write_line(STDERR_FILENO, line);
+  if (request_log_) write_line(request_log_.get(), line);
+}
+
+void PullDisplay::progress(const client::PullProgress& progress) {
+  const std::lock_guard lock(mutex_);
+  const auto now = SteadyClock::now();
+  const auto interval = is_terminal_ ? std::chrono::milliseconds(kLiveInterval)
+                                     : std::chrono::milliseconds(kPlainInterval);
+  const bool is_new_phase = progress.phase != last_phase_;
+  if (now - last_ < interval && !(is_new_phase && is_terminal_)) return;
+  last_ = now;
+  last_phase_ = progress.phase;
+  const double seconds = std::chrono::duration<double>(now - rate_time_).count();
+  if (seconds > 0.5) {
+    const auto bytes =
+        progress.download.received - std::min(progress.download.received, rate_bytes_);
+    rate_ = 0.5 * rate_ + 0.5 * static_cast<double>(bytes) / seconds;
+    rate_bytes_ = progress.download.received;
+    rate_time_ = now;
+  }
+  if (as_json_) return show_json(progress);
+  if (is_terminal_) return draw(progress);
+  fmt::print(stderr, "{}\n",
+             line_of(progress, rate_, std::chrono::duration<double>(now - start_).count()));
+}
+
+void PullDisplay::show_json(const client::PullProgress& progress) {
+  write_line(STDERR_FILENO, {{"time", now_text()},
+                             {"event", "progress"},
+                             {"phase", progress.phase},
+                             {"server", progress.server_says},
+                             {"filesDone", progress.files_done},
+                             {"files", progress.files_known},
+                             {"resources", progress.lines},
+                             {"bytes", progress.download.received},
+                             {"bytesPerSecond", static_cast<std::uint64_t>(rate_)},
+                             {"parallel", progress.download.limit}});
+}
+
+void PullDisplay::draw(const client::PullProgress& progress) {
+  clear_locked();
+  const double seconds = std::chrono::duration<double>(SteadyClock::now() - start_).count();
+  fmt::print(stderr, "{}\n", line_of(progress, rate_, seconds));
+  drawn_lines_ = 1;
+  const auto& files = progress.download.files;
+  for (std::size_t i = 0; i < std::min(files.size(), kFilesShown); ++i) {
+    const auto& file = files[i];
+    const std::string share =
+        file.total && *file.total > 0
+            ? fmt::format("{:3.0f}%", 100.0 * static_cast<double>(file.received) /
+                                          static_cast<double>(*file.total))
+            : "    ";
+    fmt::print(stderr, "  {:<44.44} {:>10} {}\n",
+               i < progress.names.size() ? progress.names[i] : "",
+               human_size(static_cast<double>(file.received)), share);
+    ++drawn_lines_;
+  }
+}
+
+void PullDisplay::clear_locked() {
+  if (drawn_lines_ > 0) fmt::print(stderr, "\x1b[{}A\x1b[J", drawn_lines_);
+  drawn_lines_ = 0;
+}
+
+void PullDisplay::clear() {
+  const std::lock_guard lock(mutex_);
+  clear_locked();
+}
+
+void PullDisplay::summary(const client::PullReport& report, const std::string& folder) {
+  const std::lock_guard lock(mutex_);
+  clear_locked();
+  client::PullCounts all;
+  for (const auto& [type, counts] : report.types) {
+    all.files += counts.files;
+    all.lines += counts.lines;
+    all.size += counts.size;
+    all.received += counts.received;
+  }
+  if (as_json_) {
+    json::object types;
+    for (const auto& [type, counts] : report.types)
+      types[type] = json::object{
+          {"files", counts.files}, {"resources", counts.lines}, {"bytes", counts.size}};
+    json::array failures(report.failures.begin(), report.failures.end());
+    return write_line(STDOUT_FILENO, {{"event", "summary"},
+                                      {"folder", folder},
+                                      {"transactionTime", report.transaction_time},
+                                      {"types", std::move(types)},
+                                      {"resources", all.lines},
+                                      {"deletedFiles", report.deleted.files},
+                                      {"outcomes", report.outcomes.lines},
+                                      {"outcomeErrors", report.outcome_errors},
+                                      {"failures", std::move(failures)}});
+  }
+  fmt::print("{:<28}{:>8}{:>14}{:>12}\n", "type", "files", "resources", "size");
+  for (const auto& [type, counts] : report.types)
+    fmt::print("{:<28.28}{:>8}{:>14}{:>12}\n", type, human_count(counts.files),
+               human_count(counts.lines), human_size(static_cast<double>(counts.size)));
+  fmt::print("{:<28}{:>8}{:>14}{:>12}  {} received\n", "total", human_count(all.files),
+             human_count(all.lines), human_size(static_cast<double>(all.size)),
+             human_size(static_cast<double>(all.received)));
+  if (report.deleted.files > 0)
+    fmt::print("{} bundles of deletions in {} files\n", human_count(report.deleted.lines),
+               human_count(report.deleted.files));
+  if (report.outcomes.files > 0) {
+    fmt::print("the server reports {} outcomes, {} errors in them\n",
+               human_count(report.outcomes.lines), human_count(report.outcome_errors));
+    for (const auto& text : report.outcome_texts) fmt::print("  {}\n", text);
+  }
+  for (const auto& failure : report.failures) fmt::print("not received: {}\n", failure);
+  fmt::print("as of {} in {}\n", report.transaction_time, folder);
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,52 @@
+// What `sluice pull` and `sluice sync` show: a live picture on a terminal, a line now and then in a
+// pipe, JSON lines on request; and a line for every request in the folder's log.
+#pragma once
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <mutex>
+#include <string>
+
+#include "base/file.h"
+#include "client/pull.h"
+
+namespace sluice::cli {
+
+/// Thread-safe.
+class PullDisplay {
+ public:
+  explicit PullDisplay(bool as_json);
+  ~PullDisplay() { clear(); }
+
+  /// Requests are logged to `folder`/.sluice/requests.log from now on.
+  void log_to(const std::filesystem::path& folder);
+  client::PullEvents events();
+
+  void notice(const std::string& text);
+  void request(const client::RequestRecord& record);
+  void progress(const client::PullProgress& progress);
+  /// The table of what came, on standard output.
+  void summary(const client::PullReport& report, const std::string& folder);
+  /// Takes the live picture away.
+  void clear();
+
+ private:
+  void draw(const client::PullProgress& progress);
+  void show_json(const client::PullProgress& progress);
+  void clear_locked();
+
+  const bool as_json_;
+  const bool is_terminal_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::mutex mutex_;
+  std::chrono::steady_clock::time_point last_;
+  unsigned drawn_lines_ = 0;
+  std::string last_phase_;
+  double rate_ = 0;
+  std::uint64_t rate_bytes_ = 0;
+  std::chrono::steady_clock::time_point rate_time_ = start_;
+  FileDescriptor request_log_;
+};
+
+}  // namespace sluice::cli

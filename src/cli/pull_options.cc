@@ -1,0 +1,163 @@
+#include "cli/pull_options.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <filesystem>
+#include <utility>
+
+#include "base/file.h"
+#include "cli/options.h"
+#include "jose/json_web_key.h"
+
+namespace sluice::cli {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::pair<const char*, std::string ServerArguments::*> kTexts[] = {
+    {"clientId", &ServerArguments::client_id},     {"key", &ServerArguments::key_file},
+    {"secretFile", &ServerArguments::secret_file}, {"scope", &ServerArguments::scope},
+    {"tokenUrl", &ServerArguments::token_url},     {"vendor", &ServerArguments::vendor},
+    {"caFile", &ServerArguments::ca_file},         {"into", &ServerArguments::into},
+};
+constexpr std::pair<const char*, bool ServerArguments::*> kFlags[] = {
+    {"get", &ServerArguments::by_get},
+    {"lenient", &ServerArguments::is_lenient},
+    {"separateStatus", &ServerArguments::separate_status},
+    {"plainHttp", &ServerArguments::is_plain_http_allowed},
+    {"gzip", &ServerArguments::keeps_gzip},
+};
+
+std::string vendor_names() {
+  std::string names;
+  for (const auto& profile : client::vendor_profiles())
+    names += (names.empty() ? "" : ", ") + std::string(profile.name);
+  return names;
+}
+
+}  // namespace
+
+void add_server_options(CLI::App& command, ServerArguments& arguments) {
+  add_option(command, "client-id", arguments.client_id, "Who we are there; without it: no token");
+  add_option(command, "key", arguments.key_file, "File with our private key (JWK, ES384 or RS384)");
+  add_option(command, "secret-file", arguments.secret_file,
+             "File with a client secret instead of a key, for servers that take HTTP Basic");
+  add_option(command, "scope", arguments.scope,
+             "Scopes to ask for; default: what the server lists");
+  add_option(command, "token-url", arguments.token_url, "Token endpoint, when discovery has none");
+  add_option(command, "vendor", arguments.vendor,
+             "How the server is treated: " + vendor_names() + "; default: detected");
+  add_option(command, "ca-file", arguments.ca_file,
+             "PEM file with the authorities to trust instead of the system's");
+  add_option(command, "into", arguments.into,
+             "Load what comes into this Sluice data folder (no server may use it)");
+  add_switch(command, "get", arguments.by_get, "Kick off by GET instead of POST");
+  add_switch(command, "lenient", arguments.is_lenient,
+             "Let the server skip parameters that it does not support");
+  add_switch(command, "separate-export-status", arguments.separate_status,
+             "Ask for Prefer: separate-export-status");
+  add_switch(command, "plain-http", arguments.is_plain_http_allowed,
+             "Send tokens by http to other machines too");
+  add_switch(command, "gzip", arguments.keeps_gzip, "Keep gzip as received: .ndjson.gz");
+}
+
+void add_run_options(CLI::App& command, RunArguments& arguments) {
+  add_option(command, "parallel", arguments.parallel, "Files at a time at most")
+      ->check(CLI::Range(1, 64));
+  add_option(command, "retries", arguments.retries, "Tries of a request that brings nothing");
+  add_option(command, "timeout", arguments.time_limit_seconds,
+             "Seconds for all of it; 0: no limit");
+  add_option(command, "poll-max", arguments.poll_max_seconds,
+             "The longest Retry-After that is followed, in seconds");
+  add_switch(command, "keep-job", arguments.keeps_job, "Do not DELETE the export at the end");
+  add_switch(command, "log-json", arguments.log_json, "JSON lines on standard error");
+}
+
+json::object to_json(const ServerArguments& arguments) {
+  json::object out;
+  for (const auto& [name, field] : kTexts)
+    if (!(arguments.*field).empty()) out[name] = arguments.*field;
+  for (const auto& [name, field] : kFlags)
+    if (arguments.*field) out[name] = true;
+  return out;
+}
+
+void fill_from(const json::object& remembered, ServerArguments& arguments) {
+  for (const auto& [name, field] : kTexts)
+    if (const auto* value = remembered.if_contains(name);
+        value != nullptr && value->is_string() && (arguments.*field).empty())
+      arguments.*field = std::string(value->get_string());
+  for (const auto& [name, field] : kFlags)
+    if (const auto* value = remembered.if_contains(name); value != nullptr && value->is_bool())
+      arguments.*field = arguments.*field || value->get_bool();
+}
+
+Result<client::PullSettings> make_settings(const std::string& base, ServerArguments arguments,
+                                           const RunArguments& run) {
+  namespace fs = std::filesystem;
+  client::PullSettings settings;
+  settings.base = base;
+  if (!arguments.client_id.empty() && arguments.key_file.empty() && arguments.secret_file.empty())
+    return invalid("--client-id needs --key (or --secret-file)");
+  if (arguments.client_id.empty() &&
+      (!arguments.key_file.empty() || !arguments.secret_file.empty()))
+    return invalid("--key needs --client-id");
+  if (!arguments.key_file.empty()) {
+    SLUICE_TRY(const auto text, read_file(arguments.key_file));
+    SLUICE_TRY(settings.key, jose::PrivateJwk::parse(text));
+    arguments.key_file = fs::absolute(arguments.key_file).string();
+  }
+  if (!arguments.secret_file.empty()) {
+    SLUICE_TRY(settings.secret, read_file(arguments.secret_file));
+    while (settings.secret.ends_with('\n') || settings.secret.ends_with('\r'))
+      settings.secret.pop_back();
+    arguments.secret_file = fs::absolute(arguments.secret_file).string();
+  }
+  if (!arguments.into.empty()) arguments.into = fs::absolute(arguments.into).string();
+  if (!arguments.vendor.empty() && !client::find_vendor(arguments.vendor))
+    return invalid(
+        fmt::format("--vendor: there is no '{}'; there are {}", arguments.vendor, vendor_names()));
+  settings.client_id = arguments.client_id;
+  settings.scope = arguments.scope;
+  settings.vendor = arguments.vendor;
+  settings.token_endpoint = arguments.token_url;
+  settings.connection.user_agent = std::string("Sluice/") + SLUICE_VERSION;
+  settings.connection.authority_file = arguments.ca_file;
+  settings.connection.is_plain_allowed = arguments.is_plain_http_allowed;
+  const std::chrono::seconds poll_max(run.poll_max_seconds);
+  settings.kick_off.by_get = arguments.by_get;
+  settings.kick_off.is_lenient = arguments.is_lenient;
+  settings.kick_off.wants_separate_status = arguments.separate_status;
+  settings.kick_off.retries = run.retries;
+  settings.kick_off.wait_max = poll_max;
+  settings.download.parallel_max = run.parallel;
+  settings.download.retries = run.retries;
+  settings.download.wait_max = poll_max;
+  settings.keeps_gzip = arguments.keeps_gzip;
+  settings.keeps_job = run.keeps_job;
+  settings.time_limit = std::chrono::seconds(run.time_limit_seconds);
+  settings.remembered = to_json(arguments);
+  return settings;
+}
+
+int pull_exit_code(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kInvalid:
+    case ErrorKind::kUnsupported:
+    case ErrorKind::kNotFound:
+      return 2;
+    case ErrorKind::kUnauthenticated:
+    case ErrorKind::kForbidden:
+      return 4;
+    case ErrorKind::kConflict:
+    case ErrorKind::kCorrupt:
+    case ErrorKind::kTooLarge:
+    case ErrorKind::kInternal:
+      return 5;
+    default:
+      return 6;
+  }
+}
+
+}  // namespace sluice::cli

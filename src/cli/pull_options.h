@@ -1,0 +1,60 @@
+// The options that `sluice pull` and `sluice sync` share, and what they become.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <string>
+
+#include "base/result.h"
+#include "cli/command.h"
+#include "client/pull.h"
+
+namespace sluice::cli {
+
+/// How a server is reached and data are kept; remembered in the folder for the next sync.
+struct ServerArguments {
+  std::string client_id;
+  std::string key_file;
+  std::string secret_file;
+  std::string scope;
+  std::string token_url;
+  std::string vendor;
+  std::string ca_file;
+  std::string into;
+  bool by_get = false;
+  bool is_lenient = false;
+  bool separate_status = false;
+  bool is_plain_http_allowed = false;
+  bool keeps_gzip = false;
+};
+
+/// How this run behaves; not remembered.
+struct RunArguments {
+  unsigned parallel = 8;
+  unsigned retries = 10;
+  std::uint64_t time_limit_seconds = 0;
+  std::uint64_t poll_max_seconds = 900;
+  bool keeps_job = false;
+  bool log_json = false;
+};
+
+void add_server_options(CLI::App& command, ServerArguments& arguments);
+void add_run_options(CLI::App& command, RunArguments& arguments);
+
+boost::json::object to_json(const ServerArguments& arguments);
+/// What was remembered, where `arguments` says nothing.
+void fill_from(const boost::json::object& remembered, ServerArguments& arguments);
+
+/// Reads keys; kInvalid names the option that is wrong.
+Result<client::PullSettings> make_settings(const std::string& base, ServerArguments arguments,
+                                           const RunArguments& run);
+
+/// 0 complete, 3 partial, 4 authorization, 5 the server refused or failed, 6 the next run goes on,
+/// 2 wrong use.
+int pull_exit_code(ErrorKind kind);
+inline constexpr int kExitPartial = 3;
+inline constexpr const char* kPullExitCodes =
+    "Exit codes: 0 complete, 2 wrong use, 3 partial (the server reports errors, or files are not\n"
+    "what it says), 4 authorization, 5 the server refused or failed, 6 interrupted: the same\n"
+    "command goes on";
+
+}  // namespace sluice::cli

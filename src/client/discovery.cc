@@ -1,0 +1,104 @@
+#include "client/discovery.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "client/url.h"
+
+namespace sluice::client {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kStatementSizeMax = 32u << 20;
+constexpr std::string_view kOAuthUris =
+    "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris";
+
+json::value parse(const std::string& text) {
+  boost::system::error_code failed;
+  json::parse_options options;
+  options.max_depth = 64;
+  auto value = json::parse(text, failed, {}, options);
+  return failed ? json::value() : value;
+}
+
+const json::value* member(const json::value* value, std::string_view name) {
+  return value != nullptr && value->is_object() ? value->get_object().if_contains(name) : nullptr;
+}
+std::string text(const json::value* value) {
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+const json::array& array(const json::value* value) {
+  static const json::array kNone;
+  return value != nullptr && value->is_array() ? value->get_array() : kNone;
+}
+std::vector<std::string> texts(const json::value* value) {
+  std::vector<std::string> out;
+  for (const auto& element : array(value))
+    if (element.is_string()) out.emplace_back(element.get_string());
+  return out;
+}
+
+// Before smart-configuration there was an extension of rest.security.
+std::string token_endpoint_of(const json::value& statement) {
+  for (const auto& rest : array(member(&statement, "rest")))
+    for (const auto& extension : array(member(member(&rest, "security"), "extension"))) {
+      if (text(member(&extension, "url")) != kOAuthUris) continue;
+      for (const auto& uri : array(member(&extension, "extension")))
+        if (text(member(&uri, "url")) == "token") return text(member(&uri, "valueUri"));
+    }
+  return {};
+}
+
+// The server's own words about P-13: Sluice's text names it.
+bool says_history_of_new_members(const std::string& statement) {
+  return statement.find("new members of a group with all of their data") != std::string::npos;
+}
+
+}  // namespace
+
+Result<Discovered> discover(Exchange& exchange, const std::string& base) {
+  Discovered found;
+  ExchangeRequest request{
+      "GET", base + "/.well-known/smart-configuration", {"Accept: application/json"}};
+  SLUICE_TRY(const auto configured, exchange.send(request));
+  if (configured.status == 200) {
+    const auto value = parse(configured.body);
+    found.token_endpoint = text(member(&value, "token_endpoint"));
+    found.scopes = texts(member(&value, "scopes_supported"));
+    found.capabilities = texts(member(&value, "capabilities"));
+    found.algorithms = texts(member(&value, "token_endpoint_auth_signing_alg_values_supported"));
+  }
+  request.url = base + "/metadata";
+  request.headers = {"Accept: application/fhir+json"};
+  request.size_max = kStatementSizeMax;
+  const auto statement = exchange.send(request);
+  // A server whose /metadata is too large or broken may still export.
+  if (!statement && statement.error().kind == ErrorKind::kCancelled) return statement.error();
+  found.vendor = detect_vendor(statement && statement->status == 200 ? statement->body : "");
+  if (statement && statement->status == 200) {
+    if (found.token_endpoint.empty())
+      found.token_endpoint = token_endpoint_of(parse(statement->body));
+    found.sends_history_of_new_members = says_history_of_new_members(statement->body);
+  }
+  if (!found.token_endpoint.empty()) {
+    SLUICE_TRY(found.token_endpoint, resolve_url(base + "/", found.token_endpoint));
+  }
+  return found;
+}
+
+std::string default_scope(const Discovered& discovered) {
+  if (!discovered.vendor.scope.empty()) return std::string(discovered.vendor.scope);
+  const auto has = [](const std::vector<std::string>& list, std::string_view word) {
+    return std::find(list.begin(), list.end(), word) != list.end();
+  };
+  if (has(discovered.scopes, "system/*.rs")) return "system/*.rs";
+  if (has(discovered.scopes, "system/*.read")) return "system/*.read";
+  if (has(discovered.scopes, "system/*.*")) return "system/*.*";
+  return has(discovered.capabilities, "permission-v1") &&
+                 !has(discovered.capabilities, "permission-v2")
+             ? "system/*.read"
+             : "system/*.rs";
+}
+
+}  // namespace sluice::client

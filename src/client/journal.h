@@ -1,0 +1,50 @@
+// The append-only journal of an output folder (docs/formats.md): what was asked, what came, what is
+// whole. Each line has a checksum; a torn last line is what a crash leaves and is cut off.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "base/file.h"
+#include "base/result.h"
+
+namespace sluice::client {
+
+enum class Durability : std::uint8_t {
+  kLater,  ///< with the kernel: survives our death, not the machine's
+  kNow,    ///< on disk when append() returns
+};
+
+/// Thread-safe.
+class Journal {
+ public:
+  using OnRecord = std::function<Result<void>(const boost::json::object&)>;
+
+  /// Opens or creates `path`, gives every record there is to `on_record`, and cuts a torn tail off.
+  /// kCorrupt for a damaged line that is not the last, kConflict when another process has it open.
+  static Result<std::unique_ptr<Journal>> open(const std::filesystem::path& path,
+                                               const OnRecord& on_record);
+
+  Result<void> append(const boost::json::object& record, Durability durability);
+  Result<void> sync();
+
+ private:
+  Journal(FileDescriptor file, std::filesystem::path path)
+      : file_(std::move(file)), path_(std::move(path)) {}
+
+  const FileDescriptor file_;
+  const std::filesystem::path path_;
+  std::mutex mutex_;  // one line after the other
+};
+
+/// "<8 hex digits of CRC-32> <JSON>\n".
+std::string journal_line(std::string_view json);
+/// The JSON of a line without its line break; kCorrupt when the checksum is another's.
+Result<std::string_view> check_journal_line(std::string_view line);
+
+}  // namespace sluice::client

@@ -1,0 +1,196 @@
+#include "client/kick_off.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "client/retry_after.h"
+#include "client/url.h"
+
+namespace sluice::client {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t kBodyKept = 64u << 10;
+constexpr std::size_t kProgressShown = 100;
+
+std::string what_to_try(int status, const PullRequest& request) {
+  if (status == 404 && !request.group.empty())
+    return fmt::format(". Is '{}' a Group there, and may this client see it?", request.group);
+  if (status == 404) return ". Is the FHIR base right, and does the server export at this level?";
+  if (status == 400) return ". --lenient lets the server skip what it does not support";
+  if (status == 403) return ". The client's scopes or groups may not cover what was asked for";
+  if (status == 401) return ". Give --client-id and --key, and check that the server knows them";
+  return "";
+}
+
+Error refusal(const Answer& answer, const PullRequest& request) {
+  const ErrorKind kind = answer.status == 401   ? ErrorKind::kUnauthenticated
+                         : answer.status == 403 ? ErrorKind::kForbidden
+                                                : ErrorKind::kConflict;
+  const std::string problem = answer.problem();
+  return {kind,
+          fmt::format("the server refuses the export ({}){}{}{}", answer.status,
+                      problem.empty() ? "" : ": ", problem, what_to_try(answer.status, request))};
+}
+
+bool is_passing(int status) {
+  return status == 429 || status == 502 || status == 503 || status == 504;
+}
+
+ExchangeRequest kick_off_request(const Session& session, const PullRequest& request,
+                                 const KickOffOptions& options, bool by_get) {
+  ExchangeRequest out;
+  out.headers = {"Accept: application/fhir+json", "Prefer: " + prefer_header(options)};
+  if (by_get) {
+    out.url = kick_off_query(request, session.vendor);
+    return out;
+  }
+  out.method = "POST";
+  out.url = kick_off_url(request);
+  out.headers.emplace_back("Content-Type: application/fhir+json");
+  out.body = kick_off_body(request, session.vendor);
+  return out;
+}
+
+}  // namespace
+
+std::string prefer_header(const KickOffOptions& options) {
+  std::string value = "respond-async";
+  if (options.wants_separate_status) value += ", separate-export-status";
+  if (options.is_lenient) value += ", handling=lenient";
+  return value;
+}
+
+Result<std::string> kick_off(const Session& session, const PullRequest& request,
+                             const KickOffOptions& options) {
+  bool by_get = options.by_get || session.vendor.only_get;
+  Backoff backoff({});
+  unsigned unanswered = 0;
+  for (;;) {
+    SLUICE_CHECK(session.waiter.check());
+    const auto answer = send_authorized(session.exchange, session.tokens,
+                                        kick_off_request(session, request, options, by_get));
+    if (!answer) {
+      const auto kind = answer.error().kind;
+      if ((kind != ErrorKind::kUnavailable && kind != ErrorKind::kTimeout) ||
+          ++unanswered > options.retries)
+        return answer.error();
+      session.notice(answer.error().message + "; trying again");
+      SLUICE_CHECK(session.waiter.wait(backoff.next()));
+      continue;
+    }
+    const int status = answer->status;
+    if (status == 202 || status == 200) {
+      const std::string& location = answer->headers.has("content-location")
+                                        ? answer->headers.get("content-location")
+                                        : answer->headers.get("location");
+      if (location.empty())
+        return Error{ErrorKind::kConflict,
+                     fmt::format("the server answers the kick-off with {} but names no status URL "
+                                 "(Content-Location)",
+                                 status)};
+      return resolve_url(answer->url, location);
+    }
+    if (!by_get && (status == 404 || status == 405 || status == 415 || status == 501)) {
+      session.notice(fmt::format("the server refuses POST ({}): asking by GET", status));
+      by_get = true;
+      continue;
+    }
+    if (!is_passing(status)) return refusal(*answer, request);
+    const auto told = parse_retry_after(answer->headers.get("retry-after"), session.clock.now(),
+                                        options.wait_max);
+    const auto wait = told ? backoff.not_sooner(*told) : backoff.next();
+    const std::string problem = answer->problem();
+    session.notice(fmt::format("the server is busy ({}){}{}; trying again in {:.1f} s", status,
+                               problem.empty() ? "" : ": ", problem,
+                               static_cast<double>(wait.count()) / 1000));
+    SLUICE_CHECK(session.waiter.wait(wait));
+  }
+}
+
+Result<Polled> poll(const Session& session, const std::string& url,
+                    const ManifestReader::OnItem& on_item, milliseconds wait_max) {
+  std::optional<Error> own_fault;  // of on_item: not the server's
+  ManifestReader reader([&](ManifestItem item) -> Result<void> {
+    auto taken = on_item(std::move(item));
+    if (!taken) own_fault = taken.error();
+    return taken;
+  });
+  std::string kept;
+  std::optional<Error> unreadable;
+  ExchangeRequest request{"GET", url, {"Accept: application/json"}};
+  request.sink = [&](std::string_view bytes) -> Result<void> {
+    kept.append(bytes.substr(0, kBodyKept - std::min(kBodyKept, kept.size())));
+    if (unreadable) return {};
+    if (auto fed = reader.feed(bytes); !fed) {
+      if (own_fault) return *own_fault;
+      unreadable = fed.error();
+    }
+    return {};
+  };
+  auto sent = send_authorized(session.exchange, session.tokens, std::move(request));
+  Polled polled;
+  if (!sent) {
+    if (own_fault) return *own_fault;
+    if (sent.error().kind != ErrorKind::kUnavailable && sent.error().kind != ErrorKind::kTimeout)
+      return sent.error();
+    polled.trouble = sent.error().message;
+    return polled;
+  }
+  auto& answer = *sent;
+  if (answer.body.empty()) answer.body = kept;
+  polled.retry_after =
+      parse_retry_after(answer.headers.get("retry-after"), session.clock.now(), wait_max);
+  polled.progress = answer.headers.get("x-progress").substr(0, kProgressShown);
+  polled.expires = answer.headers.get("expires");
+  int status = answer.status;
+  if (status == 200 && answer.headers.has("x-export-status"))
+    status = std::atoi(answer.headers.get("x-export-status").c_str());
+  const auto finish = [&]() -> Result<ManifestHead> {
+    if (unreadable) return *unreadable;
+    return reader.finish();
+  };
+  if (status == 200) {
+    auto head = finish();
+    if (!head) {
+      // What is no manifest now is none the next time either, but for a text that was cut.
+      return Error{ErrorKind::kConflict, head.error().message};
+    }
+    polled.state = Polled::State::kDone;
+    polled.manifest = std::move(*head);
+    return polled;
+  }
+  if (status == 202) {
+    // Most servers send nothing or an OperationOutcome; those with partial manifests send one.
+    if (auto head = finish()) polled.manifest = std::move(*head);
+    return polled;
+  }
+  if (status == 404 || status == 410) {
+    polled.state = Polled::State::kGone;
+    polled.trouble =
+        fmt::format("the server knows the job no longer ({}) {}", status, answer.problem());
+    return polled;
+  }
+  const std::string problem = answer.problem();
+  const std::string told =
+      fmt::format("the server answers {}{}{}", status, problem.empty() ? "" : ": ", problem);
+  if (is_passing(status) || is_transient_outcome(answer.body)) {
+    polled.trouble = told;
+    return polled;
+  }
+  if (status == 401) return Error{ErrorKind::kUnauthenticated, told};
+  if (status == 403) return Error{ErrorKind::kForbidden, told};
+  return Error{ErrorKind::kConflict, fmt::format("the server failed the export ({}){}{}", status,
+                                                 problem.empty() ? "" : ": ", problem)};
+}
+
+Result<bool> remove_job(const Session& session, const std::string& status_url) {
+  SLUICE_TRY(const auto answer,
+             send_authorized(session.exchange, session.tokens,
+                             {"DELETE", status_url, {"Accept: application/fhir+json"}}));
+  return answer.status / 100 == 2 || answer.status == 404 || answer.status == 410;
+}
+
+}  // namespace sluice::client

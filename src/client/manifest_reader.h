@@ -1,0 +1,66 @@
+// Reads a manifest as it arrives, of any size and of every dialect from STU1 to STU4: what is not
+// known is passed over, what is needed and wrong is an error.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace sluice::client {
+
+enum class FileKind : std::uint8_t { kOutput, kDeleted, kOutcome };
+
+/// "output", "deleted", "outcome".
+std::string_view to_string(FileKind kind);
+
+/// One file that a manifest names.
+struct ManifestItem {
+  FileKind kind = FileKind::kOutput;
+  std::string type;  ///< empty when the server does not say (organised by instance)
+  std::string url;
+  std::optional<std::uint64_t> count = std::nullopt;
+  std::optional<std::uint64_t> size = std::nullopt;
+};
+
+/// What is left of a manifest without its files.
+struct ManifestHead {
+  std::string transaction_time;
+  std::string request;
+  std::string output_format;
+  std::string organized_by;
+  std::string next;  ///< of link; empty: the last page
+  bool requires_access_token = false;
+};
+
+struct ManifestLimits {
+  std::size_t text_size_max = 64u << 10;  ///< of a URL, say
+  std::uint64_t items_max = 5'000'000;
+  std::size_t depth_max = 32;
+};
+
+/// `error` (STU1 to STU3) and `outcome` (STU4) may both list the same files: both are given. A file
+/// of type OperationOutcome in `output` is an outcome too. One thread.
+class ManifestReader {
+ public:
+  using OnItem = std::function<Result<void>(ManifestItem)>;
+  explicit ManifestReader(OnItem on_item, const ManifestLimits& limits = {});
+  ~ManifestReader();
+
+  /// Takes the next bytes. kUnavailable says what is wrong and where.
+  Result<void> feed(std::string_view bytes);
+  /// After the last byte. kUnavailable unless it was a whole manifest with `output`.
+  Result<ManifestHead> finish();
+  /// Whether any byte came that is not white space.
+  bool has_begun() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice::client

@@ -1,0 +1,18 @@
+// The lines of an NDJSON file on disk, plain or gzip.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace sluice::client {
+
+/// Calls `take` with each line that is not blank, without its line break. kTooLarge for one of more
+/// than 512 MB.
+Result<void> each_line(const std::filesystem::path& path,
+                       const std::function<Result<void>(std::string_view)>& take);
+
+}  // namespace sluice::client

@@ -1,0 +1,104 @@
+// What an output folder's journal tells: the rounds that were pulled into it, and how far the last
+// one is. Built from records, changed only together with them.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "client/downloader.h"
+#include "client/journal.h"
+#include "client/manifest_reader.h"
+#include "client/pull_request.h"
+
+namespace sluice::client {
+
+/// One file of a round.
+struct FileState {
+  ManifestItem item;
+  std::string name;  ///< relative to the round's folder, without ".gz"
+  FileValidator validator;
+  std::uint64_t synced = 0;  ///< bytes of the part that are on disk for sure
+  bool is_done = false;
+  FileSummary summary;  ///< when done
+};
+
+/// One export, from its kick-off to its end.
+struct Round {
+  std::uint64_t number = 0;
+  std::string purpose;  ///< "pull"; of a sync "members", "joined", "changes"
+  std::string folder;   ///< relative to the output folder; empty: itself
+  PullRequest request;
+  boost::json::object settings;
+  std::string status_url;
+  bool is_adopted = false;  ///< somebody else kicked it off
+  bool has_manifest = false;
+  std::string transaction_time;
+  bool requires_access_token = false;
+  std::vector<FileState> files;
+  bool is_finished = false;
+};
+
+/// Thread-safe: the downloader's threads write too.
+class PullState {
+ public:
+  /// Reads the journal of `folder`, which is made when it is not there.
+  static Result<std::unique_ptr<PullState>> open(const std::filesystem::path& folder);
+  /// Whether the folder has a journal.
+  static bool exists(const std::filesystem::path& folder);
+
+  const std::filesystem::path& folder() const { return folder_; }
+  /// All rounds, the last one in full, of earlier ones no more than files that are done. Only the
+  /// control thread may look at it while downloads run.
+  const std::vector<Round>& rounds() const { return rounds_; }
+  bool has_round() const { return !rounds_.empty(); }
+  const Round& round() const { return rounds_.back(); }
+  /// The folder where the round's files are.
+  std::filesystem::path folder_of(const Round& round) const;
+  /// The records of the kind "sync", which the local copy keeps (local_copy.h), in order.
+  const std::vector<boost::json::object>& sync_records() const { return sync_records_; }
+  /// Whether the machine runs since the journal was written last: then all bytes of parts count.
+  bool same_boot() const { return same_boot_; }
+
+  Result<void> begin_round(const std::string& purpose, const std::string& folder,
+                           const PullRequest& request, const boost::json::object& settings);
+  Result<void> set_job(const std::string& status_url, bool is_adopted);
+  /// The server lost the job: its files count no longer.
+  Result<void> lose_job();
+  Result<void> note_poll(const std::string& progress);
+  /// A new file; its index.
+  Result<std::size_t> add_file(const ManifestItem& item);
+  Result<void> set_url(std::size_t index, const std::string& url);
+  Result<void> set_manifest(const ManifestHead& head, bool is_whole);
+  Result<void> note_begin(std::size_t index, const FileValidator& validator, std::uint64_t offset);
+  Result<void> note_bytes(std::size_t index, std::uint64_t bytes);
+  Result<void> note_done(std::size_t index, const FileSummary& summary);
+  Result<void> finish_round();
+  /// A record of the local copy: {"e":"sync", ...}.
+  Result<void> note_sync(boost::json::object record);
+
+ private:
+  explicit PullState(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  Result<void> apply(const boost::json::object& record);
+  Result<void> write(boost::json::object record, Durability durability);
+  Result<FileState*> file_of(const boost::json::object& record);
+  std::string name_for(const ManifestItem& item);
+
+  const std::filesystem::path folder_;
+  std::unique_ptr<Journal> journal_;
+  std::mutex mutex_;  // a record and the state that it makes
+  std::vector<Round> rounds_;
+  std::map<std::string, unsigned> names_;  // how many files of a kind and type there are
+  std::vector<boost::json::object> sync_records_;
+  std::string boot_;
+  bool same_boot_ = true;
+};
+
+}  // namespace sluice::client
