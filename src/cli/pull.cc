@@ -107,7 +107,7 @@ Result<int> pull(PullArguments& arguments, PullDisplay& display) {
 Result<int> run_pull(PullArguments& arguments) {
   PullDisplay display(arguments.run.log_json);
   const auto code = pull(arguments, display);
-  if (code) return code;
+  if (code) return *code;
   display.clear();
   const auto& error = code.error();
   const int exit = pull_exit_code(error.kind);

@@ -177,9 +177,10 @@ Result<std::shared_ptr<ReceivedFile>> Downloader::Impl::make_file(FileTransfer& 
   told.on_checkpoint = [this, index](std::uint64_t bytes) { events.on_checkpoint(index, bytes); };
   told.on_end = [this, index](Result<FileSummary> summary) {
     const bool is_content = !summary && summary.error().kind == ErrorKind::kCorrupt;
+    Error damage = is_content ? summary.error() : Error{};
     if (!is_content) events.on_end(index, std::move(summary));
     const std::lock_guard lock(mutex);
-    unsound.emplace_back(index, is_content ? summary.error() : Error{});
+    unsound.emplace_back(index, std::move(damage));
     curl_multi_wakeup(multi.get());
   };
   return ReceivedFile::open(transfer.download().plan, transfer.download().resume_at, pool,
@@ -298,6 +299,7 @@ void Downloader::Impl::handle_end(std::unique_ptr<FileTransfer> transfer, CURLco
     transfer->restart();
     return queue_later(std::move(transfer), milliseconds(0));
   }
+  const milliseconds pause = transfer->pause();
   switch (next) {
     case NextStep::kCheck:
       limit = std::min(limit + 1, options.parallel_max);
@@ -308,14 +310,14 @@ void Downloader::Impl::handle_end(std::unique_ptr<FileTransfer> transfer, CURLco
     case NextStep::kRedirect:
       return queue_later(std::move(transfer), milliseconds(0));
     case NextStep::kAgainLater:
-      return queue_later(std::move(transfer), transfer->pause());
+      return queue_later(std::move(transfer), pause);
     case NextStep::kSlowDown:
       limit = std::max(1u, limit / 2);
-      paused_until = std::max(paused_until, SteadyClock::now() + transfer->pause());
+      paused_until = std::max(paused_until, SteadyClock::now() + pause);
       events.notice(fmt::format("the server asks for patience ({}): {} at a time, in {:.1f} s",
                                 transfer->status(), limit,
-                                static_cast<double>(transfer->pause().count()) / 1000));
-      return queue_later(std::move(transfer), transfer->pause());
+                                static_cast<double>(pause.count()) / 1000));
+      return queue_later(std::move(transfer), pause);
     case NextStep::kGiveUp:
       if (transfer->file()) transfer->file()->cancel();
       return events.on_end(index, transfer->failure());

@@ -18,6 +18,9 @@ Error bad_manifest(std::string what) {
 
 // What boost's parser calls. Keeps the path of keys and looks at few of them.
 struct Handler {
+  Handler(ManifestReader::OnItem take, const ManifestLimits& bounds)
+      : on_item(std::move(take)), limits(bounds) {}
+
   static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
   static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
   static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
