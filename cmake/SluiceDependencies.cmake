@@ -12,7 +12,7 @@ find_package(tomlplusplus REQUIRED)
 find_package(CURL REQUIRED)
 pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb)
 pkg_check_modules(isal REQUIRED IMPORTED_TARGET libisal)
-pkg_check_modules(jose REQUIRED IMPORTED_TARGET jose)
+pkg_check_modules(cjose REQUIRED IMPORTED_TARGET cjose)
 pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 

@@ -1,28 +1,36 @@
 #include "jose/base64url.h"
 
-#include <cstdint>
+#include <cjose/base64.h>
+#include <cjose/util.h>
 
-#include "jose/jose_json.h"
+#include <cstdint>
+#include <new>
 
 namespace sluice::jose {
 
 std::string base64url_encode(std::string_view bytes) {
-  std::string text(jose_b64_enc_buf(nullptr, bytes.size(), nullptr, 0), '\0');
   if (bytes.empty()) return {};
-  jose_b64_enc_buf(bytes.data(), bytes.size(), text.data(), text.size());
-  return text;
+  char* text = nullptr;
+  std::size_t size = 0;
+  if (!cjose_base64url_encode(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size(),
+                              &text, &size, nullptr))
+    throw std::bad_alloc();
+  std::string encoded(text, size);
+  cjose_get_dealloc()(text);
+  return encoded;
 }
 
 Result<std::string> base64url_decode(std::string_view text) {
   if (text.empty()) return std::string();
   const auto bad = [] { return invalid("this is not base64url without padding"); };
-  const std::size_t size = jose_b64_dec_buf(nullptr, text.size(), nullptr, 0);
-  if (size == SIZE_MAX) return bad();
-  std::string bytes(size, '\0');
-  if (jose_b64_dec_buf(text.data(), text.size(), bytes.data(), size) != size) return bad();
-  // The library lets some texts through that are not canonical.
-  if (base64url_encode(bytes) != text) return bad();
-  return bytes;
+  std::uint8_t* bytes = nullptr;
+  std::size_t size = 0;
+  if (!cjose_base64url_decode(text.data(), text.size(), &bytes, &size, nullptr)) return bad();
+  std::string decoded(reinterpret_cast<const char*>(bytes), size);
+  cjose_get_dealloc()(bytes);
+  // The library lets padding and some texts through that are not canonical.
+  if (base64url_encode(decoded) != text) return bad();
+  return decoded;
 }
 
 }  // namespace sluice::jose

@@ -25,8 +25,6 @@ bool is_too_deep(std::string_view text, std::size_t depth_max) {
   return false;
 }
 
-void ignore_error(void*, const char*, int, std::uint64_t, const char*, va_list) {}
-
 }  // namespace
 
 JsonPtr adopt(json_t* json) {
@@ -63,9 +61,9 @@ std::string_view text_of(const json_t* string) {
   return {json_string_value(string), json_string_length(string)};
 }
 
-QuietConfig::QuietConfig() : config_(jose_cfg()) {
-  if (config_ == nullptr) throw std::bad_alloc();
-  jose_cfg_set_err_func(config_, &ignore_error, nullptr);
+KeyPtr adopt(cjose_jwk_t* key) {
+  if (key == nullptr) return nullptr;
+  return {key, [](const cjose_jwk_t* k) { cjose_jwk_release(const_cast<cjose_jwk_t*>(k)); }};
 }
 
 }  // namespace sluice::jose

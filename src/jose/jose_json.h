@@ -1,17 +1,9 @@
-// jansson and libjose as this module uses them: JSON trees that free themselves, a parser with
-// limits, and a libjose that does not write to stderr. Only sources of this module include it.
-// (This module's headers are spelled out, json_web_key.h, so as not to hide libjose's jose/jwk.h.)
+// jansson and cjose as this module uses them: JSON trees and keys that free themselves, and a
+// parser with limits. Only sources of this module include it.
 #pragma once
 
+#include <cjose/jwk.h>
 #include <jansson.h>
-
-// libjose's own headers say nothing of C++.
-extern "C" {
-#include <jose/b64.h>
-#include <jose/cfg.h>
-#include <jose/jwk.h>
-#include <jose/jws.h>
-}
 
 #include <cstddef>
 #include <memory>
@@ -24,6 +16,8 @@ namespace sluice::jose {
 
 /// Shared because jansson's trees are counted themselves and keys are values that share theirs.
 using JsonPtr = std::shared_ptr<json_t>;
+/// A key that was parsed once. Signing and checking only read it: any number of threads may.
+using KeyPtr = std::shared_ptr<const cjose_jwk_t>;
 
 /// Takes over one reference; nullptr stays nullptr.
 JsonPtr adopt(json_t* json);
@@ -38,18 +32,8 @@ std::string dump(const json_t* json);
 const json_t* string_member(const json_t* object, const char* name);
 std::string_view text_of(const json_t* string);
 
-/// One call's configuration: libjose would print its errors to stderr. Not shared between threads,
-/// because its reference count is a plain number.
-class QuietConfig {
- public:
-  QuietConfig();
-  ~QuietConfig() { jose_cfg_decref(config_); }
-  QuietConfig(const QuietConfig&) = delete;
-  QuietConfig& operator=(const QuietConfig&) = delete;
-  operator jose_cfg_t*() const { return config_; }  // NOLINT: stands for it in calls
-
- private:
-  jose_cfg_t* config_;
-};
+/// Takes over one reference of a key; nullptr stays nullptr. cjose counts references without a
+/// lock, so nothing else of this module retains or releases one.
+KeyPtr adopt(cjose_jwk_t* key);
 
 }  // namespace sluice::jose

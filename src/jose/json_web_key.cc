@@ -1,7 +1,9 @@
 #include "jose/json_web_key.h"
 
+#include <cjose/util.h>
 #include <fmt/format.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
@@ -9,16 +11,14 @@
 #include <cstdint>
 
 #include "jose/base64url.h"
+#include "jose/compact_signature.h"
 #include "jose/jose_json.h"
-
-extern "C" {
-#include <jose/openssl.h>
-}
 
 namespace sluice::jose {
 namespace {
 
 constexpr std::size_t kJwkDepthMax = 8;
+constexpr std::size_t kGeneratedRsaBits = 3072;
 constexpr std::array kPrivateMembers = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"};
 
 struct Curve {
@@ -74,13 +74,12 @@ Result<Curve> check_ec(const json_t* json) {
 }
 
 // The point is on the curve, the numbers are ones OpenSSL takes.
-Result<void> check_with_openssl(const json_t* json) {
-  const QuietConfig config;
-  EVP_PKEY* key = jose_openssl_jwk_to_EVP_PKEY(config, json);
+Result<KeyPtr> parse_numbers(const json_t* json) {
+  const std::string text = dump(json);
+  KeyPtr key = adopt(cjose_jwk_import(text.data(), text.size(), nullptr));
   ERR_clear_error();
   if (key == nullptr) return invalid("the key's numbers do not make a key");
-  EVP_PKEY_free(key);
-  return {};
+  return key;
 }
 
 // Whether "use" and "key_ops" allow `operation` (RFC 7517 sections 4.2 and 4.3).
@@ -101,6 +100,22 @@ Result<bool> allows(const json_t* json, std::string_view operation) {
     allowed = allowed && listed;
   }
   return allowed;
+}
+
+// The library takes halves of different keys.
+Result<void> check_halves(const cjose_jwk_t& secret, const cjose_jwk_t& open, Algorithm algorithm) {
+  const JsonPtr header =
+      adopt(json_pack("{s:s}", "alg", std::string(to_string(algorithm)).c_str()));
+  const auto compact = sign_compact(secret, *header, "{}");
+  if (!compact || !verify_compact(*compact, open))
+    return invalid("the key's private part does not belong to its public part");
+  return {};
+}
+
+cjose_jwk_ec_curve cjose_curve(std::string_view name) {
+  if (name == "P-256") return CJOSE_JWK_EC_P_256;
+  if (name == "P-384") return CJOSE_JWK_EC_P_384;
+  return CJOSE_JWK_EC_P_521;
 }
 
 Algorithm usual_algorithm(const Jwk& key) {
@@ -140,7 +155,7 @@ Result<Jwk> Jwk::from_json(std::shared_ptr<json_t> json) {
   } else {
     return invalid("the key's \"kty\" is neither RSA nor EC");
   }
-  SLUICE_CHECK(check_with_openssl(object));
+  SLUICE_TRY(key.parsed_, parse_numbers(object));
   SLUICE_TRY(key.may_verify_, allows(object, "verify"));
 
   if (json_object_get(object, "kid") != nullptr) {
@@ -170,11 +185,18 @@ bool Jwk::fits(Algorithm algorithm) const {
 }
 
 Result<std::string> Jwk::thumbprint() const {
-  const QuietConfig config;
-  std::array<std::uint8_t, 32> bytes{};
-  if (jose_jwk_thp_buf(config, json_.get(), "S256", bytes.data(), bytes.size()) != bytes.size())
+  // RFC 7638 section 3: the required members alone, in the order of their names.
+  const JsonPtr required = adopt(json_object());
+  for (const char* name : {"crv", "e", "kty", "n", "x", "y"}) {
+    if (json_t* member = json_object_get(json_.get(), name); member != nullptr)
+      json_object_set(required.get(), name, member);
+  }
+  const std::string text = dump(required.get());
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
     return Error{ErrorKind::kInternal, "a key's thumbprint cannot be computed"};
-  return base64url_encode({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  return base64url_encode({reinterpret_cast<const char*>(digest.data()), size});
 }
 
 std::string Jwk::to_json() const {
@@ -183,23 +205,25 @@ std::string Jwk::to_json() const {
 
 Result<PrivateJwk> PrivateJwk::generate(Algorithm algorithm) {
   const auto failed = [] { return Error{ErrorKind::kInternal, "no key could be generated"}; };
+  constexpr std::array<std::uint8_t, 3> kExponent = {1, 0, 1};
+  const KeyPtr made =
+      adopt(curve_of(algorithm).empty()
+                ? cjose_jwk_create_RSA_random(kGeneratedRsaBits, kExponent.data(), kExponent.size(),
+                                              nullptr)
+                : cjose_jwk_create_EC_random(cjose_curve(curve_of(algorithm)), nullptr));
+  if (made == nullptr) return failed();
+  char* text = cjose_jwk_to_json(made.get(), true, nullptr);
+  if (text == nullptr) return failed();
+  const auto json = parse_object(text, kJwkDepthMax);
+  cjose_get_dealloc()(text);
+  if (!json) return failed();
   const std::string name(to_string(algorithm));
-  const bool is_rsa = curve_of(algorithm).empty();
-  const JsonPtr json = adopt(is_rsa ? json_pack("{s:s,s:i}", "kty", "RSA", "bits", 3072)
-                                    : json_pack("{s:s}", "alg", name.c_str()));
-  const QuietConfig config;
-  if (json == nullptr || !jose_jwk_gen(config, json.get())) return failed();
-  // The library's key_ops say "sign" and "verify" in one; "use" says it in every library's words.
-  json_object_del(json.get(), "key_ops");
-  json_object_set_new(json.get(), "use", json_string("sig"));
-  json_object_set_new(json.get(), "alg", json_string(name.c_str()));
-  std::array<std::uint8_t, 32> print{};
-  if (jose_jwk_thp_buf(config, json.get(), "S256", print.data(), print.size()) != print.size())
-    return failed();
-  const std::string kid =
-      base64url_encode({reinterpret_cast<const char*>(print.data()), print.size()});
-  json_object_set_new(json.get(), "kid", json_string(kid.c_str()));
-  return from_json(json);
+  json_object_set_new(json->get(), "use", json_string("sig"));
+  json_object_set_new(json->get(), "alg", json_string(name.c_str()));
+  SLUICE_TRY(const PrivateJwk nameless, from_json(*json));
+  SLUICE_TRY(const std::string kid, nameless.public_part().thumbprint());
+  json_object_set_new(json->get(), "kid", json_string(kid.c_str()));
+  return from_json(*json);
 }
 
 Result<PrivateJwk> PrivateJwk::parse(std::string_view text) {
@@ -217,17 +241,17 @@ Result<PrivateJwk> PrivateJwk::from_json(std::shared_ptr<json_t> json) {
   if (!may_sign) return invalid("the key's \"use\" or \"key_ops\" does not allow signing");
 
   const JsonPtr open = adopt(json_deep_copy(json.get()));
-  const QuietConfig config;
-  if (open == nullptr || !jose_jwk_pub(config, open.get()))
-    return invalid("the key has no public part");
+  if (open == nullptr) return invalid("the key has no public part");
+  for (const char* name : kPrivateMembers) json_object_del(open.get(), name);
   // What may sign there may be checked here.
   if (json_object_del(open.get(), "key_ops") == 0)
     json_object_set_new(open.get(), "key_ops", json_pack("[s]", "verify"));
   PrivateJwk key;
   SLUICE_TRY(key.public_, Jwk::from_json(open));
-  SLUICE_CHECK(check_with_openssl(json.get()));
+  SLUICE_TRY(key.parsed_, parse_numbers(json.get()));
   key.algorithm_ = key.public_.algorithm().value_or(usual_algorithm(key.public_));
   if (!key.public_.fits(key.algorithm_)) return invalid("the key's \"alg\" is not for signatures");
+  SLUICE_CHECK(check_halves(*key.parsed_, *key.public_.parsed_, key.algorithm_));
   key.json_ = std::move(json);
   return key;
 }

@@ -14,7 +14,8 @@
 #include "base/result.h"
 #include "jose/algorithm.h"
 
-struct json_t;  // jansson's value
+struct json_t;          // jansson's value
+struct _cjose_jwk_int;  // cjose's key; the name is its own
 
 namespace sluice::jose {
 
@@ -60,8 +61,10 @@ class Jwk {
   Jwk() = default;
   static Result<Jwk> from_json(std::shared_ptr<json_t> json);
 
-  // Shared because it never changes and libjose wants the JSON tree itself.
+  // Shared because they never change. The key is parsed and checked once: that takes longer than a
+  // signature.
   std::shared_ptr<json_t> json_;
+  std::shared_ptr<const _cjose_jwk_int> parsed_;
   std::string kid_;
   std::optional<Algorithm> algorithm_;
   KeyKind kind_ = KeyKind::kRsa;
@@ -91,7 +94,8 @@ class PrivateJwk {
   PrivateJwk() = default;
   static Result<PrivateJwk> from_json(std::shared_ptr<json_t> json);
 
-  std::shared_ptr<json_t> json_;  // shared because it never changes
+  std::shared_ptr<json_t> json_;  // shared because they never change
+  std::shared_ptr<const _cjose_jwk_int> parsed_;
   Jwk public_;
   Algorithm algorithm_ = Algorithm::kEs384;
 };

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "jose/base64url.h"
+#include "jose/compact_signature.h"
 #include "jose/jose_json.h"
 
 namespace sluice::jose {
@@ -49,9 +50,7 @@ Result<Jws> Jws::parse(std::string_view compact, std::span<const Algorithm> allo
 
   Jws jws;
   jws.compact_ = compact;
-  jws.payload_at_ = first + 1;
-  jws.signature_at_ = second + 1;
-  const auto signature = base64url_decode(compact.substr(jws.signature_at_));
+  const auto signature = base64url_decode(compact.substr(second + 1));
   if (!signature || signature->empty()) return refused("the signature is not base64url");
   SLUICE_TRY(jws.header_, read_part(compact.substr(0, first), "header"));
 
@@ -75,15 +74,6 @@ Result<Jws> Jws::parse(std::string_view compact, std::span<const Algorithm> allo
 }
 
 Result<void> Jws::verify(const JwkSet& keys) const {
-  const std::string_view compact = compact_;
-  const std::string_view header = compact.substr(0, payload_at_ - 1);
-  const std::string_view payload = compact.substr(payload_at_, signature_at_ - payload_at_ - 1);
-  const std::string_view signature = compact.substr(signature_at_);
-  const JsonPtr jws = adopt(json_pack("{s:s%,s:s%,s:s%}", "protected", header.data(), header.size(),
-                                      "payload", payload.data(), payload.size(), "signature",
-                                      signature.data(), signature.size()));
-  if (jws == nullptr) return Error{ErrorKind::kInternal, "a JWT could not be checked"};
-  const QuietConfig config;
   bool found = false;
   unsigned tried = 0;
   for (const Jwk& key : keys.keys()) {
@@ -91,7 +81,7 @@ Result<void> Jws::verify(const JwkSet& keys) const {
     found = true;
     if (!key.fits(algorithm_)) continue;
     if (++tried > kKeysTriedMax) break;
-    if (jose_jws_ver(config, jws.get(), nullptr, key.json_.get(), false)) return {};
+    if (verify_compact(compact_, *key.parsed_)) return {};
   }
   if (!found) return refused("no key has the header's \"kid\"");
   if (tried == 0) return refused("the key of that \"kid\" is not for this \"alg\"");
@@ -100,24 +90,12 @@ Result<void> Jws::verify(const JwkSet& keys) const {
 
 Result<std::string> Jws::sign(const json::object& claims, const PrivateJwk& key,
                               const json::object& header) {
-  const auto failed = [] { return Error{ErrorKind::kInternal, "a JWT could not be signed"}; };
   json::object complete = header;
   complete["alg"] = json::string_view(to_string(key.algorithm()));
   complete["kid"] = key.kid();
   if (!complete.contains("typ")) complete["typ"] = "JWT";
   SLUICE_TRY(const JsonPtr protected_header, parse_object(json::serialize(complete), kJwtDepthMax));
-  const std::string payload = base64url_encode(json::serialize(claims));
-
-  const JsonPtr jws = adopt(json_pack("{s:s%}", "payload", payload.data(), payload.size()));
-  const JsonPtr parts = adopt(json_pack("{s:O}", "protected", protected_header.get()));
-  const QuietConfig config;
-  if (jws == nullptr || parts == nullptr ||
-      !jose_jws_sig(config, jws.get(), parts.get(), key.json_.get()))
-    return failed();
-  const json_t* signed_header = string_member(jws.get(), "protected");
-  const json_t* signature = string_member(jws.get(), "signature");
-  if (signed_header == nullptr || signature == nullptr) return failed();
-  return fmt::format("{}.{}.{}", text_of(signed_header), payload, text_of(signature));
+  return sign_compact(*key.parsed_, *protected_header, json::serialize(claims));
 }
 
 Result<VerifiedJwt> verify_jwt(std::string_view compact, const JwkSet& keys,

@@ -45,8 +45,6 @@ class Jws {
   Jws() = default;
 
   std::string compact_;
-  std::size_t payload_at_ = 0;    // offsets of the second and third part in compact_
-  std::size_t signature_at_ = 0;  //
   Algorithm algorithm_ = Algorithm::kEs384;
   std::string kid_;
   boost::json::object header_;
