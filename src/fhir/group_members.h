@@ -1,17 +1,73 @@
-// Reading the members of a Group resource.
+// Reading the members of a Group resource (G-01), and the compact form in which they go to the
+// store.
 #pragma once
 
+#include <compare>
+#include <cstddef>
+#include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/instant.h"
 #include "base/result.h"
+#include "fhir/json_tokens.h"
 
 namespace sluice::fhir {
 
-/// The members of a Group as they count at one instant (G-01): those that are not inactive and
-/// whose period, if any, contains the instant.
+/// A time that a member's `period` names: from `from` until before `to`.
+struct MemberPeriod {
+  Instant from;
+  Instant to;
+  bool contains(Instant at) const { return from <= at && at < to; }
+  friend bool operator==(const MemberPeriod&, const MemberPeriod&) = default;
+};
+/// The ends of a period that is open.
+inline constexpr Instant kSinceEver{std::numeric_limits<std::int64_t>::min()};
+inline constexpr Instant kForEver{std::numeric_limits<std::int64_t>::max()};
+
+/// Periods in bytes, 16 each, sorted and apart from each other; no bytes at all mean always.
+class MemberPeriods {
+ public:
+  explicit MemberPeriods(std::string_view encoded) : encoded_(encoded) {}
+  /// The period around `at`; nullopt when there is none.
+  std::optional<MemberPeriod> at(Instant at) const;
+
+ private:
+  std::string_view encoded_;
+};
+
+/// One member in an encoded roster.
+struct RosterEntry {
+  /// Type in two bytes, big-endian, and id; or two zero bytes and an absolute URL that names a
+  /// Patient or a Group on some server, which may be ours.
+  std::string_view key;
+  std::string_view periods;  ///< see MemberPeriods
+};
+
+/// The members of the Group whose text `tokens` hold, as bytes: patients and groups that are not
+/// inactive, sorted by key, once each, with the union of their periods. What cannot be understood
+/// is no member. The text must have gone through check_json_object. `base_url` as in
+/// parse_reference.
+std::string encode_roster(const JsonTokens& tokens, std::string_view base_url);
+
+/// Walks what encode_roster returns.
+class RosterEntries {
+ public:
+  explicit RosterEntries(std::string_view encoded) : rest_(encoded) {}
+  /// The next entry, or nullopt at the end.
+  std::optional<RosterEntry> next();
+
+ private:
+  std::string_view rest_;
+};
+
+/// The type code of an entry that is an absolute URL.
+inline constexpr std::uint16_t kUrlMember = 0;
+
+/// The members of a Group as they count at one instant: those that are not inactive and whose
+/// period, if any, contains the instant.
 struct GroupMembers {
   std::vector<std::string> patients;  ///< Patient ids, sorted, unique
   std::vector<std::string> groups;    ///< nested Groups' ids, sorted, unique

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "fhir/compartment.h"
+#include "fhir/group_members.h"
 #include "fhir/json_check.h"
 #include "fhir/json_tokens.h"
 #include "fhir/key_scopes.h"
@@ -229,6 +230,7 @@ Result<IncomingResource> ResourceReader::Impl::read(std::string_view json,
   if (root.meta != 0 && tokens.first(root.meta + 2) != '{') return invalid("meta is not an object");
 
   take_references(out);
+  if (out.type == types::kGroup) out.roster = encode_roster(tokens, base_url);
   write_content(tokens, root, out);
   out.digest = sha256.digest(out.content);
   return out;

@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "fhir/resource_reader.h"
 #include "fhir/resource_type.h"
+#include "store/membership.h"
 
 namespace sluice::store {
 
@@ -228,6 +229,12 @@ class Store {
   virtual Result<std::unique_ptr<ChangeScan>> changes(Sequence after, Sequence up_to) const = 0;
   /// How many entries changes() would give. Exact, in constant time.
   virtual Result<std::uint64_t> change_count(Sequence after, Sequence up_to) const = 0;
+
+  /// The members of one type that a Group states as of a sequence (G-02), whatever their periods;
+  /// none when there is no such Group. `type` as in Member.
+  virtual Result<std::unique_ptr<MemberScan>> members(std::string_view group_id,
+                                                      fhir::ResourceType type,
+                                                      Sequence as_of) const = 0;
 
   /// About how many bytes of exported lines a range holds, all versions counted once; for planning.
   virtual Result<std::uint64_t> approximate_size(const KeyRange& range) const = 0;

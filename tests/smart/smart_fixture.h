@@ -53,6 +53,11 @@ class RefusingStore final : public store::Store {
   Result<std::uint64_t> change_count(store::Sequence after, store::Sequence up_to) const override {
     return inner_.change_count(after, up_to);
   }
+  Result<std::unique_ptr<store::MemberScan>> members(std::string_view group_id,
+                                                     fhir::ResourceType type,
+                                                     store::Sequence as_of) const override {
+    return inner_.members(group_id, type, as_of);
+  }
   Result<std::uint64_t> approximate_size(const store::KeyRange& range) const override {
     return inner_.approximate_size(range);
   }

@@ -222,9 +222,9 @@ TEST_F(StoreFault, RefusesAnotherFormatVersion) {
     const auto store = open_rocksdb_store(folder_.path(), clock_);
     ASSERT_TRUE(store.has_error());
     EXPECT_EQ(store.error().kind, ErrorKind::kUnsupported);
-    EXPECT_EQ(
-        store.error().message,
-        fmt::format("the store has format version {}; this program knows version 1", version));
+    EXPECT_EQ(store.error().message,
+              fmt::format("the store has format version {}; this program knows versions 1 to 2",
+                          version));
   };
   std::vector<std::string> names;
   ASSERT_TRUE(rocksdb::DB::ListColumnFamilies(rocksdb::DBOptions(), path, &names).ok());
@@ -239,15 +239,15 @@ TEST_F(StoreFault, RefusesAnotherFormatVersion) {
     delete db;
   };
   with_database([](rocksdb::DB& db) {
-    ASSERT_TRUE(db.Put({}, "format", std::string("\x02\0\0\0\0\0\0\0", 8)).ok());
+    ASSERT_TRUE(db.Put({}, "format", std::string("\x03\0\0\0\0\0\0\0", 8)).ok());
   });
-  expect_refused("2");
+  expect_refused("3");
   with_database([&](rocksdb::DB& db) {
     rocksdb::ColumnFamilyHandle* handle = nullptr;
     ASSERT_TRUE(db.CreateColumnFamily({}, "of-the-future", &handle).ok());
     handles.push_back(handle);
   });
-  expect_refused("2");
+  expect_refused("3");
 }
 
 TEST_F(StoreFault, ReportsBrokenFilesAsCorrupt) {

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "store/rocksdb/members_upgrade.h"
 #include "store/rocksdb/record_format.h"
 #include "store/rocksdb/tuning.h"
 
@@ -22,8 +23,8 @@ bool is_locked(const rocksdb::Status& status) {
 
 Error unknown_format(std::string_view found) {
   return {ErrorKind::kUnsupported,
-          fmt::format("the store has format version {}; this program knows version {}", found,
-                      kFormatVersion)};
+          fmt::format("the store has format version {}; this program knows versions {} to {}",
+                      found, kFormatWithoutMembers, kFormatVersion)};
 }
 
 // The version in a database whose column families are not ours. Read-only: nothing is changed.
@@ -117,7 +118,15 @@ Result<void> Database::check_format() {
   if (!status.ok()) return read_error(status);
   const auto version = parse_number(value);
   if (!version) return corrupt_value("format version");
-  if (*version != kFormatVersion) return unknown_format(std::to_string(*version));
+  if (*version == kFormatVersion) return {};
+  if (*version != kFormatWithoutMembers) return unknown_format(std::to_string(*version));
+  spdlog::info("store upgrade from={} to={}", *version, kFormatVersion);
+  SLUICE_CHECK(remember_members_of_all_groups(*this));
+  rocksdb::WriteOptions durable;
+  durable.sync = true;
+  const auto written = db_->Put(durable, metadata, kFormatKey, encode_number(kFormatVersion));
+  log_spoilt_ = !written.ok();
+  if (!written.ok()) return write_error(written);
   return {};
 }
 

@@ -46,11 +46,13 @@ class Database {
   rocksdb::ColumnFamilyHandle* changes = nullptr;
   rocksdb::ColumnFamilyHandle* transactions = nullptr;
   rocksdb::ColumnFamilyHandle* documents = nullptr;
+  rocksdb::ColumnFamilyHandle* members = nullptr;
   const std::vector<rocksdb::ColumnFamilyHandle*>& all_families() const { return handles_; }
 
  private:
   Database() = default;
-  /// Writes the version into a new database, checks it in an old one.
+  /// Writes the version into a new database, checks it in an old one, and upgrades what an earlier
+  /// program wrote.
   Result<void> check_format();
 
   std::filesystem::path folder_;

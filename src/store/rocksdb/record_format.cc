@@ -83,6 +83,50 @@ void append_place_key(std::string& out, std::string_view locator_key, Sequence u
   append_be64(out, until.value);
 }
 
+void append_member_key(std::string& out, std::string_view group_id, std::string_view member,
+                       Sequence stated) {
+  out.append(group_id);
+  out.push_back('\0');
+  out.append(member);
+  out.push_back('\0');
+  append_be64(out, stated.value);
+}
+
+std::string member_prefix(std::string_view group_id, fhir::ResourceType type) {
+  std::string prefix = members_of_group(group_id, false);
+  append_be16(prefix, type.code);
+  return prefix;
+}
+
+std::string members_of_group(std::string_view group_id, bool after) {
+  std::string prefix(group_id);
+  prefix.push_back(after ? '\1' : '\0');
+  return prefix;
+}
+
+bool parse_member_row(std::string_view group_id, std::string_view key, std::string_view value,
+                      MemberRow& out) {
+  constexpr std::size_t kKeyEnd = 1 + sizeof(std::uint64_t);
+  constexpr std::size_t kPeriodsOffset = 3 * sizeof(std::uint64_t);
+  constexpr std::size_t kTypeSize = 2;
+  if (key.size() < group_id.size() + 1 + kTypeSize + kKeyEnd || value.size() < kPeriodsOffset)
+    return false;
+  out.member = key.substr(group_id.size() + 1, key.size() - group_id.size() - 1 - kKeyEnd);
+  out.stated_sequence.value = read_be64(key.data() + key.size() - sizeof(std::uint64_t));
+  out.superseded.value = number_at<std::uint64_t>(value, 0);
+  out.stated.milliseconds = number_at<std::int64_t>(value, 8);
+  out.since.milliseconds = number_at<std::int64_t>(value, 16);
+  out.periods = value.substr(kPeriodsOffset);
+  return true;
+}
+
+void append_member_value(std::string& out, const MemberRow& row) {
+  append_number(out, row.superseded.value);
+  append_number(out, row.stated.milliseconds);
+  append_number(out, row.since.milliseconds);
+  out.append(row.periods);
+}
+
 void append_change_key(std::string& out, Sequence sequence, std::uint32_t n) {
   append_be64(out, sequence.value);
   append_be32(out, n);

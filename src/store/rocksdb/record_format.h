@@ -21,7 +21,9 @@ namespace sluice::store {
 // the scan loop reads them with one load each.
 static_assert(std::endian::native == std::endian::little, "values are read in place");
 
-inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kFormatVersion = 2;
+/// What is upgraded: version 1 had no `members`.
+inline constexpr std::uint32_t kFormatWithoutMembers = 1;
 
 // ---- keys ----
 
@@ -142,6 +144,32 @@ struct Locator {
 };
 void append_locator(std::string& out, const Locator& locator);
 bool parse_locator(std::string_view value, Locator& out);
+
+// ---- members ----
+
+/// A member's key in `members`: group id | 0 | type | id or URL | 0 | sequence since which the
+/// group states it so. `member` is type and id, as in fhir::RosterEntry::key.
+void append_member_key(std::string& out, std::string_view group_id, std::string_view member,
+                       Sequence stated);
+/// The beginning of the keys of a group's members of one type.
+std::string member_prefix(std::string_view group_id, fhir::ResourceType type);
+/// The beginning of all keys of a group's members; the exclusive end with `after`.
+std::string members_of_group(std::string_view group_id, bool after);
+
+inline constexpr Sequence kNeverSuperseded{~std::uint64_t{0}};
+
+struct MemberRow {
+  std::string_view member;  ///< type and id
+  Sequence stated_sequence;
+  Sequence superseded;  ///< kNeverSuperseded: it still is so
+  Instant stated;
+  Instant since;  ///< fhir::kSinceEver: no member at `stated`
+  std::string_view periods;
+};
+/// False for bytes that are no row of the group's.
+bool parse_member_row(std::string_view group_id, std::string_view key, std::string_view value,
+                      MemberRow& out);
+void append_member_value(std::string& out, const MemberRow& row);
 
 // ---- changes and transactions ----
 

@@ -12,6 +12,7 @@
 #include "store/rocksdb/counters.h"
 #include "store/rocksdb/database.h"
 #include "store/rocksdb/key_split.h"
+#include "store/rocksdb/member_rows.h"
 #include "store/rocksdb/open_with_env.h"
 #include "store/rocksdb/record_format.h"
 #include "store/rocksdb/rocksdb_documents.h"
@@ -58,6 +59,11 @@ class RocksdbStore final : public Store {
     return make_change_scan(*database_, after, no_later(up_to));
   }
   Result<std::uint64_t> change_count(Sequence after, Sequence up_to) const override;
+
+  Result<std::unique_ptr<MemberScan>> members(std::string_view group_id, fhir::ResourceType type,
+                                              Sequence as_of) const override {
+    return make_member_scan(*database_, group_id, type, no_later(as_of));
+  }
 
   Result<std::uint64_t> approximate_size(const KeyRange& range) const override {
     return store::approximate_size(*database_, range, counters_.of(range.type).bytes);

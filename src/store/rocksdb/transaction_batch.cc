@@ -4,6 +4,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "store/rocksdb/member_rows.h"
+
 namespace sluice::store {
 namespace {
 
@@ -160,6 +162,8 @@ Result<void> TransactionBatch::put(const Operation& operation, const Locator* ol
   write_records(operation, version);
   write_locator(operation, {commit_.sequence, version, false, resource.digest, owners_});
   log_change(operation, ChangeKind::kPut, first_owner(owners_));
+  if (operation.type == fhir::types::kGroup)
+    SLUICE_CHECK(update_members(database_, commit_, operation.id, resource.roster, batch_));
   outcome = {exists ? PutStatus::kUpdated : PutStatus::kCreated, version};
   return {};
 }
@@ -174,6 +178,8 @@ Result<void> TransactionBatch::remove(const Operation& operation, const Locator&
   }));
   write_locator(operation, {commit_.sequence, version, true, old.digest, old.owners});
   log_change(operation, ChangeKind::kRemove, first_owner(old.owners), old.owners);
+  if (operation.type == fhir::types::kGroup)
+    SLUICE_CHECK(update_members(database_, commit_, operation.id, {}, batch_));
   outcome = {PutStatus::kDeleted, version};
   return {};
 }

@@ -81,7 +81,7 @@ const std::vector<ColumnFamily>& column_families() {
       {"default", &Database::metadata},    {"current", &Database::current},
       {"history", &Database::history},     {"locator", &Database::locator},
       {"changes", &Database::changes},     {"transactions", &Database::transactions},
-      {"documents", &Database::documents},
+      {"documents", &Database::documents}, {"members", &Database::members},
   };
   return families;
 }
@@ -129,6 +129,11 @@ std::vector<rocksdb::ColumnFamilyDescriptor> column_family_options(
   locator.memtable_prefix_bloom_size_ratio = 0.02;
   locator.memtable_whole_key_filtering = true;
 
+  // A row that was superseded goes as a version does, and its value begins as one's.
+  auto members = common(options.write_buffer_size / 2);
+  set_table(members, cache, kScanBlockSize, false);
+  members.compaction_filter_factory = history_filter(horizon);
+
   auto other = common(small);
   set_table(other, cache, kPointBlockSize, false);
 
@@ -137,6 +142,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> column_family_options(
     const auto& chosen = family.handle == &Database::current   ? current
                          : family.handle == &Database::history ? history
                          : family.handle == &Database::locator ? locator
+                         : family.handle == &Database::members ? members
                                                                : other;
     descriptors.emplace_back(family.name, chosen);
   }

@@ -1,0 +1,151 @@
+#include "store/rocksdb/members_upgrade.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "base/bytes.h"
+#include "fhir/group_members.h"
+#include "fhir/json_check.h"
+#include "fhir/json_tokens.h"
+#include "store/rocksdb/member_rows.h"
+#include "store/rocksdb/record_format.h"
+
+namespace sluice::store {
+namespace {
+
+// What the store holds went through the reader, so this is no limit but a promise.
+constexpr std::size_t kDepthMax = 1000;
+
+/// Something that happened to a Group.
+struct Event {
+  std::string id;
+  Sequence sequence;
+  std::string key;  ///< of the version in `history` or `current`; empty: removed
+  bool in_history = false;
+};
+
+class Upgrade {
+ public:
+  explicit Upgrade(const Database& database) : database_(database) {}
+
+  Result<void> run() {
+    auto& db = database_.db();
+    // What a first try may have left.
+    const auto cleared =
+        db.DeleteRange(rocksdb::WriteOptions(), database_.members, std::string(1, '\0'), "~");
+    if (!cleared.ok()) return write_error(cleared);
+    SLUICE_CHECK(find_current());
+    SLUICE_CHECK(find_history());
+    // A version that ended when the next one began was not removed: of the two the version counts.
+    const auto order = [](const Event& event) {
+      return std::tuple(std::string_view(event.id), event.sequence, event.key.empty());
+    };
+    std::sort(events_.begin(), events_.end(),
+              [&](const Event& a, const Event& b) { return order(a) < order(b); });
+    events_.erase(std::unique(events_.begin(), events_.end(),
+                              [](const Event& a, const Event& b) {
+                                return a.id == b.id && a.sequence == b.sequence;
+                              }),
+                  events_.end());
+    for (const auto& event : events_) SLUICE_CHECK(replay(event));
+    return {};
+  }
+
+ private:
+  template <class Visit>
+  Result<void> each_group(rocksdb::ColumnFamilyHandle* family, Visit visit) {
+    const std::string begin = range_key(fhir::types::kGroup, "");
+    const std::string end = range_end_key(whole_type(fhir::types::kGroup));
+    const rocksdb::Slice end_slice = end;
+    rocksdb::ReadOptions options;
+    options.iterate_upper_bound = &end_slice;
+    options.fill_cache = false;
+    const std::unique_ptr<rocksdb::Iterator> it(database_.db().NewIterator(options, family));
+    for (it->Seek(begin); it->Valid(); it->Next()) SLUICE_CHECK(visit(*it));
+    if (!it->status().ok()) return read_error(it->status());
+    return {};
+  }
+
+  Result<void> find_current() {
+    return each_group(database_.current, [&](const rocksdb::Iterator& it) -> Result<void> {
+      RecordKey key;
+      ParsedRecord record;
+      if (!parse_record_key(to_view(it.key()), key) || !parse_record(to_view(it.value()), record))
+        return corrupt_value("record");
+      Event event{std::string(key.id), {record.header.sequence}, {}, false};
+      if (record.header.kind == RecordKind::kResource) event.key = it.key().ToString();
+      events_.push_back(std::move(event));
+      return {};
+    });
+  }
+
+  // Each version, and the moment it ended: a removal, unless the next version began then.
+  Result<void> find_history() {
+    return each_group(database_.history, [&](const rocksdb::Iterator& it) -> Result<void> {
+      constexpr std::size_t kSequenceSize = sizeof(std::uint64_t);
+      const std::string_view whole = to_view(it.key());
+      const auto superseded = read_superseded(to_view(it.value()));
+      RecordKey key;
+      if (!superseded || whole.size() < kSequenceSize + 1 ||
+          !parse_record_key(whole.substr(0, whole.size() - kSequenceSize - 1), key))
+        return corrupt_value("history");
+      const Sequence sequence{~read_be64(whole.data() + whole.size() - kSequenceSize)};
+      events_.push_back({std::string(key.id), sequence, std::string(whole), true});
+      events_.push_back({std::string(key.id), *superseded, {}, false});
+      return {};
+    });
+  }
+
+  Result<void> replay(const Event& event) {
+    std::string roster;
+    Commit commit{event.sequence, {}};
+    if (event.key.empty()) {
+      rocksdb::PinnableSlice value;
+      const auto status = database_.db().Get(rocksdb::ReadOptions(), database_.transactions,
+                                             transaction_key(event.sequence), &value);
+      TransactionEntry entry;
+      if (!status.ok()) return read_error(status);
+      if (!parse_transaction(to_view(value), entry)) return corrupt_value("transaction");
+      commit.instant = entry.instant;
+    } else {
+      SLUICE_CHECK(read_version(event, roster, commit.instant));
+    }
+    rocksdb::WriteBatch batch;
+    SLUICE_CHECK(update_members(database_, commit, event.id, roster, batch));
+    const auto status = database_.db().Write(rocksdb::WriteOptions(), &batch);
+    if (!status.ok()) return write_error(status);
+    return {};
+  }
+
+  Result<void> read_version(const Event& event, std::string& roster, Instant& instant) {
+    rocksdb::PinnableSlice value;
+    const auto status = database_.db().Get(rocksdb::ReadOptions(),
+                                           event.in_history ? database_.history : database_.current,
+                                           event.key, &value);
+    if (!status.ok()) return read_error(status);
+    ParsedRecord record;
+    if (!parse_record(to_view(value).substr(event.in_history ? kSupersededSize : 0), record))
+      return corrupt_value("record");
+    instant.milliseconds = record.header.instant;
+    SLUICE_CHECK(tokens_.read(record.json));
+    SLUICE_CHECK(fhir::check_json_object(tokens_, kDepthMax));
+    roster = fhir::encode_roster(tokens_, {});
+    return {};
+  }
+
+  const Database& database_;
+  std::vector<Event> events_;
+  fhir::JsonTokens tokens_;
+};
+
+}  // namespace
+
+Result<void> remember_members_of_all_groups(const Database& database) {
+  return Upgrade(database).run();
+}
+
+}  // namespace sluice::store
