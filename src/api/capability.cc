@@ -80,23 +80,28 @@ json::array resources() {
   return resources;
 }
 
-constexpr std::string_view kExportDocumentation =
-    "Every resource type can be exported. Patient and Group exports hold the patient compartment "
-    "of "
-    "FHIR R4 and, once each, the supporting resources (Practitioner, Organization, Location, "
-    "Medication, Device and so on) that exported resources refer to; a Group resource itself comes "
-    "with a Group export only when _type names it. For a Group export with _since, resources of "
-    "patients who joined the group later are not added: what did not change is not sent. Files "
-    "hold "
-    "one type each and at most 1 GiB of NDJSON unless _maximumFileSize says otherwise. Unknown and "
-    "unsupported parameters are refused, or with Prefer: handling=lenient skipped and reported.";
+std::string export_documentation(const Service& service) {
+  return fmt::format(
+      "Every resource type can be exported. Patient and Group exports hold the patient compartment "
+      "of FHIR R4 and, once each, the supporting resources (Practitioner, Organization, Location, "
+      "Medication, Device and so on) that exported resources refer to; a Group resource itself "
+      "comes with a Group export only when _type names it. {} Files hold one type each and at most "
+      "1 GiB of NDJSON unless _maximumFileSize says otherwise. Unknown and unsupported parameters "
+      "are refused, or with Prefer: handling=lenient skipped and reported.",
+      service.options.history_of_new_members
+          ? "For a Group export with _since, resources of patients who joined the group later are "
+            "added whatever their age, and so are the supporting resources they refer to; leaving "
+            "and joining again counts as joining."
+          : "For a Group export with _since, resources of patients who joined the group later are "
+            "not added: what did not change is not sent.");
+}
 
 }  // namespace
 
 http::Response capability_statement(const Service& service, const http::Request& request) {
   const std::string base = service.base_url(request);
   json::object rest{{"mode", "server"},
-                    {"documentation", json::string(kExportDocumentation)},
+                    {"documentation", json::string(export_documentation(service))},
                     {"security", security_statement(service, request)},
                     {"resource", resources()},
                     {"operation", operations_of("")}};

@@ -58,6 +58,7 @@ Result<KickOff> read_kick_off(const Service& service, const http::Request& reque
   const std::string path = request.target.substr(std::min(kFhirPath.size(), request.target.size()));
   parsed.url = base_url + path;
   if (level == bulk::ExportLevel::kGroup) {
+    parsed.history_of_new_members = service.options.history_of_new_members;
     parsed.group_id = request.parameter("id");
     if (!fhir::is_valid_id(parsed.group_id))
       return not_found(fmt::format("there is no Group/{}", parsed.group_id.substr(0, 64)));

@@ -19,6 +19,8 @@ struct ServiceOptions {
   std::string base_url;
   bool require_respond_async = false;  ///< K-03: 400 without Prefer: respond-async
   std::chrono::seconds retry_after_max = std::chrono::seconds(30);  ///< S-01
+  /// P-13: a Group export with `_since` sends all that patients have who joined since.
+  bool history_of_new_members = true;
   unsigned poll_burst = 100;  ///< polls of one job before they are limited (S-04)
 };
 

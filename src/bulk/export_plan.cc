@@ -111,8 +111,10 @@ class Planner {
     SLUICE_TRY(
         const std::uint64_t count,
         store_.change_count(std::min(since.sequence, snapshot_.sequence), snapshot_.sequence));
-    const double change_cost = static_cast<double>(count) * kChange;
-    const double scan_cost = static_cast<double>(total_size_) * kScanByte;
+    // Either way the resources of new members are written, so only finding them counts.
+    const double new_cost = new_members() * static_cast<double>(types_.size()) * kSeek;
+    const double change_cost = static_cast<double>(count) * kChange + new_cost;
+    const double scan_cost = reading_cost();
     bool by_changes = change_cost < scan_cost;
     bool supporting_changed = false;
     if (by_changes && takes_supporting(request_)) {
@@ -131,15 +133,47 @@ class Planner {
       }
     }
     spdlog::info(
-        "export plan by={} changes={} change_cost_s={:.4f} scan_cost_s={:.4f} "
+        "export plan by={} changes={} new_members={} change_cost_s={:.4f} scan_cost_s={:.4f} "
         "supporting_changed={}",
-        by_changes ? "changes" : "scan", count, change_cost, scan_cost, supporting_changed);
+        by_changes ? "changes" : "scan", count, new_members(), change_cost, scan_cost,
+        supporting_changed);
     if (by_changes && count > 0) {
       ShardSpec spec;
       spec.segments.push_back({ReadMode::kChanges, {}});
       shards_.push_back({serialize(spec), std::max<std::uint64_t>(1, count * kChangeWeight)});
     }
+    if (by_changes && new_members() > 0) add_new_members();
     return by_changes;
+  }
+
+  double new_members() const {
+    return roster_ == nullptr ? 0 : static_cast<double>(roster_->new_count());
+  }
+
+  // What finding the records takes without the change log, by the cheaper way for each type.
+  double reading_cost() const {
+    double cost = 0;
+    for (const auto& type : types_) {
+      double best = static_cast<double>(type.size) * kScanByte;
+      if (roster_ != nullptr && type.mode != ReadMode::kGroups)
+        best = std::min(best, static_cast<double>(roster_->size()) * kSeek);
+      cost += best;
+    }
+    return cost;
+  }
+
+  void add_new_members() {
+    const double share =
+        patients_ == 0 ? 1 : std::min(1.0, new_members() / static_cast<double>(patients_));
+    for (const auto& type : types_) {
+      if (type.mode == ReadMode::kGroups) continue;
+      ShardSpec spec;
+      spec.segments.push_back({ReadMode::kNewMembers, type.range});
+      const double cost =
+          new_members() * kSeek + static_cast<double>(type.size) * share * kWriteByte;
+      shards_.push_back({serialize(spec), std::max<std::uint64_t>(
+                                              1, static_cast<std::uint64_t>(cost / kWriteByte))});
+    }
   }
 
   void choose_modes() {

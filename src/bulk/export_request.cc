@@ -291,6 +291,7 @@ std::string serialize(const ExportRequest& request) {
   if (request.until) object["until"] = request.until->milliseconds;
   object["elements"] = to_json(request.elements);
   if (request.patients) object["patients"] = to_json(*request.patients);
+  if (request.history_of_new_members) object["history_of_new_members"] = true;
   if (request.file_size_min) object["file_size_min"] = *request.file_size_min;
   if (request.file_size_max) object["file_size_max"] = *request.file_size_max;
   object["skipped"] = to_json(request.skipped);
@@ -318,6 +319,7 @@ Result<ExportRequest> parse_stored_request(std::string_view text) {
       request.until = Instant{object.at("until").to_number<std::int64_t>()};
     request.elements = strings_of(object, "elements");
     if (object.contains("patients")) request.patients = strings_of(object, "patients");
+    request.history_of_new_members = object.contains("history_of_new_members");
     if (object.contains("file_size_min"))
       request.file_size_min = object.at("file_size_min").to_number<std::uint64_t>();
     if (object.contains("file_size_max"))

@@ -27,6 +27,9 @@ struct ExportRequest {
   std::vector<std::string> elements;  ///< as given, checked
   /// Patients to limit to: ids, sorted, unique; nullopt: not limited.
   std::optional<std::vector<std::string>> patients;
+  /// For a Group export with `_since`: resources of patients who joined later are wanted whatever
+  /// their age (P-13). The server's choice, not the client's.
+  bool history_of_new_members = false;
   std::optional<std::uint64_t> file_size_min;  ///< bytes of NDJSON
   std::optional<std::uint64_t> file_size_max;
   /// With `Prefer: handling=lenient`: what was skipped, for the outcome file.

@@ -14,13 +14,14 @@ namespace sluice::bulk {
 
 /// How a segment's records are found.
 enum class ReadMode : std::uint8_t {
-  kScan,         ///< the range in order; owners outside the roster are passed over
-  kSeek,         ///< one seek for each patient of the roster
-  kGroups,       ///< Group resources, by their members
-  kChanges,      ///< the change log since `_since`, all types; the range does not count
-  kSupporting,   ///< what earlier shards referred to; the range does not count
-  kOutcome,      ///< no records: the outcome file
-  kDeleted = 7,  ///< what was deleted after `_since`, by the change log
+  kScan,        ///< the range in order; owners outside the roster are passed over
+  kSeek,        ///< one seek for each patient of the roster
+  kGroups,      ///< Group resources, by their members
+  kChanges,     ///< the change log since `_since`, all types; the range does not count
+  kSupporting,  ///< what earlier shards referred to; the range does not count
+  kOutcome,     ///< no records: the outcome file
+  kNewMembers,  ///< one seek for each patient who joined after `_since`; beside kChanges
+  kDeleted,     ///< what was deleted after `_since`, by the change log
 };
 
 struct Segment {

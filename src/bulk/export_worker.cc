@@ -32,10 +32,13 @@ class ShardRun {
                 prepared.elements ? &*prepared.elements : nullptr, environment.file_size_max) {}
 
   Result<void> run(const Segment& segment, const std::vector<std::string>& references_files) {
+    only_new_members_ = segment.mode == ReadMode::kNewMembers;
     switch (segment.mode) {
       case ReadMode::kScan:
         return scan(segment.range);
       case ReadMode::kSeek:
+        return seek(segment.range);
+      case ReadMode::kNewMembers:
         return seek(segment.range);
       case ReadMode::kGroups:
         return groups();
@@ -56,12 +59,12 @@ class ShardRun {
     ShardResult result;
     result.files = writer_.take_files();
     result.references = references_.size();
-    if (!references_.empty()) {
+    if (result.references > 0) {
       result.references_file = fmt::format("{}references-{}", kInternalFilePrefix, stem_);
       SLUICE_CHECK(
           write_references(environment_.files, job_.id, result.references_file, references_));
     }
-    if (!result.files.empty() || !references_.empty())
+    if (!result.files.empty() || result.references > 0)
       SLUICE_CHECK(environment_.files.sync_folder(job_.id));
     return result;
   }
@@ -97,6 +100,10 @@ class ShardRun {
     const Roster& roster = *prepared_.roster;
     store::RecordView record;
     for (std::size_t i = 0; i < roster.size();) {
+      if (only_new_members_ && !roster.is_new(i)) {
+        ++i;
+        continue;
+      }
       scan->seek_owner(roster[i]);
       SLUICE_CHECK(step(kProgressStep / 64));
       while (true) {
@@ -151,6 +158,8 @@ class ShardRun {
                    environment_.store.read({type, id}, prepared_.snapshot.sequence));
         if (!record) continue;
         SLUICE_CHECK(step(record->json.size()));
+        // Shards of their own read all that new members have.
+        if (is_of_new_member(record->owners)) continue;
         SLUICE_TRY(const bool covered, covers(*record));
         if (covered) SLUICE_CHECK(take(*record));
       }
@@ -162,17 +171,20 @@ class ShardRun {
     SLUICE_TRY(const auto found,
                close_references(environment_.files, environment_.store, job_.id, references_files,
                                 prepared_.snapshot.sequence, request_));
-    for (const auto& [type, ids] : found) {
+    for (const auto& [type, ids] : found.all) {
       if (!request_.wants(type)) continue;
+      const auto of_new_members = found.of_new_members.find(type);
       for (const auto& id : ids) {
         SLUICE_TRY(const auto record,
                    environment_.store.read({type, id}, prepared_.snapshot.sequence));
         if (!record) continue;
         SLUICE_CHECK(step(record->json.size()));
-        SLUICE_CHECK(take(*record));
+        const bool whatever_age =
+            of_new_members != found.of_new_members.end() && of_new_members->second.contains(id);
+        SLUICE_CHECK(put(*record, whatever_age));
       }
     }
-    if (request_.since) return deletions().write_supporting(found);
+    if (request_.since) return deletions().write_supporting(found.all);
     return {};
   }
 
@@ -190,18 +202,29 @@ class ShardRun {
 
   // ---- what belongs to the export ----
 
-  bool in_time(Instant last_updated) const {
-    return (!request_.since || last_updated > *request_.since) &&
+  bool in_time(Instant last_updated, bool whatever_age) const {
+    return (!request_.since || whatever_age || last_updated > *request_.since) &&
            (!request_.until || last_updated < *request_.until);
+  }
+
+  // P-13: whether one of the patients joined the group after `_since`.
+  bool is_of_new_member(std::string_view owners) const {
+    if (prepared_.roster == nullptr || prepared_.roster->new_count() == 0) return false;
+    store::OwnerList list(owners);
+    while (const auto owner = list.next())
+      if (prepared_.roster->is_new(*owner)) return true;
+    return false;
   }
 
   // The patient by whom a record of several compartments is exported: the first of its owners that
   // the export covers, so that it goes out once.
   bool is_first_covered(std::string_view owners, std::string_view owner) const {
     store::OwnerList list(owners);
-    while (const auto candidate = list.next())
-      if (prepared_.roster == nullptr || prepared_.roster->contains(*candidate))
+    while (const auto candidate = list.next()) {
+      if (only_new_members_ ? prepared_.roster->is_new(*candidate)
+                            : prepared_.roster == nullptr || prepared_.roster->contains(*candidate))
         return *candidate == owner;
+    }
     return false;
   }
 
@@ -248,18 +271,25 @@ class ShardRun {
       if (!linked) return {};
       return take(*linked);
     }
-    return put(record.type, record.last_updated, record.supporting, record.json);
+    return put(record, is_of_new_member(record.owners));
   }
 
   Result<void> take(const store::Record& record) {
-    return put(record.key.type, record.last_updated, record.supporting, record.json);
+    return put(record, is_of_new_member(record.owners));
   }
 
+  Result<void> put(const store::RecordView& record, bool whatever_age) {
+    return put(record.type, record.last_updated, record.supporting, record.json, whatever_age);
+  }
+  Result<void> put(const store::Record& record, bool whatever_age) {
+    return put(record.key.type, record.last_updated, record.supporting, record.json, whatever_age);
+  }
   Result<void> put(fhir::ResourceType type, Instant last_updated, std::string_view supporting,
-                   std::string_view json) {
+                   std::string_view json, bool whatever_age) {
     // A supporting resource that changed is wanted although what refers to it did not.
-    if (collects_references_) references_.add_all(supporting);
-    if (!in_time(last_updated)) return {};
+    if (collects_references_)
+      (whatever_age ? references_.of_new_members : references_.ordinary).add_all(supporting);
+    if (!in_time(last_updated, whatever_age)) return {};
     return writer_.append(type, json);
   }
 
@@ -282,7 +312,8 @@ class ShardRun {
   const std::string stem_;
   const bool collects_references_;
   ExportWriter writer_;
-  ReferenceSet references_;
+  FoundReferences references_;
+  bool only_new_members_ = false;  // this segment is kNewMembers
   std::uint64_t since_step_ = 0;
 };
 

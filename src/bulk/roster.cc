@@ -3,61 +3,228 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
+#include <map>
+#include <optional>
+#include <queue>
 #include <set>
+#include <utility>
 
 #include "fhir/group_members.h"
+#include "fhir/reference.h"
 
 namespace sluice::bulk {
 namespace {
 
 constexpr std::size_t kNamedMax = 10;
+constexpr std::size_t kNestingMax = 1000;
 
-// Collects a group's patients and those of the groups in it. `path` holds the groups on the way
-// down, `done` those that were read.
-Result<void> collect(const store::Store& store, const std::string& base_url,
-                     const std::string& group_id, const store::Commit& as_of,
-                     std::set<std::string>& path, std::set<std::string>& done,
-                     std::vector<std::string>& patients) {
-  if (path.contains(group_id))
-    return invalid(fmt::format("Group/{} is a member of itself by way of other groups", group_id));
-  if (!done.insert(group_id).second) return {};
-  SLUICE_TRY(const auto record, store.read({fhir::types::kGroup, group_id}, as_of.sequence));
-  if (!record) {
-    // A nested group that is not there has no members; the one that was asked for must be there.
-    if (!path.empty()) return {};
-    return not_found(fmt::format("there is no Group/{}", group_id));
+/// The groups that are reached from one, and since when each belongs to it.
+class GroupGraph {
+ public:
+  GroupGraph(const store::Store& store, const std::string& base_url, const store::Commit& as_of)
+      : store_(store), base_url_(base_url), as_of_(as_of) {}
+
+  /// kInvalid when groups contain each other.
+  Result<void> follow(const std::string& root) {
+    std::set<std::string> path;
+    SLUICE_CHECK(visit(root, path));
+    // The outer before the inner: then the joins on all ways to a group are known before its own.
+    since_[root] = fhir::kSinceEver;
+    for (auto it = finished_.rbegin(); it != finished_.rend(); ++it)
+      for (const auto& [inner, joined] : nested_[*it]) {
+        const Instant through = std::max(since_.at(*it), joined);
+        const auto [known, is_first] = since_.try_emplace(inner, through);
+        if (!is_first) known->second = std::min(known->second, through);
+      }
+    return {};
   }
-  SLUICE_TRY(const auto members, fhir::read_group_members(record->json, as_of.instant, base_url));
-  patients.insert(patients.end(), members.patients.begin(), members.patients.end());
-  path.insert(group_id);
-  for (const auto& nested : members.groups)
-    SLUICE_CHECK(collect(store, base_url, nested, as_of, path, done, patients));
-  path.erase(group_id);
-  return {};
+
+  const std::map<std::string, Instant>& since() const { return since_; }
+
+ private:
+  Result<void> visit(const std::string& id, std::set<std::string>& path) {
+    if (path.contains(id))
+      return invalid(fmt::format("Group/{} is a member of itself by way of other groups", id));
+    if (nested_.contains(id)) return {};
+    if (path.size() > kNestingMax)
+      return invalid(fmt::format("Group/{} is nested more than {} groups deep", id, kNestingMax));
+    auto& nested = nested_[id];
+    SLUICE_CHECK(each_member(fhir::types::kGroup, id, [&](std::string_view inner, Instant joined) {
+      nested.emplace_back(inner, joined);
+    }));
+    SLUICE_CHECK(each_member({fhir::kUrlMember}, id, [&](std::string_view url, Instant joined) {
+      const auto reference = fhir::parse_reference(url, base_url_);
+      if (reference && reference->type == fhir::types::kGroup)
+        nested.emplace_back(reference->id, joined);
+    }));
+    path.insert(id);
+    // A visit adds to the map, which leaves this list where it is.
+    for (const auto& [inner, joined] : nested) SLUICE_CHECK(visit(inner, path));
+    path.erase(id);
+    finished_.push_back(id);
+    return {};
+  }
+
+  template <class Visit>
+  Result<void> each_member(fhir::ResourceType type, const std::string& group_id, Visit visit) {
+    SLUICE_TRY(const auto scan, store_.members(group_id, type, as_of_.sequence));
+    store::Member member;
+    while (true) {
+      SLUICE_TRY(const bool more, scan->next(member));
+      if (!more) return {};
+      if (const auto since = member.member_since(as_of_.instant)) visit(member.id, *since);
+    }
+  }
+
+  const store::Store& store_;
+  const std::string& base_url_;
+  const store::Commit& as_of_;
+  std::map<std::string, std::vector<std::pair<std::string, Instant>>> nested_;
+  std::vector<std::string> finished_;  // the inner before the outer
+  std::map<std::string, Instant> since_;
+};
+
+/// One group's patients in order, each with the instant of joining.
+class PatientStream {
+ public:
+  virtual ~PatientStream() = default;
+  /// False at the end.
+  virtual Result<bool> next() = 0;
+  std::string_view id() const { return id_; }
+  Instant joined() const { return joined_; }
+
+ protected:
+  std::string_view id_;
+  Instant joined_;
+};
+
+class StatedPatients final : public PatientStream {
+ public:
+  StatedPatients(std::unique_ptr<store::MemberScan> scan, Instant at, Instant group_since)
+      : scan_(std::move(scan)), at_(at), group_since_(group_since) {}
+
+  Result<bool> next() override {
+    store::Member member;
+    while (true) {
+      SLUICE_TRY(const bool more, scan_->next(member));
+      if (!more) return false;
+      const auto since = member.member_since(at_);
+      if (!since) continue;
+      id_ = member.id;
+      joined_ = std::max(*since, group_since_);
+      return true;
+    }
+  }
+
+ private:
+  const std::unique_ptr<store::MemberScan> scan_;
+  const Instant at_;
+  const Instant group_since_;
+};
+
+/// Patients that groups name by absolute URLs: few, and in the order of their URLs at first.
+class UrlPatients final : public PatientStream {
+ public:
+  void add(std::string_view id, Instant joined) { patients_.emplace_back(id, joined); }
+  void sort() { std::sort(patients_.begin(), patients_.end()); }
+
+  Result<bool> next() override {
+    if (at_ == patients_.size()) return false;
+    id_ = patients_[at_].first;
+    joined_ = patients_[at_].second;
+    ++at_;
+    return true;
+  }
+
+ private:
+  std::vector<std::pair<std::string, Instant>> patients_;
+  std::size_t at_ = 0;
+};
+
+Result<std::vector<std::unique_ptr<PatientStream>>> open_streams(const store::Store& store,
+                                                                 const std::string& base_url,
+                                                                 const GroupGraph& groups,
+                                                                 const store::Commit& as_of) {
+  std::vector<std::unique_ptr<PatientStream>> streams;
+  auto by_url = std::make_unique<UrlPatients>();
+  for (const auto& [group_id, group_since] : groups.since()) {
+    SLUICE_TRY(auto patients, store.members(group_id, fhir::types::kPatient, as_of.sequence));
+    streams.push_back(
+        std::make_unique<StatedPatients>(std::move(patients), as_of.instant, group_since));
+    SLUICE_TRY(auto urls, store.members(group_id, {fhir::kUrlMember}, as_of.sequence));
+    StatedPatients stated(std::move(urls), as_of.instant, group_since);
+    while (true) {
+      SLUICE_TRY(const bool more, stated.next());
+      if (!more) break;
+      const auto reference = fhir::parse_reference(stated.id(), base_url);
+      if (reference && reference->type == fhir::types::kPatient)
+        by_url->add(reference->id, stated.joined());
+    }
+  }
+  by_url->sort();
+  streams.push_back(std::move(by_url));
+  return streams;
 }
 
-Result<void> check_members(const std::vector<std::string>& wanted,
-                           const std::vector<std::string>& members, const std::string& group_id) {
-  std::vector<std::string> foreign;
-  std::set_difference(wanted.begin(), wanted.end(), members.begin(), members.end(),
-                      std::back_inserter(foreign));
-  if (foreign.empty()) return {};
+/// The union of the streams. `since`: who joined later is new; nullopt: nobody is.
+Result<Roster> merge(const std::vector<std::unique_ptr<PatientStream>>& streams,
+                     std::optional<Instant> since) {
+  const auto later = [](const PatientStream* a, const PatientStream* b) {
+    return a->id() > b->id();
+  };
+  std::priority_queue<PatientStream*, std::vector<PatientStream*>, decltype(later)> open(later);
+  for (const auto& stream : streams) {
+    SLUICE_TRY(const bool more, stream->next());
+    if (more) open.push(stream.get());
+  }
+  Roster roster;
+  std::string id;
+  while (!open.empty()) {
+    id = open.top()->id();
+    Instant joined = fhir::kForEver;
+    while (!open.empty() && open.top()->id() == id) {
+      PatientStream* const stream = open.top();
+      open.pop();
+      joined = std::min(joined, stream->joined());
+      SLUICE_TRY(const bool more, stream->next());
+      if (more) open.push(stream);
+    }
+    roster.add(id, since && joined > *since);
+  }
+  return roster;
+}
+
+/// Those of `members` that are wanted; kInvalid when there are others among the wanted.
+Result<Roster> choose(const Roster& members, const std::vector<std::string>& wanted,
+                      const std::string& group_id) {
+  Roster chosen;
   std::string names;
-  for (std::size_t i = 0; i < std::min(foreign.size(), kNamedMax); ++i)
-    names += (names.empty() ? "Patient/" : ", Patient/") + foreign[i];
-  return invalid(fmt::format("patient: {} of {} are not members of Group/{}: {}", foreign.size(),
-                             wanted.size(), group_id, names));
+  std::size_t foreign = 0;
+  for (const auto& id : wanted) {
+    const std::size_t index = members.lower_bound(id);
+    if (index < members.size() && members[index] == id)
+      chosen.add(id, members.is_new(index));
+    else if (++foreign <= kNamedMax)
+      names += (names.empty() ? "Patient/" : ", Patient/") + id;
+  }
+  if (foreign > 0)
+    return invalid(fmt::format("patient: {} of {} are not members of Group/{}: {}", foreign,
+                               wanted.size(), group_id, names));
+  return chosen;
 }
 
 }  // namespace
 
 Roster::Roster(const std::vector<std::string>& ids) {
   ends_.reserve(ids.size());
-  for (const auto& id : ids) {
-    ids_ += id;
-    ends_.push_back(static_cast<std::uint32_t>(ids_.size()));
-  }
+  for (const auto& id : ids) add(id, false);
+}
+
+void Roster::add(std::string_view id, bool is_new) {
+  ids_ += id;
+  ends_.push_back(static_cast<std::uint32_t>(ids_.size()));
+  new_.push_back(is_new);
+  new_count_ += is_new ? 1 : 0;
 }
 
 std::string_view Roster::operator[](std::size_t index) const {
@@ -83,6 +250,12 @@ bool Roster::contains(std::string_view id) const {
   return index < size() && (*this)[index] == id;
 }
 
+bool Roster::is_new(std::string_view id) const {
+  if (new_count_ == 0) return false;
+  const std::size_t index = lower_bound(id);
+  return index < size() && (*this)[index] == id && new_[index];
+}
+
 Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,
                                                   const ExportRequest& request,
                                                   const store::Commit& as_of) {
@@ -90,15 +263,17 @@ Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,
     if (!request.patients) return std::shared_ptr<const Roster>();
     return std::make_shared<const Roster>(*request.patients);
   }
-  std::vector<std::string> members;
-  std::set<std::string> path;
-  std::set<std::string> done;
-  SLUICE_CHECK(collect(store, request.base_url, request.group_id, as_of, path, done, members));
-  std::sort(members.begin(), members.end());
-  members.erase(std::unique(members.begin(), members.end()), members.end());
-  if (!request.patients) return std::make_shared<const Roster>(members);
-  SLUICE_CHECK(check_members(*request.patients, members, request.group_id));
-  return std::make_shared<const Roster>(*request.patients);
+  SLUICE_TRY(const auto exists,
+             store.exist(fhir::types::kGroup, {request.group_id}, as_of.sequence));
+  if (!exists.front()) return not_found(fmt::format("there is no Group/{}", request.group_id));
+  GroupGraph groups(store, request.base_url, as_of);
+  SLUICE_CHECK(groups.follow(request.group_id));
+  SLUICE_TRY(const auto streams, open_streams(store, request.base_url, groups, as_of));
+  const auto since = request.history_of_new_members ? request.since : std::nullopt;
+  SLUICE_TRY(auto members, merge(streams, since));
+  if (!request.patients) return std::make_shared<const Roster>(std::move(members));
+  SLUICE_TRY(auto chosen, choose(members, *request.patients, request.group_id));
+  return std::make_shared<const Roster>(std::move(chosen));
 }
 
 }  // namespace sluice::bulk

@@ -13,11 +13,15 @@
 
 namespace sluice::bulk {
 
-/// A sorted set of patient ids in one block of memory: a million take about 45 MB. Immutable.
+/// A sorted set of patient ids in one block of memory: a million take about 45 MB. Immutable once
+/// built.
 class Roster {
  public:
-  /// `ids` sorted and unique.
+  Roster() = default;
+  /// `ids` sorted and unique; nobody is new.
   explicit Roster(const std::vector<std::string>& ids);
+  /// `id` must be greater than all before.
+  void add(std::string_view id, bool is_new);
 
   std::size_t size() const { return ends_.size(); }
   std::string_view operator[](std::size_t index) const;
@@ -25,14 +29,25 @@ class Roster {
   std::size_t lower_bound(std::string_view id) const;
   bool contains(std::string_view id) const;
 
+  /// Those who joined the group after `_since`, whose resources are wanted whatever their age
+  /// (P-13).
+  std::size_t new_count() const { return new_count_; }
+  bool is_new(std::size_t index) const { return new_[index]; }
+  bool is_new(std::string_view id) const;
+
  private:
   std::string ids_;
   std::vector<std::uint32_t> ends_;
+  std::vector<bool> new_;
+  std::size_t new_count_ = 0;
 };
 
 /// The roster of a request as of a commit; nullptr when it is not limited to patients. Nested
-/// groups are resolved. kNotFound for an unknown group; kInvalid when groups contain each other, or
-/// when the request's `patients` are not all members (the message names the first ones).
+/// groups are resolved: a patient joins through the last of the joins on the way, and by the
+/// earliest way when there are several. Read from what the store remembers of joins and leaves, so
+/// that no Group resource is parsed. kNotFound for an unknown group; kInvalid when groups contain
+/// each other, or when the request's `patients` are not all members (the message names the first
+/// ones).
 Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,
                                                   const ExportRequest& request,
                                                   const store::Commit& as_of);

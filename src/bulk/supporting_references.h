@@ -16,15 +16,29 @@
 
 namespace sluice::bulk {
 
+/// What one shard found.
+struct FoundReferences {
+  ReferenceSet ordinary;
+  /// Found in resources of patients who joined a group after `_since`: wanted whatever their age,
+  /// as these resources are (P-13).
+  ReferenceSet of_new_members;
+
+  std::size_t size() const { return ordinary.size() + of_new_members.size(); }
+};
 Result<void> write_references(output::FileStore& files, std::string_view job_id,
-                              std::string_view name, const ReferenceSet& references);
+                              std::string_view name, const FoundReferences& references);
 
 using ReferencesByType = std::map<fhir::ResourceType, std::set<std::string>>;
+
+struct ClosedReferences {
+  ReferencesByType all;
+  ReferencesByType of_new_members;  ///< those of `all` that are wanted whatever their age
+};
 
 /// The union of the files, and what the resources in it refer to in turn (an Organization's partOf,
 /// a PractitionerRole's Practitioner), once each. References to resources that do not exist as of
 /// the sequence may be in it. With `_type` only resources of the types asked for are followed.
-Result<ReferencesByType> close_references(output::FileStore& files, const store::Store& store,
+Result<ClosedReferences> close_references(output::FileStore& files, const store::Store& store,
                                           std::string_view job_id,
                                           const std::vector<std::string>& names,
                                           store::Sequence as_of, const ExportRequest& request);

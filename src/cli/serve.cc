@@ -39,6 +39,7 @@ struct ServeArguments {
   bool behind_proxy = false;
   http::TlsOptions tls;
   api::AuthorizationOptions authorization;
+  std::string group_history_of_new_members = "on";
   std::uint64_t token_lifetime = 300;
   std::string registration_token_file;
   client::FetchOptions jwks_fetch;
@@ -206,6 +207,7 @@ Result<int> run_serve(ServeArguments& arguments) {
   arguments.server.idle_timeout = std::chrono::seconds(arguments.idle_timeout);
   arguments.engine.expiry = std::chrono::seconds(arguments.file_expiry);
   arguments.engine.history_retention = std::chrono::seconds(arguments.history_retention);
+  arguments.service.history_of_new_members = arguments.group_history_of_new_members == "on";
   arguments.service.retry_after_max = std::chrono::seconds(arguments.retry_after_max);
   arguments.sizes.workers = arguments.engine.workers;
   while (!arguments.service.base_url.empty() && arguments.service.base_url.back() == '/')
@@ -347,6 +349,10 @@ Command add_serve(CLI::App& app) {
              "Seconds that superseded versions are kept at least");
   add_switch(*command, "require-respond-async", arguments->service.require_respond_async,
              "Refuse kick-offs without Prefer: respond-async");
+  add_option(
+      *command, "group-history-of-new-members", arguments->group_history_of_new_members,
+      "Whether Group exports with _since add all that patients have who joined since: on, off")
+      ->check(CLI::IsMember({"on", "off"}));
   add_option(*command, "cors-origin", arguments->server.cors_origins,
              "Origin that browsers may call from, or *; may be repeated");
   add_option(*command, "trusted-proxy", arguments->server.trusted_proxies,
