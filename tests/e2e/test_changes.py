@@ -126,16 +126,6 @@ class Changes(harness.TestCase):
         self.assertEqual(row("Patient"), [1, 5, unchanged_patients])
         self.assertEqual(row("Group")[1], 1)
 
-    def test_loading_into_a_store_that_is_served_fails_and_says_why(self):
-        path = harness.write_lines(os.path.join(self.folder, "late.ndjson"),
-                                   [{"resourceType": "Patient", "id": "too-late"}])
-        done = harness.load(self.data, path, check=False)
-        self.assertNotIn(done.returncode, (0, 1), done.err)
-        self.assertRegex(done.err, r"in use|another process|is open", done.err)
-        self.assertIn(self.data, done.err)
-        export = self.server.export("$export", {"_type": "Patient"})
-        self.assertNotIn(("Patient", "too-late"), export.keys())
-
 
 if __name__ == "__main__":
     unittest.main()
