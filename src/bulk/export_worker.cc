@@ -37,7 +37,6 @@ class ShardRun {
       case ReadMode::kScan:
         return scan(segment.range);
       case ReadMode::kSeek:
-        return seek(segment.range);
       case ReadMode::kNewMembers:
         return seek(segment.range);
       case ReadMode::kGroups:
