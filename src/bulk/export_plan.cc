@@ -40,6 +40,10 @@ class Planner {
     if (!request_.skipped.empty()) add_outcome();
     if (request_.since) SLUICE_CHECK(add_deletions());
     SLUICE_CHECK(find_types());
+    if (by_patient()) {
+      SLUICE_CHECK(cut_by_owner());
+      return std::move(shards_);
+    }
     SLUICE_TRY(const bool by_changes, choose_changes());
     if (by_changes) return std::move(shards_);
     choose_modes();
@@ -74,7 +78,13 @@ class Planner {
       if (type.type == fhir::types::kPatient) patients_ = type.resources;
       if (!request_.wants(type.type)) continue;
       TypeToRead read;
-      if (request_.level == ExportLevel::kSystem) {
+      if (by_patient()) {
+        // A block holds its patient's compartment; nothing else refers to a patient but rosters,
+        // which tell of others too.
+        if (!fhir::is_in_patient_compartment(type.type) || type.type == fhir::types::kGroup)
+          continue;
+        read.range = store::with_owner(type.type);
+      } else if (request_.level == ExportLevel::kSystem) {
         read.range = store::whole_type(type.type);
       } else if (type.type == fhir::types::kGroup) {
         if (!takes_groups()) continue;
@@ -91,6 +101,8 @@ class Planner {
     }
     return {};
   }
+
+  bool by_patient() const { return request_.organize_by == fhir::types::kPatient; }
 
   // A roster of other people comes along with a Group resource, so that it needs a request without
   // limits or by name (G-05).
@@ -199,6 +211,41 @@ class Planner {
         types_.begin(), types_.end(), [mode](const auto& type) { return type.mode == mode; }));
   }
 
+  // P-09: every shard reads all types of some owners. The largest type says who they are.
+  Result<void> cut_by_owner() {
+    if (types_.empty()) return {};
+    const std::uint64_t target =
+        std::clamp(total_size_ / (sizes_.workers * 4), sizes_.shard_size_min, sizes_.shard_size);
+    const auto largest = std::max_element(
+        types_.begin(), types_.end(), [](const auto& a, const auto& b) { return a.size < b.size; });
+    // With a minimal file size only the last file may be smaller.
+    const std::uint64_t parts = request_.file_size_min ? 1 : total_size_ / target + 1;
+    SLUICE_TRY(const auto cuts,
+               store_.split(largest->range, std::max<std::uint64_t>(1, largest->size / parts)));
+    std::vector<std::string> owners;
+    for (std::size_t i = 1; parts > 1 && i < cuts.size(); ++i) {
+      SLUICE_TRY(const auto scan, store_.scan(cuts[i], snapshot_.sequence));
+      store::RecordView record;
+      SLUICE_TRY(const bool more, scan->next(record));
+      if (more && (owners.empty() || record.owner > owners.back()))
+        owners.emplace_back(record.owner);
+    }
+    for (std::size_t i = 0; i <= owners.size(); ++i) {
+      ShardSpec spec;
+      std::uint64_t weight = 0;
+      for (const auto& type : types_) {
+        store::KeyRange range = type.range;
+        if (i > 0) range.from = store::of_owner(range.type, owners[i - 1]).from;
+        if (i < owners.size()) range.to = store::of_owner(range.type, owners[i]).from;
+        SLUICE_TRY(const std::uint64_t size, store_.approximate_size(range));
+        weight += size;
+        spec.segments.push_back({ReadMode::kByOwner, std::move(range)});
+      }
+      shards_.push_back({serialize(spec), std::max<std::uint64_t>(1, weight)});
+    }
+    return {};
+  }
+
   // Large types become several shards, small ones share one.
   Result<void> cut() {
     std::uint64_t total = 0;
@@ -258,7 +305,8 @@ bool is_supporting_type(fhir::ResourceType type) {
 }
 
 bool takes_supporting(const ExportRequest& request) {
-  if (request.level == ExportLevel::kSystem) return false;
+  // What does not refer to the organising resource is left out of its block.
+  if (request.level == ExportLevel::kSystem || request.organize_by) return false;
   return request.types.empty() ||
          std::any_of(request.types.begin(), request.types.end(), is_supporting_type);
 }

@@ -20,6 +20,7 @@ namespace json = boost::json;
 // everything, so a string is always understood; a boolean for an instant is a mistake (P-12).
 constexpr std::array kTextKinds = {"query",   "valueString", "valueCode",
                                    "valueId", "valueUri",    "valueUrl"};
+constexpr std::array kCodeKinds = {"query", "valueString", "valueCode", "valueCoding"};
 constexpr std::array kInstantKinds = {"query", "valueString", "valueInstant", "valueDateTime",
                                       "valueDate"};
 constexpr std::array kReferenceKinds = {"query",    "valueString", "valueReference",
@@ -29,7 +30,7 @@ constexpr std::array kSizeKinds = {"query",          "valueString",      "valueI
 
 // Parameters of the standard that this version does not do.
 constexpr std::array kUnsupportedParameters = {"_typeFilter", "includeAssociatedData",
-                                               "organizeOutputBy", "allowPartialManifests"};
+                                               "allowPartialManifests"};
 
 std::string shown(std::string_view text) {
   return std::string(text.substr(0, 128));
@@ -79,6 +80,7 @@ class RequestParser {
     if (name == "_type") return read_types(parameter);
     if (name == "_elements") return read_elements(parameter);
     if (name == "patient") return read_patient(parameter);
+    if (name == "organizeOutputBy") return read_organizer(parameter);
     if (name == "_minimumFileSize") return read_size(parameter, request_.file_size_min);
     if (name == "_maximumFileSize") return read_size(parameter, request_.file_size_max);
     if (name == "_format") return read_format(parameter);
@@ -202,6 +204,18 @@ class RequestParser {
     return {};
   }
 
+  Result<void> read_organizer(const fhir::Parameter& parameter) {
+    SLUICE_CHECK(check_kind(parameter, kCodeKinds));
+    SLUICE_CHECK(check_once(parameter));
+    if (parameter.value == "Patient") {
+      request_.organize_by = fhir::types::kPatient;
+      return {};
+    }
+    return skip_or_refuse(
+        ErrorKind::kUnsupported,
+        fmt::format("organizeOutputBy '{}' is not supported: use Patient", shown(parameter.value)));
+  }
+
   Result<void> check_types() {
     auto& types = request_.types;
     std::sort(types.begin(), types.end());
@@ -292,6 +306,8 @@ std::string serialize(const ExportRequest& request) {
   object["elements"] = to_json(request.elements);
   if (request.patients) object["patients"] = to_json(*request.patients);
   if (request.history_of_new_members) object["history_of_new_members"] = true;
+  if (request.organize_by)
+    object["organize_by"] = json::string(fhir::type_name(*request.organize_by));
   if (request.file_size_min) object["file_size_min"] = *request.file_size_min;
   if (request.file_size_max) object["file_size_max"] = *request.file_size_max;
   object["skipped"] = to_json(request.skipped);
@@ -320,6 +336,9 @@ Result<ExportRequest> parse_stored_request(std::string_view text) {
     request.elements = strings_of(object, "elements");
     if (object.contains("patients")) request.patients = strings_of(object, "patients");
     request.history_of_new_members = object.contains("history_of_new_members");
+    if (object.contains("organize_by"))
+      request.organize_by =
+          fhir::find_resource_type(json::value_to<std::string>(object.at("organize_by")));
     if (object.contains("file_size_min"))
       request.file_size_min = object.at("file_size_min").to_number<std::uint64_t>();
     if (object.contains("file_size_max"))

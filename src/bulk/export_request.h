@@ -30,6 +30,8 @@ struct ExportRequest {
   /// For a Group export with `_since`: resources of patients who joined later are wanted whatever
   /// their age (P-13). The server's choice, not the client's.
   bool history_of_new_members = false;
+  /// The type by whose instances the output is organised (P-09); nullopt: by resource type.
+  std::optional<fhir::ResourceType> organize_by;
   std::optional<std::uint64_t> file_size_min;  ///< bytes of NDJSON
   std::optional<std::uint64_t> file_size_max;
   /// With `Prefer: handling=lenient`: what was skipped, for the outcome file.

@@ -81,6 +81,7 @@ std::string serialize(const ShardResult& result) {
     object["size"] = file.size;
     object["outcome"] = file.kind == FileKind::kOutcome;
     if (file.kind == FileKind::kDeleted) object["deleted"] = true;
+    if (!file.continues_in.empty()) object["continues_in"] = file.continues_in;
     files.push_back(std::move(object));
   }
   json::object object;
@@ -102,6 +103,7 @@ Result<ShardResult> parse_shard_result(std::string_view text) {
       file.size = part.at("size").to_number<std::uint64_t>();
       if (part.at("outcome").as_bool()) file.kind = FileKind::kOutcome;
       if (part.contains("deleted")) file.kind = FileKind::kDeleted;
+      if (part.contains("continues_in")) file.continues_in = text_of(part, "continues_in");
       result.files.push_back(std::move(file));
     }
     result.references_file = text_of(object, "references_file");

@@ -22,6 +22,7 @@ enum class ReadMode : std::uint8_t {
   kOutcome,     ///< no records: the outcome file
   kNewMembers,  ///< one seek for each patient who joined after `_since`; beside kChanges
   kDeleted,     ///< what was deleted after `_since`, by the change log
+  kByOwner,     ///< in the order of owners, merged with the shard's other segments
 };
 
 struct Segment {
@@ -43,10 +44,11 @@ enum class FileKind : std::uint8_t { kOutput, kDeleted, kOutcome };
 /// One finished output file.
 struct OutputFile {
   std::string name;  ///< in the job's folder
-  std::string type;  ///< resource type
+  std::string type;  ///< resource type; empty when organised by instances
   std::uint64_t count = 0;
   std::uint64_t size = 0;  ///< uncompressed
   FileKind kind = FileKind::kOutput;
+  std::string continues_in = {};  ///< the file in which the last block goes on; empty for none
 };
 
 struct ShardResult {

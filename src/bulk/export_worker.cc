@@ -8,6 +8,7 @@
 
 #include "bulk/deletions.h"
 #include "bulk/export_plan.h"
+#include "bulk/owner_merge.h"
 #include "bulk/supporting_references.h"
 #include "fhir/group_members.h"
 #include "fhir/operation_outcome.h"
@@ -49,8 +50,30 @@ class ShardRun {
         return outcome();
       case ReadMode::kDeleted:
         return deletions().write_part(segment.part, segment.parts);
+      case ReadMode::kByOwner:
+        break;
     }
     return corrupt("a stored part of an export cannot be read", "read mode");
+  }
+
+  // P-09: the segments merged in the order of owners. Each patient's block has all that refers to
+  // them, so what refers to several stands in several.
+  Result<void> by_owner(const std::vector<Segment>& segments) {
+    std::vector<store::KeyRange> ranges;
+    for (const auto& segment : segments) ranges.push_back(segment.range);
+    SLUICE_TRY(auto merge, OwnerMerge::open(environment_.store, std::move(ranges),
+                                            prepared_.snapshot.sequence, prepared_.roster.get()));
+    std::string owner;
+    while (true) {
+      SLUICE_TRY(const store::RecordView* const record, merge.next());
+      if (record == nullptr) return {};
+      SLUICE_CHECK(step(record->json.size()));
+      if (record->owner != owner) {
+        owner = record->owner;
+        SLUICE_CHECK(writer_.begin_block(fhir::types::kPatient, owner));
+      }
+      SLUICE_CHECK(take_or_follow(*record));
+    }
   }
 
   Result<ShardResult> finish() {
@@ -263,8 +286,13 @@ class ShardRun {
       const bool several = owners.next().has_value();
       if ((several || !first) && !is_first_covered(record.owners, record.owner)) return {};
     }
+    if (record.is_link && request_.level == ExportLevel::kSystem) return {};
+    return take_or_follow(record);
+  }
+
+  // A link leads to the resource, which stands with its first owner.
+  Result<void> take_or_follow(const store::RecordView& record) {
     if (record.is_link) {
-      if (request_.level == ExportLevel::kSystem) return {};
       SLUICE_TRY(const auto linked, environment_.store.read({record.type, std::string(record.id)},
                                                             prepared_.snapshot.sequence));
       if (!linked) return {};
@@ -325,7 +353,11 @@ Result<std::string> run_export_shard(const WorkerEnvironment& environment,
                                      const job::ShardContext& context) {
   SLUICE_TRY(const auto spec, parse_shard_spec(shard.spec));
   ShardRun run(environment, prepared, job, shard, context);
-  for (const auto& segment : spec.segments) SLUICE_CHECK(run.run(segment, references_files));
+  if (!spec.segments.empty() && spec.segments.front().mode == ReadMode::kByOwner) {
+    SLUICE_CHECK(run.by_owner(spec.segments));
+  } else {
+    for (const auto& segment : spec.segments) SLUICE_CHECK(run.run(segment, references_files));
+  }
   SLUICE_TRY(const auto result, run.finish());
   return serialize(result);
 }

@@ -14,9 +14,25 @@ ExportWriter::ExportWriter(output::FileStore& files, std::string job_id, std::st
   // A file grows until the next line would pass the maximum, so it passes the minimum on its way.
   size_max_ = request.file_size_max.value_or(
       std::max(file_size_max, 2 * request.file_size_min.value_or(0)));
+  if (request.organize_by) blocks_.emplace(files_, job_id_, stem_, size_max_);
+}
+
+Result<void> ExportWriter::begin_block(fhir::ResourceType type, std::string_view id) {
+  return blocks_->begin(type, id);
+}
+
+Result<void> ExportWriter::append_to_block(fhir::ResourceType type, std::string_view line) {
+  if (elements_ == nullptr || !elements_->applies_to(type)) return blocks_->append(line);
+  auto projector = block_projectors_.find(type);
+  if (projector == block_projectors_.end())
+    projector = block_projectors_.emplace(type, fhir::ElementsProjector(*elements_, type)).first;
+  projected_.clear();
+  SLUICE_CHECK(projector->second.project(line, projected_));
+  return blocks_->append(projected_);
 }
 
 Result<void> ExportWriter::append(fhir::ResourceType type, std::string_view line) {
+  if (blocks_) return append_to_block(type, line);
   if (!writer_ || type != type_ || kind_ != FileKind::kOutput)
     SLUICE_CHECK(open_for(type, FileKind::kOutput));
   if (!projector_) return write(line);
@@ -61,6 +77,10 @@ std::string_view ExportWriter::type_text() const {
 }
 
 Result<void> ExportWriter::finish() {
+  if (blocks_) {
+    SLUICE_CHECK(blocks_->finish());
+    for (auto& file : blocks_->take_files()) files_written_.push_back(std::move(file));
+  }
   if (!writer_) return {};
   SLUICE_TRY(const auto info, writer_->finish());
   writer_.reset();

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "bulk/block_writer.h"
 #include "bulk/export_request.h"
 #include "bulk/export_shard.h"
 #include "fhir/elements.h"
@@ -27,6 +29,8 @@ class ExportWriter {
   /// Appends a resource's line, projected to the elements; the type's file is opened with its first
   /// line, and a new one when this line would make it too large.
   Result<void> append(fhir::ResourceType type, std::string_view line);
+  /// In an export that is organised by instances: what is appended next refers to this one.
+  Result<void> begin_block(fhir::ResourceType type, std::string_view id);
   /// Appends a line that is no resource of the export: kDeleted or kOutcome.
   Result<void> append_other(FileKind kind, std::string_view line);
   /// Bytes of NDJSON that a file has at most.
@@ -38,6 +42,7 @@ class ExportWriter {
 
  private:
   Result<void> open_for(fhir::ResourceType type, FileKind kind);
+  Result<void> append_to_block(fhir::ResourceType type, std::string_view line);
   Result<void> write(std::string_view line);
   std::string_view type_text() const;
 
@@ -53,6 +58,9 @@ class ExportWriter {
   std::string name_;
   std::optional<fhir::ElementsProjector> projector_;
   std::string projected_;
+  std::optional<BlockWriter> blocks_;
+  // Types follow each other quickly in blocks, and making a projector takes time.
+  std::map<fhir::ResourceType, fhir::ElementsProjector> block_projectors_;
   std::vector<OutputFile> files_written_;
 };
 

@@ -19,9 +19,14 @@ std::string quoted(std::string_view text) {
   return json::serialize(json::string(text.data(), text.size()));
 }
 
-std::string item_of(const OutputFile& file, const std::string& url) {
-  std::string item = fmt::format(R"({{"type":{},"url":{},"count":{},"fileSize":{})",
-                                 quoted(file.type), quoted(url), file.count, file.size);
+std::string item_of(const OutputFile& file, const std::string& url,
+                    const std::string& continuation_url) {
+  std::string item = "{";
+  // A file of blocks has no one type (M-03).
+  if (!file.type.empty()) item += fmt::format(R"("type":{},)", quoted(file.type));
+  item += fmt::format(R"("url":{},"count":{},"fileSize":{})", quoted(url), file.count, file.size);
+  if (!continuation_url.empty())
+    item += fmt::format(R"(,"continuesInFile":{})", quoted(continuation_url));
   // Only what lenient handling skipped is reported there, each a warning (M-06).
   if (file.kind == FileKind::kOutcome)
     item += fmt::format(R"(,"countSeverity":[{{"severity":"warning","count":{}}}])", file.count);
@@ -49,8 +54,11 @@ ManifestStream::ManifestStream(const job::Engine& engine, const job::Job& job,
       files_url_(std::move(files_url)),
       suffix_(std::move(suffix)) {
   pending_ = fmt::format(
-      R"({{"manifestType":"http://hl7.org/fhir/uv/bulkdata/StructureDefinition/BulkDataManifest","transactionTime":"{}","request":{},"requiresAccessToken":{},"outputFormat":"application/fhir+ndjson","output":[)",
-      to_fhir_instant(job.snapshot.instant), quoted(request.url), requires_access_token);
+      R"({{"manifestType":"http://hl7.org/fhir/uv/bulkdata/StructureDefinition/BulkDataManifest","transactionTime":"{}","request":{},"requiresAccessToken":{},"outputFormat":"application/fhir+ndjson",{}"output":[)",
+      to_fhir_instant(job.snapshot.instant), quoted(request.url), requires_access_token,
+      request.organize_by
+          ? fmt::format(R"("outputOrganizedBy":"{}",)", fhir::type_name(*request.organize_by))
+          : "");
 }
 
 Result<std::size_t> ManifestStream::read(std::span<char> buffer) {
@@ -71,10 +79,10 @@ Result<std::size_t> ManifestStream::read(std::span<char> buffer) {
   return done;
 }
 
-Result<std::string> ManifestStream::url_of(const OutputFile& file) const {
-  std::string url = files_url_ + file.name;
+Result<std::string> ManifestStream::url_of(const std::string& name) const {
+  std::string url = files_url_ + name;
   if (!suffix_) return url;
-  SLUICE_TRY(const auto suffix, suffix_(file.name));
+  SLUICE_TRY(const auto suffix, suffix_(name));
   return url + suffix;
 }
 
@@ -103,8 +111,12 @@ Result<void> ManifestStream::produce_item(const OutputFile& file) {
   if (file.kind != kArrays[array_].kind) return {};
   if (!first_) pending_ += ',';
   first_ = false;
-  SLUICE_TRY(const auto url, url_of(file));
-  pending_ += item_of(file, url);
+  SLUICE_TRY(const auto url, url_of(file.name));
+  std::string continuation_url;
+  if (!file.continues_in.empty()) {
+    SLUICE_TRY(continuation_url, url_of(file.continues_in));
+  }
+  pending_ += item_of(file, url, continuation_url);
   return {};
 }
 

@@ -36,7 +36,7 @@ class ManifestStream {
 
   const job::Engine& engine_;
   const std::string job_id_;
-  Result<std::string> url_of(const OutputFile& file) const;
+  Result<std::string> url_of(const std::string& name) const;
 
   const std::string files_url_;
   const UrlSuffix suffix_;

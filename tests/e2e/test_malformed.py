@@ -42,7 +42,7 @@ SYSTEM_QUERIES = [
     ("_type=DomainResource", "DomainResource"),
     ("_typeFilter=Patient?gender=male", "_typeFilter"),
     ("includeAssociatedData=LatestProvenanceResources", "includeAssociatedData"),
-    ("organizeOutputBy=Patient", "organizeOutputBy"),
+    ("organizeOutputBy=Nonsense", "organizeOutputBy", "Nonsense"),
     ("allowPartialManifests=true", "allowPartialManifests"),
     ("whatever=1", "whatever"),
     ("_Type=Patient", "_Type"),
