@@ -34,7 +34,11 @@ ExportResult run_export(const std::filesystem::path& data, const bulk::ExportReq
   const auto files = output::open_local_file_store(data / "files").value();
   bulk::ExportSizes sizes;
   sizes.workers = threads;
-  bulk::ExportJobs exports(*store, *files, sizes);
+  bulk::ExportJobs exports(
+      *store, *files, sizes,
+      [](const job::Job&, const bulk::ExportRequest&, std::string_view id) -> Result<std::string> {
+        return "/Binary/" + std::string(id);
+      });
   job::EngineOptions options;
   options.workers = threads;
   options.worker_nice = 0;

@@ -83,6 +83,10 @@ Result<job::Job> start(Service& service, const http::Request& request, const Pri
     SLUICE_CHECK(service.authorization->take_kick_off(*principal.client, request.peer_address));
     jobs_max = principal.client->limits.running_jobs;
   }
+  if (principal.client != nullptr)
+    asked.attachment_access = principal.client->file_access == smart::FileAccess::kToken
+                                  ? bulk::AttachmentAccess::kToken
+                                  : bulk::AttachmentAccess::kCapability;
   if (const auto allowed = authorize_export(principal, asked); !allowed) {
     SLUICE_CHECK(event(smart::AuditOutcome::kSerious, {}, allowed.error().message));
     return allowed.error();

@@ -43,10 +43,9 @@ Result<Principal> by_token(Authorization& authorization, const http::Request& re
 
 // The capability says which file; the job says whose it is.
 Result<Principal> by_capability(const Service& service, const http::Request& request,
-                                std::string_view capability) {
+                                const std::string& name, std::string_view capability) {
   const std::string job(request.parameter("id"));
-  SLUICE_CHECK(
-      service.authorization->capabilities().check(job, request.parameter("name"), capability));
+  SLUICE_CHECK(service.authorization->capabilities().check(job, name, capability));
   const auto view = service.engine.view(job);
   if (!view) return unauthenticated("the capability is not valid");
   auto client = service.authorization->clients().find(view->job.client);
@@ -76,12 +75,20 @@ Result<void> check_group(const smart::Client& client, const bulk::ExportRequest&
 
 }  // namespace
 
+std::string attachment_name(std::string_view binary_id) {
+  // No file of a job has a slash in its name.
+  return fmt::format("Binary/{}", binary_id);
+}
+
 Result<Principal> principal_of(const Service& service, const http::Request& request,
                                Access access) {
   if (service.authorization == nullptr) return Principal{"open", nullptr, nullptr};
-  if (access == Access::kFile)
+  if (access == Access::kFile || access == Access::kAttachment) {
+    std::string signed_name(request.parameter("name"));
+    if (access == Access::kAttachment) signed_name = attachment_name(signed_name);
     for (const auto& [name, value] : request.query)
-      if (name == kCapabilityParameter) return by_capability(service, request, value);
+      if (name == kCapabilityParameter) return by_capability(service, request, signed_name, value);
+  }
   return by_token(*service.authorization, request);
 }
 

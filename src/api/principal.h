@@ -22,13 +22,17 @@ struct Principal {
 
 /// What a route needs of its caller.
 enum class Access : std::uint8_t {
-  kPublic,  ///< anybody: discovery, health, what authenticates by itself
-  kClient,  ///< a known client
-  kFile,    ///< a known client, or a capability URL of the file
+  kPublic,      ///< anybody: discovery, health, what authenticates by itself
+  kClient,      ///< a known client
+  kFile,        ///< a known client, or a capability URL of the file
+  kAttachment,  ///< a known client, or a capability URL of the attachment
 };
 
 /// The query parameter that makes a file's URL a capability URL.
 inline constexpr std::string_view kCapabilityParameter = "capability";
+
+/// What capability URLs of attachments are signed as.
+std::string attachment_name(std::string_view binary_id);
 
 /// The principal of a request. kUnauthenticated for a missing, malformed, expired or revoked token
 /// or capability. On an open server everybody is the same client.

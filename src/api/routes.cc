@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "api/capability.h"
+#include "api/export_attachment.h"
 #include "api/export_file.h"
 #include "api/export_kickoff.h"
 #include "api/export_status.h"
@@ -108,6 +109,10 @@ void add_export_routes(Routes& routes, Service& service) {
   routes.add("GET", "/fhir/jobs/{id}/files/{name}", "export_file", Access::kFile,
              [&service](const auto& request, const auto& principal) {
                return export_file(service, request, principal);
+             });
+  routes.add("GET", "/fhir/jobs/{id}/Binary/{name}", "export_attachment", Access::kAttachment,
+             [&service](const auto& request, const auto& principal) {
+               return export_attachment(service, request, principal);
              });
 }
 

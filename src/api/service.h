@@ -49,5 +49,7 @@ struct Service {
 /// The URLs of a job.
 std::string status_url(std::string_view base_url, std::string_view job_id);
 std::string files_url(std::string_view base_url, std::string_view job_id);
+std::string attachment_url(std::string_view base_url, std::string_view job_id,
+                           std::string_view binary_id);
 
 }  // namespace sluice::api

@@ -17,8 +17,9 @@ constexpr std::uint64_t kSupportingWeight = 16u
 
 }  // namespace
 
-ExportJobs::ExportJobs(const store::Store& store, output::FileStore& files, ExportSizes sizes)
-    : store_(store), files_(files), sizes_(sizes) {}
+ExportJobs::ExportJobs(const store::Store& store, output::FileStore& files, ExportSizes sizes,
+                       BinaryUrl binary_url)
+    : store_(store), files_(files), sizes_(sizes), binary_url_(std::move(binary_url)) {}
 
 Result<std::shared_ptr<const PreparedExport>> ExportJobs::prepare(const job::Job& job) {
   {
@@ -89,8 +90,8 @@ Result<std::string> ExportJobs::run(const job::Job& job, const job::Shard& shard
     std::uint64_t count = 0;
     SLUICE_TRY(names, references_files(job, count));
   }
-  return run_export_shard({store_, files_, sizes_.file_size_max}, *prepared, job, shard, names,
-                          context);
+  return run_export_shard({store_, files_, sizes_.file_size_max, binary_url_}, *prepared, job,
+                          shard, names, context);
 }
 
 void ExportJobs::discard(std::string_view job_id) {

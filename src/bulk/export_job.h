@@ -23,7 +23,9 @@ namespace sluice::bulk {
 /// Thread-safe. `store` and `files` must outlive it.
 class ExportJobs final : public job::JobKind {
  public:
-  ExportJobs(const store::Store& store, output::FileStore& files, ExportSizes sizes);
+  /// `binary_url`: what attachments of this server get as their URL.
+  ExportJobs(const store::Store& store, output::FileStore& files, ExportSizes sizes,
+             BinaryUrl binary_url);
 
   Result<std::optional<std::vector<job::ShardPlan>>> plan(const job::Job& job,
                                                           const std::stop_token& stop) override;
@@ -41,6 +43,7 @@ class ExportJobs final : public job::JobKind {
   const store::Store& store_;
   output::FileStore& files_;
   const ExportSizes sizes_;
+  const BinaryUrl binary_url_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<const PreparedExport>, std::less<>>
       prepared_;  // guarded by mutex_

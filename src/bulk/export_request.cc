@@ -312,6 +312,8 @@ std::string serialize(const ExportRequest& request) {
   if (request.file_size_max) object["file_size_max"] = *request.file_size_max;
   object["skipped"] = to_json(request.skipped);
   object["separate"] = request.separate_export_status;
+  if (request.attachment_access != AttachmentAccess::kOpen)
+    object["attachment_access"] = static_cast<unsigned>(request.attachment_access);
   object["url"] = request.url;
   object["base"] = request.base_url;
   return json::serialize(object);
@@ -345,6 +347,9 @@ Result<ExportRequest> parse_stored_request(std::string_view text) {
       request.file_size_max = object.at("file_size_max").to_number<std::uint64_t>();
     request.skipped = strings_of(object, "skipped");
     request.separate_export_status = object.at("separate").as_bool();
+    if (object.contains("attachment_access"))
+      request.attachment_access =
+          static_cast<AttachmentAccess>(object.at("attachment_access").to_number<unsigned>());
     request.url = json::value_to<std::string>(object.at("url"));
     request.base_url = json::value_to<std::string>(object.at("base"));
     return request;

@@ -17,6 +17,13 @@ namespace sluice::bulk {
 
 enum class ExportLevel : std::uint8_t { kSystem, kPatient, kGroup };
 
+/// What the server asks of who fetches a job's attachments.
+enum class AttachmentAccess : std::uint8_t {
+  kOpen,        ///< nothing: the server runs open
+  kToken,       ///< an access token of the job's client
+  kCapability,  ///< the URL itself
+};
+
 struct ExportRequest {
   ExportLevel level = ExportLevel::kSystem;
   std::string group_id;  ///< kGroup
@@ -38,6 +45,8 @@ struct ExportRequest {
   std::vector<std::string> skipped;
   /// The status endpoint answers for itself and puts the job's state in X-Export-Status (K-04).
   bool separate_export_status = false;
+  /// How the client gets what Attachment.url names (F-06).
+  AttachmentAccess attachment_access = AttachmentAccess::kOpen;
   std::string url;       ///< the kick-off URL, for the manifest's `request`
   std::string base_url;  ///< the public FHIR base of the kick-off, for the manifest's URLs
 

@@ -10,6 +10,7 @@
 #include "bulk/export_plan.h"
 #include "bulk/owner_merge.h"
 #include "bulk/supporting_references.h"
+#include "fhir/attachment_urls.h"
 #include "fhir/group_members.h"
 #include "fhir/operation_outcome.h"
 
@@ -30,7 +31,10 @@ class ShardRun {
         stem_(fmt::format("{}-{:05}", shard.phase, shard.number)),
         collects_references_(shard.phase == 0 && takes_supporting(prepared.request)),
         writer_(environment.files, job.id, stem_, prepared.request,
-                prepared.elements ? &*prepared.elements : nullptr, environment.file_size_max) {}
+                prepared.elements ? &*prepared.elements : nullptr, environment.file_size_max),
+        attachments_(prepared.request.base_url, [this](std::string_view id) {
+          return environment_.binary_url(job_, request_, id);
+        }) {}
 
   Result<void> run(const Segment& segment, const std::vector<std::string>& references_files) {
     only_new_members_ = segment.mode == ReadMode::kNewMembers;
@@ -203,7 +207,7 @@ class ShardRun {
         SLUICE_CHECK(step(record->json.size()));
         const bool whatever_age =
             of_new_members != found.of_new_members.end() && of_new_members->second.contains(id);
-        SLUICE_CHECK(put(*record, whatever_age));
+        SLUICE_CHECK(put(record->key.type, *record, whatever_age));
       }
     }
     if (request_.since) return deletions().write_supporting(found.all);
@@ -298,26 +302,23 @@ class ShardRun {
       if (!linked) return {};
       return take(*linked);
     }
-    return put(record, is_of_new_member(record.owners));
+    return put(record.type, record, is_of_new_member(record.owners));
   }
 
   Result<void> take(const store::Record& record) {
-    return put(record, is_of_new_member(record.owners));
+    return put(record.key.type, record, is_of_new_member(record.owners));
   }
 
-  Result<void> put(const store::RecordView& record, bool whatever_age) {
-    return put(record.type, record.last_updated, record.supporting, record.json, whatever_age);
-  }
-  Result<void> put(const store::Record& record, bool whatever_age) {
-    return put(record.key.type, record.last_updated, record.supporting, record.json, whatever_age);
-  }
-  Result<void> put(fhir::ResourceType type, Instant last_updated, std::string_view supporting,
-                   std::string_view json, bool whatever_age) {
+  template <class AnyRecord>
+  Result<void> put(fhir::ResourceType type, const AnyRecord& record, bool whatever_age) {
     // A supporting resource that changed is wanted although what refers to it did not.
     if (collects_references_)
-      (whatever_age ? references_.of_new_members : references_.ordinary).add_all(supporting);
-    if (!in_time(last_updated, whatever_age)) return {};
-    return writer_.append(type, json);
+      (whatever_age ? references_.of_new_members : references_.ordinary).add_all(record.supporting);
+    if (!in_time(record.last_updated, whatever_age)) return {};
+    if (!record.may_name_binary || !fhir::AttachmentUrls::may_apply(record.json))
+      return writer_.append(type, record.json);
+    SLUICE_CHECK(attachments_.rewrite(type, record.json, rewritten_));
+    return writer_.append(type, rewritten_);
   }
 
   // Every so often: progress, and whether to stop.
@@ -339,6 +340,8 @@ class ShardRun {
   const std::string stem_;
   const bool collects_references_;
   ExportWriter writer_;
+  fhir::AttachmentUrls attachments_;
+  std::string rewritten_;
   FoundReferences references_;
   bool only_new_members_ = false;  // this segment is kNewMembers
   std::uint64_t since_step_ = 0;

@@ -2,6 +2,7 @@
 // written.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,10 +29,15 @@ struct PreparedExport {
   std::optional<fhir::ElementsSelection> elements;
 };
 
+/// The URL by which a job's client fetches a Binary that is an attachment (F-06).
+using BinaryUrl = std::function<Result<std::string>(
+    const job::Job& job, const ExportRequest& request, std::string_view binary_id)>;
+
 struct WorkerEnvironment {
   const store::Store& store;
   output::FileStore& files;
   std::uint64_t file_size_max = 0;
+  const BinaryUrl& binary_url;
 };
 
 /// Does `shard` and returns its result as the job keeps it. kCancelled when asked to stop; what it

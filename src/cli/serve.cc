@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "api/export_attachment.h"
 #include "api/metrics.h"
 #include "api/routes.h"
 #include "api/service.h"
@@ -217,9 +218,9 @@ Result<int> run_serve(ServeArguments& arguments) {
   SLUICE_TRY(const auto store, store::open_rocksdb_store(arguments.data, clock));
   SLUICE_TRY(const auto files,
              output::open_local_file_store(std::filesystem::path(arguments.data) / "files"));
-  bulk::ExportJobs exports(*store, *files, arguments.sizes);
+  std::unique_ptr<api::Authorization> authorization;
+  bulk::ExportJobs exports(*store, *files, arguments.sizes, api::attachment_urls(authorization));
   job::Engine engine(*store, clock, exports, arguments.engine);
-  SLUICE_CHECK(engine.start());
   api::Service service(*store, *files, engine, clock, arguments.service);
   api::Metrics metrics;
   http::Router router(api::error_responder());
@@ -232,7 +233,6 @@ Result<int> run_serve(ServeArguments& arguments) {
   SLUICE_CHECK(server.listen());
   const std::string origin = fmt::format("{}://{}:{}", arguments.server.tls ? "https" : "http",
                                          url_host(address), server.port());
-  std::unique_ptr<api::Authorization> authorization;
   if (!arguments.open) {
     // Tokens and assertions name one server, whatever a request calls it.
     if (service.options.base_url.empty())
@@ -243,6 +243,8 @@ Result<int> run_serve(ServeArguments& arguments) {
   }
   SLUICE_TRY(const auto control, start_control(arguments.data, *store, authorization.get()));
   api::add_routes(router, service, metrics);
+  // Not before: shards sign the URLs of attachments.
+  SLUICE_CHECK(engine.start());
   SLUICE_CHECK(server.start());
   if (arguments.open)
     fmt::print(stderr, "open: no authentication, {}\n",

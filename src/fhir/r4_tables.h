@@ -22,6 +22,8 @@ struct TypeRow {
   std::span<const std::string_view> mandatory;          ///< choices as "value[x]"
   std::span<const RootElement> root_elements;           ///< with Resource's and DomainResource's
   std::span<const std::string_view> compartment_paths;  ///< "participant.actor"; empty for none
+  /// "content.attachment"; empty for none. Without choices, which say their type in their name.
+  std::span<const std::string_view> attachment_paths;
 };
 
 /// Aborts for a code that is not in the table.

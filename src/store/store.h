@@ -103,7 +103,8 @@ struct RecordView {
   std::string_view owners;
   /// References to supporting resources, encoded; see SupportingReferences.
   std::string_view supporting;
-  std::string_view json;  ///< the exported line, without line break
+  std::string_view json;        ///< the exported line, without line break
+  bool may_name_binary = true;  ///< false: the text "Binary" is not in `json`
 };
 
 /// Walks the encoded owners of a record.
@@ -142,6 +143,7 @@ struct Record {
   std::string owners;      ///< encoded as in RecordView
   std::string supporting;  ///< encoded as in RecordView
   std::string json;
+  bool may_name_binary = true;  ///< as in RecordView
 };
 
 /// A part of one type's records in the order of (owner, id). Positions are opaque bytes made by the

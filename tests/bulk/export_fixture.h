@@ -44,7 +44,12 @@ class ExportFixture : public ::testing::Test {
 
   void start() {
     engine_.reset();
-    exports_ = std::make_unique<ExportJobs>(*store_, *files_, sizes_);
+    exports_ = std::make_unique<ExportJobs>(*store_, *files_, sizes_,
+                                            [](const job::Job& job, const ExportRequest& request,
+                                               std::string_view id) -> Result<std::string> {
+                                              return request.base_url + "/of-job/" + job.id + "/" +
+                                                     std::string(id);
+                                            });
     engine_ = std::make_unique<job::Engine>(*store_, clock_, *exports_, engine_options_);
     ASSERT_TRUE(engine_->start());
   }

@@ -83,7 +83,7 @@ TEST(StoreFormat, IsWhatTheDocumentationShows) {
       "01000000"
       "01"
       "00"
-      "0000"
+      "0100"
       "03000000"
       "04000000"
       "027031" +
@@ -95,7 +95,7 @@ TEST(StoreFormat, IsWhatTheDocumentationShows) {
       "02000000"
       "01"
       "00"
-      "0000"
+      "0100"
       "03000000"
       "00000000"
       "027032" +

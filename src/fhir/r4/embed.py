@@ -45,10 +45,12 @@ def main():
     types = read_table(folder / "resource_types.tsv")
     elements = dict(read_table(folder / "root_elements.tsv"))
     compartment = dict(read_table(folder / "patient_compartment.tsv"))
+    attachments = dict(read_table(folder / "attachments.tsv"))
     names = [name for _, name, _ in types]
     codes = {name: int(number) for number, name, _ in types}
     assert names == sorted(names) and len(set(codes.values())) == len(names)
     assert set(elements) == set(names) and set(compartment) <= set(names)
+    assert set(attachments) <= set(names)
 
     out = ["// Made by src/fhir/r4/embed.py from the tables beside it.\n#pragma once\n\n",
            '#include "fhir/r4_tables.h"\n\nnamespace sluice::fhir::r4 {\n\n']
@@ -61,8 +63,10 @@ def main():
         out.append(array("RootElement", f"kRoot{name}",
                          ", ".join(f'{{"{a}", "{b}"}}' for a, b in roots), len(roots)))
         out.append(array("std::string_view", f"kPaths{name}", strings(paths), len(paths)))
+        attached = split(attachments.get(name, ""))
+        out.append(array("std::string_view", f"kAttachments{name}", strings(attached), len(attached)))
         rows.append(f'    {{ResourceType{{{number}}}, "{name}", kMandatory{name}, kRoot{name}, '
-                    f"kPaths{name}}},\n")
+                    f"kPaths{name}, kAttachments{name}}},\n")
     out.append(f"\ninline constexpr TypeRow kRows[] = {{\n{''.join(rows)}}};\n")
     all_types = ", ".join(f"ResourceType{{{number}}}" for number, _, _ in types)
     out.append(f"inline constexpr ResourceType kTypes[] = {{{all_types}}};\n")

@@ -120,6 +120,7 @@ Result<std::optional<Record>> PointReader::read(const fhir::ResourceId& key, Seq
   record.owners = parsed.owners;
   record.supporting = parsed.supporting;
   record.json = parsed.json;
+  record.may_name_binary = parsed.header.binary_hint != BinaryHint::kNone;
   return Found(std::move(record));
 }
 

@@ -76,6 +76,14 @@ enum class RecordKind : std::uint8_t {
   kTombstone = 3,  ///< deleted, or moved to another owner
 };
 
+/// Whether a line holds the text "Binary", as attachments of this server do: found at the write, so
+/// that exports need not look.
+enum class BinaryHint : std::uint8_t {
+  kUnknown = 0,  ///< links, tombstones, and what was written before there was a hint
+  kNone = 1,
+  kSome = 2,
+};
+
 /// The first bytes of a record's value, in this layout.
 struct RecordHeader {
   std::uint64_t sequence = 0;
@@ -84,7 +92,8 @@ struct RecordHeader {
   RecordKind kind = RecordKind::kResource;
   /// For a link: 1 when its list of owners holds only the storing one (see kLinkOwnersMax).
   std::uint8_t owners_elided = 0;
-  std::uint16_t reserved = 0;
+  BinaryHint binary_hint = BinaryHint::kUnknown;
+  std::uint8_t reserved = 0;
   std::uint32_t owners_size = 0;      ///< bytes
   std::uint32_t supporting_size = 0;  ///< bytes
 };

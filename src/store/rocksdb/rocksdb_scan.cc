@@ -81,6 +81,7 @@ class RangeScan final : public Scan {
     record.owners = parsed.owners;
     record.supporting = parsed.supporting;
     record.json = parsed.json;
+    record.may_name_binary = parsed.header.binary_hint != BinaryHint::kNone;
   }
 
   // The link knows only the storing owner; the others stand in the resource's own record.

@@ -220,6 +220,8 @@ void TransactionBatch::write_records(const Operation& operation, std::uint32_t v
   header.instant = commit_.instant.milliseconds;
   header.version = version;
   header.kind = RecordKind::kResource;
+  header.binary_hint =
+      resource.content.find("Binary") == std::string::npos ? BinaryHint::kNone : BinaryHint::kSome;
   header.owners_size = static_cast<std::uint32_t>(owners_.size());
   header.supporting_size = static_cast<std::uint32_t>(supporting.size());
   value_.clear();
@@ -241,6 +243,7 @@ void TransactionBatch::write_records(const Operation& operation, std::uint32_t v
     append_owners(link_owners, {resource.owners.front()});
   }
   header.kind = RecordKind::kLink;
+  header.binary_hint = BinaryHint::kUnknown;
   header.owners_elided = elided ? 1 : 0;
   header.owners_size = static_cast<std::uint32_t>(link_owners.size());
   header.supporting_size = 0;

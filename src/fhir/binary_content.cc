@@ -1,0 +1,61 @@
+#include "fhir/binary_content.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+
+#include "fhir/json_check.h"
+#include "fhir/json_tokens.h"
+#include "fhir/json_walk.h"
+
+namespace sluice::fhir {
+namespace {
+
+constexpr std::size_t kDepthMax = 100;
+constexpr std::size_t kTypeSizeMax = 128;
+
+// It goes into a header: a type, a slash, a subtype, parameters; nothing that ends the line.
+bool is_media_type(std::string_view text) {
+  return !text.empty() && text.size() <= kTypeSizeMax && text.find('/') != std::string_view::npos &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+// base64 as FHIR has it: white space may stand in it.
+Result<std::string> decode(std::string text) {
+  std::erase_if(text, [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; });
+  if (text.size() % 4 != 0) return invalid("the Binary's data is not base64");
+  std::string bytes(text.size() / 4 * 3, '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()),
+                                   static_cast<int>(text.size()));
+  if (size < 0) return invalid("the Binary's data is not base64");
+  bytes.resize(static_cast<std::size_t>(size));
+  // OpenSSL counts what the padding stands for.
+  for (std::size_t i = text.size(); i-- > 0 && text[i] == '=' && !bytes.empty();) bytes.pop_back();
+  return bytes;
+}
+
+}  // namespace
+
+Result<BinaryContent> read_binary(std::string_view json) {
+  JsonTokens tokens;
+  if (!tokens.read(json) || !check_json_object(tokens, kDepthMax))
+    return corrupt("stored Binary: not JSON");
+  BinaryContent content{"application/octet-stream", {}};
+  std::string data;
+  SLUICE_CHECK(each_member(tokens, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+    if (tokens.first(value) != '"') return {};
+    const std::string_view name = tokens.raw_string(key);
+    if (means(name, "contentType")) {
+      std::string type = unescape(tokens.raw_string(value));
+      if (is_media_type(type)) content.content_type = std::move(type);
+    } else if (means(name, "data")) {
+      data = unescape(tokens.raw_string(value));
+    }
+    return {};
+  }));
+  SLUICE_TRY(content.bytes, decode(std::move(data)));
+  return content;
+}
+
+}  // namespace sluice::fhir

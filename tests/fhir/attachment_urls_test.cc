@@ -1,0 +1,80 @@
+// Attachment.url of this server's Binaries made absolute, and nothing else touched (F-06).
+#include "fhir/attachment_urls.h"
+
+#include <gtest/gtest.h>
+
+namespace sluice::fhir {
+namespace {
+
+std::string rewritten(const std::string& type, const std::string& line) {
+  AttachmentUrls urls("https://ehr.example/fhir", [](std::string_view id) -> Result<std::string> {
+    return "https://ehr.example/job/" + std::string(id) + "?a=\"b\"";
+  });
+  std::string out = "left over";
+  const auto done = urls.rewrite(*find_resource_type(type), line, out);
+  EXPECT_TRUE(done) << line;
+  return out;
+}
+
+TEST(AttachmentUrls, RelativeAndOwnAbsoluteOnesBecomeTheJobs) {
+  for (const char* url : {"Binary/x-1", "https://ehr.example/fhir/Binary/x-1", "Binary\\/x-1",
+                          "Bin\\u0061ry/x-1", "Binary/x-1/_history/3"}) {
+    const std::string before =
+        R"({"resourceType":"DocumentReference","content":[{"attachment": { "size":1.50,"url" : ")";
+    const std::string behind = R"(","title":"Binary/x-1"}},{"attachment":{}}]})";
+    EXPECT_EQ(rewritten("DocumentReference", before + url + behind),
+              before + R"(https://ehr.example/job/x-1?a=\"b\")" + behind)
+        << url;
+  }
+}
+
+TEST(AttachmentUrls, EverythingElseStaysByteForByte) {
+  for (const char* line : {
+           // other servers, no Binary, no id
+           R"({"resourceType":"Patient","photo":[{"url":"https://other.example/fhir/Binary/x"}]})",
+           R"({"resourceType":"Patient","photo":[{"url":"Patient/x"},{"url":"Binary/"}]})",
+           R"({"resourceType":"Patient","photo":[{"url":"#Binary/x"},{"url":null}]})",
+           // what is no Attachment
+           R"({"resourceType":"Patient","extension":[{"url":"Binary/x","valueUrl":"Binary/x"}]})",
+           R"({"resourceType":"Observation","subject":{"reference":"Binary/x"},"url":"Binary/x"})",
+           R"({"resourceType":"Observation","photo":[{"url":"Binary/x"}]})",
+           R"({"resourceType":"Patient","contact":[{"photo":{"url":"Binary/x"}}]})",
+       }) {
+    const auto type =
+        std::string(line).find("Observation") != std::string::npos ? "Observation" : "Patient";
+    EXPECT_EQ(rewritten(type, line), line);
+  }
+}
+
+TEST(AttachmentUrls, EveryPlaceOfAnAttachment) {
+  const std::string url = R"({"url":"Binary/b"})";
+  const std::string expected = R"({"url":"https://ehr.example/job/b?a=\"b\""})";
+  const auto check = [&](const std::string& type, const std::string& open,
+                         const std::string& close) {
+    const std::string head = R"({"resourceType":")" + type + R"(",)" + open;
+    EXPECT_EQ(rewritten(type, head + url + close + "}"), head + expected + close + "}") << open;
+  };
+  check("Patient", R"("photo":[)", "]");
+  check("Media", R"("content":)", "");
+  check("DiagnosticReport", R"("presentedForm":[{"data":"x"},)", "]");
+  check("Communication", R"("payload":[{"contentAttachment":)", "}]");
+  check("Consent", R"("sourceAttachment":)", "");
+  check("Claim", R"("supportingInfo":[{"valueAttachment":)", "}]");
+  check("QuestionnaireResponse",
+        R"("item":[{"item":[{"answer":[{"item":[{"answer":[{"valueAttachment":)", "}]}]}]}]}]");
+  check("Observation", R"("extension":[{"url":"u","valueAttachment":)", "}]");
+  check("Observation", R"("contained":[{"photo":[],"resourceType":"Person"},{"photo":[)",
+        R"(],"resourceType":"Person"}])");
+  check("Bundle", R"("entry":[{"resource":{"resourceType":"Library","content":[)", "]}}]");
+  check("SubstancePolymer",
+        R"("repeat":[{"repeatUnit":[{"structuralRepresentation":[{"attachment":)", "}]}]}]");
+}
+
+TEST(AttachmentUrls, OnlyLinesWithBothWordsAreLookedAt) {
+  EXPECT_TRUE(AttachmentUrls::may_apply(R"({"photo":[{"url":"Binary/x"}]})"));
+  EXPECT_FALSE(AttachmentUrls::may_apply(R"({"photo":[{"data":"Binary"}]})"));
+  EXPECT_FALSE(AttachmentUrls::may_apply(R"({"photo":[{"url":"Patient/x"}]})"));
+}
+
+}  // namespace
+}  // namespace sluice::fhir
