@@ -64,6 +64,7 @@ class ShardRun {
   // them, so what refers to several stands in several.
   Result<void> by_owner(const std::vector<Segment>& segments) {
     std::vector<store::KeyRange> ranges;
+    ranges.reserve(segments.size());
     for (const auto& segment : segments) ranges.push_back(segment.range);
     SLUICE_TRY(auto merge, OwnerMerge::open(environment_.store, std::move(ranges),
                                             prepared_.snapshot.sequence, prepared_.roster.get()));

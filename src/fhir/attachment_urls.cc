@@ -76,7 +76,7 @@ Result<void> AttachmentUrls::walk_object(std::size_t object, ResourceType type, 
       if (is_attachment(type, name, path)) return replace_url(element, line, out, copied);
       return walk_object(element, type, path, line, out, copied);
     };
-    const Result<void> walked =
+    Result<void> walked =
         tokens_.first(value) == '[' ? each_element(tokens_, value, look_at) : look_at(value);
     path.resize(size);
     return walked;
