@@ -271,13 +271,13 @@ class Server:
         return wait(self.kick_off(path, parameters, headers, post))
 
 
-def wait(status_url, timeout=EXPORT_SECONDS):
+def wait(status_url, timeout=EXPORT_SECONDS, headers=None):
     """Polls as a polite client does until the export is done."""
     # A few early looks, which the server allows: small exports end before the first Retry-After.
     early = [0.03, 0.1, 0.3]
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        answer = request("GET", status_url, {"Accept": "application/json"})
+        answer = request("GET", status_url, {"Accept": "application/json", **(headers or {})})
         if answer.status == 200:
             return Export(answer.json())
         assert answer.status in (202, 429), answer

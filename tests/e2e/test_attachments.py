@@ -58,10 +58,7 @@ class Attachments(harness.TestCase):
         answer = server.get(path, parameters, {**(headers or {}), "Prefer": "respond-async"})
         self.assertEqual(answer.status, 202, answer)
         status_url = self.here(server, answer.headers["Content-Location"])
-        while (answer := harness.request("GET", status_url, headers)).status == 202:
-            pass
-        self.assertEqual(answer.status, 200, answer)
-        return status_url, answer.json()
+        return status_url, harness.wait(status_url, headers=headers).manifest
 
     def check_export(self, server, headers, fetch_headers):
         """The URLs of photo and scan, after all that holds for every kind of client."""
