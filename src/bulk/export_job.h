@@ -23,9 +23,14 @@ namespace sluice::bulk {
 /// Thread-safe. `store` and `files` must outlive it.
 class ExportJobs final : public job::JobKind {
  public:
+  static constexpr std::string_view kName = "export";
+
   /// `binary_url`: what attachments of this server get as their URL.
   ExportJobs(const store::Store& store, output::FileStore& files, ExportSizes sizes,
              BinaryUrl binary_url);
+
+  std::string_view name() const override { return kName; }
+  bool reads_snapshot() const override { return true; }
 
   Result<std::optional<std::vector<job::ShardPlan>>> plan(const job::Job& job,
                                                           const std::stop_token& stop) override;

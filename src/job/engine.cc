@@ -54,8 +54,17 @@ Result<void> Engine::Impl::forget(Entry& entry) {
 
 // ---- start ----
 
+JobKind* Engine::Impl::find_kind(std::string_view name) const {
+  for (const auto& each : kinds)
+    if (each.kind->name() == name) return each.kind;
+  return nullptr;
+}
+
 Result<std::shared_ptr<Entry>> Engine::Impl::adopt(Job job) {
-  auto entry = std::make_shared<Entry>(std::move(job));
+  JobKind* kind = find_kind(job.kind);
+  if (kind == nullptr)
+    return corrupt(fmt::format("a stored job is of the unknown kind '{}'", job.kind));
+  auto entry = std::make_shared<Entry>(std::move(job), *kind);
   if (entry->job.state != JobState::kRunning) return entry;
   ++entry->job.adoptions;
   const std::string prefix = shard_prefix(entry->job.id);
@@ -93,7 +102,7 @@ Result<void> Engine::Impl::adopt_all() {
         spdlog::info("job adopted id={} phase={} shards_waiting={}", entry->job.id,
                      entry->job.phase, entry->waiting.size());
         if (entry->job.adoptions > options.adoptions_max)
-          end_job(*entry, JobState::kFailed, "the export was interrupted too often");
+          end_job(*entry, JobState::kFailed, "the job was interrupted too often");
       }
     }
     after = page.back().key;
@@ -115,13 +124,15 @@ Result<void> Engine::Impl::remove_orphans() {
                        .snapshot = {},
                        .finished = {},
                        .expires = {},
-                       .failure = {}}};
+                       .failure = {}},
+                   *kinds.front().kind};
       SLUICE_CHECK(forget(orphan));
     }
     after = shard_prefix(id) + "~";
   }
-  for (const auto& id : kind.leftovers())
-    if (!entries.contains(id)) kind.discard(id);
+  for (const auto& each : kinds)
+    for (const auto& id : each.kind->leftovers())
+      if (!entries.contains(id)) each.kind->discard(id);
   return {};
 }
 
@@ -136,7 +147,7 @@ void Engine::Impl::update_horizon() {
   // A kick-off under way has its snapshot but is not in the list yet.
   if (submitting != 0) return;
   for (const auto& [id, entry] : entries)
-    if (entry->job.state == JobState::kRunning && !entry->leaving)
+    if (entry->job.state == JobState::kRunning && !entry->leaving && entry->kind.reads_snapshot())
       oldest = std::min(oldest, entry->job.snapshot.sequence);
   store.set_history_horizon(oldest);
 }
@@ -149,7 +160,7 @@ void Engine::housekeeping() {
     for (const auto& [id, entry] : impl_->entries) {
       if (entry->job.state == JobState::kRunning || entry->leaving) continue;
       if (entry->unsaved) unsaved.push_back(entry);
-      if (entry->job.expires <= impl_->clock.now() && !impl_->kind.in_use(id)) due.push_back(entry);
+      if (entry->job.expires <= impl_->clock.now() && !entry->kind.in_use(id)) due.push_back(entry);
     }
   }
   for (const auto& entry : unsaved)
@@ -168,7 +179,11 @@ void Engine::housekeeping() {
 // ---- the public face ----
 
 Engine::Engine(store::Store& store, const Clock& clock, JobKind& kind, EngineOptions options)
-    : impl_(std::make_unique<Impl>(store, clock, kind, options)) {}
+    : Engine(store, clock, {{&kind, options.workers}}, options) {}
+
+Engine::Engine(store::Store& store, const Clock& clock, std::vector<KindOfJobs> kinds,
+               EngineOptions options)
+    : impl_(std::make_unique<Impl>(store, clock, std::move(kinds), options)) {}
 
 Engine::~Engine() {
   stop();
@@ -182,11 +197,12 @@ Result<void> Engine::start() {
     impl_->stopping = false;
     for (const auto& [id, entry] : impl_->entries) impl_->discard_if_idle(*entry);
   }
-  for (std::size_t i = 0; i < impl_->options.workers; ++i)
-    impl_->threads.emplace_back([this] {
-      name_this_thread("export", impl_->options.worker_nice);
-      impl_->work();
-    });
+  for (const auto& each : impl_->kinds)
+    for (std::size_t i = 0; i < each.workers; ++i)
+      impl_->threads.emplace_back([this, kind = each.kind] {
+        name_this_thread(std::string(kind->name()), impl_->options.worker_nice);
+        impl_->work(*kind);
+      });
   impl_->housekeeper = std::jthread([this](const std::stop_token& stop) {
     name_this_thread("housekeeping", 0);
     std::mutex idle;
@@ -216,7 +232,10 @@ void Engine::stop() {
 
 Result<Job> Engine::submit(std::string_view client,
                            const std::function<Result<std::string>(store::Commit)>& make_request,
-                           std::size_t client_jobs_max) {
+                           std::size_t client_jobs_max, std::string_view kind_name) {
+  JobKind* kind = kind_name.empty() ? impl_->kinds.front().kind : impl_->find_kind(kind_name);
+  if (kind == nullptr)
+    return Error{ErrorKind::kInternal, fmt::format("there is no kind of job '{}'", kind_name)};
   if (client_jobs_max == 0) client_jobs_max = impl_->options.jobs_per_client_max;
   {
     const std::lock_guard lock(impl_->mutex);
@@ -230,14 +249,13 @@ Result<Job> Engine::submit(std::string_view client,
       if (entry->job.client == client) ++of_client;
     }
     if (of_client >= client_jobs_max)
-      return Error{
-          ErrorKind::kTooManyRequests,
-          fmt::format("{} exports of this client are running, which is the limit", of_client),
-          {},
-          std::chrono::seconds(10)};
+      return Error{ErrorKind::kTooManyRequests,
+                   fmt::format("{} jobs of this client are running, which is the limit", of_client),
+                   {},
+                   std::chrono::seconds(10)};
     if (running >= impl_->options.jobs_max)
       return Error{ErrorKind::kTooManyRequests,
-                   fmt::format("{} exports are running, which is this server's limit", running),
+                   fmt::format("{} jobs are running, which is this server's limit", running),
                    {},
                    std::chrono::seconds(10)};
     ++impl_->submitting;
@@ -248,6 +266,7 @@ Result<Job> Engine::submit(std::string_view client,
     fix.durable = false;
     SLUICE_TRY(const auto fixed, impl_->store.write(fix));
     Job job{.id = random_hex(16),
+            .kind = std::string(kind->name()),
             .client = std::string(client),
             .request = {},
             .snapshot = fixed.commit,
@@ -255,7 +274,7 @@ Result<Job> Engine::submit(std::string_view client,
             .expires = {},
             .failure = {}};
     SLUICE_TRY(job.request, make_request(job.snapshot));
-    auto entry = std::make_shared<Entry>(std::move(job));
+    auto entry = std::make_shared<Entry>(std::move(job), *kind);
     SLUICE_CHECK(impl_->write_documents(*entry, {{job_key(entry->job.id), serialize(entry->job)}}));
     return entry;
   };
@@ -265,7 +284,7 @@ Result<Job> Engine::submit(std::string_view client,
   if (!entry) return entry.error();
   ++impl_->totals.submitted_total;
   impl_->entries.emplace((*entry)->job.id, *entry);
-  impl_->work_ready.notify_one();
+  impl_->work_ready.notify_all();
   return (*entry)->job;
 }
 
@@ -273,7 +292,7 @@ Result<JobView> Engine::view(std::string_view job_id) const {
   const std::lock_guard lock(impl_->mutex);
   const auto found = impl_->entries.find(job_id);
   if (found == impl_->entries.end() || found->second->leaving)
-    return not_found(fmt::format("there is no export job '{}'", job_id.substr(0, 64)));
+    return not_found(fmt::format("there is no job '{}'", job_id.substr(0, 64)));
   return found->second->view(impl_->clock.now());
 }
 
@@ -295,7 +314,7 @@ Result<void> Engine::remove(std::string_view job_id) {
     const std::lock_guard lock(impl_->mutex);
     const auto found = impl_->entries.find(job_id);
     if (found == impl_->entries.end() || found->second->leaving)
-      return not_found(fmt::format("there is no export job '{}'", job_id.substr(0, 64)));
+      return not_found(fmt::format("there is no job '{}'", job_id.substr(0, 64)));
     entry = found->second;
     entry->leaving = true;
     entry->stop.request_stop();

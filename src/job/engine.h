@@ -1,9 +1,10 @@
 // The job engine: takes jobs, runs their shards on its own threads in fair turns, keeps every step
 // in the store, and ends every job (S-06).
 //
-// Turns go round by client, and within a client to its oldest job that has a shard waiting, shard
-// by shard (K-06). A crash at any moment costs the shards that were at work, nothing else: whatever
-// is in the store as done is not done again.
+// Each kind of job has threads of its own, so that a slow download holds up no export. Among the
+// jobs of a kind, turns go round by client, and within a client to its oldest job that has a shard
+// waiting, shard by shard (K-06). A crash at any moment costs the shards that were at work, nothing
+// else: whatever is in the store as done is not done again.
 #pragma once
 
 #include <chrono>
@@ -33,6 +34,14 @@ struct ShardPlan {
 struct ShardContext {
   std::stop_token stop;  ///< asked when the job is deleted or the engine stops: return kCancelled
   std::function<void(std::uint64_t)> add_progress;  ///< so much of the shard's weight is done
+  /// The shard turned out to weigh so much.
+  std::function<void(std::uint64_t)> set_weight = {};
+  /// Something is done that the next run of the shard will not do again: call it then, so that a
+  /// job of one long shard does not count as stuck after some restarts.
+  std::function<void()> progressed = {};
+  /// Whether another client's job waits for a thread. A shard that can be taken up where it was
+  /// left may return kCancelled then: it gets its next turn later.
+  std::function<bool()> others_wait = {};
 };
 
 /// What the engine does not know: how a job is cut and what a shard does. Called from several
@@ -40,6 +49,11 @@ struct ShardContext {
 class JobKind {
  public:
   virtual ~JobKind() = default;
+  /// Stored with each job; never changes.
+  virtual std::string_view name() const = 0;
+  /// Whether jobs read the store as of their snapshot, so that its history must stay while they
+  /// run.
+  virtual bool reads_snapshot() const = 0;
   /// The shards of `job.phase`, possibly none; nullopt when there is no such phase, so that the job
   /// is done. Called again after a crash, with the same answer expected for the same snapshot.
   virtual Result<std::optional<std::vector<ShardPlan>>> plan(const Job& job,
@@ -55,8 +69,14 @@ class JobKind {
   virtual std::vector<std::string> leftovers() = 0;
 };
 
-struct EngineOptions {
+/// A kind and the number of its threads.
+struct KindOfJobs {
+  JobKind* kind;
   std::size_t workers = 2;
+};
+
+struct EngineOptions {
+  std::size_t workers = 2;                               ///< of a kind that comes alone
   int worker_nice = 15;                                  ///< shards give way to requests
   std::size_t jobs_max = 64;                             ///< running, of all clients
   std::size_t jobs_per_client_max = 16;                  ///< running, of one client
@@ -89,8 +109,11 @@ struct EngineStatistics {
 /// Thread-safe.
 class Engine {
  public:
-  /// `store`, `clock` and `kind` must outlive the engine.
+  /// `store`, `clock` and the kinds must outlive the engine.
   Engine(store::Store& store, const Clock& clock, JobKind& kind, EngineOptions options);
+  /// Several kinds, with different names.
+  Engine(store::Store& store, const Clock& clock, std::vector<KindOfJobs> kinds,
+         EngineOptions options);
   ~Engine();
 
   /// Takes up the jobs that the store knows, removes leftovers of unknown ones, starts the threads.
@@ -101,10 +124,11 @@ class Engine {
   /// Makes a job: takes the snapshot, writes it durably, returns it. `make_request` gets the
   /// snapshot and returns the job's request; its error is returned and leaves no job.
   /// kTooManyRequests over a limit, kUnavailable after stop().
-  /// `client_jobs_max` other than 0 stands in for the limit of one client's running jobs.
+  /// `client_jobs_max` other than 0 stands in for the limit of one client's running jobs. `kind`
+  /// names the job's kind; empty: the first of the engine's.
   Result<Job> submit(std::string_view client,
                      const std::function<Result<std::string>(store::Commit)>& make_request,
-                     std::size_t client_jobs_max = 0);
+                     std::size_t client_jobs_max = 0, std::string_view kind = {});
   /// kNotFound for an unknown or removed job.
   Result<JobView> view(std::string_view job_id) const;
   /// Finished shards in order, by pages: at most `limit` after `after_key` (empty: from the start).

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "job/engine.h"
@@ -16,12 +17,12 @@
 namespace sluice::job {
 
 struct Engine::Impl {
-  Impl(store::Store& s, const Clock& c, JobKind& k, EngineOptions o)
-      : store(s), clock(c), kind(k), options(o) {}
+  Impl(store::Store& s, const Clock& c, std::vector<KindOfJobs> k, EngineOptions o)
+      : store(s), clock(c), kinds(std::move(k)), options(o) {}
 
   store::Store& store;
   const Clock& clock;
-  JobKind& kind;
+  const std::vector<KindOfJobs> kinds;
   const EngineOptions options;
 
   mutable std::mutex mutex;
@@ -40,10 +41,16 @@ struct Engine::Impl {
   Result<std::shared_ptr<Entry>> adopt(Job job);
   Result<void> remove_orphans();
 
-  void work();
-  std::shared_ptr<Entry> pick(Entry::Task& task);
+  /// nullptr when the engine has none of that name.
+  JobKind* find_kind(std::string_view name) const;
+  void work(const JobKind& kind);
+  std::shared_ptr<Entry> pick(const JobKind& kind, Entry::Task& task);
+  /// Whether a job of another client than the entry's waits for a thread of its kind.
+  bool others_wait(const Entry& entry);
+  void set_weight(Entry& entry, Shard& shard, std::uint64_t weight);
+  void progressed(Entry& entry);
   void plan(Entry& entry);
-  void run_shard(Entry& entry, const Shard& shard);
+  void run_shard(Entry& entry, Shard shard);
   /// `reported`: how much of its weight counts as done already.
   void finish_shard(Entry& entry, Shard shard, std::string result, std::uint64_t reported);
   void shard_failed(Entry& entry, const Shard& shard, const Error& error);

@@ -15,11 +15,11 @@ constexpr auto kRetryStep = 500ms;
 
 // ---- turns ----
 
-std::shared_ptr<Entry> Engine::Impl::pick(Entry::Task& task) {
+std::shared_ptr<Entry> Engine::Impl::pick(const JobKind& kind, Entry::Task& task) {
   std::shared_ptr<Entry> best;
   std::pair<std::uint64_t, std::uint64_t> best_rank{};
   for (const auto& [id, entry] : entries) {
-    if (!entry->has_task(std::chrono::steady_clock::now())) continue;
+    if (&entry->kind != &kind || !entry->has_task(std::chrono::steady_clock::now())) continue;
     const std::pair rank{last_turn[entry->job.client], entry->job.snapshot.sequence.value};
     if (!best || rank < best_rank) {
       best = entry;
@@ -33,12 +33,21 @@ std::shared_ptr<Entry> Engine::Impl::pick(Entry::Task& task) {
   return best;
 }
 
-void Engine::Impl::work() {
+bool Engine::Impl::others_wait(const Entry& entry) {
+  const std::lock_guard lock(mutex);
+  return std::any_of(entries.begin(), entries.end(), [&](const auto& each) {
+    const Entry& other = *each.second;
+    return &other.kind == &entry.kind && other.job.client != entry.job.client &&
+           other.has_task(std::chrono::steady_clock::now());
+  });
+}
+
+void Engine::Impl::work(const JobKind& kind) {
   std::unique_lock lock(mutex);
   while (true) {
     Entry::Task task;
     std::shared_ptr<Entry> entry;
-    while (!stopping && !(entry = pick(task))) work_ready.wait_for(lock, kRetryStep);
+    while (!stopping && !(entry = pick(kind, task))) work_ready.wait_for(lock, kRetryStep);
     if (stopping) return;
     lock.unlock();
     if (task.is_plan)
@@ -56,7 +65,7 @@ void Engine::Impl::discard_if_idle(Entry& entry) {
   if (entry.at_work != 0 || entry.discarded) return;
   if (!entry.leaving && entry.job.state != JobState::kFailed) return;
   entry.discarded = true;
-  kind.discard(entry.job.id);
+  entry.kind.discard(entry.job.id);
 }
 
 // ---- planning ----
@@ -67,7 +76,7 @@ void Engine::Impl::plan(Entry& entry) {
     const std::lock_guard lock(mutex);
     job = entry.job;
   }
-  auto planned = kind.plan(job, entry.stop.get_token());
+  auto planned = entry.kind.plan(job, entry.stop.get_token());
   if (!planned) {
     if (planned.error().kind == ErrorKind::kCancelled) {
       const std::lock_guard lock(mutex);
@@ -115,23 +124,53 @@ void Engine::Impl::plan(Entry& entry) {
 
 // ---- shards ----
 
-void Engine::Impl::run_shard(Entry& entry, const Shard& shard) {
+void Engine::Impl::set_weight(Entry& entry, Shard& shard, std::uint64_t weight) {
+  const std::lock_guard lock(mutex);
+  if (entry.job.state != JobState::kRunning || entry.leaving) return;
+  weight = std::max<std::uint64_t>(weight, 1);
+  entry.weight_total += weight - shard.weight;
+  shard.weight = weight;
+  entry.shards[shard.number].weight = weight;
+}
+
+void Engine::Impl::progressed(Entry& entry) {
+  Job job;
+  {
+    const std::lock_guard lock(mutex);
+    if (entry.job.adoptions == 0 || entry.job.state != JobState::kRunning) return;
+    entry.job.adoptions = 0;
+    job = entry.job;
+  }
+  // When this fails, the job only counts as stuck sooner.
+  (void)write_documents(entry, {{job_key(job.id), serialize(job)}});
+  // Another shard may have failed the job meanwhile: its end is written once more.
+  const std::lock_guard lock(mutex);
+  if (entry.job.state != JobState::kRunning) entry.unsaved = true;
+}
+
+void Engine::Impl::run_shard(Entry& entry, Shard shard) {
   Job job;
   {
     const std::lock_guard lock(mutex);
     job = entry.job;
   }
   std::uint64_t reported = 0;
-  const ShardContext context{entry.stop.get_token(), [&](std::uint64_t weight) {
-                               weight = std::min(weight, shard.weight - reported);
-                               reported += weight;
-                               entry.weight_done += weight;
-                             }};
-  Result<std::string> result = Error{ErrorKind::kInternal, "the export failed"};
+  const ShardContext context{
+      .stop = entry.stop.get_token(),
+      .add_progress =
+          [&](std::uint64_t weight) {
+            weight = std::min(weight, shard.weight - std::min(reported, shard.weight));
+            reported += weight;
+            entry.weight_done += weight;
+          },
+      .set_weight = [&](std::uint64_t weight) { set_weight(entry, shard, weight); },
+      .progressed = [&] { progressed(entry); },
+      .others_wait = [&] { return others_wait(entry); }};
+  Result<std::string> result = Error{ErrorKind::kInternal, "the job failed"};
   try {
-    result = kind.run(job, shard, context);
+    result = entry.kind.run(job, shard, context);
   } catch (const std::exception& e) {
-    result = Error{ErrorKind::kInternal, "the export failed", e.what()};
+    result = Error{ErrorKind::kInternal, "the job failed", e.what()};
   }
   if (result) {
     finish_shard(entry, shard, std::move(*result), reported);

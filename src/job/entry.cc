@@ -4,7 +4,8 @@
 
 namespace sluice::job {
 
-Entry::Entry(Job j) : job(std::move(j)), since(std::chrono::steady_clock::now()) {
+Entry::Entry(Job j, JobKind& k)
+    : job(std::move(j)), kind(k), since(std::chrono::steady_clock::now()) {
   if (job.state != JobState::kRunning) stage = Stage::kEnded;
 }
 

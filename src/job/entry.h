@@ -25,9 +25,10 @@ struct Entry {
     Shard shard;  ///< a copy: the entry may drop its shards meanwhile
   };
 
-  explicit Entry(Job j);
+  Entry(Job j, JobKind& k);
 
   Job job;
+  JobKind& kind;
   Stage stage = Stage::kToPlan;
   std::vector<Shard> shards;        ///< of the phase at hand, by number
   std::deque<std::size_t> waiting;  ///< indexes of shards nobody works on

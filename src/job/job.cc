@@ -50,6 +50,7 @@ std::string shard_key(std::string_view job_id, unsigned phase, unsigned number) 
 
 std::string serialize(const Job& job) {
   json::object object;
+  object["kind"] = job.kind;
   object["client"] = job.client;
   object["request"] = job.request;
   object["sequence"] = job.snapshot.sequence.value;
@@ -77,6 +78,8 @@ Result<Job> parse_job(std::string_view id, std::string_view text) {
   return parse_document(id, text, [&](const json::object& object) {
     Job job;
     job.id = id;
+    // Before there were others, every job was an export.
+    job.kind = object.contains("kind") ? text_of(object, "kind") : "export";
     job.client = text_of(object, "client");
     job.request = text_of(object, "request");
     job.snapshot.sequence.value = object.at("sequence").to_number<std::uint64_t>();

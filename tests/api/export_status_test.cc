@@ -24,6 +24,8 @@ namespace json = boost::json;
 // One phase of so many shards, each answered by a function.
 class ScriptedKind final : public job::JobKind {
  public:
+  std::string_view name() const override { return "export"; }
+  bool reads_snapshot() const override { return true; }
   Result<std::optional<std::vector<job::ShardPlan>>> plan(const job::Job& job,
                                                           const std::stop_token&) override {
     if (job.phase > 0) return std::optional<std::vector<job::ShardPlan>>();

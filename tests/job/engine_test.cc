@@ -30,6 +30,8 @@ class TestClock final : public Clock {
 // Jobs whose request is the number of shards of each phase, "3,2".
 class CountingKind final : public JobKind {
  public:
+  std::string_view name() const override { return kind_name; }
+  bool reads_snapshot() const override { return keeps_history; }
   Result<std::optional<std::vector<ShardPlan>>> plan(const Job& job,
                                                      const std::stop_token&) override {
     std::vector<unsigned> phases;
@@ -68,6 +70,8 @@ class CountingKind final : public JobKind {
     return discarded.contains(id);
   }
 
+  std::string kind_name = "counting";
+  bool keeps_history = true;
   std::function<Result<std::string>(const Job&, const Shard&, const ShardContext&)> on_run;
   std::mutex mutex;
   std::vector<std::string> order;
@@ -346,6 +350,96 @@ TEST_F(EngineTest, WhatUnknownJobsLeftIsRemovedAtTheStart) {
   EXPECT_TRUE(kind_.is_discarded("gone"));
   EXPECT_FALSE(kind_.is_discarded(known));
   EXPECT_TRUE(store_->documents("shard/gone/", {}, 10)->empty());
+}
+
+TEST_F(EngineTest, KindsOfJobsHaveThreadsOfTheirOwn) {
+  CountingKind slow;
+  slow.kind_name = "slow";
+  slow.keeps_history = false;
+  slow.on_run = [&](const auto&, const auto&, const auto& context) -> Result<std::string> {
+    gate_.pass(context.stop);
+    return "slow";
+  };
+  const auto start_both = [&] {
+    engine_ = std::make_unique<Engine>(*store_, clock_,
+                                       std::vector<KindOfJobs>{{&kind_, 1}, {&slow, 1}}, options_);
+    ASSERT_TRUE(engine_->start());
+  };
+  engine_.reset();
+  start_both();
+  const auto submit_slow = [&] {
+    return engine_
+        ->submit(
+            "c", [](auto) { return Result<std::string>("2"); }, 0, "slow")
+        ->id;
+  };
+  const std::string id = submit_slow();
+  EXPECT_EQ(wait(submit("c", "3")).job.kind, "counting") << "the slow one holds nothing up";
+  EXPECT_EQ(engine_->view(id)->job.state, JobState::kRunning);
+  // A restart gives the job back to its kind.
+  engine_.reset();
+  start_both();
+  gate_.open();
+  const JobView view = wait(id);
+  EXPECT_EQ(view.job.state, JobState::kDone);
+  EXPECT_EQ(view.job.kind, "slow");
+  EXPECT_EQ(engine_->shards(id, {}, 10)->at(1).second.result, "slow");
+  EXPECT_EQ(engine_
+                ->submit(
+                    "c", [](auto) { return Result<std::string>("1"); }, 0, "none")
+                .error()
+                .kind,
+            ErrorKind::kInternal);
+  // Without the kind, nothing is guessed.
+  engine_.reset();
+  engine_ = std::make_unique<Engine>(*store_, clock_, kind_, options_);
+  const auto started = engine_->start();
+  ASSERT_FALSE(started);
+  EXPECT_NE(started.error().message.find("slow"), std::string::npos);
+}
+
+TEST_F(EngineTest, AShardMayWeighAnewAndYieldToOthers) {
+  options_.workers = 1;
+  engine_.reset();
+  std::atomic<int> yields = 0;
+  kind_.on_run = [&](const Job& job, const auto&, const ShardContext& context) {
+    if (job.client == "long") {
+      context.set_weight(1000);
+      context.add_progress(500);
+      while (!context.others_wait()) {
+        if (context.stop.stop_requested() || yields > 0) return Result<std::string>("done");
+        std::this_thread::sleep_for(1ms);
+      }
+      ++yields;
+      return Result<std::string>(Error{ErrorKind::kCancelled, "another's turn"});
+    }
+    return Result<std::string>("short");
+  };
+  start();
+  const std::string id = submit("long", "1");
+  ASSERT_TRUE(eventually([&] { return engine_->view(id)->progress == 0.5; }));
+  EXPECT_EQ(wait(submit("short", "1")).job.state, JobState::kDone);
+  EXPECT_EQ(wait(id).job.state, JobState::kDone);
+  EXPECT_GE(yields, 1);
+}
+
+// A job of one long shard is not stuck as long as each run gets further.
+TEST_F(EngineTest, AShardThatGetsFurtherMayBeInterruptedOften) {
+  options_.adoptions_max = 2;
+  kind_.on_run = [&](const auto&, const auto&, const ShardContext& context) {
+    context.progressed();
+    gate_.pass(context.stop);
+    return Result<std::string>(context.stop.stop_requested()
+                                   ? Result<std::string>(Error{ErrorKind::kCancelled, "stopped"})
+                                   : Result<std::string>("done"));
+  };
+  const std::string id = submit("c", "1");
+  for (int i = 0; i < 5; ++i) {
+    restart();
+    ASSERT_TRUE(eventually([&] { return engine_->view(id)->job.adoptions == 0; }));
+  }
+  gate_.open();
+  EXPECT_EQ(wait(id).job.state, JobState::kDone);
 }
 
 TEST_F(EngineTest, AStoppedEngineTakesNoJobs) {

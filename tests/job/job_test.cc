@@ -9,6 +9,7 @@ namespace {
 TEST(Job, ComesBackFromItsDocument) {
   Job job;
   job.id = "abc";
+  job.kind = "import";
   job.client = "c1";
   job.request = R"({"a":"b \" c"})";
   job.snapshot = {{7}, {1234}};
@@ -22,6 +23,7 @@ TEST(Job, ComesBackFromItsDocument) {
   const auto back = parse_job("abc", serialize(job));
   ASSERT_TRUE(back);
   EXPECT_EQ(back->id, "abc");
+  EXPECT_EQ(back->kind, "import");
   EXPECT_EQ(back->client, "c1");
   EXPECT_EQ(back->request, job.request);
   EXPECT_EQ(back->snapshot.sequence.value, 7u);
@@ -32,6 +34,16 @@ TEST(Job, ComesBackFromItsDocument) {
   EXPECT_EQ(back->adoptions, 3u);
   EXPECT_EQ(back->expires.milliseconds, 100);
   EXPECT_EQ(back->failure, "why");
+}
+
+TEST(Job, WithoutAKindItIsAnExport) {
+  Job job;
+  job.kind = "import";
+  std::string text = serialize(job);
+  const std::string kind = R"("kind":"import",)";
+  ASSERT_NE(text.find(kind), std::string::npos) << text;
+  text.erase(text.find(kind), kind.size());
+  EXPECT_EQ(parse_job("x", text)->kind, "export");
 }
 
 TEST(Job, ADamagedDocumentIsAnError) {
