@@ -54,16 +54,6 @@ bool is_public_v6(const unsigned char* bytes) {
   return (bytes[0] & 0xe0) == 0x20 && !is_documentation;
 }
 
-bool is_public(const sockaddr& address) {
-  if (address.sa_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
-    return is_public_v4(reinterpret_cast<const unsigned char*>(&v4.sin_addr));
-  }
-  if (address.sa_family == AF_INET6)
-    return is_public_v6(reinterpret_cast<const sockaddr_in6&>(address).sin6_addr.s6_addr);
-  return false;
-}
-
 struct Transfer {
   const FetchOptions* options;
   Fetched fetched;
@@ -74,7 +64,7 @@ struct Transfer {
 // Called with the resolved address: a name cannot change between the check and the connection.
 curl_socket_t open_socket(void* context, curlsocktype, curl_sockaddr* address) {
   auto& transfer = *static_cast<Transfer*>(context);
-  if (!transfer.options->allow_private && !is_public(address->addr)) {
+  if (!transfer.options->allow_private && !is_public_address(address->addr)) {
     transfer.refused_address = true;
     return CURL_SOCKET_BAD;
   }
@@ -121,6 +111,16 @@ bool is_public_address(std::string_view address) {
   unsigned char bytes[16];
   if (inet_pton(AF_INET, text.c_str(), bytes) == 1) return is_public_v4(bytes);
   if (inet_pton(AF_INET6, text.c_str(), bytes) == 1) return is_public_v6(bytes);
+  return false;
+}
+
+bool is_public_address(const sockaddr& address) {
+  if (address.sa_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    return is_public_v4(reinterpret_cast<const unsigned char*>(&v4.sin_addr));
+  }
+  if (address.sa_family == AF_INET6)
+    return is_public_v6(reinterpret_cast<const sockaddr_in6&>(address).sin6_addr.s6_addr);
   return false;
 }
 

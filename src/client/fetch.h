@@ -10,6 +10,8 @@
 
 #include "base/result.h"
 
+struct sockaddr;
+
 namespace sluice::client {
 
 struct FetchOptions {
@@ -35,6 +37,7 @@ struct Fetched {
 
 /// Whether an address, as inet_ntop writes it, is one of the public Internet.
 bool is_public_address(std::string_view address);
+bool is_public_address(const sockaddr& address);
 
 /// Sends one request and returns what comes, whatever the status. The name is resolved here and the
 /// address that is connected to is the one that was checked. Redirects are not followed. kInvalid
