@@ -1,0 +1,305 @@
+#include "bulk/import_shard.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/file.h"
+#include "bulk/export_shard.h"
+#include "bulk/load_pipeline.h"
+#include "fhir/operation_outcome.h"
+
+namespace sluice::bulk {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr std::uint64_t kFetchCheckpoint = 64u << 20;
+// A turn is not shorter, so that what is read again to take an input up is not most of the work.
+constexpr auto kTurnMin = std::chrono::seconds(10);
+constexpr int kSkipShare = 4;
+
+std::string_view issue_code(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kForbidden:
+      return "forbidden";
+    case ErrorKind::kNotFound:
+      return "not-found";
+    case ErrorKind::kTooLarge:
+      return "too-long";
+    case ErrorKind::kTimeout:
+      return "timeout";
+    default:
+      return "processing";
+  }
+}
+
+class ImportShard {
+ public:
+  ImportShard(const ImportParts& parts, const ImportRequest& request, const job::Job& job,
+              const job::Shard& shard, const job::ShardContext& context)
+      : parts_(parts),
+        request_(request),
+        input_(request.inputs[shard.number]),
+        job_(job),
+        number_(shard.number),
+        context_(context),
+        // Without the query, which may be a secret.
+        shown_url_(input_.url.substr(0, input_.url.find_first_of("?#"))),
+        key_(import_state_key(job.id, shard.number)),
+        spool_path_(parts.spool / job.id / fmt::format("input-{:05}", shard.number)) {}
+
+  Result<ImportResult> run() {
+    SLUICE_TRY(const auto stored, parts_.store.document(key_));
+    if (stored) {
+      SLUICE_TRY(state_, parse_import_state(*stored));
+    }
+    if (!state_.is_done) {
+      auto file = is_local() ? parts_.folders.open_file(input_.url) : fetched();
+      if (file) {
+        SLUICE_CHECK(load(file->get()));
+      } else if (file.error().kind == ErrorKind::kCancelled ||
+                 file.error().kind == ErrorKind::kStorage) {
+        return file.error();
+      } else {
+        SLUICE_CHECK(add_problem(issue_code(file.error().kind), file.error().message));
+      }
+      SLUICE_CHECK(finish());
+    }
+    std::error_code ignored;  // the job's folder goes with the job
+    std::filesystem::remove(spool_path_, ignored);
+    return state_.so_far;
+  }
+
+ private:
+  bool is_local() const { return input_.url.starts_with("file:"); }
+
+  // ---- the download ----
+
+  Result<FileDescriptor> fetched() {
+    if (!state_.fetched) SLUICE_CHECK(fetch());
+    return open_for_reading(spool_path_);
+  }
+
+  Result<void> fetch() {
+    SLUICE_CHECK(make_folder(spool_path_.parent_path()));
+    const FileDescriptor fd(
+        ::open(spool_path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd) return errno_error("cannot create", spool_path_, errno);
+    FetchedPart part{state_.received, state_.validator, std::nullopt};
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0 ||
+        static_cast<std::uint64_t>(status.st_size) < part.received)
+      part = {};
+    // What is behind the checkpoint may be anything after a power cut.
+    if (::ftruncate(fd.get(), static_cast<off_t>(part.received)) != 0)
+      return errno_error("cannot truncate", spool_path_, errno);
+    std::uint64_t told = 0;
+    std::uint64_t saved = part.received;
+    const auto on_progress = [&](const FetchedPart& now) -> Result<void> {
+      SLUICE_CHECK(check_room(spool_path_.parent_path(), kDiskReserve));
+      if (now.total) set_weight(2 * *now.total);
+      if (now.received > told) context_.add_progress(now.received - told);
+      told = now.received;
+      if (now.received < saved) saved = 0;
+      if (now.received - saved < kFetchCheckpoint) return {};
+      saved = now.received;
+      return save_fetched(fd.get(), now, false);
+    };
+    SLUICE_CHECK(parts_.fetch(input_.url, fd.get(), part, context_.stop, on_progress));
+    return save_fetched(fd.get(), part, true);
+  }
+
+  Result<void> save_fetched(int fd, const FetchedPart& part, bool is_whole) {
+    SLUICE_CHECK(sync_file(fd, spool_path_));
+    if (is_whole) SLUICE_CHECK(sync_folder(spool_path_.parent_path()));
+    state_.received = part.received;
+    state_.validator = part.validator;
+    state_.fetched = is_whole;
+    SLUICE_CHECK(save());
+    context_.progressed();
+    return {};
+  }
+
+  void set_weight(std::uint64_t weight) {
+    if (weight != weight_) context_.set_weight(weight);
+    weight_ = weight;
+  }
+
+  // ---- the load ----
+
+  Result<void> load(int fd) {
+    struct stat status {};
+    if (::fstat(fd, &status) != 0) return errno_error("cannot look at", shown_url_, errno);
+    const auto size = static_cast<std::uint64_t>(status.st_size);
+    set_weight(is_local() ? size : 2 * size);
+    if (!is_local()) context_.add_progress(size);
+    const auto begun = SteadyClock::now();
+    SLUICE_TRY(const auto source, LoadSource::open(shown_url_, fd));
+    source->stop_with(context_.stop);
+    SLUICE_CHECK(source->skip_to(state_.position));
+    const auto loading = SteadyClock::now();
+    turn_ends_ =
+        loading + std::max<SteadyClock::duration>(kTurnMin, kSkipShare * (loading - begun));
+    context_.add_progress(source->bytes_read());
+    position_ = state_.position;
+    begin_segment();
+    LoadPipeline pipeline(parts_.parse_pool,
+                          {.limits = {}, .base_url = request_.source, .only_type = input_.type},
+                          context_.stop);
+    bool yields = false;
+    const auto take_chunk = [&](ParsedChunk chunk) -> Result<bool> {
+      SLUICE_CHECK(take(std::move(chunk)));
+      if (position_.offset - state_.position.offset < parts_.segment_size) return true;
+      SLUICE_CHECK(end_segment());
+      yields = SteadyClock::now() > turn_ends_ && context_.others_wait();
+      return !yields;
+    };
+    SLUICE_CHECK(pipeline.read(*source, take_chunk,
+                               [&](std::uint64_t bytes) { context_.add_progress(bytes); }));
+    if (yields) return Error{ErrorKind::kCancelled, "another client's turn"};
+    return end_segment();
+  }
+
+  Result<void> take(ParsedChunk chunk) {
+    for (const auto& problem : chunk.problems)
+      SLUICE_CHECK(add_problem("invalid", fmt::format("'{}' line {}: {}", shown_url_.substr(0, 256),
+                                                      problem.place, problem.reason)));
+    for (auto& resource : chunk.resources) SLUICE_CHECK(committer_->take(std::move(resource)));
+    position_ = chunk.end;
+    return {};
+  }
+
+  // `so_far` with what this run of the segment counted.
+  static void add(const LoadTally& tally, ImportResult& result) {
+    for (const auto& [type, counts] : tally.types) {
+      result.counts.created += counts.created;
+      result.counts.updated += counts.updated;
+      result.counts.unchanged += counts.unchanged;
+    }
+    result.superseded += tally.superseded;
+  }
+
+  void begin_segment() {
+    committer_ = std::make_unique<LoadCommitter>(
+        parts_.store,
+        CommitterOptions{.batch_size = parts_.batch_size,
+                         .counted = state_.counted,
+                         .documents = [this](const LoadTally& tally) {
+                           ImportState state = state_;
+                           add(tally, state.so_far);
+                           state.counted = std::max(state.counted, tally.position);
+                           return std::vector<store::DocumentWrite>{{key_, serialize(state)}};
+                         }});
+  }
+
+  Result<void> end_segment() {
+    SLUICE_CHECK(committer_->flush());
+    add(committer_->tally(), state_.so_far);
+    SLUICE_CHECK(end_problems());
+    ++state_.segment;
+    state_.position = position_;
+    state_.counted = 0;
+    SLUICE_CHECK(save());
+    context_.progressed();
+    begin_segment();
+    return {};
+  }
+
+  // ---- problems ----
+
+  // A line of the segment's file of problems, which is written anew when the segment is done again.
+  Result<void> add_problem(std::string_view code, const std::string& diagnostics) {
+    if (!problems_) {
+      problems_name_ = fmt::format("{}problems-{:05}-{:06}.ndjson", kInternalFilePrefix, number_,
+                                   state_.segment);
+      SLUICE_TRY(problems_, parts_.files.create(job_.id, problems_name_));
+    }
+    return problems_->append_line(fhir::operation_outcome("error", code, diagnostics));
+  }
+
+  Result<void> end_problems() {
+    if (!problems_) return {};
+    SLUICE_TRY(const auto info, problems_->finish());
+    problems_.reset();
+    SLUICE_CHECK(parts_.files.sync_folder(job_.id));
+    state_.so_far.problems += info.lines;
+    state_.problem_files.push_back(problems_name_);
+    return {};
+  }
+
+  // ---- the end ----
+
+  Result<void> finish() {
+    SLUICE_CHECK(end_problems());
+    if (!state_.problem_files.empty()) {
+      state_.so_far.file = fmt::format("OperationOutcome-{:05}.ndjson", number_);
+      SLUICE_TRY(const auto out, parts_.files.create(job_.id, state_.so_far.file));
+      for (const auto& name : state_.problem_files) SLUICE_CHECK(append_file(name, *out));
+      SLUICE_TRY(const auto info, out->finish());
+      SLUICE_CHECK(parts_.files.sync_folder(job_.id));
+      state_.so_far.file_size = info.uncompressed_size;
+    }
+    state_.is_done = true;
+    return save();
+  }
+
+  Result<void> append_file(const std::string& name, output::SeekableGzipWriter& out) {
+    SLUICE_TRY(auto file, parts_.files.open(job_.id, name));
+    output::InflatingReader reader(std::move(file), 0);
+    std::string text;
+    std::string buffer(1u << 20, '\0');
+    while (true) {
+      SLUICE_TRY(const std::size_t n, reader.read(buffer));
+      if (n == 0) return {};
+      text.append(buffer, 0, n);
+      std::size_t begin = 0;
+      for (std::size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1)
+        SLUICE_CHECK(out.append_line(std::string_view(text).substr(begin, end - begin)));
+      text.erase(0, begin);
+    }
+  }
+
+  // Durable, and everything that was committed before with it.
+  Result<void> save() {
+    store::Transaction transaction;
+    transaction.documents.push_back({key_, serialize(state_)});
+    SLUICE_CHECK(parts_.store.write(transaction));
+    return {};
+  }
+
+  const ImportParts& parts_;
+  const ImportRequest& request_;
+  const ImportInput& input_;
+  const job::Job& job_;
+  const unsigned number_;
+  const job::ShardContext& context_;
+  const std::string shown_url_;
+  const std::string key_;
+  const std::filesystem::path spool_path_;
+  ImportState state_;
+  std::uint64_t weight_ = 0;
+  LoadPosition position_;  // behind what was taken
+  SteadyClock::time_point turn_ends_;
+  std::unique_ptr<LoadCommitter> committer_;
+  std::unique_ptr<output::SeekableGzipWriter> problems_;
+  std::string problems_name_;
+};
+
+}  // namespace
+
+Result<ImportResult> run_import_shard(const ImportParts& parts, const ImportRequest& request,
+                                      const job::Job& job, const job::Shard& shard,
+                                      const job::ShardContext& context) {
+  return ImportShard(parts, request, job, shard, context).run();
+}
+
+}  // namespace sluice::bulk

@@ -1,0 +1,208 @@
+// One input of an import, cut off at every checkpoint (I-03, I-04).
+#include "bulk/import_shard.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <sstream>
+
+#include "base/file.h"
+#include "load_fixture.h"
+
+namespace sluice::bulk {
+namespace {
+
+class ImportShardTest : public LoadTest {
+ protected:
+  void SetUp() override {
+    LoadTest::SetUp();
+    files_ = *output::open_local_file_store(folder_ / "files");
+    folders_ = *ImportFolders::open({folder_.string()});
+    request_.base_url = "http://s/fhir";
+    job_.id = std::string(32, 'a');
+    shard_.weight = 1;
+  }
+
+  void input(std::string_view type, std::string url) {
+    request_.inputs = {{*fhir::find_resource_type(type), std::move(url)}};
+  }
+  std::string url_of(const std::string& path) const {
+    return "file://" + std::filesystem::canonical(path).string();
+  }
+
+  // Stops at the checkpoint `stop_at`, counted from 1.
+  Result<ImportResult> run(int stop_at = 0) {
+    std::stop_source stop;
+    int checkpoints = 0;
+    std::atomic<int> reads = 0;
+    job::ShardContext context{.stop = stop.get_token(),
+                              .add_progress =
+                                  [&](std::uint64_t) {
+                                    if (++reads == stop_at_read_) stop.request_stop();
+                                  },
+                              .set_weight = [](std::uint64_t) {},
+                              .progressed =
+                                  [&] {
+                                    if (++checkpoints == stop_at) stop.request_stop();
+                                  },
+                              .others_wait = [] { return false; }};
+    const ImportParts parts{.store = *store_,
+                            .files = *files_,
+                            .folders = folders_,
+                            .spool = folder_ / "spool",
+                            .fetch = fetch_,
+                            .parse_pool = pool_,
+                            .segment_size = segment_size_,
+                            .batch_size = 1000};
+    return run_import_shard(parts, request_, job_, shard_, context);
+  }
+
+  std::vector<std::string> outcomes(const ImportResult& result) {
+    const auto file = files_->open(job_.id, result.file);
+    EXPECT_TRUE(file);
+    output::InflatingReader reader(*file, 0);
+    std::string text((*file)->info().uncompressed_size, '\0');
+    EXPECT_EQ(*reader.read(text), text.size());
+    std::istringstream stream(text);
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(stream, line);) lines.push_back(line);
+    return lines;
+  }
+
+  // 1000 Patients of about 12,000 bytes, so several chunks; every hundredth line is none.
+  static std::string many() {
+    std::string text;
+    const std::string long_text(12000, 'x');
+    for (int i = 0; i < 1000; ++i)
+      text += i % 100 == 50
+                  ? "nonsense\n"
+                  : R"({"resourceType":"Patient","id":"p)" + std::to_string(i) +
+                        R"(","text":{"status":"generated","div":")" + long_text + R"("}})" + "\n";
+    return text;
+  }
+
+  WorkerPool pool_{{.threads = 1, .queue_max = 64, .name = "parse", .nice = 0}};
+  std::unique_ptr<output::FileStore> files_;
+  ImportFolders folders_;
+  FetchInput fetch_ = [](const auto&, int, auto&, const auto&, const auto&) -> Result<void> {
+    return Error{ErrorKind::kUnavailable, "it answers 500"};
+  };
+  std::uint64_t segment_size_ = 4000;
+  int stop_at_read_ = 0;
+  ImportRequest request_;
+  job::Job job_;
+  job::Shard shard_;
+};
+
+TEST_F(ImportShardTest, I04CutOffAtAnyCheckpointItCountsEverythingOnce) {
+  const std::string text = many();
+  for (const std::string name : {"in.ndjson", "in.ndjson.gz"}) {
+    input("Patient",
+          url_of(file(name, name.ends_with(".gz") ? std::string_view(gzip(text)) : text)));
+    job_.id = std::string(32, name.ends_with(".gz") ? 'b' : 'a');
+    int cut_off = 0;
+    Result<ImportResult> result = Error{ErrorKind::kCancelled, "not begun"};
+    for (int round = 0; round < 200 && !result; ++round) {
+      ASSERT_EQ(result.error().kind, ErrorKind::kCancelled);
+      result = run(1 + round % 2);
+      if (!result) ++cut_off;
+    }
+    ASSERT_TRUE(result);
+    EXPECT_GE(cut_off, 3);
+    const bool is_first = name == "in.ndjson";
+    EXPECT_EQ(result->counts.created, is_first ? 990u : 0u);
+    EXPECT_EQ(result->counts.unchanged, is_first ? 0u : 990u);
+    EXPECT_EQ(result->counts.updated, 0u);
+    EXPECT_EQ(result->problems, 10u);
+    const auto lines = outcomes(*result);
+    ASSERT_EQ(lines.size(), 10u);
+    for (std::size_t i = 0; i < lines.size(); ++i)
+      EXPECT_NE(lines[i].find("line " + std::to_string(100 * i + 51) + ":"), std::string::npos)
+          << lines[i];
+    // Once more after the end: the same answer and nothing done.
+    const auto sequence = store_->last_commit().sequence;
+    EXPECT_EQ(serialize(*run()), serialize(*result));
+    EXPECT_EQ(store_->last_commit().sequence, sequence);
+  }
+  for (const auto& [key, version] : versions()) EXPECT_EQ(version, 1u) << key;
+}
+
+// What was committed of a segment is written again by the next run, but counted by the first.
+TEST_F(ImportShardTest, I04CutOffWithinASegmentItCountsEverythingOnce) {
+  segment_size_ = 64u << 20;
+  input("Patient", url_of(file("in.ndjson", many())));
+  std::uint64_t counted = 0;
+  for (const int reads : {7, 8, 7, 8}) {
+    stop_at_read_ = reads;
+    EXPECT_EQ(run().error().kind, ErrorKind::kCancelled);
+    const auto stored = store_->document(import_state_key(job_.id, 0));
+    ASSERT_TRUE(stored && *stored) << "nothing was committed";
+    const auto state = parse_import_state(**stored);
+    ASSERT_TRUE(state) << **stored;
+    EXPECT_EQ(state->segment, 0u);
+    EXPECT_GE(state->counted, counted);
+    EXPECT_EQ(state->so_far.counts.created, state->counted);
+    counted = state->counted;
+  }
+  EXPECT_GT(counted, 0u);
+  EXPECT_LT(counted, 990u);
+  stop_at_read_ = 0;
+  const auto result = run();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->counts.created, 990u);
+  EXPECT_EQ(result->counts.unchanged, 0u);
+  EXPECT_EQ(result->problems, 10u);
+  EXPECT_EQ(outcomes(*result).size(), 10u);
+}
+
+TEST_F(ImportShardTest, I03AnotherTypeThanSaidIsAProblem) {
+  input("Patient", url_of(file("in", R"({"resourceType":"Group","id":"g"})"
+                                     "\n"
+                                     R"({"resourceType":"Patient","id":"p"})"
+                                     "\n")));
+  const auto result = run();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->accepted(), 1u);
+  EXPECT_EQ(result->problems, 1u);
+  EXPECT_EQ(json("Group", "g"), "none");
+}
+
+TEST_F(ImportShardTest, I03WhatCannotBeFetchedIsAProblemOfTheInput) {
+  input("Patient", "https://h.example/p?sig=s3cret");
+  const auto result = run();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->accepted(), 0u);
+  const auto lines = outcomes(*result);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_NE(lines[0].find("it answers 500"), std::string::npos);
+  EXPECT_EQ(lines[0].find("s3cret"), std::string::npos);
+}
+
+TEST_F(ImportShardTest, I04ADownloadGoesOnWhereItWasSaved) {
+  const std::string text = many();
+  input("Patient", "https://h.example/p");
+  std::vector<std::uint64_t> started;
+  fetch_ = [&](const std::string&, int fd, FetchedPart& part, const std::stop_token&,
+               const auto& on_progress) -> Result<void> {
+    started.push_back(part.received);
+    if (started.size() == 1) {  // cut off before anything was saved
+      SLUICE_CHECK(write_all(fd, "garbage", "test"));
+      return Error{ErrorKind::kCancelled, "stopped"};
+    }
+    EXPECT_EQ(::lseek(fd, 0, SEEK_END), 0) << "what was not saved is gone";
+    SLUICE_CHECK(write_all(fd, text, "test"));
+    part = {text.size(), "\"v\"", text.size()};
+    return on_progress(part);
+  };
+  EXPECT_EQ(run().error().kind, ErrorKind::kCancelled);
+  EXPECT_EQ(run(2).error().kind, ErrorKind::kCancelled);  // fetched, and the first segment done
+  const auto result = run();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(started, (std::vector<std::uint64_t>{0, 0})) << "a whole download is not made again";
+  EXPECT_EQ(result->counts.created, 990u);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_ / "spool" / job_.id));
+}
+
+}  // namespace
+}  // namespace sluice::bulk
