@@ -72,6 +72,68 @@ json::array operations_of(std::string_view type) {
   return operations;
 }
 
+// $import is a proposal without a canonical URL, so this server's definition stands for itself.
+std::string import_url(const Service& service, const http::Request& request) {
+  return service.base_url(request) + "/OperationDefinition/import";
+}
+
+json::array system_operations(const Service& service, const http::Request& request) {
+  auto operations = operations_of("");
+  operations.push_back({{"name", "import"},
+                        {"definition", import_url(service, request)},
+                        {"documentation", "Import of NDJSON files, asynchronous as an export"}});
+  return operations;
+}
+
+json::object import_parameter(std::string_view name, int min, std::string_view max,
+                              std::string_view type, std::string_view documentation) {
+  return {{"name", json::string(name)},
+          {"use", "in"},
+          {"min", min},
+          {"max", json::string(max)},
+          {"documentation", json::string(documentation)},
+          {"type", json::string(type)}};
+}
+
+json::object import_part(std::string_view name, std::string_view documentation, json::array parts,
+                         int min, std::string_view max) {
+  json::object parameter{{"name", json::string(name)},
+                         {"use", "in"},
+                         {"min", min},
+                         {"max", json::string(max)},
+                         {"documentation", json::string(documentation)}};
+  parameter["part"] = std::move(parts);
+  return parameter;
+}
+
+json::object import_definition(const Service& service, const http::Request& request) {
+  json::array parameters{
+      import_parameter("inputFormat", 1, "1", "code", "application/fhir+ndjson, gzip too."),
+      import_parameter("inputSource", 0, "1", "uri",
+                       "Absolute references below this URL are references to this server."),
+      import_part("storageDetail", "Where the inputs are; https when it is missing.",
+                  {import_parameter("type", 1, "1", "code", "https or file."),
+                   import_parameter("contentEncoding", 0, "*", "code", "gzip or identity.")},
+                  0, "1"),
+      import_part("input", "A file of one resource type.",
+                  {import_parameter("type", 1, "1", "code", "The resource type."),
+                   import_parameter("url", 1, "1", "url", "Where it is.")},
+                  1, "*")};
+  return {{"resourceType", "OperationDefinition"},
+          {"id", "import"},
+          {"url", import_url(service, request)},
+          {"name", "Import"},
+          {"title", "Import of NDJSON files"},
+          {"status", "active"},
+          {"kind", "operation"},
+          {"affectsState", true},
+          {"code", "import"},
+          {"system", true},
+          {"type", false},
+          {"instance", false},
+          {"parameter", std::move(parameters)}};
+}
+
 json::array resources() {
   json::array resources;
   for (const auto type : fhir::all_resource_types()) {
@@ -107,7 +169,7 @@ http::Response capability_statement(const Service& service, const http::Request&
                     {"documentation", json::string(export_documentation(service))},
                     {"security", security_statement(service, request)},
                     {"resource", resources()},
-                    {"operation", operations_of("")}};
+                    {"operation", system_operations(service, request)}};
   json::object statement{
       {"resourceType", "CapabilityStatement"},
       {"status", "active"},
@@ -125,6 +187,8 @@ http::Response capability_statement(const Service& service, const http::Request&
 
 http::Response operation_definition(const Service& service, const http::Request& request) {
   const std::string_view id = request.parameter("id");
+  if (id == "import")
+    return fhir_response(200, json::serialize(import_definition(service, request)));
   for (const auto& operation : kOperations) {
     if (operation.id != id) continue;
     json::array parameters;

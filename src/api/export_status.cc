@@ -6,8 +6,10 @@
 #include <memory>
 
 #include "api/fhir_response.h"
+#include "api/import_status.h"
 #include "base/log.h"
 #include "bulk/export_request.h"
+#include "bulk/import_job.h"
 #include "bulk/manifest.h"
 #include "fhir/operation_outcome.h"
 
@@ -20,21 +22,9 @@ using std::chrono::seconds;
 // A manifest up to this size is sent with its length, a larger one as a stream.
 constexpr std::size_t kWholeManifest = 256u << 10;
 
-seconds retry_after(const Service& service, const job::JobView& view) {
-  if (!view.remaining) return seconds(1);
-  return std::clamp(std::chrono::ceil<seconds>(*view.remaining), seconds(1),
-                    service.options.retry_after_max);
-}
-
-// K-04: with separate-export-status the HTTP status is the polling's own.
-void set_status(http::Response& response, bool separate, int status, std::string_view reason) {
-  response.status = separate ? 200 : status;
-  if (separate) response.headers.set("X-Export-Status", fmt::format("{} {}", status, reason));
-}
-
 http::Response running(const job::JobView& view, seconds wait, bool separate) {
   http::Response response;
-  set_status(response, separate, 202, "Accepted");
+  set_job_status(response, separate, 202, "Accepted");
   response.headers.set("X-Progress", view.job.planned || view.job.phase > 0
                                          ? fmt::format("{:.0f}% exported", 100 * view.progress)
                                          : "planning");
@@ -45,35 +35,22 @@ http::Response running(const job::JobView& view, seconds wait, bool separate) {
 http::Response failed(const job::JobView& view, bool separate) {
   auto response = fhir_response(
       500, fhir::operation_outcome("fatal", "exception", "The export failed: " + view.job.failure));
-  set_status(response, separate, 500, "Internal Server Error");
+  set_job_status(response, separate, 500, "Internal Server Error");
   return response;
-}
-
-// F-07: what makes the URLs of a client's files capability URLs, which live as long as the files.
-bulk::ManifestStream::UrlSuffix capabilities(const Service& service, const job::Job& job) {
-  return [&signer = service.authorization->capabilities(), id = job.id,
-          expires = job.expires](std::string_view name) -> Result<std::string> {
-    SLUICE_TRY(const auto capability, signer.sign(id, name, expires));
-    return fmt::format("?{}={}", kCapabilityParameter, capability);
-  };
 }
 
 http::Response done(const Service& service, const http::Request& request,
                     const Principal& principal, const job::JobView& view,
                     const bulk::ExportRequest& asked) {
-  // On an open server nobody has a token.
-  const bool by_token =
-      principal.client && principal.client->file_access == smart::FileAccess::kToken;
-  const bool by_url = principal.client && !by_token;
   const auto manifest = std::make_shared<bulk::ManifestStream>(
-      service.engine, view.job, asked, files_url(asked.base_url, view.job.id), by_token,
-      by_url ? capabilities(service, view.job) : bulk::ManifestStream::UrlSuffix());
+      service.engine, view.job, asked, files_url(asked.base_url, view.job.id),
+      fetches_by_token(principal), file_url_suffix(service, principal, view.job));
   std::string start(kWholeManifest, '\0');
   const auto n = manifest->read(start);
   if (!n) return request_error(request, n.error());
   start.resize(*n);
   http::Response response;
-  set_status(response, asked.separate_export_status, 200, "OK");
+  set_job_status(response, asked.separate_export_status, 200, "OK");
   response.headers.set("Content-Type", "application/json");
   response.headers.set("Expires", to_http_date(view.job.expires));
   if (*n < kWholeManifest) {
@@ -94,16 +71,48 @@ http::Response done(const Service& service, const http::Request& request,
 
 }  // namespace
 
+seconds retry_after(const Service& service, const job::JobView& view) {
+  if (!view.remaining) return seconds(1);
+  return std::clamp(std::chrono::ceil<seconds>(*view.remaining), seconds(1),
+                    service.options.retry_after_max);
+}
+
+// K-04: with separate-export-status the HTTP status is the polling's own.
+void set_job_status(http::Response& response, bool separate, int status, std::string_view reason) {
+  response.status = separate ? 200 : status;
+  if (separate) response.headers.set("X-Export-Status", fmt::format("{} {}", status, reason));
+}
+
+bulk::ManifestStream::UrlSuffix file_url_suffix(const Service& service, const Principal& principal,
+                                                const job::Job& job) {
+  // On an open server nobody has a token.
+  if (!principal.client || fetches_by_token(principal)) return {};
+  return [&signer = service.authorization->capabilities(), id = job.id,
+          expires = job.expires](std::string_view name) -> Result<std::string> {
+    SLUICE_TRY(const auto capability, signer.sign(id, name, expires));
+    return fmt::format("?{}={}", kCapabilityParameter, capability);
+  };
+}
+
+bool fetches_by_token(const Principal& principal) {
+  return principal.client && principal.client->file_access == smart::FileAccess::kToken;
+}
+
 Result<FoundJob> find_job(const Service& service, const http::Request& request,
                           const Principal& principal, smart::AuditEvent event) {
   event.job_id = request.parameter("id");
   const auto find = [&]() -> Result<FoundJob> {
     SLUICE_TRY(auto view, service.engine.view(event.job_id));
     if (view.job.client != principal.client_id)
-      return not_found(fmt::format("there is no export job '{}'", event.job_id.substr(0, 64)));
+      return not_found(fmt::format("there is no job '{}'", event.job_id.substr(0, 64)));
+    if (view.job.kind == bulk::ImportJobs::kName) {
+      SLUICE_TRY(auto import, bulk::parse_stored_import(view.job.request));
+      SLUICE_CHECK(authorize_import(principal, import));
+      return FoundJob{std::move(view), {}, std::move(import)};
+    }
     SLUICE_TRY(auto asked, bulk::parse_stored_request(view.job.request));
     SLUICE_CHECK(authorize_job(principal, asked));
-    return FoundJob{std::move(view), std::move(asked)};
+    return FoundJob{std::move(view), std::move(asked), std::nullopt};
   };
   auto found = find();
   if (!found) {
@@ -119,7 +128,9 @@ http::Response export_status(Service& service, const http::Request& request,
                              const Principal& principal) {
   const auto found = find_job(service, request, principal, {.kind = smart::AuditKind::kStatus});
   if (!found) return request_error(request, found.error());
-  const auto& [view, asked] = *found;
+  const auto& view = found->view;
+  const auto& asked = found->asked;
+  if (found->import) return import_status(service, request, principal, view, *found->import);
   if (view.job.state == job::JobState::kDone) return done(service, request, principal, view, asked);
   if (view.job.state == job::JobState::kFailed) return failed(view, asked.separate_export_status);
   const seconds wait = retry_after(service, view);
@@ -139,8 +150,10 @@ http::Response export_delete(Service& service, const http::Request& request,
   const auto removed = service.engine.remove(id);
   if (!removed) return request_error(request, removed.error());
   service.polls.forget(id);
-  spdlog::info("export deleted id={} job={}", request.id, id);
-  return information(202, "The export is deleted");
+  spdlog::info("job deleted id={} job={}", request.id, id);
+  return information(202, found->import
+                              ? "The import is cancelled or forgotten; what was committed stays"
+                              : "The export is deleted");
 }
 
 }  // namespace sluice::api

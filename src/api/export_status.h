@@ -1,8 +1,15 @@
-// The status endpoint of an export job: polling and delete (S).
+// The status endpoint of a job: polling and delete (S).
 #pragma once
+
+#include <chrono>
+#include <optional>
+#include <string_view>
 
 #include "api/principal.h"
 #include "api/service.h"
+#include "bulk/export_request.h"
+#include "bulk/import_request.h"
+#include "bulk/manifest.h"
 #include "http/message.h"
 
 namespace sluice::api {
@@ -16,8 +23,19 @@ http::Response export_delete(Service& service, const http::Request& request,
 
 struct FoundJob {
   job::JobView view;
-  bulk::ExportRequest asked;
+  bulk::ExportRequest asked;                  ///< of an export
+  std::optional<bulk::ImportRequest> import;  ///< when the job is one
 };
+
+/// S-01: how long a client that polls should wait.
+std::chrono::seconds retry_after(const Service& service, const job::JobView& view);
+/// K-04: with `separate` the HTTP status is the polling's own, and the job's is a header.
+void set_job_status(http::Response& response, bool separate, int status, std::string_view reason);
+/// Makes the suffix of the URLs of a job's files (F-07); empty when they need a token or nothing.
+bulk::ManifestStream::UrlSuffix file_url_suffix(const Service& service, const Principal& principal,
+                                                const job::Job& job);
+/// Whether the client of the principal fetches files with its token.
+bool fetches_by_token(const Principal& principal);
 
 /// The job of the request's {id} if it belongs to the principal; kNotFound otherwise, so that
 /// nobody learns of others' jobs, kForbidden when the token covers less than the job. Either way

@@ -18,10 +18,10 @@ void value(std::string& out, std::string_view name, auto number) {
 }
 
 void render_jobs(std::string& out, const job::EngineStatistics& jobs) {
-  help(out, "sluice_jobs", "gauge", "Export jobs that are there, by state.");
+  help(out, "sluice_jobs", "gauge", "Jobs (exports, imports) that are there, by state.");
   value(out, "sluice_jobs{state=\"running\"}", jobs.running);
   value(out, "sluice_jobs{state=\"finished\"}", jobs.finished);
-  help(out, "sluice_jobs_total", "counter", "Export jobs since the start, by event.");
+  help(out, "sluice_jobs_total", "counter", "Jobs since the start, by event.");
   value(out, "sluice_jobs_total{event=\"submitted\"}", jobs.submitted_total);
   value(out, "sluice_jobs_total{event=\"done\"}", jobs.done_total);
   value(out, "sluice_jobs_total{event=\"failed\"}", jobs.failed_total);

@@ -115,6 +115,16 @@ Result<void> authorize_job(const Principal& principal, const bulk::ExportRequest
   return {};
 }
 
+Result<void> authorize_import(const Principal& principal, const bulk::ImportRequest& request) {
+  if (principal.client == nullptr || principal.claims == nullptr) return {};
+  if (principal.client->groups)
+    return Error{ErrorKind::kForbidden, "this client is limited to its groups and imports nothing"};
+  for (const auto type : request.types())
+    if (!principal.claims->scopes.may_write(type))
+      return not_covered(fmt::format("writing {}", fhir::type_name(type)));
+  return {};
+}
+
 Result<void> audit(const Service& service, const http::Request& request, const Principal& principal,
                    smart::AuditEvent event) {
   if (service.authorization == nullptr) return {};

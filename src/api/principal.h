@@ -8,6 +8,7 @@
 #include "api/service.h"
 #include "base/result.h"
 #include "bulk/export_request.h"
+#include "bulk/import_request.h"
 #include "http/message.h"
 #include "smart/audit_event.h"
 
@@ -44,6 +45,10 @@ Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& r
 /// Whether the principal may look at a job that was asked for so: kForbidden when its token covers
 /// less than the job.
 Result<void> authorize_job(const Principal& principal, const bulk::ExportRequest& request);
+
+/// Whether the principal may import these types, and see such a job: kForbidden names the type that
+/// its token may not create, update and delete, and clients that are limited to groups.
+Result<void> authorize_import(const Principal& principal, const bulk::ImportRequest& request);
 
 /// Writes an audit event of the request, with the principal's id and the peer's address; does
 /// nothing on an open server. What cannot be audited must not be done.

@@ -10,6 +10,7 @@
 #include "api/export_kickoff.h"
 #include "api/export_status.h"
 #include "api/fhir_response.h"
+#include "api/import_kickoff.h"
 #include "api/principal.h"
 #include "api/registration.h"
 #include "api/smart_configuration.h"
@@ -98,6 +99,10 @@ void add_export_routes(Routes& routes, Service& service) {
                          request, {ErrorKind::kMethodNotAllowed, "a kick-off is a GET or a POST"});
                    return export_kickoff(service, request, principal, level);
                  });
+  routes.add("POST", "/fhir/$import", "import", Access::kClient,
+             [&service](const auto& request, const auto& principal) {
+               return import_kickoff(service, request, principal);
+             });
   routes.add("GET", "/fhir/jobs/{id}", "export_status", Access::kClient,
              [&service](const auto& request, const auto& principal) {
                return export_status(service, request, principal);

@@ -7,6 +7,7 @@
 #include "api/authorization.h"
 #include "api/poll_limiter.h"
 #include "base/instant.h"
+#include "bulk/import_request.h"
 #include "http/message.h"
 #include "job/engine.h"
 #include "output/file_store.h"
@@ -21,7 +22,8 @@ struct ServiceOptions {
   std::chrono::seconds retry_after_max = std::chrono::seconds(30);  ///< S-01
   /// P-13: a Group export with `_since` sends all that patients have who joined since.
   bool history_of_new_members = true;
-  unsigned poll_burst = 100;  ///< polls of one job before they are limited (S-04)
+  unsigned poll_burst = 100;            ///< polls of one job before they are limited (S-04)
+  bulk::ImportRules import_rules = {};  ///< what $import may be asked for
 };
 
 /// The path below which everything FHIR is.

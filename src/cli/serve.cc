@@ -18,6 +18,7 @@
 #include "cli/client_changes.h"
 #include "cli/command.h"
 #include "cli/control_server.h"
+#include "cli/import_service.h"
 #include "cli/load_session.h"
 #include "cli/options.h"
 #include "cli/signals.h"
@@ -54,6 +55,7 @@ struct ServeArguments {
   http::ServerOptions server;
   job::EngineOptions engine;
   bulk::ExportSizes sizes;
+  ImportArguments import;
   api::ServiceOptions service;
 };
 
@@ -220,7 +222,13 @@ Result<int> run_serve(ServeArguments& arguments) {
              output::open_local_file_store(std::filesystem::path(arguments.data) / "files"));
   std::unique_ptr<api::Authorization> authorization;
   bulk::ExportJobs exports(*store, *files, arguments.sizes, api::attachment_urls(authorization));
-  job::Engine engine(*store, clock, exports, arguments.engine);
+  SLUICE_TRY(const auto imports,
+             ImportService::open(arguments.import, arguments.data, *store, *files));
+  arguments.service.import_rules = imports->rules();
+  job::Engine engine(
+      *store, clock,
+      {{&exports, arguments.engine.workers}, {&imports->jobs(), arguments.import.workers}},
+      arguments.engine);
   api::Service service(*store, *files, engine, clock, arguments.service);
   api::Metrics metrics;
   http::Router router(api::error_responder());
@@ -300,11 +308,23 @@ void add_authorization(CLI::App& command, ServeArguments& arguments) {
              "Fetch clients' keys from private and loopback addresses too, and without TLS there");
 }
 
+void add_import(CLI::App& command, ServeArguments& arguments) {
+  add_option(command, "import-folder", arguments.import.folders,
+             "Folder whose files $import may read; may be repeated; without it none");
+  add_option(command, "import-workers", arguments.import.workers, "Inputs imported side by side")
+      ->check(CLI::Range(1, 64));
+  add_option(command, "import-ca-file", arguments.import.download.authority_file,
+             "PEM file with the authorities that $import trusts, instead of the system's");
+  add_switch(command, "import-allow-private", arguments.import.download.allow_private,
+             "Import from private and loopback addresses too, and without TLS there");
+}
+
 void add_limits(CLI::App& command, ServeArguments& arguments) {
-  add_option(command, "max-jobs", arguments.engine.jobs_max, "Running exports, of all clients")
+  add_option(command, "max-jobs", arguments.engine.jobs_max,
+             "Running exports and imports, of all clients")
       ->check(CLI::Range(1, 100'000));
   add_option(command, "max-jobs-per-client", arguments.engine.jobs_per_client_max,
-             "Running exports of one client")
+             "Running exports and imports of one client")
       ->check(CLI::Range(1, 100'000));
   add_option(command, "max-connections", arguments.server.connections_max, "Open connections")
       ->check(CLI::Range(1, 1'000'000));
@@ -362,6 +382,7 @@ Command add_serve(CLI::App& app) {
   add_option(*command, "log-level", arguments->log_level, "trace, debug, info, warn, error, off")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
   add_authorization(*command, *arguments);
+  add_import(*command, *arguments);
   add_limits(*command, *arguments);
   return {command, [arguments] { return run_serve(*arguments); }};
 }

@@ -40,7 +40,8 @@ class Capability(harness.TestCase):
 
     def test_c01_the_operations_stand_where_they_work(self):
         self.assertEqual(self.operations_of(self.rest),
-                         {"export": f"{CANONICAL}/OperationDefinition/export"})
+                         {"export": f"{CANONICAL}/OperationDefinition/export",
+                          "import": f"{self.server.base}/OperationDefinition/import"})
         by_type = {r["type"]: self.operations_of(r) for r in self.rest["resource"]}
         for name in ("Patient", "Group"):
             self.assertEqual(by_type[name],
@@ -68,6 +69,15 @@ class Capability(harness.TestCase):
                 self.assertEqual(definition["base"], f"{CANONICAL}/OperationDefinition/{name}")
                 for parameter in definition["parameter"]:
                     self.assertLessEqual({"name", "use", "min", "max", "type"}, set(parameter))
+
+    def test_c02_import_has_its_definition(self):
+        definition = self.server.get("OperationDefinition/import").json()
+        self.assertEqual((definition["code"], definition["system"], definition["affectsState"]),
+                         ("import", True, True))
+        self.assertEqual(definition["url"], self.operations_of(self.rest)["import"])
+        self.assertEqual([(p["name"], p["min"], p["max"]) for p in definition["parameter"]],
+                         [("inputFormat", 1, "1"), ("inputSource", 0, "1"), ("storageDetail", 0, "1"),
+                          ("input", 1, "*")])
 
     def test_c01_c02_each_parameter_that_is_listed_works_and_no_other(self):
         """Nothing is promised that is refused, nothing works that is not promised."""

@@ -1,0 +1,49 @@
+// What `sluice serve` needs for $import: folders, downloads, threads, the kind of job.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/worker_pool.h"
+#include "bulk/import_folders.h"
+#include "bulk/import_job.h"
+#include "client/input_download.h"
+#include "output/file_store.h"
+#include "store/store.h"
+
+namespace sluice::cli {
+
+struct ImportArguments {
+  std::vector<std::string> folders;
+  std::size_t workers = 2;
+  client::DownloadLimits download;
+};
+
+/// Must outlive the engine that its jobs are given to, and the endpoints that check requests by its
+/// rules.
+class ImportService {
+ public:
+  /// `data` is the data folder; kNotFound for a folder that is not there.
+  static Result<std::unique_ptr<ImportService>> open(const ImportArguments& arguments,
+                                                     const std::filesystem::path& data,
+                                                     store::Store& store, output::FileStore& files);
+
+  bulk::ImportJobs& jobs() { return jobs_; }
+  bulk::ImportRules rules() const;
+
+ private:
+  ImportService(const ImportArguments& arguments, const std::filesystem::path& data,
+                bulk::ImportFolders folders, store::Store& store, output::FileStore& files);
+
+  const client::DownloadLimits download_;
+  const bulk::ImportFolders folders_;
+  const bulk::FetchInput fetch_;
+  WorkerPool parse_pool_;
+  bulk::ImportJobs jobs_;
+};
+
+}  // namespace sluice::cli
