@@ -119,8 +119,13 @@ class SlowDownload:
         return self.file.read()
 
 
+def as_loaded(line):
+    """The line with attachments' URLs, which name the job and the port, as relative as the source's."""
+    return re.sub(rb'"http://[^"/]+/fhir/jobs/[0-9a-f]+/(Binary/[^"?]+)[^"]*"', rb'"\1"', line)
+
+
 class Export:
-    """A finished export: its manifest and, once downloaded, its lines by resource type."""
+    """A finished export: its manifest and, once downloaded, its lines by resource type, as loaded."""
 
     def __init__(self, manifest):
         self.manifest = manifest
@@ -136,7 +141,7 @@ class Export:
         if self._lines is None:
             self._lines = collections.defaultdict(list)
             for number, item in enumerate(self.manifest["output"]):
-                self._lines[item["type"]].extend(download(item, number % 2 == 0))
+                self._lines[item["type"]].extend(map(as_loaded, download(item, number % 2 == 0)))
         return self._lines
 
     def outcomes(self):

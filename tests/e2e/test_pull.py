@@ -70,12 +70,10 @@ class Pull(harness.TestCase):
 
     def test_l01_files_are_the_servers_byte_for_byte_and_the_job_is_deleted(self):
         location, manifest = self.finished_job()
+        expected = expected_files(manifest)
         out = self.out()
         pull("--status-url", location, "--out", out)
-        # The job is gone: a second one of the same store has the same files.
-        _, again = self.finished_job()
-        self.assertEqual([i["count"] for i in manifest["output"]], [i["count"] for i in again["output"]])
-        self.assertEqual(pulled(out), expected_files(again))
+        self.assertEqual(pulled(out), expected)
         self.assertEqual(harness.request("GET", location).status, 404)
 
     def test_l01_kick_off_with_parameters(self):
