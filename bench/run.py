@@ -9,6 +9,7 @@ import argparse, gzip, http.client, json, os, random, shutil, signal, statistics
 import tempfile, threading, time, urllib.parse
 
 RUNS = 5
+GROUP_SHARES = (0.1, 1, 10, 90)  # percent
 
 
 class Server:
@@ -93,7 +94,21 @@ def folder_size(folder):
                for name in names)
 
 
-def change_some(corpus, target, share):
+def write_groups(corpus, target):
+    """Groups of shares of the patients, and one of a million members of whom most are not here."""
+    with open(os.path.join(corpus, 'Patient.ndjson'), encoding='utf-8') as source:
+        patients = [json.loads(line)['id'] for line in source]
+    random.Random(1).shuffle(patients)
+    rosters = {'share-%g' % share: patients[:max(1, int(len(patients) * share / 100))] for share in GROUP_SHARES}
+    here = rosters['share-%g' % GROUP_SHARES[1]]
+    rosters['million'] = here + ['absent-%d' % i for i in range(1_000_000 - len(here))]
+    with open(target, 'w', encoding='utf-8') as out:
+        for name, roster in rosters.items():
+            out.write(json.dumps({'resourceType': 'Group', 'id': name, 'type': 'person', 'actual': True, 'member':
+                                  [{'entity': {'reference': 'Patient/' + patient}} for patient in roster]}) + '\n')
+
+
+def change_some(corpus, target, share, language):
     """Writes changed copies of a share of the Observations."""
     randomness = random.Random(1)
     total = changed = 0
@@ -103,7 +118,7 @@ def change_some(corpus, target, share):
             total += 1
             if randomness.random() < share:
                 resource = json.loads(line)
-                resource['language'] = 'en'
+                resource['language'] = language
                 out.write(json.dumps(resource, ensure_ascii=False, separators=(',', ':')) + '\n')
                 changed += 1
     return changed
@@ -243,6 +258,11 @@ def main():
         seconds = time.perf_counter() - start
         row('load, durable', '%.0f MB/s (%.1f s)' % (size / 1e6 / seconds, seconds), '100 MB/s')
 
+        groups = os.path.join(work, 'groups.ndjson')
+        write_groups(corpus, groups)
+        subprocess.run([arguments.sluice, 'load', '--data', data, groups], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
         pipeline = json.loads(subprocess.run([arguments.pipeline, data, str(RUNS)], check=True,
                                              capture_output=True, text=True).stdout)
         figures['pipeline'] = pipeline
@@ -263,12 +283,16 @@ def main():
             (seconds, total / 1e6 / seconds / os.cpu_count()), '600 MB/s per core')
         patient, manifest = median_export(client, base + '/Patient/$export')
         row('Patient export', '%.2f s: %.0f MB/s' % (patient, volume(manifest)[1] / 1e6 / patient), '')
-        seconds, manifest = median_export(client, base + '/Group/one-percent/$export')
-        row('group of 1 % of the patients', '%.3f s: %.1f %% of the full export' %
-            (seconds, 100 * seconds / full), '3 %')
-        seconds, manifest = median_export(client, base + '/Group/ten-percent/$export')
-        row('group of 10 % of the patients', '%.3f s: %.1f %% of the full export' %
+        for share in GROUP_SHARES:
+            seconds, manifest = median_export(client, base + '/Group/share-%g/$export' % share)
+            row('group of %g %% of the patients' % share, '%.3f s: %.1f %% of the full export' %
+                (seconds, 100 * seconds / full), '3 %' if share == 1 else '')
+        seconds, manifest = median_export(client, base + '/Group/million/$export')
+        row('group of 1,000,000, 1 % are here', '%.3f s: %.1f %% of the full export' %
             (seconds, 100 * seconds / full), '')
+        seconds, manifest = median_export(client, base + '/Patient/$export?organizeOutputBy=Patient')
+        row('organizeOutputBy=Patient', '%.2f s: %.0f MB/s' %
+            (seconds, volume(manifest)[1] / 1e6 / seconds), '')
         since = manifest['transactionTime']
         kick_offs, polls = latency_under_load(server, base)
         for name, values in (('kick-off', kick_offs), ('status', polls)):
@@ -281,19 +305,20 @@ def main():
         row('peak memory of the server', '%.0f MiB' % (server.peak_memory() / 2**20), '512 MiB')
         server.stop()
 
-        changes = os.path.join(work, 'changes.ndjson')
-        changed = change_some(corpus, changes, 0.001 * count / max(1, sum(
-            1 for _ in open(os.path.join(corpus, 'Observation.ndjson'), 'rb'))))
-        subprocess.run([arguments.sluice, 'load', '--data', data, changes], check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        server = Server(arguments.sluice, data)
-        client = Client(server.port)
-        seconds, manifest = median_export(
-            client, server.base + '/$export?_since=' + urllib.parse.quote(since))
-        assert volume(manifest)[0] == changed, (volume(manifest), changed)
-        row('_since with %.2f %% changed' % (100 * changed / count), '%.4f s: %.2f %% of the full export' %
-            (seconds, 100 * seconds / full), '1 %')
-        server.stop()
+        observations = sum(1 for _ in open(os.path.join(corpus, 'Observation.ndjson'), 'rb'))
+        for share, language, goal in ((0.001, 'en', '1 %'), (0.5, 'de', '')):
+            changes = os.path.join(work, 'changes.ndjson')
+            changed = change_some(corpus, changes, min(1, share * count / max(1, observations)), language)
+            subprocess.run([arguments.sluice, 'load', '--data', data, changes], check=True,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            server = Server(arguments.sluice, data)
+            client = Client(server.port)
+            seconds, manifest = median_export(
+                client, server.base + '/$export?_since=' + urllib.parse.quote(since))
+            assert volume(manifest)[0] >= changed, (volume(manifest), changed)
+            row('_since with %.2f %% changed' % (100 * volume(manifest)[0] / count),
+                '%.4f s: %.2f %% of the full export' % (seconds, 100 * seconds / full), goal)
+            server.stop()
 
         tokens = json.loads(subprocess.run([arguments.tokens], check=True, capture_output=True,
                                            text=True).stdout)
