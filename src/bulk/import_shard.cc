@@ -23,8 +23,6 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kFetchCheckpoint = 64u << 20;
-// A turn is not shorter, so that what is read again to take an input up is not most of the work.
-constexpr auto kTurnMin = std::chrono::seconds(10);
 constexpr int kSkipShare = 4;
 
 std::string_view issue_code(ErrorKind kind) {
@@ -104,12 +102,19 @@ class ImportShard {
       return errno_error("cannot truncate", spool_path_, errno);
     std::uint64_t told = 0;
     std::uint64_t saved = part.received;
+    turn_ends_ = SteadyClock::now() + parts_.turn_min;
     const auto on_progress = [&](const FetchedPart& now) -> Result<void> {
       SLUICE_CHECK(check_room(spool_path_.parent_path(), kDiskReserve));
       if (now.total) set_weight(2 * *now.total);
       if (now.received > told) context_.add_progress(now.received - told);
       told = now.received;
       if (now.received < saved) saved = 0;
+      // A slow source holds up nobody else, when it lets its file be continued.
+      const bool can_wait = !now.validator.empty() && now.total != now.received;
+      if (can_wait && SteadyClock::now() >= turn_ends_ && context_.others_wait()) {
+        SLUICE_CHECK(save_fetched(fd.get(), now, false));
+        return Error{ErrorKind::kCancelled, "another client's turn"};
+      }
       if (now.received - saved < kFetchCheckpoint) return {};
       saved = now.received;
       return save_fetched(fd.get(), now, false);
@@ -148,7 +153,7 @@ class ImportShard {
     SLUICE_CHECK(source->skip_to(state_.position));
     const auto loading = SteadyClock::now();
     turn_ends_ =
-        loading + std::max<SteadyClock::duration>(kTurnMin, kSkipShare * (loading - begun));
+        loading + std::max<SteadyClock::duration>(parts_.turn_min, kSkipShare * (loading - begun));
     context_.add_progress(source->bytes_read());
     position_ = state_.position;
     begin_segment();

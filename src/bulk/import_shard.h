@@ -2,6 +2,7 @@
 // in segments that are not done again after a crash.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -44,6 +45,9 @@ struct ImportParts {
   WorkerPool& parse_pool;
   std::uint64_t segment_size = 64u << 20;  ///< bytes of NDJSON between two checkpoints
   std::size_t batch_size = 4u << 20;       ///< bytes of resources in one transaction
+  /// A turn is not shorter when other clients wait, so that what is read again to take an input up
+  /// is not most of the work.
+  std::chrono::steady_clock::duration turn_min = std::chrono::seconds(10);
 };
 
 /// Does the input `shard.number` of the request, or goes on with it. What is wrong with the input,

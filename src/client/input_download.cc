@@ -21,6 +21,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kProgressStep = 1u << 20;
+constexpr auto kProgressTime = std::chrono::seconds(1);
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -62,6 +63,7 @@ struct Attempt {
   std::optional<std::uint64_t> part_start, length;
   bool is_body = false;  // the answer's body is the file's
   std::uint64_t told = 0;
+  SteadyClock::time_point told_at = {};
   bool refused_address = false;
   std::optional<Error> error = std::nullopt;
 
@@ -121,6 +123,7 @@ Result<void> Attempt::begin_body() {
   file.total = length ? std::optional(file.received + *length) : std::nullopt;
   is_body = true;
   told = file.received;
+  told_at = SteadyClock::now();
   return on_progress(file);
 }
 
@@ -132,8 +135,11 @@ Result<void> take_bytes(Attempt& attempt, std::string_view bytes) {
     return Error{ErrorKind::kTooLarge, fmt::format("more than {} bytes", attempt.limits.size_max)};
   SLUICE_CHECK(write_all(attempt.fd, bytes, "a download"));
   file.received += bytes.size();
-  if (file.received - attempt.told < kProgressStep) return {};
+  const auto now = SteadyClock::now();
+  if (file.received - attempt.told < kProgressStep && now - attempt.told_at < kProgressTime)
+    return {};
   attempt.told = file.received;
+  attempt.told_at = now;
   return attempt.on_progress(file);
 }
 

@@ -46,7 +46,7 @@ class ImportShardTest : public LoadTest {
                                   [&] {
                                     if (++checkpoints == stop_at) stop.request_stop();
                                   },
-                              .others_wait = [] { return false; }};
+                              .others_wait = [this] { return others_wait_; }};
     const ImportParts parts{.store = *store_,
                             .files = *files_,
                             .folders = folders_,
@@ -54,7 +54,8 @@ class ImportShardTest : public LoadTest {
                             .fetch = fetch_,
                             .parse_pool = pool_,
                             .segment_size = segment_size_,
-                            .batch_size = 1000};
+                            .batch_size = 1000,
+                            .turn_min = {}};
     return run_import_shard(parts, request_, job_, shard_, context);
   }
 
@@ -90,6 +91,7 @@ class ImportShardTest : public LoadTest {
   };
   std::uint64_t segment_size_ = 4000;
   int stop_at_read_ = 0;
+  bool others_wait_ = false;
   ImportRequest request_;
   job::Job job_;
   job::Shard shard_;
@@ -166,6 +168,35 @@ TEST_F(ImportShardTest, I03AnotherTypeThanSaidIsAProblem) {
   EXPECT_EQ(result->accepted(), 1u);
   EXPECT_EQ(result->problems, 1u);
   EXPECT_EQ(json("Group", "g"), "none");
+}
+
+// K-06: a slow source gives way to others, and goes on where it was.
+TEST_F(ImportShardTest, ADownloadYieldsToOthersWhenItCanBeContinued) {
+  const std::string text = many();
+  input("Patient", "https://h.example/p");
+  std::vector<std::uint64_t> started;
+  const std::string validator = "\"v\"";
+  fetch_ = [&](const std::string&, int fd, FetchedPart& part, const std::stop_token&,
+               const auto& on_progress) -> Result<void> {
+    started.push_back(part.received);
+    EXPECT_EQ(part.validator, started.size() == 1 ? std::string() : validator);
+    for (const std::size_t end : {text.size() / 2, text.size()}) {
+      if (end <= part.received) continue;
+      EXPECT_GE(::lseek(fd, static_cast<off_t>(part.received), SEEK_SET), 0);
+      SLUICE_CHECK(
+          write_all(fd, std::string_view(text).substr(part.received, end - part.received), "test"));
+      part = {end, validator, text.size()};
+      SLUICE_CHECK(on_progress(part));
+    }
+    return {};
+  };
+  others_wait_ = true;
+  EXPECT_EQ(run().error().kind, ErrorKind::kCancelled);
+  others_wait_ = false;
+  const auto result = run();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->counts.created, 990u);
+  EXPECT_EQ(started, (std::vector<std::uint64_t>{0, text.size() / 2}));
 }
 
 TEST_F(ImportShardTest, I03WhatCannotBeFetchedIsAProblemOfTheInput) {
