@@ -248,7 +248,7 @@ class LocalFiles(ImportCase):
             content.insert(3000, "nonsense")
             inputs.append(("Patient", self.write(f"{number}.ndjson", *content)))
             bad_lines += 1
-        server = self.serve("--import-workers", 2)
+        server = self.serve("--import-workers", 2, "--poll-burst", 100_000)
         status_url, killed_running = self.start(server, parameters(inputs, "file")), 0
         for _ in range(3):
             deadline = time.monotonic() + 5
