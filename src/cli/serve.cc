@@ -19,6 +19,7 @@
 #include "cli/command.h"
 #include "cli/control_server.h"
 #include "cli/import_service.h"
+#include "cli/job_report.h"
 #include "cli/load_session.h"
 #include "cli/options.h"
 #include "cli/signals.h"
@@ -176,7 +177,13 @@ Result<std::unique_ptr<api::Authorization>> open_authorization(ServeArguments& a
 // What commands of the same data folder ask of the running server.
 Result<std::unique_ptr<ControlServer>> start_control(const std::string& data, store::Store& store,
                                                      api::Authorization* authorization) {
-  auto handler = [authorization](const auto& request) -> Result<boost::json::object> {
+  auto handler = [&store, authorization](const auto& request) -> Result<boost::json::object> {
+    const auto text = [&](const char* name) {
+      const auto* value = request.if_contains(name);
+      return value == nullptr || !value->is_string() ? std::string()
+                                                     : std::string(value->get_string());
+    };
+    if (text("do") == "jobs") return report_jobs(store, text("id"));
     if (authorization == nullptr)
       return Error{ErrorKind::kConflict,
                    "the server that has the store open runs with --open and knows no clients"};

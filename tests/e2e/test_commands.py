@@ -6,7 +6,7 @@ import unittest
 
 import harness
 
-COMMANDS = ("load", "serve", "generate", "stats", "version")
+COMMANDS = ("load", "serve", "generate", "stats", "jobs", "version")
 
 
 class Commands(harness.TestCase):
@@ -30,6 +30,43 @@ class Commands(harness.TestCase):
         for command in COMMANDS:
             self.assertIn(command, help)
             self.assertIn("sluice " + command, harness.sluice(command, "--help").out)
+
+    def test_jobs_shows_what_runs_and_how_an_export_reads(self):
+        """The same from the running server and from the store, and no ids of patients."""
+        lines = [{"resourceType": "Patient", "id": f"secret-{i}"} for i in range(3)]
+        lines += [{"resourceType": "Observation", "id": f"o{i}", "status": "final", "code": {},
+                   "subject": {"reference": f"Patient/secret-{i}"}} for i in range(3)]
+        lines.append({"resourceType": "Group", "id": "g", "type": "person", "actual": True,
+                      "member": [{"entity": {"reference": "Patient/secret-1"}}]})
+        harness.load(self.data, harness.write_lines(os.path.join(self.folder, "in.ndjson"), lines))
+
+        def jobs(*options):
+            return json.loads(harness.sluice("jobs", "--data", self.data, "--json", *options).out)["jobs"]
+
+        with harness.Server(self.data) as server:
+            self.assertEqual(jobs(), [])
+            locations = [server.kick_off("Group/g/$export", {"_type": "Observation"}),
+                         server.kick_off("$export", {"_since": "2999-01-01T00:00:00Z"})]
+            for location in locations:
+                harness.wait(location)
+            newest, group = jobs()
+            self.assertEqual([newest["id"], group["id"]], [location.rsplit("/", 1)[1]
+                                                           for location in reversed(locations)])
+            self.assertEqual((newest["state"], newest["level"], newest["since"]),
+                             ("done", "system", "2999-01-01T00:00:00.000Z"))
+            self.assertEqual((group["kind"], group["level"], group["types"], group["shards_done"]),
+                             ("export", "Group/g", ["Observation"], group["shards"]))
+            shown, = jobs(group["id"])
+            self.assertEqual([(row["type"], row["parts"]) for row in shown["plan"]], [("Observation", 1)])
+            self.assertIn(shown["plan"][0]["read"], ("scan", "seek by patient"))
+            missing = harness.sluice("jobs", "--data", self.data, "nothing", check=False)
+            self.assertNotEqual(missing.returncode, 0)
+            self.assertIn("'nothing'", missing.err)
+        self.assertEqual(jobs(group["id"]), [shown])
+        for options in ((), (group["id"],)):
+            text = harness.sluice("jobs", "--data", self.data, *options).out
+            self.assertIn(group["id"], text)
+            self.assertNotIn("secret", text)
 
     def test_wrong_use_ends_with_2_and_says_what_is_wrong(self):
         for arguments, word in (((), "subcommand"), (("nonsense",), "nonsense"),

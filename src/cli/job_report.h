@@ -1,0 +1,18 @@
+// What `sluice jobs` tells of the jobs in a store: whose they are, how far, and how each export
+// reads.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <string>
+
+#include "base/result.h"
+#include "store/store.h"
+
+namespace sluice::cli {
+
+/// `{"jobs":[...]}`, those that run first, then the newest. With an `id` only that job, with its
+/// `plan`: for each phase, way of reading and resource type the number of `parts`. Holds no ids of
+/// patients. kNotFound for an unknown id. Thread-safe as the store is.
+Result<boost::json::object> report_jobs(const store::Store& store, const std::string& id);
+
+}  // namespace sluice::cli

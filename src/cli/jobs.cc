@@ -1,0 +1,94 @@
+// `sluice jobs`: the operator's view of exports and imports, and of how each export reads.
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+#include "base/instant.h"
+#include "cli/command.h"
+#include "cli/control_server.h"
+#include "cli/job_report.h"
+#include "cli/options.h"
+#include "store/rocksdb/rocksdb_store.h"
+
+namespace sluice::cli {
+namespace {
+
+namespace json = boost::json;
+
+struct JobsArguments {
+  std::string data;
+  std::string id;
+  bool as_json = false;
+};
+
+// By the server when one runs, from the store itself when not.
+Result<json::object> ask(const JobsArguments& arguments) {
+  const json::object request{{"do", "jobs"}, {"id", arguments.id}};
+  if (auto answer = ask_control_server(arguments.data, request)) return std::move(*answer);
+  const SystemClock clock;
+  store::RocksdbStoreOptions options;
+  options.create_if_missing = false;
+  SLUICE_TRY(const auto store, store::open_rocksdb_store(arguments.data, clock, options));
+  return report_jobs(*store, arguments.id);
+}
+
+std::string text_of(const json::object& object, const char* name) {
+  const auto* member = object.if_contains(name);
+  if (member == nullptr) return "";
+  if (member->is_string()) return std::string(member->get_string());
+  return json::serialize(*member);
+}
+
+std::string progress_of(const json::object& job) {
+  const auto done = job.at("bytes_done").to_number<double>();
+  const auto all = job.at("bytes_estimated").to_number<double>();
+  return all > 0 ? fmt::format("{:.0f}%", 100 * done / all) : "";
+}
+
+void print(const json::object& job) {
+  for (const char* name : {"id", "kind", "client", "state", "failure", "level", "types", "since",
+                           "transactionTime", "finished", "expires", "phase", "planned", "shards",
+                           "shards_done", "bytes_estimated", "bytes_done"})
+    if (job.contains(name)) fmt::print("{:<17}{}\n", name, text_of(job, name));
+  for (const auto& value : job.at("plan").as_array()) {
+    const auto& row = value.as_object();
+    const std::string type = text_of(row, "type");
+    fmt::print("phase {}: {}{}{}, parts: {}\n", text_of(row, "phase"), text_of(row, "read"),
+               type.empty() ? "" : " of ", type, text_of(row, "parts"));
+  }
+}
+
+Result<int> run_jobs(const JobsArguments& arguments) {
+  if (arguments.data.empty()) return invalid("jobs: --data DIR is missing");
+  SLUICE_TRY(const auto answer, ask(arguments));
+  const auto& jobs = answer.at("jobs").as_array();
+  if (arguments.as_json) {
+    fmt::print("{}\n", json::serialize(answer));
+  } else if (!arguments.id.empty()) {
+    print(jobs.front().as_object());
+  } else {
+    fmt::print("{:<33}{:<8}{:<9}{:>5}  {:<25}{:<20}{}\n", "id", "kind", "state", "",
+               "transactionTime", "level", "client");
+    for (const auto& value : jobs) {
+      const auto& job = value.as_object();
+      fmt::print("{:<33}{:<8}{:<9}{:>5}  {:<25}{:<20}{}\n", text_of(job, "id"),
+                 text_of(job, "kind"), text_of(job, "state"), progress_of(job),
+                 text_of(job, "transactionTime"), text_of(job, "level"), text_of(job, "client"));
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command add_jobs(CLI::App& app) {
+  auto* command = app.add_subcommand("jobs", "Show exports and imports, and how an export reads");
+  command->footer("Example:\n  sluice jobs --data ./data\n  sluice jobs --data ./data JOB");
+  auto arguments = std::make_shared<JobsArguments>();
+  add_option(*command, "data", arguments->data, "The data folder");
+  command->add_option("job", arguments->id, "One job, with its plan");
+  add_switch(*command, "json", arguments->as_json, "One JSON object instead of a table");
+  return {command, [arguments] { return run_jobs(*arguments); }};
+}
+
+}  // namespace sluice::cli
