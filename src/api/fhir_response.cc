@@ -23,6 +23,8 @@ constexpr Mapping kMappings[] = {
     {ErrorKind::kMethodNotAllowed, 405, "not-supported"},
     {ErrorKind::kNotAcceptable, 406, "not-supported"},
     {ErrorKind::kTimeout, 408, "timeout"},
+    {ErrorKind::kPreconditionFailed, 412, "conflict"},
+    {ErrorKind::kUnprocessable, 422, "processing"},
     {ErrorKind::kConflict, 409, "conflict"},
     {ErrorKind::kGone, 410, "deleted"},
     {ErrorKind::kTooLarge, 413, "too-long"},

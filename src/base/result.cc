@@ -22,6 +22,10 @@ std::string_view to_string(ErrorKind kind) {
       return "not-acceptable";
     case ErrorKind::kUnsupportedMediaType:
       return "unsupported-media-type";
+    case ErrorKind::kPreconditionFailed:
+      return "precondition-failed";
+    case ErrorKind::kUnprocessable:
+      return "unprocessable";
     case ErrorKind::kConflict:
       return "conflict";
     case ErrorKind::kTooLarge:

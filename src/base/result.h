@@ -24,7 +24,9 @@ enum class ErrorKind {
   kMethodNotAllowed,
   kNotAcceptable,
   kUnsupportedMediaType,
-  kConflict,  ///< somebody else changed or holds it
+  kPreconditionFailed,  ///< what the caller made a condition does not hold
+  kUnprocessable,       ///< well formed, but against a rule of what it means
+  kConflict,            ///< somebody else changed or holds it
   kTooLarge,
   kRangeNotSatisfiable,
   kTooManyRequests,
