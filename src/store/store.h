@@ -63,6 +63,12 @@ struct DocumentWrite {
   std::optional<std::string> value;  ///< nullopt deletes
 };
 
+/// What must be so before a transaction, else nothing of it is done.
+struct Precondition {
+  fhir::ResourceId key;
+  std::uint32_t version = 0;  ///< the current one; 0: there is none, or it is deleted
+};
+
 struct WriteOutcome {
   Commit commit;
   std::vector<PutOutcome> puts;      ///< one for each of Transaction::puts, in order
@@ -76,6 +82,9 @@ struct Transaction {
   std::vector<const fhir::IncomingResource*> puts;  ///< not owned; must outlive write()
   std::vector<fhir::ResourceId> removals;           ///< applied after the puts
   std::vector<DocumentWrite> documents;
+  /// Checked together with the write, no other between them: kConflict names the resource whose
+  /// condition does not hold. They speak of the state before the transaction.
+  std::vector<Precondition> preconditions = {};
   OnDifferent on_different = OnDifferent::kReplace;
   /// Wait until the write-ahead log is on disk. Without it a crash may lose the transaction (and
   /// all after it), but never a part of one.
@@ -144,6 +153,15 @@ struct Record {
   std::string supporting;  ///< encoded as in RecordView
   std::string json;
   bool may_name_binary = true;  ///< as in RecordView
+};
+
+/// One of the versions of a resource. A deletion is one too.
+struct Version {
+  Sequence sequence;
+  Instant instant;
+  std::uint32_t version = 0;
+  bool deleted = false;
+  std::string json = {};  ///< empty for a deletion
 };
 
 /// A part of one type's records in the order of (owner, id). Positions are opaque bytes made by the
@@ -221,6 +239,11 @@ class Store {
 
   /// The resource as of a sequence; nullopt when it did not exist or was deleted.
   virtual Result<std::optional<Record>> read(const fhir::ResourceId& key, Sequence as_of) const = 0;
+  /// The versions of a resource that are still kept, newest first: at most `limit` of those below
+  /// the version `before`. The newest is always kept, also when it is a deletion; older ones until
+  /// the history horizon has passed them and a compaction came.
+  virtual Result<std::vector<Version>> versions(const fhir::ResourceId& key, std::uint32_t before,
+                                                std::size_t limit) const = 0;
   /// Which of `keys` exist as of a sequence, in order; no resource is read.
   virtual Result<std::vector<bool>> exist(fhir::ResourceType type,
                                           const std::vector<std::string>& ids,

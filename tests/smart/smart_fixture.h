@@ -38,6 +38,10 @@ class RefusingStore final : public store::Store {
                                             store::Sequence as_of) const override {
     return inner_.read(key, as_of);
   }
+  Result<std::vector<store::Version>> versions(const fhir::ResourceId& key, std::uint32_t before,
+                                               std::size_t limit) const override {
+    return inner_.versions(key, before, limit);
+  }
   Result<std::vector<bool>> exist(fhir::ResourceType type, const std::vector<std::string>& ids,
                                   store::Sequence as_of) const override {
     return inner_.exist(type, ids, as_of);

@@ -18,6 +18,7 @@
 #include "store/rocksdb/rocksdb_documents.h"
 #include "store/rocksdb/rocksdb_scan.h"
 #include "store/rocksdb/transaction_batch.h"
+#include "store/rocksdb/versions.h"
 #include "store/rocksdb/wal_sync.h"
 
 namespace sluice::store {
@@ -47,6 +48,10 @@ class RocksdbStore final : public Store {
 
   Result<std::optional<Record>> read(const fhir::ResourceId& key, Sequence as_of) const override {
     return points_.read(key, no_later(as_of));
+  }
+  Result<std::vector<Version>> versions(const fhir::ResourceId& key, std::uint32_t before,
+                                        std::size_t limit) const override {
+    return read_versions(*database_, key, before, limit);
   }
   Result<std::vector<bool>> exist(fhir::ResourceType type, const std::vector<std::string>& ids,
                                   Sequence as_of) const override {

@@ -1,5 +1,7 @@
 #include "store/rocksdb/transaction_batch.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <unordered_map>
 #include <utility>
@@ -55,6 +57,7 @@ TransactionBatch::TransactionBatch(const Database& database, const Commit& commi
       batch_(size_of(transaction)) {}
 
 Result<WriteOutcome> TransactionBatch::build() {
+  SLUICE_CHECK(check_preconditions());
   SLUICE_CHECK(collect());
   std::vector<std::size_t> counting;
   std::vector<rocksdb::Slice> keys;
@@ -90,6 +93,28 @@ void TransactionBatch::write_documents(const std::vector<DocumentWrite>& documen
     else
       batch_.Delete(database_.documents, document.key).PermitUncheckedError();
   }
+}
+
+Result<void> TransactionBatch::check_preconditions() const {
+  std::string key;
+  for (const auto& precondition : transaction_.preconditions) {
+    key.clear();
+    append_locator_key(key, precondition.key.type, precondition.key.id);
+    rocksdb::PinnableSlice value;
+    const auto status = database_.db().Get(rocksdb::ReadOptions(), database_.locator, key, &value);
+    if (!status.ok() && !status.IsNotFound()) return read_error(status);
+    std::uint32_t version = 0;
+    if (status.ok()) {
+      Locator locator;
+      if (!parse_locator(to_view(value), locator)) return corrupt_value("locator");
+      if (!locator.deleted) version = locator.version;
+    }
+    if (version != precondition.version)
+      return Error{ErrorKind::kConflict,
+                   fmt::format("{}/{} was changed by another request meanwhile",
+                               fhir::type_name(precondition.key.type), precondition.key.id)};
+  }
+  return {};
 }
 
 Result<void> TransactionBatch::collect() {

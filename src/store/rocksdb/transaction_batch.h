@@ -22,8 +22,8 @@ class TransactionBatch {
  public:
   TransactionBatch(const Database& database, const Commit& commit, const Transaction& transaction);
 
-  /// Reads what is there and fills batch(), changes() and counters(). kInvalid for an id that is
-  /// none, else errors of reading.
+  /// Reads what is there and fills batch(), changes() and counters(). kConflict for a
+  /// precondition that does not hold, kInvalid for an id that is none, else errors of reading.
   Result<WriteOutcome> build();
 
   rocksdb::WriteBatch& batch() { return batch_; }
@@ -40,6 +40,7 @@ class TransactionBatch {
     std::size_t last = 0;  ///< the last operation on this resource: the one that counts
   };
 
+  Result<void> check_preconditions() const;
   Result<void> collect();
   Result<void> apply(const Operation& operation, const rocksdb::PinnableSlice* located,
                      PutOutcome& outcome);
