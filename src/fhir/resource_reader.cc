@@ -251,4 +251,14 @@ Result<IncomingResource> ResourceReader::read(std::string_view json,
   return impl_->read(json, id_if_missing);
 }
 
+Result<IncomingResource> ResourceReader::read_as_new(std::string_view json, std::string_view id) {
+  SLUICE_CHECK(impl_->read(json, id));
+  if (impl_->root.id == 0) return impl_->read(json, id);
+  const std::size_t value = impl_->root.id + 2;
+  const std::string_view old = impl_->tokens.text();
+  std::string text(old.substr(0, impl_->tokens.begin(value)));
+  text.append("\"").append(id).append("\"").append(old.substr(impl_->tokens.end(value)));
+  return impl_->read(text, id);
+}
+
 }  // namespace sluice::fhir

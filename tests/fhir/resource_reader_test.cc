@@ -363,5 +363,20 @@ TEST(ResourceReader, EveryCompartmentPathOfTheStandardCounts) {
   EXPECT_GT(checked, 110u);
 }
 
+TEST(ResourceReader, GivesAResourceThatIsNewAnIdAndLeavesTheOtherBytes) {
+  const auto made = [](std::string_view json) {
+    return ResourceReader().read_as_new(json, "new").value();
+  };
+  const auto patient = made(R"( {"id" : "old" ,"resourceType":"Patient","x":1.50} )");
+  EXPECT_EQ(patient.id, "new");
+  EXPECT_THAT(patient.owners, ElementsAre("new"));
+  EXPECT_THAT(patient.content,
+              testing::HasSubstr(R"("id" : "new" ,"resourceType":"Patient","x":1.50)"));
+  EXPECT_THAT(made(R"({"resourceType":"Patient"})").content, testing::HasSubstr(R"("id":"new")"));
+  // Only the root's.
+  EXPECT_THAT(made(R"({"resourceType":"Patient","contained":[{"id":"c"}],"id":"old"})").content,
+              testing::HasSubstr(R"([{"id":"c"}],"id":"new")"));
+}
+
 }  // namespace
 }  // namespace sluice::fhir
