@@ -35,6 +35,10 @@ constexpr Row kRows[] = {
     {AuditKind::kImport, "import", kDicom, "110107", "Import", "C"},
     {AuditKind::kServerStarted, "server-started", kDicom, "110100", "Application Activity", "E"},
     {AuditKind::kServerStopped, "server-stopped", kDicom, "110100", "Application Activity", "E"},
+    {AuditKind::kResourceRead, "resource-read", kRestType, "rest", "RESTful Operation", "R"},
+    {AuditKind::kResourceCreated, "resource-create", kRestType, "rest", "RESTful Operation", "C"},
+    {AuditKind::kResourceUpdated, "resource-update", kRestType, "rest", "RESTful Operation", "U"},
+    {AuditKind::kResourceDeleted, "resource-delete", kRestType, "rest", "RESTful Operation", "D"},
 };
 
 const Row& row_of(AuditKind kind) {

@@ -22,6 +22,10 @@ enum class AuditKind : std::uint8_t {
   kImport,         ///< bulk data was taken in
   kServerStarted,
   kServerStopped,
+  kResourceRead,
+  kResourceCreated,  ///< also the attempt, when the outcome says so
+  kResourceUpdated,
+  kResourceDeleted,
 };
 /// The subtype's code: "token-issued".
 std::string_view to_string(AuditKind kind);
