@@ -1,0 +1,112 @@
+#include "rest/interactions.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+#include <utility>
+
+namespace sluice::rest {
+namespace {
+
+using Kind = Condition::Kind;
+
+std::string name_of(const fhir::ResourceId& key) {
+  return fmt::format("{}/{}", fhir::type_name(key.type), key.id);
+}
+
+Error gone(const fhir::ResourceId& key) {
+  return {ErrorKind::kGone, name_of(key) + " is deleted"};
+}
+
+// The store compares with one version, so that "any" is the one that is there now.
+Result<void> add_precondition(const store::Store& store, const fhir::ResourceId& key,
+                              const Condition& condition, store::Transaction& transaction) {
+  if (condition.kind == Kind::kNone) return {};
+  std::uint32_t version = 0;
+  if (condition.kind == Kind::kPresent || condition.kind == Kind::kVersion) {
+    SLUICE_TRY(const auto record, store.read(key, store.last_commit().sequence));
+    if (!record)
+      return Error{ErrorKind::kPreconditionFailed,
+                   fmt::format("If-Match: there is no {}", name_of(key))};
+    version = condition.kind == Kind::kPresent ? record->version : condition.version;
+  }
+  transaction.preconditions.push_back({key, version});
+  return {};
+}
+
+Result<store::WriteOutcome> commit(store::Store& store, const fhir::ResourceId& key,
+                                   const Condition& condition,
+                                   const store::Transaction& transaction) {
+  auto outcome = store.write(transaction);
+  if (outcome || outcome.error().kind != ErrorKind::kConflict) return outcome;
+  if (condition.kind == Kind::kVersion)
+    return Error{ErrorKind::kPreconditionFailed,
+                 fmt::format("If-Match: version {} of {} is not the newest", condition.version,
+                             name_of(key))};
+  if (condition.kind == Kind::kAbsent)
+    return Error{ErrorKind::kPreconditionFailed,
+                 fmt::format("If-None-Match: {} is there already", name_of(key))};
+  return outcome;
+}
+
+Result<Written> put(store::Store& store, const fhir::IncomingResource& resource,
+                    const Condition& condition) {
+  const fhir::ResourceId key{resource.type, resource.id};
+  store::Transaction transaction;
+  transaction.puts = {&resource};
+  SLUICE_CHECK(add_precondition(store, key, condition, transaction));
+  SLUICE_TRY(const auto outcome, commit(store, key, condition, transaction));
+  const auto& put = outcome.puts.front();
+  if (put.status == store::PutStatus::kUnchanged) {
+    SLUICE_TRY(auto stored, read_version(store, key, put.version));
+    return Written{false, std::move(stored)};
+  }
+  Written written{put.status == store::PutStatus::kCreated,
+                  {put.version, outcome.commit.instant, {}}};
+  fhir::append_with_meta(written.stored.json, resource, put.version, outcome.commit.instant);
+  return written;
+}
+
+}  // namespace
+
+Result<Stored> read(const store::Store& store, const fhir::ResourceId& key) {
+  SLUICE_TRY(auto record, store.read(key, store.last_commit().sequence));
+  if (record) return Stored{record->version, record->last_updated, std::move(record->json)};
+  SLUICE_TRY(const auto newest, store.versions(key, std::numeric_limits<std::uint32_t>::max(), 1));
+  if (newest.empty()) return not_found(fmt::format("there is no {}", name_of(key)));
+  return gone(key);
+}
+
+Result<Stored> read_version(const store::Store& store, const fhir::ResourceId& key,
+                            std::uint32_t version) {
+  const Error missing =
+      not_found(fmt::format("there is no version {} of {}", version, name_of(key)));
+  if (version == 0 || version == std::numeric_limits<std::uint32_t>::max()) return missing;
+  SLUICE_TRY(auto found, store.versions(key, version + 1, 1));
+  if (found.empty() || found.front().version != version) return missing;
+  if (found.front().deleted) return gone(key);
+  return Stored{version, found.front().instant, std::move(found.front().json)};
+}
+
+Result<Written> create(store::Store& store, const fhir::IncomingResource& resource) {
+  auto written = put(store, resource, {.kind = Kind::kAbsent});
+  if (!written && written.error().kind == ErrorKind::kPreconditionFailed)
+    return Error{ErrorKind::kConflict, "the id that was made for the resource is taken"};
+  return written;
+}
+
+Result<Written> update(store::Store& store, const fhir::IncomingResource& resource,
+                       const Condition& condition) {
+  return put(store, resource, condition);
+}
+
+Result<std::uint32_t> remove(store::Store& store, const fhir::ResourceId& key,
+                             const Condition& condition) {
+  store::Transaction transaction;
+  transaction.removals = {key};
+  SLUICE_CHECK(add_precondition(store, key, condition, transaction));
+  SLUICE_TRY(const auto outcome, commit(store, key, condition, transaction));
+  return outcome.removals.front().version;
+}
+
+}  // namespace sluice::rest

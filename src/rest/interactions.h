@@ -1,0 +1,58 @@
+// The FHIR RESTful interactions on one resource, as calls of the store: which version is there,
+// what a condition wants, what a write makes of it. Knows no HTTP.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/instant.h"
+#include "base/result.h"
+#include "fhir/resource_reader.h"
+#include "fhir/resource_type.h"
+#include "store/store.h"
+
+namespace sluice::rest {
+
+/// A version of a resource as it is sent.
+struct Stored {
+  std::uint32_t version = 0;
+  Instant last_updated;
+  std::string json;
+};
+
+/// What a write wants to find.
+struct Condition {
+  enum class Kind : std::uint8_t {
+    kNone,
+    kAbsent,   ///< If-None-Match: *
+    kPresent,  ///< If-Match: *
+    kVersion,  ///< If-Match: W/"3"
+  } kind = Kind::kNone;
+  std::uint32_t version = 0;  ///< of kVersion; 0 is no version of anything
+};
+
+struct Written {
+  bool created = false;
+  Stored stored;
+};
+
+/// The newest version: kNotFound when there never was one, kGone when it is deleted.
+Result<Stored> read(const store::Store& store, const fhir::ResourceId& key);
+/// One version: kNotFound when there is none of that number or it is kept no more, kGone when it is
+/// a deletion.
+Result<Stored> read_version(const store::Store& store, const fhir::ResourceId& key,
+                            std::uint32_t version);
+
+/// Writes a resource under an id that must be new: kConflict else.
+Result<Written> create(store::Store& store, const fhir::IncomingResource& resource);
+/// Writes a resource, which is created when it is not there. The same content makes no new version.
+/// kPreconditionFailed when the condition does not hold at the instant of the write, kConflict when
+/// it held but another write came between.
+Result<Written> update(store::Store& store, const fhir::IncomingResource& resource,
+                       const Condition& condition);
+/// Deletes a resource, or leaves it deleted; the version of the deletion, 0 when there was nothing.
+/// Errors as update().
+Result<std::uint32_t> remove(store::Store& store, const fhir::ResourceId& key,
+                             const Condition& condition);
+
+}  // namespace sluice::rest
