@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "api/fhir_response.h"
+#include "api/resource_interactions.h"
 #include "api/smart_configuration.h"
 #include "fhir/resource_type.h"
 
@@ -134,10 +135,25 @@ json::object import_definition(const Service& service, const http::Request& requ
           {"parameter", std::move(parameters)}};
 }
 
+void add_interactions(json::object& resource) {
+  json::array interactions;
+  for (const std::string_view code : {"read", "vread", "create", "update", "delete"})
+    interactions.push_back(json::object{{"code", json::string(code)}});
+  resource["interaction"] = std::move(interactions);
+  resource["versioning"] = "versioned-update";
+  resource["readHistory"] = true;
+  resource["updateCreate"] = true;
+  resource["conditionalCreate"] = false;
+  resource["conditionalRead"] = "full-support";
+  resource["conditionalUpdate"] = false;
+  resource["conditionalDelete"] = "not-supported";
+}
+
 json::array resources() {
   json::array resources;
   for (const auto type : fhir::all_resource_types()) {
     json::object resource{{"type", json::string(fhir::type_name(type))}};
+    if (has_interactions(type)) add_interactions(resource);
     auto operations = operations_of(fhir::type_name(type));
     if (!operations.empty()) resource["operation"] = std::move(operations);
     resources.push_back(std::move(resource));

@@ -125,6 +125,18 @@ Result<void> authorize_import(const Principal& principal, const bulk::ImportRequ
   return {};
 }
 
+Result<void> authorize_resource(const Principal& principal, fhir::ResourceType type,
+                                smart::Permissions permissions) {
+  if (principal.client == nullptr) return {};
+  if (principal.client->groups)
+    return Error{ErrorKind::kForbidden,
+                 "this client may export its groups only, not read or write single resources"};
+  if (principal.claims == nullptr ||
+      !principal.claims->scopes.permissions(type).all_of(permissions))
+    return not_covered(fmt::format("this interaction with {}", fhir::type_name(type)));
+  return {};
+}
+
 Result<void> audit(const Service& service, const http::Request& request, const Principal& principal,
                    smart::AuditEvent event) {
   if (service.authorization == nullptr) return {};

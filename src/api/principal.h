@@ -11,6 +11,7 @@
 #include "bulk/import_request.h"
 #include "http/message.h"
 #include "smart/audit_event.h"
+#include "smart/scope.h"
 
 namespace sluice::api {
 
@@ -49,6 +50,10 @@ Result<void> authorize_job(const Principal& principal, const bulk::ExportRequest
 /// Whether the principal may import these types, and see such a job: kForbidden names the type that
 /// its token may not create, update and delete, and clients that are limited to groups.
 Result<void> authorize_import(const Principal& principal, const bulk::ImportRequest& request);
+/// Whether the principal may do this with resources of the type. kForbidden when its scopes do not
+/// cover it, and for a client that is limited to groups: one resource does not say whose it is.
+Result<void> authorize_resource(const Principal& principal, fhir::ResourceType type,
+                                smart::Permissions permissions);
 
 /// Writes an audit event of the request, with the principal's id and the peer's address; does
 /// nothing on an open server. What cannot be audited must not be done.

@@ -33,6 +33,17 @@ std::vector<std::string_view> split(std::string_view text, std::string_view sepa
   }
 }
 
+Result<Preferences::Return> read_return(std::string_view value) {
+  using Return = Preferences::Return;
+  const std::string name = lower(value);
+  if (name == "minimal") return Return::kMinimal;
+  if (name == "representation") return Return::kRepresentation;
+  if (name == "operationoutcome") return Return::kOperationOutcome;
+  return invalid(
+      fmt::format("Prefer: return '{}' is none of minimal, representation and OperationOutcome",
+                  value.substr(0, 64)));
+}
+
 }  // namespace
 
 Result<Preferences> read_preferences(const http::Request& request) {
@@ -55,6 +66,8 @@ Result<Preferences> read_preferences(const http::Request& request) {
         return invalid(fmt::format("Prefer: handling '{}' is neither strict nor lenient",
                                    value.substr(0, 64)));
       preferences.handling_lenient = handling == "lenient";
+    } else if (name == "return") {
+      SLUICE_TRY(preferences.returned, read_return(value));
     }
   }
   return preferences;

@@ -1,6 +1,7 @@
 // Reading the request headers that the endpoints share: Prefer, Accept, Content-Type.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -14,10 +15,17 @@ struct Preferences {
   bool respond_async = false;
   bool separate_export_status = false;
   bool handling_lenient = false;
+  /// What a write sends back.
+  enum class Return : std::uint8_t {
+    kRepresentation,
+    kMinimal,
+    kOperationOutcome
+  } returned = Return::kRepresentation;
 };
 
 /// Understands repeated headers, commas, semicolons, quotes and any case of names. What is not
-/// known is ignored, as RFC 7240 wants; `handling` other than strict and lenient is kInvalid.
+/// known is ignored, as RFC 7240 wants; `handling` and `return` with other values than theirs are
+/// kInvalid.
 Result<Preferences> read_preferences(const http::Request& request);
 
 /// Whether Accept allows FHIR JSON (application/fhir+json, application/json, wildcards); absent:

@@ -13,12 +13,15 @@
 #include "api/import_kickoff.h"
 #include "api/principal.h"
 #include "api/registration.h"
+#include "api/resource_interactions.h"
 #include "api/smart_configuration.h"
 #include "api/token_endpoints.h"
 
 namespace sluice::api {
 namespace {
 
+using ResourceHandler = http::Response (*)(Service&, const http::Request&, const Principal&,
+                                           fhir::ResourceType);
 using PrincipalHandler = std::function<http::Response(const http::Request&, const Principal&)>;
 
 // Every route says what it needs; there is no way to add one that does not.
@@ -37,6 +40,23 @@ class Routes {
           auto response = handler(request, *principal);
           if (response.status == 403) response.headers.set("WWW-Authenticate", kTooLittle);
           return response;
+        });
+  }
+
+  /// A route of resources of one type: needs a client whose scopes give `permissions` for it.
+  void add(std::string_view method, std::string_view pattern, std::string_view name,
+           fhir::ResourceType type, smart::Permissions permissions, ResourceHandler handler) {
+    add(method, pattern, name, Access::kClient,
+        [type, permissions, &service = service_, handler](const auto& request,
+                                                          const auto& principal) {
+          const auto allowed = authorize_resource(principal, type, permissions);
+          if (allowed) return handler(service, request, principal, type);
+          const auto audited = audit(service, request, principal,
+                                     {.kind = smart::AuditKind::kAccessRefused,
+                                      .outcome = smart::AuditOutcome::kSerious,
+                                      .description = allowed.error().message,
+                                      .subject = std::string(fhir::type_name(type))});
+          return request_error(request, audited ? allowed.error() : audited.error());
         });
   }
 
@@ -121,6 +141,31 @@ void add_export_routes(Routes& routes, Service& service) {
              });
 }
 
+// A route a type, so that what R4 does not know has no address, as everything else unknown.
+void add_resource_routes(Routes& routes) {
+  using smart::Permissions;
+  const struct {
+    std::string_view method;
+    std::string_view path;
+    std::string_view name;
+    Permissions permissions;
+    ResourceHandler handler;
+  } interactions[] = {
+      {"GET", "/{id}", "read", {Permissions::kRead}, read_resource},
+      {"GET", "/{id}/_history/{version}", "vread", {Permissions::kRead}, read_resource_version},
+      {"POST", "", "create", {Permissions::kCreate}, create_resource},
+      {"PUT", "/{id}", "update", {Permissions::kUpdate}, update_resource},
+      {"DELETE", "/{id}", "delete", {Permissions::kDelete}, delete_resource},
+  };
+  for (const auto type : fhir::all_resource_types()) {
+    if (!has_interactions(type)) continue;
+    for (const auto& interaction : interactions)
+      routes.add(interaction.method,
+                 fmt::format("{}/{}{}", kFhirPath, fhir::type_name(type), interaction.path),
+                 interaction.name, type, interaction.permissions, interaction.handler);
+  }
+}
+
 void add_authorization_routes(Routes& routes, Service& service) {
   routes.add("GET", "/fhir/.well-known/smart-configuration", "smart_configuration", Access::kPublic,
              [&service](const auto& request, const auto&) {
@@ -154,6 +199,7 @@ http::ErrorResponder error_responder() {
 void add_routes(http::Router& router, Service& service, const Metrics& metrics) {
   Routes routes(router, service);
   add_export_routes(routes, service);
+  add_resource_routes(routes);
   if (service.authorization != nullptr) add_authorization_routes(routes, service);
   routes.add("GET", "/fhir/metadata", "metadata", Access::kPublic,
              [&service](const auto& request, const auto&) {

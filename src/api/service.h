@@ -31,7 +31,7 @@ inline constexpr std::string_view kFhirPath = "/fhir";
 
 /// Lives as long as the server; the parts must outlive it. Thread-safe.
 struct Service {
-  const store::Store& store;
+  store::Store& store;
   output::FileStore& files;
   job::Engine& engine;
   const Clock& clock;
@@ -40,8 +40,7 @@ struct Service {
   /// Set before the first request; nullptr: the server runs open.
   Authorization* authorization = nullptr;
 
-  Service(const store::Store& s, output::FileStore& f, job::Engine& e, const Clock& c,
-          ServiceOptions o)
+  Service(store::Store& s, output::FileStore& f, job::Engine& e, const Clock& c, ServiceOptions o)
       : store(s), files(f), engine(e), clock(c), options(std::move(o)), polls(options.poll_burst) {}
 
   /// The FHIR base for URLs in the answer to `request`, without a trailing slash.

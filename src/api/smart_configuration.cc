@@ -21,7 +21,8 @@ http::Response smart_configuration(const Service& service, const http::Request& 
       {"grant_types_supported", json::array{"client_credentials"}},
       {"token_endpoint_auth_methods_supported", json::array{"private_key_jwt"}},
       {"token_endpoint_auth_signing_alg_values_supported", std::move(algorithms)},
-      {"scopes_supported", json::array{"system/*.rs", "system/*.read"}},
+      {"scopes_supported",
+       json::array{"system/*.rs", "system/*.cruds", "system/*.read", "system/*.write"}},
       {"response_types_supported", json::array{"token"}},
       {"capabilities",
        json::array{"client-confidential-asymmetric", "permission-v1", "permission-v2"}}};

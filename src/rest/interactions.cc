@@ -25,9 +25,10 @@ Result<void> add_precondition(const store::Store& store, const fhir::ResourceId&
   std::uint32_t version = 0;
   if (condition.kind == Kind::kPresent || condition.kind == Kind::kVersion) {
     SLUICE_TRY(const auto record, store.read(key, store.last_commit().sequence));
-    if (!record)
+    // 0 is no version, but to the store it would say that there is none.
+    if (!record || (condition.kind == Kind::kVersion && condition.version == 0))
       return Error{ErrorKind::kPreconditionFailed,
-                   fmt::format("If-Match: there is no {}", name_of(key))};
+                   fmt::format("If-Match: there is no such version of {}", name_of(key))};
     version = condition.kind == Kind::kPresent ? record->version : condition.version;
   }
   transaction.preconditions.push_back({key, version});

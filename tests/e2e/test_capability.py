@@ -53,8 +53,16 @@ class Capability(harness.TestCase):
         self.assertLessEqual({"Account", "Observation", "VisionPrescription"}, set(by_type))
 
     def test_c01_only_interactions_that_work_are_listed(self):
+        # test_rest.py proves that they work.
         for resource in self.rest["resource"]:
-            self.assertEqual(resource.get("interaction", []), [], resource["type"])
+            codes = [interaction["code"] for interaction in resource.get("interaction", [])]
+            expected = ["read", "vread", "create", "update", "delete"]
+            self.assertEqual(codes, [] if resource["type"] == "OperationDefinition" else expected)
+        for method, path in (("GET", "Patient"), ("GET", "Patient/1/_history"), ("PATCH", "Patient/1"),
+                             ("PUT", "Patient"), ("DELETE", "Patient"), ("POST", "OperationDefinition"),
+                             ("PUT", "OperationDefinition/export"), ("POST", "")):
+            answer = harness.request(method, f"{self.server.base}/{path}", body=b"")
+            self.assertIn(answer.status, (404, 405), (method, path))
 
     def test_c02_each_operation_has_its_definition(self):
         for name in OPERATIONS.values():

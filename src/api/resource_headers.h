@@ -1,0 +1,30 @@
+// The request headers and parameters of interactions on one resource: conditions, formats.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "http/message.h"
+#include "rest/interactions.h"
+
+namespace sluice::api {
+
+/// The entity tag of a version: W/"3".
+std::string entity_tag(std::uint32_t version);
+
+/// The condition of a write, from If-Match and If-None-Match. kInvalid for what is no entity tag,
+/// more than one of them, or both headers; kUnsupported for If-None-Match with other than "*".
+Result<rest::Condition> read_condition(const http::Request& request);
+
+/// Whether a client that sent If-None-Match or If-Modified-Since has this version already.
+bool is_known(const http::Request& request, const rest::Stored& stored);
+
+/// Checks what every interaction understands: kNotAcceptable for Accept or _format other than JSON,
+/// kUnsupported naming any other parameter.
+Result<void> check_formats(const http::Request& request);
+
+/// Checks the body's media type: kUnsupportedMediaType for other than FHIR JSON.
+Result<void> check_body_type(const http::Request& request);
+
+}  // namespace sluice::api

@@ -1,0 +1,237 @@
+#include "api/resource_interactions.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <functional>
+
+#include "api/fhir_response.h"
+#include "api/request_headers.h"
+#include "api/resource_headers.h"
+#include "base/bytes.h"
+#include "fhir/operation_outcome.h"
+#include "fhir/resource_reader.h"
+#include "rest/interactions.h"
+#include "rest/validation.h"
+
+namespace sluice::api {
+namespace {
+
+constexpr std::size_t kIdBytes = 16;  // random, as 32 hexadecimal digits
+
+std::string name_of(const fhir::ResourceId& key) {
+  return fmt::format("{}/{}", fhir::type_name(key.type), key.id);
+}
+
+// The key that the path names; for reads and deletions what can be no id is not there.
+Result<fhir::ResourceId> key_of(const http::Request& request, fhir::ResourceType type) {
+  fhir::ResourceId key{type, std::string(request.parameter("id"))};
+  if (fhir::is_valid_id(key.id)) return key;
+  return not_found(fmt::format("there is no {}/{}", fhir::type_name(type), key.id.substr(0, 64)));
+}
+
+void set_version(http::Response& response, const rest::Stored& stored) {
+  response.headers.set("ETag", entity_tag(stored.version));
+  response.headers.set("Last-Modified", to_http_date(stored.last_updated));
+}
+
+http::Response stored_response(const http::Request& request, rest::Stored stored) {
+  http::Response response;
+  if (is_known(request, stored))
+    response.status = 304;
+  else
+    response = fhir_response(200, std::move(stored.json));
+  set_version(response, stored);
+  // A patient's data is nobody's to keep on the way.
+  response.headers.set("Cache-Control", "private, no-cache");
+  return response;
+}
+
+Result<void> audit_resource(const Service& service, const http::Request& request,
+                            const Principal& principal, smart::AuditKind kind,
+                            const std::string& subject, const std::string& why = {}) {
+  return audit(
+      service, request, principal,
+      {.kind = kind,
+       .outcome = why.empty() ? smart::AuditOutcome::kSuccess : smart::AuditOutcome::kMinor,
+       .description = why,
+       .subject = subject});
+}
+
+Result<rest::Stored> audited_read(const Service& service, const http::Request& request,
+                                  const Principal& principal, const fhir::ResourceId& key,
+                                  Result<rest::Stored> found) {
+  SLUICE_CHECK(audit_resource(service, request, principal, smart::AuditKind::kResourceRead,
+                              name_of(key), found ? std::string() : found.error().message));
+  return found;
+}
+
+// What cannot be audited must not be done, and a write cannot be taken back: the line comes first,
+// and one more when it came to nothing.
+template <class Value>
+Result<Value> audited_write(const Service& service, const http::Request& request,
+                            const Principal& principal, smart::AuditKind kind,
+                            const fhir::ResourceId& key,
+                            const std::function<Result<Value>()>& write) {
+  const std::string subject = name_of(key);
+  SLUICE_CHECK(audit_resource(service, request, principal, kind, subject));
+  auto outcome = write();
+  if (!outcome)
+    SLUICE_CHECK(
+        audit_resource(service, request, principal, kind, subject, outcome.error().message));
+  return outcome;
+}
+
+struct Asked {
+  Preferences preferences;
+  rest::Condition condition;
+};
+
+Result<Asked> read_asked(const http::Request& request) {
+  SLUICE_CHECK(check_formats(request));
+  // Conditions by search must not be lost: the write would be done where it was not wanted.
+  if (request.headers.count("If-None-Exist") > 0)
+    return Error{ErrorKind::kUnsupported, "If-None-Exist is not supported"};
+  Asked asked;
+  SLUICE_TRY(asked.preferences, read_preferences(request));
+  SLUICE_TRY(asked.condition, read_condition(request));
+  return asked;
+}
+
+Result<void> check_type(const fhir::IncomingResource& resource, fhir::ResourceType type) {
+  if (resource.type == type) return rest::validate(resource);
+  return invalid(fmt::format("the resource is a {}, the address is one of {}",
+                             fhir::type_name(resource.type), fhir::type_name(type)));
+}
+
+http::Response written_response(const Service& service, const http::Request& request,
+                                const Preferences& preferences, const fhir::ResourceId& key,
+                                rest::Written written) {
+  const int status = written.created ? 201 : 200;
+  http::Response response;
+  response.status = status;
+  if (preferences.returned == Preferences::Return::kRepresentation)
+    response = fhir_response(status, std::move(written.stored.json));
+  if (preferences.returned == Preferences::Return::kOperationOutcome)
+    response = information(
+        status, fmt::format("{} is version {} now", name_of(key), written.stored.version));
+  set_version(response, written.stored);
+  if (written.created)
+    response.headers.set("Location", fmt::format("{}/{}/_history/{}", service.base_url(request),
+                                                 name_of(key), written.stored.version));
+  return response;
+}
+
+Result<http::Response> create_now(Service& service, const http::Request& request,
+                                  const Principal& principal, fhir::ResourceType type) {
+  SLUICE_TRY(const auto asked, read_asked(request));
+  if (asked.condition.kind != rest::Condition::Kind::kNone)
+    return Error{ErrorKind::kUnsupported, "a create takes neither If-Match nor If-None-Match"};
+  SLUICE_CHECK(check_body_type(request));
+  fhir::ResourceReader reader({}, service.base_url(request));
+  SLUICE_TRY(const auto resource, reader.read_as_new(request.body, random_hex(kIdBytes)));
+  SLUICE_CHECK(check_type(resource, type));
+  const fhir::ResourceId key{type, resource.id};
+  SLUICE_TRY(auto written, audited_write<rest::Written>(
+                               service, request, principal, smart::AuditKind::kResourceCreated, key,
+                               [&] { return rest::create(service.store, resource); }));
+  return written_response(service, request, asked.preferences, key, std::move(written));
+}
+
+Result<http::Response> update_now(Service& service, const http::Request& request,
+                                  const Principal& principal, fhir::ResourceType type) {
+  SLUICE_TRY(const auto asked, read_asked(request));
+  SLUICE_CHECK(check_body_type(request));
+  const std::string_view id = request.parameter("id");
+  if (!fhir::is_valid_id(id))
+    return invalid("the id in the address is not 1 to 64 of A-Z a-z 0-9 '-' and '.'");
+  fhir::ResourceReader reader({}, service.base_url(request));
+  SLUICE_TRY(const auto resource, reader.read(request.body));
+  SLUICE_CHECK(check_type(resource, type));
+  if (resource.id != id) return invalid("the resource's id is not that of the address");
+  const fhir::ResourceId key{type, resource.id};
+  SLUICE_TRY(auto written,
+             audited_write<rest::Written>(
+                 service, request, principal, smart::AuditKind::kResourceUpdated, key,
+                 [&] { return rest::update(service.store, resource, asked.condition); }));
+  return written_response(service, request, asked.preferences, key, std::move(written));
+}
+
+Result<http::Response> delete_now(Service& service, const http::Request& request,
+                                  const Principal& principal, fhir::ResourceType type) {
+  SLUICE_TRY(const auto asked, read_asked(request));
+  SLUICE_TRY(const auto key, key_of(request, type));
+  SLUICE_TRY(const auto version,
+             audited_write<std::uint32_t>(
+                 service, request, principal, smart::AuditKind::kResourceDeleted, key,
+                 [&] { return rest::remove(service.store, key, asked.condition); }));
+  http::Response response;
+  response.status = 204;
+  if (asked.preferences.returned == Preferences::Return::kOperationOutcome)
+    response = information(200, version == 0 ? fmt::format("there was no {}", name_of(key))
+                                             : fmt::format("{} is deleted", name_of(key)));
+  if (version != 0) response.headers.set("ETag", entity_tag(version));
+  return response;
+}
+
+http::Response answer(const http::Request& request, Result<http::Response> response) {
+  if (!response) return request_error(request, response.error());
+  return std::move(*response);
+}
+
+Result<http::Response> read_now(Service& service, const http::Request& request,
+                                const Principal& principal, fhir::ResourceType type) {
+  SLUICE_CHECK(check_formats(request));
+  SLUICE_TRY(const auto key, key_of(request, type));
+  SLUICE_TRY(auto found,
+             audited_read(service, request, principal, key, rest::read(service.store, key)));
+  return stored_response(request, std::move(found));
+}
+
+Result<http::Response> read_version_now(Service& service, const http::Request& request,
+                                        const Principal& principal, fhir::ResourceType type) {
+  SLUICE_CHECK(check_formats(request));
+  SLUICE_TRY(const auto key, key_of(request, type));
+  const std::string_view text = request.parameter("version");
+  std::uint32_t version = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), version);
+  if (failed != std::errc() || end != text.data() + text.size())
+    return not_found(
+        fmt::format("there is no version '{}' of {}", text.substr(0, 64), name_of(key)));
+  SLUICE_TRY(auto found, audited_read(service, request, principal, key,
+                                      rest::read_version(service.store, key, version)));
+  return stored_response(request, std::move(found));
+}
+
+}  // namespace
+
+bool has_interactions(fhir::ResourceType type) {
+  return fhir::type_name(type) != "OperationDefinition";
+}
+
+http::Response read_resource(Service& service, const http::Request& request,
+                             const Principal& principal, fhir::ResourceType type) {
+  return answer(request, read_now(service, request, principal, type));
+}
+
+http::Response read_resource_version(Service& service, const http::Request& request,
+                                     const Principal& principal, fhir::ResourceType type) {
+  return answer(request, read_version_now(service, request, principal, type));
+}
+
+http::Response create_resource(Service& service, const http::Request& request,
+                               const Principal& principal, fhir::ResourceType type) {
+  return answer(request, create_now(service, request, principal, type));
+}
+
+http::Response update_resource(Service& service, const http::Request& request,
+                               const Principal& principal, fhir::ResourceType type) {
+  return answer(request, update_now(service, request, principal, type));
+}
+
+http::Response delete_resource(Service& service, const http::Request& request,
+                               const Principal& principal, fhir::ResourceType type) {
+  return answer(request, delete_now(service, request, principal, type));
+}
+
+}  // namespace sluice::api

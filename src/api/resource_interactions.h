@@ -1,0 +1,31 @@
+// The endpoints of single resources: read, vread, create, update, delete (I-02).
+#pragma once
+
+#include "api/principal.h"
+#include "api/service.h"
+#include "fhir/resource_type.h"
+#include "http/message.h"
+
+namespace sluice::api {
+
+/// Whether resources of the type are read and written one by one: all but OperationDefinition,
+/// whose addresses are those of the server's own operations.
+bool has_interactions(fhir::ResourceType type);
+
+/// GET [base]/[type]/[id]
+http::Response read_resource(Service& service, const http::Request& request,
+                             const Principal& principal, fhir::ResourceType type);
+/// GET [base]/[type]/[id]/_history/[version]
+http::Response read_resource_version(Service& service, const http::Request& request,
+                                     const Principal& principal, fhir::ResourceType type);
+/// POST [base]/[type]
+http::Response create_resource(Service& service, const http::Request& request,
+                               const Principal& principal, fhir::ResourceType type);
+/// PUT [base]/[type]/[id]
+http::Response update_resource(Service& service, const http::Request& request,
+                               const Principal& principal, fhir::ResourceType type);
+/// DELETE [base]/[type]/[id]
+http::Response delete_resource(Service& service, const http::Request& request,
+                               const Principal& principal, fhir::ResourceType type);
+
+}  // namespace sluice::api
