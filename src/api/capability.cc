@@ -50,6 +50,11 @@ constexpr OperationParameter kParameters[] = {
     {"_type", "*", "string", "Only these resource types; also separated by commas.", false},
     {"_elements", "*", "string",
      "Only these root elements, \"Patient.name\" or \"name\"; mandatory ones always stay.", false},
+    {"_typeFilter", "*", "string",
+     "Only resources of a type that match a search, \"Observation?category=laboratory\"; several "
+     "of "
+     "one type are alternatives.",
+     false},
     {"organizeOutputBy", "1", "string",
      "Patient: a block for each patient, with what refers to them; other resources are left out.",
      false},

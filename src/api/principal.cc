@@ -73,6 +73,17 @@ Result<void> check_group(const smart::Client& client, const bulk::ExportRequest&
   return {};
 }
 
+// A filter's chains and _has tell of resources of other types, so these must be readable too.
+Result<void> check_filters(const Principal& principal, const bulk::ExportRequest& request) {
+  for (const auto& filter : request.type_filters) {
+    SLUICE_TRY(const auto types, bulk::types_read_by(filter, request.base_url));
+    for (const auto type : types)
+      if (!may_read(principal, type))
+        return not_covered(fmt::format("{}, which a _typeFilter refers to", fhir::type_name(type)));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string attachment_name(std::string_view binary_id) {
@@ -97,6 +108,7 @@ Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& r
   SLUICE_CHECK(check_group(*principal.client, request));
   for (const auto type : request.types)
     if (!may_read(principal, type)) return not_covered(std::string(fhir::type_name(type)));
+  SLUICE_CHECK(check_filters(principal, request));
   if (!request.types.empty() || principal.claims->scopes.covers_all()) return {};
   request.types = principal.claims->scopes.readable_types();
   // As without scopes: a Group is part of a Group export only when it is named (G-05).

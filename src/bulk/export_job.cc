@@ -35,6 +35,7 @@ Result<std::shared_ptr<const PreparedExport>> ExportJobs::prepare(const job::Job
     SLUICE_TRY(prepared->elements, fhir::ElementsSelection::parse(prepared->request.elements,
                                                                   {all.begin(), all.end()}));
   }
+  SLUICE_TRY(prepared->filters, ExportFilters::prepare(store_, prepared->request, job.snapshot));
   const std::lock_guard lock(mutex_);
   return prepared_.emplace(job.id, std::move(prepared)).first->second;
 }

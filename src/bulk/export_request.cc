@@ -29,8 +29,7 @@ constexpr std::array kSizeKinds = {"query",          "valueString",      "valueI
                                    "valueInteger64", "valueUnsignedInt", "valuePositiveInt"};
 
 // Parameters of the standard that this version does not do.
-constexpr std::array kUnsupportedParameters = {"_typeFilter", "includeAssociatedData",
-                                               "allowPartialManifests"};
+constexpr std::array kUnsupportedParameters = {"includeAssociatedData", "allowPartialManifests"};
 
 std::string shown(std::string_view text) {
   return std::string(text.substr(0, 128));
@@ -62,6 +61,7 @@ class RequestParser {
   Result<ExportRequest> parse() {
     for (const auto& parameter : parameters_) SLUICE_CHECK(read(parameter));
     SLUICE_CHECK(check_types());
+    SLUICE_CHECK(check_type_filters());
     SLUICE_CHECK(check_elements());
     SLUICE_CHECK(check_patients());
     if (request_.file_size_min && request_.file_size_max &&
@@ -79,6 +79,7 @@ class RequestParser {
     if (name == "_until") return read_instant(parameter, request_.until);
     if (name == "_type") return read_types(parameter);
     if (name == "_elements") return read_elements(parameter);
+    if (name == "_typeFilter") return read_type_filter(parameter);
     if (name == "patient") return read_patient(parameter);
     if (name == "organizeOutputBy") return read_organizer(parameter);
     if (name == "_minimumFileSize") return read_size(parameter, request_.file_size_min);
@@ -167,6 +168,20 @@ class RequestParser {
     return {};
   }
 
+  Result<void> read_type_filter(const fhir::Parameter& parameter) {
+    SLUICE_CHECK(check_kind(parameter, kTextKinds));
+    for (const auto& text : split_type_filters(parameter.value)) {
+      auto filter = parse_type_filter(text, context_.base_url);
+      if (filter)
+        request_.type_filters.push_back(std::move(*filter));
+      else if (filter.error().kind == ErrorKind::kUnsupported)
+        SLUICE_CHECK(skip_or_refuse(filter.error().kind, filter.error().message));
+      else
+        return filter.error();  // a mistake, which nobody asked to overlook
+    }
+    return {};
+  }
+
   Result<void> read_elements(const fhir::Parameter& parameter) {
     SLUICE_CHECK(check_kind(parameter, kTextKinds));
     for (auto& value : split_at_commas(parameter.value))
@@ -237,6 +252,22 @@ class RequestParser {
     return {};
   }
 
+  // A filter on a type that is not asked for is a mistake (P-04), and would cost for nothing.
+  Result<void> check_type_filters() {
+    std::vector<TypeFilter> wanted;
+    for (auto& filter : request_.type_filters) {
+      if (request_.wants(filter.type))
+        wanted.push_back(std::move(filter));
+      else
+        SLUICE_CHECK(
+            skip_or_refuse(ErrorKind::kInvalid,
+                           fmt::format("_typeFilter '{}?{}' is for a type that _type does not name",
+                                       fhir::type_name(filter.type), shown(filter.query))));
+    }
+    request_.type_filters = std::move(wanted);
+    return {};
+  }
+
   Result<void> check_elements() {
     if (request_.elements.empty()) return {};
     std::vector<fhir::ResourceType> types = request_.types;
@@ -279,6 +310,25 @@ json::array to_json(const std::vector<std::string>& values) {
   return array;
 }
 
+json::array to_json(const std::vector<TypeFilter>& filters) {
+  json::array array;
+  for (const auto& filter : filters)
+    array.emplace_back(fmt::format("{}?{}", fhir::type_name(filter.type), filter.query));
+  return array;
+}
+
+std::vector<TypeFilter> filters_of(const json::object& object) {
+  std::vector<TypeFilter> filters;
+  const auto* found = object.if_contains("filters");
+  if (found == nullptr) return filters;  // written before there were filters
+  for (const auto& text : json::value_to<std::vector<std::string>>(*found)) {
+    const std::size_t mark = text.find('?');
+    filters.push_back(
+        {fhir::find_resource_type(text.substr(0, mark)).value(), text.substr(mark + 1)});
+  }
+  return filters;
+}
+
 std::vector<std::string> strings_of(const json::object& object, const char* name) {
   return json::value_to<std::vector<std::string>>(object.at(name));
 }
@@ -304,6 +354,7 @@ std::string serialize(const ExportRequest& request) {
   if (request.since) object["since"] = request.since->milliseconds;
   if (request.until) object["until"] = request.until->milliseconds;
   object["elements"] = to_json(request.elements);
+  object["filters"] = to_json(request.type_filters);
   if (request.patients) object["patients"] = to_json(*request.patients);
   if (request.history_of_new_members) object["history_of_new_members"] = true;
   if (request.organize_by)
@@ -336,6 +387,7 @@ Result<ExportRequest> parse_stored_request(std::string_view text) {
     if (object.contains("until"))
       request.until = Instant{object.at("until").to_number<std::int64_t>()};
     request.elements = strings_of(object, "elements");
+    request.type_filters = filters_of(object);
     if (object.contains("patients")) request.patients = strings_of(object, "patients");
     request.history_of_new_members = object.contains("history_of_new_members");
     if (object.contains("organize_by"))

@@ -10,6 +10,7 @@
 
 #include "base/instant.h"
 #include "base/result.h"
+#include "bulk/export_filter.h"
 #include "fhir/parameters.h"
 #include "fhir/resource_type.h"
 
@@ -32,6 +33,8 @@ struct ExportRequest {
   std::optional<Instant> since;       ///< lastUpdated later than it
   std::optional<Instant> until;       ///< lastUpdated earlier than it
   std::vector<std::string> elements;  ///< as given, checked
+  /// Several of one type are alternatives; a type without one is not limited.
+  std::vector<TypeFilter> type_filters;
   /// Patients to limit to: ids, sorted, unique; nullopt: not limited.
   std::optional<std::vector<std::string>> patients;
   /// For a Group export with `_since`: resources of patients who joined later are wanted whatever

@@ -313,9 +313,13 @@ class ShardRun {
   template <class AnyRecord>
   Result<void> put(fhir::ResourceType type, const AnyRecord& record, bool whatever_age) {
     // A supporting resource that changed is wanted although what refers to it did not.
+    const bool is_in_time = in_time(record.last_updated, whatever_age);
+    if (!is_in_time && !collects_references_) return {};
+    SLUICE_TRY(const bool passes, prepared_.filters.pass(matcher_, type, record.json));
+    if (!passes) return {};
     if (collects_references_)
       (whatever_age ? references_.of_new_members : references_.ordinary).add_all(record.supporting);
-    if (!in_time(record.last_updated, whatever_age)) return {};
+    if (!is_in_time) return {};
     if (!record.may_name_binary || !fhir::AttachmentUrls::may_apply(record.json))
       return writer_.append(type, record.json);
     SLUICE_CHECK(attachments_.rewrite(type, record.json, rewritten_));
@@ -345,6 +349,7 @@ class ShardRun {
   std::string rewritten_;
   FoundReferences references_;
   bool only_new_members_ = false;  // this segment is kNewMembers
+  search::Matcher matcher_;
   std::uint64_t since_step_ = 0;
 };
 

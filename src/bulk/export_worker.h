@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "bulk/export_filter.h"
 #include "bulk/export_request.h"
 #include "bulk/export_shard.h"
 #include "bulk/export_writer.h"
@@ -27,6 +28,7 @@ struct PreparedExport {
   store::Commit snapshot;
   std::shared_ptr<const Roster> roster;  ///< nullptr: not limited to patients
   std::optional<fhir::ElementsSelection> elements;
+  ExportFilters filters;
 };
 
 /// The URL by which a job's client fetches a Binary that is an attachment (F-06).

@@ -75,8 +75,8 @@ class CriterionCompiler {
           (criterion_.name == "near" && fhir::type_name(type_) == "Location"))
         return unsupported(
             fmt::format("the search parameter '{}' is not supported", criterion_.name));
-      return invalid(fmt::format("{} has no search parameter '{}'", fhir::type_name(type_),
-                                 shown(criterion_.name)));
+      return unsupported(fmt::format("{} has no search parameter '{}'", fhir::type_name(type_),
+                                     shown(criterion_.name)));
     }
     const TableRow& row = row_of(type_, criterion_.name);
     criterion_.target.type = parameter_->type;

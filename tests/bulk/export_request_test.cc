@@ -79,8 +79,8 @@ TEST(ExportRequest, LenientHandlingNeverWidensTheExport) {
 }
 
 TEST(ExportRequest, UnknownAndUnsupportedParametersAreRefusedOrReported) {
-  for (const char* name : {"_typeFilter", "includeAssociatedData", "allowPartialManifests",
-                           "_typefilter", "foo", ""}) {
+  for (const char* name :
+       {"includeAssociatedData", "allowPartialManifests", "_typefilter", "foo", ""}) {
     const auto strict = parse({query(name, "x")});
     ASSERT_FALSE(strict) << name;
     EXPECT_EQ(strict.error().kind, ErrorKind::kUnsupported) << name;

@@ -264,7 +264,7 @@ class Parameters(harness.TestCase):
     # ---- lenient handling ----
 
     def test_lenient_handling_skips_and_reports_what_is_not_done(self):
-        """P-05, P-08, P-09, P-10 are not in this version: strictly refused, leniently reported."""
+        """P-08, P-10 are not in this version: strictly refused, leniently reported."""
         query = [("_type", "Device,Nonsense"), ("_typeFilter", "Patient?gender=male"),
                  ("includeAssociatedData", "LatestProvenanceResources"), ("_whatever", "1"),
                  ("_elements", "Device.nothing,Device.status")]

@@ -1,0 +1,87 @@
+#include "bulk/export_filter.h"
+
+#include <fmt/format.h>
+
+#include "bulk/export_request.h"
+
+namespace sluice::bulk {
+namespace {
+
+/// The type that `text` names before a '?'.
+std::optional<fhir::ResourceType> filtered_type(std::string_view text) {
+  const std::size_t mark = text.find('?');
+  if (mark == std::string_view::npos) return std::nullopt;
+  return fhir::find_resource_type(text.substr(0, mark));
+}
+
+}  // namespace
+
+Result<TypeFilter> parse_type_filter(std::string_view text, std::string_view base_url) {
+  const auto type = filtered_type(text);
+  if (!type)
+    return invalid(fmt::format("_typeFilter '{}' does not begin with a resource type and '?'",
+                               text.substr(0, 128)));
+  TypeFilter filter{*type, std::string(text.substr(text.find('?') + 1))};
+  const auto query =
+      search::Query::compile(*type, filter.query, {.base_url = std::string(base_url)});
+  if (!query)
+    return Error{query.error().kind,
+                 fmt::format("_typeFilter '{}': {}", text.substr(0, 128), query.error().message)};
+  if (query->matches_everything())
+    return invalid(fmt::format("_typeFilter '{}' has no search parameter", text.substr(0, 128)));
+  return filter;
+}
+
+std::vector<std::string> split_type_filters(std::string_view value) {
+  std::vector<std::string> filters;
+  std::size_t start = 0;
+  for (std::size_t comma = value.find(','); comma != std::string_view::npos;
+       comma = value.find(',', comma + 1)) {
+    if (!filtered_type(value.substr(comma + 1))) continue;
+    filters.emplace_back(value.substr(start, comma - start));
+    start = comma + 1;
+  }
+  filters.emplace_back(value.substr(start));
+  return filters;
+}
+
+Result<std::vector<fhir::ResourceType>> types_read_by(const TypeFilter& filter,
+                                                      std::string_view base_url) {
+  SLUICE_TRY(const auto query, search::Query::compile(filter.type, filter.query,
+                                                      {.base_url = std::string(base_url)}));
+  return query.other_types();
+}
+
+Result<void> StoreResolver::each(fhir::ResourceType type, const Visit& visit) {
+  SLUICE_TRY(const auto scan, store_.scan(store::whole_type(type), as_of_));
+  store::RecordView record;
+  while (true) {
+    SLUICE_TRY(const bool more, scan->next(record));
+    if (!more) return {};
+    // A link stands for a resource that is stored, and visited, with its first owner.
+    if (!record.is_link) SLUICE_CHECK(visit(record.id, record.json));
+  }
+}
+
+Result<ExportFilters> ExportFilters::prepare(const store::Store& store,
+                                             const ExportRequest& request,
+                                             const store::Commit& snapshot) {
+  ExportFilters filters;
+  StoreResolver resolver(store, snapshot.sequence);
+  const search::QueryOptions options{.base_url = request.base_url, .now = snapshot.instant};
+  for (const TypeFilter& filter : request.type_filters) {
+    SLUICE_TRY(const auto query, search::Query::compile(filter.type, filter.query, options));
+    SLUICE_TRY(auto resolved, query.resolved(resolver));
+    filters.by_type_[filter.type].push_back(std::move(resolved));
+  }
+  return filters;
+}
+
+Result<bool> ExportFilters::pass(search::Matcher& matcher, fhir::ResourceType type,
+                                 std::string_view json) const {
+  const auto found = by_type_.find(type);
+  if (found == by_type_.end()) return true;
+  return matcher.matches_any(found->second, json);
+}
+
+}  // namespace sluice::bulk

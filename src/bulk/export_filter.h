@@ -1,0 +1,63 @@
+// _typeFilter (P-05): which resources of a type belong to an export.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "fhir/resource_type.h"
+#include "search/matcher.h"
+#include "search/query.h"
+#include "search/resolver.h"
+#include "store/store.h"
+
+namespace sluice::bulk {
+
+struct ExportRequest;
+
+/// A search that limits one type: "category=laboratory&status=final".
+struct TypeFilter {
+  fhir::ResourceType type;
+  std::string query;
+  friend bool operator==(const TypeFilter&, const TypeFilter&) = default;
+};
+
+/// Reads "Observation?category=laboratory". kInvalid or kUnsupported names what is not understood:
+/// nothing of a filter is ignored.
+Result<TypeFilter> parse_type_filter(std::string_view text, std::string_view base_url);
+/// The filters in a value of _typeFilter, which may be separated by commas: a comma separates only
+/// when a resource type and '?' follow, for others belong to a filter's values.
+std::vector<std::string> split_type_filters(std::string_view value);
+/// The types whose resources a filter reads beside its own (chains, _has).
+Result<std::vector<fhir::ResourceType>> types_read_by(const TypeFilter& filter,
+                                                      std::string_view base_url);
+
+/// Resources of the store as of a snapshot, for chains and _has.
+class StoreResolver final : public search::Resolver {
+ public:
+  StoreResolver(const store::Store& store, store::Sequence as_of) : store_(store), as_of_(as_of) {}
+  Result<void> each(fhir::ResourceType type, const Visit& visit) override;
+
+ private:
+  const store::Store& store_;
+  const store::Sequence as_of_;
+};
+
+/// The filters of one export, compiled, chains resolved as of its snapshot. Immutable, thread-safe.
+class ExportFilters {
+ public:
+  static Result<ExportFilters> prepare(const store::Store& store, const ExportRequest& request,
+                                       const store::Commit& snapshot);
+
+  bool empty() const { return by_type_.empty(); }
+  /// Whether a resource passes one of its type's filters, or its type has none.
+  Result<bool> pass(search::Matcher& matcher, fhir::ResourceType type, std::string_view json) const;
+
+ private:
+  std::map<fhir::ResourceType, std::vector<search::Query>> by_type_;
+};
+
+}  // namespace sluice::bulk
