@@ -25,6 +25,7 @@ Command add_load(CLI::App& app);
 Command add_pull(CLI::App& app);
 Command add_serve(CLI::App& app);
 Command add_stats(CLI::App& app);
+Command add_sync(CLI::App& app);
 Command add_token(CLI::App& app);
 
 /// The exit code of an error: 2 for what the user can mend on the command line, 3 and above else.

@@ -106,15 +106,7 @@ Result<int> pull(PullArguments& arguments, PullDisplay& display) {
 
 Result<int> run_pull(PullArguments& arguments) {
   PullDisplay display(arguments.run.log_json);
-  const auto code = pull(arguments, display);
-  if (code) return *code;
-  display.clear();
-  const auto& error = code.error();
-  const int exit = pull_exit_code(error.kind);
-  display.notice(fmt::format("sluice: {}{}{}", error.message,
-                             error.detail.empty() ? "" : fmt::format(" ({})", error.detail),
-                             exit == 6 ? ". The same command goes on from here" : ""));
-  return exit;
+  return end_pull(pull(arguments, display), display);
 }
 
 void add_request_options(CLI::App& command, client::PullRequest& request) {

@@ -19,7 +19,7 @@ constexpr std::pair<const char*, std::string ServerArguments::*> kTexts[] = {
     {"clientId", &ServerArguments::client_id},     {"key", &ServerArguments::key_file},
     {"secretFile", &ServerArguments::secret_file}, {"scope", &ServerArguments::scope},
     {"tokenUrl", &ServerArguments::token_url},     {"vendor", &ServerArguments::vendor},
-    {"caFile", &ServerArguments::ca_file},         {"into", &ServerArguments::into},
+    {"caFile", &ServerArguments::ca_file},
 };
 constexpr std::pair<const char*, bool ServerArguments::*> kFlags[] = {
     {"get", &ServerArguments::by_get},
@@ -50,8 +50,6 @@ void add_server_options(CLI::App& command, ServerArguments& arguments) {
              "How the server is treated: " + vendor_names() + "; default: detected");
   add_option(command, "ca-file", arguments.ca_file,
              "PEM file with the authorities to trust instead of the system's");
-  add_option(command, "into", arguments.into,
-             "Load what comes into this Sluice data folder (no server may use it)");
   add_switch(command, "get", arguments.by_get, "Kick off by GET instead of POST");
   add_switch(command, "lenient", arguments.is_lenient,
              "Let the server skip parameters that it does not support");
@@ -114,7 +112,6 @@ Result<client::PullSettings> make_settings(const std::string& base, ServerArgume
       settings.secret.pop_back();
     arguments.secret_file = fs::absolute(arguments.secret_file).string();
   }
-  if (!arguments.into.empty()) arguments.into = fs::absolute(arguments.into).string();
   if (!arguments.vendor.empty() && !client::find_vendor(arguments.vendor))
     return invalid(
         fmt::format("--vendor: there is no '{}'; there are {}", arguments.vendor, vendor_names()));
@@ -158,6 +155,17 @@ int pull_exit_code(ErrorKind kind) {
     default:
       return 6;
   }
+}
+
+int end_pull(const Result<int>& ended, PullDisplay& display) {
+  if (ended) return *ended;
+  display.clear();
+  const auto& error = ended.error();
+  const int code = pull_exit_code(error.kind);
+  display.notice(fmt::format("sluice: {}{}{}", error.message,
+                             error.detail.empty() ? "" : fmt::format(" ({})", error.detail),
+                             code == 6 ? ". The same command goes on from here" : ""));
+  return code;
 }
 
 }  // namespace sluice::cli

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "cli/command.h"
+#include "cli/pull_display.h"
 #include "client/pull.h"
 
 namespace sluice::cli {
@@ -19,7 +20,6 @@ struct ServerArguments {
   std::string token_url;
   std::string vendor;
   std::string ca_file;
-  std::string into;
   bool by_get = false;
   bool is_lenient = false;
   bool separate_status = false;
@@ -51,6 +51,8 @@ Result<client::PullSettings> make_settings(const std::string& base, ServerArgume
 /// 0 complete, 3 partial, 4 authorization, 5 the server refused or failed, 6 the next run goes on,
 /// 2 wrong use.
 int pull_exit_code(ErrorKind kind);
+/// The exit code; an error is shown first.
+int end_pull(const Result<int>& ended, PullDisplay& display);
 inline constexpr int kExitPartial = 3;
 inline constexpr const char* kPullExitCodes =
     "Exit codes: 0 complete, 2 wrong use, 3 partial (the server reports errors, or files are not\n"

@@ -105,6 +105,9 @@ Result<void> PullState::apply(const json::object& record) {
   }
   if (event == "sync") {
     sync_records_.push_back(record);
+    // What was put into the copy is not looked at again.
+    if (text(record, "what") == "done")
+      for (auto& round : rounds_) std::vector<FileState>().swap(round.files);
     return {};
   }
   if (event == "round") {

@@ -1,0 +1,106 @@
+// `sluice sync`: brings a folder that was pulled up to date.
+#include "client/sync.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <csignal>
+#include <stop_token>
+
+#include "base/instant.h"
+#include "cli/command.h"
+#include "cli/options.h"
+#include "cli/pull_display.h"
+#include "cli/pull_options.h"
+#include "cli/signals.h"
+
+namespace sluice::cli {
+namespace {
+
+struct SyncArguments {
+  std::string folder;
+  ServerArguments server;
+  RunArguments run;
+};
+
+void print_report(const client::SyncReport& report, const SyncArguments& arguments) {
+  namespace json = boost::json;
+  if (arguments.run.log_json) {
+    json::object types;
+    for (const auto& [type, counts] : report.counts)
+      types[type] = json::object{{"added", counts.added},
+                                 {"updated", counts.updated},
+                                 {"deleted", counts.deleted},
+                                 {"total", counts.total}};
+    const json::object line{{"event", "summary"},      {"folder", arguments.folder},
+                            {"since", report.since},   {"transactionTime", report.transaction_time},
+                            {"joined", report.joined}, {"changed", std::move(types)}};
+    fmt::print("{}\n", json::serialize(line));
+    return;
+  }
+  fmt::print("{:<28}{:>12}{:>12}{:>12}{:>12}\n", "type", "added", "updated", "deleted", "total");
+  for (const auto& [type, counts] : report.counts)
+    fmt::print("{:<28.28}{:>12}{:>12}{:>12}{:>12}\n", type, human_count(counts.added),
+               human_count(counts.updated), human_count(counts.deleted), human_count(counts.total));
+  if (report.joined > 0) fmt::print("{} new members of the group\n", human_count(report.joined));
+  fmt::print("from {} to {} in {}\n", report.since, report.transaction_time, arguments.folder);
+}
+
+Result<int> sync(SyncArguments& arguments, PullDisplay& display) {
+  if (!client::PullState::exists(arguments.folder))
+    return invalid(fmt::format("'{}' has no journal: `sluice pull --out {}` makes one",
+                               arguments.folder, arguments.folder));
+  SignalWaiter signals({SIGINT, SIGTERM});
+  std::stop_source stop;
+  signals.on_signal([&stop](int) { stop.request_stop(); });
+  SLUICE_TRY(const auto state, client::PullState::open(arguments.folder));
+  if (!state->has_round()) return invalid("nothing was pulled into the folder yet");
+  const auto& first = state->rounds().front();
+  if (first.request.base.empty())
+    return invalid(
+        "the folder was pulled by --status-url without a FHIR base: nothing says what "
+        "to ask for next");
+  if (first.is_adopted)
+    return invalid("the folder was pulled by --status-url: what it was asked for is not known");
+  if (!first.request.until.empty())
+    return invalid("the folder was pulled with --until: it has an end");
+  if (!first.request.organize_output_by.empty())
+    return invalid(
+        "the folder was pulled with --organize-output-by: its files are not by type, and cannot be "
+        "brought up to date");
+  fill_from(first.settings, arguments.server);
+  display.log_to(arguments.folder);
+  SLUICE_TRY(const auto settings,
+             make_settings(first.request.base, arguments.server, arguments.run));
+  const SystemClock clock;
+  const client::Waiter waiter(stop.get_token(), settings.time_limit);
+  client::Puller puller(settings, display.events(), clock, waiter);
+  client::Sync run(*state, puller, settings, display.events());
+  SLUICE_TRY(const auto report, run.run());
+  display.clear();
+  if (!report.since.empty() && report.changes.failures.empty())
+    print_report(report, arguments);
+  else
+    display.summary(report.changes, arguments.folder);
+  for (const auto& text : report.changes.outcome_texts)
+    display.notice("the server reports: " + text);
+  return report.changes.is_partial() ? kExitPartial : 0;
+}
+
+}  // namespace
+
+Command add_sync(CLI::App& app) {
+  auto* command = app.add_subcommand("sync", "Bring a folder that was pulled up to date");
+  command->footer(std::string("Example:\n  sluice sync ./data\n") + kPullExitCodes);
+  auto arguments = std::make_shared<SyncArguments>();
+  command->add_option("DIR", arguments->folder, "The folder that `sluice pull --out` made")
+      ->required();
+  add_server_options(*command, arguments->server);
+  add_run_options(*command, arguments->run);
+  return {command, [arguments] {
+            PullDisplay display(arguments->run.log_json);
+            return end_pull(sync(*arguments, display), display);
+          }};
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,57 @@
+// Brings a folder that was pulled up to date: asks for what changed since, lists who joined a group
+// and fetches all they have, applies deletions, compacts. Each step is in the journal.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "client/local_copy.h"
+#include "client/pull.h"
+#include "client/pull_state.h"
+
+namespace sluice::client {
+
+struct SyncReport {
+  PullReport changes;                        ///< of the export of what changed
+  std::map<std::string, CopyCounts> counts;  ///< by type, of what was written
+  std::uint64_t joined = 0;                  ///< members of the group that are new
+  std::string since;                         ///< from when on
+  std::string transaction_time;
+};
+
+class Sync {
+ public:
+  Sync(PullState& state, Puller& puller, const PullSettings& settings, PullEvents events);
+
+  /// Goes on with what was begun, or begins. Errors as of Puller::run_round. A report with
+  /// failures means that nothing was applied yet.
+  Result<SyncReport> run();
+
+ private:
+  struct Cycle;
+  Result<Cycle> enter();
+  Result<PullReport> round(const Cycle& cycle, const std::string& purpose, PullRequest request);
+  Result<std::vector<std::string>> find_joined(const Cycle& cycle);
+  Result<PullReport> pull_joined(const Cycle& cycle, const PullRequest& scope,
+                                 std::uint64_t& count);
+  Result<void> apply(const Cycle& cycle, SyncReport& report);
+  Result<void> complete(const Cycle& cycle, const CopyPlan& plan);
+  CopyFiles current_files() const;
+  Result<std::vector<std::string>> known_members() const;
+
+  PullState& state_;
+  Puller& puller_;
+  const PullSettings& settings_;
+  const PullEvents events_;
+};
+
+/// Of a group's pulled Patients: their ids, sorted.
+Result<std::vector<std::string>> read_ids(const std::vector<std::filesystem::path>& files);
+
+/// A round's finished files as a stage.
+CopyStage stage_of(const PullState& state, const Round& round);
+
+}  // namespace sluice::client
