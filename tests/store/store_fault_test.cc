@@ -91,6 +91,29 @@ TEST_F(StoreFault, GoesOnWhenTheVeryFirstWriteAfterOpeningFails) {
   }
 }
 
+// I-04: a failed write leaves half a record at the end of a log, and the disk breaks again while
+// the store goes on with another: whatever came to the new files, the old log is still needed.
+TEST_F(StoreFault, OpensWhateverAResumeThatFailedLeftBehind) {
+  ASSERT_TRUE(put("a", "x"));
+  for (int appends = 0; appends < 24; ++appends) {
+    ASSERT_TRUE(put("a", std::to_string(appends)));
+    disk_.set_fault(FaultyDisk::Fault::kFull);
+    expect_storage_error(put("a", std::string(100'000, 'y')));
+    disk_.set_fault(FaultyDisk::Fault::kNone);
+    disk_.set_fault_after(FaultyDisk::Fault::kFull, appends);
+    const auto resumed = put("b", std::to_string(appends));
+    disk_.set_fault(FaultyDisk::Fault::kNone);
+    const auto before = patients();
+    open();
+    if (resumed) {
+      EXPECT_EQ(patients(), before) << appends;
+    }
+    const auto found = store_->read(id_of("Patient", "a"), store_->last_commit().sequence).value();
+    ASSERT_TRUE(found) << appends;
+    EXPECT_NE(found->json.find('"' + std::to_string(appends) + '"'), std::string::npos) << appends;
+  }
+}
+
 TEST_F(StoreFault, RefusesWritesBeforeTheDiskIsFull) {
   RocksdbStoreOptions options;
   options.reserve = std::uint64_t{1} << 60;

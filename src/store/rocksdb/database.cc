@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <rocksdb/convenience.h>
+#include <rocksdb/env.h>
 
 #include <algorithm>
 
@@ -36,6 +37,17 @@ std::string foreign_version(const std::string& path) {
   if (!db->Get(rocksdb::ReadOptions(), kFormatKey, &value).ok()) return "unknown";
   const auto number = parse_number(value);
   return number ? std::to_string(*number) : "unknown";
+}
+
+// A write that the disk refused leaves half a record at the end of its write-ahead log, and the
+// store goes on with a new log. As long as the old one is there, RocksDB's usual recovery stops at
+// the half record and calls what came later a contradiction. This one takes every log to its last
+// whole record and still refuses damage anywhere else, so that nothing acknowledged is passed over.
+// It cannot be the usual one: after a power loss the newest log may end in garbage, not half a
+// record.
+rocksdb::DBOptions tolerate_cut_logs(rocksdb::DBOptions database) {
+  database.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  return database;
 }
 
 bool has_only_our_families(const std::vector<std::string>& names) {
@@ -89,8 +101,16 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fo
   self->folder_ = folder;
   self->horizon_ = std::make_shared<Horizon>(0);
   rocksdb::DB* raw = nullptr;
-  const auto status = rocksdb::DB::Open(
-      database, path, column_family_options(options, self->horizon_), &self->handles_, &raw);
+  const auto families = column_family_options(options, self->horizon_);
+  auto status = rocksdb::DB::Open(database, path, families, &self->handles_, &raw);
+  if (status.IsCorruption()) {
+    const auto tolerant = tolerate_cut_logs(database);
+    if (rocksdb::DB::Open(tolerant, path, families, &self->handles_, &raw).ok()) {
+      spdlog::warn("store opened over a write-ahead log that a failed write cut off: {}",
+                   status.ToString());
+      status = rocksdb::Status::OK();
+    }
+  }
   if (is_locked(status))
     return Error{ErrorKind::kConflict,
                  fmt::format("{} is already open in another process (or twice in this one)", path),
@@ -126,6 +146,16 @@ Result<void> Database::check_format() {
   durable.sync = true;
   const auto written = db_->Put(durable, metadata, kFormatKey, encode_number(kFormatVersion));
   log_spoilt_ = !written.ok();
+  if (!written.ok()) return write_error(written);
+  return {};
+}
+
+Result<void> Database::try_disk() const {
+  const std::string path = (folder_ / "try-disk.tmp").string();
+  rocksdb::Env* env = db_->GetEnv();
+  const auto written = rocksdb::WriteStringToFile(env, std::string(4096, '.'), path, true);
+  // Whether it is there or not, the next try writes over it.
+  env->DeleteFile(path).PermitUncheckedError();
   if (!written.ok()) return write_error(written);
   return {};
 }

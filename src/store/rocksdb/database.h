@@ -38,6 +38,8 @@ class Database {
   /// with assertions, and has one there.
   bool is_log_spoilt() const { return log_spoilt_; }
   void set_log_spoilt(bool spoilt) { log_spoilt_ = spoilt; }
+  /// Whether a file can be written to the disk now: kStorage when not.
+  Result<void> try_disk() const;
 
   rocksdb::ColumnFamilyHandle* metadata = nullptr;
   rocksdb::ColumnFamilyHandle* current = nullptr;

@@ -190,6 +190,8 @@ Result<WriteOutcome> RocksdbStore::commit(const Transaction& transaction) {
 
 Result<void> RocksdbStore::resume() {
   if (!database_->is_log_spoilt()) return {};
+  // A flush that fails while RocksDB resumes can leave it waiting for ever.
+  SLUICE_CHECK(database_->try_disk());
   const auto status = database_->db().Resume();
   if (!status.ok()) return write_error(status);
   spdlog::info("store takes writes again");
