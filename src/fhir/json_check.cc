@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <boost/json/serialize.hpp>
 #include <cstring>
 #include <optional>
 
@@ -133,14 +134,17 @@ Result<JsonTraits> check_escapes(std::string_view text) {
   return traits;
 }
 
-/// Walks the tokens of one object. Every turn of the loop is one member or element, or an end.
+/// Walks the tokens of one object or array. Every turn of the loop is one member or element, or an
+/// end.
 class Grammar {
  public:
   Grammar(const JsonTokens& tokens, std::size_t depth_max)
       : tokens_(tokens), depth_max_(depth_max) {}
 
-  Result<void> run() {
-    if (peek() != '{') return invalid("not a JSON object");
+  /// `root`: the bracket that opens the whole.
+  Result<void> run(char root) {
+    const char* const name = root == '{' ? "object" : "array";
+    if (peek() != root) return invalid(fmt::format("not a JSON {}", name));
     SLUICE_CHECK(open());
     while (!open_.empty()) {
       const bool in_object = open_.back() == '{';
@@ -162,7 +166,7 @@ class Grammar {
     }
     if (at_ == tokens_.size()) return {};
     return invalid(
-        fmt::format("there is something after the object at byte {}", tokens_.begin(at_)));
+        fmt::format("there is something after the {} at byte {}", name, tokens_.begin(at_)));
   }
 
  private:
@@ -220,7 +224,12 @@ class Grammar {
 }  // namespace
 
 Result<JsonTraits> check_json_object(const JsonTokens& tokens, std::size_t depth_max) {
-  SLUICE_CHECK(Grammar(tokens, depth_max).run());
+  SLUICE_CHECK(Grammar(tokens, depth_max).run('{'));
+  return check_escapes(tokens.text());
+}
+
+Result<JsonTraits> check_json_array(const JsonTokens& tokens, std::size_t depth_max) {
+  SLUICE_CHECK(Grammar(tokens, depth_max).run('['));
   return check_escapes(tokens.text());
 }
 
@@ -239,6 +248,11 @@ std::string unescape(std::string_view raw) {
     append_utf8(out, escape.code_point);
     raw.remove_prefix(backslash + escape.length);
   }
+}
+
+std::string escape(std::string_view text) {
+  const std::string quoted = boost::json::serialize(boost::json::string_view(text));
+  return quoted.substr(1, quoted.size() - 2);
 }
 
 bool means(std::string_view raw, std::string_view text) {

@@ -21,9 +21,15 @@ struct JsonTraits {
 /// digits. Keys may repeat: the caller looks at keys. kInvalid with rule and byte otherwise.
 Result<JsonTraits> check_json_object(const JsonTokens& tokens, std::size_t depth_max);
 
+/// As check_json_object(), for one array.
+Result<JsonTraits> check_json_array(const JsonTokens& tokens, std::size_t depth_max);
+
 /// What the bytes between a string's quotes mean: escapes resolved. From the first bad escape on,
 /// which a checked text does not have, bytes stay as they are.
 std::string unescape(std::string_view raw);
+
+/// The other way round: what stands between the quotes of a string that means `text` (UTF-8).
+std::string escape(std::string_view text);
 
 /// Whether a checked string means `text` (which has no escapes of its own).
 bool means(std::string_view raw, std::string_view text);
