@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "api/fhir_response.h"
+#include "api/resource_headers.h"
 #include "api/resource_interactions.h"
 #include "api/smart_configuration.h"
 #include "fhir/resource_type.h"
@@ -142,7 +143,7 @@ json::object import_definition(const Service& service, const http::Request& requ
 
 void add_interactions(json::object& resource) {
   json::array interactions;
-  for (const std::string_view code : {"read", "vread", "create", "update", "delete"})
+  for (const std::string_view code : {"read", "vread", "create", "update", "patch", "delete"})
     interactions.push_back(json::object{{"code", json::string(code)}});
   resource["interaction"] = std::move(interactions);
   resource["versioning"] = "versioned-update";
@@ -202,6 +203,7 @@ http::Response capability_statement(const Service& service, const http::Request&
       {"implementation", {{"description", "Sluice FHIR Bulk Data server"}, {"url", base}}},
       {"fhirVersion", "4.0.1"},
       {"format", json::array{json::string(kFhirJson), "json"}},
+      {"patchFormat", json::array{json::string(kJsonPatch)}},
       {"rest", json::array{std::move(rest)}}};
   return fhir_response(200, json::serialize(statement));
 }

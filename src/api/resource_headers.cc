@@ -25,6 +25,11 @@ Result<std::uint32_t> version_of(std::string_view header, std::string_view tag) 
   return version;
 }
 
+Error unsupported_type(std::string_view type, std::string_view supported) {
+  return {ErrorKind::kUnsupportedMediaType,
+          fmt::format("Content-Type '{}' is not supported: use {}", type.substr(0, 64), supported)};
+}
+
 }  // namespace
 
 std::string entity_tag(std::uint32_t version) {
@@ -83,9 +88,13 @@ Result<void> check_formats(const http::Request& request) {
 Result<void> check_body_type(const http::Request& request) {
   const std::string type = content_type(request);
   if (type == kFhirJson || type == "application/json") return {};
-  return Error{ErrorKind::kUnsupportedMediaType,
-               fmt::format("Content-Type '{}' is not supported: use application/fhir+json",
-                           type.substr(0, 64))};
+  return unsupported_type(type, kFhirJson);
+}
+
+Result<void> check_patch_type(const http::Request& request) {
+  const std::string type = content_type(request);
+  if (type == kJsonPatch) return {};
+  return unsupported_type(type, kJsonPatch);
 }
 
 }  // namespace sluice::api

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "http/message.h"
@@ -26,5 +27,8 @@ Result<void> check_formats(const http::Request& request);
 
 /// Checks the body's media type: kUnsupportedMediaType for other than FHIR JSON.
 Result<void> check_body_type(const http::Request& request);
+/// The media type of the patches that are understood, and the check that a body is one.
+inline constexpr std::string_view kJsonPatch = "application/json-patch+json";
+Result<void> check_patch_type(const http::Request& request);
 
 }  // namespace sluice::api

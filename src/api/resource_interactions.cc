@@ -12,6 +12,8 @@
 #include "fhir/operation_outcome.h"
 #include "fhir/resource_reader.h"
 #include "rest/interactions.h"
+#include "rest/json_patch.h"
+#include "rest/patch.h"
 #include "rest/validation.h"
 
 namespace sluice::api {
@@ -157,6 +159,23 @@ Result<http::Response> update_now(Service& service, const http::Request& request
   return written_response(service, request, asked.preferences, key, std::move(written));
 }
 
+Result<http::Response> patch_now(Service& service, const http::Request& request,
+                                 const Principal& principal, fhir::ResourceType type) {
+  SLUICE_TRY(const auto asked, read_asked(request));
+  if (asked.condition.kind == rest::Condition::Kind::kAbsent)
+    return Error{ErrorKind::kUnsupported, "a patch takes no If-None-Match"};
+  SLUICE_CHECK(check_patch_type(request));
+  SLUICE_TRY(const auto key, key_of(request, type));
+  SLUICE_TRY(const auto patch, rest::JsonPatch::parse(request.body));
+  SLUICE_TRY(auto written,
+             audited_write<rest::Written>(
+                 service, request, principal, smart::AuditKind::kResourceUpdated, key, [&] {
+                   return rest::patch(service.store, key, patch, asked.condition,
+                                      service.base_url(request));
+                 }));
+  return written_response(service, request, asked.preferences, key, std::move(written));
+}
+
 Result<http::Response> delete_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
   SLUICE_TRY(const auto asked, read_asked(request));
@@ -227,6 +246,13 @@ http::Response create_resource(Service& service, const http::Request& request,
 http::Response update_resource(Service& service, const http::Request& request,
                                const Principal& principal, fhir::ResourceType type) {
   return answer(request, update_now(service, request, principal, type));
+}
+
+http::Response patch_resource(Service& service, const http::Request& request,
+                              const Principal& principal, fhir::ResourceType type) {
+  auto response = answer(request, patch_now(service, request, principal, type));
+  if (response.status == 415) response.headers.set("Accept-Patch", std::string(kJsonPatch));
+  return response;
 }
 
 http::Response delete_resource(Service& service, const http::Request& request,

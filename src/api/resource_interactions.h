@@ -1,4 +1,4 @@
-// The endpoints of single resources: read, vread, create, update, delete (I-02).
+// The endpoints of single resources: read, vread, create, update, patch, delete (I-02).
 #pragma once
 
 #include "api/principal.h"
@@ -24,6 +24,9 @@ http::Response create_resource(Service& service, const http::Request& request,
 /// PUT [base]/[type]/[id]
 http::Response update_resource(Service& service, const http::Request& request,
                                const Principal& principal, fhir::ResourceType type);
+/// PATCH [base]/[type]/[id]
+http::Response patch_resource(Service& service, const http::Request& request,
+                              const Principal& principal, fhir::ResourceType type);
 /// DELETE [base]/[type]/[id]
 http::Response delete_resource(Service& service, const http::Request& request,
                                const Principal& principal, fhir::ResourceType type);

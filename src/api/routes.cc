@@ -155,6 +155,7 @@ void add_resource_routes(Routes& routes) {
       {"GET", "/{id}/_history/{version}", "vread", {Permissions::kRead}, read_resource_version},
       {"POST", "", "create", {Permissions::kCreate}, create_resource},
       {"PUT", "/{id}", "update", {Permissions::kUpdate}, update_resource},
+      {"PATCH", "/{id}", "patch", {Permissions::kUpdate}, patch_resource},
       {"DELETE", "/{id}", "delete", {Permissions::kDelete}, delete_resource},
   };
   for (const auto type : fhir::all_resource_types()) {

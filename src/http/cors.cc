@@ -10,7 +10,8 @@ constexpr const char* kAllowedHeaders =
     "If-Match, If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, Prefer, Range, "
     "X-Request-Id";
 constexpr const char* kExposedHeaders =
-    "Accept-Ranges, Content-Disposition, Content-Length, Content-Location, Content-Range, Date, "
+    "Accept-Patch, Accept-Ranges, Content-Disposition, Content-Length, Content-Location, "
+    "Content-Range, Date, "
     "ETag, Expires, Last-Modified, Link, Location, Preference-Applied, Retry-After, "
     "WWW-Authenticate, X-Export-Status, X-Progress, X-Request-Id";
 // Browsers cap it themselves, at two hours (Chromium) or a day (Firefox).

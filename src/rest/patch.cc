@@ -1,0 +1,68 @@
+#include "rest/patch.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "rest/validation.h"
+
+namespace sluice::rest {
+namespace {
+
+using Kind = Condition::Kind;
+
+// Each attempt that fails is another's write that succeeded.
+constexpr int kAttemptsMax = 16;
+
+Error unprocessable(std::string message) {
+  return {ErrorKind::kUnprocessable, std::move(message)};
+}
+
+Result<void> check_condition(const fhir::ResourceId& key, const Condition& condition,
+                             std::uint32_t version) {
+  if (condition.kind == Kind::kNone || condition.kind == Kind::kPresent ||
+      (condition.kind == Kind::kVersion && condition.version == version))
+    return {};
+  return Error{ErrorKind::kPreconditionFailed,
+               fmt::format("the condition does not hold: {}/{} is version {}",
+                           fhir::type_name(key.type), key.id, version)};
+}
+
+}  // namespace
+
+Result<fhir::IncomingResource> patched(const fhir::ResourceId& key, std::string_view json,
+                                       const JsonPatch& patch, std::string_view base_url) {
+  const fhir::ReaderLimits limits;
+  const std::size_t size_max =
+      key.type == fhir::types::kGroup ? limits.group_size_max : limits.resource_size_max;
+  SLUICE_TRY(const std::string text,
+             patch.apply(json, {.depth_max = limits.depth_max, .added_max = size_max}));
+  auto resource = fhir::ResourceReader(limits, std::string(base_url)).read(text);
+  if (!resource) {
+    Error error = std::move(resource).error();
+    // The request was well formed; what it asked for is not.
+    if (error.kind == ErrorKind::kInvalid) error.kind = ErrorKind::kUnprocessable;
+    error.message = "the patched resource: " + error.message;
+    return error;
+  }
+  if (resource->type != key.type) return unprocessable("a patch must not change resourceType");
+  if (resource->id != key.id) return unprocessable("a patch must not change the id");
+  SLUICE_CHECK(validate(*resource));
+  return resource;
+}
+
+Result<Written> patch(store::Store& store, const fhir::ResourceId& key, const JsonPatch& patch,
+                      const Condition& condition, std::string_view base_url) {
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    SLUICE_TRY(const auto stored, read(store, key));
+    SLUICE_CHECK(check_condition(key, condition, stored.version));
+    SLUICE_TRY(const auto resource, patched(key, stored.json, patch, base_url));
+    // Whatever the client's condition was: what was read is what must be replaced.
+    auto written = update(store, resource, {Kind::kVersion, stored.version});
+    if (written || written.error().kind != ErrorKind::kPreconditionFailed) return written;
+  }
+  return Error{ErrorKind::kConflict, fmt::format("{}/{} is changed by other requests all the time",
+                                                 fhir::type_name(key.type), key.id)};
+}
+
+}  // namespace sluice::rest
