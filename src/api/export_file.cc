@@ -8,6 +8,7 @@
 #include "api/export_status.h"
 #include "api/fhir_response.h"
 #include "bulk/export_shard.h"
+#include "bulk/manifest_pages.h"
 #include "http/byte_range.h"
 #include "output/seekable_gzip.h"
 
@@ -31,12 +32,17 @@ http::StreamBody inflated(const FilePointer& file, const http::ByteRange& range)
 }
 
 Result<FilePointer> open_file(Service& service, const http::Request& request,
-                              const job::JobView& view) {
+                              const FoundJob& found) {
+  const job::JobView& view = found.view;
   const std::string name(request.parameter("name"));
   const Error missing = not_found(fmt::format("there is no file '{}'", name.substr(0, 128)));
   // Only what a manifest names is there (F-04).
-  if (view.job.state != job::JobState::kDone || name.front() == bulk::kInternalFilePrefix)
-    return missing;
+  if (name.empty() || name.front() == bulk::kInternalFilePrefix) return missing;
+  if (view.job.state != job::JobState::kDone) {
+    if (!found.asked.partial_manifests || view.job.state != job::JobState::kRunning) return missing;
+    SLUICE_TRY(const bool finished, bulk::is_finished_file(service.engine, view.job.id, name));
+    if (!finished) return missing;
+  }
   auto file = service.files.open(view.job.id, name);
   if (!file &&
       (file.error().kind == ErrorKind::kNotFound || file.error().kind == ErrorKind::kInvalid))
@@ -53,14 +59,16 @@ http::Response export_file(Service& service, const http::Request& request,
                                .file = std::string(request.parameter("name").substr(0, 128))});
   if (!found) return request_error(request, found.error());
   const job::JobView* view = &found->view;
-  const auto opened = open_file(service, request, *view);
+  const auto opened = open_file(service, request, *found);
   if (!opened) return request_error(request, opened.error());
   const FilePointer& file = *opened;
 
   const bool gzip = http::accepts_gzip(request);
   const std::uint64_t size = gzip ? file->info().compressed_size : file->info().uncompressed_size;
   const std::string etag = fmt::format("\"{}-{}\"", file->identity(), gzip ? "gzip" : "identity");
-  const Instant modified = view->job.finished;
+  // While the job runs its end is not known, and a date must not change with it.
+  const bool partial = found->asked.partial_manifests;
+  const Instant modified = partial ? view->job.snapshot.instant : view->job.finished;
   const auto decision = http::decide_range(request, etag, modified, size);
 
   http::Response response;
@@ -72,7 +80,8 @@ http::Response export_file(Service& service, const http::Request& request,
   response.headers.set("Vary", "Accept-Encoding");
   if (decision.status != 200 && decision.status != 206) return response;
   response.headers.set("Content-Type", "application/fhir+ndjson");
-  response.headers.set("Expires", to_http_date(view->job.expires));
+  if (view->job.state == job::JobState::kDone)
+    response.headers.set("Expires", to_http_date(view->job.expires));
   if (gzip) {
     response.headers.set("Content-Encoding", "gzip");
     response.body = http::FileBody{file->fd(), decision.range.offset, decision.range.length, file};

@@ -11,6 +11,7 @@
 #include "bulk/export_request.h"
 #include "bulk/import_job.h"
 #include "bulk/manifest.h"
+#include "bulk/manifest_pages.h"
 #include "fhir/operation_outcome.h"
 
 namespace sluice::api {
@@ -21,6 +22,10 @@ using std::chrono::seconds;
 
 // A manifest up to this size is sent with its length, a larger one as a stream.
 constexpr std::size_t kWholeManifest = 256u << 10;
+
+// The URLs in a page must not change, so they are signed from the start for a time that does not
+// depend on the job's end. With the job the files go, however long their URLs are signed for.
+constexpr std::chrono::hours kPagesSignedFor{29 * 24};
 
 http::Response running(const job::JobView& view, seconds wait, bool separate) {
   http::Response response;
@@ -36,6 +41,35 @@ http::Response failed(const job::JobView& view, bool separate) {
   auto response = fhir_response(
       500, fhir::operation_outcome("fatal", "exception", "The export failed: " + view.job.failure));
   set_job_status(response, separate, 500, "Internal Server Error");
+  return response;
+}
+
+// P-10: what is shown of the page while the job runs and after; nullopt when it is not to be shown
+// yet.
+Result<std::optional<std::string>> read_page(const Service& service, const Principal& principal,
+                                             const job::Job& job, const bulk::ExportRequest& asked,
+                                             const bulk::PagePosition& position) {
+  const bulk::ManifestPages pages(
+      service.engine, job, asked, files_url(asked.base_url, job.id),
+      pages_url(asked.base_url, job.id), fetches_by_token(principal),
+      file_url_suffix(service, principal, job, asked.partial_manifests));
+  return pages.read(position);
+}
+
+void set_manifest(http::Response& response, std::string manifest) {
+  response.headers.set("Content-Type", "application/json");
+  response.body = std::move(manifest);
+}
+
+// A page of a job that is done.
+http::Response done_page(const http::Request& request, const job::JobView& view,
+                         const bulk::ExportRequest& asked,
+                         Result<std::optional<std::string>> page) {
+  if (!page) return request_error(request, page.error());
+  http::Response response;
+  set_job_status(response, asked.separate_export_status, 200, "OK");
+  response.headers.set("Expires", to_http_date(view.job.expires));
+  set_manifest(response, std::move(**page));
   return response;
 }
 
@@ -84,12 +118,14 @@ void set_job_status(http::Response& response, bool separate, int status, std::st
 }
 
 bulk::ManifestStream::UrlSuffix file_url_suffix(const Service& service, const Principal& principal,
-                                                const job::Job& job) {
+                                                const job::Job& job, bool same_always) {
   // On an open server nobody has a token.
   if (!principal.client || fetches_by_token(principal)) return {};
-  return [&signer = service.authorization->capabilities(), id = job.id,
-          expires = job.expires](std::string_view name) -> Result<std::string> {
-    SLUICE_TRY(const auto capability, signer.sign(id, name, expires));
+  const auto as_of = same_always ? std::optional(job.snapshot.instant) : std::nullopt;
+  const Instant expires = same_always ? job.snapshot.instant + kPagesSignedFor : job.expires;
+  return [&signer = service.authorization->capabilities(), id = job.id, expires,
+          as_of](std::string_view name) -> Result<std::string> {
+    SLUICE_TRY(const auto capability, signer.sign(id, name, expires, as_of));
     return fmt::format("?{}={}", kCapabilityParameter, capability);
   };
 }
@@ -131,6 +167,8 @@ http::Response export_status(Service& service, const http::Request& request,
   const auto& view = found->view;
   const auto& asked = found->asked;
   if (found->import) return import_status(service, request, principal, view, *found->import);
+  if (view.job.state == job::JobState::kDone && asked.partial_manifests)
+    return done_page(request, view, asked, read_page(service, principal, view.job, asked, {}));
   if (view.job.state == job::JobState::kDone) return done(service, request, principal, view, asked);
   if (view.job.state == job::JobState::kFailed) return failed(view, asked.separate_export_status);
   const seconds wait = retry_after(service, view);
@@ -139,7 +177,35 @@ http::Response export_status(Service& service, const http::Request& request,
                            fmt::format("the job is polled too often: wait {} s", wait.count()),
                            {},
                            wait});
-  return running(view, wait, asked.separate_export_status);
+  auto response = running(view, wait, asked.separate_export_status);
+  if (!asked.partial_manifests) return response;
+  auto page = read_page(service, principal, view.job, asked, {});
+  if (!page) return request_error(request, page.error());
+  if (*page) set_manifest(response, std::move(**page));
+  return response;
+}
+
+http::Response export_page(Service& service, const http::Request& request,
+                           const Principal& principal) {
+  const auto found = find_job(service, request, principal, {.kind = smart::AuditKind::kStatus});
+  if (!found) return request_error(request, found.error());
+  const auto& view = found->view;
+  const auto& asked = found->asked;
+  const Error missing =
+      not_found(fmt::format("the job has no page '{}'", request.parameter("page").substr(0, 64)));
+  if (found->import || !asked.partial_manifests) return request_error(request, missing);
+  if (view.job.state == job::JobState::kFailed) return failed(view, asked.separate_export_status);
+  const auto position = bulk::parse_page_position(request.parameter("page"));
+  if (!position) return request_error(request, missing);
+  auto page = read_page(service, principal, view.job, asked, *position);
+  if (view.job.state == job::JobState::kDone)
+    return done_page(request, view, asked, std::move(page));
+  if (!page) return request_error(request, page.error());
+  // No link leads to what is not to be shown yet.
+  if (!*page) return request_error(request, missing);
+  auto response = running(view, retry_after(service, view), asked.separate_export_status);
+  set_manifest(response, std::move(**page));
+  return response;
 }
 
 http::Response export_delete(Service& service, const http::Request& request,

@@ -17,6 +17,9 @@ namespace sluice::api {
 /// GET [base]/jobs/[id].
 http::Response export_status(Service& service, const http::Request& request,
                              const Principal& principal);
+/// GET [base]/jobs/[id]/manifest/[page]: a page that another page links to (P-10).
+http::Response export_page(Service& service, const http::Request& request,
+                           const Principal& principal);
 /// DELETE [base]/jobs/[id].
 http::Response export_delete(Service& service, const http::Request& request,
                              const Principal& principal);
@@ -32,8 +35,9 @@ std::chrono::seconds retry_after(const Service& service, const job::JobView& vie
 /// K-04: with `separate` the HTTP status is the polling's own, and the job's is a header.
 void set_job_status(http::Response& response, bool separate, int status, std::string_view reason);
 /// Makes the suffix of the URLs of a job's files (F-07); empty when they need a token or nothing.
+/// With `same_always` the suffixes are the same whenever they are made, also before the job ends.
 bulk::ManifestStream::UrlSuffix file_url_suffix(const Service& service, const Principal& principal,
-                                                const job::Job& job);
+                                                const job::Job& job, bool same_always = false);
 /// Whether the client of the principal fetches files with its token.
 bool fetches_by_token(const Principal& principal);
 

@@ -127,6 +127,10 @@ void add_export_routes(Routes& routes, Service& service) {
              [&service](const auto& request, const auto& principal) {
                return export_status(service, request, principal);
              });
+  routes.add("GET", "/fhir/jobs/{id}/manifest/{page}", "export_page", Access::kClient,
+             [&service](const auto& request, const auto& principal) {
+               return export_page(service, request, principal);
+             });
   routes.add("DELETE", "/fhir/jobs/{id}", "export_delete", Access::kClient,
              [&service](const auto& request, const auto& principal) {
                return export_delete(service, request, principal);

@@ -17,6 +17,10 @@ std::string files_url(std::string_view base_url, std::string_view job_id) {
   return fmt::format("{}/jobs/{}/files/", base_url, job_id);
 }
 
+std::string pages_url(std::string_view base_url, std::string_view job_id) {
+  return fmt::format("{}/jobs/{}/manifest/", base_url, job_id);
+}
+
 std::string attachment_url(std::string_view base_url, std::string_view job_id,
                            std::string_view binary_id) {
   return fmt::format("{}/jobs/{}/Binary/{}", base_url, job_id, binary_id);

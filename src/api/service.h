@@ -50,6 +50,8 @@ struct Service {
 /// The URLs of a job.
 std::string status_url(std::string_view base_url, std::string_view job_id);
 std::string files_url(std::string_view base_url, std::string_view job_id);
+/// What the pages of a manifest are below.
+std::string pages_url(std::string_view base_url, std::string_view job_id);
 std::string attachment_url(std::string_view base_url, std::string_view job_id,
                            std::string_view binary_id);
 

@@ -25,11 +25,12 @@ constexpr std::array kInstantKinds = {"query", "valueString", "valueInstant", "v
                                       "valueDate"};
 constexpr std::array kReferenceKinds = {"query",    "valueString", "valueReference",
                                         "valueUri", "valueUrl",    "valueId"};
+constexpr std::array kBooleanKinds = {"query", "valueString", "valueBoolean"};
 constexpr std::array kSizeKinds = {"query",          "valueString",      "valueInteger",
                                    "valueInteger64", "valueUnsignedInt", "valuePositiveInt"};
 
 // Parameters of the standard that this version does not do.
-constexpr std::array kUnsupportedParameters = {"includeAssociatedData", "allowPartialManifests"};
+constexpr std::array kUnsupportedParameters = {"includeAssociatedData"};
 
 std::string shown(std::string_view text) {
   return std::string(text.substr(0, 128));
@@ -82,6 +83,7 @@ class RequestParser {
     if (name == "_typeFilter") return read_type_filter(parameter);
     if (name == "patient") return read_patient(parameter);
     if (name == "organizeOutputBy") return read_organizer(parameter);
+    if (name == "allowPartialManifests") return read_boolean(parameter, request_.partial_manifests);
     if (name == "_minimumFileSize") return read_size(parameter, request_.file_size_min);
     if (name == "_maximumFileSize") return read_size(parameter, request_.file_size_max);
     if (name == "_format") return read_format(parameter);
@@ -216,6 +218,16 @@ class RequestParser {
       return invalid(fmt::format("{} '{}' is not a positive number of bytes", parameter.name,
                                  shown(parameter.value)));
     target = size;
+    return {};
+  }
+
+  Result<void> read_boolean(const fhir::Parameter& parameter, bool& target) {
+    SLUICE_CHECK(check_kind(parameter, kBooleanKinds));
+    SLUICE_CHECK(check_once(parameter));
+    if (parameter.value != "true" && parameter.value != "false")
+      return invalid(
+          fmt::format("{} '{}' is not true or false", parameter.name, shown(parameter.value)));
+    target = parameter.value == "true";
     return {};
   }
 
@@ -359,6 +371,7 @@ std::string serialize(const ExportRequest& request) {
   if (request.history_of_new_members) object["history_of_new_members"] = true;
   if (request.organize_by)
     object["organize_by"] = json::string(fhir::type_name(*request.organize_by));
+  if (request.partial_manifests) object["partial_manifests"] = true;
   if (request.file_size_min) object["file_size_min"] = *request.file_size_min;
   if (request.file_size_max) object["file_size_max"] = *request.file_size_max;
   object["skipped"] = to_json(request.skipped);
@@ -393,6 +406,7 @@ Result<ExportRequest> parse_stored_request(std::string_view text) {
     if (object.contains("organize_by"))
       request.organize_by =
           fhir::find_resource_type(json::value_to<std::string>(object.at("organize_by")));
+    request.partial_manifests = object.contains("partial_manifests");
     if (object.contains("file_size_min"))
       request.file_size_min = object.at("file_size_min").to_number<std::uint64_t>();
     if (object.contains("file_size_max"))

@@ -42,6 +42,8 @@ struct ExportRequest {
   bool history_of_new_members = false;
   /// The type by whose instances the output is organised (P-09); nullopt: by resource type.
   std::optional<fhir::ResourceType> organize_by;
+  /// Finished files are shown while the job runs, and the manifest comes in pages (P-10).
+  bool partial_manifests = false;
   std::optional<std::uint64_t> file_size_min;  ///< bytes of NDJSON
   std::optional<std::uint64_t> file_size_max;
   /// With `Prefer: handling=lenient`: what was skipped, for the outcome file.

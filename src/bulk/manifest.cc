@@ -19,8 +19,10 @@ std::string quoted(std::string_view text) {
   return json::serialize(json::string(text.data(), text.size()));
 }
 
-std::string item_of(const OutputFile& file, const std::string& url,
-                    const std::string& continuation_url) {
+}  // namespace
+
+std::string manifest_item(const OutputFile& file, const std::string& url,
+                          const std::string& continuation_url) {
   std::string item = "{";
   // A file of blocks has no one type (M-03).
   if (!file.type.empty()) item += fmt::format(R"("type":{},)", quoted(file.type));
@@ -33,18 +35,15 @@ std::string item_of(const OutputFile& file, const std::string& url,
   return item + "}";
 }
 
-// The arrays in the order of the manifest. STU1 to STU3 read `error`, STU4 reads `outcome`: the
-// same list twice (M-02).
-struct Array {
-  std::string_view name;
-  FileKind kind;
-};
-constexpr Array kArrays[] = {{"output", FileKind::kOutput},
-                             {"deleted", FileKind::kDeleted},
-                             {"error", FileKind::kOutcome},
-                             {"outcome", FileKind::kOutcome}};
-
-}  // namespace
+std::string manifest_start(const job::Job& job, const ExportRequest& request,
+                           bool requires_access_token) {
+  return fmt::format(
+      R"({{"manifestType":"http://hl7.org/fhir/uv/bulkdata/StructureDefinition/BulkDataManifest","transactionTime":"{}","request":{},"requiresAccessToken":{},"outputFormat":"application/fhir+ndjson",{})",
+      to_fhir_instant(job.snapshot.instant), quoted(request.url), requires_access_token,
+      request.organize_by
+          ? fmt::format(R"("outputOrganizedBy":"{}",)", fhir::type_name(*request.organize_by))
+          : "");
+}
 
 ManifestStream::ManifestStream(const job::Engine& engine, const job::Job& job,
                                const ExportRequest& request, std::string files_url,
@@ -53,12 +52,7 @@ ManifestStream::ManifestStream(const job::Engine& engine, const job::Job& job,
       job_id_(job.id),
       files_url_(std::move(files_url)),
       suffix_(std::move(suffix)) {
-  pending_ = fmt::format(
-      R"({{"manifestType":"http://hl7.org/fhir/uv/bulkdata/StructureDefinition/BulkDataManifest","transactionTime":"{}","request":{},"requiresAccessToken":{},"outputFormat":"application/fhir+ndjson",{}"output":[)",
-      to_fhir_instant(job.snapshot.instant), quoted(request.url), requires_access_token,
-      request.organize_by
-          ? fmt::format(R"("outputOrganizedBy":"{}",)", fhir::type_name(*request.organize_by))
-          : "");
+  pending_ = manifest_start(job, request, requires_access_token) + R"("output":[)";
 }
 
 Result<std::size_t> ManifestStream::read(std::span<char> buffer) {
@@ -94,8 +88,9 @@ Result<void> ManifestStream::produce_page() {
     // The next array takes another walk over the shards: that costs little, and memory nothing.
     after_.clear();
     first_ = true;
-    done_ = ++array_ == std::size(kArrays);
-    pending_ += done_ ? R"(],"link":[]})" : fmt::format(R"(],"{}":[)", kArrays[array_].name);
+    done_ = ++array_ == std::size(kManifestArrays);
+    pending_ +=
+        done_ ? R"(],"link":[]})" : fmt::format(R"(],"{}":[)", kManifestArrays[array_].name);
     return {};
   }
   for (const auto& [key, shard] : page) {
@@ -108,7 +103,7 @@ Result<void> ManifestStream::produce_page() {
 
 Result<void> ManifestStream::produce_item(const OutputFile& file) {
   has_others_ |= file.kind != FileKind::kOutput;
-  if (file.kind != kArrays[array_].kind) return {};
+  if (file.kind != kManifestArrays[array_].kind) return {};
   if (!first_) pending_ += ',';
   first_ = false;
   SLUICE_TRY(const auto url, url_of(file.name));
@@ -116,7 +111,7 @@ Result<void> ManifestStream::produce_item(const OutputFile& file) {
   if (!file.continues_in.empty()) {
     SLUICE_TRY(continuation_url, url_of(file.continues_in));
   }
-  pending_ += item_of(file, url, continuation_url);
+  pending_ += manifest_item(file, url, continuation_url);
   return {};
 }
 

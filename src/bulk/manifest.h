@@ -15,6 +15,26 @@
 
 namespace sluice::bulk {
 
+/// The array of a manifest and the files that stand in it.
+struct ManifestArray {
+  std::string_view name;
+  FileKind kind;
+};
+/// In the order of the manifest. STU1 to STU3 read `error`, STU4 reads `outcome`: the same list
+/// twice (M-02).
+inline constexpr ManifestArray kManifestArrays[] = {{"output", FileKind::kOutput},
+                                                    {"deleted", FileKind::kDeleted},
+                                                    {"error", FileKind::kOutcome},
+                                                    {"outcome", FileKind::kOutcome}};
+
+/// What all manifests of a job begin with, up to the first array: an open object and a comma.
+std::string manifest_start(const job::Job& job, const ExportRequest& request,
+                           bool requires_access_token);
+
+/// The item of one file; `continuation_url` is empty for a file that does not go on (M-03, M-06).
+std::string manifest_item(const OutputFile& file, const std::string& url,
+                          const std::string& continuation_url);
+
 /// Writes the manifest of a finished job (M-01 to M-03, M-05, M-06) piece by piece. One thread at a
 /// time.
 class ManifestStream {

@@ -72,10 +72,10 @@ Result<std::unique_ptr<CapabilitySigner>> CapabilitySigner::open(store::Store& s
 }
 
 Result<std::string> CapabilitySigner::sign(std::string_view job_id, std::string_view file,
-                                           Instant expires) {
+                                           Instant expires, std::optional<Instant> as_of) {
   const Instant latest = clock_.now() + options_.lifetime_max;
   const std::int64_t seconds = std::min(expires, latest).milliseconds / 1000;
-  const auto key = keys_->current();
+  const auto key = as_of ? keys_->current_at(*as_of) : keys_->current();
   SLUICE_TRY(const std::string mac, mac_of(*key, job_id, file, seconds));
   return fmt::format("{}.{}.{}", seconds, key->id, jose::base64url_encode(mac));
 }

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,7 +32,9 @@ class CapabilitySigner {
   /// The value of a query parameter that lets its bearer read one file of a job until `expires`
   /// (cut to lifetime_max from now, and to whole seconds): "<seconds>.<key id>.<base64url>", safe
   /// in a URL as it is. Secret: never logged.
-  Result<std::string> sign(std::string_view job_id, std::string_view file, Instant expires);
+  /// With `as_of` always the same for the same arguments: by the key of that time.
+  Result<std::string> sign(std::string_view job_id, std::string_view file, Instant expires,
+                           std::optional<Instant> as_of = std::nullopt);
 
   /// kUnauthenticated when it is malformed, for another job or file, or by a key we do not have;
   /// kGone when it is right but expired. Compared in constant time.

@@ -76,6 +76,13 @@ bool KeyRing::is_alive(std::size_t index, Instant now) const {
   return index == 0 || keys_[index - 1]->created + options_.keep_for > now;
 }
 
+std::shared_ptr<const RingKey> KeyRing::current_at(Instant instant) const {
+  const std::shared_lock lock(mutex_);
+  const auto found = std::find_if(keys_.begin(), keys_.end(),
+                                  [&](const auto& key) { return key->created <= instant; });
+  return found == keys_.end() ? keys_.back() : *found;
+}
+
 std::shared_ptr<const RingKey> KeyRing::current() {
   const Instant now = clock_.now();
   const auto newest = [&] {

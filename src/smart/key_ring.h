@@ -43,6 +43,9 @@ class KeyRing {
   /// The key to sign with. Replaces it first when it is too old; should that fail while the old one
   /// is still there, goes on with the old one.
   std::shared_ptr<const RingKey> current();
+  /// The key that current() was at `instant`, so that what is signed twice is signed alike; the
+  /// oldest one when none was there.
+  std::shared_ptr<const RingKey> current_at(Instant instant) const;
   /// The key with that id if it may still be accepted; nullptr otherwise.
   std::shared_ptr<const RingKey> find(std::string_view id) const;
   /// Every key that may be accepted, the newest first.

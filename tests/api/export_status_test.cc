@@ -6,13 +6,18 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
+#include <condition_variable>
 #include <filesystem>
 #include <functional>
+#include <map>
+#include <mutex>
+#include <set>
 #include <thread>
 
 #include "base/bytes.h"
 #include "bulk/export_request.h"
 #include "bulk/export_shard.h"
+#include "bulk/manifest_pages.h"
 #include "store/rocksdb/rocksdb_store.h"
 
 namespace sluice::api {
@@ -57,8 +62,8 @@ class ExportStatusTest : public ::testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
-  /// The id of a job of client "us" that has ended.
-  std::string run(bulk::ExportRequest request = {}) {
+  /// The id of a job of client "us" that has been submitted.
+  std::string submit(bulk::ExportRequest request = {}) {
     engine_ = std::make_unique<job::Engine>(*store_, clock_, kind_, options_);
     EXPECT_TRUE(engine_->start());
     service_ = std::make_unique<Service>(*store_, *files_, *engine_, clock_, ServiceOptions{});
@@ -67,12 +72,33 @@ class ExportStatusTest : public ::testing::Test {
     const auto job =
         engine_->submit("us", [&](auto) { return Result<std::string>(bulk::serialize(request)); });
     EXPECT_TRUE(job);
+    return job->id;
+  }
+
+  /// The id of a job of client "us" that has ended.
+  std::string run(const bulk::ExportRequest& request = {}) {
+    std::string id = submit(request);
+    wait(id);
+    return id;
+  }
+
+  void wait(const std::string& id) {
     for (int i = 0; i < 3000; ++i) {
-      if (engine_->view(job->id)->job.state != job::JobState::kRunning) return job->id;
+      if (engine_->view(id)->job.state != job::JobState::kRunning) return;
       std::this_thread::sleep_for(10ms);
     }
     ADD_FAILURE() << "the job did not end";
-    return job->id;
+  }
+
+  /// Where the page at a link is asked for.
+  static http::Request asking_for_page(const std::string& id, std::string_view link) {
+    http::Request request = asking(id);
+    request.path_parameters.push_back({"page", std::string(link.substr(link.rfind('/') + 1))});
+    return request;
+  }
+
+  static json::object manifest_of(const http::Response& response) {
+    return json::parse(std::get<std::string>(response.body)).as_object();
   }
 
   static http::Request asking(const std::string& id) {
@@ -190,6 +216,135 @@ TEST_F(ExportStatusTest, M07AManifestOfAHundredThousandFilesIsAStream) {
     if (!n) break;
     ASSERT_NE(*n, 0u) << "the manifest ended as if it were whole";
   }
+}
+
+bulk::ExportRequest with_pages() {
+  bulk::ExportRequest request;
+  request.partial_manifests = true;
+  return request;
+}
+
+std::string result_of(const job::Shard& shard, unsigned files) {
+  bulk::ShardResult result;
+  for (unsigned i = 0; i < files; ++i)
+    result.files.push_back({fmt::format("Patient-0-{:05}-{:03}.ndjson", shard.number, i), "Patient",
+                            shard.number + 1, i + 1});
+  return bulk::serialize(result);
+}
+
+TEST_F(ExportStatusTest, M07P10AHundredThousandFilesComeInPages) {
+  kind_.shards = 1000;
+  kind_.answer = [](const job::Shard& shard) { return result_of(shard, 100); };
+  const std::string id = run(with_pages());
+  auto response = export_status(*service_, asking(id), {"us"});
+  std::vector<std::string> names;
+  unsigned pages = 0;
+  json::object first;
+  while (true) {
+    ASSERT_EQ(response.status, 200);
+    ASSERT_LT(std::get<std::string>(response.body).size(), 400u << 10) << "a page is bounded";
+    json::object page = manifest_of(response);
+    for (const auto& item : page.at("output").as_array()) {
+      const std::string url(item.at("url").as_string());
+      names.push_back(url.substr(url.rfind('/') + 1));
+    }
+    ++pages;
+    const json::array links = page.at("link").as_array();
+    page.erase("output");
+    page.erase("link");
+    if (first.empty()) first = page;
+    ASSERT_EQ(page, first) << "pages differ in their lists only";
+    if (links.empty()) break;
+    ASSERT_EQ(links.size(), 1u);
+    ASSERT_EQ(links[0].at("relation"), "next");
+    response = export_page(
+        *service_, asking_for_page(id, std::string(links[0].at("url").as_string())), {"us"});
+  }
+  ASSERT_EQ(names.size(), 100'000u);
+  for (std::size_t i = 0; i < names.size(); ++i)
+    ASSERT_EQ(names[i], fmt::format("Patient-0-{:05}-{:03}.ndjson", i / 100, i % 100));
+  EXPECT_GT(pages, 50u);
+}
+
+// A page is the same at every look, whatever else has ended and in which order.
+TEST_F(ExportStatusTest, P10APageThatWasShownOnlyGainsItsLink) {
+  constexpr unsigned kShards = 12;
+  kind_.shards = kShards;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::set<unsigned> allowed;
+  kind_.answer = [&](const job::Shard& shard) {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return allowed.contains(shard.number); });
+    return result_of(shard, 5);
+  };
+  options_.workers = kShards;
+  bulk::ExportRequest request = with_pages();
+  request.separate_export_status = true;
+  const std::string id = submit(request);
+  std::map<std::string, std::string> shown;  // the page's address, and its text without the link
+  const auto look = [&] {
+    std::string link;
+    std::size_t files = 0;
+    for (auto response = export_status(*service_, asking(id), {"us"});;
+         response = export_page(*service_, asking_for_page(id, link), {"us"})) {
+      EXPECT_EQ(response.status, 200);
+      const auto text = std::get_if<std::string>(&response.body);
+      if (text == nullptr || text->empty()) return files;
+      json::object page = json::parse(*text).as_object();
+      const json::array links = page.at("link").as_array();
+      page.erase("link");
+      files += page.at("output").as_array().size();
+      const std::string plain = json::serialize(page);
+      EXPECT_EQ(shown.emplace(link, plain).first->second, plain);
+      for (const auto& item : page.at("output").as_array()) {
+        const std::string url(item.at("url").as_string());
+        EXPECT_TRUE(*bulk::is_finished_file(*engine_, id, url.substr(url.rfind('/') + 1)));
+      }
+      if (links.empty()) return files;
+      link = std::string(links[0].at("url").as_string());
+    }
+  };
+  EXPECT_EQ(look(), 0u);
+  std::size_t seen = 0;
+  unsigned done = 0;
+  for (const unsigned shard : {3u, 0u, 1u, 2u, 7u, 4u, 5u, 6u, 11u, 9u, 8u}) {
+    {
+      const std::lock_guard lock(mutex);
+      allowed.insert(shard);
+    }
+    changed.notify_all();
+    ++done;
+    for (int i = 0; i < 3000 && engine_->statistics().shards_total < done; ++i)
+      std::this_thread::sleep_for(1ms);
+    const std::size_t files = look();
+    EXPECT_GE(files, seen);
+    seen = files;
+    EXPECT_EQ(export_status(*service_, asking(id), {"us"}).headers.get("X-Export-Status"),
+              "202 Accepted");
+  }
+  EXPECT_EQ(seen, 8u + 16u) << "40 files are before the first open shard: two full pages";
+  EXPECT_FALSE(*bulk::is_finished_file(*engine_, id, "Patient-0-00010-000.ndjson"));
+  for (const char* bad : {"0", "0-0-0-0-0", "1-0-1", "01-0-1-3", "1-0-1-x", "9-0-9-0", ""})
+    EXPECT_EQ(export_page(*service_, asking_for_page(id, bad), {"us"}).status, 404) << bad;
+  {
+    const std::lock_guard lock(mutex);
+    allowed.insert(10);
+  }
+  changed.notify_all();
+  wait(id);
+  EXPECT_EQ(look(), 60u);
+  EXPECT_EQ(export_status(*service_, asking(id), {"us"}).headers.get("X-Export-Status"), "200 OK");
+  EXPECT_EQ(export_page(*service_, asking_for_page(id, "0-0-0-0"), {"them"}).status, 404);
+}
+
+TEST_F(ExportStatusTest, P10AnExportOfNothingIsAPageToo) {
+  kind_.shards = 0;
+  const std::string id = run(with_pages());
+  const auto page = manifest_of(export_status(*service_, asking(id), {"us"}));
+  for (const char* array : {"output", "deleted", "error", "outcome", "link"})
+    EXPECT_EQ(page.at(array), json::array()) << array;
+  EXPECT_EQ(export_page(*service_, asking_for_page(id, "1-0-0-0"), {"us"}).status, 404);
 }
 
 }  // namespace

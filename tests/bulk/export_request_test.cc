@@ -79,8 +79,7 @@ TEST(ExportRequest, LenientHandlingNeverWidensTheExport) {
 }
 
 TEST(ExportRequest, UnknownAndUnsupportedParametersAreRefusedOrReported) {
-  for (const char* name :
-       {"includeAssociatedData", "allowPartialManifests", "_typefilter", "foo", ""}) {
+  for (const char* name : {"includeAssociatedData", "_typefilter", "foo", ""}) {
     const auto strict = parse({query(name, "x")});
     ASSERT_FALSE(strict) << name;
     EXPECT_EQ(strict.error().kind, ErrorKind::kUnsupported) << name;
@@ -169,6 +168,23 @@ TEST(ExportRequest, ComesBackFromItsStoredForm) {
   EXPECT_EQ(back->url, request->url);
   EXPECT_EQ(back->base_url, "https://ehr.example/fhir");
   EXPECT_EQ(parse_stored_request("{}").error().kind, ErrorKind::kCorrupt);
+}
+
+// P-10
+TEST(ExportRequest, AllowPartialManifestsIsABoolean) {
+  EXPECT_FALSE(parse({})->partial_manifests);
+  for (const char* kind : {"query", "valueString", "valueBoolean"}) {
+    const auto request = parse({{"allowPartialManifests", "true", kind}});
+    ASSERT_TRUE(request) << kind;
+    EXPECT_TRUE(request->partial_manifests);
+    EXPECT_TRUE(parse_stored_request(serialize(*request))->partial_manifests);
+  }
+  EXPECT_FALSE(parse({query("allowPartialManifests", "false")})->partial_manifests);
+  for (const char* bad : {"yes", "1", "TRUE", ""})
+    EXPECT_FALSE(parse({query("allowPartialManifests", bad)})) << bad;
+  EXPECT_FALSE(parse({{"allowPartialManifests", "true", "valueCode"}}));
+  EXPECT_FALSE(
+      parse({query("allowPartialManifests", "true"), query("allowPartialManifests", "true")}));
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ SYSTEM_QUERIES = [
     ("_type=Device&_typeFilter=Patient?gender=male", "_typeFilter", "Patient"),
     ("includeAssociatedData=LatestProvenanceResources", "includeAssociatedData"),
     ("organizeOutputBy=Nonsense", "organizeOutputBy", "Nonsense"),
-    ("allowPartialManifests=true", "allowPartialManifests"),
+    ("allowPartialManifests=yes", "allowPartialManifests", "yes"),
     ("whatever=1", "whatever"),
     ("_Type=Patient", "_Type"),
     ("_count=10", "_count"),
