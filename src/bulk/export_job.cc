@@ -117,11 +117,7 @@ std::vector<std::string> ExportJobs::leftovers() {
 
 Result<void> check_against_store(const store::Store& store, ExportRequest& request,
                                  const store::Commit& snapshot, bool lenient) {
-  if (request.level == ExportLevel::kGroup) {
-    SLUICE_TRY(const auto group,
-               store.exist(fhir::types::kGroup, {request.group_id}, snapshot.sequence));
-    if (!group.front()) return not_found(fmt::format("there is no Group/{}", request.group_id));
-  }
+  if (request.level == ExportLevel::kGroup) SLUICE_CHECK(check_groups(store, request, snapshot));
   if (!request.patients) return {};
   SLUICE_TRY(const auto exist,
              store.exist(fhir::types::kPatient, *request.patients, snapshot.sequence));

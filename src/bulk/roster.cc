@@ -84,6 +84,16 @@ class GroupGraph {
   std::map<std::string, Instant> since_;
 };
 
+Result<GroupGraph> follow_groups(const store::Store& store, const ExportRequest& request,
+                                 const store::Commit& as_of) {
+  SLUICE_TRY(const auto exists,
+             store.exist(fhir::types::kGroup, {request.group_id}, as_of.sequence));
+  if (!exists.front()) return not_found(fmt::format("there is no Group/{}", request.group_id));
+  GroupGraph groups(store, request.base_url, as_of);
+  SLUICE_CHECK(groups.follow(request.group_id));
+  return groups;
+}
+
 /// One group's patients in order, each with the instant of joining.
 class PatientStream {
  public:
@@ -256,6 +266,12 @@ bool Roster::is_new(std::string_view id) const {
   return index < size() && (*this)[index] == id && new_[index];
 }
 
+Result<void> check_groups(const store::Store& store, const ExportRequest& request,
+                          const store::Commit& as_of) {
+  SLUICE_CHECK(follow_groups(store, request, as_of));
+  return {};
+}
+
 Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,
                                                   const ExportRequest& request,
                                                   const store::Commit& as_of) {
@@ -263,11 +279,7 @@ Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,
     if (!request.patients) return std::shared_ptr<const Roster>();
     return std::make_shared<const Roster>(*request.patients);
   }
-  SLUICE_TRY(const auto exists,
-             store.exist(fhir::types::kGroup, {request.group_id}, as_of.sequence));
-  if (!exists.front()) return not_found(fmt::format("there is no Group/{}", request.group_id));
-  GroupGraph groups(store, request.base_url, as_of);
-  SLUICE_CHECK(groups.follow(request.group_id));
+  SLUICE_TRY(const auto groups, follow_groups(store, request, as_of));
   SLUICE_TRY(const auto streams, open_streams(store, request.base_url, groups, as_of));
   const auto since = request.history_of_new_members ? request.since : std::nullopt;
   SLUICE_TRY(auto members, merge(streams, since));

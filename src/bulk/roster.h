@@ -42,6 +42,11 @@ class Roster {
   std::size_t new_count_ = 0;
 };
 
+/// Whether the Group of a request is there and can be resolved: kNotFound, or kInvalid when groups
+/// contain each other. Reads which groups are in which, no patients.
+Result<void> check_groups(const store::Store& store, const ExportRequest& request,
+                          const store::Commit& as_of);
+
 /// The roster of a request as of a commit; nullptr when it is not limited to patients. Nested
 /// groups are resolved: a patient joins through the last of the joins on the way, and by the
 /// earliest way when there are several. Read from what the store remembers of joins and leaves, so
