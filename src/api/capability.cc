@@ -144,6 +144,49 @@ json::object import_definition(const Service& service, const http::Request& requ
           {"parameter", std::move(parameters)}};
 }
 
+// Of FHIR R5 ("Operations for Large Resources"), on what is R4 otherwise.
+struct MemberOperationRow {
+  std::string_view id;
+  std::string_view name;
+  std::string_view code;
+  std::string_view parameter;
+  std::string_view documentation;
+};
+
+constexpr MemberOperationRow kMemberOperations[] = {
+    {"group-add", "GroupAdd", "add", "additions",
+     "Adds the members of the Group in the body that are not there yet."},
+    {"group-remove", "GroupRemove", "remove", "removals",
+     "Takes out the members that are named, with the period and inactive that are named."},
+};
+
+std::string member_operation_url(const Service& service, const http::Request& request,
+                                 const MemberOperationRow& row) {
+  return fmt::format("{}/OperationDefinition/{}", service.base_url(request), row.id);
+}
+
+json::object member_definition(const Service& service, const http::Request& request,
+                               const MemberOperationRow& row) {
+  return {{"resourceType", "OperationDefinition"},
+          {"id", json::string(row.id)},
+          {"url", member_operation_url(service, request, row)},
+          {"name", json::string(row.name)},
+          {"title", json::string(row.documentation)},
+          {"status", "active"},
+          {"kind", "operation"},
+          {"affectsState", true},
+          {"code", json::string(row.code)},
+          {"resource", json::array{"Group"}},
+          {"system", false},
+          {"type", false},
+          {"instance", true},
+          {"parameter",
+           json::array{import_parameter(row.parameter, 1, "1", "Resource",
+                                        "A Group whose member lists whom it is about; also as the "
+                                        "body itself. Beside member it may have resourceType, id, "
+                                        "meta, type and actual, which change nothing.")}}};
+}
+
 void add_interactions(json::object& resource) {
   json::array interactions;
   for (const std::string_view code : {"read", "vread", "create", "update", "patch", "delete"})
@@ -158,12 +201,17 @@ void add_interactions(json::object& resource) {
   resource["conditionalDelete"] = "not-supported";
 }
 
-json::array resources() {
+json::array resources(const Service& service, const http::Request& request) {
   json::array resources;
   for (const auto type : fhir::all_resource_types()) {
     json::object resource{{"type", json::string(fhir::type_name(type))}};
     if (has_interactions(type)) add_interactions(resource);
     auto operations = operations_of(fhir::type_name(type));
+    if (type == fhir::types::kGroup)
+      for (const auto& row : kMemberOperations)
+        operations.push_back({{"name", json::string(row.code)},
+                              {"definition", member_operation_url(service, request, row)},
+                              {"documentation", json::string(row.documentation)}});
     if (!operations.empty()) resource["operation"] = std::move(operations);
     resources.push_back(std::move(resource));
   }
@@ -193,7 +241,7 @@ http::Response capability_statement(const Service& service, const http::Request&
   json::object rest{{"mode", "server"},
                     {"documentation", json::string(export_documentation(service))},
                     {"security", security_statement(service, request)},
-                    {"resource", resources()},
+                    {"resource", resources(service, request)},
                     {"operation", system_operations(service, request)}};
   json::object statement{
       {"resourceType", "CapabilityStatement"},
@@ -215,6 +263,9 @@ http::Response operation_definition(const Service& service, const http::Request&
   const std::string_view id = request.parameter("id");
   if (id == "import")
     return fhir_response(200, json::serialize(import_definition(service, request)));
+  for (const auto& row : kMemberOperations)
+    if (row.id == id)
+      return fhir_response(200, json::serialize(member_definition(service, request, row)));
   for (const auto& operation : kOperations) {
     if (operation.id != id) continue;
     json::array parameters;

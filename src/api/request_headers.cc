@@ -68,6 +68,7 @@ Result<Preferences> read_preferences(const http::Request& request) {
       preferences.handling_lenient = handling == "lenient";
     } else if (name == "return") {
       SLUICE_TRY(preferences.returned, read_return(value));
+      preferences.states_return = true;
     }
   }
   return preferences;

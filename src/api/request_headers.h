@@ -21,6 +21,7 @@ struct Preferences {
     kMinimal,
     kOperationOutcome
   } returned = Return::kRepresentation;
+  bool states_return = false;  ///< `returned` is what the client said
 };
 
 /// Understands repeated headers, commas, semicolons, quotes and any case of names. What is not

@@ -11,6 +11,7 @@
 #include "api/export_status.h"
 #include "api/fhir_response.h"
 #include "api/import_kickoff.h"
+#include "api/member_operations.h"
 #include "api/principal.h"
 #include "api/registration.h"
 #include "api/resource_interactions.h"
@@ -169,6 +170,10 @@ void add_resource_routes(Routes& routes) {
                  fmt::format("{}/{}{}", kFhirPath, fhir::type_name(type), interaction.path),
                  interaction.name, type, interaction.permissions, interaction.handler);
   }
+  routes.add("POST", "/fhir/Group/{id}/$add", "add_members", fhir::types::kGroup,
+             {Permissions::kUpdate}, add_members);
+  routes.add("POST", "/fhir/Group/{id}/$remove", "remove_members", fhir::types::kGroup,
+             {Permissions::kUpdate}, remove_members);
 }
 
 void add_authorization_routes(Routes& routes, Service& service) {

@@ -11,6 +11,7 @@
 #include "http/message.h"
 #include "job/engine.h"
 #include "output/file_store.h"
+#include "rest/member_changes.h"
 #include "store/store.h"
 
 namespace sluice::api {
@@ -37,11 +38,18 @@ struct Service {
   const Clock& clock;
   ServiceOptions options;
   PollLimiter polls;
+  rest::MemberChanges member_changes;
   /// Set before the first request; nullptr: the server runs open.
   Authorization* authorization = nullptr;
 
   Service(store::Store& s, output::FileStore& f, job::Engine& e, const Clock& c, ServiceOptions o)
-      : store(s), files(f), engine(e), clock(c), options(std::move(o)), polls(options.poll_burst) {}
+      : store(s),
+        files(f),
+        engine(e),
+        clock(c),
+        options(std::move(o)),
+        polls(options.poll_burst),
+        member_changes(s) {}
 
   /// The FHIR base for URLs in the answer to `request`, without a trailing slash.
   std::string base_url(const http::Request& request) const;

@@ -43,9 +43,10 @@ class Capability(harness.TestCase):
                          {"export": f"{CANONICAL}/OperationDefinition/export",
                           "import": f"{self.server.base}/OperationDefinition/import"})
         by_type = {r["type"]: self.operations_of(r) for r in self.rest["resource"]}
-        for name in ("Patient", "Group"):
+        members = {name: f"{self.server.base}/OperationDefinition/group-{name}" for name in ("add", "remove")}
+        for name, more in (("Patient", {}), ("Group", members)):
             self.assertEqual(by_type[name],
-                             {"export": f"{CANONICAL}/OperationDefinition/{OPERATIONS[name]}"})
+                             {"export": f"{CANONICAL}/OperationDefinition/{OPERATIONS[name]}", **more})
         self.assertEqual({name for name, operations in by_type.items() if operations},
                          {"Patient", "Group"})
         # Every type of R4 can be exported, and R4 has 148 or so of them.
