@@ -52,4 +52,13 @@ KeyRange of_owner(fhir::ResourceType type, std::string_view owner) {
   return range;
 }
 
+KeyRange behind(fhir::ResourceType type, std::string_view owner, std::string_view id) {
+  KeyRange range{type, std::string(owner), ""};
+  range.from.push_back(kOwnerEnd);
+  range.from.append(id);
+  // No id has a character below it, so the next key is that of a longer id at the least.
+  range.from.push_back('\0');
+  return range;
+}
+
 }  // namespace sluice::store

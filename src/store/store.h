@@ -69,6 +69,14 @@ struct Precondition {
   std::uint32_t version = 0;  ///< the current one; 0: there is none, or it is deleted
 };
 
+/// That no resource of these types was written or removed after a sequence: what a transaction
+/// makes a condition when it rests on a search as of that sequence. The change log is read from
+/// there while other writers wait, so let the sequence be a recent one.
+struct Unchanged {
+  Sequence since;
+  std::vector<fhir::ResourceType> types;
+};
+
 struct WriteOutcome {
   Commit commit;
   std::vector<PutOutcome> puts;      ///< one for each of Transaction::puts, in order
@@ -85,6 +93,8 @@ struct Transaction {
   /// Checked together with the write, no other between them: kConflict names the resource whose
   /// condition does not hold. They speak of the state before the transaction.
   std::vector<Precondition> preconditions = {};
+  /// Likewise: kConflict names the type that was changed.
+  std::vector<Unchanged> unchanged = {};
   OnDifferent on_different = OnDifferent::kReplace;
   /// Wait until the write-ahead log is on disk. Without it a crash may lose the transaction (and
   /// all after it), but never a part of one.
@@ -180,6 +190,9 @@ KeyRange without_owner(fhir::ResourceType type);
 KeyRange with_owner(fhir::ResourceType type);
 /// Records and links of one patient.
 KeyRange of_owner(fhir::ResourceType type, std::string_view owner);
+/// All records of a type that stand after the record of `owner` (empty for none) and `id`, whether
+/// that is there or not.
+KeyRange behind(fhir::ResourceType type, std::string_view owner, std::string_view id);
 
 /// Reads a range in order, as of one sequence, from a consistent view taken when the scan was made.
 /// One thread at a time.
@@ -280,6 +293,9 @@ class Store {
   /// reads need may be dropped by compaction from now on. Not persistent: nothing is dropped after
   /// opening until it is called.
   virtual void set_history_horizon(Sequence oldest) = 0;
+  /// The oldest sequence as of which reads are sure to find everything: what was set since opening.
+  /// Who reads as of an older one asks again after reading, for the horizon moves meanwhile.
+  virtual Sequence history_horizon() const = 0;
   /// Compacts everything now: drops what the horizon allows. For tests, the operator and
   /// benchmarks.
   virtual Result<void> compact() = 0;

@@ -80,6 +80,7 @@ class RefusingStore final : public store::Store {
     return inner_.documents(prefix, after, limit);
   }
   void set_history_horizon(store::Sequence oldest) override { inner_.set_history_horizon(oldest); }
+  store::Sequence history_horizon() const override { return inner_.history_horizon(); }
   Result<void> compact() override { return inner_.compact(); }
   Result<std::uint64_t> size_on_disk() const override { return inner_.size_on_disk(); }
 

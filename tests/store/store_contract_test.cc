@@ -32,6 +32,31 @@ TEST_P(StoreContract, ANewStoreIsEmpty) {
   EXPECT_EQ(store_->last_commit().sequence.value, 0u);
 }
 
+TEST_P(StoreContract, ATransactionCanDemandThatTypesAreUnchangedSince) {  // I-02
+  const Sequence start = put(make_resource("Observation", "o", "one"));
+  const auto is_taken = [&](Sequence since, std::vector<fhir::ResourceType> types) {
+    const auto resource = make_resource("Patient", "p", std::to_string(last().value));
+    Transaction transaction;
+    transaction.puts = {&resource};
+    transaction.unchanged = {{since, std::move(types)}};
+    const Sequence before = last();
+    const auto outcome = store_->write(transaction);
+    EXPECT_TRUE(outcome || outcome.error().kind == ErrorKind::kConflict);
+    EXPECT_EQ(last() == before, !outcome);
+    return outcome.has_value();
+  };
+  const auto observations = type_of("Observation");
+  EXPECT_TRUE(is_taken(start, {observations, type_of("Patient")}));
+  EXPECT_TRUE(is_taken(start, {observations})) << "only a Patient was written since";
+  EXPECT_FALSE(is_taken(start, {observations, type_of("Patient")}));
+  put(make_resource("Observation", "o", "one"));
+  EXPECT_TRUE(is_taken(start, {observations})) << "the same content is no change";
+  EXPECT_FALSE(is_taken({0}, {observations})) << "nothing was there then";
+  const Sequence removed = remove("Observation", "o");
+  EXPECT_FALSE(is_taken(start, {observations}));
+  EXPECT_TRUE(is_taken(removed, {observations}));
+}
+
 TEST_P(StoreContract, StoresTheExportedLineWithVersionAndInstant) {  // F-05
   clock_.milliseconds = 1'700'000'000'123;
   const auto outcome =

@@ -90,6 +90,7 @@ class RocksdbStore final : public Store {
   void set_history_horizon(Sequence oldest) override {
     database_->horizon() = no_later(oldest).value;
   }
+  Sequence history_horizon() const override { return {database_->horizon()}; }
   Result<void> compact() override;
   Result<std::uint64_t> size_on_disk() const override;
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "store/rocksdb/member_rows.h"
+#include "store/rocksdb/rocksdb_scan.h"
 
 namespace sluice::store {
 namespace {
@@ -58,6 +59,7 @@ TransactionBatch::TransactionBatch(const Database& database, const Commit& commi
 
 Result<WriteOutcome> TransactionBatch::build() {
   SLUICE_CHECK(check_preconditions());
+  SLUICE_CHECK(check_unchanged());
   SLUICE_CHECK(collect());
   std::vector<std::size_t> counting;
   std::vector<rocksdb::Slice> keys;
@@ -113,6 +115,23 @@ Result<void> TransactionBatch::check_preconditions() const {
       return Error{ErrorKind::kConflict,
                    fmt::format("{}/{} was changed by another request meanwhile",
                                fhir::type_name(precondition.key.type), precondition.key.id)};
+  }
+  return {};
+}
+
+Result<void> TransactionBatch::check_unchanged() const {
+  for (const auto& unchanged : transaction_.unchanged) {
+    const auto scan = make_change_scan(database_, unchanged.since, {commit_.sequence.value - 1});
+    Change change;
+    while (true) {
+      SLUICE_TRY(const bool more, scan->next(change));
+      if (!more) break;
+      if (std::find(unchanged.types.begin(), unchanged.types.end(), change.type) !=
+          unchanged.types.end())
+        return Error{ErrorKind::kConflict,
+                     fmt::format("{} resources were changed by another request meanwhile",
+                                 fhir::type_name(change.type))};
+    }
   }
   return {};
 }

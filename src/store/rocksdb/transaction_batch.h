@@ -41,6 +41,7 @@ class TransactionBatch {
   };
 
   Result<void> check_preconditions() const;
+  Result<void> check_unchanged() const;
   Result<void> collect();
   Result<void> apply(const Operation& operation, const rocksdb::PinnableSlice* located,
                      PutOutcome& outcome);
