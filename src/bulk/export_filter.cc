@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "bulk/export_request.h"
+#include "query/find.h"
 
 namespace sluice::bulk {
 namespace {
@@ -52,26 +53,14 @@ Result<std::vector<fhir::ResourceType>> types_read_by(const TypeFilter& filter,
   return query.other_types();
 }
 
-Result<void> StoreResolver::each(fhir::ResourceType type, const Visit& visit) {
-  SLUICE_TRY(const auto scan, store_.scan(store::whole_type(type), as_of_));
-  store::RecordView record;
-  while (true) {
-    SLUICE_TRY(const bool more, scan->next(record));
-    if (!more) return {};
-    // A link stands for a resource that is stored, and visited, with its first owner.
-    if (!record.is_link) SLUICE_CHECK(visit(record.id, record.json));
-  }
-}
-
 Result<ExportFilters> ExportFilters::prepare(const store::Store& store,
                                              const ExportRequest& request,
                                              const store::Commit& snapshot) {
   ExportFilters filters;
-  StoreResolver resolver(store, snapshot.sequence);
   const search::QueryOptions options{.base_url = request.base_url, .now = snapshot.instant};
   for (const TypeFilter& filter : request.type_filters) {
     SLUICE_TRY(const auto query, search::Query::compile(filter.type, filter.query, options));
-    SLUICE_TRY(auto resolved, query.resolved(resolver));
+    SLUICE_TRY(auto resolved, query::resolve(store, query, snapshot.sequence));
     filters.by_type_[filter.type].push_back(std::move(resolved));
   }
   return filters;

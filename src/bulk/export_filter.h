@@ -11,7 +11,6 @@
 #include "fhir/resource_type.h"
 #include "search/matcher.h"
 #include "search/query.h"
-#include "search/resolver.h"
 #include "store/store.h"
 
 namespace sluice::bulk {
@@ -34,17 +33,6 @@ std::vector<std::string> split_type_filters(std::string_view value);
 /// The types whose resources a filter reads beside its own (chains, _has).
 Result<std::vector<fhir::ResourceType>> types_read_by(const TypeFilter& filter,
                                                       std::string_view base_url);
-
-/// Resources of the store as of a snapshot, for chains and _has.
-class StoreResolver final : public search::Resolver {
- public:
-  StoreResolver(const store::Store& store, store::Sequence as_of) : store_(store), as_of_(as_of) {}
-  Result<void> each(fhir::ResourceType type, const Visit& visit) override;
-
- private:
-  const store::Store& store_;
-  const store::Sequence as_of_;
-};
 
 /// The filters of one export, compiled, chains resolved as of its snapshot. Immutable, thread-safe.
 class ExportFilters {

@@ -1,0 +1,38 @@
+// What ends a search before its end: the server stops, or its time is over.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+
+#include "base/result.h"
+
+namespace sluice::query {
+
+/// None by default: an export has all the time it needs.
+struct Bounds {
+  std::stop_token stop = {};
+  std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt;
+};
+
+/// Looks at the bounds now and then. One thread at a time.
+class BoundsCheck {
+ public:
+  explicit BoundsCheck(Bounds bounds) : bounds_(std::move(bounds)) {}
+
+  /// Call it for each resource that is looked at. kCancelled when asked to stop, kTimeout when the
+  /// deadline has passed.
+  Result<void> step() { return (++steps_ & kMask) == 0 ? look() : Result<void>(); }
+
+ private:
+  // A clock costs as much as a small resource.
+  static constexpr std::uint32_t kMask = 63;
+
+  Result<void> look() const;
+
+  const Bounds bounds_;
+  std::uint32_t steps_ = 0;
+};
+
+}  // namespace sluice::query

@@ -1,0 +1,110 @@
+#include "query/find.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "query/store_resolver.h"
+#include "query/walk.h"
+#include "search/matcher.h"
+
+namespace sluice::query {
+
+Result<search::Query> resolve(const store::Store& store, const search::Query& query,
+                              store::Sequence as_of, const Bounds& bounds) {
+  StoreResolver resolver(store, as_of, bounds);
+  return query.resolved(resolver);
+}
+
+Result<search::Query> prepare(const store::Store& store, fhir::ResourceType type,
+                              const search::Parameters& parameters, std::string_view base_url,
+                              const store::Commit& as_of, const Bounds& bounds) {
+  SLUICE_TRY(const auto query,
+             search::Query::compile(type, parameters,
+                                    {.base_url = std::string(base_url), .now = as_of.instant}));
+  return resolve(store, query, as_of.sequence, bounds);
+}
+
+Result<std::vector<store::Record>> find(const store::Store& store, const search::Query& query,
+                                        store::Sequence as_of, std::size_t limit,
+                                        const Bounds& bounds) {
+  std::vector<store::Record> found;
+  Walk walk(store, query, as_of, bounds);
+  store::RecordView record;
+  while (found.size() < limit) {
+    SLUICE_TRY(const bool more, walk.next(record));
+    if (!more) break;
+    found.push_back({.key = {record.type, std::string(record.id)},
+                     .owner = std::string(record.owner),
+                     .sequence = record.sequence,
+                     .last_updated = record.last_updated,
+                     .version = record.version,
+                     .owners = std::string(record.owners),
+                     .supporting = std::string(record.supporting),
+                     .json = std::string(record.json),
+                     .may_name_binary = record.may_name_binary});
+  }
+  return found;
+}
+
+Result<std::vector<std::string>> find_ids(const store::Store& store, const search::Query& query,
+                                          store::Sequence as_of, std::size_t limit,
+                                          const Bounds& bounds) {
+  std::vector<std::string> found;
+  Walk walk(store, query, as_of, bounds);
+  store::RecordView record;
+  while (found.size() < limit) {
+    SLUICE_TRY(const bool more, walk.next(record));
+    if (!more) break;
+    found.emplace_back(record.id);
+  }
+  return found;
+}
+
+Result<std::vector<std::vector<std::string>>> find_ids_of_each(
+    const store::Store& store, std::span<const search::Query> queries, store::Sequence as_of,
+    std::size_t limit, const Bounds& bounds) {
+  std::vector<std::vector<std::string>> found(queries.size());
+  std::vector<std::size_t> scanning;  // the queries that need every resource, until they are full
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    if (queries[i].ids() || queries[i].patients()) {
+      SLUICE_TRY(found[i], find_ids(store, queries[i], as_of, limit, bounds));
+    } else if (limit > 0) {
+      scanning.push_back(i);
+    }
+  }
+  if (scanning.empty()) return found;
+  const auto type = queries[scanning.front()].type();
+  SLUICE_TRY(const auto scan, store.scan(store::whole_type(type), as_of));
+  BoundsCheck check(bounds);
+  search::Matcher matcher;
+  store::RecordView record;
+  while (!scanning.empty()) {
+    SLUICE_CHECK(check.step());
+    SLUICE_TRY(const bool more, scan->next(record));
+    if (!more) break;
+    if (record.is_link) continue;
+    bool some_is_full = false;
+    for (const std::size_t i : scanning) {
+      SLUICE_TRY(const bool matches, matcher.matches(queries[i], record.json));
+      if (matches) found[i].emplace_back(record.id);
+      some_is_full = some_is_full || found[i].size() == limit;
+    }
+    if (some_is_full)
+      std::erase_if(scanning, [&](std::size_t i) { return found[i].size() == limit; });
+  }
+  return found;
+}
+
+Result<std::uint64_t> count(const store::Store& store, const search::Query& query,
+                            store::Sequence as_of, const Bounds& bounds) {
+  std::uint64_t total = 0;
+  Walk walk(store, query, as_of, bounds);
+  store::RecordView record;
+  while (true) {
+    SLUICE_TRY(const bool more, walk.next(record));
+    if (!more) return total;
+    ++total;
+  }
+}
+
+}  // namespace sluice::query

@@ -1,0 +1,53 @@
+// What a conditional write stands on: the ids that match a query, brought forward to the newest
+// commit as often as others write, and the condition by which the store refuses the write when they
+// have once more (docs/decisions/0014).
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "query/bounds.h"
+#include "search/query.h"
+#include "store/store.h"
+
+namespace sluice::query {
+
+/// One thread at a time.
+class Matches {
+ public:
+  /// Searches as of the newest commit. `query`: compiled, not resolved. At most `limit` ids are
+  /// looked for; 2 tell none, one and several apart.
+  static Result<Matches> find(const store::Store& store, search::Query query, std::size_t limit,
+                              Bounds bounds = {});
+
+  /// Sorted; `limit` of them when there may be more.
+  const std::vector<std::string>& ids() const { return ids_; }
+  store::Sequence as_of() const { return as_of_; }
+
+  /// Brings ids() to the newest commit: by what was written since, or by a new search when other
+  /// types decide and one of them was written, or when of more than `limit` one is gone.
+  Result<void> catch_up();
+
+  /// For Transaction::unchanged: nothing was written since that can change ids(). When the store
+  /// says kConflict, catch_up() and try again; the window is that between the two calls.
+  store::Unchanged condition() const;
+
+ private:
+  Matches(const store::Store& store, search::Query query, std::size_t limit, Bounds bounds);
+  Result<void> search(store::Sequence as_of);
+  /// Whether the changes up to `to` can be applied one by one; then `changed` has the ids.
+  Result<bool> can_apply(store::Sequence to, std::vector<std::string>& changed) const;
+
+  const store::Store* store_;
+  search::Query query_;
+  search::Query resolved_;
+  std::size_t limit_;
+  Bounds bounds_;
+  store::Sequence as_of_;
+  std::vector<std::string> ids_;
+};
+
+}  // namespace sluice::query

@@ -1,0 +1,132 @@
+#include "query/walk.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::query {
+
+Walk::Walk(const store::Store& store, search::Query query, store::Sequence as_of, Bounds bounds,
+           Position after)
+    : store_(store),
+      query_(std::move(query)),
+      as_of_(as_of),
+      check_(std::move(bounds)),
+      position_(std::move(after)) {
+  if (query_.ids()) {
+    keys_ = *query_.ids();
+    const auto first = std::upper_bound(keys_.begin(), keys_.end(), position_.id);
+    if (!position_.id.empty()) next_key_ = static_cast<std::size_t>(first - keys_.begin());
+  } else if (query_.patients()) {
+    keys_ = *query_.patients();
+    const auto first = std::lower_bound(keys_.begin(), keys_.end(), position_.owner);
+    if (!position_.id.empty()) next_key_ = static_cast<std::size_t>(first - keys_.begin());
+  }
+}
+
+Walk::~Walk() = default;
+
+Position Walk::position() const {
+  return position_;
+}
+
+Result<bool> Walk::next(store::RecordView& record) {
+  while (true) {
+    SLUICE_CHECK(check_.step());
+    Result<bool> found = query_.ids()        ? next_by_id(record)
+                         : query_.patients() ? next_of_owners(record)
+                                             : next_in_scan(record);
+    if (!found) return found;
+    if (!*found) return false;
+    if (record.json.empty()) continue;  // what next_...() looked at and left out
+    SLUICE_TRY(const bool matches, matcher_.matches(query_, record.json));
+    if (matches) return true;
+  }
+}
+
+Result<bool> Walk::fetch(std::string_view id, store::RecordView& record) {
+  record = {};
+  SLUICE_TRY(auto found, store_.read({query_.type(), std::string(id)}, as_of_));
+  if (!found) return false;
+  fetched_ = std::move(*found);
+  record.type = fetched_.key.type;
+  record.owner = fetched_.owner;
+  record.id = fetched_.key.id;
+  record.sequence = fetched_.sequence;
+  record.last_updated = fetched_.last_updated;
+  record.version = fetched_.version;
+  record.owners = fetched_.owners;
+  record.supporting = fetched_.supporting;
+  record.json = fetched_.json;
+  record.may_name_binary = fetched_.may_name_binary;
+  return true;
+}
+
+Result<bool> Walk::next_by_id(store::RecordView& record) {
+  if (next_key_ == keys_.size()) return false;
+  const std::string& id = keys_[next_key_++];
+  position_ = {"", id};
+  // What can be no id is not there; the store wants none such.
+  if (!fhir::is_valid_id(id)) {
+    record = {};
+    return true;
+  }
+  SLUICE_CHECK(fetch(id, record));
+  return true;
+}
+
+Result<bool> Walk::next_in_scan(store::RecordView& record) {
+  if (!scan_) {
+    const auto range = position_.id.empty()
+                           ? store::whole_type(query_.type())
+                           : store::behind(query_.type(), position_.owner, position_.id);
+    SLUICE_TRY(scan_, store_.scan(range, as_of_));
+  }
+  SLUICE_TRY(const bool more, scan_->next(record));
+  if (!more) return false;
+  position_.owner.assign(record.owner);
+  position_.id.assign(record.id);
+  // A link's resource is met with its first owner.
+  if (record.is_link) record.json = {};
+  return true;
+}
+
+// The owner by which a resource of several patients is met is the first of them that is asked for.
+bool Walk::was_met_before(const store::RecordView& record) const {
+  store::OwnerList owners(record.owners);
+  while (const auto owner = owners.next())
+    if (*owner < record.owner && std::binary_search(keys_.begin(), keys_.end(), *owner))
+      return true;
+  return false;
+}
+
+Result<bool> Walk::next_of_owners(store::RecordView& record) {
+  if (!scan_) {
+    const auto range = position_.id.empty()
+                           ? store::with_owner(query_.type())
+                           : store::behind(query_.type(), position_.owner, position_.id);
+    SLUICE_TRY(scan_, store_.scan(range, as_of_));
+  }
+  while (true) {
+    SLUICE_CHECK(check_.step());  // owners without a record are no steps of next()
+    if (!in_owner_) {
+      if (next_key_ == keys_.size()) return false;
+      scan_->seek_owner(keys_[next_key_++]);
+      in_owner_ = true;
+    }
+    SLUICE_TRY(const bool more, scan_->next(record));
+    if (more && record.owner == keys_[next_key_ - 1]) break;
+    in_owner_ = false;
+  }
+  position_.owner.assign(record.owner);
+  position_.id.assign(record.id);
+  if (was_met_before(record)) {
+    record.json = {};
+    return true;
+  }
+  if (!record.is_link) return true;
+  SLUICE_TRY(const bool found, fetch(position_.id, record));
+  if (!found) return corrupt("a link without its resource");
+  return true;
+}
+
+}  // namespace sluice::query

@@ -1,0 +1,65 @@
+// The resources that match a query, one after the other, as of a snapshot: what searches, their
+// pages and conditional interactions stand on.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "query/bounds.h"
+#include "search/matcher.h"
+#include "search/query.h"
+#include "store/store.h"
+
+namespace sluice::query {
+
+/// A place in the order of a walk: behind this resource. The order is that of (owner, id); it is
+/// the same for the same query and snapshot, so that a later walk can go on from here.
+struct Position {
+  std::string owner = {};  ///< whose compartment it was found in; empty for none
+  std::string id = {};     ///< empty: the beginning
+  friend bool operator==(const Position&, const Position&) = default;
+};
+
+/// Reads no more than it must: with Query::ids() one point read for each, with Query::patients()
+/// these patients' ranges, else the whole type. Each resource once. One thread at a time.
+class Walk {
+ public:
+  /// `query` must be resolved. `store` must outlive the walk.
+  Walk(const store::Store& store, search::Query query, store::Sequence as_of, Bounds bounds = {},
+       Position after = {});
+  ~Walk();
+  Walk(const Walk&) = delete;
+  Walk& operator=(const Walk&) = delete;
+
+  /// Goes to the next match; false at the end. The record is never a link and lives until the next
+  /// call. Errors of the store and of the bounds; after kTimeout position() is still good.
+  Result<bool> next(store::RecordView& record);
+
+  /// Behind everything that has been looked at, matches or not.
+  Position position() const;
+
+ private:
+  Result<bool> next_by_id(store::RecordView& record);
+  Result<bool> next_in_scan(store::RecordView& record);
+  Result<bool> next_of_owners(store::RecordView& record);
+  /// Makes a view of a resource that is read by its key, when it is there.
+  Result<bool> fetch(std::string_view id, store::RecordView& record);
+  bool was_met_before(const store::RecordView& record) const;
+
+  const store::Store& store_;
+  const search::Query query_;
+  const store::Sequence as_of_;
+  BoundsCheck check_;
+  search::Matcher matcher_;
+  Position position_;
+  std::unique_ptr<store::Scan> scan_;
+  std::vector<std::string> keys_;  // ids or owners, sorted
+  std::size_t next_key_ = 0;
+  bool in_owner_ = false;  // scan_ stands in the range of keys_[next_key_ - 1]
+  store::Record fetched_;
+};
+
+}  // namespace sluice::query

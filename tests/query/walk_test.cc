@@ -1,0 +1,131 @@
+// The walk over matches (I-02, Q-01): each once, whatever way it goes; places to go on from.
+#include "query/walk.h"
+
+#include <gmock/gmock.h>
+
+#include "querying.h"
+
+namespace sluice::query {
+namespace {
+
+using testing::ElementsAre;
+using testing::UnorderedElementsAre;
+
+class WalkTest : public Querying {
+ protected:
+  void SetUp() override {
+    put({patient("a", "female"), patient("b", "male"), patient("c", "male"),
+         observation("1", "x", "Patient/a"), observation("2", "y", "Patient/a"),
+         observation("3", "x", "Patient/b"), observation("4", "x", "Patient/b", "Patient/c"),
+         observation("5", "x", "Patient/c", "Patient/a"), observation("6", "x", "Group/g"),
+         observation("7", "x", "")});
+  }
+
+  /// The matches, going on from the last position after each `page`.
+  Ids in_pages(std::string_view text, std::size_t page) {
+    const auto resolved = query(text);
+    const auto as_of = store_->last_commit().sequence;
+    Ids ids;
+    Position position;
+    while (true) {
+      Walk walk(*store_, resolved, as_of, {}, position);
+      store::RecordView record;
+      for (std::size_t i = 0; i < page; ++i) {
+        if (!walk.next(record).value()) return ids;
+        ids.emplace_back(record.id);
+      }
+      position = walk.position();
+    }
+  }
+};
+
+TEST_F(WalkTest, EveryMatchIsMetOnce_Q01) {
+  EXPECT_THAT(found("Observation?code=x"), UnorderedElementsAre("1", "3", "4", "5", "6", "7"));
+  EXPECT_THAT(found("Observation?"), testing::SizeIs(7));
+  EXPECT_THAT(found("Observation?code=z"), ElementsAre());
+  EXPECT_THAT(found("Encounter?"), ElementsAre());
+}
+
+TEST_F(WalkTest, IdsAreReadOneByOne) {
+  EXPECT_THAT(found("Observation?_id=7,2,nosuch,2,no such id"), ElementsAre("2", "7"));
+  EXPECT_THAT(found("Observation?_id=7,2&code=y"), ElementsAre("2"));
+  EXPECT_THAT(found("Observation?_id=nosuch"), ElementsAre());
+}
+
+TEST_F(WalkTest, PatientsAreReadByTheirCompartments) {
+  ASSERT_TRUE(query("Observation?subject=Patient/a").patients());
+  EXPECT_THAT(found("Observation?subject=Patient/a"), ElementsAre("1", "2"));
+  EXPECT_THAT(found("Observation?subject=Patient/nosuch"), ElementsAre());
+  // 4 and 5 stand in two of the compartments, one as a link.
+  EXPECT_THAT(found("Observation?performer=Patient/a,Patient/c"), UnorderedElementsAre("4", "5"));
+  EXPECT_THAT(found("Observation?subject=Patient/c,Patient/b,Patient/a"),
+              UnorderedElementsAre("1", "2", "3", "4", "5"));
+}
+
+TEST_F(WalkTest, PagesTogetherAreTheWhole) {
+  for (const std::string_view text :
+       {"Observation?code=x", "Observation?", "Observation?subject=Patient/a,Patient/b,Patient/c",
+        "Observation?performer=Patient/a,Patient/c", "Observation?_id=1,2,3,4,5,6,7&code=x",
+        "Patient?gender=male"}) {
+    const Ids whole = in_pages(text, 1000);
+    EXPECT_FALSE(whole.empty());
+    for (const std::size_t page : {1u, 2u, 3u}) EXPECT_EQ(in_pages(text, page), whole) << text;
+  }
+}
+
+TEST_F(WalkTest, ARecordHasWhatALinkHasNot) {
+  Walk walk(*store_, query("Observation?performer=Patient/a"), store_->last_commit().sequence);
+  store::RecordView record;
+  ASSERT_TRUE(walk.next(record).value());
+  EXPECT_EQ(record.id, "5");
+  EXPECT_FALSE(record.is_link);
+  EXPECT_NE(record.json.find(R"("id":"5")"), std::string_view::npos);
+  EXPECT_EQ(record.version, 1u);
+  EXPECT_EQ(record.sequence, store_->last_commit().sequence);
+  EXPECT_FALSE(walk.next(record).value());
+}
+
+TEST_F(WalkTest, ItSeesTheSnapshotOnly) {
+  const auto before = store_->last_commit();
+  put({observation("8", "x", "Patient/a"), observation("1", "z", "Patient/a"),
+       observation("3", "x", "Patient/c")});
+  remove("Observation", "7");
+  EXPECT_THAT(found("Observation?code=x", before),
+              UnorderedElementsAre("1", "3", "4", "5", "6", "7"));
+  EXPECT_THAT(found("Observation?code=x"), UnorderedElementsAre("3", "4", "5", "6", "8"));
+  EXPECT_THAT(found("Observation?subject=Patient/b", before), ElementsAre("3", "4"));
+  EXPECT_THAT(found("Observation?subject=Patient/b"), ElementsAre("4"));
+  EXPECT_THAT(found("Observation?_id=7", before), ElementsAre("7"));
+  EXPECT_THAT(found("Observation?_id=7"), ElementsAre());
+}
+
+TEST_F(WalkTest, BoundsEndItAndItCanGoOn) {
+  std::vector<std::string> many;
+  for (int i = 0; i < 500; ++i)
+    many.push_back(observation("m" + std::to_string(i), "none", "Patient/a"));
+  put(many);
+  const auto as_of = store_->last_commit().sequence;
+  std::stop_source stop;
+  stop.request_stop();
+  const auto all = query("Observation?code=nosuch");
+  store::RecordView record;
+  EXPECT_EQ(Walk(*store_, all, as_of, {.stop = stop.get_token()}).next(record).error().kind,
+            ErrorKind::kCancelled);
+
+  const auto passed = std::chrono::steady_clock::now() - std::chrono::seconds(1);
+  Position position;
+  std::size_t rounds = 0;
+  for (; rounds < 1000; ++rounds) {
+    Walk walk(*store_, all, as_of, {.deadline = passed}, position);
+    const auto more = walk.next(record);
+    if (more) break;
+    ASSERT_EQ(more.error().kind, ErrorKind::kTimeout);
+    ASSERT_NE(walk.position(), position) << "it must get on";
+    position = walk.position();
+  }
+  EXPECT_GT(rounds, 1u);
+  EXPECT_LT(rounds, 1000u);
+}
+
+}  // namespace
+}  // namespace sluice::query
