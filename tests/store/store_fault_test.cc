@@ -26,6 +26,7 @@ class StoreFault : public testing::Test {
     store_.reset();
     RocksdbStoreOptions options;
     options.write_buffer_size = 256 << 10;
+    options.resume_patience = std::chrono::milliseconds(500);
     store_ = open_rocksdb_store_with_env(folder_.path(), clock_, options, disk_.env()).value();
   }
   Result<WriteOutcome> put(std::string id, std::string_view text, bool durable = true) {
@@ -146,7 +147,12 @@ TEST_F(StoreFault, GoesOnAfterTheDiskWasFullInTheBackground) {
     }
     disk_.set_fault(FaultyDisk::Fault::kNone);
     // What was refused while the disk was full is in the store or not, but whole: read it back.
-    ASSERT_TRUE(put("last", std::to_string(round))) << round;
+    auto last = put("last", std::to_string(round));
+    if (!last && last.error().message.find("until it is opened again") != std::string::npos) {
+      open();
+      last = put("last", std::to_string(round));
+    }
+    ASSERT_TRUE(last) << round;
     expected["last"] = std::to_string(round);
     for (const auto& [id, text] : expected) {
       const auto record =

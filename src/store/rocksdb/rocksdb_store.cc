@@ -15,6 +15,7 @@
 #include "store/rocksdb/member_rows.h"
 #include "store/rocksdb/open_with_env.h"
 #include "store/rocksdb/record_format.h"
+#include "store/rocksdb/resume.h"
 #include "store/rocksdb/rocksdb_documents.h"
 #include "store/rocksdb/rocksdb_scan.h"
 #include "store/rocksdb/transaction_batch.h"
@@ -28,12 +29,14 @@ constexpr std::string_view kResumeKey = "resume";  // see prepare_resume()
 
 class RocksdbStore final : public Store {
  public:
-  RocksdbStore(std::unique_ptr<Database> database, const Clock& clock, std::uint64_t reserve)
+  RocksdbStore(std::unique_ptr<Database> database, const Clock& clock,
+               const RocksdbStoreOptions& options)
       : database_(std::move(database)),
         clock_(clock),
         points_(*database_),
         wal_sync_(*database_),
-        reserve_(reserve) {}
+        reserve_(options.reserve),
+        resume_patience_(options.resume_patience) {}
 
   /// Finds the newest transaction and the counters.
   Result<void> start();
@@ -120,6 +123,7 @@ class RocksdbStore final : public Store {
   WalSync wal_sync_;
 
   const std::uint64_t reserve_;
+  const std::chrono::milliseconds resume_patience_;
   std::mutex write_mutex_;
   bool resumable_ = false;  // guarded by write_mutex_: see prepare_resume()
 
@@ -193,7 +197,11 @@ Result<void> RocksdbStore::resume() {
   if (!database_->is_log_spoilt()) return {};
   // A flush that fails while RocksDB resumes can leave it waiting for ever.
   SLUICE_CHECK(database_->try_disk());
-  const auto status = database_->db().Resume();
+  const auto status = store::resume(database_->db(), resume_patience_);
+  if (status.IsShutdownInProgress())
+    return Error{ErrorKind::kStorage,
+                 "the store takes no writes after an error of the disk until it is opened again",
+                 status.ToString()};
   if (!status.ok()) return write_error(status);
   spdlog::info("store takes writes again");
   database_->set_log_spoilt(false);
@@ -290,7 +298,7 @@ Result<std::unique_ptr<Store>> open_rocksdb_store_with_env(const std::filesystem
                                                            const RocksdbStoreOptions& options,
                                                            rocksdb::Env* env) {
   SLUICE_TRY(auto database, Database::open(folder / "store", options, env));
-  auto store = std::make_unique<RocksdbStore>(std::move(database), clock, options.reserve);
+  auto store = std::make_unique<RocksdbStore>(std::move(database), clock, options);
   SLUICE_CHECK(store->start());
   return store;
 }

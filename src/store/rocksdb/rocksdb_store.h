@@ -1,6 +1,7 @@
 // The embedded store: RocksDB in the data folder.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -19,6 +20,9 @@ struct RocksdbStoreOptions {
   /// Bytes of the file system that writes leave free: with less, kStorage. An eighth of it for
   /// documents. 0: none.
   std::uint64_t reserve = kDiskReserve;
+  /// How long a store that takes up writes again after an error of the disk may do nothing before
+  /// it is closed for writes until the next opening.
+  std::chrono::milliseconds resume_patience{10'000};
 };
 
 /// Opens or creates the store below `folder` (its own sub-folder "store"). Errors: kConflict when

@@ -105,6 +105,7 @@ rocksdb::DBOptions database_options(const RocksdbStoreOptions& options, rocksdb:
   database.stats_persist_period_sec = 0;
   database.skip_stats_update_on_db_open = true;
   database.max_bgerror_resume_count = 0;
+  database.avoid_flush_during_shutdown = true;  // ~Database does it, unless it must not
   database.listeners.push_back(std::make_shared<ResumableErrors>());
   return database;
 }
