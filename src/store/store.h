@@ -257,6 +257,10 @@ class Store {
   /// the history horizon has passed them and a compaction came.
   virtual Result<std::vector<Version>> versions(const fhir::ResourceId& key, std::uint32_t before,
                                                 std::size_t limit) const = 0;
+  /// Every owner of the resource as of a sequence, encoded as in RecordView; nullopt when it did
+  /// not exist. No resource is read, but for one that was changed after the sequence.
+  virtual Result<std::optional<std::string>> owners(const fhir::ResourceId& key,
+                                                    Sequence as_of) const = 0;
   /// Which of `keys` exist as of a sequence, in order; no resource is read.
   virtual Result<std::vector<bool>> exist(fhir::ResourceType type,
                                           const std::vector<std::string>& ids,

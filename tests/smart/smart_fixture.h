@@ -42,6 +42,10 @@ class RefusingStore final : public store::Store {
                                                std::size_t limit) const override {
     return inner_.versions(key, before, limit);
   }
+  Result<std::optional<std::string>> owners(const fhir::ResourceId& key,
+                                            store::Sequence as_of) const override {
+    return inner_.owners(key, as_of);
+  }
   Result<std::vector<bool>> exist(fhir::ResourceType type, const std::vector<std::string>& ids,
                                   store::Sequence as_of) const override {
     return inner_.exist(type, ids, as_of);

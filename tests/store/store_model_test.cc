@@ -162,6 +162,12 @@ class StoreModel : public StoreTest {
         read(key.first, key.second, {as_of}),
         expected == nullptr ? "none" : fmt::format("{} {}", expected->version, expected->text))
         << key.first << "/" << key.second << " as of " << as_of;
+    const auto record = store_->read({type_of(key.first), key.second}, {as_of}).value();
+    const auto owners = store_->owners({type_of(key.first), key.second}, {as_of}).value();
+    EXPECT_EQ(owners.has_value(), expected != nullptr) << as_of;
+    if (owners && record) {
+      EXPECT_EQ(*owners, record->owners) << as_of;
+    }
     std::vector<std::string> ids;
     std::vector<bool> exist;
     for (int i = 0; i < 60; ++i) {

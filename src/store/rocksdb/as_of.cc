@@ -124,6 +124,24 @@ Result<std::optional<Record>> PointReader::read(const fhir::ResourceId& key, Seq
   return Found(std::move(record));
 }
 
+Result<std::optional<std::string>> PointReader::owners(const fhir::ResourceId& key,
+                                                       Sequence as_of) const {
+  using Found = std::optional<std::string>;
+  std::string locator_key;
+  append_locator_key(locator_key, key.type, key.id);
+  rocksdb::PinnableSlice pinned;
+  const auto status =
+      database_.db().Get(rocksdb::ReadOptions(), database_.locator, locator_key, &pinned);
+  if (status.IsNotFound()) return Found();
+  if (!status.ok()) return read_error(status);
+  Locator locator;
+  if (!parse_locator(to_view(pinned), locator)) return corrupt_value("locator");
+  if (locator.sequence <= as_of)
+    return locator.deleted ? Found() : Found(std::string(locator.owners));
+  SLUICE_TRY(auto record, read(key, as_of));
+  return record ? Found(std::move(record->owners)) : Found();
+}
+
 Result<std::vector<bool>> PointReader::exist(fhir::ResourceType type,
                                              const std::vector<std::string>& ids,
                                              Sequence as_of) const {

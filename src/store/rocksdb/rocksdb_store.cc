@@ -56,6 +56,10 @@ class RocksdbStore final : public Store {
                                         std::size_t limit) const override {
     return read_versions(*database_, key, before, limit);
   }
+  Result<std::optional<std::string>> owners(const fhir::ResourceId& key,
+                                            Sequence as_of) const override {
+    return points_.owners(key, no_later(as_of));
+  }
   Result<std::vector<bool>> exist(fhir::ResourceType type, const std::vector<std::string>& ids,
                                   Sequence as_of) const override {
     return points_.exist(type, ids, no_later(as_of));
