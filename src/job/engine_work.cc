@@ -77,6 +77,11 @@ void Engine::Impl::plan(Entry& entry) {
     job = entry.job;
   }
   auto planned = entry.kind.plan(job, entry.stop.get_token());
+  // A phase without shards is over at once, and after a crash it is so again.
+  while (planned && *planned && (*planned)->empty()) {
+    ++job.phase;
+    planned = entry.kind.plan(job, entry.stop.get_token());
+  }
   if (!planned) {
     if (planned.error().kind == ErrorKind::kCancelled) {
       const std::lock_guard lock(mutex);
@@ -104,11 +109,7 @@ void Engine::Impl::plan(Entry& entry) {
     documents.push_back({shard_key(job.id, job.phase, shard.number), serialize(shard)});
     shards.push_back(std::move(shard));
   }
-  // A phase without shards is over at once.
-  if (shards.empty())
-    ++job.phase;
-  else
-    job.planned = true;
+  job.planned = true;
   documents.push_back({job_key(job.id), serialize(job)});
   const auto written = write_documents(entry, std::move(documents));
   const std::lock_guard lock(mutex);
@@ -119,7 +120,7 @@ void Engine::Impl::plan(Entry& entry) {
   }
   entry.job = job;
   for (auto& shard : shards) entry.take(std::move(shard));
-  entry.stage = entry.job.planned ? Entry::Stage::kRunning : Entry::Stage::kToPlan;
+  entry.stage = Entry::Stage::kRunning;
 }
 
 // ---- shards ----
