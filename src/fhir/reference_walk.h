@@ -1,0 +1,40 @@
+// The references in a stored resource, and what a Provenance says of its targets.
+#pragma once
+
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "base/instant.h"
+#include "base/result.h"
+#include "fhir/json_tokens.h"
+#include "fhir/reference.h"
+#include "fhir/resource_type.h"
+
+namespace sluice::fhir {
+
+struct ProvenanceHead {
+  std::vector<ResourceId> targets;  ///< those that are ours, each once, sorted
+  Instant recorded{0};              ///< 0 when it is missing or no instant
+};
+
+/// Holds the buffers: one a thread.
+class ReferenceWalk {
+ public:
+  explicit ReferenceWalk(std::string base_url) : base_url_(std::move(base_url)) {}
+
+  /// Calls `visit` for every literal reference to a resource of ours, at any depth, as often as it
+  /// stands there. The views end with the call. kCorrupt when the line is not JSON.
+  Result<void> each(std::string_view line, const std::function<void(const ReferenceView&)>& visit);
+  /// `line` is a stored Provenance.
+  Result<ProvenanceHead> provenance(std::string_view line);
+
+ private:
+  void visit_from(std::size_t token, std::size_t end,
+                  const std::function<void(const ReferenceView&)>& visit) const;
+
+  const std::string base_url_;
+  JsonTokens tokens_;
+};
+
+}  // namespace sluice::fhir
