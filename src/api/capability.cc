@@ -57,7 +57,15 @@ constexpr OperationParameter kParameters[] = {
      "one type are alternatives.",
      false},
     {"organizeOutputBy", "1", "string",
-     "Patient: a block for each patient, with what refers to them; other resources are left out.",
+     "Patient, Group, Practitioner, Organization or Encounter: a block for each, with what refers "
+     "to "
+     "it (Patient: its compartment); other resources are left out.",
+     false},
+    {"includeAssociatedData", "*", "Coding",
+     "LatestProvenanceResources or RelevantProvenanceResources: the newest or all Provenance of "
+     "what "
+     "is returned. Without it Patient and Group exports have the Provenance of their compartments "
+     "unless _type leaves it out.",
      false},
     {"allowPartialManifests", "1", "boolean",
      "true: finished files are shown while the export runs, and the manifest comes in pages.",

@@ -109,6 +109,8 @@ Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& r
   for (const auto type : request.types)
     if (!may_read(principal, type)) return not_covered(std::string(fhir::type_name(type)));
   SLUICE_CHECK(check_filters(principal, request));
+  if (request.associated_provenance && !may_read(principal, fhir::types::kProvenance))
+    return not_covered("Provenance, which includeAssociatedData asks for");
   if (!request.types.empty() || principal.claims->scopes.covers_all()) return {};
   request.types = principal.claims->scopes.readable_types();
   // As without scopes: a Group is part of a Group export only when it is named (G-05).

@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/log.h"
+#include "bulk/block_sorter.h"
+#include "bulk/provenance.h"
+#include "bulk/sorted_runs.h"
 
 namespace sluice::bulk {
 namespace {
@@ -14,6 +18,10 @@ constexpr std::size_t kPage = 1000;
 constexpr std::size_t kNamedMax = 10;
 constexpr std::uint64_t kSupportingWeight = 16u
                                             << 10;  // bytes that one resource read by id counts as
+
+bool is_run_of(const RunFile& run, std::string_view purpose) {
+  return std::string_view(run.name).substr(1).starts_with(purpose);
+}
 
 }  // namespace
 
@@ -40,20 +48,21 @@ Result<std::shared_ptr<const PreparedExport>> ExportJobs::prepare(const job::Job
   return prepared_.emplace(job.id, std::move(prepared)).first->second;
 }
 
-Result<std::vector<std::string>> ExportJobs::references_files(const job::Job& job,
-                                                              std::uint64_t& count) const {
-  std::vector<std::string> names;
+Result<ExportJobs::InternalFiles> ExportJobs::internal_files(const job::Job& job) const {
+  InternalFiles files;
   const std::string prefix = job::shard_prefix(job.id);
   std::string after;
   while (true) {
     SLUICE_TRY(const auto page, store_.documents(prefix, after, kPage));
-    if (page.empty()) return names;
+    if (page.empty()) return files;
     for (const auto& document : page) {
       SLUICE_TRY(const auto shard, job::parse_shard(document.key, document.value));
       if (!shard.done) continue;
       SLUICE_TRY(auto result, parse_shard_result(shard.result));
-      count += result.references;
-      if (!result.references_file.empty()) names.push_back(std::move(result.references_file));
+      files.references_count += result.references;
+      if (!result.references_file.empty())
+        files.references.push_back(std::move(result.references_file));
+      for (auto& run : result.runs) files.runs.push_back(std::move(run));
     }
     after = page.back().key;
   }
@@ -63,42 +72,141 @@ Result<std::optional<std::vector<job::ShardPlan>>> ExportJobs::plan(const job::J
                                                                     const std::stop_token&) {
   SLUICE_TRY(const auto prepared, prepare(job));
   const ExportRequest& request = prepared->request;
+  const Roster* roster = prepared->roster.get();
+  const bool latest = request.associated_provenance == AssociatedProvenance::kLatest;
   std::vector<job::ShardPlan> shards;
-  if (job.phase == 0) {
-    SLUICE_TRY(shards, plan_export(store_, request, job.snapshot, prepared->roster.get(), sizes_));
-    return std::optional(std::move(shards));
-  }
-  if (job.phase == 1 && takes_supporting(request)) {
-    std::uint64_t count = 0;
-    SLUICE_TRY(const auto names, references_files(job, count));
-    if (!names.empty()) {
-      ShardSpec spec;
-      spec.segments.push_back({ReadMode::kSupporting, {}});
-      shards.push_back({serialize(spec), count * kSupportingWeight});
+  switch (job.phase) {
+    case kMainPhase: {
+      SLUICE_TRY(shards, plan_export(store_, request, job.snapshot, roster, sizes_));
+      break;
     }
-    return std::optional(std::move(shards));
+    case kProvenancePhase:
+      if (chooses_provenance(request)) {
+        SLUICE_TRY(shards, plan_provenance(store_, request, job.snapshot, roster, sizes_));
+      }
+      break;
+    case kLatestPhase:
+      if (latest) {
+        SLUICE_TRY(shards, plan_merge(job, kCandidateRuns, ReadMode::kLatest));
+      }
+      break;
+    case kChosenPhase:
+      if (latest) {
+        SLUICE_TRY(shards, plan_merge(job, kChosenRuns, ReadMode::kChosen));
+      }
+      break;
+    case kSupportingPhase:
+      if (takes_supporting(request)) {
+        SLUICE_TRY(shards, plan_supporting(job));
+      }
+      break;
+    case kBlocksPhase:
+      if (sorts_blocks(request)) {
+        SLUICE_TRY(shards, plan_merge(job, kBlockRuns, ReadMode::kBlocks));
+      }
+      break;
+    default:
+      SLUICE_CHECK(clean_up(job, request));
+      return std::optional<std::vector<job::ShardPlan>>();
   }
+  return std::optional(std::move(shards));
+}
+
+Result<std::vector<job::ShardPlan>> ExportJobs::plan_supporting(const job::Job& job) const {
+  std::vector<job::ShardPlan> shards;
+  SLUICE_TRY(const auto files, internal_files(job));
+  if (files.references.empty()) return shards;
+  ShardSpec spec;
+  spec.segments.push_back({ReadMode::kSupporting, {}});
+  shards.push_back({serialize(spec), files.references_count * kSupportingWeight});
+  return shards;
+}
+
+Result<std::vector<job::ShardPlan>> ExportJobs::plan_merge(const job::Job& job,
+                                                           std::string_view purpose,
+                                                           ReadMode mode) const {
+  SLUICE_TRY(const auto files, internal_files(job));
+  std::array<std::uint64_t, kRunParts> runs{};
+  for (const auto& run : files.runs)
+    if (is_run_of(run, purpose)) ++runs.at(run.part);
+  std::vector<job::ShardPlan> shards;
+  for (unsigned part = 0; part < kRunParts; ++part) {
+    if (runs.at(part) == 0) continue;
+    ShardSpec spec;
+    spec.segments.push_back({mode, {}, part, kRunParts});
+    shards.push_back({serialize(spec), runs.at(part) * (RunWriter::kBufferMax / kRunParts)});
+  }
+  return shards;
+}
+
+// Runs are as large as the output. They go when no shard needs them any more.
+Result<void> ExportJobs::clean_up(const job::Job& job, const ExportRequest& request) {
+  {
+    const std::lock_guard lock(mutex_);
+    prepared_.erase(job.id);
+    referred_.erase(job.id);
+  }
+  if (!sorts_blocks(request) && !request.associated_provenance) return {};
+  SLUICE_TRY(const auto files, internal_files(job));
+  for (const auto& run : files.runs) {
+    const auto removed = files_.remove_file(job.id, run.name);
+    // After a crash some are gone.
+    if (!removed && removed.error().kind != ErrorKind::kNotFound) return removed.error();
+  }
+  return {};
+}
+
+Result<std::shared_ptr<const ClosedReferences>> ExportJobs::referred_by(
+    const job::Job& job, const ExportRequest& request) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = referred_.find(job.id); found != referred_.end()) return found->second;
+  }
+  SLUICE_TRY(const auto files, internal_files(job));
+  SLUICE_TRY(auto closed, close_references(files_, store_, job.id, files.references,
+                                           job.snapshot.sequence, request));
+  auto referred = std::make_shared<const ClosedReferences>(std::move(closed));
   const std::lock_guard lock(mutex_);
-  prepared_.erase(job.id);
-  return std::optional<std::vector<job::ShardPlan>>();
+  return referred_.emplace(job.id, std::move(referred)).first->second;
+}
+
+Result<ShardInputs> ExportJobs::inputs_of(const job::Job& job, const job::Shard& shard,
+                                          const PreparedExport& prepared) {
+  ShardInputs inputs;
+  if (shard.phase == kMainPhase) return inputs;
+  if (shard.phase == kProvenancePhase) {
+    if (prepared.request.level != ExportLevel::kSystem) {
+      SLUICE_TRY(inputs.referred, referred_by(job, prepared.request));
+    }
+    return inputs;
+  }
+  SLUICE_TRY(auto files, internal_files(job));
+  inputs.references = std::move(files.references);
+  SLUICE_TRY(const auto spec, parse_shard_spec(shard.spec));
+  if (spec.segments.empty()) return inputs;
+  const Segment& segment = spec.segments.front();
+  const std::string_view purpose = segment.mode == ReadMode::kLatest   ? kCandidateRuns
+                                   : segment.mode == ReadMode::kChosen ? kChosenRuns
+                                                                       : kBlockRuns;
+  for (auto& run : files.runs)
+    if (run.part == segment.part && is_run_of(run, purpose))
+      inputs.runs.push_back(std::move(run.name));
+  return inputs;
 }
 
 Result<std::string> ExportJobs::run(const job::Job& job, const job::Shard& shard,
                                     const job::ShardContext& context) {
   SLUICE_TRY(const auto prepared, prepare(job));
-  std::vector<std::string> names;
-  if (shard.phase > 0) {
-    std::uint64_t count = 0;
-    SLUICE_TRY(names, references_files(job, count));
-  }
+  SLUICE_TRY(const auto inputs, inputs_of(job, shard, *prepared));
   return run_export_shard({store_, files_, sizes_.file_size_max, binary_url_}, *prepared, job,
-                          shard, names, context);
+                          shard, inputs, context);
 }
 
 void ExportJobs::discard(std::string_view job_id) {
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = prepared_.find(job_id); found != prepared_.end()) prepared_.erase(found);
+    if (const auto found = referred_.find(job_id); found != referred_.end()) referred_.erase(found);
   }
   const auto removed = files_.remove_folder(job_id);
   if (!removed)

@@ -42,8 +42,21 @@ class ExportJobs final : public job::JobKind {
 
  private:
   Result<std::shared_ptr<const PreparedExport>> prepare(const job::Job& job);
-  Result<std::vector<std::string>> references_files(const job::Job& job,
-                                                    std::uint64_t& count) const;
+  /// The internal files that shards of a job wrote.
+  struct InternalFiles {
+    std::vector<std::string> references;
+    std::uint64_t references_count = 0;
+    std::vector<RunFile> runs;
+  };
+  Result<InternalFiles> internal_files(const job::Job& job) const;
+  Result<std::vector<job::ShardPlan>> plan_supporting(const job::Job& job) const;
+  Result<std::vector<job::ShardPlan>> plan_merge(const job::Job& job, std::string_view purpose,
+                                                 ReadMode mode) const;
+  Result<void> clean_up(const job::Job& job, const ExportRequest& request);
+  Result<ShardInputs> inputs_of(const job::Job& job, const job::Shard& shard,
+                                const PreparedExport& prepared);
+  Result<std::shared_ptr<const ClosedReferences>> referred_by(const job::Job& job,
+                                                              const ExportRequest& request);
 
   const store::Store& store_;
   output::FileStore& files_;
@@ -52,6 +65,8 @@ class ExportJobs final : public job::JobKind {
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<const PreparedExport>, std::less<>>
       prepared_;  // guarded by mutex_
+  std::map<std::string, std::shared_ptr<const ClosedReferences>, std::less<>>
+      referred_;  // guarded by mutex_
 };
 
 /// Checks what of a request needs the store as of `snapshot`: that the group and the patients are

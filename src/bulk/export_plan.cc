@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "bulk/deletions.h"
+#include "bulk/provenance.h"
 
 namespace sluice::bulk {
 namespace {
@@ -51,6 +52,38 @@ class Planner {
     return std::move(shards_);
   }
 
+  Result<std::vector<job::ShardPlan>> plan_provenance() {
+    const auto whole = store::whole_type(fhir::types::kProvenance);
+    SLUICE_TRY(const std::uint64_t size, store_.approximate_size(whole));
+    SLUICE_TRY(const auto statistics, store_.statistics());
+    if (std::none_of(statistics.begin(), statistics.end(),
+                     [&](const auto& each) { return each.type == whole.type; }))
+      return std::move(shards_);
+    // What joined later is wanted whatever its age, and the Provenance of what is returned too.
+    if (request_.since && !request_.associated_provenance && new_members() == 0) {
+      SLUICE_CHECK(find_types());
+      std::uint64_t count = 0;
+      SLUICE_TRY(const bool by_changes, are_changes_cheaper(count));
+      if (by_changes) {
+        ShardSpec spec;
+        spec.segments.push_back({ReadMode::kProvenanceChanges, {}});
+        shards_.push_back({serialize(spec), std::max<std::uint64_t>(1, count * kLoggedWeight)});
+        return std::move(shards_);
+      }
+    }
+    const std::uint64_t target =
+        request_.file_size_min
+            ? size + 1
+            : std::clamp(size / (sizes_.workers * 4), sizes_.shard_size_min, sizes_.shard_size);
+    SLUICE_TRY(const auto parts, store_.split(whole, std::max<std::uint64_t>(1, target)));
+    for (const auto& part : parts) {
+      ShardSpec spec;
+      spec.segments.push_back({ReadMode::kProvenance, part});
+      shards_.push_back({serialize(spec), std::max<std::uint64_t>(1, size / parts.size())});
+    }
+    return std::move(shards_);
+  }
+
  private:
   void add_outcome() {
     ShardSpec spec;
@@ -77,6 +110,7 @@ class Planner {
     for (const auto& type : statistics) {
       if (type.type == fhir::types::kPatient) patients_ = type.resources;
       if (!request_.wants(type.type)) continue;
+      if (type.type == fhir::types::kProvenance && chooses_provenance(request_)) continue;
       TypeToRead read;
       if (by_patient()) {
         // A block holds its patient's compartment; nothing else refers to a patient but rosters,
@@ -119,36 +153,8 @@ class Planner {
   // `_since` with few changes reads the change log (P-02: the cost grows with what changed).
   Result<bool> choose_changes() {
     if (!request_.since) return false;
-    SLUICE_TRY(const auto since, store_.commit_at(*request_.since));
-    SLUICE_TRY(
-        const std::uint64_t count,
-        store_.change_count(std::min(since.sequence, snapshot_.sequence), snapshot_.sequence));
-    // Either way the resources of new members are written, so only finding them counts.
-    const double new_cost = new_members() * static_cast<double>(types_.size()) * kSeek;
-    const double change_cost = static_cast<double>(count) * kChange + new_cost;
-    const double scan_cost = reading_cost();
-    bool by_changes = change_cost < scan_cost;
-    bool supporting_changed = false;
-    if (by_changes && takes_supporting(request_)) {
-      // Whether a changed Practitioner belongs to the export depends on who refers to it, and they
-      // may be unchanged: only reading them all can tell.
-      SLUICE_TRY(const auto changes, store_.changes(since.sequence, snapshot_.sequence));
-      store::Change change;
-      while (true) {
-        SLUICE_TRY(const bool more, changes->next(change));
-        if (!more) break;
-        if (is_supporting_type(change.type) && request_.wants(change.type)) {
-          supporting_changed = true;
-          by_changes = false;
-          break;
-        }
-      }
-    }
-    spdlog::info(
-        "export plan by={} changes={} new_members={} change_cost_s={:.4f} scan_cost_s={:.4f} "
-        "supporting_changed={}",
-        by_changes ? "changes" : "scan", count, new_members(), change_cost, scan_cost,
-        supporting_changed);
+    std::uint64_t count = 0;
+    SLUICE_TRY(const bool by_changes, are_changes_cheaper(count));
     if (by_changes && count > 0) {
       ShardSpec spec;
       spec.segments.push_back({ReadMode::kChanges, {}});
@@ -156,6 +162,48 @@ class Planner {
     }
     if (by_changes && new_members() > 0) add_new_members();
     return by_changes;
+  }
+
+  Result<bool> are_changes_cheaper(std::uint64_t& count) {
+    SLUICE_TRY(const auto since, store_.commit_at(*request_.since));
+    SLUICE_TRY(count, store_.change_count(std::min(since.sequence, snapshot_.sequence),
+                                          snapshot_.sequence));
+    // Either way the resources of new members are written, so only finding them counts.
+    const double new_cost = new_members() * static_cast<double>(types_.size()) * kSeek;
+    const double change_cost = static_cast<double>(count) * kChange + new_cost;
+    const double scan_cost = reading_cost();
+    bool by_changes = change_cost < scan_cost;
+    bool supporting_changed = false;
+    if (by_changes && takes_supporting(request_)) {
+      SLUICE_TRY(supporting_changed, may_need_supporting(since.sequence));
+      by_changes = !supporting_changed;
+    }
+    spdlog::info(
+        "export plan by={} changes={} new_members={} change_cost_s={:.4f} scan_cost_s={:.4f} "
+        "supporting_changed={}",
+        by_changes ? "changes" : "scan", count, new_members(), change_cost, scan_cost,
+        supporting_changed);
+    return by_changes;
+  }
+
+  // Whether a changed Practitioner belongs to the export depends on who refers to it, and they may
+  // be unchanged: only reading them all can tell. So for a Provenance of one.
+  Result<bool> may_need_supporting(store::Sequence since) const {
+    fhir::ReferenceWalk walk(request_.base_url);
+    SLUICE_TRY(const auto changes, store_.changes(since, snapshot_.sequence));
+    store::Change change;
+    while (true) {
+      SLUICE_TRY(const bool more, changes->next(change));
+      if (!more) return false;
+      if (!request_.wants(change.type)) continue;
+      if (is_supporting_type(change.type)) return true;
+      if (change.type != fhir::types::kProvenance || !chooses_provenance(request_)) continue;
+      SLUICE_TRY(const auto record,
+                 store_.read({change.type, std::string(change.id)}, snapshot_.sequence));
+      if (!record) continue;
+      SLUICE_TRY(const bool found, has_supporting_target(walk, record->json));
+      if (found) return true;
+    }
   }
 
   double new_members() const {
@@ -305,8 +353,9 @@ bool is_supporting_type(fhir::ResourceType type) {
 }
 
 bool takes_supporting(const ExportRequest& request) {
-  // What does not refer to the organising resource is left out of its block.
-  if (request.level == ExportLevel::kSystem || request.organize_by) return false;
+  // What does not refer to a patient is left out of the patients' blocks.
+  if (request.level == ExportLevel::kSystem || request.organize_by == fhir::types::kPatient)
+    return false;
   return request.types.empty() ||
          std::any_of(request.types.begin(), request.types.end(), is_supporting_type);
 }
@@ -316,6 +365,14 @@ Result<std::vector<job::ShardPlan>> plan_export(const store::Store& store,
                                                 const store::Commit& snapshot, const Roster* roster,
                                                 const ExportSizes& sizes) {
   return Planner(store, request, snapshot, roster, sizes).plan();
+}
+
+Result<std::vector<job::ShardPlan>> plan_provenance(const store::Store& store,
+                                                    const ExportRequest& request,
+                                                    const store::Commit& snapshot,
+                                                    const Roster* roster,
+                                                    const ExportSizes& sizes) {
+  return Planner(store, request, snapshot, roster, sizes).plan_provenance();
 }
 
 }  // namespace sluice::bulk

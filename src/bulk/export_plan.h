@@ -24,11 +24,27 @@ struct ExportSizes {
   std::size_t workers = 2;
 };
 
-/// The shards of the first phase, in the order of the output. `roster` as of read_roster.
+/// The phases of an export; most have few of them. The names say what their shards do.
+enum ExportPhase : unsigned {
+  kMainPhase,        ///< read what is asked for
+  kProvenancePhase,  ///< Provenance by its targets (P-08)
+  kLatestPhase,      ///< the newest of each target, among the candidates that were found
+  kChosenPhase,      ///< write these
+  kSupportingPhase,  ///< what was referred to (G-05)
+  kBlocksPhase,      ///< put blocks together (P-09)
+};
+
+/// The shards of kMainPhase, in the order of the output. `roster` as of read_roster.
 Result<std::vector<job::ShardPlan>> plan_export(const store::Store& store,
                                                 const ExportRequest& request,
                                                 const store::Commit& snapshot, const Roster* roster,
                                                 const ExportSizes& sizes);
+
+/// The shards of kProvenancePhase.
+Result<std::vector<job::ShardPlan>> plan_provenance(const store::Store& store,
+                                                    const ExportRequest& request,
+                                                    const store::Commit& snapshot,
+                                                    const Roster* roster, const ExportSizes& sizes);
 
 /// Whether the export takes supporting resources along (G-05).
 bool takes_supporting(const ExportRequest& request);

@@ -29,8 +29,9 @@ constexpr std::array kBooleanKinds = {"query", "valueString", "valueBoolean"};
 constexpr std::array kSizeKinds = {"query",          "valueString",      "valueInteger",
                                    "valueInteger64", "valueUnsignedInt", "valuePositiveInt"};
 
-// Parameters of the standard that this version does not do.
-constexpr std::array kUnsupportedParameters = {"includeAssociatedData"};
+// By which output can be organised.
+constexpr std::array kOrganizers = {"Patient", "Group", "Practitioner", "Organization",
+                                    "Encounter"};
 
 std::string shown(std::string_view text) {
   return std::string(text.substr(0, 128));
@@ -62,6 +63,7 @@ class RequestParser {
   Result<ExportRequest> parse() {
     for (const auto& parameter : parameters_) SLUICE_CHECK(read(parameter));
     SLUICE_CHECK(check_types());
+    SLUICE_CHECK(check_associated());
     SLUICE_CHECK(check_type_filters());
     SLUICE_CHECK(check_elements());
     SLUICE_CHECK(check_patients());
@@ -83,16 +85,13 @@ class RequestParser {
     if (name == "_typeFilter") return read_type_filter(parameter);
     if (name == "patient") return read_patient(parameter);
     if (name == "organizeOutputBy") return read_organizer(parameter);
+    if (name == "includeAssociatedData") return read_associated(parameter);
     if (name == "allowPartialManifests") return read_boolean(parameter, request_.partial_manifests);
     if (name == "_minimumFileSize") return read_size(parameter, request_.file_size_min);
     if (name == "_maximumFileSize") return read_size(parameter, request_.file_size_max);
     if (name == "_format") return read_format(parameter);
-    const bool known = std::find(kUnsupportedParameters.begin(), kUnsupportedParameters.end(),
-                                 name) != kUnsupportedParameters.end();
-    return skip_or_refuse(
-        ErrorKind::kUnsupported,
-        known ? fmt::format("the parameter '{}' is not supported by this server", name)
-              : fmt::format("the parameter '{}' is not known", shown(name)));
+    return skip_or_refuse(ErrorKind::kUnsupported,
+                          fmt::format("the parameter '{}' is not known", shown(name)));
   }
 
   // Lenient handling skips what we do not do; the outcome file says so.
@@ -234,13 +233,53 @@ class RequestParser {
   Result<void> read_organizer(const fhir::Parameter& parameter) {
     SLUICE_CHECK(check_kind(parameter, kCodeKinds));
     SLUICE_CHECK(check_once(parameter));
-    if (parameter.value == "Patient") {
-      request_.organize_by = fhir::types::kPatient;
+    if (std::find(kOrganizers.begin(), kOrganizers.end(), parameter.value) != kOrganizers.end()) {
+      request_.organize_by = fhir::find_resource_type(parameter.value);
       return {};
     }
     return skip_or_refuse(
         ErrorKind::kUnsupported,
-        fmt::format("organizeOutputBy '{}' is not supported: use Patient", shown(parameter.value)));
+        fmt::format("organizeOutputBy '{}' is not supported: use Patient, Group, Practitioner, "
+                    "Organization or Encounter",
+                    shown(parameter.value)));
+  }
+
+  Result<void> read_associated(const fhir::Parameter& parameter) {
+    SLUICE_CHECK(check_kind(parameter, kCodeKinds));
+    for (const auto& value : split_at_commas(parameter.value)) {
+      std::optional<AssociatedProvenance> asked;
+      if (value == "LatestProvenanceResources") asked = AssociatedProvenance::kLatest;
+      if (value == "RelevantProvenanceResources") asked = AssociatedProvenance::kRelevant;
+      if (!asked) {
+        SLUICE_CHECK(
+            skip_or_refuse(ErrorKind::kUnsupported,
+                           fmt::format("includeAssociatedData '{}' is not supported: use "
+                                       "LatestProvenanceResources or RelevantProvenanceResources",
+                                       shown(value))));
+        continue;
+      }
+      // Of conflicting values the one with the larger result.
+      request_.associated_provenance =
+          std::max(*asked, request_.associated_provenance.value_or(*asked));
+    }
+    return {};
+  }
+
+  // What is asked for by name comes although `_type` does not name it, so that it counts as named.
+  Result<void> check_associated() {
+    if (!request_.associated_provenance) return {};
+    if (request_.organize_by == fhir::types::kPatient) {
+      SLUICE_CHECK(skip_or_refuse(
+          ErrorKind::kUnsupported,
+          "includeAssociatedData is not supported together with organizeOutputBy 'Patient'"));
+      request_.associated_provenance.reset();
+      return {};
+    }
+    auto& types = request_.types;
+    if (!types.empty() && !request_.wants(fhir::types::kProvenance))
+      types.insert(std::lower_bound(types.begin(), types.end(), fhir::types::kProvenance),
+                   fhir::types::kProvenance);
+    return {};
   }
 
   Result<void> check_types() {
@@ -371,6 +410,8 @@ std::string serialize(const ExportRequest& request) {
   if (request.history_of_new_members) object["history_of_new_members"] = true;
   if (request.organize_by)
     object["organize_by"] = json::string(fhir::type_name(*request.organize_by));
+  if (request.associated_provenance)
+    object["associated_provenance"] = static_cast<unsigned>(*request.associated_provenance);
   if (request.partial_manifests) object["partial_manifests"] = true;
   if (request.file_size_min) object["file_size_min"] = *request.file_size_min;
   if (request.file_size_max) object["file_size_max"] = *request.file_size_max;
@@ -406,6 +447,9 @@ Result<ExportRequest> parse_stored_request(std::string_view text) {
     if (object.contains("organize_by"))
       request.organize_by =
           fhir::find_resource_type(json::value_to<std::string>(object.at("organize_by")));
+    if (object.contains("associated_provenance"))
+      request.associated_provenance = static_cast<AssociatedProvenance>(
+          object.at("associated_provenance").to_number<unsigned>());
     request.partial_manifests = object.contains("partial_manifests");
     if (object.contains("file_size_min"))
       request.file_size_min = object.at("file_size_min").to_number<std::uint64_t>();

@@ -25,6 +25,12 @@ enum class AttachmentAccess : std::uint8_t {
   kCapability,  ///< the URL itself
 };
 
+/// What of the Provenance of returned resources is asked for (P-08), the smaller first.
+enum class AssociatedProvenance : std::uint8_t {
+  kLatest,    ///< LatestProvenanceResources: the newest of each resource
+  kRelevant,  ///< RelevantProvenanceResources: all
+};
+
 struct ExportRequest {
   ExportLevel level = ExportLevel::kSystem;
   std::string group_id;  ///< kGroup
@@ -42,6 +48,8 @@ struct ExportRequest {
   bool history_of_new_members = false;
   /// The type by whose instances the output is organised (P-09); nullopt: by resource type.
   std::optional<fhir::ResourceType> organize_by;
+  /// Given, Provenance is among `types` when there are any.
+  std::optional<AssociatedProvenance> associated_provenance;
   /// Finished files are shown while the job runs, and the manifest comes in pages (P-10).
   bool partial_manifests = false;
   std::optional<std::uint64_t> file_size_min;  ///< bytes of NDJSON

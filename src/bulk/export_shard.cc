@@ -88,6 +88,12 @@ std::string serialize(const ShardResult& result) {
   object["files"] = std::move(files);
   object["references_file"] = result.references_file;
   object["references"] = result.references;
+  if (!result.runs.empty()) {
+    json::array runs;
+    for (const auto& run : result.runs)
+      runs.push_back(json::object{{"name", run.name}, {"part", run.part}});
+    object["runs"] = std::move(runs);
+  }
   return json::serialize(object);
 }
 
@@ -108,6 +114,11 @@ Result<ShardResult> parse_shard_result(std::string_view text) {
     }
     result.references_file = text_of(object, "references_file");
     result.references = object.at("references").to_number<std::uint64_t>();
+    if (!object.contains("runs")) return result;
+    for (const auto& value : object.at("runs").as_array()) {
+      const json::object& run = value.as_object();
+      result.runs.push_back({text_of(run, "name"), run.at("part").to_number<unsigned>()});
+    }
     return result;
   });
 }

@@ -14,21 +14,26 @@ namespace sluice::bulk {
 
 /// How a segment's records are found.
 enum class ReadMode : std::uint8_t {
-  kScan,        ///< the range in order; owners outside the roster are passed over
-  kSeek,        ///< one seek for each patient of the roster
-  kGroups,      ///< Group resources, by their members
-  kChanges,     ///< the change log since `_since`, all types; the range does not count
-  kSupporting,  ///< what earlier shards referred to; the range does not count
-  kOutcome,     ///< no records: the outcome file
-  kNewMembers,  ///< one seek for each patient who joined after `_since`; beside kChanges
-  kDeleted,     ///< what was deleted after `_since`, by the change log
-  kByOwner,     ///< in the order of owners, merged with the shard's other segments
+  kScan,               ///< the range in order; owners outside the roster are passed over
+  kSeek,               ///< one seek for each patient of the roster
+  kGroups,             ///< Group resources, by their members
+  kChanges,            ///< the change log since `_since`, all types; the range does not count
+  kSupporting,         ///< what earlier shards referred to; the range does not count
+  kOutcome,            ///< no records: the outcome file
+  kNewMembers,         ///< one seek for each patient who joined after `_since`; beside kChanges
+  kDeleted,            ///< what was deleted after `_since`, by the change log
+  kByOwner,            ///< in the order of owners, merged with the shard's other segments
+  kProvenance,         ///< Provenances of the range whose targets belong to the export
+  kProvenanceChanges,  ///< the same of those in the change log; the range does not count
+  kLatest,             ///< of a part of the candidates: the newest Provenance of each target
+  kChosen,             ///< a part of the Provenances that were the newest of some target
+  kBlocks,             ///< a part of the blocks, merged from sorted runs
 };
 
 struct Segment {
   ReadMode mode = ReadMode::kScan;
   store::KeyRange range;
-  /// kDeleted: this part of so many, by a hash of the resource.
+  /// kDeleted, kLatest, kChosen, kBlocks: this part of so many, by a hash.
   unsigned part = 0;
   unsigned parts = 1;
 };
@@ -51,11 +56,18 @@ struct OutputFile {
   std::string continues_in = {};  ///< the file in which the last block goes on; empty for none
 };
 
+/// A sorted internal file (see sorted_runs.h).
+struct RunFile {
+  std::string name;
+  unsigned part = 0;
+};
+
 struct ShardResult {
   std::vector<OutputFile> files;  ///< in order
   /// The internal file with references to supporting resources; empty when there were none.
   std::string references_file;
   std::uint64_t references = 0;
+  std::vector<RunFile> runs;
 };
 
 std::string serialize(const ShardSpec& spec);

@@ -8,10 +8,12 @@
 
 #include "bulk/deletions.h"
 #include "bulk/export_plan.h"
+#include "bulk/export_writer.h"
 #include "bulk/owner_merge.h"
+#include "bulk/provenance.h"
+#include "bulk/reference_set.h"
 #include "bulk/supporting_references.h"
 #include "fhir/attachment_urls.h"
-#include "fhir/group_members.h"
 #include "fhir/operation_outcome.h"
 
 namespace sluice::bulk {
@@ -29,14 +31,15 @@ class ShardRun {
         job_(job),
         context_(context),
         stem_(fmt::format("{}-{:05}", shard.phase, shard.number)),
-        collects_references_(shard.phase == 0 && takes_supporting(prepared.request)),
+        collects_references_(shard.phase < kSupportingPhase && takes_supporting(prepared.request)),
+        scope_(prepared),
         writer_(environment.files, job.id, stem_, prepared.request,
                 prepared.elements ? &*prepared.elements : nullptr, environment.file_size_max),
         attachments_(prepared.request.base_url, [this](std::string_view id) {
           return environment_.binary_url(job_, request_, id);
         }) {}
 
-  Result<void> run(const Segment& segment, const std::vector<std::string>& references_files) {
+  Result<void> run(const Segment& segment, const ShardInputs& inputs) {
     only_new_members_ = segment.mode == ReadMode::kNewMembers;
     switch (segment.mode) {
       case ReadMode::kScan:
@@ -49,11 +52,20 @@ class ShardRun {
       case ReadMode::kChanges:
         return changes();
       case ReadMode::kSupporting:
-        return supporting(references_files);
+        return supporting(inputs.references);
       case ReadMode::kOutcome:
         return outcome();
       case ReadMode::kDeleted:
         return deletions().write_part(segment.part, segment.parts);
+      case ReadMode::kProvenance:
+      case ReadMode::kProvenanceChanges:
+        return provenance(segment, inputs.referred.get());
+      case ReadMode::kLatest:
+        return latest(inputs.runs);
+      case ReadMode::kChosen:
+        return chosen(inputs.runs);
+      case ReadMode::kBlocks:
+        return blocks(inputs.runs);
       case ReadMode::kByOwner:
         break;
     }
@@ -85,13 +97,18 @@ class ShardRun {
     SLUICE_CHECK(writer_.finish());
     ShardResult result;
     result.files = writer_.take_files();
+    result.runs = writer_.take_runs();
+    if (runs_) {
+      SLUICE_CHECK(runs_->finish());
+      for (auto& run : runs_->take_files()) result.runs.push_back(std::move(run));
+    }
     result.references = references_.size();
     if (result.references > 0) {
       result.references_file = fmt::format("{}references-{}", kInternalFilePrefix, stem_);
       SLUICE_CHECK(
           write_references(environment_.files, job_.id, result.references_file, references_));
     }
-    if (!result.files.empty() || result.references > 0)
+    if (!result.files.empty() || !result.runs.empty() || result.references > 0)
       SLUICE_CHECK(environment_.files.sync_folder(job_.id));
     return result;
   }
@@ -161,7 +178,7 @@ class ShardRun {
       SLUICE_TRY(const bool more, scan->next(record));
       if (!more) return {};
       SLUICE_CHECK(step(record.json.size()));
-      SLUICE_TRY(const bool covered, covers_group(record.json));
+      SLUICE_TRY(const bool covered, scope_.covers_group(record.json));
       if (covered) SLUICE_CHECK(take(record));
     }
   }
@@ -177,6 +194,7 @@ class ShardRun {
       if (!more) break;
       SLUICE_CHECK(step(64));
       if (change.kind != store::ChangeKind::kPut || !request_.wants(change.type)) continue;
+      if (change.type == fhir::types::kProvenance && chooses_provenance(request_)) continue;
       changed[change.type].emplace(change.id);
     }
     for (const auto& [type, ids] : changed) {
@@ -186,8 +204,8 @@ class ShardRun {
         if (!record) continue;
         SLUICE_CHECK(step(record->json.size()));
         // Shards of their own read all that new members have.
-        if (is_of_new_member(record->owners)) continue;
-        SLUICE_TRY(const bool covered, covers(*record));
+        if (scope_.is_of_new_member(record->owners)) continue;
+        SLUICE_TRY(const bool covered, scope_.covers(*record));
         if (covered) SLUICE_CHECK(take(*record));
       }
     }
@@ -215,6 +233,109 @@ class ShardRun {
     return {};
   }
 
+  // ---- Provenance, by what it is about (P-08) ----
+
+  Result<void> provenance(const Segment& segment, const ClosedReferences* referred) {
+    ProvenanceSelector selector(environment_.store, prepared_, referred);
+    const bool latest = request_.associated_provenance == AssociatedProvenance::kLatest;
+    if (latest) runs_.emplace(environment_.files, job_.id, std::string(kCandidateRuns), stem_);
+    if (segment.mode == ReadMode::kProvenanceChanges) return changed_provenance(selector);
+    SLUICE_TRY(const auto scan, open(segment.range));
+    store::RecordView record;
+    while (true) {
+      SLUICE_TRY(const bool more, scan->next(record));
+      if (!more) return {};
+      SLUICE_CHECK(step(record.json.size()));
+      if (record.is_link) continue;
+      if (latest) {
+        SLUICE_CHECK(selector.add_candidates(record, *runs_));
+        continue;
+      }
+      SLUICE_TRY(const auto choice, selector.choose(record.owners, record.json));
+      if (choice) SLUICE_CHECK(put_provenance(record.type, record, *choice));
+    }
+  }
+
+  Result<void> changed_provenance(ProvenanceSelector& selector) {
+    SLUICE_TRY(const auto ids, changed_since(fhir::types::kProvenance));
+    for (const auto& id : ids) {
+      SLUICE_TRY(const auto record, environment_.store.read({fhir::types::kProvenance, id},
+                                                            prepared_.snapshot.sequence));
+      if (!record) continue;
+      SLUICE_CHECK(step(record->json.size()));
+      SLUICE_TRY(const auto choice, selector.choose(record->owners, record->json));
+      if (choice) SLUICE_CHECK(put_provenance(record->key.type, *record, *choice));
+    }
+    return {};
+  }
+
+  Result<std::set<std::string>> changed_since(fhir::ResourceType type) {
+    SLUICE_TRY(const auto since, environment_.store.commit_at(*request_.since));
+    SLUICE_TRY(const auto log,
+               environment_.store.changes(since.sequence, prepared_.snapshot.sequence));
+    std::set<std::string> ids;
+    store::Change change;
+    while (true) {
+      SLUICE_TRY(const bool more, log->next(change));
+      if (!more) return ids;
+      SLUICE_CHECK(step(64));
+      if (change.kind == store::ChangeKind::kPut && change.type == type) ids.emplace(change.id);
+    }
+  }
+
+  // Calls `visit` with each line of the merged runs.
+  template <class Visit>
+  Result<void> each_merged(const std::vector<std::string>& runs, Visit visit) {
+    SLUICE_TRY(auto merge, RunMerge::open(environment_.files, job_.id, runs, stem_,
+                                          [this](std::uint64_t bytes) { return step(bytes); }));
+    while (true) {
+      SLUICE_TRY(const auto line, merge.next());
+      if (!line) return merge.remove_merged();
+      SLUICE_CHECK(visit(*line));
+    }
+  }
+
+  Result<void> latest(const std::vector<std::string>& runs) {
+    runs_.emplace(environment_.files, job_.id, std::string(kChosenRuns), stem_);
+    std::string target;
+    return each_merged(runs, [&](std::string_view line) -> Result<void> {
+      const auto candidate = parse_candidate(line);
+      if (!candidate) return corrupt("an internal file of an export cannot be read");
+      if (candidate->target == target) return {};
+      target = candidate->target;
+      return runs_->add(run_part(candidate->id), chosen_line(*candidate));
+    });
+  }
+
+  Result<void> chosen(const std::vector<std::string>& runs) {
+    std::string last;
+    return each_merged(runs, [&](std::string_view line) -> Result<void> {
+      const auto chosen = parse_chosen(line);
+      if (!chosen) return corrupt("an internal file of an export cannot be read");
+      if (chosen->id == last) return {};
+      last = chosen->id;
+      SLUICE_TRY(const auto record, environment_.store.read({fhir::types::kProvenance, last},
+                                                            prepared_.snapshot.sequence));
+      if (!record) return {};
+      SLUICE_CHECK(step(record->json.size()));
+      return put_provenance(record->key.type, *record, chosen->rule);
+    });
+  }
+
+  // P-09, for organisers that are referred to from anywhere.
+  Result<void> blocks(const std::vector<std::string>& runs) {
+    std::string instance;
+    return each_merged(runs, [&](std::string_view line) -> Result<void> {
+      const auto parts = parse_block_line(line);
+      if (!parts) return corrupt("an internal file of an export cannot be read");
+      if (parts->instance != instance) {
+        instance = parts->instance;
+        SLUICE_CHECK(writer_.begin_block(*request_.organize_by, instance));
+      }
+      return writer_.append_to_block(parts->resource);
+    });
+  }
+
   Deletions deletions() {
     return Deletions(environment_.store, request_, prepared_.roster.get(), prepared_.snapshot,
                      writer_, [this](std::uint64_t bytes) { return step(bytes); });
@@ -227,61 +348,6 @@ class ShardRun {
     return {};
   }
 
-  // ---- what belongs to the export ----
-
-  bool in_time(Instant last_updated, bool whatever_age) const {
-    return (!request_.since || whatever_age || last_updated > *request_.since) &&
-           (!request_.until || last_updated < *request_.until);
-  }
-
-  // P-13: whether one of the patients joined the group after `_since`.
-  bool is_of_new_member(std::string_view owners) const {
-    if (prepared_.roster == nullptr || prepared_.roster->new_count() == 0) return false;
-    store::OwnerList list(owners);
-    while (const auto owner = list.next())
-      if (prepared_.roster->is_new(*owner)) return true;
-    return false;
-  }
-
-  // The patient by whom a record of several compartments is exported: the first of its owners that
-  // the export covers, so that it goes out once.
-  bool is_first_covered(std::string_view owners, std::string_view owner) const {
-    store::OwnerList list(owners);
-    while (const auto candidate = list.next()) {
-      if (only_new_members_ ? prepared_.roster->is_new(*candidate)
-                            : prepared_.roster == nullptr || prepared_.roster->contains(*candidate))
-        return *candidate == owner;
-    }
-    return false;
-  }
-
-  Result<bool> covers_group(std::string_view json) const {
-    if (request_.level == ExportLevel::kSystem) return true;
-    SLUICE_TRY(const auto members,
-               fhir::read_group_members(json, prepared_.snapshot.instant, request_.base_url));
-    const auto& patients = members.patients;
-    if (prepared_.roster == nullptr) return !patients.empty();
-    // With a list of patients, a group that has others too would tell of them.
-    return !patients.empty() && std::all_of(patients.begin(), patients.end(), [&](const auto& id) {
-      return prepared_.roster->contains(id);
-    });
-  }
-
-  Result<bool> covers(const store::Record& record) const {
-    if (request_.level == ExportLevel::kSystem) return true;
-    if (record.key.type == fhir::types::kGroup) {
-      if (request_.level == ExportLevel::kGroup)
-        return request_.wants(fhir::types::kGroup) && !request_.types.empty() &&
-               record.key.id == request_.group_id;
-      if (request_.types.empty() && prepared_.roster != nullptr) return false;
-      return covers_group(record.json);
-    }
-    store::OwnerList owners(record.owners);
-    while (const auto owner = owners.next())
-      if (prepared_.roster == nullptr || prepared_.roster->contains(*owner)) return true;
-    return false;
-  }
-
   // ---- writing ----
 
   Result<void> take(const store::RecordView& record) {
@@ -289,7 +355,9 @@ class ShardRun {
       store::OwnerList owners(record.owners);
       const auto first = owners.next();
       const bool several = owners.next().has_value();
-      if ((several || !first) && !is_first_covered(record.owners, record.owner)) return {};
+      if ((several || !first) &&
+          !scope_.is_first_covered(record.owners, record.owner, only_new_members_))
+        return {};
     }
     if (record.is_link && request_.level == ExportLevel::kSystem) return {};
     return take_or_follow(record);
@@ -303,28 +371,43 @@ class ShardRun {
       if (!linked) return {};
       return take(*linked);
     }
-    return put(record.type, record, is_of_new_member(record.owners));
+    return put(record.type, record, scope_.is_of_new_member(record.owners));
   }
 
   Result<void> take(const store::Record& record) {
-    return put(record.key.type, record, is_of_new_member(record.owners));
+    return put(record.key.type, record, scope_.is_of_new_member(record.owners));
+  }
+
+  template <class AnyRecord>
+  Result<void> put_provenance(fhir::ResourceType type, const AnyRecord& record, AgeRule rule) {
+    return put(type, record, rule != AgeRule::kOwn, rule == AgeRule::kOfNewMember);
   }
 
   template <class AnyRecord>
   Result<void> put(fhir::ResourceType type, const AnyRecord& record, bool whatever_age) {
+    return put(type, record, whatever_age, whatever_age);
+  }
+
+  template <class AnyRecord>
+  Result<void> put(fhir::ResourceType type, const AnyRecord& record, bool whatever_age,
+                   bool of_new_member) {
     // A supporting resource that changed is wanted although what refers to it did not.
-    const bool is_in_time = in_time(record.last_updated, whatever_age);
+    const bool is_in_time = scope_.in_time(record.last_updated, whatever_age);
     if (!is_in_time && !collects_references_) return {};
     SLUICE_TRY(const bool passes, prepared_.filters.pass(matcher_, type, record.json));
     if (!passes) return {};
     if (collects_references_)
-      (whatever_age ? references_.of_new_members : references_.ordinary).add_all(record.supporting);
+      (of_new_member ? references_.of_new_members : references_.ordinary)
+          .add_all(record.supporting);
     if (!is_in_time) return {};
     if (!record.may_name_binary || !fhir::AttachmentUrls::may_apply(record.json))
-      return writer_.append(type, record.json);
+      return writer_.append(type, id_of(record), record.json);
     SLUICE_CHECK(attachments_.rewrite(type, record.json, rewritten_));
-    return writer_.append(type, rewritten_);
+    return writer_.append(type, id_of(record), rewritten_);
   }
+
+  static std::string_view id_of(const store::RecordView& record) { return record.id; }
+  static std::string_view id_of(const store::Record& record) { return record.key.id; }
 
   // Every so often: progress, and whether to stop.
   Result<void> step(std::uint64_t bytes) {
@@ -344,10 +427,12 @@ class ShardRun {
   const job::ShardContext& context_;
   const std::string stem_;
   const bool collects_references_;
+  const ExportScope scope_;
   ExportWriter writer_;
   fhir::AttachmentUrls attachments_;
   std::string rewritten_;
   FoundReferences references_;
+  std::optional<RunWriter> runs_;
   bool only_new_members_ = false;  // this segment is kNewMembers
   search::Matcher matcher_;
   std::uint64_t since_step_ = 0;
@@ -357,15 +442,14 @@ class ShardRun {
 
 Result<std::string> run_export_shard(const WorkerEnvironment& environment,
                                      const PreparedExport& prepared, const job::Job& job,
-                                     const job::Shard& shard,
-                                     const std::vector<std::string>& references_files,
+                                     const job::Shard& shard, const ShardInputs& inputs,
                                      const job::ShardContext& context) {
   SLUICE_TRY(const auto spec, parse_shard_spec(shard.spec));
   ShardRun run(environment, prepared, job, shard, context);
   if (!spec.segments.empty() && spec.segments.front().mode == ReadMode::kByOwner) {
     SLUICE_CHECK(run.by_owner(spec.segments));
   } else {
-    for (const auto& segment : spec.segments) SLUICE_CHECK(run.run(segment, references_files));
+    for (const auto& segment : spec.segments) SLUICE_CHECK(run.run(segment, inputs));
   }
   SLUICE_TRY(const auto result, run.finish());
   return serialize(result);

@@ -4,32 +4,19 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
-#include "bulk/export_filter.h"
 #include "bulk/export_request.h"
+#include "bulk/export_scope.h"
 #include "bulk/export_shard.h"
-#include "bulk/export_writer.h"
-#include "bulk/reference_set.h"
-#include "bulk/roster.h"
-#include "fhir/elements.h"
+#include "bulk/supporting_references.h"
 #include "job/engine.h"
 #include "output/file_store.h"
 #include "store/store.h"
 
 namespace sluice::bulk {
-
-/// What the shards of a job share. Immutable, thread-safe.
-struct PreparedExport {
-  ExportRequest request;
-  store::Commit snapshot;
-  std::shared_ptr<const Roster> roster;  ///< nullptr: not limited to patients
-  std::optional<fhir::ElementsSelection> elements;
-  ExportFilters filters;
-};
 
 /// The URL by which a job's client fetches a Binary that is an attachment (F-06).
 using BinaryUrl = std::function<Result<std::string>(
@@ -42,12 +29,20 @@ struct WorkerEnvironment {
   const BinaryUrl& binary_url;
 };
 
+/// What a shard needs of those of earlier phases.
+struct ShardInputs {
+  std::vector<std::string> references;  ///< kSupporting: internal files with references
+  /// kProvenance, kProvenanceChanges: the supporting resources of the export; nullptr for a level
+  /// without.
+  std::shared_ptr<const ClosedReferences> referred;
+  std::vector<std::string> runs;  ///< kLatest, kChosen, kBlocks: those of the shard's part
+};
+
 /// Does `shard` and returns its result as the job keeps it. kCancelled when asked to stop; what it
 /// wrote is overwritten when the shard is done again.
 Result<std::string> run_export_shard(const WorkerEnvironment& environment,
                                      const PreparedExport& prepared, const job::Job& job,
-                                     const job::Shard& shard,
-                                     const std::vector<std::string>& references_files,
+                                     const job::Shard& shard, const ShardInputs& inputs,
                                      const job::ShardContext& context);
 
 }  // namespace sluice::bulk

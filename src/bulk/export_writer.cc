@@ -14,25 +14,46 @@ ExportWriter::ExportWriter(output::FileStore& files, std::string job_id, std::st
   // A file grows until the next line would pass the maximum, so it passes the minimum on its way.
   size_max_ = request.file_size_max.value_or(
       std::max(file_size_max, 2 * request.file_size_min.value_or(0)));
-  if (request.organize_by) blocks_.emplace(files_, job_id_, stem_, size_max_);
+  if (sorts_blocks(request))
+    sorter_.emplace(files_, job_id_, stem_, request);
+  else if (request.organize_by)
+    blocks_.emplace(files_, job_id_, stem_, size_max_);
 }
 
 Result<void> ExportWriter::begin_block(fhir::ResourceType type, std::string_view id) {
+  if (!blocks_) blocks_.emplace(files_, job_id_, stem_, size_max_);
   return blocks_->begin(type, id);
 }
 
-Result<void> ExportWriter::append_to_block(fhir::ResourceType type, std::string_view line) {
-  if (elements_ == nullptr || !elements_->applies_to(type)) return blocks_->append(line);
+Result<void> ExportWriter::append_to_block(std::string_view line) {
+  return blocks_->append(line);
+}
+
+std::vector<RunFile> ExportWriter::take_runs() {
+  return sorter_ ? sorter_->take_files() : std::vector<RunFile>();
+}
+
+Result<std::string_view> ExportWriter::block_line(fhir::ResourceType type, std::string_view line) {
+  if (elements_ == nullptr || !elements_->applies_to(type)) return line;
   auto projector = block_projectors_.find(type);
   if (projector == block_projectors_.end())
     projector = block_projectors_.emplace(type, fhir::ElementsProjector(*elements_, type)).first;
   projected_.clear();
   SLUICE_CHECK(projector->second.project(line, projected_));
-  return blocks_->append(projected_);
+  return std::string_view(projected_);
 }
 
-Result<void> ExportWriter::append(fhir::ResourceType type, std::string_view line) {
-  if (blocks_) return append_to_block(type, line);
+Result<void> ExportWriter::append(fhir::ResourceType type, std::string_view id,
+                                  std::string_view line) {
+  if (sorter_) {
+    if (!sorter_->may_take(type, line)) return {};
+    SLUICE_TRY(const auto output, block_line(type, line));
+    return sorter_->append(type, id, line, output);
+  }
+  if (blocks_) {
+    SLUICE_TRY(const auto output, block_line(type, line));
+    return blocks_->append(output);
+  }
   if (!writer_ || type != type_ || kind_ != FileKind::kOutput)
     SLUICE_CHECK(open_for(type, FileKind::kOutput));
   if (!projector_) return write(line);
@@ -77,6 +98,7 @@ std::string_view ExportWriter::type_text() const {
 }
 
 Result<void> ExportWriter::finish() {
+  if (sorter_) SLUICE_CHECK(sorter_->finish());
   if (blocks_) {
     SLUICE_CHECK(blocks_->finish());
     for (auto& file : blocks_->take_files()) files_written_.push_back(std::move(file));

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "bulk/block_sorter.h"
 #include "bulk/block_writer.h"
 #include "bulk/export_request.h"
 #include "bulk/export_shard.h"
@@ -28,9 +29,11 @@ class ExportWriter {
 
   /// Appends a resource's line, projected to the elements; the type's file is opened with its first
   /// line, and a new one when this line would make it too large.
-  Result<void> append(fhir::ResourceType type, std::string_view line);
+  Result<void> append(fhir::ResourceType type, std::string_view id, std::string_view line);
   /// In an export that is organised by instances: what is appended next refers to this one.
   Result<void> begin_block(fhir::ResourceType type, std::string_view id);
+  /// A line of that block as it goes out.
+  Result<void> append_to_block(std::string_view line);
   /// Appends a line that is no resource of the export: kDeleted or kOutcome.
   Result<void> append_other(FileKind kind, std::string_view line);
   /// Bytes of NDJSON that a file has at most.
@@ -39,10 +42,12 @@ class ExportWriter {
   Result<void> finish();
   /// What was written; after finish().
   std::vector<OutputFile> take_files() { return std::move(files_written_); }
+  /// The runs of blocks that are put together by sorting; after finish().
+  std::vector<RunFile> take_runs();
 
  private:
   Result<void> open_for(fhir::ResourceType type, FileKind kind);
-  Result<void> append_to_block(fhir::ResourceType type, std::string_view line);
+  Result<std::string_view> block_line(fhir::ResourceType type, std::string_view line);
   Result<void> write(std::string_view line);
   std::string_view type_text() const;
 
@@ -59,6 +64,7 @@ class ExportWriter {
   std::optional<fhir::ElementsProjector> projector_;
   std::string projected_;
   std::optional<BlockWriter> blocks_;
+  std::optional<BlockSorter> sorter_;
   // Types follow each other quickly in blocks, and making a projector takes time.
   std::map<fhir::ResourceType, fhir::ElementsProjector> block_projectors_;
   std::vector<OutputFile> files_written_;

@@ -47,6 +47,16 @@ Way way_of(bulk::ReadMode mode) {
       return {"deletions", false};
     case bulk::ReadMode::kByOwner:
       return {"merge by patient", true};
+    case bulk::ReadMode::kProvenance:
+      return {"Provenance by target", false};
+    case bulk::ReadMode::kProvenanceChanges:
+      return {"Provenance in the change log", false};
+    case bulk::ReadMode::kLatest:
+      return {"newest Provenance of each target", false};
+    case bulk::ReadMode::kChosen:
+      return {"chosen Provenance", false};
+    case bulk::ReadMode::kBlocks:
+      return {"merge of sorted blocks", false};
   }
   return {"unknown", false};
 }

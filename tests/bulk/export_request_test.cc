@@ -79,7 +79,7 @@ TEST(ExportRequest, LenientHandlingNeverWidensTheExport) {
 }
 
 TEST(ExportRequest, UnknownAndUnsupportedParametersAreRefusedOrReported) {
-  for (const char* name : {"includeAssociatedData", "_typefilter", "foo", ""}) {
+  for (const char* name : {"includeassociateddata", "_typefilter", "foo", ""}) {
     const auto strict = parse({query(name, "x")});
     ASSERT_FALSE(strict) << name;
     EXPECT_EQ(strict.error().kind, ErrorKind::kUnsupported) << name;

@@ -173,6 +173,7 @@ class Model:
             chosen |= {key for key in self.resources
                        if key[0] == "Group" and self._wanted(key, types, within)
                        and any(r[0] == "Patient" for r in references(self.resources[key]))}
+        chosen |= self._provenance(patients, types, within)
         return sorted(self._with_supporting(chosen, types, within))
 
     def group(self, group_id, types=None, within=None, patients=None):
@@ -183,6 +184,7 @@ class Model:
         key = ("Group", group_id)
         if types and "Group" in types and self._wanted(key, types, within):
             chosen.add(key)
+        chosen |= self._provenance(roster, types, within)
         return sorted(self._with_supporting(chosen, types, within))
 
     def _wanted(self, key, types, within):
@@ -192,6 +194,14 @@ class Model:
         return {key for key, owned_by in self.owners.items()
                 if (owned_by if roster is None else owned_by & set(roster))
                 and self._wanted(key, types, within)}
+
+    def _provenance(self, roster, types, within):
+        """Of what is in the compartments, and of what is taken along because of it (P-08)."""
+        there = self._with_supporting(self._compartments(roster, types, None), types, None)
+        there |= self._compartments(roster, None, None)
+        return {key for key in self.resources
+                if key[0] == "Provenance" and self._wanted(key, types, within)
+                and any(target in there for target in references(self.resources[key]["target"]))}
 
     def _with_supporting(self, chosen, types, within):
         waiting = list(chosen)

@@ -80,6 +80,45 @@ class Crashes(harness.TestCase):
                     self.assertTrue(name in named or name.removesuffix(".idx") in named
                                     or name.startswith("_"), name)
 
+    def test_s06_p08_p09_sorted_blocks_and_chosen_provenance_through_kills(self):
+        data = os.path.join(self.folder, "organized")
+        harness.load(data, *self.paths)
+        options = ("--export-workers", 1, "--log-level", "warn")
+        query = {"organizeOutputBy": "Practitioner", "_elements": "id,target",
+                 "includeAssociatedData": "LatestProvenanceResources"}
+
+        def blocks(export, server):
+            """{header line: sorted lines}: blocks may stand in other files after a restart."""
+            found, header = {}, None
+            for item in export.manifest["output"]:
+                for line in harness.download({**item, "url": moved(item["url"], server)}):
+                    if b'"Parameters"' in line:
+                        header = line
+                        found.setdefault(header, [])
+                    else:
+                        found[header].append(harness.as_loaded(line))
+            return {header: sorted(lines) for header, lines in found.items()}
+
+        with harness.Server(data, *options) as server:
+            started = time.monotonic()
+            export = server.export("$export", query)
+            seconds = time.monotonic() - started
+            undisturbed = blocks(export, server)
+        self.assertGreater(sum(map(len, undisturbed.values())), 10_000)
+        location = None
+        for _ in range(6):
+            with harness.Server(data, *options) as server:
+                location = location or server.kick_off("$export", query)
+                time.sleep(self.random.uniform(0, seconds / 2))
+                server.kill()
+        with harness.Server(data, *options) as server:
+            export = harness.wait(moved(location, server))
+            self.assertTrue(blocks(export, server) == undisturbed)
+        for _, _, names in os.walk(os.path.join(data, "files")):
+            runs = [name for name in names
+                    if name.startswith(("_block", "_candidate", "_chosen", "_merged"))]
+            self.assertEqual(runs, [], "sorted runs are left after the job")
+
     def test_i04_a_load_through_many_kills_ends_complete_and_exact(self):
         whole = os.path.join(self.folder, "whole")
         started = time.monotonic()

@@ -48,7 +48,7 @@ SYSTEM_QUERIES = [
     ("_typeFilter=gender%3Dmale", "_typeFilter"),
     ("_typeFilter=Patient?", "_typeFilter"),
     ("_type=Device&_typeFilter=Patient?gender=male", "_typeFilter", "Patient"),
-    ("includeAssociatedData=LatestProvenanceResources", "includeAssociatedData"),
+    ("includeAssociatedData=_mine", "includeAssociatedData", "_mine"),
     ("organizeOutputBy=Nonsense", "organizeOutputBy", "Nonsense"),
     ("allowPartialManifests=yes", "allowPartialManifests", "yes"),
     ("whatever=1", "whatever"),

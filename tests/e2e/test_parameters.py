@@ -264,9 +264,9 @@ class Parameters(harness.TestCase):
     # ---- lenient handling ----
 
     def test_lenient_handling_skips_and_reports_what_is_not_done(self):
-        """P-08, P-10 are not in this version: strictly refused, leniently reported."""
+        """Strictly refused, leniently reported (M-06)."""
         query = [("_type", "Device,Nonsense"), ("_typeFilter", "Patient?gender=male"),
-                 ("includeAssociatedData", "LatestProvenanceResources"), ("_whatever", "1"),
+                 ("includeAssociatedData", "_mine"), ("_whatever", "1"),
                  ("_elements", "Device.nothing,Device.status")]
         export = self.server.export("$export", query, {"Prefer": "respond-async, handling=lenient"})
         self.assert_same_keys(export.keys(), self.model.system(["Device"]))

@@ -1,0 +1,166 @@
+#include "bulk/provenance.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "bulk/export_plan.h"
+
+namespace sluice::bulk {
+namespace {
+
+constexpr std::size_t kKnownMax = 4096;
+constexpr char kTab = '\t';
+
+char to_digit(AgeRule rule) {
+  return static_cast<char>('0' + static_cast<int>(rule));
+}
+
+std::optional<AgeRule> to_rule(std::string_view digit) {
+  if (digit.size() != 1 || digit[0] < '0' || digit[0] > to_digit(AgeRule::kOwn))
+    return std::nullopt;
+  return static_cast<AgeRule>(digit[0] - '0');
+}
+
+AgeRule rule_of(bool of_new_member) {
+  return of_new_member ? AgeRule::kOfNewMember : AgeRule::kOwn;
+}
+
+// Text that sorts the later instant first.
+std::string newest_first(Instant instant) {
+  const auto offset = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) -
+                      static_cast<std::uint64_t>(instant.milliseconds);
+  return fmt::format("{:016x}", offset);
+}
+
+}  // namespace
+
+bool chooses_provenance(const ExportRequest& request) {
+  // A patient's block holds what stands in the patient's compartment.
+  if (!request.wants(fhir::types::kProvenance) || request.organize_by == fhir::types::kPatient)
+    return false;
+  return request.level != ExportLevel::kSystem || request.associated_provenance;
+}
+
+Result<bool> has_supporting_target(fhir::ReferenceWalk& walk, std::string_view json) {
+  SLUICE_TRY(const auto head, walk.provenance(json));
+  return std::any_of(head.targets.begin(), head.targets.end(),
+                     [](const auto& target) { return is_supporting_type(target.type); });
+}
+
+ProvenanceSelector::ProvenanceSelector(const store::Store& store, const PreparedExport& prepared,
+                                       const ClosedReferences* referred)
+    : store_(store),
+      prepared_(prepared),
+      request_(prepared.request),
+      referred_(referred),
+      scope_(prepared),
+      walk_(prepared.request.base_url) {}
+
+Result<ProvenanceSelector::Target> ProvenanceSelector::look_at(const fhir::ResourceId& target) {
+  const std::string key = fmt::format("{}/{}", target.type.code, target.id);
+  if (const auto found = known_.find(key); found != known_.end()) return found->second;
+  SLUICE_TRY(const Target looked, read(target));
+  if (known_.size() >= kKnownMax) known_.clear();
+  known_.emplace(key, looked);
+  return looked;
+}
+
+Result<ProvenanceSelector::Target> ProvenanceSelector::read(const fhir::ResourceId& target) {
+  // Without being asked, all Provenance of the compartments comes, whatever `_type` and
+  // `_typeFilter` leave of its targets; when asked, that of what is returned.
+  const bool asked = request_.associated_provenance.has_value();
+  if (asked && (target.type == fhir::types::kProvenance || !request_.wants(target.type)))
+    return Target();
+  const bool by_reference = referred_ != nullptr && is_supporting_type(target.type);
+  if (by_reference) {
+    const auto ids = referred_->all.find(target.type);
+    if (ids == referred_->all.end() || !ids->second.contains(target.id)) return Target();
+  }
+  if (!asked && !by_reference && target.type != fhir::types::kGroup) {
+    SLUICE_TRY(const auto owners, store_.owners(target, prepared_.snapshot.sequence));
+    if (!owners || !scope_.covers_owner(*owners)) return Target();
+    return Target(rule_of(scope_.is_of_new_member(*owners)));
+  }
+  SLUICE_TRY(const auto record, store_.read(target, prepared_.snapshot.sequence));
+  if (!record) return Target();
+  if (!by_reference) {
+    SLUICE_TRY(const bool covered, scope_.covers(*record));
+    if (!covered) return Target();
+  }
+  bool of_new_member = scope_.is_of_new_member(record->owners);
+  if (by_reference) {
+    const auto ids = referred_->of_new_members.find(target.type);
+    of_new_member = ids != referred_->of_new_members.end() && ids->second.contains(target.id);
+  }
+  if (!asked) return Target(rule_of(of_new_member));
+  if (request_.until && record->last_updated >= *request_.until) return Target();
+  SLUICE_TRY(const bool passes, prepared_.filters.pass(matcher_, target.type, record->json));
+  if (!passes) return Target();
+  if (of_new_member || !scope_.in_time(record->last_updated, false))
+    return Target(rule_of(of_new_member));
+  return Target(request_.since ? AgeRule::kWhatever : AgeRule::kOwn);
+}
+
+Result<std::optional<AgeRule>> ProvenanceSelector::choose(std::string_view owners,
+                                                          std::string_view json) {
+  // Nothing that a target could add to it.
+  const bool may_be_new = prepared_.roster != nullptr && prepared_.roster->new_count() > 0;
+  const AgeRule widest = may_be_new                                         ? AgeRule::kOfNewMember
+                         : request_.associated_provenance && request_.since ? AgeRule::kWhatever
+                                                                            : AgeRule::kOwn;
+  std::optional<AgeRule> rule;
+  if (!request_.associated_provenance && scope_.covers_owner(owners))
+    rule = rule_of(scope_.is_of_new_member(owners));
+  if (rule == widest) return rule;
+  SLUICE_TRY(const auto head, walk_.provenance(json));
+  for (const auto& id : head.targets) {
+    SLUICE_TRY(const Target target, look_at(id));
+    if (target && (!rule || *target < *rule)) rule = target;
+    if (rule == widest) break;
+  }
+  return rule;
+}
+
+Result<void> ProvenanceSelector::add_candidates(const store::RecordView& record, RunWriter& runs) {
+  SLUICE_TRY(const auto head, walk_.provenance(record.json));
+  for (const auto& id : head.targets) {
+    SLUICE_TRY(const Target target, look_at(id));
+    if (!target) continue;
+    const std::string key = fmt::format("{}/{}", fhir::type_name(id.type), id.id);
+    SLUICE_CHECK(runs.add(
+        run_part(key),
+        fmt::format("{}{}{}{}{}{}{}{}{}", key, kTab, newest_first(head.recorded), kTab,
+                    newest_first(record.last_updated), kTab, record.id, kTab, to_digit(*target))));
+  }
+  return {};
+}
+
+std::optional<Candidate> parse_candidate(std::string_view line) {
+  std::array<std::string_view, 5> fields;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const std::size_t end = line.find(kTab);
+    if ((end == std::string_view::npos) != (i + 1 == fields.size())) return std::nullopt;
+    fields[i] = line.substr(0, end);
+    line.remove_prefix(std::min(line.size(), end == std::string_view::npos ? end : end + 1));
+  }
+  const auto rule = to_rule(fields[4]);
+  if (!rule) return std::nullopt;
+  return Candidate{fields[0], fields[3], *rule};
+}
+
+std::string chosen_line(const Candidate& candidate) {
+  return fmt::format("{}{}{}", candidate.id, kTab, to_digit(candidate.rule));
+}
+
+std::optional<Chosen> parse_chosen(std::string_view line) {
+  const std::size_t tab = line.find(kTab);
+  if (tab == std::string_view::npos) return std::nullopt;
+  const auto rule = to_rule(line.substr(tab + 1));
+  if (!rule) return std::nullopt;
+  return Chosen{line.substr(0, tab), *rule};
+}
+
+}  // namespace sluice::bulk

@@ -1,0 +1,84 @@
+// Which Provenances belong to an export (P-08): those whose target does, although most stand in
+// nobody's compartment.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/result.h"
+#include "bulk/export_scope.h"
+#include "bulk/sorted_runs.h"
+#include "bulk/supporting_references.h"
+#include "fhir/reference_walk.h"
+#include "search/matcher.h"
+#include "store/store.h"
+
+namespace sluice::bulk {
+
+/// Whether Provenances are chosen by their targets, in a phase of their own. Otherwise they are
+/// read like other types.
+bool chooses_provenance(const ExportRequest& request);
+
+/// Whether a Provenance has a target that could be there as a supporting resource.
+Result<bool> has_supporting_target(fhir::ReferenceWalk& walk, std::string_view json);
+
+/// The runs of `LatestProvenanceResources`.
+inline constexpr std::string_view kCandidateRuns = "candidate";
+inline constexpr std::string_view kChosenRuns = "chosen";
+
+/// Whether `_since` counts for a Provenance that goes out. The widest comes first.
+enum class AgeRule : std::uint8_t {
+  kOfNewMember,  ///< not, nor for what it refers to (P-13)
+  kWhatever,     ///< not: a resource that is returned has it
+  kOwn,          ///< as for other resources
+};
+
+/// Looks at one Provenance after the other. One thread.
+class ProvenanceSelector {
+ public:
+  /// `referred`: the supporting resources that the export has; nullptr at system level.
+  ProvenanceSelector(const store::Store& store, const PreparedExport& prepared,
+                     const ClosedReferences* referred);
+
+  /// Whether a Provenance goes out, by its owners and all its targets; nullopt when not.
+  Result<std::optional<AgeRule>> choose(std::string_view owners, std::string_view json);
+  /// Adds a line for each of the targets that the export has.
+  Result<void> add_candidates(const store::RecordView& record, RunWriter& runs);
+
+ private:
+  using Target = std::optional<AgeRule>;  // nullopt: it does not belong to the export
+  Result<Target> look_at(const fhir::ResourceId& target);
+  Result<Target> read(const fhir::ResourceId& target);
+
+  const store::Store& store_;
+  const PreparedExport& prepared_;
+  const ExportRequest& request_;
+  const ClosedReferences* referred_;
+  const ExportScope scope_;
+  fhir::ReferenceWalk walk_;
+  search::Matcher matcher_;
+  // What was found of the targets of late: neighbours often have the same.
+  std::unordered_map<std::string, Target> known_;
+};
+
+/// What a line of kCandidateRuns says. Of one target's lines the newest Provenance comes first.
+struct Candidate {
+  std::string_view target;
+  std::string_view id;  ///< of the Provenance
+  AgeRule rule = AgeRule::kOwn;
+};
+std::optional<Candidate> parse_candidate(std::string_view line);
+
+/// A line of kChosenRuns: a Provenance by its id. Of one id's lines that with the widest rule comes
+/// first.
+std::string chosen_line(const Candidate& candidate);
+struct Chosen {
+  std::string_view id;
+  AgeRule rule = AgeRule::kOwn;
+};
+std::optional<Chosen> parse_chosen(std::string_view line);
+
+}  // namespace sluice::bulk
