@@ -235,7 +235,7 @@ Result<void> JobFollower::take_item(ManifestItem item) {
 Result<void> JobFollower::start_download(std::size_t index) {
   const Round& round = state_.round();
   const FileState& file = round.files[index];
-  started_.insert(index);
+  const bool is_ours = !started_.insert(index).second;
   Download download;
   download.index = index;
   download.url = file.item.url;
@@ -247,8 +247,9 @@ Result<void> JobFollower::start_download(std::size_t index) {
                    file.item.count, file.item.size};
   SLUICE_CHECK(make_folder(download.plan.path.parent_path()));
   ReceivedFile::take_back(download.plan);
-  // What the kernel has survives our death, but not the machine's.
-  download.resume_at = state_.same_boot() ? std::numeric_limits<std::uint64_t>::max() : file.synced;
+  // What the kernel has survives our death, but not the machine's. What came in this run counts.
+  download.resume_at =
+      is_ours || state_.same_boot() ? std::numeric_limits<std::uint64_t>::max() : file.synced;
   download.validator = file.validator;
   outstanding_.insert(index);
   downloader_->add(std::move(download));

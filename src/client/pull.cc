@@ -75,6 +75,8 @@ struct Puller::Impl {
   Session session() {
     return {exchange, *tokens, waiter, clock, discovered->vendor, events.notice};
   }
+  template <typename Ask>
+  auto ask_patiently(const Ask& ask) -> decltype(ask());
   Result<Discovered> discover_patiently();
   Result<JobFollower::End> run_job(PullState& state, std::vector<std::string>& failures);
 };
@@ -88,19 +90,24 @@ const Discovered& Puller::discovered() const {
 }
 
 // A server that restarts just now is there again in a moment.
-Result<Discovered> Puller::Impl::discover_patiently() {
-  if (settings.base.empty()) return Discovered{.vendor = vendor_profiles().front()};
+template <typename Ask>
+auto Puller::Impl::ask_patiently(const Ask& ask) -> decltype(ask()) {
   Backoff backoff({});
   for (;;) {
-    auto found = discover(exchange, settings.base);
-    if (found ||
-        (found.error().kind != ErrorKind::kUnavailable &&
-         found.error().kind != ErrorKind::kTimeout) ||
+    auto answer = ask();
+    if (answer ||
+        (answer.error().kind != ErrorKind::kUnavailable &&
+         answer.error().kind != ErrorKind::kTimeout) ||
         backoff.failures() >= settings.kick_off.retries)
-      return found;
-    events.notice(found.error().message + "; trying again");
+      return answer;
+    events.notice(answer.error().message + "; trying again");
     SLUICE_CHECK(waiter.wait(backoff.next()));
   }
+}
+
+Result<Discovered> Puller::Impl::discover_patiently() {
+  if (settings.base.empty()) return Discovered{.vendor = vendor_profiles().front()};
+  return ask_patiently([this] { return discover(exchange, settings.base); });
 }
 
 Result<void> Puller::connect() {
@@ -123,7 +130,7 @@ Result<void> Puller::connect() {
                              "--client-id out when it needs no token",
                              impl.settings.base)};
   impl.tokens = std::make_unique<TokenSource>(impl.exchange, impl.clock, std::move(credentials));
-  SLUICE_CHECK(impl.tokens->token());
+  SLUICE_CHECK(impl.ask_patiently([&impl] { return impl.tokens->token(); }));
   impl.discovered = std::move(found);
   return {};
 }
