@@ -36,6 +36,13 @@ def expected_files(manifest):
     return files
 
 
+def assert_same_files(test, actual, expected):
+    """Of {name: bytes}, without a comparison line by line, which takes minutes."""
+    test.assertEqual({name: len(body) for name, body in actual.items()},
+                     {name: len(body) for name, body in expected.items()})
+    test.assertEqual([name for name in expected if actual[name] != expected[name]], [])
+
+
 def requests_of(folder):
     with open(os.path.join(folder, ".sluice", "requests.log"), encoding="utf-8") as log:
         return [json.loads(line) for line in log]

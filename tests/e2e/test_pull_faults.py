@@ -1,0 +1,546 @@
+"""`sluice pull` and servers as they are in the field: dialects, oddities and failures, scripted one by one
+(L-01 to L-05, L-08, L-09)."""
+import email.utils
+import json
+import os
+import re
+import resource
+import subprocess
+import threading
+import time
+import unittest
+
+import gate
+import harness
+from imposter import Answer, BulkImposter, Imposter, file_answer, outcome, resources
+from test_pull import expected_files, pull, pulled, requests_of
+
+
+def parameters_of(request):
+    """{name: [values]} of a kick-off by POST."""
+    found = {}
+    for parameter in json.loads(request.body).get("parameter", []):
+        value = next(v for k, v in parameter.items() if k.startswith("value"))
+        found.setdefault(parameter["name"], []).append(value)
+    return found
+
+
+def finished(folder):
+    return sorted(name for name in os.listdir(folder) if name.endswith((".ndjson", ".ndjson.gz")))
+
+
+class Faults(harness.TestCase):
+    def setUp(self):
+        self.server = BulkImposter(self)
+        self.patients = resources("Patient", 30)
+        self.output = [self.server.add_output("Patient", "p1", self.patients)]
+        self.server.finish(self.output)
+
+    def out(self):
+        return os.path.join(harness.temporary_folder(self), "out")
+
+    def pull(self, *options, code=0):
+        """Pulls from the imposter; folder and finished process."""
+        out = self.out()
+        return out, pull(self.server.base, "--out", out, *options, code=code)
+
+    def assert_patients(self, out, name="Patient-00001.ndjson"):
+        self.assertEqual(pulled(out)[name], self.patients)
+
+
+class KickOff(Faults):
+    def test_l01_get_when_post_is_refused(self):
+        for status in (404, 405, 415, 501):
+            with self.subTest(status=status):
+                self.server.on("POST", "/fhir/$export", Answer(status, outcome("no POST here")))
+                self.server.on("GET", "/fhir/$export", self.server.accepted())
+                out, _ = self.pull("--type", "Patient,Observation", "--type-filter", "Observation?status=final",
+                                   "--type-filter", "Patient?active=true")
+                self.assert_patients(out)
+                asked = self.server.sent("GET", "/fhir/$export")[-1].query
+                self.assertEqual(asked["_type"], ["Patient,Observation"])
+                self.assertEqual(asked["_typeFilter"], ["Observation?status=final", "Patient?active=true"])
+
+    def test_l09_type_is_never_repeated(self):
+        def only_once(request):
+            if len(parameters_of(request)["_type"]) > 1:
+                return Answer(400, outcome("_type is repeated"))
+            return self.server.accepted()
+
+        self.server.on("POST", "/fhir/$export", only_once)
+        out, _ = self.pull("--type", "Patient", "--type", "Observation")
+        self.assert_patients(out)
+
+    def test_l09_redirects_keep_method_and_body(self):
+        for status in (301, 302, 307, 308):
+            with self.subTest(status=status):
+                self.server.on("POST", "/fhir/$export", Answer(status, b"", {"Location": "/moved/$export"}))
+                self.server.on("POST", "/moved/$export", self.server.accepted())
+                out, _ = self.pull("--type", "Patient")
+                self.assert_patients(out)
+                moved = self.server.sent("POST", "/moved/$export")[-1]
+                self.assertEqual(parameters_of(moved), {"_type": ["Patient"]})
+                self.assertIn("respond-async", moved.headers["Prefer"])
+
+    def test_l09_known_servers_are_told_by_their_metadata(self):
+        for description, joined in (("Epic", True), ("Cerner Millennium", True), ("HAPI FHIR Server", None),
+                                    ("Beneficiary Claims Data API", True)):
+            with self.subTest(server=description):
+                server = BulkImposter(self, description)
+                server.finish([])
+                server.on("GET", "/fhir/$export", server.accepted())
+                server.on("GET", "/status", Answer(200, server.manifest([])))
+                pull(server.base, "--out", self.out(), "--type-filter", "Patient?active=true", "--type-filter",
+                     "Patient?gender=male", "--poll-max", "1")
+                if joined:
+                    asked = server.sent("GET", "/fhir/$export")[0].query["_typeFilter"]
+                    self.assertEqual(asked, ["Patient?active=true,Patient?gender=male"])
+                    self.assertEqual(server.sent("POST"), [])
+                else:
+                    self.assertEqual(len(server.sent("POST", "/fhir/$export")), 1)
+
+    def test_l09_one_job_at_a_time_is_waited_for(self):
+        busy = Answer(429, outcome("another export of yours is running", "throttled"), {"Retry-After": "1"})
+        self.server.on("POST", "/fhir/$export", busy, busy, self.server.accepted())
+        out, done = self.pull()
+        self.assert_patients(out)
+        self.assertIn("another export of yours is running", done.err)
+        times = [r.time for r in self.server.sent("POST", "/fhir/$export")]
+        self.assertEqual(len(times), 3)
+        for before, after in zip(times, times[1:]):
+            self.assertGreaterEqual(after - before, 0.99)
+
+    def test_l01_separate_export_status_is_understood(self):
+        header = {"Content-Type": "application/json"}
+        self.server.on("GET", "/status", Answer(200, b"", {"X-Export-Status": "202", "Retry-After": "0"}),
+                       Answer(200, self.server.manifest(self.output), {"X-Export-Status": "200", **header}))
+        out, _ = self.pull("--separate-export-status")
+        self.assert_patients(out)
+        self.assertIn("separate-export-status", self.server.sent("POST", "/fhir/$export")[0].headers["Prefer"])
+        self.server.on("GET", "/status", Answer(200, outcome("the disk is full"), {"X-Export-Status": "500"}))
+        _, done = self.pull("--separate-export-status", code=5)
+        self.assertIn("the disk is full", done.err)
+
+
+class Polling(Faults):
+    def test_l01_retry_after_in_every_form(self):
+        running = [Answer(202, b"", {"Retry-After": value, "X-Progress": f"step {value}"}) for value in (
+            "1", "1.5", email.utils.formatdate(time.time() + 2, usegmt=True), "soon", "-5", "",
+            "Mon, 99 Nonsense 2026", "0")]
+        done_at = Answer(200, self.server.manifest(self.output))
+        self.server.on("GET", "/status", *running, done_at)
+        out, _ = self.pull()
+        self.assert_patients(out)
+        times = [r.time for r in self.server.sent("GET", "/status")]
+        self.assertEqual(len(times), len(running) + 1)
+        self.assertGreaterEqual(times[1] - times[0], 0.99)
+        self.assertGreaterEqual(times[2] - times[1], 1.49)
+        # A date has whole seconds; the script was written a moment before.
+        self.assertGreater(times[3] - times[0], 1.0)
+
+    def test_l01_a_long_retry_after_is_cut_to_the_cap(self):
+        self.server.on("GET", "/status", Answer(202, b"", {"Retry-After": "86400"}),
+                       Answer(200, self.server.manifest(self.output)))
+        out, _ = self.pull("--poll-max", "1")
+        self.assert_patients(out)
+
+    def test_l01_failures_that_pass(self):
+        self.server.on("GET", "/status", Answer(503, b"<html>", {"Retry-After": "0"}),
+                       Answer(429, outcome("slower", "throttled"), {"Retry-After": "0"}), Answer(502), Answer(504),
+                       Answer(500, outcome("try again", "transient"), {"Retry-After": "0"}),
+                       Answer(202, b"", {"Retry-After": "0"}),
+                       Answer(200, self.server.manifest(self.output)))
+        out, done = self.pull("--poll-max", "1")
+        self.assert_patients(out)
+        self.assertIn("try again", done.err)
+
+    def test_l08_a_failed_job_is_5_with_the_servers_words(self):
+        self.server.on("GET", "/status", Answer(500, outcome("table PATIENT is locked")))
+        _, done = self.pull(code=5)
+        self.assertIn("table PATIENT is locked", done.err)
+
+    def test_l08_a_manifest_that_is_none_is_5(self):
+        for body in (b"<html>", b"{}", b'{"output": 1}', b'{"output": [{"type": "Patient"}]}', b""):
+            with self.subTest(body=body):
+                self.server.on("GET", "/status", Answer(200, body))
+                _, done = self.pull(code=5)
+                self.assertIn("manifest", done.err)
+
+    def test_l08_a_time_limit_is_6_and_the_next_run_goes_on_with_the_same_job(self):
+        self.server.on("GET", "/status", Answer(202, b"", {"Retry-After": "30"}))
+        out = self.out()
+        done = pull(self.server.base, "--out", out, "--timeout", "1", code=6)
+        self.assertIn("--timeout", done.err)
+        self.server.finish(self.output)
+        pull(self.server.base, "--out", out, "--timeout", "30")
+        self.assert_patients(out)
+        self.assertEqual(len(self.server.sent("POST", "/fhir/$export")), 1)
+
+    def test_l01_a_job_that_the_server_forgot_is_started_anew_once(self):
+        self.server.on("GET", "/status", Answer(202, b"", {"Retry-After": "0"}), Answer(404, outcome("what job?")),
+                       Answer(200, self.server.manifest(self.output)))
+        out, _ = self.pull()
+        self.assert_patients(out)
+        self.assertEqual(len(self.server.sent("POST", "/fhir/$export")), 2)
+        self.server.on("GET", "/status", Answer(404, outcome("what job?")))
+        self.pull(code=5)
+        self.assertEqual(len(self.server.sent("POST", "/fhir/$export")), 4)
+
+
+class Manifests(Faults):
+    def dialects(self):
+        """One export as each release of the standard writes it."""
+        file = dict(self.output[0])
+        bare = {"type": "Patient", "url": file["url"]}
+        common = {"transactionTime": "2026-01-02T03:04:05Z", "request": "x", "requiresAccessToken": False}
+        return {
+            "STU1": {**common, "output": [bare], "error": []},
+            "STU2": {**common, "output": [file], "deleted": [], "error": [], "extension": {"https://x": {"a": [1]}}},
+            "STU3": {**common, "outputOrganizedBy": "", "output": [file], "deleted": [], "error": [], "link": []},
+            "STU4": {"manifestType": "http://hl7.org/fhir/uv/bulkdata/StructureDefinition/BulkDataManifest",
+                     **common, "outputFormat": "application/fhir+ndjson", "output": [{**file, "fileSize": len(
+                         self.patients)}], "deleted": [], "error": [], "outcome": [], "link": []},
+            "a string for a boolean": {**common, "requiresAccessToken": "false", "output": [bare]},
+        }
+
+    def test_l05_every_dialect_of_manifests(self):
+        for name, manifest in self.dialects().items():
+            with self.subTest(dialect=name):
+                self.server.on("GET", "/status", Answer(200, manifest))
+                out, done = self.pull()
+                self.assert_patients(out)
+                self.assertIn("as of 2026-01-02T03:04:05Z", done.out)
+
+    def test_l05_relative_urls_and_other_hosts(self):
+        other = Imposter(self)
+        observations = resources("Observation", 7)
+        other.on("GET", "/bucket/o", lambda request: file_answer(request, observations))
+        self.server.finish([{"type": "Patient", "url": "/p1"},
+                            {"type": "Observation", "url": other.root + "/bucket/o?signature=s%2Fx", "count": 7}])
+        out, _ = self.pull()
+        self.assert_patients(out)
+        self.assertEqual(pulled(out)["Observation-00001.ndjson"], observations)
+        self.assertEqual(other.sent()[0].query, {"signature": ["s/x"]})
+        self.assertNotIn("signature", " ".join(request["url"] for request in requests_of(out)))
+
+    def test_l05_next_links_are_followed(self):
+        pages = []
+        for number in range(3):
+            file = self.server.add_output("Patient", f"page{number}", resources("Patient", 5, 5 * number))
+            link = [{"relation": "next", "url": f"/status?page={number + 1}"}] if number < 2 else []
+            pages.append(Answer(200, self.server.manifest([file], link=link)))
+        self.server.on("GET", "/status", lambda r: pages[int(r.query.get("page", ["0"])[0])])
+        out, _ = self.pull()
+        self.assertEqual(b"".join(pulled(out).values()), resources("Patient", 15))
+        self.server.on("GET", "/status", Answer(200, self.server.manifest(
+            [], link=[{"relation": "next", "url": "/status"}])))
+        _, done = self.pull(code=5)
+        self.assertIn("lead back", done.err)
+
+    def test_l05_partial_manifests(self):
+        second = self.server.add_output("Observation", "o1", resources("Observation", 9))
+        release = threading.Event()
+
+        def status(_):
+            # The second comes only when the first was fetched while the export ran.
+            if not release.is_set():
+                return Answer(202, self.server.manifest(self.output), {"Retry-After": "0"})
+            return Answer(200, self.server.manifest(self.output + [second]))
+
+        def first(request):
+            release.set()
+            return file_answer(request, self.patients)
+
+        self.server.on("GET", "/status", status)
+        self.server.on("GET", "/p1", first)
+        out, _ = self.pull("--partial-manifests")
+        self.assert_patients(out)
+        self.assertEqual(pulled(out)["Observation-00001.ndjson"], resources("Observation", 9))
+        self.assertEqual(len(self.server.sent("GET", "/p1")), 1)
+        self.assertEqual(parameters_of(self.server.sent("POST", "/fhir/$export")[0]),
+                         {"allowPartialManifests": [True]})
+
+    def test_l05_l08_deleted_and_reported_errors(self):
+        bundle = json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": [
+            {"request": {"method": "DELETE", "url": "Patient/x"}}]}).encode() + b"\n"
+        problems = (json.dumps(outcome("3 Patients cannot be read")) + "\n" +
+                    json.dumps(outcome("all is well", "informational", "information")) + "\n").encode()
+        for member in ("error", "outcome"):
+            with self.subTest(member=member):
+                self.server.finish(self.output, deleted=[self.server.add_output("Bundle", "d1", bundle)],
+                                   **{member: [self.server.add_output("OperationOutcome", "e1", problems)]})
+                out, done = self.pull(code=3)
+                self.assert_patients(out)
+                self.assertEqual(pulled(out)["deleted/deleted-00001.ndjson"], bundle)
+                self.assertEqual(pulled(out)["outcome/outcome-00001.ndjson"], problems)
+                self.assertIn("2 outcomes, 1 errors", done.out)
+                self.assertIn("3 Patients cannot be read", done.out)
+        # Warnings alone leave it complete.
+        self.server.finish(self.output, outcome=[self.server.add_output(
+            "OperationOutcome", "e2", json.dumps(outcome("slow", "processing", "warning")).encode() + b"\n")])
+        self.pull()
+
+    def test_l04_what_is_not_as_promised_is_no_file(self):
+        for change, word in (({"count": 29}, "30 lines"), ({"fileSize": 5}, "bytes")):
+            with self.subTest(change=change):
+                self.server.finish([{**self.output[0], **change}])
+                out, done = self.pull(code=3)
+                self.assertEqual(finished(out), [])
+                self.assertIn("not received", done.out)
+                self.assertIn(word, done.out)
+                self.assertEqual(self.server.sent("DELETE"), [])
+        self.server.finish([{"type": "Patient", "url": self.server.add_file("bad", b'{"a":1}\nhello\n')}])
+        out, done = self.pull(code=3)
+        self.assertIn("line 2", done.out)
+
+
+class Files(Faults):
+    def many(self, count):
+        return [self.server.add_output("Patient", f"f{i}", resources("Patient", 20, 20 * i)) for i in range(count)]
+
+    def test_l02_more_at_a_time_as_long_as_the_server_bears_it(self):
+        self.server.finish(self.many(32))
+        running, most, lock, eight = [0], [0], threading.Lock(), threading.Event()
+
+        def file(number):
+            def answer(request):
+                with lock:
+                    running[0] += 1
+                    most[0] = max(most[0], running[0])
+                    if running[0] >= 8:
+                        eight.set()
+                # The last ones are held until eight of them are here.
+                if number >= 24:
+                    eight.wait(60)
+                with lock:
+                    running[0] -= 1
+                return file_answer(request, resources("Patient", 20, 20 * number))
+            return answer
+
+        for number in range(32):
+            self.server.on("GET", f"/f{number}", file(number))
+        out, _ = self.pull("--parallel", "8")
+        self.assertEqual(b"".join(pulled(out).values()), resources("Patient", 640))
+        self.assertEqual(most[0], 8)
+
+    def test_l02_a_server_that_is_too_busy_gets_fewer_requests(self):
+        for status in (429, 503):
+            with self.subTest(status=status):
+                self.server.finish(self.many(12))
+                refused = [0]
+
+                def file(number):
+                    def answer(request):
+                        # The first four all come before the client knows.
+                        if refused[0] < 4:
+                            refused[0] += 1
+                            return Answer(status, outcome("not so fast", "throttled"), {"Retry-After": "0.2"})
+                        return file_answer(request, resources("Patient", 20, 20 * number))
+                    return answer
+
+                for number in range(12):
+                    self.server.on("GET", f"/f{number}", file(number))
+                out, done = self.pull()
+                self.assertEqual(b"".join(pulled(out).values()), resources("Patient", 240))
+                self.assertIn(f"patience ({status}): 1 at a time", done.err)
+
+    def test_l04_a_cut_in_the_middle_goes_on_from_there(self):
+        body = resources("Patient", 3000, size=100)
+        cuts = [lambda r: file_answer(r, body, cut_after=100_000)] * 3
+        self.server.on("GET", "/p1", *cuts, lambda r: file_answer(r, body))
+        self.server.finish([{"type": "Patient", "url": "/p1", "count": 3000}])
+        out, _ = self.pull()
+        self.assertEqual(pulled(out)["Patient-00001.ndjson"], body)
+        asked = self.server.sent("GET", "/p1")
+        self.assertEqual([r.range_start for r in asked], [None, 100_000, 200_000, 300_000])
+        self.assertEqual([r.headers.get("If-Range") for r in asked], [None] + ['"1"'] * 3)
+
+    def test_l04_a_file_that_changed_under_way_begins_anew(self):
+        old, new = resources("Patient", 2000, size=100), resources("Patient", 2000, 5000, size=100)
+        self.server.finish([{"type": "Patient", "url": "/p1"}])
+        for name, headers in (("200 to If-Range", {}), ("206 with another ETag", {})):
+            with self.subTest(name):
+                stubborn = name.startswith("206")
+
+                def second(request):
+                    if stubborn and request.range_start:
+                        return Answer(206, new[request.range_start:], {
+                            "ETag": '"2"', "Content-Range": f"bytes {request.range_start}-{len(new) - 1}/{len(new)}"})
+                    return file_answer(request, new, '"2"', headers=headers)
+
+                self.server.on("GET", "/p1", lambda r: file_answer(r, old, cut_after=100_000), second)
+                out, _ = self.pull()
+                self.assertEqual(pulled(out)["Patient-00001.ndjson"], new)
+
+    def test_l04_no_ranges_no_validators(self):
+        body = resources("Patient", 2000, size=100)
+        self.server.finish([{"type": "Patient", "url": "/p1"}])
+        self.server.on("GET", "/p1", Answer(200, body, cut_after=100_000), Answer(200, body))
+        out, _ = self.pull()
+        self.assertEqual(pulled(out)["Patient-00001.ndjson"], body)
+
+    def test_l05_capability_urls_that_expire_in_the_middle(self):
+        body = resources("Patient", 3000, size=100)
+        manifests = [0]
+
+        def status(_):
+            manifests[0] += 1
+            return Answer(200, self.server.manifest([
+                {"type": "Patient", "url": f"{self.server.root}/p1?sig={manifests[0]}", "count": 3000}]))
+
+        def file(request):
+            if request.query["sig"] == ["1"]:
+                if request.range_start is None:
+                    return file_answer(request, body, cut_after=150_000)
+                return Answer(403, b"<Error><Code>ExpiredToken</Code></Error>")
+            return file_answer(request, body)
+
+        self.server.on("GET", "/status", status)
+        self.server.on("GET", "/p1", file)
+        out, _ = self.pull()
+        self.assertEqual(pulled(out)["Patient-00001.ndjson"], body)
+        asked = [(r.query["sig"], r.range_start) for r in self.server.sent("GET", "/p1")]
+        self.assertEqual(asked, [(["1"], None), (["1"], 150_000), (["2"], 150_000)])
+
+    def test_l08_a_file_that_never_comes_is_3_and_the_job_is_kept(self):
+        self.server.finish(self.output + [{"type": "Observation", "url": "/gone"}])
+        self.server.on("GET", "/gone", Answer(410, outcome("expired")))
+        out, done = self.pull(code=3)
+        self.assertEqual(finished(out), ["Patient-00001.ndjson"])
+        self.assertIn("not received", done.out)
+        self.assertEqual(self.server.sent("DELETE"), [])
+
+    def test_l04_a_full_disk_is_6_and_goes_on_when_there_is_room(self):
+        body = resources("Patient", 3000, size=100)
+        self.server.on("GET", "/p1", lambda r: file_answer(r, body))
+        self.server.finish([{"type": "Patient", "url": "/p1", "count": 3000}])
+        out = self.out()
+
+        def no_room():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+        # Python ignores SIGXFSZ and hands that down: a write beyond the limit fails as on a full disk.
+        done = subprocess.run([harness.BINARY, "pull", self.server.base, "--out", out], preexec_fn=no_room,
+                              restore_signals=False, capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 6, done)
+        self.assertIn(b"same command goes on", done.stderr)
+        pull(self.server.base, "--out", out)
+        self.assertEqual(pulled(out)["Patient-00001.ndjson"], body)
+        # What was written before the disk was full is not asked for again.
+        self.assertGreater(self.server.sent("GET", "/p1")[-1].range_start, 50_000)
+        self.assertEqual(len(self.server.sent("POST", "/fhir/$export")), 1)
+
+
+class Tokens(Faults):
+    def setUp(self):
+        super().setUp()
+        self.key = os.path.join(harness.temporary_folder(self), "key.jwk")
+        harness.sluice("keys", "generate", "--alg", "ES384", "--out", self.key)
+        self.server.add_token_endpoint()
+
+    def pull(self, *options, code=0):
+        return super().pull("--client-id", "c", "--key", self.key, *options, code=code)
+
+    def guarded(self, answer):
+        """The same answer for the valid token only."""
+        def check(request):
+            if request.token != self.server.valid:
+                return Answer(401, outcome("the token has expired", "expired"))
+            return answer(request) if callable(answer) else answer
+        return check
+
+    def test_l03_a_401_in_the_middle_of_a_download(self):
+        body = resources("Patient", 3000, size=100)
+
+        def first(request):
+            self.server.valid = None  # it expires while the file is sent
+            return file_answer(request, body, cut_after=120_000)
+
+        self.server.on("GET", "/p1", self.guarded(first), self.guarded(lambda r: file_answer(r, body)))
+        self.server.finish([{"type": "Patient", "url": "/p1"}], requiresAccessToken=True)
+        out, _ = self.pull()
+        self.assertEqual(pulled(out)["Patient-00001.ndjson"], body)
+        asked = [(r.token, r.range_start) for r in self.server.sent("GET", "/p1")]
+        self.assertEqual(asked, [("t1", None), ("t1", 120_000), ("t2", 120_000)])
+
+    def test_l03_a_401_to_kick_off_and_polls(self):
+        self.server.on("POST", "/fhir/$export", Answer(401, outcome("who?")), self.guarded(self.server.accepted()))
+        self.server.on("GET", "/status", Answer(401), self.guarded(Answer(200, self.server.manifest(self.output))))
+        self.server.on("DELETE", "/status", Answer(401), self.guarded(Answer(202)))
+        out, _ = self.pull()
+        self.assert_patients(out)
+        self.assertEqual(self.server.tokens, 4)
+
+    def test_l03_a_token_is_renewed_before_it_expires(self):
+        self.server.add_token_endpoint(lifetime=1)
+        self.server.on("GET", "/status", *[self.guarded(Answer(202, b"", {"Retry-After": "1"}))] * 2,
+                       self.guarded(Answer(200, self.server.manifest(self.output))))
+        out, _ = self.pull()
+        self.assert_patients(out)
+        self.assertGreaterEqual(self.server.tokens, 3)
+
+    def test_l03_no_token_where_none_is_wanted(self):
+        other = Imposter(self)
+        observations = resources("Observation", 5)
+        other.on("GET", "/o", lambda request: file_answer(request, observations))
+        self.server.on("GET", "/moved", Answer(307, b"", {"Location": other.root + "/o"}))
+        files = self.output + [{"type": "Observation", "url": "/moved"}]
+        for required in (False, True):
+            with self.subTest(requiresAccessToken=required):
+                self.server.finish(files, requiresAccessToken=required)
+                out, _ = self.pull()
+                self.assertEqual(pulled(out)["Observation-00001.ndjson"], observations)
+                self.assertEqual(bool(self.server.sent("GET", "/p1")[-1].token), required)
+                self.assertEqual(bool(self.server.sent("GET", "/moved")[-1].token), required)
+                # Another origin has never seen it.
+                self.assertEqual([r.token for r in other.sent("GET", "/o")], [""] * len(other.sent()))
+        self.assertEqual(len(other.sent("GET", "/o")), 2)
+
+    def test_l08_tokens_refused_for_good_are_4(self):
+        self.server.on("GET", "/p1", Answer(401, outcome("never")))
+        self.server.finish(self.output, requiresAccessToken=True)
+        _, done = self.pull(code=4)
+        self.assertIn("never", done.err)
+        self.server.on("POST", "/fhir/$export", Answer(403, outcome("scope system/Patient.rs is missing", "forbidden")))
+        _, done = self.pull(code=4)
+        self.assertIn("scope system/Patient.rs is missing", done.err)
+        self.server.on("POST", "/token", Answer(400, {"error": "invalid_client", "error_description": "unknown key"}))
+        _, done = self.pull(code=4)
+        self.assertIn("unknown key", done.err)
+
+    def test_l03_a_token_endpoint_that_is_busy_is_waited_for(self):
+        self.server.on("POST", "/token", Answer(503), lambda _: Answer(200, {"access_token": "t", "expires_in": "300"}))
+        out, done = self.pull()
+        self.assert_patients(out)
+        self.assertIn("the token endpoint answers 503", done.err)
+
+
+class Restarts(harness.TestCase):
+    def test_l04_the_server_is_killed_and_restarted_in_the_middle(self):
+        folder = harness.temporary_folder(self)
+        sample = os.path.join(folder, "sample")
+        harness.sluice("generate", "--patients", 60, "--seed", 5, "--out", sample)
+        data = os.path.join(folder, "data")
+        harness.load(data, sample)
+        server = harness.start_server(self, data, "--poll-burst", 100000)
+        way = gate.Gate(self, server.base, cut_after=30_000)
+        location = harness.request("GET", way.url(server.base) + "/$export?_type=Observation",
+                                   {"Prefer": "respond-async"}).headers["Content-Location"]
+        out = os.path.join(folder, "out")
+        process = subprocess.Popen([harness.BINARY, "pull", "--status-url", location, "--out", out, "--keep-job"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while way.cuts < 5 and process.poll() is None:
+            time.sleep(0.005)
+        server.kill()
+        self.assertIsNone(process.poll(), "the pull ended before the server")
+        server.listen = re.search(r"127\.0\.0\.1:\d+", server.base).group(0)
+        server.start()
+        _, err = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 0, err)
+        way.cut_after = None
+        wanted = expected_files(harness.wait(location).manifest)
+        self.assertEqual(pulled(out), wanted)
+
+
+if __name__ == "__main__":
+    unittest.main()
