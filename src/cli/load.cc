@@ -7,14 +7,11 @@
 #include <stop_token>
 #include <thread>
 
-#include "base/instant.h"
 #include "bulk/load.h"
 #include "cli/command.h"
-#include "cli/control_server.h"
-#include "cli/load_session.h"
+#include "cli/data_folder.h"
 #include "cli/options.h"
 #include "cli/signals.h"
-#include "store/rocksdb/rocksdb_store.h"
 
 namespace sluice::cli {
 namespace {
@@ -81,20 +78,6 @@ struct LoadArguments {
   bulk::LoadOptions options;
 };
 
-// By the server that has the store open, or into the store when there is none. The server is asked
-// first: a store that somebody else writes to cannot always be told from a damaged one.
-Result<bulk::LoadSummary> load_somehow(const LoadArguments& arguments,
-                                       const std::stop_token& stop) {
-  if (auto connected = connect_to_control_server(arguments.data)) {
-    if (!*connected) return connected->error();
-    ControlChannel channel(std::move(**connected));
-    return load_by_server(channel, arguments.options, stop);
-  }
-  const SystemClock clock;
-  SLUICE_TRY(const auto store, store::open_rocksdb_store(arguments.data, clock));
-  return bulk::load(*store, arguments.options, stop);
-}
-
 Result<int> run_load(LoadArguments& arguments) {
   if (arguments.data.empty()) return invalid("load: --data DIR is missing");
   if (arguments.options.paths.empty()) return invalid("load: nothing to load was named");
@@ -109,7 +92,7 @@ Result<int> run_load(LoadArguments& arguments) {
   };
   arguments.options.on_progress = [&display](const auto& progress) { display.show(progress); };
   const auto start = SteadyClock::now();
-  const auto summary = load_somehow(arguments, stop.get_token());
+  const auto summary = load_into(arguments.data, arguments.options, stop.get_token());
   display.clear();
   if (!summary) return summary.error();
   print_summary(*summary, std::chrono::duration<double>(SteadyClock::now() - start).count());

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <csignal>
 #include <filesystem>
+#include <optional>
 #include <stop_token>
 
 #include "base/instant.h"
@@ -12,7 +13,9 @@
 #include "cli/pull_display.h"
 #include "cli/pull_options.h"
 #include "cli/signals.h"
+#include "cli/store_target.h"
 #include "client/pull.h"
+#include "client/sync.h"
 #include "client/url.h"
 
 namespace sluice::cli {
@@ -49,6 +52,7 @@ Result<int> show_requests(const PullArguments& arguments, const client::PullSett
              arguments.status_url.empty() ? "(the status URL)" : arguments.status_url,
              settings.download.parallel_max);
   if (!settings.keeps_job) fmt::print("DELETE (the status URL)\n");
+  if (!arguments.server.into.empty()) fmt::print("then load {}\n", arguments.server.into);
   return 0;
 }
 
@@ -72,10 +76,42 @@ Result<void> enter_round(client::PullState& state, const PullArguments& argument
   if (state.rounds().size() > 1)
     return invalid(fmt::format("'{}' has been synchronised already: use `sluice sync`",
                                state.folder().string()));
+  const auto* into = round.settings.if_contains("into");
+  const std::string before =
+      into != nullptr && into->is_string() ? std::string(into->get_string()) : std::string();
+  const auto* wanted = settings.remembered.if_contains("into");
+  if (before != (wanted != nullptr ? std::string(wanted->get_string()) : std::string()))
+    return invalid(fmt::format(
+        "'{}' holds a pull {}", state.folder().string(),
+        before.empty() ? "without --into: `sluice load` loads it" : "into '" + before + "'"));
   return {};
 }
 
+// The whole of a pull after what is checked before.
+Result<int> run_round(client::PullState& state, client::Puller& puller, StoreTarget* target,
+                      PullDisplay& display, const std::string& out) {
+  client::PullReport report;
+  if (state.round().is_finished) {
+    SLUICE_TRY(report, client::report_of(state, state.round()));
+  } else {
+    SLUICE_TRY(report, puller.run_round(state));
+  }
+  std::uint64_t refused = state.round().refused;
+  const bool is_whole = report.failures.empty();
+  if (target != nullptr && is_whole && !state.round().is_delivered) {
+    SLUICE_TRY(const auto delivered, client::deliver_first(state, *target));
+    refused = delivered.refused;
+  }
+  display.summary(report, out);
+  if (refused > 0) display.notice(fmt::format("{} resources were not loaded", refused));
+  return report.is_partial() || refused > 0 ? kExitPartial : 0;
+}
+
 Result<int> pull(PullArguments& arguments, PullDisplay& display) {
+  if (arguments.out.empty() && !arguments.server.into.empty()) {
+    arguments.out = std::filesystem::path(arguments.server.into) / "";
+    arguments.out = std::filesystem::path(arguments.out).parent_path().string() + ".pull";
+  }
   if (arguments.out.empty() && !arguments.is_dry_run) return invalid("pull: --out DIR is missing");
   auto& request = arguments.request;
   while (request.base.ends_with('/')) request.base.pop_back();
@@ -94,14 +130,12 @@ Result<int> pull(PullArguments& arguments, PullDisplay& display) {
   const SystemClock clock;
   const client::Waiter waiter(stop.get_token(), settings.time_limit);
   client::Puller puller(settings, display.events(), clock, waiter);
-  if (state->round().is_finished) {
-    SLUICE_TRY(const auto report, client::report_of(*state, state->round()));
-    display.summary(report, arguments.out);
-    return report.is_partial() ? kExitPartial : 0;
+  std::optional<StoreTarget> target;
+  if (!arguments.server.into.empty()) {
+    target.emplace(arguments.server.into, request.base, stop.get_token(), display.events().notice);
+    if (!state->round().is_delivered) SLUICE_CHECK(target->check());
   }
-  SLUICE_TRY(const auto report, puller.run_round(*state));
-  display.summary(report, arguments.out);
-  return report.is_partial() ? kExitPartial : 0;
+  return run_round(*state, puller, target ? &*target : nullptr, display, arguments.out);
 }
 
 Result<int> run_pull(PullArguments& arguments) {
@@ -143,8 +177,9 @@ Command add_pull(CLI::App& app) {
                   kPullExitCodes);
   auto arguments = std::make_shared<PullArguments>();
   command->add_option("BASE", arguments->request.base, "The server's FHIR base URL");
-  add_option(*command, "out", arguments->out,
-             "Folder for the files; its journal makes it resumable");
+  add_option(
+      *command, "out", arguments->out,
+      "Folder for the files; its journal makes it resumable; default with --into: DATA.pull");
   add_request_options(*command, arguments->request);
   add_server_options(*command, arguments->server);
   add_option(*command, "status-url", arguments->status_url,

@@ -19,7 +19,7 @@ constexpr std::pair<const char*, std::string ServerArguments::*> kTexts[] = {
     {"clientId", &ServerArguments::client_id},     {"key", &ServerArguments::key_file},
     {"secretFile", &ServerArguments::secret_file}, {"scope", &ServerArguments::scope},
     {"tokenUrl", &ServerArguments::token_url},     {"vendor", &ServerArguments::vendor},
-    {"caFile", &ServerArguments::ca_file},
+    {"caFile", &ServerArguments::ca_file},         {"into", &ServerArguments::into},
 };
 constexpr std::pair<const char*, bool ServerArguments::*> kFlags[] = {
     {"get", &ServerArguments::by_get},
@@ -50,6 +50,9 @@ void add_server_options(CLI::App& command, ServerArguments& arguments) {
              "How the server is treated: " + vendor_names() + "; default: detected");
   add_option(command, "ca-file", arguments.ca_file,
              "PEM file with the authorities to trust instead of the system's");
+  add_option(command, "into", arguments.into,
+             "Data folder of a Sluice store that all of it goes into, also while a server has it "
+             "open");
   add_switch(command, "get", arguments.by_get, "Kick off by GET instead of POST");
   add_switch(command, "lenient", arguments.is_lenient,
              "Let the server skip parameters that it does not support");
@@ -115,6 +118,7 @@ Result<client::PullSettings> make_settings(const std::string& base, ServerArgume
   if (!arguments.vendor.empty() && !client::find_vendor(arguments.vendor))
     return invalid(
         fmt::format("--vendor: there is no '{}'; there are {}", arguments.vendor, vendor_names()));
+  if (!arguments.into.empty()) arguments.into = fs::absolute(arguments.into).string();
   settings.client_id = arguments.client_id;
   settings.scope = arguments.scope;
   settings.vendor = arguments.vendor;

@@ -20,6 +20,7 @@ struct ServerArguments {
   std::string token_url;
   std::string vendor;
   std::string ca_file;
+  std::string into;
   bool by_get = false;
   bool is_lenient = false;
   bool separate_status = false;

@@ -18,6 +18,7 @@
 #include "cli/client_changes.h"
 #include "cli/command.h"
 #include "cli/control_server.h"
+#include "cli/data_folder.h"
 #include "cli/import_service.h"
 #include "cli/job_report.h"
 #include "cli/load_session.h"
@@ -191,8 +192,12 @@ Result<std::unique_ptr<ControlServer>> start_control(const std::string& data, st
   };
   auto conversation = [&store, authorization](ControlChannel& channel, const auto& request,
                                               const std::stop_token& stop) {
-    serve_load(store, authorization == nullptr ? nullptr : &authorization->audit(), channel,
-               request, stop);
+    auto* const audit = authorization == nullptr ? nullptr : &authorization->audit();
+    const auto* what = request.if_contains("do");
+    if (what != nullptr && what->is_string() && what->get_string() == "remove")
+      serve_removal(store, audit, channel, stop);
+    else
+      serve_load(store, audit, channel, request, stop);
   };
   return ControlServer::start(data, std::move(handler), std::move(conversation));
 }

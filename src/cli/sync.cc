@@ -5,6 +5,8 @@
 
 #include <boost/json.hpp>
 #include <csignal>
+#include <filesystem>
+#include <optional>
 #include <stop_token>
 
 #include "base/instant.h"
@@ -13,6 +15,7 @@
 #include "cli/pull_display.h"
 #include "cli/pull_options.h"
 #include "cli/signals.h"
+#include "cli/store_target.h"
 
 namespace sluice::cli {
 namespace {
@@ -68,14 +71,28 @@ Result<int> sync(SyncArguments& arguments, PullDisplay& display) {
     return invalid(
         "the folder was pulled with --organize-output-by: its files are not by type, and cannot be "
         "brought up to date");
+  const bool has_target = first.settings.contains("into");
+  if (!has_target && !arguments.server.into.empty())
+    return invalid("the folder was pulled without --into and is a copy of its own");
+  const std::string wanted = arguments.server.into;
+  if (has_target) arguments.server.into.clear();
   fill_from(first.settings, arguments.server);
+  if (has_target && !wanted.empty() &&
+      std::filesystem::absolute(wanted) != std::filesystem::path(arguments.server.into))
+    return invalid(fmt::format("the folder was pulled into '{}'", arguments.server.into));
   display.log_to(arguments.folder);
   SLUICE_TRY(const auto settings,
              make_settings(first.request.base, arguments.server, arguments.run));
   const SystemClock clock;
   const client::Waiter waiter(stop.get_token(), settings.time_limit);
   client::Puller puller(settings, display.events(), clock, waiter);
-  client::Sync run(*state, puller, settings, display.events());
+  std::optional<StoreTarget> target;
+  if (has_target) {
+    target.emplace(arguments.server.into, first.request.base, stop.get_token(),
+                   display.events().notice);
+    SLUICE_CHECK(target->check());
+  }
+  client::Sync run(*state, puller, settings, display.events(), target ? &*target : nullptr);
   SLUICE_TRY(const auto report, run.run());
   display.clear();
   if (!report.since.empty() && report.changes.failures.empty())
@@ -84,7 +101,9 @@ Result<int> sync(SyncArguments& arguments, PullDisplay& display) {
     display.summary(report.changes, arguments.folder);
   for (const auto& text : report.changes.outcome_texts)
     display.notice("the server reports: " + text);
-  return report.changes.is_partial() ? kExitPartial : 0;
+  if (report.refused > 0)
+    display.notice(fmt::format("{} resources were not loaded", report.refused));
+  return report.changes.is_partial() || report.refused > 0 ? kExitPartial : 0;
 }
 
 }  // namespace

@@ -122,6 +122,15 @@ Result<void> PullState::apply(const json::object& record) {
     return {};
   }
   if (rounds_.empty()) return corrupt("the journal begins in the middle");
+  if (event == "delivered") {
+    const auto wanted = number(record, "n").value_or(0);
+    for (auto& each : rounds_)
+      if (each.number == wanted) {
+        each.is_delivered = true;
+        each.refused = number(record, "refused").value_or(0);
+      }
+    return {};
+  }
   Round& round = rounds_.back();
   if (event == "job") {
     round.status_url = text(record, "url");
@@ -246,6 +255,10 @@ Result<void> PullState::note_done(std::size_t index, const FileSummary& summary)
 
 Result<void> PullState::finish_round() {
   return write({{"e", "finish"}}, Durability::kNow);
+}
+
+Result<void> PullState::note_delivered(std::uint64_t round_number, std::uint64_t refused) {
+  return write({{"e", "delivered"}, {"n", round_number}, {"refused", refused}}, Durability::kNow);
 }
 
 Result<void> PullState::note_sync(json::object record) {

@@ -44,6 +44,8 @@ struct Round {
   bool requires_access_token = false;
   std::vector<FileState> files;
   bool is_finished = false;
+  bool is_delivered = false;  ///< its target (pull_target.h) has all of it
+  std::uint64_t refused = 0;  ///< resources that the target did not take
 };
 
 /// Thread-safe: the downloader's threads write too.
@@ -81,6 +83,8 @@ class PullState {
   Result<void> note_bytes(std::size_t index, std::uint64_t bytes);
   Result<void> note_done(std::size_t index, const FileSummary& summary);
   Result<void> finish_round();
+  /// The target has all of a round, but for `refused` resources.
+  Result<void> note_delivered(std::uint64_t round_number, std::uint64_t refused);
   /// A record of the local copy: {"e":"sync", ...}.
   Result<void> note_sync(boost::json::object record);
 

@@ -145,8 +145,13 @@ CopyStage stage_of(const PullState& state, const Round& round) {
   return stage;
 }
 
-Sync::Sync(PullState& state, Puller& puller, const PullSettings& settings, PullEvents events)
-    : state_(state), puller_(puller), settings_(settings), events_(std::move(events)) {}
+Sync::Sync(PullState& state, Puller& puller, const PullSettings& settings, PullEvents events,
+           PullTarget* target)
+    : state_(state),
+      puller_(puller),
+      settings_(settings),
+      events_(std::move(events)),
+      target_(target) {}
 
 CopyFiles Sync::current_files() const {
   if (const auto* done = last_of(state_, "done")) return parse_files(*done);
@@ -170,6 +175,13 @@ Result<std::vector<std::string>> Sync::known_members() const {
     return ids;
   }
   if (!has_all_members(state_.rounds().front().request)) return ids;
+  if (std::error_code none; fs::exists(members_path(state_, 0), none)) {
+    SLUICE_CHECK(each_line(members_path(state_, 0), [&](std::string_view line) -> Result<void> {
+      ids.emplace_back(line);
+      return {};
+    }));
+    return ids;
+  }
   std::vector<fs::path> paths;
   const auto files = current_files();
   if (const auto found = files.find("Patient"); found != files.end())
@@ -273,14 +285,21 @@ Result<PullReport> Sync::pull_joined(const Cycle& cycle, const PullRequest& scop
   return round(cycle, kEverything, history);
 }
 
+// The pull that everything begins with, when it is not whole yet.
+Result<SyncReport> Sync::run_first() {
+  SyncReport report;
+  SLUICE_TRY(report.changes, puller_.run_round(state_));
+  report.transaction_time = report.changes.transaction_time;
+  if (target_ == nullptr || !report.changes.failures.empty()) return report;
+  SLUICE_TRY(const auto delivered, deliver_first(state_, *target_));
+  report.refused = delivered.refused;
+  return report;
+}
+
 Result<SyncReport> Sync::run() {
   SyncReport report;
-  if (!state_.rounds().front().is_finished) {
-    SLUICE_TRY(report.changes, puller_.run_round(state_));
-    report.transaction_time = report.changes.transaction_time;
-    if (!report.changes.failures.empty()) return report;
-    return report;
-  }
+  const Round& first = state_.rounds().front();
+  if (!first.is_finished || (target_ != nullptr && !first.is_delivered)) return run_first();
   SLUICE_TRY(const auto cycle, enter());
   report.since = cycle.since;
   PullRequest scope = state_.rounds().front().request;
@@ -302,8 +321,28 @@ Result<SyncReport> Sync::run() {
   SLUICE_TRY(report.changes, round(cycle, kChanges, scope));
   report.transaction_time = report.changes.transaction_time;
   if (!report.changes.failures.empty()) return report;
-  SLUICE_CHECK(apply(cycle, report));
+  if (target_ != nullptr)
+    SLUICE_CHECK(deliver_all(cycle, report));
+  else
+    SLUICE_CHECK(apply(cycle, report));
   return report;
+}
+
+Result<void> Sync::deliver_all(const Cycle& cycle, SyncReport& report) {
+  const auto& rounds = state_.rounds();
+  for (std::size_t i = cycle.first_round; i < rounds.size(); ++i) {
+    if (!rounds[i].is_finished || rounds[i].purpose == kMembers) continue;
+    if (!rounds[i].is_delivered) {
+      SLUICE_TRY(const auto delivered, deliver(state_, rounds[i], *target_));
+      for (const auto& [type, counts] : delivered.counts) {
+        report.counts[type].added += counts.added;
+        report.counts[type].updated += counts.updated;
+        report.counts[type].deleted += counts.deleted;
+      }
+    }
+    report.refused += rounds[i].refused;
+  }
+  return complete(cycle, {});
 }
 
 Result<void> Sync::apply(const Cycle& cycle, SyncReport& report) {
@@ -322,6 +361,18 @@ Result<void> Sync::apply(const Cycle& cycle, SyncReport& report) {
   return complete(cycle, plan);
 }
 
+Result<Delivered> deliver_first(PullState& state, PullTarget& target) {
+  const Round& first = state.rounds().front();
+  if (!first.request.group.empty() && has_all_members(first.request)) {
+    const auto stage = stage_of(state, first);
+    const auto patients = stage.outputs.find("Patient");
+    SLUICE_TRY(const auto ids, read_ids(patients == stage.outputs.end() ? std::vector<fs::path>()
+                                                                        : patients->second));
+    SLUICE_CHECK(write_members(members_path(state, 0), ids));
+  }
+  return deliver(state, first, target);
+}
+
 Result<void> Sync::complete(const Cycle& cycle, const CopyPlan& plan) {
   const auto before = cycle.number - 1;
   SLUICE_CHECK(state_.note_sync({{"what", "done"},
@@ -329,8 +380,13 @@ Result<void> Sync::complete(const Cycle& cycle, const CopyPlan& plan) {
                                  {"transactionTime", state_.round().transaction_time},
                                  {"files", files_json(plan.files)},
                                  {"members", cycle.uses_pattern}}));
+  const auto& rounds = state_.rounds();
+  const bool is_taken =
+      std::none_of(rounds.begin() + static_cast<std::ptrdiff_t>(cycle.first_round), rounds.end(),
+                   [](const Round& round) { return round.refused > 0; });
   std::error_code none;  // what stays costs room, no more
-  fs::remove_all(state_.folder() / ".sluice" / fmt::format("cycle-{}", cycle.number), none);
+  if (is_taken)
+    fs::remove_all(state_.folder() / ".sluice" / fmt::format("cycle-{}", cycle.number), none);
   fs::remove(members_path(state_, before), none);
   return {};
 }

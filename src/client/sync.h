@@ -11,6 +11,7 @@
 #include "client/local_copy.h"
 #include "client/pull.h"
 #include "client/pull_state.h"
+#include "client/pull_target.h"
 
 namespace sluice::client {
 
@@ -18,13 +19,16 @@ struct SyncReport {
   PullReport changes;                        ///< of the export of what changed
   std::map<std::string, CopyCounts> counts;  ///< by type, of what was written
   std::uint64_t joined = 0;                  ///< members of the group that are new
+  std::uint64_t refused = 0;                 ///< resources that the target did not take
   std::string since;                         ///< from when on
   std::string transaction_time;
 };
 
 class Sync {
  public:
-  Sync(PullState& state, Puller& puller, const PullSettings& settings, PullEvents events);
+  /// `target`: where all goes instead of the folder; null: the folder is a copy.
+  Sync(PullState& state, Puller& puller, const PullSettings& settings, PullEvents events,
+       PullTarget* target = nullptr);
 
   /// Goes on with what was begun, or begins. Errors as of Puller::run_round. A report with
   /// failures means that nothing was applied yet.
@@ -37,7 +41,9 @@ class Sync {
   Result<std::vector<std::string>> find_joined(const Cycle& cycle);
   Result<PullReport> pull_joined(const Cycle& cycle, const PullRequest& scope,
                                  std::uint64_t& count);
+  Result<SyncReport> run_first();
   Result<void> apply(const Cycle& cycle, SyncReport& report);
+  Result<void> deliver_all(const Cycle& cycle, SyncReport& report);
   Result<void> complete(const Cycle& cycle, const CopyPlan& plan);
   CopyFiles current_files() const;
   Result<std::vector<std::string>> known_members() const;
@@ -46,7 +52,12 @@ class Sync {
   Puller& puller_;
   const PullSettings& settings_;
   const PullEvents events_;
+  PullTarget* const target_;
 };
+
+/// Gives a folder's first pull to `target`. Before that the members of its group are noted, for the
+/// first sync to know who was there.
+Result<Delivered> deliver_first(PullState& state, PullTarget& target);
 
 /// Of a group's pulled Patients: their ids, sorted.
 Result<std::vector<std::string>> read_ids(const std::vector<std::filesystem::path>& files);

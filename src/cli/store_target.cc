@@ -1,0 +1,66 @@
+#include "cli/store_target.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "cli/command.h"
+#include "cli/data_folder.h"
+
+namespace sluice::cli {
+namespace {
+
+constexpr std::uint64_t kProblemsShown = 20;
+
+// Another process may hold the store for a moment: a load, say. The next run tries again.
+Error later(Error error) {
+  if (error.kind == ErrorKind::kConflict) error.kind = ErrorKind::kUnavailable;
+  return error;
+}
+
+}  // namespace
+
+Result<void> StoreTarget::check() const {
+  bulk::LoadOptions nothing;
+  nothing.parse_threads = 1;
+  const auto loaded = load_into(data_, nothing, stop_);
+  return loaded ? Result<void>() : Result<void>(later(loaded.error()));
+}
+
+Result<client::Delivered> StoreTarget::put(const std::vector<std::filesystem::path>& files) {
+  bulk::LoadOptions options;
+  for (const auto& file : files) options.paths.push_back(file.string());
+  options.parse_threads = std::max(1u, std::thread::hardware_concurrency());
+  options.base_url = base_url_;
+  std::uint64_t problems = 0;
+  options.on_problem = [&](const bulk::LoadProblem& problem) {
+    if (++problems <= kProblemsShown)
+      notice_(fmt::format("{}:{}: {}", problem.path, problem.place, problem.reason));
+  };
+  options.on_progress = [](const bulk::LoadProgress&) {};
+  notice_(fmt::format("loading {} files into {}", files.size(), data_));
+  const auto summary = load_into(data_, options, stop_);
+  if (!summary) return later(summary.error());
+  if (problems > kProblemsShown)
+    notice_(fmt::format("and {} more that were not loaded", problems - kProblemsShown));
+  client::Delivered delivered;
+  for (const auto& [type, counts] : summary->types) {
+    delivered.counts[type].added = counts.created;
+    delivered.counts[type].updated = counts.updated;
+  }
+  delivered.refused = summary->problems;
+  return delivered;
+}
+
+Result<client::Delivered> StoreTarget::remove(
+    const std::vector<std::pair<std::string, std::string>>& resources) {
+  notice_(fmt::format("deleting {} resources in {}", resources.size(), data_));
+  const auto removed = remove_from(data_, resources, stop_);
+  if (!removed) return later(removed.error());
+  client::Delivered delivered;
+  for (const auto& [type, count] : *removed) delivered.counts[type].deleted = count;
+  return delivered;
+}
+
+}  // namespace sluice::cli
