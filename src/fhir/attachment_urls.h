@@ -31,13 +31,8 @@ class AttachmentUrls {
   Result<void> rewrite(ResourceType type, std::string_view line, std::string& out);
 
  private:
-  Result<void> walk_object(std::size_t object, ResourceType type, std::string& path,
-                           std::string_view line, std::string& out, std::size_t& copied);
-  Result<void> walk_value(std::size_t value, ResourceType type, std::string& path,
-                          std::string_view line, std::string& out, std::size_t& copied);
   Result<void> replace_url(std::size_t attachment, std::string_view line, std::string& out,
                            std::size_t& copied);
-  ResourceType type_of(std::size_t object, ResourceType otherwise) const;
 
   const std::string base_url_;
   const UrlOf url_of_;

@@ -1,0 +1,19 @@
+// Where in a resource Attachments stand: elements of that type by the R4 table, choices by their
+// name, in contained resources and in extensions too.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+#include "base/result.h"
+#include "fhir/json_tokens.h"
+#include "fhir/resource_type.h"
+
+namespace sluice::fhir {
+
+/// Calls `visit` with the token of each Attachment object of a checked resource, in the text's
+/// order; stops at the first error. `type` is that of the resource.
+Result<void> each_attachment(const JsonTokens& tokens, ResourceType type,
+                             const std::function<Result<void>(std::size_t object)>& visit);
+
+}  // namespace sluice::fhir
