@@ -51,6 +51,21 @@ std::string line_of(const client::PullProgress& progress, double rate, double se
                      progress.download.running, eta_text(progress, seconds));
 }
 
+json::object attachments_json(const client::AttachmentCounts& counts) {
+  return {{"fetched", counts.fetched},
+          {"bytes", counts.size},
+          {"failed", counts.failed},
+          {"skipped", counts.skipped}};
+}
+
+void print_attachments(const client::AttachmentCounts& counts) {
+  if (counts.fetched + counts.failed + counts.skipped == 0) return;
+  fmt::print("{} attachments, {}; {} not to be had, {} left where they are\n",
+             human_count(counts.fetched), human_size(static_cast<double>(counts.size)),
+             human_count(counts.failed), human_count(counts.skipped));
+  for (const auto& text : counts.texts) fmt::print("  {}\n", text);
+}
+
 }  // namespace
 
 PullDisplay::PullDisplay(bool as_json)
@@ -178,6 +193,7 @@ void PullDisplay::summary(const client::PullReport& report, const std::string& f
                                       {"deletedFiles", report.deleted.files},
                                       {"outcomes", report.outcomes.lines},
                                       {"outcomeErrors", report.outcome_errors},
+                                      {"attachments", attachments_json(report.attachments)},
                                       {"failures", std::move(failures)}});
   }
   fmt::print("{:<28}{:>8}{:>14}{:>12}\n", "type", "files", "resources", "size");
@@ -195,6 +211,7 @@ void PullDisplay::summary(const client::PullReport& report, const std::string& f
                human_count(report.outcomes.lines), human_count(report.outcome_errors));
     for (const auto& text : report.outcome_texts) fmt::print("  {}\n", text);
   }
+  print_attachments(report.attachments);
   for (const auto& failure : report.failures) fmt::print("not received: {}\n", failure);
   fmt::print("as of {} in {}\n", report.transaction_time, folder);
 }

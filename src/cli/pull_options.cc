@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <charconv>
 #include <filesystem>
 #include <utility>
 
@@ -16,10 +17,17 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::pair<const char*, std::string ServerArguments::*> kTexts[] = {
-    {"clientId", &ServerArguments::client_id},     {"key", &ServerArguments::key_file},
-    {"secretFile", &ServerArguments::secret_file}, {"scope", &ServerArguments::scope},
-    {"tokenUrl", &ServerArguments::token_url},     {"vendor", &ServerArguments::vendor},
-    {"caFile", &ServerArguments::ca_file},         {"into", &ServerArguments::into},
+    {"clientId", &ServerArguments::client_id},
+    {"key", &ServerArguments::key_file},
+    {"secretFile", &ServerArguments::secret_file},
+    {"scope", &ServerArguments::scope},
+    {"tokenUrl", &ServerArguments::token_url},
+    {"vendor", &ServerArguments::vendor},
+    {"caFile", &ServerArguments::ca_file},
+    {"into", &ServerArguments::into},
+    {"attachments", &ServerArguments::attachments},
+    {"attachmentTypes", &ServerArguments::attachment_types},
+    {"attachmentSizeMax", &ServerArguments::attachment_size_max},
 };
 constexpr std::pair<const char*, bool ServerArguments::*> kFlags[] = {
     {"get", &ServerArguments::by_get},
@@ -29,11 +37,45 @@ constexpr std::pair<const char*, bool ServerArguments::*> kFlags[] = {
     {"gzip", &ServerArguments::keeps_gzip},
 };
 
+constexpr std::uint64_t kInlineSizeMax = 5'000'000;
+constexpr std::uint64_t kFileSizeMax = 1'000'000'000;
+
 std::string vendor_names() {
   std::string names;
   for (const auto& profile : client::vendor_profiles())
     names += (names.empty() ? "" : ", ") + std::string(profile.name);
   return names;
+}
+
+Result<client::AttachmentOptions> make_attachment_options(const ServerArguments& arguments) {
+  using Mode = client::AttachmentOptions::Mode;
+  client::AttachmentOptions options;
+  if (arguments.attachments == "inline") options.mode = Mode::kInline;
+  if (arguments.attachments == "files") options.mode = Mode::kFiles;
+  const bool is_none = options.mode == Mode::kNone;
+  if (is_none && !(arguments.attachment_types.empty() && arguments.attachment_size_max.empty()))
+    return invalid("--attachment-types and --attachment-size-max need --attachments inline|files");
+  if (options.mode == Mode::kFiles && !arguments.into.empty())
+    return invalid("--attachments files keeps files beside a folder; --into needs inline");
+  options.size_max = options.mode == Mode::kInline ? kInlineSizeMax : kFileSizeMax;
+  if (const auto& text = arguments.attachment_size_max; !text.empty()) {
+    const auto [end, failed] =
+        std::from_chars(text.data(), text.data() + text.size(), options.size_max);
+    if (failed != std::errc() || end != text.data() + text.size() || options.size_max == 0 ||
+        options.size_max > kFileSizeMax * 100)
+      return invalid(
+          fmt::format("--attachment-size-max '{}' is not a number of bytes", text.substr(0, 40)));
+  }
+  for (std::size_t at = 0; at < arguments.attachment_types.size();) {
+    const auto end =
+        std::min(arguments.attachment_types.find(',', at), arguments.attachment_types.size());
+    options.types.push_back(arguments.attachment_types.substr(at, end - at));
+    if (options.types.back().find('/') == std::string::npos)
+      return invalid(fmt::format("--attachment-types '{}' is no media type",
+                                 options.types.back().substr(0, 80)));
+    at = end + 1;
+  }
+  return options;
 }
 
 }  // namespace
@@ -53,6 +95,13 @@ void add_server_options(CLI::App& command, ServerArguments& arguments) {
   add_option(command, "into", arguments.into,
              "Data folder of a Sluice store that all of it goes into, also while a server has it "
              "open");
+  add_option(command, "attachments", arguments.attachments,
+             "What attachments named by URL become: none (they stay as they are), inline, files")
+      ->check(CLI::IsMember({"none", "inline", "files"}));
+  add_option(command, "attachment-types", arguments.attachment_types,
+             "Only of these media types, separated by commas: application/pdf,image/*");
+  add_option(command, "attachment-size-max", arguments.attachment_size_max,
+             "Larger ones stay as they are: bytes; default 5000000 inline, 1000000000 as files");
   add_switch(command, "get", arguments.by_get, "Kick off by GET instead of POST");
   add_switch(command, "lenient", arguments.is_lenient,
              "Let the server skip parameters that it does not support");
@@ -118,6 +167,7 @@ Result<client::PullSettings> make_settings(const std::string& base, ServerArgume
   if (!arguments.vendor.empty() && !client::find_vendor(arguments.vendor))
     return invalid(
         fmt::format("--vendor: there is no '{}'; there are {}", arguments.vendor, vendor_names()));
+  SLUICE_TRY(settings.attachments, make_attachment_options(arguments));
   if (!arguments.into.empty()) arguments.into = fs::absolute(arguments.into).string();
   settings.client_id = arguments.client_id;
   settings.scope = arguments.scope;

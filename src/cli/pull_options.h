@@ -21,6 +21,9 @@ struct ServerArguments {
   std::string vendor;
   std::string ca_file;
   std::string into;
+  std::string attachments;
+  std::string attachment_types;
+  std::string attachment_size_max;
   bool by_get = false;
   bool is_lenient = false;
   bool separate_status = false;

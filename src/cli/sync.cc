@@ -99,6 +99,7 @@ Result<int> sync(SyncArguments& arguments, PullDisplay& display) {
     print_report(report, arguments);
   else
     display.summary(report.changes, arguments.folder);
+  for (const auto& text : report.changes.attachments.texts) display.notice(text);
   for (const auto& text : report.changes.outcome_texts)
     display.notice("the server reports: " + text);
   if (report.refused > 0)

@@ -24,6 +24,7 @@ struct FileValidator {
   std::string etag;                                   ///< as sent; may be weak
   std::string last_modified;                          ///< as sent
   std::optional<std::uint64_t> total = std::nullopt;  ///< bytes on the wire
+  std::string content_type = {};                      ///< as sent; tells nothing apart
 };
 
 struct Download {
@@ -33,6 +34,8 @@ struct Download {
   FilePlan plan;
   std::uint64_t resume_at = 0;  ///< bytes of the part that count
   FileValidator validator;      ///< of these bytes
+  std::string accept = {};      ///< instead of the options'
+  std::uint64_t size_max = 0;   ///< bytes on the wire, more is kTooLarge; 0: no limit
 };
 
 struct DownloadOptions {

@@ -105,8 +105,10 @@ Result<CURL*> FileTransfer::begin(const Connection& connection, const DownloadOp
   token_ = download_.with_token && to_own_origin ? token : "";
   if (!token_.empty()) SLUICE_CHECK(check_token_target(url_, connection));
   auto headers = resume_headers(download_.validator, offset());
-  headers.push_back("Accept: " + options.accept);
-  if (options.wants_gzip) headers.emplace_back("Accept-Encoding: gzip");
+  headers.push_back("Accept: " + (download_.accept.empty() ? options.accept : download_.accept));
+  if (options.wants_gzip)
+    headers.emplace_back(download_.plan.is_opaque ? "Accept-Encoding: identity"
+                                                  : "Accept-Encoding: gzip");
   if (!token_.empty()) headers.push_back("Authorization: Bearer " + token_);
   headers_ = make_list(headers);
   if (!handle_) handle_ = make_easy();
@@ -158,15 +160,28 @@ Result<void> FileTransfer::take_head() {
     SLUICE_CHECK(open_file());
   }
   if (use_ != BodyUse::kReplace && use_ != BodyUse::kAppend) return {};
-  FileValidator validator{answer_.get("etag"), answer_.get("last-modified")};
+  if (download_.plan.is_opaque && answer_.has("content-encoding") &&
+      answer_.get("content-encoding") != "identity")
+    return Error{ErrorKind::kConflict, fmt::format("{}: it comes as '{}', which was not asked for",
+                                                   url_for_log(download_.url),
+                                                   answer_.get("content-encoding").substr(0, 40))};
+  FileValidator validator{answer_.get("etag"), answer_.get("last-modified"), std::nullopt,
+                          answer_.get("content-type")};
   if (use_ == BodyUse::kAppend)
     validator.total = parse_content_range(answer_.get("content-range"))->total;
   else
     validator.total = number(answer_.get("content-length"));
   if (!validator.total) validator.total = download_.validator.total;
+  SLUICE_CHECK(check_size(validator.total.value_or(0)));
   download_.validator = validator;
   events_.on_begin(download_.index, validator, offset());
   return {};
+}
+
+Result<void> FileTransfer::check_size(std::uint64_t size) const {
+  if (download_.size_max == 0 || size <= download_.size_max) return {};
+  return Error{ErrorKind::kTooLarge, fmt::format("{}: more than {} bytes",
+                                                 url_for_log(download_.url), download_.size_max)};
 }
 
 std::size_t FileTransfer::take(std::string_view bytes) {
@@ -183,6 +198,10 @@ std::size_t FileTransfer::take(std::string_view bytes) {
     return bytes.size();
   }
   received_ += bytes.size();
+  if (auto fits = check_size(offset() + bytes.size()); !fits) {
+    local_failure_ = fits.error();
+    return 0;
+  }
   if (auto appended = file_->append(bytes); !appended) {
     local_failure_ = appended.error();
     return 0;

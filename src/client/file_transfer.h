@@ -78,6 +78,7 @@ class FileTransfer {
   static std::size_t take_body(const char* bytes, std::size_t, std::size_t size, void* context);
   std::size_t take(std::string_view bytes);
   Result<void> take_head();
+  Result<void> check_size(std::uint64_t size) const;
   NextStep give_up(ErrorKind kind, std::string why);
   NextStep again(const DownloadOptions& options, const std::string& why);
 
@@ -95,7 +96,7 @@ class FileTransfer {
   bool has_head_ = false;
   BodyUse use_ = BodyUse::kError;
   std::string error_body_;
-  std::optional<Error> local_failure_;  // of the disk
+  std::optional<Error> local_failure_;  // of ours: the disk, a limit
   std::uint64_t received_ = 0;
   unsigned refused_tokens_ = 0;
   Backoff backoff_{{std::chrono::milliseconds(250), std::chrono::milliseconds(30'000)}};

@@ -241,10 +241,12 @@ Result<void> JobFollower::start_download(std::size_t index) {
   download.url = file.item.url;
   download.with_token = round.requires_access_token;
   const std::string& format = round.request.output_format;
-  download.plan = {state_.folder_of(round) / file.name, settings_.keeps_gzip,
-                   format.empty() || format.find("ndjson") != std::string::npos ||
-                       file.item.kind != FileKind::kOutput,
-                   file.item.count, file.item.size};
+  download.plan.path = state_.folder_of(round) / file.name;
+  download.plan.keeps_gzip = settings_.keeps_gzip;
+  download.plan.is_ndjson = format.empty() || format.find("ndjson") != std::string::npos ||
+                            file.item.kind != FileKind::kOutput;
+  download.plan.count = file.item.count;
+  download.plan.size = file.item.size;
   SLUICE_CHECK(make_folder(download.plan.path.parent_path()));
   ReceivedFile::take_back(download.plan);
   // What the kernel has survives our death, but not the machine's. What came in this run counts.

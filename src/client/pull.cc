@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "client/attachments.h"
 #include "client/job_follower.h"
 #include "client/ndjson_lines.h"
 #include "client/url.h"
@@ -164,6 +165,8 @@ Result<PullReport> Puller::run_round(PullState& state) {
       continue;
     }
     if (!failures.empty()) break;
+    // Before the job goes: their URLs may go with it.
+    SLUICE_CHECK(Attachments(state, impl_->settings, impl_->events, impl_->session()).run());
     if (!impl_->settings.keeps_job) {
       const auto removed = remove_job(impl_->session(), state.round().status_url);
       if (!removed && removed.error().kind == ErrorKind::kCancelled) return removed.error();
@@ -191,6 +194,10 @@ Result<void> remove_files(const PullState& state) {
 Result<PullReport> report_of(const PullState& state, const Round& round) {
   PullReport report;
   report.transaction_time = round.transaction_time;
+  const auto& attachments = round.attachments;
+  report.attachments = {attachments.fetched.size(), 0, attachments.failed, attachments.skipped,
+                        attachments.texts};
+  for (const auto& [key, fetched] : attachments.fetched) report.attachments.size += fetched.size;
   for (const auto& file : round.files) {
     if (!file.is_done) continue;
     if (file.item.kind == FileKind::kOutput) {

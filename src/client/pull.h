@@ -26,6 +26,18 @@
 
 namespace sluice::client {
 
+/// What is done about attachments that resources name by URL (L-07).
+struct AttachmentOptions {
+  enum class Mode : std::uint8_t {
+    kNone,    ///< they are left as they are
+    kInline,  ///< their bytes stand in the resource
+    kFiles,   ///< their bytes are files below `attachments`, the URL is that file's
+  };
+  Mode mode = Mode::kNone;
+  std::uint64_t size_max = 0;      ///< of the bytes; larger ones stay where they are
+  std::vector<std::string> types;  ///< "application/pdf", "image/*"; empty: all
+};
+
 /// How to talk to a server; what stays the same over all rounds.
 struct PullSettings {
   std::string base;
@@ -38,6 +50,7 @@ struct PullSettings {
   Connection connection;
   KickOffOptions kick_off;
   DownloadOptions download;
+  AttachmentOptions attachments;
   bool keeps_gzip = false;
   bool keeps_job = false;                   ///< no DELETE at the end
   std::chrono::milliseconds time_limit{0};  ///< of a run; 0: none
@@ -70,6 +83,14 @@ struct PullCounts {
   std::uint64_t received = 0;
 };
 
+struct AttachmentCounts {
+  std::uint64_t fetched = 0;
+  std::uint64_t size = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t skipped = 0;
+  std::vector<std::string> texts;  ///< the first few failures
+};
+
 struct PullReport {
   std::map<std::string, PullCounts> types;  ///< of output, by type
   PullCounts deleted;
@@ -77,8 +98,11 @@ struct PullReport {
   std::uint64_t outcome_errors = 0;        ///< issues with severity error or fatal
   std::vector<std::string> outcome_texts;  ///< the first few, different ones
   std::vector<std::string> failures;       ///< files that could not be had
+  AttachmentCounts attachments;
   std::string transaction_time;
-  bool is_partial() const { return outcome_errors > 0 || !failures.empty(); }
+  bool is_partial() const {
+    return outcome_errors > 0 || !failures.empty() || attachments.failed > 0;
+  }
 };
 
 /// One server, connected to.

@@ -34,6 +34,21 @@ json::object part(const json::object& record, std::string_view name) {
   return value != nullptr && value->is_object() ? value->get_object() : json::object();
 }
 
+void apply_attachments(const json::object& record, AttachmentState& attachments) {
+  if (text(record, "what") == "written") {
+    attachments.is_written = true;
+    return;
+  }
+  attachments.is_fetched = true;
+  attachments.failed = number(record, "failed").value_or(0);
+  attachments.skipped = number(record, "skipped").value_or(0);
+  attachments.texts.clear();
+  const auto* texts = record.if_contains("texts");
+  if (texts != nullptr && texts->is_array())
+    for (const auto& each : texts->get_array())
+      if (each.is_string()) attachments.texts.emplace_back(each.get_string());
+}
+
 FileKind kind_of(std::string_view name) {
   if (name == to_string(FileKind::kDeleted)) return FileKind::kDeleted;
   return name == to_string(FileKind::kOutcome) ? FileKind::kOutcome : FileKind::kOutput;
@@ -138,6 +153,7 @@ Result<void> PullState::apply(const json::object& record) {
   } else if (event == "lost") {
     round.status_url.clear();
     round.files.clear();
+    round.attachments = {};
     round.has_manifest = false;
     names_.clear();
   } else if (event == "file") {
@@ -152,13 +168,19 @@ Result<void> PullState::apply(const json::object& record) {
     round.has_manifest = round.has_manifest || flag(record, "whole");
     round.transaction_time = text(record, "transactionTime");
     round.requires_access_token = flag(record, "token");
+  } else if (event == "attachment") {
+    round.attachments.fetched[text(record, "of")] = {text(record, "name"), text(record, "type"),
+                                                     number(record, "size").value_or(0)};
+  } else if (event == "attachments") {
+    apply_attachments(record, round.attachments);
   } else if (event == "finish") {
     round.is_finished = true;
   } else if (event == "url" || event == "begin" || event == "bytes" || event == "done") {
     SLUICE_TRY(FileState* const file, file_of(record));
     if (event == "url") file->item.url = text(record, "url");
     if (event == "begin") {
-      file->validator = {text(record, "etag"), text(record, "modified"), number(record, "total")};
+      file->validator = {
+          text(record, "etag"), text(record, "modified"), number(record, "total"), {}};
       file->synced = std::min(file->synced, number(record, "at").value_or(0));
     }
     if (event == "bytes") file->synced = number(record, "bytes").value_or(0);
@@ -251,6 +273,29 @@ Result<void> PullState::note_done(std::size_t index, const FileSummary& summary)
                 {"size", summary.size},
                 {"received", summary.received_size}},
                Durability::kNow);
+}
+
+Result<void> PullState::note_attachment(const std::string& key,
+                                        const FetchedAttachment& attachment) {
+  return write({{"e", "attachment"},
+                {"of", key},
+                {"name", attachment.name},
+                {"type", attachment.content_type},
+                {"size", attachment.size}},
+               Durability::kLater);
+}
+
+Result<void> PullState::note_attachments_fetched(const AttachmentState& attachments) {
+  return write({{"e", "attachments"},
+                {"what", "fetched"},
+                {"failed", attachments.failed},
+                {"skipped", attachments.skipped},
+                {"texts", json::array(attachments.texts.begin(), attachments.texts.end())}},
+               Durability::kNow);
+}
+
+Result<void> PullState::note_attachments_written() {
+  return write({{"e", "attachments"}, {"what", "written"}}, Durability::kNow);
 }
 
 Result<void> PullState::finish_round() {

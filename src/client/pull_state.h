@@ -30,6 +30,23 @@ struct FileState {
   FileSummary summary;  ///< when done
 };
 
+/// An attachment that was fetched.
+struct FetchedAttachment {
+  std::string name;          ///< relative to the output folder
+  std::string content_type;  ///< as the server said
+  std::uint64_t size = 0;
+};
+
+/// What came of a round's attachments.
+struct AttachmentState {
+  std::map<std::string, FetchedAttachment> fetched;  ///< by what they are known as
+  std::uint64_t failed = 0;
+  std::uint64_t skipped = 0;       ///< not wanted, or named by what is no URL
+  std::vector<std::string> texts;  ///< the first few failures
+  bool is_fetched = false;         ///< all that can be had is there
+  bool is_written = false;         ///< and stands in the round's files
+};
+
 /// One export, from its kick-off to its end.
 struct Round {
   std::uint64_t number = 0;
@@ -43,6 +60,7 @@ struct Round {
   std::string transaction_time;
   bool requires_access_token = false;
   std::vector<FileState> files;
+  AttachmentState attachments;
   bool is_finished = false;
   bool is_delivered = false;  ///< its target (pull_target.h) has all of it
   std::uint64_t refused = 0;  ///< resources that the target did not take
@@ -82,6 +100,10 @@ class PullState {
   Result<void> note_begin(std::size_t index, const FileValidator& validator, std::uint64_t offset);
   Result<void> note_bytes(std::size_t index, std::uint64_t bytes);
   Result<void> note_done(std::size_t index, const FileSummary& summary);
+  Result<void> note_attachment(const std::string& key, const FetchedAttachment& attachment);
+  /// The rest of what came of them; what was fetched is known already.
+  Result<void> note_attachments_fetched(const AttachmentState& attachments);
+  Result<void> note_attachments_written();
   Result<void> finish_round();
   /// The target has all of a round, but for `refused` resources.
   Result<void> note_delivered(std::uint64_t round_number, std::uint64_t refused);

@@ -44,6 +44,12 @@ struct ReceivedFile::Content {
   std::uint64_t synced = 0;  // of the part
   std::string buffer = std::string(kReadSize, '\0');
 
+  Result<void> feed(std::string_view bytes) {
+    if (!plan.is_opaque) return inflater.feed(bytes);
+    size += bytes.size();
+    return {};
+  }
+
   Result<void> take(std::string_view bytes) {
     if (plan.is_ndjson) SLUICE_CHECK(check.feed(bytes));
     size += bytes.size();
@@ -188,7 +194,7 @@ Result<bool> ReceivedFile::step() {
   SLUICE_TRY(const std::size_t n, read_at(part_.get(), content.used,
                                           std::span(content.buffer).first(wanted), part_path_));
   if (n == 0) return Result<bool>(corrupt("a part got shorter", part_path_.string()));
-  SLUICE_CHECK(content.inflater.feed(std::string_view(content.buffer).substr(0, n)));
+  SLUICE_CHECK(content.feed(std::string_view(content.buffer).substr(0, n)));
   content.used += n;
   if (content.used - content.synced >= kCheckpointSize) SLUICE_CHECK(checkpoint());
   return true;

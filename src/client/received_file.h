@@ -23,6 +23,7 @@ struct FilePlan {
   std::filesystem::path path;  ///< without ".gz"
   bool keeps_gzip = false;     ///< gzip that was received stays as it is, as PATH.gz
   bool is_ndjson = true;       ///< lines are counted and looked at
+  bool is_opaque = false;      ///< bytes as they are, also if they look like gzip
   std::optional<std::uint64_t> count = std::nullopt;  ///< lines that the manifest promises
   std::optional<std::uint64_t> size = std::nullopt;   ///< bytes of NDJSON that it promises
 };

@@ -6,8 +6,8 @@
 #include <boost/json.hpp>
 
 #include "base/bytes.h"
+#include "client/base64.h"
 #include "client/url.h"
-#include "jose/base64url.h"
 #include "jose/json_web_signature.h"
 
 namespace sluice::client {
@@ -18,14 +18,6 @@ namespace json = boost::json;
 constexpr std::int64_t kAssertionSeconds = 240;
 constexpr std::int64_t kLifetimeAssumed = 300;  // when the answer does not say
 constexpr const char* kJwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-
-std::string base64(std::string_view bytes) {
-  std::string text = jose::base64url_encode(bytes);
-  std::replace(text.begin(), text.end(), '-', '+');
-  std::replace(text.begin(), text.end(), '_', '/');
-  text.append((4 - text.size() % 4) % 4, '=');
-  return text;
-}
 
 }  // namespace
 
@@ -54,7 +46,7 @@ Result<ExchangeRequest> TokenSource::token_request() const {
   request.size_max = 256u << 10;
   if (!credentials_.key) {
     request.headers.push_back("Authorization: Basic " +
-                              base64(credentials_.client_id + ":" + credentials_.secret));
+                              base64_encode(credentials_.client_id + ":" + credentials_.secret));
     request.body = "grant_type=client_credentials";
     if (!credentials_.scope.empty()) request.body += "&scope=" + percent_encode(credentials_.scope);
     return request;

@@ -1,0 +1,141 @@
+#include "client/attachment_lines.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cctype>
+#include <charconv>
+#include <iterator>
+#include <utility>
+
+#include "client/base64.h"
+#include "fhir/attachment_walk.h"
+#include "fhir/json_check.h"
+#include "fhir/json_walk.h"
+
+namespace sluice::client {
+namespace {
+
+constexpr std::size_t kDepthMax = 200;
+
+std::string json_string(const std::string& text) {
+  return boost::json::serialize(boost::json::string(text));
+}
+
+}  // namespace
+
+bool AttachmentReader::may_have(std::string_view line) {
+  // The names of elements that are Attachments, or their ends.
+  constexpr std::string_view kSigns[] = {"ttachment", "orm\"", "\"content\"", "\"photo\"",
+                                         "\"image\""};
+  return line.find("\"url\"") != std::string_view::npos &&
+         std::any_of(std::begin(kSigns), std::end(kSigns), [&](std::string_view sign) {
+           return line.find(sign) != std::string_view::npos;
+         });
+}
+
+Result<void> AttachmentReader::read(std::string_view line, std::vector<AttachmentRef>& refs) {
+  if (!tokens_.read(line) || !fhir::check_json_object(tokens_, kDepthMax))
+    return corrupt("a line is no JSON object");
+  std::optional<fhir::ResourceType> type;
+  SLUICE_CHECK(
+      fhir::each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+        if (tokens_.first(value) == '"' && fhir::means(tokens_.raw_string(key), "resourceType"))
+          type = fhir::find_resource_type(fhir::unescape(tokens_.raw_string(value)));
+        return {};
+      }));
+  // A type of another release of FHIR: where its Attachments are is not known.
+  if (!type) return {};
+  return fhir::each_attachment(tokens_, *type, [&](std::size_t object) -> Result<void> {
+    AttachmentRef ref;
+    SLUICE_CHECK(
+        fhir::each_member(tokens_, object, [&](std::size_t key, std::size_t value) -> Result<void> {
+          const auto name = tokens_.raw_string(key);
+          if (tokens_.first(value) != '"') {
+            std::uint64_t size = 0;
+            const auto digits = tokens_.end(value) > tokens_.begin(value) &&
+                                        tokens_.first(value) >= '0' && tokens_.first(value) <= '9'
+                                    ? tokens_.scalar(value)
+                                    : std::string_view();
+            const auto [end, failed] =
+                std::from_chars(digits.data(), digits.data() + digits.size(), size);
+            if (fhir::means(name, "size") && !digits.empty() && failed == std::errc() &&
+                end == digits.data() + digits.size())
+              ref.size = size;
+            return {};
+          }
+          if (fhir::means(name, "data")) ref.has_data = true;
+          if (fhir::means(name, "contentType"))
+            ref.content_type = fhir::unescape(tokens_.raw_string(value));
+          if (fhir::means(name, "hash")) ref.hash = fhir::unescape(tokens_.raw_string(value));
+          if (fhir::means(name, "url")) {
+            ref.url = fhir::unescape(tokens_.raw_string(value));
+            ref.key_begin = tokens_.begin(key);
+            ref.value_begin = tokens_.begin(value);
+            ref.value_end = tokens_.scalar_end(value);
+          }
+          return {};
+        }));
+    if (!ref.url.empty()) refs.push_back(std::move(ref));
+    return {};
+  });
+}
+
+LineChange with_data(const AttachmentRef& ref, std::string_view bytes,
+                     const std::string& content_type) {
+  LineChange change{ref.key_begin, ref.value_end, "\"data\":\"" + base64_encode(bytes) + '"'};
+  if (ref.content_type.empty()) change.text += ",\"contentType\":" + json_string(content_type);
+  return change;
+}
+
+LineChange with_url(const AttachmentRef& ref, const std::string& url) {
+  return {ref.value_begin, ref.value_end, json_string(url)};
+}
+
+std::string apply_changes(std::string_view line, const std::vector<LineChange>& changes) {
+  std::string out;
+  std::size_t copied = 0;
+  for (const auto& change : changes) {
+    out.append(line.substr(copied, change.begin - copied));
+    out += change.text;
+    copied = change.end;
+  }
+  out.append(line.substr(copied));
+  return out;
+}
+
+std::string media_type(std::string_view content_type) {
+  content_type = content_type.substr(0, content_type.find(';'));
+  std::string type;
+  for (const char c : content_type)
+    if (static_cast<unsigned char>(c) > ' ')
+      type += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return type;
+}
+
+bool is_wanted_type(std::string_view type, const std::vector<std::string>& wanted) {
+  if (wanted.empty()) return true;
+  return std::any_of(wanted.begin(), wanted.end(), [&](const std::string& each) {
+    const std::string pattern = media_type(each);
+    return pattern.ends_with("/*") ? type.starts_with(pattern.substr(0, pattern.size() - 1))
+                                   : type == pattern;
+  });
+}
+
+std::string_view file_suffix(std::string_view type) {
+  constexpr std::pair<std::string_view, std::string_view> kSuffixes[] = {
+      {"application/pdf", ".pdf"},   {"text/plain", ".txt"},
+      {"text/html", ".html"},        {"text/xml", ".xml"},
+      {"application/xml", ".xml"},   {"application/hl7-v3+xml", ".xml"},
+      {"application/json", ".json"}, {"text/rtf", ".rtf"},
+      {"application/rtf", ".rtf"},   {"image/jpeg", ".jpg"},
+      {"image/png", ".png"},         {"image/tiff", ".tif"},
+      {"image/gif", ".gif"},         {"application/dicom", ".dcm"},
+      {"text/csv", ".csv"},          {"text/markdown", ".md"},
+      {"application/zip", ".zip"},   {"application/gzip", ".gz"},
+  };
+  for (const auto& [known, suffix] : kSuffixes)
+    if (known == type) return suffix;
+  return ".bin";
+}
+
+}  // namespace sluice::client
