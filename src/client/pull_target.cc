@@ -1,6 +1,5 @@
 #include "client/pull_target.h"
 
-#include <algorithm>
 #include <iterator>
 #include <set>
 #include <utility>
@@ -29,9 +28,8 @@ Result<std::set<Key>> read_all_deletions(const std::vector<fs::path>& files) {
 // What was deleted and is there again at the end of the round must stay.
 Result<void> leave_out_present(const CopyStage& stage, std::set<Key>& keys) {
   for (const auto& [type, files] : stage.outputs) {
-    const bool may_be_meant =
-        type.empty() ||
-        std::any_of(keys.begin(), keys.end(), [&](const Key& key) { return key.first == type; });
+    const auto first = keys.lower_bound({type, ""});
+    const bool may_be_meant = type.empty() || (first != keys.end() && first->first == type);
     if (!may_be_meant) continue;
     for (const auto& path : files)
       SLUICE_CHECK(each_line(path, [&](std::string_view line) -> Result<void> {
