@@ -75,7 +75,7 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::filesystem::path& path
   FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!file) return errno_error("cannot open", path, errno);
   if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0)
-    return Error{ErrorKind::kConflict,
+    return Error{ErrorKind::kUnavailable,
                  fmt::format("another process works in '{}'", path.parent_path().string())};
   SLUICE_TRY(const std::uint64_t good, read_lines(file.get(), path, on_record));
   if (::ftruncate(file.get(), static_cast<off_t>(good)) != 0)

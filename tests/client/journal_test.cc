@@ -106,7 +106,7 @@ TEST_F(JournalTest, L04DamageInTheMiddleIsAnError) {
 TEST_F(JournalTest, OneProcessAtATime) {
   const auto first = Journal::open(path_, [](const json::object&) -> Result<void> { return {}; });
   ASSERT_TRUE(first);
-  EXPECT_EQ(numbers().error().kind, ErrorKind::kConflict);
+  EXPECT_EQ(numbers().error().kind, ErrorKind::kUnavailable);
 }
 
 }  // namespace
