@@ -198,6 +198,43 @@ def download_row(server, base, work, data):
     return result
 
 
+def timed(command, folder):
+    """Seconds and peak memory of a command that writes into `folder`, which is empty before."""
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    os.sync()
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    assert status == 0, (command[:4], status)
+    return seconds, usage.ru_maxrss * 1024
+
+
+def pull_against_curl(sluice, server, base, work):
+    """A whole export by `sluice pull` and its files by curl, in turns: medians of seconds, the most memory
+    of the pull, bytes of NDJSON."""
+    client = Client(server.port)
+    _, manifest, location = client.export(base + '/$export')
+    out = os.path.join(work, 'pulled')
+    curl = ['curl', '-s', '--compressed', '--parallel', '--parallel-max', '8', '--fail']
+    for number, file in enumerate(manifest['output']):
+        curl += ['-o', os.path.join(out, '%d.ndjson' % number), file['url']]
+    pull = [sluice, 'pull', '--status-url', location, '--out', out, '--keep-job', '--parallel', '8']
+    ours, theirs = [], []
+    for _ in range(RUNS):
+        theirs.append(timed(curl, out))
+        ours.append(timed(pull, out))
+    total = volume(manifest)[1]
+    assert sum(os.path.getsize(os.path.join(out, name)) for name in os.listdir(out)
+               if name.endswith('.ndjson')) == total
+    shutil.rmtree(out)
+    client.delete(location)
+    return (statistics.median(t for t, _ in ours), statistics.median(t for t, _ in theirs),
+            max(memory for _, memory in ours), total)
+
+
 def authorized_download(sluice, data, work):
     """Seconds of the same large download with a token and from an open server, in turns: two lists."""
     key, jwks = os.path.join(work, 'key.jwk'), os.path.join(work, 'jwks.json')
@@ -302,6 +339,10 @@ def main():
         row('download gzip, %.0f MB' % (stored / 1e6), '%.3f s: %.0f MB/s' % (ours, stored / 1e6 / ours), '')
         row('the same from nginx', '%.3f s: ratio %.2f' % (theirs, ours / theirs), '1.10')
         row('download identity, %.0f MB' % (plain_size / 1e6), '%.0f MB/s' % (plain_size / 1e6 / plain), '')
+        pulled, curled, memory, total = pull_against_curl(arguments.sluice, server, base, work)
+        row('sluice pull, %.2f GB of NDJSON' % (total / 1e9), '%.2f s: %.0f MB/s; peak memory %.0f MiB' %
+            (pulled, total / 1e6 / pulled, memory / 2**20), '128 MiB')
+        row('curl --compressed of the same files', '%.2f s: ratio %.2f' % (curled, pulled / curled), '1.30')
         row('peak memory of the server', '%.0f MiB' % (server.peak_memory() / 2**20), '512 MiB')
         server.stop()
 

@@ -3,6 +3,8 @@ failures, scripted one by one (L-01, L-05, L-08, L-09)."""
 import email.utils
 import json
 import os
+import pty
+import subprocess
 import threading
 import time
 import unittest
@@ -181,6 +183,42 @@ class Polling(Faults):
         self.server.on("GET", "/status", Answer(404, outcome("what job?")))
         self.pull(code=5)
         self.assertEqual(len(self.server.sent("POST", "/fhir/$export")), 4)
+
+
+class Display(Faults):
+    def setUp(self):
+        super().setUp()
+        looks = [0]
+
+        def status(_):
+            looks[0] += 1
+            if looks[0] < 4:
+                return Answer(202, b"", {"Retry-After": "0.5", "X-Progress": f"{looks[0]} of 4"})
+            return Answer(200, self.server.manifest(self.output))
+
+        self.server.on("GET", "/status", status)
+
+    def test_l08_a_live_picture_on_a_terminal(self):
+        near, far = pty.openpty()
+        process = subprocess.Popen([harness.BINARY, "pull", self.server.base, "--out", self.out()], stdin=far,
+                                   stdout=far, stderr=far, env={**os.environ, "TERM": "xterm"})
+        os.close(far)
+        shown = b""
+        try:
+            while chunk := os.read(near, 4096):
+                shown += chunk
+        except OSError:
+            pass  # the other end is closed
+        os.close(near)
+        self.assertEqual(process.wait(60), 0, shown)
+        self.assertRegex(shown, rb"waiting for the server: \d of 4\r\n\x1b\[1A\x1b\[J")
+        self.assertIn(b"total", shown)
+
+    def test_l08_no_escapes_in_a_pipe(self):
+        out, done = self.pull()
+        self.assertNotIn("\x1b", done.out + done.err)
+        self.assertRegex(done.out, r"(?m)^Patient +1 +30 ")
+        self.assertEqual(done.err.splitlines(), [f"the server took the export: {self.server.status_url}"])
 
 
 class Manifests(Faults):

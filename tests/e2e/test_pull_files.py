@@ -1,5 +1,6 @@
 """The files of `sluice pull`: as many at a time as the server bears, cut, changed, expired, with tokens that
 end, on a full disk, over a restart of the server; scripted one by one (L-02 to L-05, L-08)."""
+import json
 import os
 import re
 import resource
@@ -7,6 +8,7 @@ import subprocess
 import threading
 import time
 import unittest
+import zlib
 
 import gate
 import harness
@@ -150,6 +152,46 @@ class Files(Faults):
         # What was written before the disk was full is not asked for again.
         self.assertGreater(self.server.sent("GET", "/p1")[-1].range_start, 50_000)
         self.assertEqual(len(self.server.sent("POST", "/fhir/$export")), 1)
+
+
+    def test_l04_after_a_reboot_only_synced_bytes_count(self):
+        body = resources("Patient", 3000, size=100)
+        self.server.finish([{"type": "Patient", "url": "/p1", "count": 3000}])
+        for synced in (0, 120_000):
+            with self.subTest(synced=synced):
+                self.server.on("GET", "/p1", lambda r: file_answer(r, body, cut_after=200_000),
+                               Answer(503, b"", {"Retry-After": "30"}))
+                out = self.out()
+                pull(self.server.base, "--out", out, "--timeout", "1", code=6)
+                self.assertEqual(os.path.getsize(os.path.join(out, "Patient-00001.ndjson.part")), 200_000)
+                # As if the machine had been started anew since.
+                records = [{"e": "start", "boot": "another"}]
+                if synced:
+                    records.insert(0, {"e": "bytes", "i": 0, "bytes": synced})
+                with open(os.path.join(out, ".sluice", "journal"), "a", encoding="utf-8") as journal:
+                    for record in records:
+                        text = json.dumps(record)
+                        journal.write(f"{zlib.crc32(text.encode()):08x} {text}\n")
+                self.server.on("GET", "/p1", lambda r: file_answer(r, body))
+                pull(self.server.base, "--out", out)
+                self.assertEqual(self.server.sent("GET", "/p1")[-1].range_start, synced or None)
+                self.assertTrue(pulled(out)["Patient-00001.ndjson"] == body)
+
+    def test_l04_one_process_at_a_time_works_in_a_folder(self):
+        held = threading.Event()
+        self.addCleanup(held.set)
+        self.server.on("GET", "/p1", lambda r: (held.wait(60), file_answer(r, self.patients))[1])
+        out = self.out()
+        process = subprocess.Popen([harness.BINARY, "pull", self.server.base, "--out", out],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(lambda: (held.set(), process.wait()))
+        while not self.server.sent("GET", "/p1"):
+            self.assertIsNone(process.poll())
+            time.sleep(0.01)
+        done = pull(self.server.base, "--out", out, code=6)
+        self.assertIn("another process works in", done.err)
+        held.set()
+        self.assertEqual(process.wait(60), 0)
 
 
 class Tokens(Faults):

@@ -103,6 +103,18 @@ class Everything(Sync):
         self.assertEqual(content(self.out), now)
         self.assertEqual(os.listdir(os.path.join(self.out, ".sluice")).count("cycle-1"), 0)
 
+    def test_l06_deletions_are_applied(self):
+        run("pull", self.server.base, "--out", self.out)
+        gone = ("Observation/o0-p1", "Observation/o1-p1", "Patient/p9")
+        for reference in gone:
+            self.assertIn(harness.request("DELETE", f"{self.server.base}/{reference}").status, (200, 204))
+        self.load(observation("o1-p1", "p1", "there again"))
+        done = run("sync", self.out, "--log-json")
+        self.assertEqual(json.loads(done.out)["changed"]["Patient"]["deleted"], 1)
+        self.assertEqual(content(self.out), self.fresh())
+        self.assertNotIn(("Observation", "o0-p1"), content(self.out))
+        self.assertIn(("Observation", "o1-p1"), content(self.out))
+
     def test_l06_types_and_gzip_are_remembered(self):
         run("pull", self.server.base, "--out", self.out, "--type", "Patient,Practitioner", "--gzip")
         self.change()
