@@ -15,24 +15,26 @@ using std::chrono::milliseconds;
 constexpr std::size_t kBodyKept = 64u << 10;
 constexpr std::size_t kProgressShown = 100;
 
-std::string what_to_try(int status, const PullRequest& request) {
+std::string what_to_try(int status, const PullRequest& request, bool has_client) {
   if (status == 404 && !request.group.empty())
     return fmt::format(". Is '{}' a Group there, and may this client see it?", request.group);
   if (status == 404) return ". Is the FHIR base right, and does the server export at this level?";
   if (status == 400) return ". --lenient lets the server skip what it does not support";
   if (status == 403) return ". The client's scopes or groups may not cover what was asked for";
+  if (status == 401 && has_client)
+    return ". The token is new: does this server take tokens of that token endpoint?";
   if (status == 401) return ". Give --client-id and --key, and check that the server knows them";
   return "";
 }
 
-Error refusal(const Answer& answer, const PullRequest& request) {
+Error refusal(const Answer& answer, const PullRequest& request, bool has_client) {
   const ErrorKind kind = answer.status == 401   ? ErrorKind::kUnauthenticated
                          : answer.status == 403 ? ErrorKind::kForbidden
                                                 : ErrorKind::kConflict;
   const std::string problem = answer.problem();
-  return {kind,
-          fmt::format("the server refuses the export ({}){}{}{}", answer.status,
-                      problem.empty() ? "" : ": ", problem, what_to_try(answer.status, request))};
+  return {kind, fmt::format("the server refuses the export ({}){}{}{}", answer.status,
+                            problem.empty() ? "" : ": ", problem,
+                            what_to_try(answer.status, request, has_client))};
 }
 
 bool is_passing(int status) {
@@ -98,7 +100,7 @@ Result<std::string> kick_off(const Session& session, const PullRequest& request,
       by_get = true;
       continue;
     }
-    if (!is_passing(status)) return refusal(*answer, request);
+    if (!is_passing(status)) return refusal(*answer, request, session.tokens.has_client());
     const auto told = parse_retry_after(answer->headers.get("retry-after"), session.clock.now(),
                                         options.wait_max);
     const auto wait = told ? backoff.not_sooner(*told) : backoff.next();

@@ -29,6 +29,8 @@ class TokenSource {
  public:
   TokenSource(Exchange& exchange, const Clock& clock, Credentials credentials);
 
+  /// Whether tokens are got at all.
+  bool has_client() const { return !credentials_.client_id.empty(); }
   /// A token that lives for a while yet; empty when there are no credentials. kUnauthenticated
   /// when the server refuses us: the message has its words and what to look at.
   Result<std::string> token();
