@@ -35,9 +35,11 @@ void print_report(const client::SyncReport& report, const SyncArguments& argumen
                                  {"updated", counts.updated},
                                  {"deleted", counts.deleted},
                                  {"total", counts.total}};
-    const json::object line{{"event", "summary"},      {"folder", arguments.folder},
-                            {"since", report.since},   {"transactionTime", report.transaction_time},
-                            {"joined", report.joined}, {"changed", std::move(types)}};
+    const json::object line{
+        {"event", "summary"},       {"folder", arguments.folder},
+        {"since", report.since},    {"transactionTime", report.transaction_time},
+        {"joined", report.joined},  {"changed", std::move(types)},
+        {"refused", report.refused}};
     fmt::print("{}\n", json::serialize(line));
     return;
   }

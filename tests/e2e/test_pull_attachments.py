@@ -28,8 +28,8 @@ def document(id, url, content_type="application/pdf", **more):
 def read_all(folder):
     """{id: resource} of a folder's files."""
     found = {}
-    for path in glob.glob(os.path.join(folder, "*.ndjson")):
-        with open(path, encoding="utf-8") as file:
+    for path in glob.glob(os.path.join(folder, "*.ndjson*")):
+        with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
             for line in file:
                 resource = json.loads(line)
                 found[resource["id"]] = resource
@@ -252,8 +252,9 @@ class Real(harness.TestCase):
             for mode in ("inline", "files"):
                 out = os.path.join(folder, f"{name}-{mode}")
                 pull(server.base, "--client-id", name, "--key", key, "--type", "DocumentReference", "--attachments",
-                     mode, "--out", out)
+                     mode, "--out", out, *(["--gzip"] if name == "by-token" else []))
                 self.check(out, mode, {"d-a": b"first"})
+                self.assertEqual(os.path.exists(out + "/DocumentReference-00001.ndjson.gz"), name == "by-token")
         load("2.ndjson", binary("b", b"second"), note("b"))
         for name in keys:
             for mode in ("inline", "files"):

@@ -259,6 +259,18 @@ class Tokens(Faults):
                 self.assertEqual([r.token for r in other.sent("GET", "/o")], [""] * len(other.sent()))
         self.assertEqual(len(other.sent("GET", "/o")), 2)
 
+    def test_l03_no_token_by_plain_http_to_other_machines(self):
+        # An address that leads here and does not look like it.
+        base = self.server.base.replace("127.0.0.1", "[::ffff:127.0.0.1]")
+        options = ("--client-id", "c", "--key", self.key)
+        done = pull(base, "--out", self.out(), *options, code=4)
+        self.assertIn("--plain-http", done.err)
+        self.assertEqual([r for r in self.server.sent() if r.token], [])
+        out = self.out()
+        pull(base, "--out", out, *options, "--plain-http")
+        self.assert_patients(out)
+        self.assertEqual(self.server.sent("POST", "/fhir/$export")[-1].token, "t2")
+
     def test_l08_tokens_refused_for_good_are_4(self):
         self.server.on("GET", "/p1", Answer(401, outcome("never")))
         self.server.finish(self.output, requiresAccessToken=True)

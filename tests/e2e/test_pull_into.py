@@ -8,7 +8,7 @@ import unittest
 
 import corpus
 import harness
-from imposter import BulkImposter, resources
+from imposter import Answer, BulkImposter, resources
 from test_pull import pull, requests_of
 from test_sync import compartment, group, observation, patient, run
 
@@ -188,6 +188,16 @@ class Oddities(harness.TestCase):
         pull(self.source.base, "--into", self.data)
         with harness.Server(self.data) as server:
             self.assertEqual({id for _, id in content(server)}, {"P0", "P1", "P2", "other"})
+
+    def test_l10_l07_attachments_go_along(self):
+        document = {"resourceType": "DocumentReference", "id": "d", "status": "current", "content": [
+            {"attachment": {"contentType": "text/plain", "url": "Binary/b"}}]}
+        self.source.on("GET", "/fhir/Binary/b", Answer(200, b"hello", {"Content-Type": "text/plain"}))
+        self.source.finish([self.source.add_output("DocumentReference", "d", json.dumps(document).encode() + b"\n")])
+        pull(self.source.base, "--into", self.data, "--attachments", "inline")
+        with harness.Server(self.data) as server:
+            found = content(server)["DocumentReference", "d"]["content"][0]["attachment"]
+            self.assertEqual(found, {"contentType": "text/plain", "data": "aGVsbG8="})
 
     def test_l10_what_the_store_does_not_take_is_3_and_its_file_stays(self):
         body = resources("Patient", 2) + b'{"resourceType":"Patient","id":"not an id"}\n'

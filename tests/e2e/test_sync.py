@@ -10,6 +10,7 @@ import unittest
 
 import corpus
 import harness
+from imposter import Answer, BulkImposter, outcome
 
 
 def content(folder):
@@ -185,6 +186,47 @@ class GroupByTheClient(Sync):
         run("sync", self.out)
         self.assertEqual(content(self.out), self.fresh(*options))
         self.assertIn(("Observation", "o1-p7"), content(self.out))
+
+
+class Scripted(harness.TestCase):
+    """A server that says nothing of new members, and refuses the parameter `patient`."""
+
+    def test_p13_the_whole_group_is_pulled_when_patient_is_refused(self):
+        server = BulkImposter(self)
+        members = ["a", "b"]
+        jobs = []
+
+        def kick_off(request):
+            asked = {p["name"]: p for p in json.loads(request.body).get("parameter", [])}
+            if "patient" in asked:
+                return Answer(400, outcome("the parameter 'patient' is not supported"))
+            if "_elements" in asked:
+                lines = [{"resourceType": "Patient", "id": id} for id in members]
+            elif "_since" in asked:
+                lines = [patient("a", active=False)]
+            else:
+                lines = [each for id in members for each in compartment(id)]
+            number = len(jobs)
+            jobs.append(sorted(asked))
+            files = [server.add_output(name, f"{number}-{name}", "".join(
+                json.dumps(line) + "\n" for line in lines if line["resourceType"] == name).encode())
+                for name in sorted({line["resourceType"] for line in lines})]
+            server.on("GET", f"/status/{number}", Answer(200, server.manifest(files)))
+            server.on("DELETE", f"/status/{number}", Answer(202))
+            return Answer(202, b"", {"Content-Location": f"{server.root}/status/{number}"})
+
+        server.on("POST", "/fhir/Group/g/$export", kick_off)
+        out = os.path.join(harness.temporary_folder(self), "out")
+        run("pull", server.base, "--group", "g", "--out", out)
+        members.append("c")
+        done = run("sync", out, "--log-json")
+        self.assertEqual(json.loads(done.out)["joined"], 1)
+        self.assertEqual(jobs[1:], [["_elements", "_type"], [], ["_since"]])
+        self.assertIn("The whole group is pulled instead", done.err)
+        found = content(out)
+        self.assertIn(("Observation", "o2-c"), found)
+        self.assertEqual(len(found), 12)
+        self.assertEqual(found["Patient", "a"]["active"], False)
 
 
 if __name__ == "__main__":
