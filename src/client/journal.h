@@ -26,7 +26,8 @@ class Journal {
   using OnRecord = std::function<Result<void>(const boost::json::object&)>;
 
   /// Opens or creates `path`, gives every record there is to `on_record`, and cuts a torn tail off.
-  /// kCorrupt for a damaged line that is not the last, kUnavailable while another process has it open.
+  /// kCorrupt for a damaged line that is not the last, kUnavailable while another process has it
+  /// open.
   static Result<std::unique_ptr<Journal>> open(const std::filesystem::path& path,
                                                const OnRecord& on_record);
 
