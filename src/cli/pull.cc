@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <stop_token>
+#include <utility>
 
 #include "base/instant.h"
 #include "cli/command.h"
@@ -56,6 +57,29 @@ Result<int> show_requests(const PullArguments& arguments, const client::PullSett
   return 0;
 }
 
+// What is kept, and where, is the same from the first run to the last.
+Result<void> check_keeping(const client::PullState& state, const boost::json::object& before,
+                           const boost::json::object& now) {
+  constexpr std::pair<const char*, const char*> kOptions[] = {
+      {"into", "into"},
+      {"attachments", "attachments"},
+      {"attachmentTypes", "attachment-types"},
+      {"attachmentSizeMax", "attachment-size-max"},
+      {"gzip", "gzip"},
+  };
+  const auto shown = [](const boost::json::value* value) {
+    return value == nullptr ? std::string() : boost::json::serialize(*value);
+  };
+  for (const auto& [name, option] : kOptions) {
+    const std::string was = shown(before.if_contains(name));
+    if (was != shown(now.if_contains(name)))
+      return invalid(fmt::format("'{}' holds a pull {} --{} {}; take another folder",
+                                 state.folder().string(), was.empty() ? "without" : "with", option,
+                                 was));
+  }
+  return {};
+}
+
 // Begins a round, or finds that the last one is the one asked for.
 Result<void> enter_round(client::PullState& state, const PullArguments& arguments,
                          const client::PullSettings& settings) {
@@ -76,15 +100,7 @@ Result<void> enter_round(client::PullState& state, const PullArguments& argument
   if (state.rounds().size() > 1)
     return invalid(fmt::format("'{}' has been synchronised already: use `sluice sync`",
                                state.folder().string()));
-  const auto* into = round.settings.if_contains("into");
-  const std::string before =
-      into != nullptr && into->is_string() ? std::string(into->get_string()) : std::string();
-  const auto* wanted = settings.remembered.if_contains("into");
-  if (before != (wanted != nullptr ? std::string(wanted->get_string()) : std::string()))
-    return invalid(fmt::format(
-        "'{}' holds a pull {}", state.folder().string(),
-        before.empty() ? "without --into: `sluice load` loads it" : "into '" + before + "'"));
-  return {};
+  return check_keeping(state, round.settings, settings.remembered);
 }
 
 // The whole of a pull after what is checked before.

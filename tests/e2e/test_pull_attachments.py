@@ -214,6 +214,14 @@ class Scripted(harness.TestCase):
         self.assertLessEqual(asked, 200 + 3 * 64, "what was fetched is not fetched again")
         self.assertEqual(len(self.server.sent("POST", "/fhir/$export")), 1)
 
+    def test_l07_a_folder_keeps_what_it_began_with(self):
+        self.serve_body("/fhir/Binary/a", self.pdf)
+        self.serve(document("a", "Binary/a"))
+        out, _ = self.pull()
+        done = pull(self.server.base, "--out", out, "--attachments", "inline", code=2)
+        self.assertIn("without --attachments", done.err)
+        self.assertEqual(self.server.sent("GET", "/fhir/Binary/a"), [])
+
     def test_l07_wrong_use_is_2(self):
         for options in (["--attachments", "some"], ["--attachment-types", "text/plain"],
                         ["--attachments", "inline", "--attachment-types", "pdf"],
