@@ -197,7 +197,8 @@ json::object member_definition(const Service& service, const http::Request& requ
 
 void add_interactions(json::object& resource) {
   json::array interactions;
-  for (const std::string_view code : {"read", "vread", "create", "update", "patch", "delete"})
+  for (const std::string_view code :
+       {"read", "vread", "create", "update", "patch", "delete", "history-instance", "history-type"})
     interactions.push_back(json::object{{"code", json::string(code)}});
   resource["interaction"] = std::move(interactions);
   resource["versioning"] = "versioned-update";
@@ -250,6 +251,7 @@ http::Response capability_statement(const Service& service, const http::Request&
                     {"documentation", json::string(export_documentation(service))},
                     {"security", security_statement(service, request)},
                     {"resource", resources(service, request)},
+                    {"interaction", json::array{json::object{{"code", "history-system"}}}},
                     {"operation", system_operations(service, request)}};
   json::object statement{
       {"resourceType", "CapabilityStatement"},

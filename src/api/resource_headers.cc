@@ -32,6 +32,12 @@ Error unsupported_type(std::string_view type, std::string_view supported) {
 
 }  // namespace
 
+Result<fhir::ResourceId> key_of(const http::Request& request, fhir::ResourceType type) {
+  fhir::ResourceId key{type, std::string(request.parameter("id"))};
+  if (fhir::is_valid_id(key.id)) return key;
+  return not_found(fmt::format("there is no {}/{}", fhir::type_name(type), key.id.substr(0, 64)));
+}
+
 std::string entity_tag(std::uint32_t version) {
   return fmt::format("W/\"{}\"", version);
 }

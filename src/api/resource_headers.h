@@ -6,10 +6,14 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "fhir/resource_type.h"
 #include "http/message.h"
 #include "rest/interactions.h"
 
 namespace sluice::api {
+
+/// The resource that the path names; kNotFound for what can be no id.
+Result<fhir::ResourceId> key_of(const http::Request& request, fhir::ResourceType type);
 
 /// The entity tag of a version: W/"3".
 std::string entity_tag(std::uint32_t version);

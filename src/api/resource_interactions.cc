@@ -25,13 +25,6 @@ std::string name_of(const fhir::ResourceId& key) {
   return fmt::format("{}/{}", fhir::type_name(key.type), key.id);
 }
 
-// The key that the path names; for reads and deletions what can be no id is not there.
-Result<fhir::ResourceId> key_of(const http::Request& request, fhir::ResourceType type) {
-  fhir::ResourceId key{type, std::string(request.parameter("id"))};
-  if (fhir::is_valid_id(key.id)) return key;
-  return not_found(fmt::format("there is no {}/{}", fhir::type_name(type), key.id.substr(0, 64)));
-}
-
 void set_version(http::Response& response, const rest::Stored& stored) {
   response.headers.set("ETag", entity_tag(stored.version));
   response.headers.set("Last-Modified", to_http_date(stored.last_updated));

@@ -14,6 +14,7 @@
 #include "api/member_operations.h"
 #include "api/principal.h"
 #include "api/registration.h"
+#include "api/resource_history.h"
 #include "api/resource_interactions.h"
 #include "api/smart_configuration.h"
 #include "api/token_endpoints.h"
@@ -147,7 +148,7 @@ void add_export_routes(Routes& routes, Service& service) {
 }
 
 // A route a type, so that what R4 does not know has no address, as everything else unknown.
-void add_resource_routes(Routes& routes) {
+void add_resource_routes(Routes& routes, Service& service) {
   using smart::Permissions;
   const struct {
     std::string_view method;
@@ -158,6 +159,8 @@ void add_resource_routes(Routes& routes) {
   } interactions[] = {
       {"GET", "/{id}", "read", {Permissions::kRead}, read_resource},
       {"GET", "/{id}/_history/{version}", "vread", {Permissions::kRead}, read_resource_version},
+      {"GET", "/{id}/_history", "history_instance", {Permissions::kRead}, resource_history},
+      {"GET", "/_history", "history_type", smart::kExportPermissions, type_history},
       {"POST", "", "create", {Permissions::kCreate}, create_resource},
       {"PUT", "/{id}", "update", {Permissions::kUpdate}, update_resource},
       {"PATCH", "/{id}", "patch", {Permissions::kUpdate}, patch_resource},
@@ -174,6 +177,10 @@ void add_resource_routes(Routes& routes) {
              {Permissions::kUpdate}, add_members);
   routes.add("POST", "/fhir/Group/{id}/$remove", "remove_members", fhir::types::kGroup,
              {Permissions::kUpdate}, remove_members);
+  routes.add("GET", "/fhir/_history", "history_system", Access::kClient,
+             [&service](const auto& request, const auto& principal) {
+               return system_history(service, request, principal);
+             });
 }
 
 void add_authorization_routes(Routes& routes, Service& service) {
@@ -209,7 +216,7 @@ http::ErrorResponder error_responder() {
 void add_routes(http::Router& router, Service& service, const Metrics& metrics) {
   Routes routes(router, service);
   add_export_routes(routes, service);
-  add_resource_routes(routes);
+  add_resource_routes(routes, service);
   if (service.authorization != nullptr) add_authorization_routes(routes, service);
   routes.add("GET", "/fhir/metadata", "metadata", Access::kPublic,
              [&service](const auto& request, const auto&) {

@@ -57,9 +57,10 @@ class Capability(harness.TestCase):
         # test_rest.py proves that they work.
         for resource in self.rest["resource"]:
             codes = [interaction["code"] for interaction in resource.get("interaction", [])]
-            expected = ["read", "vread", "create", "update", "patch", "delete"]
+            expected = ["read", "vread", "create", "update", "patch", "delete", "history-instance",
+                        "history-type"]
             self.assertEqual(codes, [] if resource["type"] == "OperationDefinition" else expected)
-        for method, path in (("GET", "Patient"), ("GET", "Patient/1/_history"), ("PATCH", "Patient"),
+        for method, path in (("GET", "Patient"), ("PATCH", "Patient"),
                              ("PUT", "Patient"), ("DELETE", "Patient"), ("POST", "OperationDefinition"),
                              ("PUT", "OperationDefinition/export"), ("POST", "")):
             answer = harness.request(method, f"{self.server.base}/{path}", body=b"")
