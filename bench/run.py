@@ -330,6 +330,22 @@ def main():
         seconds, manifest = median_export(client, base + '/Patient/$export?organizeOutputBy=Patient')
         row('organizeOutputBy=Patient', '%.2f s: %.0f MB/s' %
             (seconds, volume(manifest)[1] / 1e6 / seconds), '')
+        seconds, manifest = median_export(client, base + '/$export?organizeOutputBy=Encounter')
+        row('organizeOutputBy=Encounter', '%.2f s: %.0f MB/s' %
+            (seconds, volume(manifest)[1] / 1e6 / seconds), '')
+        observations = os.path.getsize(os.path.join(corpus, 'Observation.ndjson'))
+        for what, query, goal in (('by category', 'category=laboratory', '1,000 MB/s per core'),
+                                  ('by status', 'status=final', ''), ('that nothing matches', 'status=nosuch', '')):
+            seconds, manifest = median_export(client, base + '/$export?_type=Observation&_typeFilter=' +
+                                              urllib.parse.quote('Observation?' + query))
+            row('_typeFilter %s' % what, '%.3f s: %.0f MB/s of input per core, %.0f %% of it out' %
+                (seconds, observations / 1e6 / seconds / os.cpu_count(),
+                 100 * volume(manifest)[1] / observations), goal)
+        with open(os.path.join(corpus, 'Patient.ndjson'), encoding='utf-8') as source:
+            patient_id = json.loads(source.readline())['id']
+        seconds, _ = median_export(client, base + '/$export?_type=Observation&_typeFilter=' +
+                                   urllib.parse.quote('Observation?patient=' + patient_id))
+        row('_typeFilter by one patient', '%.4f s' % seconds, '')
         since = manifest['transactionTime']
         kick_offs, polls = latency_under_load(server, base)
         for name, values in (('kick-off', kick_offs), ('status', polls)):
@@ -346,10 +362,10 @@ def main():
         row('peak memory of the server', '%.0f MiB' % (server.peak_memory() / 2**20), '512 MiB')
         server.stop()
 
-        observations = sum(1 for _ in open(os.path.join(corpus, 'Observation.ndjson'), 'rb'))
+        lines = sum(1 for _ in open(os.path.join(corpus, 'Observation.ndjson'), 'rb'))
         for share, language, goal in ((0.001, 'en', '1 %'), (0.5, 'de', '')):
             changes = os.path.join(work, 'changes.ndjson')
-            changed = change_some(corpus, changes, min(1, share * count / max(1, observations)), language)
+            changed = change_some(corpus, changes, min(1, share * count / max(1, lines)), language)
             subprocess.run([arguments.sluice, 'load', '--data', data, changes], check=True,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             server = Server(arguments.sluice, data)
