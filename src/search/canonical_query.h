@@ -1,0 +1,31 @@
+// Queries as texts that can be compared: one spelling for what means the same, and which of two
+// lets through less. All parameters of a query must hold, so more of them let through less.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace sluice::search {
+
+/// The parameters sorted, each once, with escapes only where a scope or a URL wants them: no space,
+/// quote or backslash is in it. kInvalid as parse_query_string().
+Result<std::string> canonical_query(std::string_view raw);
+
+/// The canonical query of what matches both; either may be empty and limits nothing then.
+std::string both_queries(std::string_view a, std::string_view b);
+
+/// Whether all that matches `narrow` matches `wide`, as far as the texts tell: false when in doubt.
+/// Both canonical.
+bool query_is_within(std::string_view narrow, std::string_view wide);
+
+/// A limit on resources of a type: they must pass each part, and pass one when they match one of
+/// its canonical queries. No part: no limit. A part without queries: nothing passes.
+using QueryLimit = std::vector<std::vector<std::string>>;
+
+/// Whether all that passes `narrow` passes `wide`; false when in doubt.
+bool limit_is_within(const QueryLimit& narrow, const QueryLimit& wide);
+
+}  // namespace sluice::search

@@ -1,0 +1,33 @@
+// A QueryLimit compiled: which resources of one type somebody may see or change.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "fhir/resource_type.h"
+#include "search/canonical_query.h"
+#include "search/matcher.h"
+#include "search/query.h"
+
+namespace sluice::search {
+
+/// Immutable, thread-safe, cheap to copy.
+class ResourceFilter {
+ public:
+  /// Lets everything through.
+  ResourceFilter() = default;
+  /// Errors of Query::compile; kUnsupported for a query that depends on other resources (chained
+  /// parameters, _has): whether somebody may see a resource must not take a look at others.
+  static Result<ResourceFilter> compile(fhir::ResourceType type, const QueryLimit& limit,
+                                        const QueryOptions& options);
+
+  bool limits() const { return !parts_.empty(); }
+  /// `resource`: as Matcher::matches.
+  Result<bool> passes(Matcher& matcher, std::string_view resource) const;
+
+ private:
+  std::vector<std::vector<Query>> parts_;
+};
+
+}  // namespace sluice::search
