@@ -102,7 +102,8 @@ Result<IssuedToken> AccessTokens::issue(const Client& client, const ScopeSet& sc
   if (!client.is_active()) return Error{ErrorKind::kForbidden, "the client is disabled"};
   if (scopes.empty()) return invalid("a token needs a scope");
   // Such a token could be signed but not be read again.
-  if (scopes.to_string().size() > kScopeListSizeMax)
+  // An intersection can have more queries than either of its sides.
+  if (!ScopeSet::parse(scopes.to_string()))
     return Error{ErrorKind::kTooLarge, "so many scopes do not fit a token; ask for fewer"};
   const Instant now = clock_.now();
   auto claims = std::make_shared<AccessClaims>();

@@ -16,11 +16,7 @@ constexpr std::size_t kGenerationBytes = 8;
 bool may_do_less(const Client& before, const Client& after) {
   if (before.is_active() && !after.is_active()) return true;
   // Compared by what they allow: another spelling of the same does not void tokens.
-  const ScopeSet kept = intersect(before.scopes, after.scopes);
-  for (const fhir::ResourceType type : fhir::all_resource_types()) {
-    if (kept.permissions(type) != before.scopes.permissions(type)) return true;
-  }
-  if (before.scopes.may_bulk_submit() && !after.scopes.may_bulk_submit()) return true;
+  if (!after.scopes.allows_all_of(before.scopes)) return true;
   if (!after.groups) return false;
   if (!before.groups) return true;
   return std::any_of(before.groups->begin(), before.groups->end(),

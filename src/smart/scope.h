@@ -1,5 +1,5 @@
-// SMART system scopes: v1 (system/Patient.read), v2 (system/Patient.rs) and system/bulk-submit
-//
+// SMART system scopes: v1 (system/Patient.read), v2 (system/Patient.rs), v2 with a search query
+// (system/Observation.rs?category=laboratory) and system/bulk-submit.
 //
 // What an export needs: SMART v2 splits v1's "read" into r (read by id) and s (search). A bulk
 // export hands out whole resources (r) of everybody without naming an id (s), so a type is exported
@@ -9,7 +9,6 @@
 
 #include <compare>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +16,7 @@
 
 #include "base/result.h"
 #include "fhir/resource_type.h"
+#include "search/canonical_query.h"
 
 namespace sluice::smart {
 
@@ -41,6 +41,8 @@ inline constexpr Permissions kWritePermissions{Permissions::kCreate | Permission
 inline constexpr Permissions kAllPermissions{31};
 
 inline constexpr std::size_t kScopeListSizeMax = 8u << 10;  ///< bytes of a list
+/// The most scopes with a query in a list: each is asked about each resource.
+inline constexpr std::size_t kScopeQueriesMax = 32;
 
 struct Scope {
   /// How the client wrote it; answers keep it.
@@ -48,12 +50,13 @@ struct Scope {
   Spelling spelling = Spelling::kV2;
   std::optional<fhir::ResourceType> type;  ///< nullopt: every type ("*")
   Permissions permissions;                 ///< none for kBulkSubmit
+  std::string query = {};                  ///< canonical; empty: all resources of the type
   friend auto operator<=>(const Scope&, const Scope&) = default;
 };
 
 /// Reads one scope. kInvalid with a message that names it for everything malformed, for types that
-/// R4 does not know and for user/ and patient/ scopes; kUnsupported for a v2 scope with a search
-/// query.
+/// R4 does not know, for user/ and patient/ scopes and for queries that are none; kUnsupported for
+/// search parameters that are not supported, or not in scopes (chained ones, _has).
 Result<Scope> parse_scope(std::string_view text);
 std::string to_string(const Scope& scope);
 
@@ -73,39 +76,49 @@ class ScopeSet {
   /// once.
   std::string to_string() const;
 
-  /// Everything the scopes together allow for a type.
+  /// What the scopes together allow for every resource of a type: what has a query does not count,
+  /// so that who asks no more than this is never too generous.
   Permissions permissions(fhir::ResourceType type) const;
-  /// Whether resources of the type may be exported.
+  /// What they allow for some resources of a type; which ones, limit() says.
+  Permissions permissions_for_some(fhir::ResourceType type) const;
+  /// Which resources of a type the scopes allow all of `permissions` for: a part for each letter
+  /// that has a query wherever it is given. No part: all of them.
+  search::QueryLimit limit(fhir::ResourceType type, Permissions permissions) const;
+  /// Whether resources of the type, or some of them, may be exported.
   bool may_read(fhir::ResourceType type) const {
+    return permissions_for_some(type).all_of(kExportPermissions);
+  }
+  /// Whether all resources of the type may be exported, also to somebody who asks of others by way
+  /// of them.
+  bool may_read_all(fhir::ResourceType type) const {
     return permissions(type).all_of(kExportPermissions);
   }
-  /// Whether resources of the type may be created, changed and deleted.
+  /// Whether any resources of the type may be created, changed and deleted.
   bool may_write(fhir::ResourceType type) const {
     return permissions(type).all_of(kWritePermissions);
   }
-  /// Whether every type may be exported, also ones that come later.
-  bool covers_all() const { return every_.all_of(kExportPermissions); }
-  /// What "*" gives to every type.
-  Permissions every() const { return every_; }
-  /// What scopes that name a type give to it, without every().
-  const std::map<fhir::ResourceType, Permissions>& by_type() const { return by_type_; }
+  /// Whether every type may be exported, also ones that come later; of each all that limit() lets.
+  bool covers_all() const;
   bool may_bulk_submit() const { return bulk_submit_; }
+  bool has_queries() const { return has_queries_; }
   /// The types that may be exported, ordered by name.
   std::vector<fhir::ResourceType> readable_types() const;
+  /// Whether everything that `other` allows is allowed, as far as the queries' texts tell: false
+  /// when in doubt.
+  bool allows_all_of(const ScopeSet& other) const;
 
   friend bool operator==(const ScopeSet& a, const ScopeSet& b) { return a.scopes_ == b.scopes_; }
 
  private:
   std::vector<Scope> scopes_;
-  Permissions every_;                                  // by "*"
-  std::map<fhir::ResourceType, Permissions> by_type_;  // by name, without every_
   bool bulk_submit_ = false;
+  bool has_queries_ = false;
 };
 
 /// What is granted to a client that asks for `asked` and is registered for `registered`: for each
 /// scope asked, its part that is registered, in the spelling of the question where v1 can spell it.
-/// Asked system/*.rs, registered system/Patient.rs: system/Patient.rs. Empty when they share
-/// nothing.
+/// Asked system/*.rs, registered system/Patient.rs: system/Patient.rs. Where both have a query the
+/// grant has the parameters of both. Empty when they share nothing.
 ScopeSet intersect(const ScopeSet& asked, const ScopeSet& registered);
 
 }  // namespace sluice::smart

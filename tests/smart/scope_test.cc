@@ -95,10 +95,56 @@ TEST(Scope, RefusesScopesOfUsersAndPatients) {
     EXPECT_THAT(parse_scope(text).error().message, HasSubstr("system/ scopes only")) << text;
 }
 
-TEST(Scope, WithASearchQueryIsUnderstoodButUnsupported) {
-  for (const char* text : {"system/Observation.rs?category=laboratory", "system/*.rs?_security=x",
-                           "system/Observation.r?category=http://terminology.hl7.org/x|laboratory"})
-    EXPECT_EQ(parse_scope(text).error().kind, ErrorKind::kUnsupported) << text;
+// A-06: one spelling for one meaning, so that scopes can be compared by their texts.
+TEST(Scope, WithASearchQueryIsPrintedCanonically) {
+  struct Case {
+    const char* text;
+    const char* canonical;
+  };
+  for (const Case& c : {
+           Case{"system/Observation.rs?category=laboratory",
+                "system/Observation.rs?category=laboratory"},
+           Case{"system/Observation.r?category=http%3A%2F%2Fterminology.hl7.org%2Fx%7Claboratory",
+                "system/Observation.r?category=http://terminology.hl7.org/x|laboratory"},
+           Case{"system/Observation.rs?status=final&category=laboratory",
+                "system/Observation.rs?category=laboratory&status=final"},
+           Case{"system/Observation.rs?status=final&status=final&",
+                "system/Observation.rs?status=final"},
+           Case{"system/Patient.rs?name=a+b%22%5C", "system/Patient.rs?name=a%20b%22%5C"},
+           Case{"system/*.cruds?_tag=a,b", "system/*.cruds?_tag=a,b"},
+       }) {
+    const auto scope = parse_scope(c.text);
+    ASSERT_TRUE(scope) << c.text;
+    EXPECT_EQ(to_string(*scope), c.canonical);
+    EXPECT_EQ(parse_scope(c.canonical).value(), *scope);
+  }
+}
+
+TEST(Scope, RefusesAQueryThatIsNotUnderstoodAndNamesIt) {
+  struct Case {
+    const char* text;
+    const char* named;
+  };
+  for (const Case& c : {
+           Case{"system/Observation.rs?", "search parameter"},
+           Case{"system/Observation.rs?colour=red", "colour"},
+           Case{"system/Observation.rs?status:above=final", "above"},
+           Case{"system/Observation.rs?_count=3", "_count"},
+           Case{"system/Observation.rs?date=yesterday", "yesterday"},
+           Case{"system/Observation.rs?status=%zz", "%"},
+           Case{"system/*.rs?status=final", "status"},
+           Case{"system/Observation.rs?patient.gender=male", "chained"},
+           Case{"system/Patient.rs?_has:Observation:patient:code=x", "chained"},
+           Case{"system/Observation.read?status=final", "v2"},
+       }) {
+    const auto scope = parse_scope(c.text);
+    ASSERT_FALSE(scope) << c.text;
+    EXPECT_THAT(scope.error().message, HasSubstr(c.named));
+  }
+  std::string many;
+  for (std::size_t i = 0; i <= kScopeQueriesMax; ++i)
+    many += "system/Patient.r?_id=" + std::to_string(i) + " ";
+  EXPECT_EQ(ScopeSet::parse(many).error().kind, ErrorKind::kTooLarge);
 }
 
 TEST(Scope, AMessageShowsOnlyAShortPrintableScope) {
@@ -222,6 +268,94 @@ TEST(ScopeSet, AGrantNeverAllowsMoreThanEitherSide) {
       EXPECT_EQ(granted.may_bulk_submit(), set(a).may_bulk_submit() && set(b).may_bulk_submit());
     }
   }
+}
+
+// What is asked under no query is granted as registered and the other way round; two queries hold
+// together, so that the grant is never wider than either.
+TEST(ScopeSet, A06TheGrantOfQueriesIsTheirIntersection) {
+  struct Case {
+    const char* asked;
+    const char* registered;
+    const char* granted;
+  };
+  for (const Case& c : {
+           Case{"system/Observation.rs?status=final", "system/*.rs",
+                "system/Observation.rs?status=final"},
+           Case{"system/Observation.rs?status=final", "system/Observation.read",
+                "system/Observation.rs?status=final"},
+           Case{"system/Observation.rs", "system/Observation.rs?status=final",
+                "system/Observation.rs?status=final"},
+           Case{"system/*.read", "system/Observation.rs?status=final",
+                "system/Observation.rs?status=final"},
+           Case{"system/Observation.rs?status=final", "system/Observation.cruds?status=final",
+                "system/Observation.rs?status=final"},
+           Case{"system/Observation.rs?category=lab", "system/Observation.rs?status=final",
+                "system/Observation.rs?category=lab&status=final"},
+           Case{"system/Observation.rs?category=lab&status=final",
+                "system/Observation.rs?status=final",
+                "system/Observation.rs?category=lab&status=final"},
+           Case{"system/Observation.rs?status=final",
+                "system/Observation.rs?category=lab&status=final",
+                "system/Observation.rs?category=lab&status=final"},
+           Case{"system/Observation.rs?status=final", "system/*.rs?_tag=a",
+                "system/Observation.rs?_tag=a&status=final"},
+           Case{"system/*.rs", "system/*.rs?_tag=a system/Patient.rs",
+                "system/*.rs?_tag=a system/Patient.rs"},
+           Case{"system/*.rs?_tag=a", "system/Patient.rs?gender=male",
+                "system/Patient.rs?_tag=a&gender=male"},
+           Case{"system/Patient.rs", "system/Patient.r?gender=male system/Patient.s",
+                "system/Patient.r?gender=male system/Patient.s"},
+           Case{"system/Patient.rs",
+                "system/Patient.rs?gender=male system/Patient.rs?gender=female",
+                "system/Patient.rs?gender=female system/Patient.rs?gender=male"},
+           Case{"system/Patient.rs?gender=male",
+                "system/Patient.rs?gender=male system/Patient.rs?gender=female",
+                "system/Patient.rs?gender=male"},
+           Case{"system/Observation.rs?status=final", "system/Patient.rs?gender=male", ""},
+           Case{"system/Observation.rs?status=final", "system/Observation.cud?status=final", ""},
+       }) {
+    const ScopeSet granted = intersect(set(c.asked), set(c.registered));
+    EXPECT_EQ(granted.to_string(), c.granted) << c.asked << " of " << c.registered;
+    EXPECT_TRUE(set(c.asked).allows_all_of(granted)) << c.asked << " of " << c.registered;
+    EXPECT_TRUE(set(c.registered).allows_all_of(granted)) << c.asked << " of " << c.registered;
+    EXPECT_EQ(intersect(granted, set(c.registered)), granted);
+  }
+}
+
+TEST(ScopeSet, A06ALimitHasAPartForEachLetterWithQueries) {
+  using Limit = search::QueryLimit;
+  const auto limit = [](const char* list) {
+    return set(list).limit(type("Observation"), kExportPermissions);
+  };
+  EXPECT_EQ(limit("system/Observation.rs"), Limit());
+  EXPECT_EQ(limit("system/Observation.rs?status=final system/*.read"), Limit());
+  EXPECT_EQ(limit("system/Observation.rs?status=final"), (Limit{{"status=final"}}));
+  EXPECT_EQ(limit("system/Observation.rs?status=final system/Observation.s"),
+            (Limit{{"status=final"}}));
+  EXPECT_EQ(limit("system/Observation.r?status=final system/Observation.s?code=a"),
+            (Limit{{"status=final"}, {"code=a"}}));
+  EXPECT_EQ(limit("system/Observation.rs?status=final system/*.r?_tag=x"),
+            (Limit{{"_tag=x", "status=final"}, {"status=final"}}));
+  // Who asks without a look at limits gets nothing by a query.
+  const ScopeSet scopes = set("system/Observation.rs?status=final");
+  EXPECT_TRUE(scopes.permissions(type("Observation")).none());
+  EXPECT_FALSE(scopes.may_write(type("Observation")));
+  EXPECT_FALSE(set("system/Observation.cud?status=final").may_write(type("Observation")));
+  EXPECT_TRUE(scopes.may_read(type("Observation")));
+}
+
+TEST(ScopeSet, A07CoversWhatIsTheSameOrNarrower) {
+  const auto covers = [](const char* wide, const char* narrow) {
+    return set(wide).allows_all_of(set(narrow));
+  };
+  EXPECT_TRUE(covers("system/*.rs", "system/Patient.rs?gender=male"));
+  EXPECT_TRUE(covers("system/Patient.rs?gender=male", "system/Patient.rs?gender=male"));
+  EXPECT_TRUE(covers("system/Patient.rs?gender=male", "system/Patient.rs?_id=a&gender=male"));
+  EXPECT_FALSE(covers("system/Patient.rs?_id=a&gender=male", "system/Patient.rs?gender=male"));
+  EXPECT_FALSE(covers("system/Patient.rs?gender=male", "system/Patient.rs"));
+  EXPECT_FALSE(covers("system/Patient.rs?gender=male", "system/Patient.rs?gender=female"));
+  EXPECT_FALSE(covers("system/Patient.rs?gender=male", "system/*.rs?_tag=a"));
+  EXPECT_FALSE(covers("system/Patient.r?gender=male", "system/Patient.rs?gender=male"));
 }
 
 }  // namespace
