@@ -1,0 +1,331 @@
+#include "rest/limited_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace sluice::rest {
+namespace {
+
+constexpr std::size_t kVersionsPage = 16;
+constexpr int kAttempts = 5;  // of a write that others overtake
+
+using search::ResourceFilter;
+constexpr std::uint32_t kNewest = std::numeric_limits<std::uint32_t>::max();
+
+Error missing(const fhir::ResourceId& key) {
+  return not_found(fmt::format("there is no {}/{}", fhir::type_name(key.type), key.id));
+}
+
+bool is_free(const std::optional<ResourceFilter>& right) {
+  return right && !right->limits();
+}
+
+Result<bool> passes(const std::optional<ResourceFilter>& right, std::string_view json) {
+  if (!right) return false;
+  if (!right->limits()) return true;
+  search::Matcher matcher;
+  return right->passes(matcher, json);
+}
+
+class LimitedScan final : public store::Scan {
+ public:
+  LimitedScan(const store::Store& store, std::unique_ptr<store::Scan> scan, ResourceFilter filter,
+              store::Sequence as_of)
+      : store_(store), scan_(std::move(scan)), filter_(std::move(filter)), as_of_(as_of) {}
+
+  Result<bool> next(store::RecordView& record) override {
+    while (true) {
+      SLUICE_TRY(const bool more, scan_->next(record));
+      if (!more) return false;
+      SLUICE_TRY(const bool seen, sees(record));
+      if (seen) return true;
+    }
+  }
+  void seek_owner(std::string_view owner) override { scan_->seek_owner(owner); }
+
+ private:
+  // A link has no text: what it leads to decides.
+  Result<bool> sees(const store::RecordView& record) {
+    if (!record.is_link) return filter_.passes(matcher_, record.json);
+    SLUICE_TRY(const auto linked, store_.read({record.type, std::string(record.id)}, as_of_));
+    if (!linked) return false;
+    return filter_.passes(matcher_, linked->json);
+  }
+
+  const store::Store& store_;
+  std::unique_ptr<store::Scan> scan_;
+  const ResourceFilter filter_;
+  const store::Sequence as_of_;
+  search::Matcher matcher_;
+};
+
+class NoScan final : public store::Scan {
+ public:
+  Result<bool> next(store::RecordView&) override { return false; }
+  void seek_owner(std::string_view) override {}
+};
+
+class NoMembers final : public store::MemberScan {
+ public:
+  Result<bool> next(store::Member&) override { return false; }
+};
+
+class LimitedChanges final : public store::ChangeScan {
+ public:
+  using Sees = std::function<Result<bool>(const store::Change&)>;
+  LimitedChanges(std::unique_ptr<store::ChangeScan> scan, Sees sees)
+      : scan_(std::move(scan)), sees_(std::move(sees)) {}
+
+  Result<bool> next(store::Change& change) override {
+    while (true) {
+      SLUICE_TRY(const bool more, scan_->next(change));
+      if (!more) return false;
+      SLUICE_TRY(const bool seen, sees_(change));
+      if (seen) return true;
+    }
+  }
+
+ private:
+  std::unique_ptr<store::ChangeScan> scan_;
+  const Sees sees_;
+};
+
+void guard(store::Transaction& transaction, const fhir::ResourceId& key, std::uint32_t version) {
+  const bool is_there =
+      std::any_of(transaction.preconditions.begin(), transaction.preconditions.end(),
+                  [&](const auto& known) { return known.key == key && known.version == version; });
+  if (!is_there) transaction.preconditions.push_back({key, version});
+}
+
+// The newest version that is no deletion.
+Result<std::optional<store::Version>> newest_living(const store::Store& store,
+                                                    const fhir::ResourceId& key) {
+  std::uint32_t before = kNewest;
+  while (true) {
+    SLUICE_TRY(auto versions, store.versions(key, before, kVersionsPage));
+    for (auto& version : versions)
+      if (!version.deleted) return std::optional(std::move(version));
+    if (versions.size() < kVersionsPage) return std::optional<store::Version>();
+    before = versions.back().version;
+  }
+}
+
+}  // namespace
+
+Result<const Rights*> LimitedStore::rights(fhir::ResourceType type) const {
+  const std::lock_guard lock(mutex_);
+  auto& known = rights_[type];
+  if (known == nullptr) {
+    SLUICE_TRY(auto rights, rights_of_(type));
+    known = std::make_unique<const Rights>(std::move(rights));
+  }
+  return known.get();
+}
+
+Result<bool> LimitedStore::sees_all(fhir::ResourceType type) const {
+  SLUICE_TRY(const Rights* const of_type, rights(type));
+  return is_free(of_type->read);
+}
+
+Result<bool> LimitedStore::may_see(fhir::ResourceType type, std::string_view json) const {
+  SLUICE_TRY(const Rights* const of_type, rights(type));
+  return passes(of_type->read, json);
+}
+
+Result<bool> LimitedStore::sees_newest(const fhir::ResourceId& key) const {
+  SLUICE_TRY(const bool all, sees_all(key.type));
+  if (all) return true;
+  SLUICE_TRY(const auto newest, newest_living(store_, key));
+  if (!newest) return false;
+  return may_see(key.type, newest->json);
+}
+
+// ---- writing ----
+
+Result<void> LimitedStore::check_put(const fhir::IncomingResource& resource,
+                                     store::Transaction& guarded) const {
+  const fhir::ResourceId key{resource.type, resource.id};
+  SLUICE_TRY(const Rights* const of_type, rights(key.type));
+  if (is_free(of_type->update)) return {};
+  SLUICE_TRY(const auto before, store_.read(key, store_.last_commit().sequence));
+  const bool creates = std::any_of(
+      guarded.preconditions.begin(), guarded.preconditions.end(),
+      [&](const auto& condition) { return condition.key == key && condition.version == 0; });
+  if (before) {
+    SLUICE_TRY(const bool seen, passes(of_type->update, before->json));
+    // A create that meets a resource fails by its own condition.
+    if (!seen && !(creates && of_type->create)) return missing(key);
+  } else if (!creates || !of_type->create) {
+    return missing(key);
+  }
+  std::string after;
+  fhir::append_with_meta(after, resource, before ? before->version + 1 : 1, clock_.now());
+  SLUICE_TRY(const bool fits, passes(before ? of_type->update : of_type->create, after));
+  if (!fits)
+    return Error{
+        ErrorKind::kForbidden,
+        fmt::format("the access token's scopes do not cover such a {}", fhir::type_name(key.type))};
+  if (!creates) guard(guarded, key, before->version);
+  return {};
+}
+
+Result<void> LimitedStore::check_removal(const fhir::ResourceId& key,
+                                         store::Transaction& guarded) const {
+  SLUICE_TRY(const Rights* const of_type, rights(key.type));
+  if (!is_free(of_type->remove)) {
+    SLUICE_TRY(const auto newest, newest_living(store_, key));
+    bool seen = false;
+    if (newest) {
+      SLUICE_TRY(seen, passes(of_type->remove, newest->json));
+    }
+    if (!seen) return {};
+    SLUICE_TRY(const auto record, store_.read(key, store_.last_commit().sequence));
+    guard(guarded, key, record ? record->version : 0);
+  }
+  guarded.removals.push_back(key);
+  return {};
+}
+
+Result<store::WriteOutcome> LimitedStore::write(const store::Transaction& transaction) {
+  for (int attempt = 1;; ++attempt) {
+    store::Transaction guarded = transaction;
+    guarded.removals.clear();
+    for (const auto* resource : transaction.puts) SLUICE_CHECK(check_put(*resource, guarded));
+    std::vector<bool> kept;
+    for (const auto& key : transaction.removals) {
+      const std::size_t before = guarded.removals.size();
+      SLUICE_CHECK(check_removal(key, guarded));
+      kept.push_back(guarded.removals.size() > before);
+    }
+    // To who may not see it, a resource that is not removed is one that was not there.
+    const auto restored = [&](store::WriteOutcome outcome) {
+      std::vector<store::PutOutcome> removals;
+      std::size_t next = 0;
+      for (const bool was_kept : kept)
+        removals.push_back(was_kept ? outcome.removals[next++]
+                                    : store::PutOutcome{store::PutStatus::kAbsent, 0});
+      outcome.removals = std::move(removals);
+      return outcome;
+    };
+    if (transaction.documents_of)
+      guarded.documents_of = [&](const store::WriteOutcome& outcome) {
+        return transaction.documents_of(restored(outcome));
+      };
+    const bool guards = guarded.preconditions.size() > transaction.preconditions.size();
+    auto outcome = store_.write(guarded);
+    if (outcome) return restored(std::move(*outcome));
+    // Somebody was quicker than our own look at the resource: look again.
+    const bool again = outcome.error().kind == ErrorKind::kConflict && guards &&
+                       transaction.preconditions.empty() && attempt < kAttempts;
+    if (!again) return outcome;
+  }
+}
+
+// ---- reading ----
+
+Result<std::optional<store::Record>> LimitedStore::read(const fhir::ResourceId& key,
+                                                        store::Sequence as_of) const {
+  SLUICE_TRY(auto record, store_.read(key, as_of));
+  if (!record) return record;
+  SLUICE_TRY(const bool seen, may_see(key.type, record->json));
+  if (!seen) record.reset();
+  return record;
+}
+
+Result<std::vector<store::Version>> LimitedStore::versions(const fhir::ResourceId& key,
+                                                           std::uint32_t before,
+                                                           std::size_t limit) const {
+  SLUICE_TRY(const bool all, sees_all(key.type));
+  if (all) return store_.versions(key, before, limit);
+  std::vector<store::Version> seen;
+  SLUICE_TRY(const bool any, sees_newest(key));
+  while (any && seen.size() < limit) {
+    SLUICE_TRY(auto versions, store_.versions(key, before, kVersionsPage));
+    for (auto& version : versions) {
+      bool is_seen = version.deleted;
+      if (!is_seen) {
+        SLUICE_TRY(is_seen, may_see(key.type, version.json));
+      }
+      if (is_seen && seen.size() < limit) seen.push_back(std::move(version));
+    }
+    if (versions.size() < kVersionsPage) break;
+    before = versions.back().version;
+  }
+  return seen;
+}
+
+Result<std::vector<bool>> LimitedStore::exist(fhir::ResourceType type,
+                                              const std::vector<std::string>& ids,
+                                              store::Sequence as_of) const {
+  SLUICE_TRY(auto exist, store_.exist(type, ids, as_of));
+  SLUICE_TRY(const bool all, sees_all(type));
+  for (std::size_t i = 0; !all && i < ids.size(); ++i) {
+    if (!exist[i]) continue;
+    SLUICE_TRY(const auto record, read({type, ids[i]}, as_of));
+    exist[i] = record.has_value();
+  }
+  return exist;
+}
+
+Result<std::unique_ptr<store::Scan>> LimitedStore::scan(const store::KeyRange& range,
+                                                        store::Sequence as_of) const {
+  SLUICE_TRY(const Rights* const of_type, rights(range.type));
+  if (!of_type->read) return std::make_unique<NoScan>();
+  SLUICE_TRY(auto scan, store_.scan(range, as_of));
+  if (!of_type->read->limits()) return scan;
+  return std::make_unique<LimitedScan>(store_, std::move(scan), *of_type->read, as_of);
+}
+
+Result<std::unique_ptr<store::ChangeScan>> LimitedStore::changes(store::Sequence after,
+                                                                 store::Sequence up_to) const {
+  SLUICE_TRY(auto scan, store_.changes(after, up_to));
+  return std::make_unique<LimitedChanges>(std::move(scan), [this](const store::Change& change) {
+    return sees_newest({change.type, std::string(change.id)});
+  });
+}
+
+Result<std::uint64_t> LimitedStore::change_count(store::Sequence after,
+                                                 store::Sequence up_to) const {
+  SLUICE_TRY(const auto scan, changes(after, up_to));
+  store::Change change;
+  for (std::uint64_t count = 0;; ++count) {
+    SLUICE_TRY(const bool more, scan->next(change));
+    if (!more) return count;
+  }
+}
+
+Result<std::unique_ptr<store::MemberScan>> LimitedStore::members(std::string_view group_id,
+                                                                 fhir::ResourceType type,
+                                                                 store::Sequence as_of) const {
+  SLUICE_TRY(const auto group, read({fhir::types::kGroup, std::string(group_id)}, as_of));
+  if (!group) return std::make_unique<NoMembers>();
+  return store_.members(group_id, type, as_of);
+}
+
+Result<std::vector<store::TypeStatistics>> LimitedStore::statistics() const {
+  SLUICE_TRY(const auto all, store_.statistics());
+  std::vector<store::TypeStatistics> seen;
+  for (auto of_type : all) {
+    SLUICE_TRY(const bool sees_all_of_it, sees_all(of_type.type));
+    if (!sees_all_of_it) {
+      of_type.resources = of_type.bytes = 0;
+      SLUICE_TRY(const auto scan,
+                 this->scan(store::whole_type(of_type.type), store_.last_commit().sequence));
+      store::RecordView record;
+      while (true) {
+        SLUICE_TRY(const bool more, scan->next(record));
+        if (!more) break;
+        if (record.is_link) continue;
+        ++of_type.resources;
+        of_type.bytes += record.json.size() + 1;
+      }
+    }
+    seen.push_back(of_type);
+  }
+  return seen;
+}
+
+}  // namespace sluice::rest

@@ -1,0 +1,108 @@
+// The store as somebody sees it whose rights depend on what is in a resource: what they may
+// not see is not there, and what they may not write cannot be written. Whoever is given such a
+// store, whatever they do with it, shows and changes no more than that; so there is no other place
+// where the limits are kept.
+//
+// Thread-safe. Of the store's parts that are about more than one resource, documents, sizes and
+// settings are passed through; counts are counted.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/instant.h"
+#include "base/result.h"
+#include "fhir/resource_type.h"
+#include "search/matcher.h"
+#include "search/resource_filter.h"
+#include "store/store.h"
+
+namespace sluice::rest {
+
+/// What somebody may do with resources of one type; nullopt: nothing of the kind.
+struct Rights {
+  std::optional<search::ResourceFilter> read = std::nullopt;
+  std::optional<search::ResourceFilter> create = std::nullopt;
+  std::optional<search::ResourceFilter> update = std::nullopt;
+  std::optional<search::ResourceFilter> remove = std::nullopt;
+};
+/// The rights on a type; asked once a type.
+using RightsOf = std::function<Result<Rights>(fhir::ResourceType)>;
+
+class LimitedStore final : public store::Store {
+ public:
+  /// The references must outlive it.
+  LimitedStore(store::Store& store, const Clock& clock, RightsOf rights)
+      : store_(store), clock_(clock), rights_of_(std::move(rights)) {}
+
+  /// kNotFound when a resource that is there, or would come to be by an update, may not be changed:
+  /// which of the two it is, is not told. kForbidden when what would be there after may not be. An
+  /// update makes no new resource for somebody with limits, for its refusal would tell which ids
+  /// are taken; a put under the precondition that there is none does.
+  Result<store::WriteOutcome> write(const store::Transaction& transaction) override;
+
+  store::Commit last_commit() const override { return store_.last_commit(); }
+  Result<store::Commit> commit_at(Instant instant) const override {
+    return store_.commit_at(instant);
+  }
+  Result<std::optional<store::Record>> read(const fhir::ResourceId& key,
+                                            store::Sequence as_of) const override;
+  /// None unless the newest that is no deletion may be seen; of the others those that may.
+  Result<std::vector<store::Version>> versions(const fhir::ResourceId& key, std::uint32_t before,
+                                               std::size_t limit) const override;
+  Result<std::vector<bool>> exist(fhir::ResourceType type, const std::vector<std::string>& ids,
+                                  store::Sequence as_of) const override;
+  Result<std::unique_ptr<store::Scan>> scan(const store::KeyRange& range,
+                                            store::Sequence as_of) const override;
+  /// Changes of resources that may be seen now, and deletions of what could be seen.
+  Result<std::unique_ptr<store::ChangeScan>> changes(store::Sequence after,
+                                                     store::Sequence up_to) const override;
+  Result<std::uint64_t> change_count(store::Sequence after, store::Sequence up_to) const override;
+  Result<std::unique_ptr<store::MemberScan>> members(std::string_view group_id,
+                                                     fhir::ResourceType type,
+                                                     store::Sequence as_of) const override;
+  Result<std::uint64_t> approximate_size(const store::KeyRange& range) const override {
+    return store_.approximate_size(range);
+  }
+  Result<std::vector<store::KeyRange>> split(const store::KeyRange& range,
+                                             std::uint64_t part_size) const override {
+    return store_.split(range, part_size);
+  }
+  Result<std::vector<store::TypeStatistics>> statistics() const override;
+
+  Result<std::optional<std::string>> document(std::string_view key) const override {
+    return store_.document(key);
+  }
+  Result<std::vector<store::Document>> documents(std::string_view prefix, std::string_view after,
+                                                 std::size_t limit) const override {
+    return store_.documents(prefix, after, limit);
+  }
+  void set_history_horizon(store::Sequence oldest) override { store_.set_history_horizon(oldest); }
+  Result<void> compact() override { return store_.compact(); }
+  Result<std::uint64_t> size_on_disk() const override { return store_.size_on_disk(); }
+
+  /// Whether a resource of the type may be read. For the scans.
+  Result<bool> may_see(fhir::ResourceType type, std::string_view json) const;
+
+ private:
+  Result<const Rights*> rights(fhir::ResourceType type) const;
+  Result<bool> sees_all(fhir::ResourceType type) const;
+  /// Whether the newest version that is no deletion may be seen.
+  Result<bool> sees_newest(const fhir::ResourceId& key) const;
+  Result<void> check_put(const fhir::IncomingResource& resource, store::Transaction& guarded) const;
+  Result<void> check_removal(const fhir::ResourceId& key, store::Transaction& guarded) const;
+
+  store::Store& store_;
+  const Clock& clock_;
+  const RightsOf rights_of_;
+  mutable std::mutex mutex_;
+  mutable std::map<fhir::ResourceType, std::unique_ptr<const Rights>> rights_;  // guarded by mutex_
+};
+
+}  // namespace sluice::rest

@@ -1,0 +1,173 @@
+// A-06: the store as somebody sees it whose scopes have queries.
+#include "rest/limited_store.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <set>
+
+#include "rest/interactions.h"
+#include "store/rocksdb/rocksdb_store.h"
+#include "temporary_folder.h"
+
+namespace sluice::rest {
+namespace {
+
+using Texts = std::set<std::string>;
+
+fhir::ResourceType observations() {
+  return *fhir::find_resource_type("Observation");
+}
+
+fhir::IncomingResource observation(const std::string& id, const std::string& status,
+                                   const std::string& patients = "p") {
+  std::string focus;
+  if (patients.size() > 1) focus = R"(,"performer":[{"reference":"Patient/q"}])";
+  return fhir::ResourceReader()
+      .read(fmt::format(
+          R"({{"resourceType":"Observation","id":"{}","status":"{}","code":{{"text":"x"}},"subject":{{"reference":"Patient/p"}}{}}})",
+          id, status, focus))
+      .value();
+}
+
+search::ResourceFilter only(const std::string& query) {
+  return search::ResourceFilter::compile(observations(), {{query}}, {}).value();
+}
+
+class LimitedStoreTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const auto& [id, status] : {std::pair{"f1", "final"}, {"f2", "final"}, {"a1", "amended"}})
+      put(observation(id, status));
+    const auto patient =
+        fhir::ResourceReader().read(R"({"resourceType":"Patient","id":"p"})").value();
+    put(patient);
+  }
+
+  void put(const fhir::IncomingResource& resource) {
+    store::Transaction transaction;
+    transaction.puts = {&resource};
+    ASSERT_TRUE(store_->write(transaction));
+  }
+
+  LimitedStore limited(Rights rights) {
+    return LimitedStore(*store_, clock_, [rights](fhir::ResourceType type) -> Result<Rights> {
+      return type == observations() ? rights : Rights();
+    });
+  }
+  LimitedStore final_only() {
+    const auto filter = only("status=final");
+    return limited({filter, filter, filter, filter});
+  }
+
+  static Texts ids(const store::Store& store, store::Sequence as_of) {
+    Texts found;
+    const auto scan = store.scan(store::whole_type(observations()), as_of).value();
+    store::RecordView record;
+    while (scan->next(record).value())
+      found.insert((record.is_link ? "link " : "") + std::string(record.id));
+    return found;
+  }
+  static Texts changed(const store::Store& store) {
+    Texts found;
+    const auto scan = store.changes({0}, store.last_commit().sequence).value();
+    store::Change change;
+    while (scan->next(change).value()) found.emplace(change.id);
+    return found;
+  }
+  static fhir::ResourceId key(std::string id) { return {observations(), std::move(id)}; }
+  store::Sequence now() const { return store_->last_commit().sequence; }
+
+  TemporaryFolder folder_;
+  SystemClock clock_;
+  std::unique_ptr<store::Store> store_ = store::open_rocksdb_store(folder_.path(), clock_).value();
+};
+
+TEST_F(LimitedStoreTest, EveryWayOfReadingShowsTheSame) {
+  put(observation("f3", "final", "pq"));
+  put(observation("a2", "amended", "pq"));
+  const LimitedStore seen = final_only();
+  EXPECT_EQ(ids(seen, now()), (Texts{"f1", "f2", "f3", "link f3"}));
+  EXPECT_TRUE(seen.read(key("f1"), now()).value());
+  EXPECT_FALSE(seen.read(key("a1"), now()).value());
+  EXPECT_EQ(seen.exist(observations(), {"a1", "f1", "none"}, now()).value(),
+            (std::vector<bool>{false, true, false}));
+  EXPECT_EQ(changed(seen), (Texts{"f1", "f2", "f3"}));
+  EXPECT_EQ(seen.change_count({0}, now()).value(), 3u);
+  EXPECT_TRUE(seen.versions(key("a1"), 100, 10)->empty());
+  // What there are no rights for at all is not there either.
+  EXPECT_FALSE(seen.read({fhir::types::kPatient, "p"}, now()).value());
+  for (const auto& statistics : seen.statistics().value())
+    EXPECT_EQ(statistics.resources, statistics.type == observations() ? 3u : 0u);
+}
+
+TEST_F(LimitedStoreTest, VersionsAreShownWhileTheNewestMayBeSeen) {
+  put(observation("f1", "amended"));
+  put(observation("a1", "final"));
+  const LimitedStore seen = final_only();
+  EXPECT_TRUE(seen.versions(key("f1"), 100, 10)->empty());
+  const auto versions = seen.versions(key("a1"), 100, 10).value();
+  ASSERT_EQ(versions.size(), 1u);
+  EXPECT_EQ(versions.front().version, 2u);
+  EXPECT_EQ(read(seen, key("f1")).error().kind, ErrorKind::kNotFound);
+  EXPECT_EQ(read_version(seen, key("a1"), 1).error().kind, ErrorKind::kNotFound);
+  ASSERT_TRUE(remove(*store_, key("a1"), {}));
+  ASSERT_TRUE(remove(*store_, key("f1"), {}));
+  EXPECT_EQ(read(seen, key("a1")).error().kind, ErrorKind::kGone);
+  EXPECT_EQ(read(seen, key("f1")).error().kind, ErrorKind::kNotFound);
+}
+
+TEST_F(LimitedStoreTest, AWriteNeedsTheRightBeforeAndAfter) {
+  LimitedStore seen = final_only();
+  EXPECT_TRUE(update(seen, observation("f1", "final", "pq"), {}));
+  EXPECT_EQ(update(seen, observation("f1", "amended"), {}).error().kind, ErrorKind::kForbidden);
+  EXPECT_EQ(update(seen, observation("a1", "final"), {}).error().kind, ErrorKind::kNotFound);
+  EXPECT_EQ(update(seen, observation("new", "final"), {}).error().kind, ErrorKind::kNotFound);
+  EXPECT_TRUE(create(seen, observation("new", "final")));
+  EXPECT_EQ(create(seen, observation("new2", "amended")).error().kind, ErrorKind::kForbidden);
+  EXPECT_EQ(remove(seen, key("a1"), {}).value(), 0u);
+  EXPECT_EQ(remove(seen, key("none"), {}).value(), 0u);
+  EXPECT_EQ(remove(seen, key("f2"), {}).value(), 2u);
+  EXPECT_EQ(ids(*store_, now()), (Texts{"a1", "f1", "link f1", "new"}));
+}
+
+TEST_F(LimitedStoreTest, ATransactionIsDoneAsAWholeOrNotAtAll) {
+  LimitedStore seen = final_only();
+  const auto good = observation("f1", "final", "pq");
+  const auto bad = observation("a1", "final");
+  store::Transaction transaction;
+  transaction.puts = {&good, &bad};
+  EXPECT_EQ(seen.write(transaction).error().kind, ErrorKind::kNotFound);
+  EXPECT_EQ(read(*store_, key("f1"))->version, 1u);
+  // Removals keep their places among the outcomes.
+  transaction.puts = {&good};
+  transaction.removals = {key("a1"), key("f2"), key("none")};
+  std::size_t told = 0;
+  transaction.documents_of = [&](const store::WriteOutcome& outcome) {
+    told = outcome.removals.size();
+    return std::vector<store::DocumentWrite>();
+  };
+  const auto outcome = seen.write(transaction).value();
+  ASSERT_EQ(outcome.removals.size(), 3u);
+  EXPECT_EQ(outcome.removals[0].status, store::PutStatus::kAbsent);
+  EXPECT_EQ(outcome.removals[1].status, store::PutStatus::kDeleted);
+  EXPECT_EQ(outcome.removals[2].status, store::PutStatus::kAbsent);
+  EXPECT_EQ(told, 3u);
+  EXPECT_TRUE(store_->read(key("a1"), now()).value());
+}
+
+TEST_F(LimitedStoreTest, EachRightIsItsOwn) {
+  LimitedStore reader = limited({.read = search::ResourceFilter()});
+  EXPECT_EQ(ids(reader, now()).size(), 3u);
+  EXPECT_FALSE(update(reader, observation("f1", "amended"), {}));
+  EXPECT_FALSE(create(reader, observation("new", "final")));
+  EXPECT_EQ(remove(reader, key("f1"), {}).value(), 0u);
+  // Without limits an update may make a resource, as for everybody.
+  LimitedStore writer = limited({.update = search::ResourceFilter()});
+  EXPECT_TRUE(update(writer, observation("new", "final"), {}));
+  EXPECT_TRUE(ids(writer, now()).empty());
+}
+
+}  // namespace
+}  // namespace sluice::rest
