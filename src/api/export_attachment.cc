@@ -4,6 +4,7 @@
 
 #include "api/export_status.h"
 #include "api/fhir_response.h"
+#include "bulk/access_limits.h"
 #include "fhir/binary_content.h"
 
 namespace sluice::api {
@@ -29,7 +30,7 @@ Result<void> check_proof(const Service& service, const http::Request& request) {
 }
 
 Result<std::string> read_line(const Service& service, const http::Request& request,
-                              const job::Job& job) {
+                              const job::Job& job, const bulk::ExportRequest& asked) {
   const std::string id(request.parameter("name"));
   const Error missing =
       not_found(fmt::format("the export refers to no Binary/{}", id.substr(0, 64)));
@@ -41,6 +42,12 @@ Result<std::string> read_line(const Service& service, const http::Request& reque
     SLUICE_TRY(record, service.store.read(key, service.store.last_commit().sequence));
   }
   if (!record) return missing;
+  SLUICE_TRY(const auto access,
+             bulk::AccessFilters::compile(
+                 asked.limits, {.base_url = asked.base_url, .now = job.snapshot.instant}));
+  search::Matcher matcher;
+  SLUICE_TRY(const bool seen, access.pass(matcher, key.type, record->json));
+  if (!seen) return missing;
   return std::move(record->json);
 }
 
@@ -73,7 +80,7 @@ http::Response export_attachment(Service& service, const http::Request& request,
   // A capability has been checked; with a token, only what the job's resources name is there.
   if (principal.claims != nullptr && !check_proof(service, request))
     return request_error(request, not_found("the address of the attachment is not a valid one"));
-  const auto line = read_line(service, request, found->view.job);
+  const auto line = read_line(service, request, found->view.job, found->asked);
   if (!line) return request_error(request, line.error());
   if (request.headers.combined("Accept").find("json") != std::string::npos)
     return fhir_response(200, *line);

@@ -172,7 +172,7 @@ http::Response export_status(Service& service, const http::Request& request,
   if (view.job.state == job::JobState::kDone) return done(service, request, principal, view, asked);
   if (view.job.state == job::JobState::kFailed) return failed(view, asked.separate_export_status);
   const seconds wait = retry_after(service, view);
-  if (!service.polls.allow(view.job.id, wait))
+  if (!service.polls->allow(view.job.id, wait))
     return error_response({ErrorKind::kTooManyRequests,
                            fmt::format("the job is polled too often: wait {} s", wait.count()),
                            {},
@@ -215,7 +215,7 @@ http::Response export_delete(Service& service, const http::Request& request,
   const std::string& id = found->view.job.id;
   const auto removed = service.engine.remove(id);
   if (!removed) return request_error(request, removed.error());
-  service.polls.forget(id);
+  service.polls->forget(id);
   spdlog::info("job deleted id={} job={}", request.id, id);
   return information(202, found->import
                               ? "The import is cancelled or forgotten; what was committed stays"

@@ -45,7 +45,7 @@ http::Response import_status(Service& service, const http::Request& request,
     return response;
   }
   const auto wait = retry_after(service, view);
-  if (!service.polls.allow(view.job.id, wait))
+  if (!service.polls->allow(view.job.id, wait))
     return error_response({ErrorKind::kTooManyRequests,
                            fmt::format("the job is polled too often: wait {} s", wait.count()),
                            {},

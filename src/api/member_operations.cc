@@ -105,7 +105,7 @@ Result<http::Response> change_now(Service& service, const http::Request& request
   };
   // Before the write, which cannot be taken back; one more when it came to nothing.
   SLUICE_CHECK(event(smart::AuditOutcome::kSuccess, {}));
-  auto changed = service.member_changes.apply(id, operation, entries, condition, base_url);
+  auto changed = service.member_changes->apply(id, operation, entries, condition, base_url);
   if (!changed) {
     SLUICE_CHECK(event(smart::AuditOutcome::kMinor, changed.error().message));
     return std::move(changed).error();

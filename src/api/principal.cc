@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "fhir/resource_type.h"
+#include "rest/limited_store.h"
 
 namespace sluice::api {
 namespace {
@@ -90,6 +91,55 @@ Result<void> check_filters(const Principal& principal, const bulk::ExportRequest
   return {};
 }
 
+// What an export may show of a type. Types without any scope are ones that it only goes through,
+// the Group and its Binaries, and are not limited.
+search::QueryLimit export_limit(const smart::ScopeSet& scopes, fhir::ResourceType type) {
+  return scopes.limit(type, scopes.permissions_for_some(type) & smart::kExportPermissions);
+}
+
+// By type, types with the same limit together.
+std::vector<bulk::AccessLimit> export_limits(const smart::ScopeSet& scopes) {
+  std::vector<bulk::AccessLimit> limits;
+  for (const auto type : fhir::all_resource_types()) {
+    auto limit = export_limit(scopes, type);
+    if (limit.empty()) continue;
+    const auto same = std::find_if(limits.begin(), limits.end(),
+                                   [&](const auto& known) { return known.limit == limit; });
+    if (same == limits.end())
+      limits.push_back({{type}, std::move(limit)});
+    else
+      same->types.push_back(type);
+  }
+  return limits;
+}
+
+// A job whose limits are wider than those of the token has what the token does not cover.
+Result<void> check_limits(const smart::ScopeSet& scopes, const bulk::ExportRequest& request) {
+  for (const auto type : fhir::all_resource_types())
+    if (!search::limit_is_within(bulk::limit_of(request.limits, type), export_limit(scopes, type)))
+      return not_covered(fmt::format("all {} of this export", fhir::type_name(type)));
+  return {};
+}
+
+/// The rights on one type by what the scopes give for it.
+Result<rest::Rights> rights_by(const smart::ScopeSet& scopes, fhir::ResourceType type,
+                               smart::Permissions reading, smart::Permissions given,
+                               const search::QueryOptions& options) {
+  using smart::Permissions;
+  const auto right = [&](Permissions letters) -> Result<std::optional<search::ResourceFilter>> {
+    if (letters.none() || !given.all_of(letters)) return std::nullopt;
+    SLUICE_TRY(auto filter,
+               search::ResourceFilter::compile(type, scopes.limit(type, letters), options));
+    return std::optional(std::move(filter));
+  };
+  rest::Rights rights;
+  SLUICE_TRY(rights.read, right(reading));
+  SLUICE_TRY(rights.create, right({Permissions::kCreate}));
+  SLUICE_TRY(rights.update, right({Permissions::kUpdate}));
+  SLUICE_TRY(rights.remove, right({Permissions::kDelete}));
+  return rights;
+}
+
 }  // namespace
 
 std::string attachment_name(std::string_view binary_id) {
@@ -117,6 +167,7 @@ Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& r
   SLUICE_CHECK(check_filters(principal, request));
   if (request.associated_provenance && !may_read(principal, fhir::types::kProvenance))
     return not_covered("Provenance, which includeAssociatedData asks for");
+  request.limits = export_limits(principal.claims->scopes);
   if (!request.types.empty() || principal.claims->scopes.covers_all()) return {};
   request.types = principal.claims->scopes.readable_types();
   // As without scopes: a Group is part of a Group export only when it is named (G-05).
@@ -132,7 +183,8 @@ Result<void> authorize_job(const Principal& principal, const bulk::ExportRequest
     return not_covered("all types, as this export does");
   for (const auto type : request.types)
     if (!may_read(principal, type)) return not_covered(std::string(fhir::type_name(type)));
-  return {};
+  SLUICE_CHECK(check_filters(principal, request));
+  return check_limits(principal.claims->scopes, request);
 }
 
 Result<void> authorize_import(const Principal& principal, const bulk::ImportRequest& request) {
@@ -150,7 +202,7 @@ Result<void> authorize_resource(const Principal& principal, fhir::ResourceType t
   if (principal.client == nullptr) return {};
   if (principal.client->groups) return only_groups();
   if (principal.claims == nullptr ||
-      !principal.claims->scopes.permissions(type).all_of(permissions))
+      !principal.claims->scopes.permissions_for_some(type).all_of(permissions))
     return not_covered(fmt::format("this interaction with {}", fhir::type_name(type)));
   return {};
 }
@@ -165,10 +217,29 @@ Result<std::optional<std::vector<fhir::ResourceType>>> authorize_all_types(
   if (scopes.every().all_of(permissions)) return Types();
   std::vector<fhir::ResourceType> types;
   for (const auto type : fhir::all_resource_types())
-    if (scopes.permissions(type).all_of(permissions)) types.push_back(type);
+    if (scopes.permissions_for_some(type).all_of(permissions)) types.push_back(type);
   if (types.empty()) return not_covered("this interaction with any type");
   std::sort(types.begin(), types.end());
   return Types(std::move(types));
+}
+
+std::shared_ptr<store::Store> limited_store(const Service& service, const http::Request& request,
+                                            const Principal& principal,
+                                            const std::optional<Interaction>& interaction) {
+  if (principal.claims == nullptr || !principal.claims->scopes.has_queries()) return nullptr;
+  const search::QueryOptions options{.base_url = service.base_url(request),
+                                     .now = service.clock.now()};
+  return std::make_shared<rest::LimitedStore>(
+      service.store, service.clock,
+      [claims = principal.claims, interaction, options](fhir::ResourceType type) {
+        const auto& scopes = claims->scopes;
+        const smart::Permissions given = scopes.permissions_for_some(type);
+        if (!interaction) return rights_by(scopes, type, given, given, options);
+        if (interaction->type != type)
+          return rights_by(scopes, type, smart::kExportPermissions, given, options);
+        return rights_by(scopes, type, interaction->permissions, given & interaction->permissions,
+                         options);
+      });
 }
 
 Result<void> audit(const Service& service, const http::Request& request, const Principal& principal,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,7 +28,8 @@ struct Principal {
 /// What a route needs of its caller.
 enum class Access : std::uint8_t {
   kPublic,      ///< anybody: discovery, health, what authenticates by itself
-  kClient,      ///< a known client
+  kClient,      ///< a known client, which sees and changes what its scopes cover
+  kJob,         ///< a known client; its limits are kept with the job, so the store is the whole one
   kFile,        ///< a known client, or a capability URL of the file
   kAttachment,  ///< a known client, or a capability URL of the attachment
 };
@@ -52,8 +54,9 @@ Result<void> authorize_job(const Principal& principal, const bulk::ExportRequest
 /// Whether the principal may import these types, and see such a job: kForbidden names the type that
 /// its token may not create, update and delete, and clients that are limited to groups.
 Result<void> authorize_import(const Principal& principal, const bulk::ImportRequest& request);
-/// Whether the principal may do this with resources of the type. kForbidden when its scopes do not
-/// cover it, and for a client that is limited to groups: one resource does not say whose it is.
+/// Whether the principal may do this with resources of the type, or with some of them: which, the
+/// store that the route is given knows. kForbidden when its scopes do not cover it, and for a
+/// client that is limited to groups: one resource does not say whose it is.
 Result<void> authorize_resource(const Principal& principal, fhir::ResourceType type,
                                 smart::Permissions permissions);
 
@@ -61,6 +64,18 @@ Result<void> authorize_resource(const Principal& principal, fhir::ResourceType t
 /// sorted; nullopt for every one. kForbidden when there is none, and for clients limited to groups.
 Result<std::optional<std::vector<fhir::ResourceType>>> authorize_all_types(
     const Principal& principal, smart::Permissions permissions);
+
+/// What an interaction does with the type that it is about.
+struct Interaction {
+  fhir::ResourceType type;
+  smart::Permissions permissions;
+};
+/// The store as the principal may see and change it, when its scopes have queries; nullptr
+/// when they have none. With an interaction, resources of its type are seen as its permissions let
+/// and nothing else is done to them; others, and all without one, as all that is given for them.
+std::shared_ptr<store::Store> limited_store(const Service& service, const http::Request& request,
+                                            const Principal& principal,
+                                            const std::optional<Interaction>& interaction);
 
 /// Writes an audit event of the request, with the principal's id and the peer's address; does
 /// nothing on an open server. What cannot be audited must not be done.

@@ -3,6 +3,11 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <variant>
 
 #include "api/capability.h"
 #include "api/export_attachment.h"
@@ -24,7 +29,25 @@ namespace {
 
 using ResourceHandler = http::Response (*)(Service&, const http::Request&, const Principal&,
                                            fhir::ResourceType);
-using PrincipalHandler = std::function<http::Response(const http::Request&, const Principal&)>;
+using PrincipalHandler =
+    std::function<http::Response(Service&, const http::Request&, const Principal&)>;
+
+// Calls the handler with the service as the principal may see it. Handlers are given no other, so
+// that no route, whatever it does with the store, shows or changes more than the scopes cover.
+http::Response call(Service& service, const http::Request& request, const Principal& principal,
+                    const std::optional<Interaction>& interaction,
+                    const PrincipalHandler& handler) {
+  const auto seen = limited_store(service, request, principal, interaction);
+  if (seen == nullptr) return handler(service, request, principal);
+  const auto limited = std::make_shared<Service>(service, *seen);
+  auto response = handler(*limited, request, principal);
+  // A body that is made while it is sent reads on after the call.
+  if (auto* stream = std::get_if<http::StreamBody>(&response.body))
+    stream->read = [seen, limited, read = std::move(stream->read)](std::span<char> buffer) {
+      return read(buffer);
+    };
+  return response;
+}
 
 // Every route says what it needs; there is no way to add one that does not.
 class Routes {
@@ -36,10 +59,12 @@ class Routes {
     router_.add(
         method, pattern, name,
         [access, &service = service_, handler = std::move(handler)](const http::Request& request) {
-          if (access == Access::kPublic) return handler(request, Principal{});
+          if (access == Access::kPublic) return handler(service, request, Principal{});
           const auto principal = principal_of(service, request, access);
           if (!principal) return refuse(service, request, principal.error());
-          auto response = handler(request, *principal);
+          auto response = access == Access::kClient
+                              ? call(service, request, *principal, std::nullopt, handler)
+                              : handler(service, request, *principal);
           if (response.status == 403) response.headers.set("WWW-Authenticate", kTooLittle);
           return response;
         });
@@ -48,11 +73,15 @@ class Routes {
   /// A route of resources of one type: needs a client whose scopes give `permissions` for it.
   void add(std::string_view method, std::string_view pattern, std::string_view name,
            fhir::ResourceType type, smart::Permissions permissions, ResourceHandler handler) {
-    add(method, pattern, name, Access::kClient,
-        [type, permissions, &service = service_, handler](const auto& request,
-                                                          const auto& principal) {
+    add(method, pattern, name, Access::kJob,
+        [type, permissions, handler](Service& service, const auto& request, const auto& principal) {
           const auto allowed = authorize_resource(principal, type, permissions);
-          if (allowed) return handler(service, request, principal, type);
+          const auto of_type = [type, handler](Service& seen, const auto& asked,
+                                               const auto& who) -> http::Response {
+            return handler(seen, asked, who, type);
+          };
+          if (allowed)
+            return call(service, request, principal, Interaction{type, permissions}, of_type);
           const auto audited = audit(service, request, principal,
                                      {.kind = smart::AuditKind::kAccessRefused,
                                       .outcome = smart::AuditOutcome::kSerious,
@@ -101,7 +130,7 @@ http::Response plain(int status, std::string text) {
   return response;
 }
 
-void add_export_routes(Routes& routes, Service& service) {
+void add_export_routes(Routes& routes) {
   const struct {
     std::string_view pattern;
     std::string_view name;
@@ -113,42 +142,26 @@ void add_export_routes(Routes& routes, Service& service) {
   };
   for (const auto& kick_off : kick_offs)
     for (const std::string_view method : {"GET", "POST"})
-      routes.add(method, kick_off.pattern, kick_off.name, Access::kClient,
-                 [&service, level = kick_off.level](const auto& request, const auto& principal) {
-                   // A kick-off makes something, so it is not for HEAD, which has no effect.
-                   if (request.method == "HEAD")
-                     return request_error(
-                         request, {ErrorKind::kMethodNotAllowed, "a kick-off is a GET or a POST"});
-                   return export_kickoff(service, request, principal, level);
-                 });
-  routes.add("POST", "/fhir/$import", "import", Access::kClient,
-             [&service](const auto& request, const auto& principal) {
-               return import_kickoff(service, request, principal);
-             });
-  routes.add("GET", "/fhir/jobs/{id}", "export_status", Access::kClient,
-             [&service](const auto& request, const auto& principal) {
-               return export_status(service, request, principal);
-             });
-  routes.add("GET", "/fhir/jobs/{id}/manifest/{page}", "export_page", Access::kClient,
-             [&service](const auto& request, const auto& principal) {
-               return export_page(service, request, principal);
-             });
-  routes.add("DELETE", "/fhir/jobs/{id}", "export_delete", Access::kClient,
-             [&service](const auto& request, const auto& principal) {
-               return export_delete(service, request, principal);
-             });
-  routes.add("GET", "/fhir/jobs/{id}/files/{name}", "export_file", Access::kFile,
-             [&service](const auto& request, const auto& principal) {
-               return export_file(service, request, principal);
-             });
+      routes.add(
+          method, kick_off.pattern, kick_off.name, Access::kJob,
+          [level = kick_off.level](auto& service, const auto& request, const auto& principal) {
+            // A kick-off makes something, so it is not for HEAD, which has no effect.
+            if (request.method == "HEAD")
+              return request_error(request,
+                                   {ErrorKind::kMethodNotAllowed, "a kick-off is a GET or a POST"});
+            return export_kickoff(service, request, principal, level);
+          });
+  routes.add("POST", "/fhir/$import", "import", Access::kJob, import_kickoff);
+  routes.add("GET", "/fhir/jobs/{id}", "export_status", Access::kJob, export_status);
+  routes.add("GET", "/fhir/jobs/{id}/manifest/{page}", "export_page", Access::kJob, export_page);
+  routes.add("DELETE", "/fhir/jobs/{id}", "export_delete", Access::kJob, export_delete);
+  routes.add("GET", "/fhir/jobs/{id}/files/{name}", "export_file", Access::kFile, export_file);
   routes.add("GET", "/fhir/jobs/{id}/Binary/{name}", "export_attachment", Access::kAttachment,
-             [&service](const auto& request, const auto& principal) {
-               return export_attachment(service, request, principal);
-             });
+             export_attachment);
 }
 
 // A route a type, so that what R4 does not know has no address, as everything else unknown.
-void add_resource_routes(Routes& routes, Service& service) {
+void add_resource_routes(Routes& routes) {
   using smart::Permissions;
   const struct {
     std::string_view method;
@@ -177,32 +190,29 @@ void add_resource_routes(Routes& routes, Service& service) {
              {Permissions::kUpdate}, add_members);
   routes.add("POST", "/fhir/Group/{id}/$remove", "remove_members", fhir::types::kGroup,
              {Permissions::kUpdate}, remove_members);
-  routes.add("GET", "/fhir/_history", "history_system", Access::kClient,
-             [&service](const auto& request, const auto& principal) {
-               return system_history(service, request, principal);
-             });
+  routes.add("GET", "/fhir/_history", "history_system", Access::kClient, system_history);
 }
 
-void add_authorization_routes(Routes& routes, Service& service) {
+/// A handler that needs no principal.
+template <class Handler>
+PrincipalHandler open_to_all(Handler handler) {
+  return [handler](Service& service, const http::Request& request, const Principal&) {
+    return handler(service, request);
+  };
+}
+
+void add_authorization_routes(Routes& routes, const AuthorizationOptions& options) {
   routes.add("GET", "/fhir/.well-known/smart-configuration", "smart_configuration", Access::kPublic,
-             [&service](const auto& request, const auto&) {
-               return smart_configuration(service, request);
-             });
+             open_to_all(smart_configuration));
   // These authenticate by what is in the body.
-  routes.add("POST", "/fhir/auth/token", "token", Access::kPublic,
-             [&service](const auto& request, const auto&) { return token(service, request); });
-  routes.add("POST", "/fhir/auth/revoke", "revoke", Access::kPublic,
-             [&service](const auto& request, const auto&) { return revoke(service, request); });
-  routes.add("POST", "/fhir/auth/introspect", "introspect", Access::kClient,
-             [&service](const auto& request, const auto& principal) {
-               return introspect(service, request, principal);
-             });
+  routes.add("POST", "/fhir/auth/token", "token", Access::kPublic, open_to_all(token));
+  routes.add("POST", "/fhir/auth/revoke", "revoke", Access::kPublic, open_to_all(revoke));
+  routes.add("POST", "/fhir/auth/introspect", "introspect", Access::kClient, introspect);
   routes.add("GET", "/fhir/auth/jwks", "jwks", Access::kPublic,
-             [&service](const auto&, const auto&) { return jwks(service); });
-  if (!service.authorization->options().registration_token.empty())
-    routes.add(
-        "POST", "/fhir/auth/register", "register", Access::kPublic,
-        [&service](const auto& request, const auto&) { return register_client(service, request); });
+             [](Service& service, const auto&, const auto&) { return jwks(service); });
+  if (!options.registration_token.empty())
+    routes.add("POST", "/fhir/auth/register", "register", Access::kPublic,
+               open_to_all(register_client));
 }
 
 }  // namespace
@@ -215,27 +225,26 @@ http::ErrorResponder error_responder() {
 
 void add_routes(http::Router& router, Service& service, const Metrics& metrics) {
   Routes routes(router, service);
-  add_export_routes(routes, service);
-  add_resource_routes(routes, service);
-  if (service.authorization != nullptr) add_authorization_routes(routes, service);
+  add_export_routes(routes);
+  add_resource_routes(routes);
+  if (service.authorization != nullptr)
+    add_authorization_routes(routes, service.authorization->options());
   routes.add("GET", "/fhir/metadata", "metadata", Access::kPublic,
-             [&service](const auto& request, const auto&) {
-               return capability_statement(service, request);
-             });
+             open_to_all(capability_statement));
   routes.add("GET", "/fhir/OperationDefinition/{id}", "operation_definition", Access::kPublic,
-             [&service](const auto& request, const auto&) {
-               return operation_definition(service, request);
-             });
+             open_to_all(operation_definition));
   routes.add("GET", "/healthz", "healthz", Access::kPublic,
-             [](const auto&, const auto&) { return plain(200, "ok\n"); });
-  routes.add("GET", "/readyz", "readyz", Access::kPublic, [&service](const auto&, const auto&) {
-    // A document that is never there: asks the store without reading anything.
-    if (!service.store.document("readyz")) return plain(503, "the store does not answer\n");
-    return plain(200, "ready\n");
-  });
+             [](const auto&, const auto&, const auto&) { return plain(200, "ok\n"); });
+  routes.add("GET", "/readyz", "readyz", Access::kPublic,
+             [](const Service& asked, const auto&, const auto&) {
+               // A document that is never there: asks the store without reading anything.
+               if (!asked.store.document("readyz"))
+                 return plain(503, "the store does not answer\n");
+               return plain(200, "ready\n");
+             });
   routes.add("GET", "/metrics", "metrics", Access::kPublic,
-             [&service, &metrics](const auto&, const auto&) {
-               return metrics.render(service.engine, service.store);
+             [&metrics](const Service& asked, const auto&, const auto&) {
+               return metrics.render(asked.engine, asked.store);
              });
 }
 

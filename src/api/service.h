@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 
 #include "api/authorization.h"
@@ -30,15 +31,17 @@ struct ServiceOptions {
 /// The path below which everything FHIR is.
 inline constexpr std::string_view kFhirPath = "/fhir";
 
-/// Lives as long as the server; the parts must outlive it. Thread-safe.
+/// Lives as long as the server; the parts must outlive it. Thread-safe. A copy is the service as
+/// one client sees it, whose store shows what its scopes cover.
 struct Service {
-  store::Store& store;
+  store::Store& store;  ///< of a request: what the caller may see and change
+
   output::FileStore& files;
   job::Engine& engine;
   const Clock& clock;
   ServiceOptions options;
-  PollLimiter polls;
-  rest::MemberChanges member_changes;
+  std::shared_ptr<PollLimiter> polls;  ///< shared: by what clients see of the service
+  std::shared_ptr<rest::MemberChanges> member_changes;  ///< on `store`
   /// Set before the first request; nullptr: the server runs open.
   Authorization* authorization = nullptr;
 
@@ -48,8 +51,17 @@ struct Service {
         engine(e),
         clock(c),
         options(std::move(o)),
-        polls(options.poll_burst),
-        member_changes(s) {}
+        polls(std::make_shared<PollLimiter>(options.poll_burst)),
+        member_changes(std::make_shared<rest::MemberChanges>(s)) {}
+  Service(const Service& service, store::Store& seen)
+      : store(seen),
+        files(service.files),
+        engine(service.engine),
+        clock(service.clock),
+        options(service.options),
+        polls(service.polls),
+        member_changes(std::make_shared<rest::MemberChanges>(seen)),
+        authorization(service.authorization) {}
 
   /// The FHIR base for URLs in the answer to `request`, without a trailing slash.
   std::string base_url(const http::Request& request) const;

@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <functional>
-#include <set>
+#include <limits>
+#include <map>
+#include <optional>
 #include <utility>
 
+#include "fhir/operation_outcome.h"
 #include "fhir/resource_type.h"
 
 namespace sluice::bulk {
@@ -16,6 +19,7 @@ namespace {
 constexpr std::size_t kEntriesMax = 100;
 constexpr std::uint64_t kChangeBytes = 64;  // what reading a change counts as
 constexpr std::uint64_t kChangesOfPart = 4'000'000;
+constexpr std::size_t kVersionsPage = 16;
 
 constexpr std::string_view kBundleStart =
     R"({"resourceType":"Bundle","type":"transaction","entry":[)";
@@ -52,6 +56,26 @@ class BundleLines {
   std::string line_;
   std::size_t entries_ = 0;
 };
+
+// The text of the version that a removal ended; nullopt when it is not kept any more.
+Result<std::optional<std::string>> version_before(const store::Store& store,
+                                                  const fhir::ResourceId& key,
+                                                  store::Sequence removed) {
+  std::uint32_t before = std::numeric_limits<std::uint32_t>::max();
+  std::optional<std::uint32_t> of_removal;
+  while (true) {
+    SLUICE_TRY(auto versions, store.versions(key, before, kVersionsPage));
+    for (auto& version : versions) {
+      if (of_removal) {
+        if (version.deleted || version.version + 1 != *of_removal) return std::nullopt;
+        return std::optional(std::move(version.json));
+      }
+      if (version.deleted && version.sequence == removed) of_removal = version.version;
+    }
+    if (versions.size() < kVersionsPage) return std::nullopt;
+    before = versions.back().version;
+  }
+}
 
 unsigned part_of(const store::Change& change, unsigned parts) {
   return static_cast<unsigned>((std::hash<std::string_view>()(change.id) + change.type.code) %
@@ -93,21 +117,48 @@ template <class Wanted>
 Result<void> Deletions::write_where(Wanted wanted) {
   SLUICE_TRY(const auto window, change_window(store_, request_, snapshot_));
   SLUICE_TRY(const auto log, store_.changes(window.after, window.up_to));
-  std::set<std::pair<fhir::ResourceType, std::string>> deleted;
+  std::map<std::pair<fhir::ResourceType, std::string>, store::Sequence> deleted;
   store::Change change;
   while (true) {
     SLUICE_TRY(const bool more, log->next(change));
     if (!more) break;
     SLUICE_CHECK(step_(kChangeBytes));
     if (change.kind == store::ChangeKind::kRemove && wanted(change))
-      deleted.emplace(change.type, change.id);
+      deleted[{change.type, std::string(change.id)}] = change.sequence;
     else if (!deleted.empty())
       // It came back, or it went on in somebody else's compartment before it was deleted again.
       deleted.erase({change.type, std::string(change.id)});
   }
+  SLUICE_TRY(const auto access,
+             AccessFilters::compile(request_.limits,
+                                    {.base_url = request_.base_url, .now = snapshot_.instant}));
   BundleLines lines(writer_);
-  for (const auto& [type, id] : deleted) SLUICE_CHECK(lines.add(type, id));
-  return lines.finish();
+  for (const auto& [key, removed] : deleted) {
+    const auto& [type, id] = key;
+    SLUICE_TRY(const bool seen, was_seen(access, type, id, removed));
+    if (seen) SLUICE_CHECK(lines.add(type, id));
+  }
+  SLUICE_CHECK(lines.finish());
+  if (!left_some_out_) return {};
+  left_some_out_ = false;
+  return writer_.append_other(
+      FileKind::kOutcome,
+      fhir::operation_outcome(
+          "warning", "incomplete",
+          "Deletions may be missing: some are older than what this server keeps "
+          "of the past, so that it cannot tell whether the scopes cover them. "
+          "An export without _since has what there is."));
+}
+
+// A deletion is told to who could see the resource when it was deleted: its id is as much of it as
+// the rest. What it was then is the version before the deletion, if it is still kept.
+Result<bool> Deletions::was_seen(const AccessFilters& access, fhir::ResourceType type,
+                                 const std::string& id, store::Sequence removed) {
+  if (!access.limits(type)) return true;
+  SLUICE_TRY(const auto last, version_before(store_, {type, id}, removed));
+  if (last) return access.pass(matcher_, type, *last);
+  left_some_out_ = true;
+  return false;
 }
 
 Result<void> Deletions::write_part(unsigned part, unsigned parts) {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "bulk/access_limits.h"
 #include "bulk/export_request.h"
 #include "bulk/export_writer.h"
 #include "bulk/roster.h"
@@ -53,6 +54,8 @@ class Deletions {
   bool covers(const store::Change& change) const;
   template <class Wanted>
   Result<void> write_where(Wanted wanted);
+  Result<bool> was_seen(const AccessFilters& access, fhir::ResourceType type, const std::string& id,
+                        store::Sequence removed);
 
   const store::Store& store_;
   const ExportRequest& request_;
@@ -60,6 +63,8 @@ class Deletions {
   const store::Commit& snapshot_;
   ExportWriter& writer_;
   const Step step_;
+  search::Matcher matcher_;
+  bool left_some_out_ = false;  // for want of the version before the deletion
 };
 
 }  // namespace sluice::bulk

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "bulk/export_request.h"
-#include "query/find.h"
+#include "query/store_resolver.h"
 
 namespace sluice::bulk {
 namespace {
@@ -16,6 +16,26 @@ std::optional<fhir::ResourceType> filtered_type(std::string_view text) {
   if (mark == std::string_view::npos) return std::nullopt;
   return fhir::find_resource_type(text.substr(0, mark));
 }
+
+/// What a filter learns of other resources is no more than the client may see of them.
+class SeenResolver final : public search::Resolver {
+ public:
+  SeenResolver(search::Resolver& resolver, const AccessFilters& access)
+      : resolver_(resolver), access_(access) {}
+
+  Result<void> each(fhir::ResourceType type, const Visit& visit) override {
+    if (!access_.limits(type)) return resolver_.each(type, visit);
+    return resolver_.each(type, [&](std::string_view id, std::string_view json) -> Result<void> {
+      SLUICE_TRY(const bool seen, access_.pass(matcher_, type, json));
+      return seen ? visit(id, json) : Result<void>();
+    });
+  }
+
+ private:
+  search::Resolver& resolver_;
+  const AccessFilters& access_;
+  search::Matcher matcher_;
+};
 
 }  // namespace
 
@@ -60,9 +80,12 @@ Result<ExportFilters> ExportFilters::prepare(const store::Store& store,
                                              const store::Commit& snapshot) {
   ExportFilters filters;
   const search::QueryOptions options{.base_url = request.base_url, .now = snapshot.instant};
+  SLUICE_TRY(filters.access_, AccessFilters::compile(request.limits, options));
+  query::StoreResolver all(store, snapshot.sequence);
+  SeenResolver resolver(all, filters.access_);
   for (const TypeFilter& filter : request.type_filters) {
     SLUICE_TRY(const auto query, search::Query::compile(filter.type, filter.query, options));
-    SLUICE_TRY(auto resolved, query::resolve(store, query, snapshot.sequence));
+    SLUICE_TRY(auto resolved, query.resolved(resolver));
     filters.by_type_[filter.type].push_back(std::move(resolved));
   }
   return filters;
@@ -70,6 +93,8 @@ Result<ExportFilters> ExportFilters::prepare(const store::Store& store,
 
 Result<bool> ExportFilters::pass(search::Matcher& matcher, fhir::ResourceType type,
                                  std::string_view json) const {
+  SLUICE_TRY(const bool seen, access_.pass(matcher, type, json));
+  if (!seen) return false;
   const auto found = by_type_.find(type);
   if (found == by_type_.end()) return true;
   return matcher.matches_any(found->second, json);

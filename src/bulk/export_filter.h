@@ -1,4 +1,5 @@
-// _typeFilter (P-05): which resources of a type belong to an export.
+// Which resources of a type belong to an export: by _typeFilter (P-05) and by what the client may
+// see.
 #pragma once
 
 #include <map>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "bulk/access_limits.h"
 #include "fhir/resource_type.h"
 #include "search/matcher.h"
 #include "search/query.h"
@@ -47,10 +49,16 @@ class ExportFilters {
   std::optional<std::vector<std::string>> ids_of(fhir::ResourceType type) const;
   /// When only resources in certain patients' compartments can: the patients, sorted, unique.
   std::optional<std::vector<std::string>> patients_of(fhir::ResourceType type) const;
-  /// Whether a resource passes one of its type's filters, or its type has none.
+  /// Whether a resource may be seen.
+  Result<bool> sees(search::Matcher& matcher, fhir::ResourceType type,
+                    std::string_view json) const {
+    return access_.pass(matcher, type, json);
+  }
+  /// Whether a resource may be seen and passes one of its type's filters, or its type has none.
   Result<bool> pass(search::Matcher& matcher, fhir::ResourceType type, std::string_view json) const;
 
  private:
+  AccessFilters access_;
   std::map<fhir::ResourceType, std::vector<search::Query>> by_type_;
 };
 

@@ -23,6 +23,26 @@ bool is_run_of(const RunFile& run, std::string_view purpose) {
   return std::string_view(run.name).substr(1).starts_with(purpose);
 }
 
+/// Which of `ids` exist and may be seen: what may not is not told from what does not exist.
+Result<std::vector<bool>> seen(const store::Store& store, const ExportRequest& request,
+                               fhir::ResourceType type, const std::vector<std::string>& ids,
+                               const store::Commit& snapshot) {
+  SLUICE_TRY(auto exist, store.exist(type, ids, snapshot.sequence));
+  SLUICE_TRY(const auto access,
+             AccessFilters::compile(request.limits,
+                                    {.base_url = request.base_url, .now = snapshot.instant}));
+  if (!access.limits(type)) return exist;
+  search::Matcher matcher;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (!exist[i]) continue;
+    SLUICE_TRY(const auto record, store.read({type, ids[i]}, snapshot.sequence));
+    if (!record) continue;
+    SLUICE_TRY(const bool passes, access.pass(matcher, type, record->json));
+    exist[i] = passes;
+  }
+  return exist;
+}
+
 }  // namespace
 
 ExportJobs::ExportJobs(const store::Store& store, output::FileStore& files, ExportSizes sizes,
@@ -224,10 +244,15 @@ std::vector<std::string> ExportJobs::leftovers() {
 
 Result<void> check_against_store(const store::Store& store, ExportRequest& request,
                                  const store::Commit& snapshot, bool lenient) {
-  if (request.level == ExportLevel::kGroup) SLUICE_CHECK(check_groups(store, request, snapshot));
+  if (request.level == ExportLevel::kGroup) {
+    SLUICE_TRY(const auto group,
+               seen(store, request, fhir::types::kGroup, {request.group_id}, snapshot));
+    if (!group.front()) return not_found(fmt::format("there is no Group/{}", request.group_id));
+    SLUICE_CHECK(check_groups(store, request, snapshot));
+  }
   if (!request.patients) return {};
   SLUICE_TRY(const auto exist,
-             store.exist(fhir::types::kPatient, *request.patients, snapshot.sequence));
+             seen(store, request, fhir::types::kPatient, *request.patients, snapshot));
   std::vector<std::string> known;
   std::string unknown;
   std::size_t missing = 0;

@@ -380,6 +380,29 @@ std::vector<TypeFilter> filters_of(const json::object& object) {
   return filters;
 }
 
+json::array to_json(const std::vector<AccessLimit>& limits) {
+  json::array array;
+  for (const auto& [types, limit] : limits) {
+    json::array names;
+    for (const auto type : types) names.emplace_back(json::string(fhir::type_name(type)));
+    array.push_back(json::object{{"types", std::move(names)}, {"parts", json::value_from(limit)}});
+  }
+  return array;
+}
+
+std::vector<AccessLimit> limits_of(const json::object& object) {
+  std::vector<AccessLimit> limits;
+  const auto* found = object.if_contains("limits");
+  if (found == nullptr) return limits;
+  for (const auto& entry : found->as_array()) {
+    AccessLimit& limit = limits.emplace_back();
+    for (const auto& name : entry.at("types").as_array())
+      limit.types.push_back(fhir::find_resource_type(name.as_string()).value());
+    limit.limit = json::value_to<search::QueryLimit>(entry.at("parts"));
+  }
+  return limits;
+}
+
 std::vector<std::string> strings_of(const json::object& object, const char* name) {
   return json::value_to<std::vector<std::string>>(object.at(name));
 }
@@ -406,6 +429,7 @@ std::string serialize(const ExportRequest& request) {
   if (request.until) object["until"] = request.until->milliseconds;
   object["elements"] = to_json(request.elements);
   object["filters"] = to_json(request.type_filters);
+  if (!request.limits.empty()) object["limits"] = to_json(request.limits);
   if (request.patients) object["patients"] = to_json(*request.patients);
   if (request.history_of_new_members) object["history_of_new_members"] = true;
   if (request.organize_by)
@@ -442,6 +466,7 @@ Result<ExportRequest> parse_stored_request(std::string_view text) {
       request.until = Instant{object.at("until").to_number<std::int64_t>()};
     request.elements = strings_of(object, "elements");
     request.type_filters = filters_of(object);
+    request.limits = limits_of(object);
     if (object.contains("patients")) request.patients = strings_of(object, "patients");
     request.history_of_new_members = object.contains("history_of_new_members");
     if (object.contains("organize_by"))

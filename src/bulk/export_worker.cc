@@ -275,6 +275,9 @@ class ShardRun {
       if (!more) return {};
       SLUICE_CHECK(step(record.json.size()));
       if (record.is_link) continue;
+      // The latest is that of those which may be seen.
+      SLUICE_TRY(const bool seen, prepared_.filters.sees(matcher_, record.type, record.json));
+      if (!seen) continue;
       if (latest) {
         SLUICE_CHECK(selector.add_candidates(record, *runs_));
         continue;

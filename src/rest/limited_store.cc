@@ -257,6 +257,13 @@ Result<std::vector<store::Version>> LimitedStore::versions(const fhir::ResourceI
   return seen;
 }
 
+Result<std::optional<std::string>> LimitedStore::owners(const fhir::ResourceId& key,
+                                                        store::Sequence as_of) const {
+  SLUICE_TRY(const auto record, read(key, as_of));
+  if (!record) return std::optional<std::string>();
+  return store_.owners(key, as_of);
+}
+
 Result<std::vector<bool>> LimitedStore::exist(fhir::ResourceType type,
                                               const std::vector<std::string>& ids,
                                               store::Sequence as_of) const {
@@ -279,12 +286,34 @@ Result<std::unique_ptr<store::Scan>> LimitedStore::scan(const store::KeyRange& r
   return std::make_unique<LimitedScan>(store_, std::move(scan), *of_type->read, as_of);
 }
 
-Result<std::unique_ptr<store::ChangeScan>> LimitedStore::changes(store::Sequence after,
-                                                                 store::Sequence up_to) const {
-  SLUICE_TRY(auto scan, store_.changes(after, up_to));
+std::unique_ptr<store::ChangeScan> LimitedStore::seen_of(
+    std::unique_ptr<store::ChangeScan> scan) const {
   return std::make_unique<LimitedChanges>(std::move(scan), [this](const store::Change& change) {
     return sees_newest({change.type, std::string(change.id)});
   });
+}
+
+Result<std::unique_ptr<store::ChangeScan>> LimitedStore::changes(store::Sequence after,
+                                                                 store::Sequence up_to) const {
+  SLUICE_TRY(auto scan, store_.changes(after, up_to));
+  return seen_of(std::move(scan));
+}
+
+Result<std::unique_ptr<store::ChangeScan>> LimitedStore::changes_newest_first(
+    store::ChangePlace before, store::Sequence after) const {
+  SLUICE_TRY(auto scan, store_.changes_newest_first(before, after));
+  return seen_of(std::move(scan));
+}
+
+Result<std::optional<store::Version>> LimitedStore::version_of(const store::Change& change) const {
+  using Found = std::optional<store::Version>;
+  SLUICE_TRY(const bool any, sees_newest({change.type, std::string(change.id)}));
+  if (!any) return Found();
+  SLUICE_TRY(auto version, store_.version_of(change));
+  if (!version || version->deleted) return version;
+  SLUICE_TRY(const bool seen, may_see(change.type, version->json));
+  if (!seen) return Found();
+  return version;
 }
 
 Result<std::uint64_t> LimitedStore::change_count(store::Sequence after,

@@ -56,6 +56,8 @@ class LimitedStore final : public store::Store {
   /// None unless the newest that is no deletion may be seen; of the others those that may.
   Result<std::vector<store::Version>> versions(const fhir::ResourceId& key, std::uint32_t before,
                                                std::size_t limit) const override;
+  Result<std::optional<std::string>> owners(const fhir::ResourceId& key,
+                                            store::Sequence as_of) const override;
   Result<std::vector<bool>> exist(fhir::ResourceType type, const std::vector<std::string>& ids,
                                   store::Sequence as_of) const override;
   Result<std::unique_ptr<store::Scan>> scan(const store::KeyRange& range,
@@ -63,6 +65,10 @@ class LimitedStore final : public store::Store {
   /// Changes of resources that may be seen now, and deletions of what could be seen.
   Result<std::unique_ptr<store::ChangeScan>> changes(store::Sequence after,
                                                      store::Sequence up_to) const override;
+  Result<std::unique_ptr<store::ChangeScan>> changes_newest_first(
+      store::ChangePlace before, store::Sequence after) const override;
+  /// nullopt also for a version that may not be seen.
+  Result<std::optional<store::Version>> version_of(const store::Change& change) const override;
   Result<std::uint64_t> change_count(store::Sequence after, store::Sequence up_to) const override;
   Result<std::unique_ptr<store::MemberScan>> members(std::string_view group_id,
                                                      fhir::ResourceType type,
@@ -84,6 +90,7 @@ class LimitedStore final : public store::Store {
     return store_.documents(prefix, after, limit);
   }
   void set_history_horizon(store::Sequence oldest) override { store_.set_history_horizon(oldest); }
+  store::Sequence history_horizon() const override { return store_.history_horizon(); }
   Result<void> compact() override { return store_.compact(); }
   Result<std::uint64_t> size_on_disk() const override { return store_.size_on_disk(); }
 
@@ -91,6 +98,7 @@ class LimitedStore final : public store::Store {
   Result<bool> may_see(fhir::ResourceType type, std::string_view json) const;
 
  private:
+  std::unique_ptr<store::ChangeScan> seen_of(std::unique_ptr<store::ChangeScan> scan) const;
   Result<const Rights*> rights(fhir::ResourceType type) const;
   Result<bool> sees_all(fhir::ResourceType type) const;
   /// Whether the newest version that is no deletion may be seen.

@@ -215,6 +215,13 @@ search::QueryLimit ScopeSet::limit(fhir::ResourceType type, Permissions permissi
   return limit;
 }
 
+Permissions ScopeSet::every() const {
+  Permissions every;
+  for (const Scope& scope : scopes_)
+    if (!scope.type && scope.query.empty()) every = every | scope.permissions;
+  return every;
+}
+
 bool ScopeSet::covers_all() const {
   Permissions every;
   for (const Scope& scope : scopes_)

@@ -99,6 +99,8 @@ class ScopeSet {
   }
   /// Whether every type may be exported, also ones that come later; of each all that limit() lets.
   bool covers_all() const;
+  /// What "*" without a query gives to every type.
+  Permissions every() const;
   bool may_bulk_submit() const { return bulk_submit_; }
   bool has_queries() const { return has_queries_; }
   /// The types that may be exported, ordered by name.

@@ -11,6 +11,22 @@ def on(rule, files):
     return [str(finding) for finding in rule(tidy.Tree(files))]
 
 
+class Routes(unittest.TestCase):
+    def on(self, code):
+        return on(tidy.check_routes, {"src/api/routes.cc": code})
+
+    def test_a_handler_takes_the_service_that_it_is_given(self):
+        self.assertEqual(self.on('routes.add("GET", "/x", "x", Access::kClient, [](Service& service) {});'), [])
+        self.assertEqual(self.on("[access, &service = service_, handler](const Request&) {};"), [])
+        for capture in ("[&service]", "[type, &service, handler]"):
+            self.assertEqual(len(self.on(f"routes.add(a, {capture}(const auto& request) {{}});")), 1)
+
+    def test_only_jobs_see_the_whole_store(self):
+        self.assertEqual(self.on('routes.add("GET", "/j", "export_status", Access::kJob, f);'), [])
+        for access in ("kJob", "kFile", "kAttachment"):
+            self.assertEqual(len(self.on(f'routes.add("GET",\n "/fhir", "bundle", Access::{access}, f);')), 1)
+
+
 class Layers(unittest.TestCase):
     def files(self, include):
         return {"src/base/CMakeLists.txt": BASE,

@@ -200,6 +200,26 @@ def check_layer_table(tree: Tree) -> Iterator[Finding]:
                               f"DEPS names {dep}, but {document}:{line} does not allow it")
 
 
+# Routes whose handlers are given the whole store: what a job shows is limited by what it keeps.
+JOB_ROUTES = {"import", "export_status", "export_page", "export_delete", "export_file",
+              "export_attachment"}
+
+
+def check_routes(tree: Tree) -> Iterator[Finding]:
+    """Handlers see the store through the service they are given, which knows the scopes' queries."""
+    for path, text in tree.matching(r"src/api/routes.*\.cc"):
+        for match in re.finditer(r"\[[^\[\]\n]*&service(?! = service_)[^\[\]\n]*\]\s*\(", text):
+            yield Finding(path, line_of(text, match.start()),
+                          "a handler captures a service: it may use only the one it is given, which shows "
+                          "what the caller's scopes cover")
+        for match in re.finditer(r"\.add\(([^;{]*?)Access::k(Job|File|Attachment)\b", text):
+            names = re.findall(r'"([a-z_]+)"', match.group(1))
+            for name in names:
+                if name not in JOB_ROUTES:
+                    yield Finding(path, line_of(text, match.start()),
+                                  f"the route {name} is given the whole store: use Access::kClient")
+
+
 # ---- C++ ----
 
 def check_pragma_once(tree: Tree) -> Iterator[Finding]:
@@ -346,7 +366,7 @@ def check_words(tree: Tree) -> Iterator[Finding]:
                           f"'{match.group(1)}' is a place on one machine only")
 
 
-RULES = (check_includes, check_dependencies, check_layer_table, check_pragma_once,
+RULES = (check_includes, check_dependencies, check_layer_table, check_routes, check_pragma_once,
          check_await_temporaries, check_detached, check_registration, check_length,
          check_first_comment, check_white_space, check_words)
 

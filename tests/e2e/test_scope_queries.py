@@ -1,0 +1,260 @@
+"""Scopes with a search query (A-06, A-07): what is outside of them is tried by every route, and must be
+neither shown nor changed nor told from what does not exist."""
+import json
+import os
+import unittest
+import urllib.parse
+
+import harness
+import smart
+
+LAB, VITAL = "laboratory", "vital-signs"
+CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
+SEEN, HIDDEN = "seen", "hidden"
+
+
+def observation(id, category, patient="p", **more):
+    return {"resourceType": "Observation", "id": id, "status": "final", "code": {"text": "x"},
+            "category": [{"coding": [{"system": CATEGORY, "code": category}]}],
+            "subject": {"reference": f"Patient/{patient}"}, **more}
+
+
+def attachment(id, url):
+    return {"resourceType": "DocumentReference", "id": id, "status": "current",
+            "subject": {"reference": "Patient/p"}, "content": [{"attachment": {"url": url}}]}
+
+
+RESOURCES = [
+    {"resourceType": "Patient", "id": "p", "gender": "female", "name": [{"family": "Adams"}]},
+    {"resourceType": "Patient", "id": "q", "gender": "male", "name": [{"family": "Brown"}]},
+    {"resourceType": "Practitioner", "id": SEEN, "active": True},
+    {"resourceType": "Practitioner", "id": HIDDEN, "active": False},
+    {"resourceType": "Practitioner", "id": "only-of-hidden", "active": True},
+    observation(SEEN, LAB, performer=[{"reference": "Practitioner/" + SEEN},
+                                      {"reference": "Practitioner/" + HIDDEN}]),
+    observation(HIDDEN, VITAL, performer=[{"reference": "Practitioner/only-of-hidden"}]),
+    observation("of-q", VITAL, "q"),
+    observation("second", LAB, "q", status="amended"),
+    {"resourceType": "Provenance", "id": SEEN, "recorded": "2020-01-01T00:00:00Z",
+     "target": [{"reference": "Patient/p"}], "agent": [{"who": {"display": "x"}}]},
+    {"resourceType": "Provenance", "id": HIDDEN, "recorded": "2021-01-01T00:00:00Z",
+     "target": [{"reference": "Patient/p"}], "agent": [{"who": {"display": "x"}}]},
+    {"resourceType": "Group", "id": "g", "type": "person", "actual": True,
+     "member": [{"entity": {"reference": "Patient/p"}}, {"entity": {"reference": "Patient/q"}}]},
+    {"resourceType": "Group", "id": "other", "type": "person", "actual": True,
+     "member": [{"entity": {"reference": "Patient/p"}}]},
+    {"resourceType": "Binary", "id": SEEN, "contentType": "text/plain", "data": "eA==",
+     "meta": {"tag": [{"code": "open"}]}},
+    {"resourceType": "Binary", "id": HIDDEN, "contentType": "text/plain", "data": "eA=="},
+    attachment("d1", "Binary/" + SEEN),
+    attachment("d2", "Binary/" + HIDDEN),
+]
+
+
+class ScopeQueries(harness.TestCase):
+    def setUp(self):
+        self.folder = harness.temporary_folder(self)
+        self.data = os.path.join(self.folder, "data")
+        source = os.path.join(self.folder, "source.ndjson")
+        harness.write_lines(source, RESOURCES)
+        harness.load(self.data, source)
+        self.all = smart.Client(self.folder, self.data, "all", scope="system/*.cruds")
+        self.server = harness.start_server(self, self.data, is_open=False)
+        self.everything = self.all.headers(self.server)
+
+    def token_of(self, scope):
+        """Headers of the client that may do everything, with a token for this."""
+        return self.all.headers(self.server, scope)
+
+    def send(self, method, path, headers, body=None, more=None):
+        headers = {**headers, **(more or {})}
+        if body is not None:
+            headers.setdefault("Content-Type", harness.FHIR_JSON)
+            body = json.dumps(body).encode()
+        return harness.request(method, f"{self.server.base}/{path}", headers, body)
+
+    def exported(self, headers, path="$export", **parameters):
+        """What an export gives: (status URL, manifest, {Type/id})."""
+        url, manifest = smart.export(self.server, path, parameters, headers)
+        keys = set()
+        for item in manifest["output"]:
+            for line in harness.request("GET", item["url"], headers).body.splitlines():
+                resource = json.loads(line)
+                keys.add(f"{resource['resourceType']}/{resource.get('id')}")
+        return url, manifest, keys
+
+    # ---- what a token says ----
+
+    def test_a06_the_grant_is_canonical_and_never_wider_than_registered(self):
+        client = smart.Client(self.folder, self.data, "lab",
+                              scope=f"system/Observation.rs?category={CATEGORY}|{LAB} system/Patient.rs")
+        cases = {
+            "system/*.read": f"system/Observation.rs?category={CATEGORY}|{LAB} system/Patient.read",
+            "system/Observation.rs?status=final":
+                f"system/Observation.rs?category={CATEGORY}|{LAB}&status=final",
+            "system/Observation.r?category=" + urllib.parse.quote(f"{CATEGORY}|{LAB}", safe=""):
+                f"system/Observation.r?category={CATEGORY}|{LAB}",
+            "system/Patient.rs?gender=male": "system/Patient.rs?gender=male",
+        }
+        for asked, granted in cases.items():
+            answer = client.token_answer(self.server, asked).json()
+            self.assertEqual(set(answer["scope"].split()), set(granted.split()), asked)
+            seen = smart.post_form(self.server.base + "/auth/introspect",
+                                   {"token": answer["access_token"]},
+                                   {"Authorization": "Bearer " + answer["access_token"]}).json()
+            self.assertEqual(seen["scope"], answer["scope"])
+        for bad in ("system/Observation.rs?colour=red", "system/Observation.rs?patient.gender=male",
+                    "system/Encounter.rs?status=finished"):
+            answer = client.token_answer(self.server, bad)
+            self.assertEqual((answer.status, answer.json()["error"]), (400, "invalid_scope"), bad)
+
+    # ---- exports ----
+
+    def test_a06_exports_of_every_level_show_what_the_scopes_cover(self):
+        headers = self.token_of(
+            f"system/Observation.rs?category={LAB} system/Patient.rs system/Practitioner.rs?active=true "
+            "system/Provenance.rs?recorded=lt2021")
+        expected = {"Patient/p", "Patient/q", "Observation/seen", "Observation/second",
+                    "Practitioner/seen", "Provenance/seen"}
+        for path in ("Patient/$export", "Group/g/$export"):
+            self.assertEqual(self.exported(headers, path)[2], expected, path)
+        # At system level a Practitioner needs no reference.
+        self.assertEqual(self.exported(headers)[2], expected | {"Practitioner/only-of-hidden"})
+        self.assertEqual(self.exported(headers, "Patient/$export", _type="Observation")[2],
+                         {"Observation/seen", "Observation/second"})
+        self.assertEqual(self.exported(headers, _type="Observation",
+                                       _typeFilter="Observation?status=amended")[2],
+                         {"Observation/second"})
+        self.assertEqual(self.exported(headers, _type="Observation",
+                                       _typeFilter=f"Observation?category={VITAL}")[2], set())
+        organized = self.exported(headers, "Patient/$export", organizeOutputBy="Patient",
+                                  _type="Patient,Observation")[2]
+        self.assertEqual({key for key in organized if not key.startswith("Parameters/")},
+                         {"Patient/p", "Patient/q", "Observation/seen", "Observation/second"})
+
+    def test_a06_a_filter_learns_nothing_of_what_is_outside_of_the_scopes(self):
+        headers = self.token_of("system/Observation.rs system/Patient.rs?gender=female")
+        chained = {"_type": "Observation", "_typeFilter": "Observation?patient.name=Brown"}
+        self.assertEqual(self.exported(headers, **chained)[2], set())
+        self.assertEqual(self.exported(self.everything, **chained)[2],
+                         {"Observation/of-q", "Observation/second"})
+        headers = self.token_of(f"system/Patient.rs system/Observation.rs?category={LAB}")
+        self.assertEqual(self.exported(headers, _type="Patient", _typeFilter=(
+            f"Patient?_has:Observation:patient:category={VITAL}"))[2], set())
+
+    def test_a06_a_patient_or_group_outside_of_the_scopes_is_one_that_is_not_there(self):
+        headers = self.token_of("system/Patient.rs?gender=female system/Group.rs?_id=g")
+
+        def refused(path, **parameters):
+            answer = self.server.get(path, parameters, {**headers, "Prefer": "respond-async"})
+            return answer.status, answer.body
+        hidden = refused("Patient/$export", patient="Patient/q")
+        none = refused("Patient/$export", patient="Patient/x")
+        self.assertEqual(hidden[0], 400)
+        self.assertEqual(hidden[1].replace(b"Patient/q", b"Patient/x"), none[1])
+        self.assertEqual(refused("Group/other/$export")[0], 404)
+        self.assertEqual(self.exported(headers, "Group/g/$export")[2], {"Patient/p"})
+
+    def test_a06_m04_a_deletion_is_told_to_who_could_see_the_resource(self):
+        since = harness.sluice_instant()
+        for id in (SEEN, HIDDEN):
+            self.assertEqual(self.send("DELETE", "Observation/" + id, self.everything).status, 204)
+        headers = self.token_of(f"system/Observation.rs?category={LAB}")
+        for headers, expected in ((headers, {"Observation/seen"}),
+                                  (self.everything, {"Observation/seen", "Observation/hidden"})):
+            for path in ("$export", "Patient/$export", "Group/g/$export"):
+                manifest = self.exported(headers, path, _type="Observation", _since=since)[1]
+                deleted = set()
+                for item in manifest["deleted"]:
+                    for line in harness.request("GET", item["url"], headers).body.splitlines():
+                        deleted |= {e["request"]["url"] for e in json.loads(line)["entry"]}
+                self.assertEqual(deleted, expected, path)
+                self.assertEqual(manifest["outcome"], [])
+
+    def test_f06_an_attachment_outside_of_the_scopes_is_not_there(self):
+        headers = self.token_of("system/DocumentReference.rs system/Binary.rs?_tag=open")
+        _, manifest, _ = self.exported(headers, _type="DocumentReference")
+        answers = {}
+        for item in manifest["output"]:
+            for line in harness.request("GET", item["url"], headers).body.splitlines():
+                url = json.loads(line)["content"][0]["attachment"]["url"]
+                answers[json.loads(line)["id"]] = harness.request("GET", url, headers).status
+        self.assertEqual(answers, {"d1": 200, "d2": 404})
+
+    def test_a07_a_job_is_shown_to_tokens_that_cover_it(self):
+        narrow = f"system/Observation.rs?category={LAB}"
+        narrower = f"system/Observation.rs?category={LAB}&status=final"
+        url, manifest, _ = self.exported(self.token_of(narrow), _type="Observation")
+        file = manifest["output"][0]["url"]
+        for scope, status in ((narrow, 200), ("system/*.rs", 200), ("system/Observation.read", 200),
+                              (f"{narrower} {narrow}", 200), (narrower, 403),
+                              (f"system/Observation.rs?category={VITAL}", 403),
+                              (f"system/Observation.r?category={LAB}", 403)):
+            for of_job in (url, file):
+                self.assertEqual(harness.request("GET", of_job, self.token_of(scope)).status, status,
+                                 (scope, of_job))
+        self.assertEqual(harness.request("DELETE", url, self.token_of(narrower)).status, 403)
+        self.assertEqual(harness.request("DELETE", url, self.token_of(narrow)).status, 202)
+
+    # ---- REST ----
+
+    def test_a06_reads_do_not_tell_a_resource_outside_from_none(self):
+        headers = self.token_of(f"system/Observation.rs?category={LAB}")
+        self.assertEqual(self.send("GET", "Observation/seen", headers).status, 200)
+        self.assertEqual(self.send("GET", "Observation/seen/_history/1", headers).status, 200)
+        for path in ("Observation/_history", "_history"):
+            bundle = self.send("GET", path, headers).json()
+            seen = {entry["resource"]["id"] for entry in bundle["entry"]}
+            self.assertEqual(seen, {SEEN, "second"}, path)
+        for path in ("Observation/{}", "Observation/{}/_history/1", "Observation/{}/_history/2",
+                     "Observation/{}/_history"):
+            for more in ({}, {"If-None-Match": 'W/"1"'}):
+                hidden = self.send("GET", path.format(HIDDEN), headers, more=more)
+                none = self.send("GET", path.format("nothing"), headers, more=more)
+                self.assertEqual((hidden.status, hidden.body.replace(b"hidden", b"nothing")),
+                                 (404, none.body), path)
+                self.assertEqual(sorted(hidden.headers.keys()), sorted(none.headers.keys()))
+        # Neither is its deletion told, nor a version from when it was inside.
+        self.send("PUT", "Observation/seen", self.everything, observation(SEEN, VITAL))
+        self.send("DELETE", "Observation/hidden", self.everything)
+        for path in ("Observation/seen", "Observation/seen/_history/1", "Observation/hidden"):
+            self.assertEqual(self.send("GET", path, headers).status, 404, path)
+        # What was inside when it was deleted is gone.
+        self.send("DELETE", "Observation/second", self.everything)
+        self.assertEqual(self.send("GET", "Observation/second", headers).status, 410)
+        # The letters count one by one: no right to read by a right to update.
+        headers = self.token_of(f"system/Observation.u system/Observation.r?category={LAB}")
+        self.assertEqual(self.send("GET", "Observation/of-q", headers).status, 404)
+
+    def test_a06_writes_need_the_resource_inside_before_and_after(self):
+        headers = self.token_of(f"system/Observation.cruds?category={LAB}")
+        inside, outside = observation(SEEN, LAB, status="amended"), observation(SEEN, VITAL)
+        self.assertEqual(self.send("PUT", "Observation/seen", headers, inside).status, 200)
+        self.assert_outcome(self.send("PUT", "Observation/seen", headers, outside), 403)
+        self.assertEqual(self.send("POST", "Observation", headers, inside).status, 201)
+        self.assert_outcome(self.send("POST", "Observation", headers, outside), 403)
+        for more in ({}, {"If-Match": 'W/"1"'}, {"If-Match": "*"}, {"If-None-Match": "*"}):
+            answers = []
+            for id in (HIDDEN, "nothing"):
+                answer = self.send("PUT", f"Observation/{id}", headers, observation(id, LAB), more)
+                answers.append((answer.status, answer.body.replace(b"hidden", b"nothing")))
+            self.assertEqual(answers[0], answers[1], more)
+            self.assertIn(answers[0][0], (404, 412), more)
+        for more in ({}, {"If-Match": 'W/"1"'}):
+            answers = [self.send("DELETE", f"Observation/{id}", headers, more=more)
+                       for id in (HIDDEN, "nothing")]
+            self.assertEqual(answers[0].status, answers[1].status, more)
+            self.assertEqual(answers[0].headers.get("ETag"), answers[1].headers.get("ETag"))
+        self.assertEqual(self.send("GET", "Observation/hidden", self.everything).status, 200)
+        self.assertEqual(self.send("GET", "Observation/nothing", self.everything).status, 404)
+        self.assertEqual(self.send("DELETE", "Observation/seen", headers).status, 204)
+        # An import cannot be asked resource by resource.
+        answer = self.server.post("$import", json.dumps(
+            {"inputFormat": "application/fhir+ndjson", "inputSource": "https://x.example",
+             "input": [{"type": "Observation", "url": "https://x.example/o.ndjson"}]}),
+            "application/json", {**headers, "Prefer": "respond-async"})
+        self.assertEqual(answer.status, 403, answer)
+
+
+if __name__ == "__main__":
+    unittest.main()
