@@ -69,7 +69,8 @@ http::Response export_attachment(Service& service, const http::Request& request,
                               {.kind = smart::AuditKind::kDownload,
                                .file = attachment_name(request.parameter("name").substr(0, 64))});
   if (!found) return request_error(request, found.error());
-  if (found->import) return request_error(request, not_found("an import has no attachments"));
+  if (found->import || found->cohort)
+    return request_error(request, not_found("only exports have attachments"));
   // A capability has been checked; with a token, only what the job's resources name is there.
   if (principal.claims != nullptr && !check_proof(service, request))
     return request_error(request, not_found("the address of the attachment is not a valid one"));

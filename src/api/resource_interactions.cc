@@ -5,6 +5,7 @@
 #include <charconv>
 #include <functional>
 
+#include "api/cohort_requests.h"
 #include "api/fhir_response.h"
 #include "api/request_headers.h"
 #include "api/resource_headers.h"
@@ -94,7 +95,8 @@ Result<Asked> read_asked(const http::Request& request) {
 }
 
 Result<void> check_type(const fhir::IncomingResource& resource, fhir::ResourceType type) {
-  if (resource.type == type) return rest::validate(resource);
+  // Who writes it is asked for what its filters read, see authorize_cohort().
+  if (resource.type == type) return rest::validate(resource, rest::MemberFilters::kAllowed);
   return invalid(fmt::format("the resource is a {}, the address is one of {}",
                              fhir::type_name(resource.type), fhir::type_name(type)));
 }
@@ -124,8 +126,10 @@ Result<http::Response> create_now(Service& service, const http::Request& request
     return Error{ErrorKind::kUnsupported, "a create takes neither If-Match nor If-None-Match"};
   SLUICE_CHECK(check_body_type(request));
   fhir::ResourceReader reader({}, service.base_url(request));
-  SLUICE_TRY(const auto resource, reader.read_as_new(request.body, random_hex(kIdBytes)));
-  SLUICE_CHECK(check_type(resource, type));
+  SLUICE_TRY(auto read, reader.read_as_new(request.body, random_hex(kIdBytes)));
+  SLUICE_CHECK(check_type(read, type));
+  SLUICE_CHECK(authorize_cohort(service, request, principal, read));
+  SLUICE_TRY(const auto resource, as_definition(std::move(read), service.base_url(request)));
   const fhir::ResourceId key{type, resource.id};
   SLUICE_TRY(auto written, audited_write<rest::Written>(
                                service, request, principal, smart::AuditKind::kResourceCreated, key,
@@ -141,8 +145,10 @@ Result<http::Response> update_now(Service& service, const http::Request& request
   if (!fhir::is_valid_id(id))
     return invalid("the id in the address is not 1 to 64 of A-Z a-z 0-9 '-' and '.'");
   fhir::ResourceReader reader({}, service.base_url(request));
-  SLUICE_TRY(const auto resource, reader.read(request.body));
-  SLUICE_CHECK(check_type(resource, type));
+  SLUICE_TRY(auto read, reader.read(request.body));
+  SLUICE_CHECK(check_type(read, type));
+  SLUICE_CHECK(authorize_cohort(service, request, principal, read));
+  SLUICE_TRY(const auto resource, as_definition(std::move(read), service.base_url(request)));
   if (resource.id != id) return invalid("the resource's id is not that of the address");
   const fhir::ResourceId key{type, resource.id};
   SLUICE_TRY(auto written,

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "api/capability.h"
+#include "api/cohort_requests.h"
 #include "api/export_attachment.h"
 #include "api/export_file.h"
 #include "api/export_kickoff.h"
@@ -166,12 +167,19 @@ void add_resource_routes(Routes& routes, Service& service) {
       {"PATCH", "/{id}", "patch", {Permissions::kUpdate}, patch_resource},
       {"DELETE", "/{id}", "delete", {Permissions::kDelete}, delete_resource},
   };
+  // A Group may be made asynchronously, when it is defined by filters.
+  const auto handler_of = [](ResourceHandler handler, fhir::ResourceType type) {
+    if (type == fhir::types::kGroup && handler == create_resource) return create_group;
+    if (type == fhir::types::kGroup && handler == update_resource) return update_group;
+    return handler;
+  };
   for (const auto type : fhir::all_resource_types()) {
     if (!has_interactions(type)) continue;
     for (const auto& interaction : interactions)
       routes.add(interaction.method,
                  fmt::format("{}/{}{}", kFhirPath, fhir::type_name(type), interaction.path),
-                 interaction.name, type, interaction.permissions, interaction.handler);
+                 interaction.name, type, interaction.permissions,
+                 handler_of(interaction.handler, type));
   }
   routes.add("POST", "/fhir/Group/{id}/$add", "add_members", fhir::types::kGroup,
              {Permissions::kUpdate}, add_members);

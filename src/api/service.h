@@ -23,6 +23,9 @@ struct ServiceOptions {
   std::chrono::seconds retry_after_max = std::chrono::seconds(30);  ///< S-01
   /// P-13: a Group export with `_since` sends all that patients have who joined since.
   bool history_of_new_members = true;
+  /// G-03: the members of Groups with member-filter are stored and refreshed; else found at each
+  /// export.
+  bool stores_cohorts = true;
   unsigned poll_burst = 100;            ///< polls of one job before they are limited (S-04)
   bulk::ImportRules import_rules = {};  ///< what $import may be asked for
 };

@@ -9,6 +9,7 @@
 
 #include "fhir/json_check.h"
 #include "fhir/json_tokens.h"
+#include "search/cohort.h"
 
 namespace sluice::rest {
 namespace {
@@ -29,7 +30,7 @@ bool is_there(const std::vector<std::string>& names, std::string_view mandatory)
 
 }  // namespace
 
-Result<void> validate(const fhir::IncomingResource& resource) {
+Result<void> validate(const fhir::IncomingResource& resource, MemberFilters filters) {
   fhir::JsonTokens tokens;
   SLUICE_CHECK(tokens.read(resource.content));
   const std::string_view type = fhir::type_name(resource.type);
@@ -47,6 +48,12 @@ Result<void> validate(const fhir::IncomingResource& resource) {
   for (const auto mandatory : fhir::mandatory_root_elements(resource.type))
     if (!is_there(names, mandatory))
       return unprocessable(fmt::format("{}.{} is missing", type, mandatory));
+  if (resource.type != fhir::types::kGroup) return {};
+  SLUICE_TRY(const auto cohort,
+             search::read_cohort(resource.content, {}, search::Strictness::kWholeProfile));
+  if (cohort && filters == MemberFilters::kRefused)
+    return Error{ErrorKind::kUnsupported,
+                 "a Group with member-filter is written by a POST or PUT of its own only"};
   return {};
 }
 
