@@ -72,7 +72,7 @@ bool is_known(const http::Request& request, const rest::Stored& stored) {
   return instant && stored.last_updated.milliseconds / 1000 <= instant->milliseconds / 1000;
 }
 
-Result<void> check_formats(const http::Request& request) {
+Result<void> check_formats(const http::Request& request, bool any_accept) {
   bool has_format = false;
   for (const auto& [name, value] : request.query) {
     if (name != "_format")
@@ -85,7 +85,7 @@ Result<void> check_formats(const http::Request& request) {
     has_format = true;
   }
   // _format wins over Accept: it is for clients that cannot say what they accept.
-  if (has_format || accepts_fhir_json(request)) return {};
+  if (has_format || any_accept || accepts_fhir_json(request)) return {};
   return Error{ErrorKind::kNotAcceptable,
                fmt::format("Accept '{}' is not supported: use application/fhir+json",
                            request.headers.combined("Accept").substr(0, 64))};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "base/instant.h"
@@ -36,6 +37,9 @@ struct Written {
   Stored stored;
 };
 
+/// Asked about the newest version before it is replaced or deleted: its error ends the interaction.
+using MayChange = std::function<Result<void>(const Stored&)>;
+
 /// The newest version: kNotFound when there never was one, kGone when it is deleted.
 Result<Stored> read(const store::Store& store, const fhir::ResourceId& key);
 /// One version: kNotFound when there is none of that number or it is kept no more, kGone when it is
@@ -47,12 +51,13 @@ Result<Stored> read_version(const store::Store& store, const fhir::ResourceId& k
 Result<Written> create(store::Store& store, const fhir::IncomingResource& resource);
 /// Writes a resource, which is created when it is not there. The same content makes no new version.
 /// kPreconditionFailed when the condition does not hold at the instant of the write, kConflict when
-/// it held but another write came between.
+/// it held but another write came between. With `may_change`, what it was asked about is what is
+/// replaced.
 Result<Written> update(store::Store& store, const fhir::IncomingResource& resource,
-                       const Condition& condition);
+                       const Condition& condition, const MayChange& may_change = {});
 /// Deletes a resource, or leaves it deleted; the version of the deletion, 0 when there was nothing.
 /// Errors as update().
 Result<std::uint32_t> remove(store::Store& store, const fhir::ResourceId& key,
-                             const Condition& condition);
+                             const Condition& condition, const MayChange& may_change = {});
 
 }  // namespace sluice::rest

@@ -52,9 +52,11 @@ Result<fhir::IncomingResource> patched(const fhir::ResourceId& key, std::string_
 }
 
 Result<Written> patch(store::Store& store, const fhir::ResourceId& key, const JsonPatch& patch,
-                      const Condition& condition, std::string_view base_url) {
+                      const Condition& condition, std::string_view base_url,
+                      const MayChange& may_change) {
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
     SLUICE_TRY(const auto stored, read(store, key));
+    if (may_change) SLUICE_CHECK(may_change(stored));
     SLUICE_CHECK(check_condition(key, condition, stored.version));
     SLUICE_TRY(const auto resource, patched(key, stored.json, patch, base_url));
     // Whatever the client's condition was: what was read is what must be replaced.

@@ -23,6 +23,7 @@ Result<fhir::IncomingResource> patched(const fhir::ResourceId& key, std::string_
 /// is nothing to patch; kPreconditionFailed when `condition` does not hold; kConflict when others
 /// came between again and again; errors of patched().
 Result<Written> patch(store::Store& store, const fhir::ResourceId& key, const JsonPatch& patch,
-                      const Condition& condition, std::string_view base_url);
+                      const Condition& condition, std::string_view base_url,
+                      const MayChange& may_change = {});
 
 }  // namespace sluice::rest
