@@ -21,12 +21,6 @@ std::size_t find_member(const JsonTokens& tokens, std::size_t object, std::strin
   return found;
 }
 
-std::string string_member(const JsonTokens& tokens, std::size_t object, std::string_view name) {
-  const std::size_t value = find_member(tokens, object, name);
-  if (value == 0 || tokens.first(value) != '"') return {};
-  return unescape(tokens.raw_string(value));
-}
-
 bool has_url(const JsonTokens& tokens, std::size_t extension, std::string_view url) {
   return tokens.first(extension) == '{' && string_member(tokens, extension, "url") == url;
 }
@@ -89,13 +83,13 @@ Result<std::optional<CohortText>> read_cohort_text(std::string_view group_json) 
         CohortText::Filter filter;
         const std::size_t expression = find_member(tokens, extension, "valueExpression");
         if (expression != 0 && tokens.first(expression) == '{')
-          filter = {string_member(tokens, expression, "language"),
-                    string_member(tokens, expression, "expression")};
+          filter = {string_member(tokens, expression, "language").value_or(""),
+                    string_member(tokens, expression, "expression").value_or("")};
         out.filters.push_back(std::move(filter));
         return {};
       }));
-  out.type = string_member(tokens, 0, "type");
-  out.has_name = !string_member(tokens, 0, "name").empty();
+  out.type = string_member(tokens, 0, "type").value_or("");
+  out.has_name = !string_member(tokens, 0, "name").value_or("").empty();
   out.has_characteristic = find_member(tokens, 0, "characteristic") != 0;
   const std::size_t members = find_member(tokens, 0, "member");
   // An empty list says nothing of the base population; it must not mean that everybody is in it.
