@@ -91,12 +91,7 @@ class Walk {
     const bool is_resource =
         object.name.empty() || object.name == "contained" || object.name == "resource";
     if (is_resource)
-      (void)each_member(
-          tokens_, object.token, [&](std::size_t key, std::size_t value) -> Result<void> {
-            if (tokens_.first(value) == '"' && means(tokens_.raw_string(key), "resourceType"))
-              object.parent = unescape(tokens_.raw_string(value));
-            return {};
-          });
+      object.parent = string_member(tokens_, object.token, "resourceType").value_or(object.name);
     return object.parent;
   }
 
