@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "fhir/resource_reader.h"
 #include "fhir/resource_type.h"
+#include "rest/condition.h"
 #include "store/store.h"
 
 namespace sluice::rest {
@@ -18,17 +19,6 @@ struct Stored {
   std::uint32_t version = 0;
   Instant last_updated;
   std::string json;
-};
-
-/// What a write wants to find.
-struct Condition {
-  enum class Kind : std::uint8_t {
-    kNone,
-    kAbsent,   ///< If-None-Match: *
-    kPresent,  ///< If-Match: *
-    kVersion,  ///< If-Match: W/"3"
-  } kind = Kind::kNone;
-  std::uint32_t version = 0;  ///< of kVersion; 0 is no version of anything
 };
 
 struct Written {
