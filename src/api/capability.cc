@@ -251,7 +251,9 @@ http::Response capability_statement(const Service& service, const http::Request&
                     {"documentation", json::string(export_documentation(service))},
                     {"security", security_statement(service, request)},
                     {"resource", resources(service, request)},
-                    {"interaction", json::array{json::object{{"code", "history-system"}}}},
+                    {"interaction", json::array{json::object{{"code", "transaction"}},
+                                                json::object{{"code", "batch"}},
+                                                json::object{{"code", "history-system"}}}},
                     {"operation", system_operations(service, request)}};
   json::object statement{
       {"resourceType", "CapabilityStatement"},

@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "api/bundle_interactions.h"
 #include "api/capability.h"
 #include "api/export_attachment.h"
 #include "api/export_file.h"
@@ -51,14 +52,9 @@ class Routes {
     add(method, pattern, name, Access::kClient,
         [type, permissions, &service = service_, handler](const auto& request,
                                                           const auto& principal) {
-          const auto allowed = authorize_resource(principal, type, permissions);
+          const auto allowed = authorize_and_audit(service, request, principal, type, permissions);
           if (allowed) return handler(service, request, principal, type);
-          const auto audited = audit(service, request, principal,
-                                     {.kind = smart::AuditKind::kAccessRefused,
-                                      .outcome = smart::AuditOutcome::kSerious,
-                                      .description = allowed.error().message,
-                                      .subject = std::string(fhir::type_name(type))});
-          return request_error(request, audited ? allowed.error() : audited.error());
+          return request_error(request, allowed.error());
         });
   }
 
@@ -183,6 +179,14 @@ void add_resource_routes(Routes& routes, Service& service) {
              });
 }
 
+void add_bundle_route(Routes& routes, Service& service, const http::Router& router) {
+  // Entries are authorised one by one.
+  routes.add("POST", kFhirPath, "bundle", Access::kClient,
+             [&service, &router](const auto& request, const auto& principal) {
+               return post_bundle(service, router, request, principal);
+             });
+}
+
 void add_authorization_routes(Routes& routes, Service& service) {
   routes.add("GET", "/fhir/.well-known/smart-configuration", "smart_configuration", Access::kPublic,
              [&service](const auto& request, const auto&) {
@@ -217,6 +221,7 @@ void add_routes(http::Router& router, Service& service, const Metrics& metrics) 
   Routes routes(router, service);
   add_export_routes(routes, service);
   add_resource_routes(routes, service);
+  add_bundle_route(routes, service, router);
   if (service.authorization != nullptr) add_authorization_routes(routes, service);
   routes.add("GET", "/fhir/metadata", "metadata", Access::kPublic,
              [&service](const auto& request, const auto&) {
