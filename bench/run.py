@@ -8,6 +8,8 @@ Every figure is a median of several runs on one machine in one session; what cou
 import argparse, gzip, http.client, json, os, random, shutil, signal, statistics, subprocess, sys
 import tempfile, threading, time, urllib.parse
 
+import writes
+
 RUNS = 5
 GROUP_SHARES = (0.1, 1, 10, 90)  # percent
 
@@ -294,6 +296,7 @@ def main():
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         seconds = time.perf_counter() - start
         row('load, durable', '%.0f MB/s (%.1f s)' % (size / 1e6 / seconds, seconds), '100 MB/s')
+        writes.measure(arguments.sluice, work, corpus, size, seconds, row, Server, Client, percentile)
 
         groups = os.path.join(work, 'groups.ndjson')
         write_groups(corpus, groups)
