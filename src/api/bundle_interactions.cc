@@ -172,6 +172,10 @@ class TransactionRequest {
   }
 
   BundleResponseEntry entry_of(const rest::EntryAction& action, rest::EntryOutcome done) const {
+    // What a create found may be nothing that its client may read.
+    if (action.kind == Kind::kCreate && done.status == 200 &&
+        !authorize_resource(principal_, action.type, {smart::Permissions::kRead}))
+      done.json.clear();
     BundleResponseEntry entry{.status = done.status, .resource = std::move(done.json)};
     const std::string name = done.key.id.empty() ? std::string() : name_of(done.key);
     if (!entry.resource.empty()) entry.full_url = fmt::format("{}/{}", base_url_, name);
@@ -219,6 +223,7 @@ Result<http::Response> post_now(Service& service, const http::Router& router,
   SLUICE_TRY(auto preferences, read_preferences(request));
   // Nobody wants a Bundle back that was just sent, unless they say so.
   if (!preferences.states_return) preferences.returned = Return::kMinimal;
+  SLUICE_TRY(const auto share, service.bundles.take(request.body.size()));
   SLUICE_TRY(const auto bundle, fhir::BundleRequest::read(request.body));
   if (bundle.kind() == fhir::BundleRequest::Kind::kBatch)
     return run_batch(service, router, request, preferences, bundle);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "api/authorization.h"
+#include "api/bundle_budget.h"
 #include "api/poll_limiter.h"
 #include "base/instant.h"
 #include "bulk/import_request.h"
@@ -38,6 +39,7 @@ struct Service {
   const Clock& clock;
   ServiceOptions options;
   PollLimiter polls;
+  BundleBudget bundles;
   rest::MemberChanges member_changes;
   /// Set before the first request; nullptr: the server runs open.
   Authorization* authorization = nullptr;

@@ -342,6 +342,11 @@ class Bundles(bundles.TestCase):
                     single = self.send(bundle(one, type="batch"), headers).json()["entry"][0]["response"]
                     if name in "CUDRV":
                         self.assertEqual(single["status"][:3] == "403", not allowed, single)
+        found = entry("POST", "Patient", patient(identifier=identified("p")), ifNoneExist="identifier=p")
+        for granted, shown in (("cs", False), ("crs", True)):
+            headers = {**client.headers(server, f"system/Patient.{granted}"), "Prefer": "return=representation"}
+            got = self.done(bundle(found), headers)
+            self.assertEqual((self.located(got[0]), "resource" in got[0]), ("Patient/p", shown))
         self.assert_outcome(self.send(bundle(by["R"]), grouped.headers(server)), 403, "groups")
         self.assertEqual(self.send(bundle(by["U"], entry("DELETE", "Patient/p")), full).status, 400)
         self.assertEqual(self.send(bundle(entry("PUT", "Patient/p", patient("p"), ifMatch='W/"77"')), full).status,
