@@ -131,7 +131,8 @@ class BundleReader {
     Target& target = known->second;
     target.resource = entry.resource;
     if (!entry.full_url.starts_with(kUuid) && !entry.full_url.starts_with(kOid)) return {};
-    const auto type = find_resource_type(string_member(tokens_, entry.resource, "resourceType").value_or(""));
+    const auto type =
+        find_resource_type(string_member(tokens_, entry.resource, "resourceType").value_or(""));
     const std::string id =
         string_member(tokens_, entry.resource, "id").value_or(std::string(id_in(entry.full_url)));
     // A resource without type or id will be refused by its reader: nothing to refer to.
