@@ -1,6 +1,6 @@
 // What a conditional write stands on: the ids that match a query, brought forward to the newest
 // commit as often as others write, and the condition by which the store refuses the write when they
-// have once more (docs/decisions/0014).
+// have once more (docs/decisions/0019).
 #pragma once
 
 #include <cstddef>
@@ -26,6 +26,7 @@ class Matches {
   /// Sorted; `limit` of them when there may be more.
   const std::vector<std::string>& ids() const { return ids_; }
   store::Sequence as_of() const { return as_of_; }
+  fhir::ResourceType type() const { return query_.type(); }
 
   /// Brings ids() to the newest commit: by what was written since, or by a new search when other
   /// types decide and one of them was written, or when of more than `limit` one is gone.
