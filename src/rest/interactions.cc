@@ -57,15 +57,7 @@ Result<Written> put(store::Store& store, const fhir::IncomingResource& resource,
   transaction.puts = {&resource};
   SLUICE_CHECK(add_precondition(store, key, condition, transaction));
   SLUICE_TRY(const auto outcome, commit(store, key, condition, transaction));
-  const auto& put = outcome.puts.front();
-  if (put.status == store::PutStatus::kUnchanged) {
-    SLUICE_TRY(auto stored, read_version(store, key, put.version));
-    return Written{false, std::move(stored)};
-  }
-  Written written{put.status == store::PutStatus::kCreated,
-                  {put.version, outcome.commit.instant, {}}};
-  fhir::append_with_meta(written.stored.json, resource, put.version, outcome.commit.instant);
-  return written;
+  return written_by(store, resource, outcome.commit, outcome.puts.front());
 }
 
 }  // namespace
@@ -99,6 +91,17 @@ Result<Written> create(store::Store& store, const fhir::IncomingResource& resour
 Result<Written> update(store::Store& store, const fhir::IncomingResource& resource,
                        const Condition& condition) {
   return put(store, resource, condition);
+}
+
+Result<Written> written_by(const store::Store& store, const fhir::IncomingResource& resource,
+                           const store::Commit& commit, const store::PutOutcome& put) {
+  if (put.status == store::PutStatus::kUnchanged) {
+    SLUICE_TRY(auto stored, read_version(store, {resource.type, resource.id}, put.version));
+    return Written{false, std::move(stored)};
+  }
+  Written written{put.status == store::PutStatus::kCreated, {put.version, commit.instant, {}}};
+  fhir::append_with_meta(written.stored.json, resource, put.version, commit.instant);
+  return written;
 }
 
 Result<std::uint32_t> remove(store::Store& store, const fhir::ResourceId& key,
