@@ -5,8 +5,9 @@
 #include <charconv>
 #include <functional>
 
+#include "api/conditional_interactions.h"
 #include "api/fhir_response.h"
-#include "api/request_headers.h"
+#include "api/resource_answer.h"
 #include "api/resource_headers.h"
 #include "base/bytes.h"
 #include "fhir/operation_outcome.h"
@@ -19,22 +20,11 @@
 namespace sluice::api {
 namespace {
 
-constexpr std::size_t kIdBytes = 16;  // random, as 32 hexadecimal digits
-
-std::string name_of(const fhir::ResourceId& key) {
-  return fmt::format("{}/{}", fhir::type_name(key.type), key.id);
-}
-
 // The key that the path names; for reads and deletions what can be no id is not there.
 Result<fhir::ResourceId> key_of(const http::Request& request, fhir::ResourceType type) {
   fhir::ResourceId key{type, std::string(request.parameter("id"))};
   if (fhir::is_valid_id(key.id)) return key;
   return not_found(fmt::format("there is no {}/{}", fhir::type_name(type), key.id.substr(0, 64)));
-}
-
-void set_version(http::Response& response, const rest::Stored& stored) {
-  response.headers.set("ETag", entity_tag(stored.version));
-  response.headers.set("Last-Modified", to_http_date(stored.last_updated));
 }
 
 http::Response stored_response(const http::Request& request, rest::Stored stored) {
@@ -47,17 +37,6 @@ http::Response stored_response(const http::Request& request, rest::Stored stored
   // A patient's data is nobody's to keep on the way.
   response.headers.set("Cache-Control", "private, no-cache");
   return response;
-}
-
-Result<void> audit_resource(const Service& service, const http::Request& request,
-                            const Principal& principal, smart::AuditKind kind,
-                            const std::string& subject, const std::string& why = {}) {
-  return audit(
-      service, request, principal,
-      {.kind = kind,
-       .outcome = why.empty() ? smart::AuditOutcome::kSuccess : smart::AuditOutcome::kMinor,
-       .description = why,
-       .subject = subject});
 }
 
 Result<rest::Stored> audited_read(const Service& service, const http::Request& request,
@@ -82,46 +61,6 @@ Result<Value> audited_write(const Service& service, const http::Request& request
     SLUICE_CHECK(
         audit_resource(service, request, principal, kind, subject, outcome.error().message));
   return outcome;
-}
-
-struct Asked {
-  Preferences preferences;
-  rest::Condition condition;
-};
-
-Result<Asked> read_asked(const http::Request& request) {
-  SLUICE_CHECK(check_formats(request));
-  // Conditions by search must not be lost: the write would be done where it was not wanted.
-  if (request.headers.count("If-None-Exist") > 0)
-    return Error{ErrorKind::kUnsupported, "If-None-Exist is not supported"};
-  Asked asked;
-  SLUICE_TRY(asked.preferences, read_preferences(request));
-  SLUICE_TRY(asked.condition, read_condition(request));
-  return asked;
-}
-
-Result<void> check_type(const fhir::IncomingResource& resource, fhir::ResourceType type) {
-  if (resource.type == type) return rest::validate(resource);
-  return invalid(fmt::format("the resource is a {}, the address is one of {}",
-                             fhir::type_name(resource.type), fhir::type_name(type)));
-}
-
-http::Response written_response(const Service& service, const http::Request& request,
-                                const Preferences& preferences, const fhir::ResourceId& key,
-                                rest::Written written) {
-  const int status = written.created ? 201 : 200;
-  http::Response response;
-  response.status = status;
-  if (preferences.returned == Preferences::Return::kRepresentation)
-    response = fhir_response(status, std::move(written.stored.json));
-  if (preferences.returned == Preferences::Return::kOperationOutcome)
-    response = information(
-        status, fmt::format("{} is version {} now", name_of(key), written.stored.version));
-  set_version(response, written.stored);
-  if (written.created)
-    response.headers.set("Location", fmt::format("{}/{}/_history/{}", service.base_url(request),
-                                                 name_of(key), written.stored.version));
-  return response;
 }
 
 Result<http::Response> create_now(Service& service, const http::Request& request,
@@ -240,6 +179,8 @@ http::Response read_resource_version(Service& service, const http::Request& requ
 
 http::Response create_resource(Service& service, const http::Request& request,
                                const Principal& principal, fhir::ResourceType type) {
+  if (request.headers.count("If-None-Exist") > 0)
+    return create_resource_unless_found(service, request, principal, type);
   return answer(request, create_now(service, request, principal, type));
 }
 

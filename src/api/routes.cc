@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "api/capability.h"
+#include "api/conditional_interactions.h"
 #include "api/export_attachment.h"
 #include "api/export_file.h"
 #include "api/export_kickoff.h"
@@ -15,6 +16,7 @@
 #include "api/principal.h"
 #include "api/registration.h"
 #include "api/resource_interactions.h"
+#include "api/resource_search.h"
 #include "api/smart_configuration.h"
 #include "api/token_endpoints.h"
 
@@ -158,10 +160,14 @@ void add_resource_routes(Routes& routes) {
   } interactions[] = {
       {"GET", "/{id}", "read", {Permissions::kRead}, read_resource},
       {"GET", "/{id}/_history/{version}", "vread", {Permissions::kRead}, read_resource_version},
+      {"GET", "", "search", {Permissions::kSearch}, search_resources},
+      {"POST", "/_search", "search", {Permissions::kSearch}, search_resources},
       {"POST", "", "create", {Permissions::kCreate}, create_resource},
       {"PUT", "/{id}", "update", {Permissions::kUpdate}, update_resource},
+      {"PUT", "", "update", {Permissions::kUpdate}, update_found_resource},
       {"PATCH", "/{id}", "patch", {Permissions::kUpdate}, patch_resource},
       {"DELETE", "/{id}", "delete", {Permissions::kDelete}, delete_resource},
+      {"DELETE", "", "delete", {Permissions::kDelete}, delete_found_resources},
   };
   for (const auto type : fhir::all_resource_types()) {
     if (!has_interactions(type)) continue;

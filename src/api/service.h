@@ -2,10 +2,12 @@
 #pragma once
 
 #include <chrono>
+#include <stop_token>
 #include <string>
 
 #include "api/authorization.h"
 #include "api/poll_limiter.h"
+#include "api/search_slots.h"
 #include "base/instant.h"
 #include "bulk/import_request.h"
 #include "http/message.h"
@@ -23,8 +25,13 @@ struct ServiceOptions {
   std::chrono::seconds retry_after_max = std::chrono::seconds(30);  ///< S-01
   /// P-13: a Group export with `_since` sends all that patients have who joined since.
   bool history_of_new_members = true;
-  unsigned poll_burst = 100;            ///< polls of one job before they are limited (S-04)
-  bulk::ImportRules import_rules = {};  ///< what $import may be asked for
+  unsigned poll_burst = 100;  ///< polls of one job before they are limited (S-04)
+  /// How long superseded versions stay, and so the links of a search's pages.
+  std::chrono::seconds history_retention = std::chrono::hours(1);
+  std::chrono::seconds search_timeout = std::chrono::seconds(20);
+  std::size_t searches_max = 4;                ///< at once; others are told to come again
+  bool conditional_delete_of_several = false;  ///< else 412 when more than one matches
+  bulk::ImportRules import_rules = {};         ///< what $import may be asked for
 };
 
 /// The path below which everything FHIR is.
@@ -39,6 +46,9 @@ struct Service {
   ServiceOptions options;
   PollLimiter polls;
   rest::MemberChanges member_changes;
+  SearchSlots searches;
+  /// Asked to stop before the server waits for the requests that are under way.
+  std::stop_source stopping;
   /// Set before the first request; nullptr: the server runs open.
   Authorization* authorization = nullptr;
 
@@ -49,7 +59,8 @@ struct Service {
         clock(c),
         options(std::move(o)),
         polls(options.poll_burst),
-        member_changes(s) {}
+        member_changes(s),
+        searches(options.searches_max) {}
 
   /// The FHIR base for URLs in the answer to `request`, without a trailing slash.
   std::string base_url(const http::Request& request) const;

@@ -39,6 +39,7 @@ constexpr Row kRows[] = {
     {AuditKind::kResourceCreated, "resource-create", kRestType, "rest", "RESTful Operation", "C"},
     {AuditKind::kResourceUpdated, "resource-update", kRestType, "rest", "RESTful Operation", "U"},
     {AuditKind::kResourceDeleted, "resource-delete", kRestType, "rest", "RESTful Operation", "D"},
+    {AuditKind::kResourceSearch, "resource-search", kRestType, "rest", "RESTful Operation", "E"},
 };
 
 const Row& row_of(AuditKind kind) {

@@ -26,6 +26,7 @@ enum class AuditKind : std::uint8_t {
   kResourceCreated,  ///< also the attempt, when the outcome says so
   kResourceUpdated,
   kResourceDeleted,
+  kResourceSearch,  ///< resources were looked for; `description` names the parameters
 };
 /// The subtype's code: "token-issued".
 std::string_view to_string(AuditKind kind);
