@@ -83,7 +83,7 @@ class Capability(harness.TestCase):
                 if parameter["type"] == "composite":
                     # Its parts have any of the types: one of the combinations is understood.
                     parts = ("x", "1", "2020-01-01", "Patient/x", "true")
-                    values = [f"{a}${b}" for a in parts for b in parts]
+                    values = [f"{a}${b}" for a in parts for b in parts] + ["x$1$1"]
                 with self.subTest(type=name, parameter=parameter["name"]):
                     statuses = []
                     for value in values:
