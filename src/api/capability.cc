@@ -199,8 +199,8 @@ json::object member_definition(const Service& service, const http::Request& requ
 
 void add_interactions(const Service& service, json::object& resource) {
   json::array interactions;
-  for (const std::string_view code :
-       {"read", "vread", "create", "update", "patch", "delete", "search-type"})
+  for (const std::string_view code : {"read", "vread", "create", "update", "patch", "delete",
+                                      "history-instance", "history-type", "search-type"})
     interactions.push_back(json::object{{"code", json::string(code)}});
   resource["interaction"] = std::move(interactions);
   resource["versioning"] = "versioned-update";
@@ -255,6 +255,9 @@ json::array resources(const Service& service, const http::Request& request) {
                               {"definition", member_operation_url(service, request, row)},
                               {"documentation", json::string(row.documentation)}});
     if (!operations.empty()) resource["operation"] = std::move(operations);
+    if (type == fhir::types::kGroup)
+      resource["supportedProfile"] = json::array{
+          json::string(fmt::format("{}/StructureDefinition/bulk-cohort-group", kCanonicalBase))};
     resources.push_back(std::move(resource));
   }
   return resources;
@@ -267,13 +270,17 @@ std::string export_documentation(const Service& service) {
       "Medication, Device and so on) that exported resources refer to; a Group resource itself "
       "comes with a Group export only when _type names it. {} Files hold one type each and at most "
       "1 GiB of NDJSON unless _maximumFileSize says otherwise. Unknown and unsupported parameters "
-      "are refused, or with Prefer: handling=lenient skipped and reported.",
+      "are refused, or with Prefer: handling=lenient skipped and reported. Groups with "
+      "member-filter "
+      "take all search parameters that _typeFilter takes; their members are {}.",
       service.options.history_of_new_members
           ? "For a Group export with _since, resources of patients who joined the group later are "
             "added whatever their age, and so are the supporting resources they refer to; leaving "
             "and joining again counts as joining."
           : "For a Group export with _since, resources of patients who joined the group later are "
-            "not added: what did not change is not sent.");
+            "not added: what did not change is not sent.",
+      service.options.stores_cohorts ? "stored, and found anew on a period"
+                                     : "found at each export, as of its transactionTime");
 }
 
 }  // namespace
@@ -284,6 +291,9 @@ http::Response capability_statement(const Service& service, const http::Request&
                     {"documentation", json::string(export_documentation(service))},
                     {"security", security_statement(service, request)},
                     {"resource", resources(service, request)},
+                    {"interaction", json::array{json::object{{"code", "transaction"}},
+                                                json::object{{"code", "batch"}},
+                                                json::object{{"code", "history-system"}}}},
                     {"operation", system_operations(service, request)}};
   json::object statement{
       {"resourceType", "CapabilityStatement"},

@@ -80,6 +80,9 @@ class Conditional {
   /// that something matches tells of it.
   Result<query::Matches> find(const search::Parameters& filters, std::size_t most) {
     SLUICE_CHECK(authorize_search(service_, request_, principal_, type_));
+    if (type_ == fhir::types::kBinary)
+      return Error{ErrorKind::kUnsupported,
+                   "a Binary is written by its id only: its securityContext says who may"};
     SLUICE_TRY(const auto query, search::Query::compile(type_, filters,
                                                         {.base_url = service_.base_url(request_),
                                                          .now = service_.clock.now()}));

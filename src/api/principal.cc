@@ -62,6 +62,12 @@ Error not_covered(const std::string& what) {
   return {ErrorKind::kForbidden, "the access token's scopes do not cover " + what};
 }
 
+// One resource does not say whose it is.
+Error only_groups() {
+  return {ErrorKind::kForbidden,
+          "this client may export its groups only, not read or write single resources"};
+}
+
 // a client that is limited to groups exports these and nothing else.
 Result<void> check_group(const smart::Client& client, const bulk::ExportRequest& request) {
   if (!client.groups) return {};
@@ -142,21 +148,55 @@ Result<void> authorize_import(const Principal& principal, const bulk::ImportRequ
 Result<void> authorize_resource(const Principal& principal, fhir::ResourceType type,
                                 smart::Permissions permissions) {
   if (principal.client == nullptr) return {};
-  if (principal.client->groups)
-    return Error{ErrorKind::kForbidden,
-                 "this client may export its groups only, not read or write single resources"};
+  if (principal.client->groups) return only_groups();
   if (principal.claims == nullptr ||
       !principal.claims->scopes.permissions(type).all_of(permissions))
     return not_covered(fmt::format("this interaction with {}", fhir::type_name(type)));
   return {};
 }
 
+Result<std::optional<std::vector<fhir::ResourceType>>> authorize_all_types(
+    const Principal& principal, smart::Permissions permissions) {
+  using Types = std::optional<std::vector<fhir::ResourceType>>;
+  if (principal.client == nullptr) return Types();
+  if (principal.client->groups) return only_groups();
+  if (principal.claims == nullptr) return not_covered("this interaction");
+  const auto& scopes = principal.claims->scopes;
+  if (scopes.every().all_of(permissions)) return Types();
+  std::vector<fhir::ResourceType> types;
+  for (const auto type : fhir::all_resource_types())
+    if (scopes.permissions(type).all_of(permissions)) types.push_back(type);
+  if (types.empty()) return not_covered("this interaction with any type");
+  std::sort(types.begin(), types.end());
+  return Types(std::move(types));
+}
+
+Result<void> authorize_and_audit(const Service& service, const http::Request& request,
+                                 const Principal& principal, fhir::ResourceType type,
+                                 smart::Permissions permissions) {
+  auto allowed = authorize_resource(principal, type, permissions);
+  if (!allowed)
+    SLUICE_CHECK(audit(service, request, principal,
+                       {.kind = smart::AuditKind::kAccessRefused,
+                        .outcome = smart::AuditOutcome::kSerious,
+                        .description = allowed.error().message,
+                        .subject = std::string(fhir::type_name(type))}));
+  return allowed;
+}
+
 Result<void> audit(const Service& service, const http::Request& request, const Principal& principal,
                    smart::AuditEvent event) {
+  return audit_all(service, request, principal, {std::move(event)});
+}
+
+Result<void> audit_all(const Service& service, const http::Request& request,
+                       const Principal& principal, std::vector<smart::AuditEvent> events) {
   if (service.authorization == nullptr) return {};
-  event.client_id = principal.client_id;
-  event.address = request.peer_address;
-  const auto written = service.authorization->audit().write(event);
+  for (auto& event : events) {
+    event.client_id = principal.client_id;
+    event.address = request.peer_address;
+  }
+  const auto written = service.authorization->audit().write(events);
   if (written) return {};
   spdlog::error("audit failed id={} error=\"{}\" detail=\"{}\"", request.id,
                 written.error().message, written.error().detail);

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "api/service.h"
 #include "base/result.h"
@@ -55,9 +57,22 @@ Result<void> authorize_import(const Principal& principal, const bulk::ImportRequ
 Result<void> authorize_resource(const Principal& principal, fhir::ResourceType type,
                                 smart::Permissions permissions);
 
+/// As authorize_resource, for what goes over all types: those that the principal may do it with,
+/// sorted; nullopt for every one. kForbidden when there is none, and for clients limited to groups.
+Result<std::optional<std::vector<fhir::ResourceType>>> authorize_all_types(
+    const Principal& principal, smart::Permissions permissions);
+
+/// As authorize_resource; a refusal is audited.
+Result<void> authorize_and_audit(const Service& service, const http::Request& request,
+                                 const Principal& principal, fhir::ResourceType type,
+                                 smart::Permissions permissions);
+
 /// Writes an audit event of the request, with the principal's id and the peer's address; does
 /// nothing on an open server. What cannot be audited must not be done.
 Result<void> audit(const Service& service, const http::Request& request, const Principal& principal,
                    smart::AuditEvent event);
+/// The same for several events, all or none of which are written before this returns.
+Result<void> audit_all(const Service& service, const http::Request& request,
+                       const Principal& principal, std::vector<smart::AuditEvent> events);
 
 }  // namespace sluice::api

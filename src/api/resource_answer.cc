@@ -6,7 +6,6 @@
 
 #include "api/fhir_response.h"
 #include "api/resource_headers.h"
-#include "rest/validation.h"
 
 namespace sluice::api {
 
@@ -14,12 +13,15 @@ std::string name_of(const fhir::ResourceId& key) {
   return fmt::format("{}/{}", fhir::type_name(key.type), key.id);
 }
 
-Result<Asked> read_asked(const http::Request& request) {
-  SLUICE_CHECK(check_formats(request));
+Result<Asked> read_asked(const http::Request& request, bool is_raw) {
+  SLUICE_CHECK(check_formats(request, is_raw));
   // Conditions by search must not be lost: the write would be done where it was not wanted.
   if (request.headers.count("If-None-Exist") > 0)
     return Error{ErrorKind::kUnsupported, "If-None-Exist is for creates"};
-  return read_asked_headers(request);
+  SLUICE_TRY(auto asked, read_asked_headers(request));
+  if (is_raw && request.headers.combined("Prefer").find("return") == std::string::npos)
+    asked.preferences.returned = Preferences::Return::kMinimal;
+  return asked;
 }
 
 Result<Asked> read_asked_headers(const http::Request& request) {
@@ -29,8 +31,9 @@ Result<Asked> read_asked_headers(const http::Request& request) {
   return asked;
 }
 
-Result<void> check_type(const fhir::IncomingResource& resource, fhir::ResourceType type) {
-  if (resource.type == type) return rest::validate(resource);
+Result<void> check_type(const fhir::IncomingResource& resource, fhir::ResourceType type,
+                        rest::MemberFilters filters) {
+  if (resource.type == type) return rest::validate(resource, filters);
   return invalid(fmt::format("the resource is a {}, the address is one of {}",
                              fhir::type_name(resource.type), fhir::type_name(type)));
 }

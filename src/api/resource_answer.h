@@ -13,6 +13,7 @@
 #include "fhir/resource_type.h"
 #include "http/message.h"
 #include "rest/interactions.h"
+#include "rest/validation.h"
 
 namespace sluice::api {
 
@@ -26,13 +27,16 @@ struct Asked {
   Preferences preferences;
   rest::Condition condition;
 };
-/// Prefer and the conditions of a request without parameters but _format.
-Result<Asked> read_asked(const http::Request& request);
+/// Prefer and the conditions of a request without parameters but _format. Who sends raw bytes wants
+/// no resource back unless they say so, whatever they accept.
+Result<Asked> read_asked(const http::Request& request, bool is_raw = false);
 /// The same without looking at the parameters and the format.
 Result<Asked> read_asked_headers(const http::Request& request);
 
-/// Whether a resource is of the type that the address is one of, and passes validation.
-Result<void> check_type(const fhir::IncomingResource& resource, fhir::ResourceType type);
+/// Whether a resource is of the type that the address is one of, and passes validation. Who
+/// allows filters of members asks authorize_cohort() what they read.
+Result<void> check_type(const fhir::IncomingResource& resource, fhir::ResourceType type,
+                        rest::MemberFilters filters = rest::MemberFilters::kRefused);
 
 /// An audit line about a resource; with `why` one that says that it came to nothing.
 Result<void> audit_resource(const Service& service, const http::Request& request,

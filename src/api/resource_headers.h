@@ -6,10 +6,14 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "fhir/resource_type.h"
 #include "http/message.h"
 #include "rest/interactions.h"
 
 namespace sluice::api {
+
+/// The resource that the path names; kNotFound for what can be no id.
+Result<fhir::ResourceId> key_of(const http::Request& request, fhir::ResourceType type);
 
 /// The entity tag of a version: W/"3".
 std::string entity_tag(std::uint32_t version);
@@ -22,8 +26,8 @@ Result<rest::Condition> read_condition(const http::Request& request);
 bool is_known(const http::Request& request, const rest::Stored& stored);
 
 /// Checks what every interaction understands: kNotAcceptable for Accept or _format other than JSON,
-/// kUnsupported naming any other parameter.
-Result<void> check_formats(const http::Request& request);
+/// kUnsupported naming any other parameter. `any_accept`: whatever Accept says will do.
+Result<void> check_formats(const http::Request& request, bool any_accept = false);
 
 /// As check_formats for interactions with parameters of their own: `format` is the value of
 /// _format.

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <functional>
 
+#include "api/binary_resource.h"
+#include "api/cohort_requests.h"
 #include "api/conditional_interactions.h"
 #include "api/fhir_response.h"
 #include "api/resource_answer.h"
@@ -63,15 +65,38 @@ Result<Value> audited_write(const Service& service, const http::Request& request
   return outcome;
 }
 
+// The resource that the request brings: its body, or a Binary made of it.
+Result<std::string> body_of(const Service& service, const http::Request& request,
+                            fhir::ResourceType type, std::string_view id) {
+  if (is_raw_upload(request, type)) return uploaded_binary(request, id, service.base_url(request));
+  if (type == fhir::types::kBinary && request.headers.count("X-Security-Context") > 0)
+    return invalid("X-Security-Context is for raw content: a Binary has its securityContext");
+  SLUICE_CHECK(check_body_type(request));
+  return request.body;
+}
+
+// Asked of what a write replaces; nothing to ask of most types.
+rest::MayChange guard_of(const Service& service, const http::Request& request,
+                         const Principal& principal, fhir::ResourceType type,
+                         smart::Permissions permissions) {
+  if (type != fhir::types::kBinary) return {};
+  return [&principal, type, permissions,
+          base_url = service.base_url(request)](const rest::Stored& stored) {
+    return authorize_content(principal, type, stored.json, permissions, base_url);
+  };
+}
+
 Result<http::Response> create_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
-  SLUICE_TRY(const auto asked, read_asked(request));
+  SLUICE_TRY(const auto asked, read_asked(request, is_raw_upload(request, type)));
   if (asked.condition.kind != rest::Condition::Kind::kNone)
     return Error{ErrorKind::kUnsupported, "a create takes neither If-Match nor If-None-Match"};
-  SLUICE_CHECK(check_body_type(request));
+  SLUICE_TRY(const std::string body, body_of(service, request, type, ""));
   fhir::ResourceReader reader({}, service.base_url(request));
-  SLUICE_TRY(const auto resource, reader.read_as_new(request.body, random_hex(kIdBytes)));
-  SLUICE_CHECK(check_type(resource, type));
+  SLUICE_TRY(auto read, reader.read_as_new(body, random_hex(kIdBytes)));
+  SLUICE_CHECK(check_type(read, type, rest::MemberFilters::kAllowed));
+  SLUICE_CHECK(authorize_cohort(service, request, principal, read));
+  SLUICE_TRY(const auto resource, as_definition(std::move(read), service.base_url(request)));
   const fhir::ResourceId key{type, resource.id};
   SLUICE_TRY(auto written, audited_write<rest::Written>(
                                service, request, principal, smart::AuditKind::kResourceCreated, key,
@@ -81,20 +106,25 @@ Result<http::Response> create_now(Service& service, const http::Request& request
 
 Result<http::Response> update_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
-  SLUICE_TRY(const auto asked, read_asked(request));
-  SLUICE_CHECK(check_body_type(request));
+  SLUICE_TRY(const auto asked, read_asked(request, is_raw_upload(request, type)));
   const std::string_view id = request.parameter("id");
   if (!fhir::is_valid_id(id))
     return invalid("the id in the address is not 1 to 64 of A-Z a-z 0-9 '-' and '.'");
   fhir::ResourceReader reader({}, service.base_url(request));
-  SLUICE_TRY(const auto resource, reader.read(request.body));
-  SLUICE_CHECK(check_type(resource, type));
+  SLUICE_TRY(const std::string body, body_of(service, request, type, id));
+  SLUICE_TRY(auto read, reader.read(body));
+  SLUICE_CHECK(check_type(read, type, rest::MemberFilters::kAllowed));
+  SLUICE_CHECK(authorize_cohort(service, request, principal, read));
+  SLUICE_TRY(const auto resource, as_definition(std::move(read), service.base_url(request)));
   if (resource.id != id) return invalid("the resource's id is not that of the address");
   const fhir::ResourceId key{type, resource.id};
   SLUICE_TRY(auto written,
              audited_write<rest::Written>(
-                 service, request, principal, smart::AuditKind::kResourceUpdated, key,
-                 [&] { return rest::update(service.store, resource, asked.condition); }));
+                 service, request, principal, smart::AuditKind::kResourceUpdated, key, [&] {
+                   return rest::update(
+                       service.store, resource, asked.condition,
+                       guard_of(service, request, principal, type, {smart::Permissions::kUpdate}));
+                 }));
   return written_response(service, request, asked.preferences, key, std::move(written));
 }
 
@@ -109,8 +139,9 @@ Result<http::Response> patch_now(Service& service, const http::Request& request,
   SLUICE_TRY(auto written,
              audited_write<rest::Written>(
                  service, request, principal, smart::AuditKind::kResourceUpdated, key, [&] {
-                   return rest::patch(service.store, key, patch, asked.condition,
-                                      service.base_url(request));
+                   return rest::patch(
+                       service.store, key, patch, asked.condition, service.base_url(request),
+                       guard_of(service, request, principal, type, {smart::Permissions::kUpdate}));
                  }));
   return written_response(service, request, asked.preferences, key, std::move(written));
 }
@@ -118,11 +149,17 @@ Result<http::Response> patch_now(Service& service, const http::Request& request,
 Result<http::Response> delete_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
   SLUICE_TRY(const auto asked, read_asked(request));
+  // Who counts on it must not be left with what refers to nothing.
+  if (request.headers.count("X-Cascade") > 0)
+    return Error{ErrorKind::kUnsupported, "X-Cascade is not supported"};
   SLUICE_TRY(const auto key, key_of(request, type));
   SLUICE_TRY(const auto version,
              audited_write<std::uint32_t>(
-                 service, request, principal, smart::AuditKind::kResourceDeleted, key,
-                 [&] { return rest::remove(service.store, key, asked.condition); }));
+                 service, request, principal, smart::AuditKind::kResourceDeleted, key, [&] {
+                   return rest::remove(
+                       service.store, key, asked.condition,
+                       guard_of(service, request, principal, type, {smart::Permissions::kDelete}));
+                 }));
   http::Response response;
   response.status = 204;
   if (asked.preferences.returned == Preferences::Return::kOperationOutcome)
@@ -137,18 +174,30 @@ http::Response answer(const http::Request& request, Result<http::Response> respo
   return std::move(*response);
 }
 
+// Reads a version, if the principal may see it, and sends it as the request wants it.
+Result<http::Response> send_found(const Service& service, const http::Request& request,
+                                  const Principal& principal, const fhir::ResourceId& key,
+                                  Result<rest::Stored> found) {
+  if (found) {
+    const auto allowed = authorize_content(principal, key.type, found->json,
+                                           {smart::Permissions::kRead}, service.base_url(request));
+    if (!allowed) found = allowed.error();
+  }
+  SLUICE_TRY(auto stored, audited_read(service, request, principal, key, std::move(found)));
+  if (wants_raw(request, key.type)) return raw_response(request, stored);
+  return stored_response(request, std::move(stored));
+}
+
 Result<http::Response> read_now(Service& service, const http::Request& request,
                                 const Principal& principal, fhir::ResourceType type) {
-  SLUICE_CHECK(check_formats(request));
+  SLUICE_CHECK(check_formats(request, wants_raw(request, type)));
   SLUICE_TRY(const auto key, key_of(request, type));
-  SLUICE_TRY(auto found,
-             audited_read(service, request, principal, key, rest::read(service.store, key)));
-  return stored_response(request, std::move(found));
+  return send_found(service, request, principal, key, rest::read(service.store, key));
 }
 
 Result<http::Response> read_version_now(Service& service, const http::Request& request,
                                         const Principal& principal, fhir::ResourceType type) {
-  SLUICE_CHECK(check_formats(request));
+  SLUICE_CHECK(check_formats(request, wants_raw(request, type)));
   SLUICE_TRY(const auto key, key_of(request, type));
   const std::string_view text = request.parameter("version");
   std::uint32_t version = 0;
@@ -156,9 +205,8 @@ Result<http::Response> read_version_now(Service& service, const http::Request& r
   if (failed != std::errc() || end != text.data() + text.size())
     return not_found(
         fmt::format("there is no version '{}' of {}", text.substr(0, 64), name_of(key)));
-  SLUICE_TRY(auto found, audited_read(service, request, principal, key,
-                                      rest::read_version(service.store, key, version)));
-  return stored_response(request, std::move(found));
+  return send_found(service, request, principal, key,
+                    rest::read_version(service.store, key, version));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/binary_resource.h"
 #include "api/fhir_response.h"
 #include "api/request_headers.h"
 #include "api/resource_headers.h"
@@ -61,6 +62,10 @@ class Search {
       SLUICE_TRY(result_.total, query::count(service_.store, query, as_of(), bounds));
     }
     if (!asked_.count_only) SLUICE_CHECK(read_matches(query, bounds));
+    for (const auto* found : {&result_.matches, &result_.included})
+      for (const auto& record : *found)
+        SLUICE_CHECK(authorize_content(principal_, record.key.type, record.json,
+                                       {smart::Permissions::kSearch}, base_url_));
     // What was read is whole only if its history has been kept until now.
     if (service_.store.history_horizon() > as_of()) return history_gone();
     return search_bundle(asked_, result_, base_url_);

@@ -4,7 +4,9 @@
 
 #include <functional>
 
+#include "api/bundle_interactions.h"
 #include "api/capability.h"
+#include "api/cohort_requests.h"
 #include "api/conditional_interactions.h"
 #include "api/export_attachment.h"
 #include "api/export_file.h"
@@ -15,6 +17,7 @@
 #include "api/member_operations.h"
 #include "api/principal.h"
 #include "api/registration.h"
+#include "api/resource_history.h"
 #include "api/resource_interactions.h"
 #include "api/resource_search.h"
 #include "api/smart_configuration.h"
@@ -52,14 +55,9 @@ class Routes {
     add(method, pattern, name, Access::kClient,
         [type, permissions, &service = service_, handler](const auto& request,
                                                           const auto& principal) {
-          const auto allowed = authorize_resource(principal, type, permissions);
+          const auto allowed = authorize_and_audit(service, request, principal, type, permissions);
           if (allowed) return handler(service, request, principal, type);
-          const auto audited = audit(service, request, principal,
-                                     {.kind = smart::AuditKind::kAccessRefused,
-                                      .outcome = smart::AuditOutcome::kSerious,
-                                      .description = allowed.error().message,
-                                      .subject = std::string(fhir::type_name(type))});
-          return request_error(request, audited ? allowed.error() : audited.error());
+          return request_error(request, allowed.error());
         });
   }
 
@@ -149,7 +147,7 @@ void add_export_routes(Routes& routes, Service& service) {
 }
 
 // A route a type, so that what R4 does not know has no address, as everything else unknown.
-void add_resource_routes(Routes& routes) {
+void add_resource_routes(Routes& routes, Service& service) {
   using smart::Permissions;
   const struct {
     std::string_view method;
@@ -160,6 +158,8 @@ void add_resource_routes(Routes& routes) {
   } interactions[] = {
       {"GET", "/{id}", "read", {Permissions::kRead}, read_resource},
       {"GET", "/{id}/_history/{version}", "vread", {Permissions::kRead}, read_resource_version},
+      {"GET", "/{id}/_history", "history_instance", {Permissions::kRead}, resource_history},
+      {"GET", "/_history", "history_type", smart::kExportPermissions, type_history},
       {"GET", "", "search", {Permissions::kSearch}, search_resources},
       {"POST", "/_search", "search", {Permissions::kSearch}, search_resources},
       {"POST", "", "create", {Permissions::kCreate}, create_resource},
@@ -169,17 +169,36 @@ void add_resource_routes(Routes& routes) {
       {"DELETE", "/{id}", "delete", {Permissions::kDelete}, delete_resource},
       {"DELETE", "", "delete", {Permissions::kDelete}, delete_found_resources},
   };
+  // A Group may be made asynchronously, when it is defined by filters.
+  const auto handler_of = [](ResourceHandler handler, fhir::ResourceType type) {
+    if (type == fhir::types::kGroup && handler == create_resource) return create_group;
+    if (type == fhir::types::kGroup && handler == update_resource) return update_group;
+    return handler;
+  };
   for (const auto type : fhir::all_resource_types()) {
     if (!has_interactions(type)) continue;
     for (const auto& interaction : interactions)
       routes.add(interaction.method,
                  fmt::format("{}/{}{}", kFhirPath, fhir::type_name(type), interaction.path),
-                 interaction.name, type, interaction.permissions, interaction.handler);
+                 interaction.name, type, interaction.permissions,
+                 handler_of(interaction.handler, type));
   }
   routes.add("POST", "/fhir/Group/{id}/$add", "add_members", fhir::types::kGroup,
              {Permissions::kUpdate}, add_members);
   routes.add("POST", "/fhir/Group/{id}/$remove", "remove_members", fhir::types::kGroup,
              {Permissions::kUpdate}, remove_members);
+  routes.add("GET", "/fhir/_history", "history_system", Access::kClient,
+             [&service](const auto& request, const auto& principal) {
+               return system_history(service, request, principal);
+             });
+}
+
+void add_bundle_route(Routes& routes, Service& service, const http::Router& router) {
+  // Entries are authorised one by one.
+  routes.add("POST", kFhirPath, "bundle", Access::kClient,
+             [&service, &router](const auto& request, const auto& principal) {
+               return post_bundle(service, router, request, principal);
+             });
 }
 
 void add_authorization_routes(Routes& routes, Service& service) {
@@ -215,7 +234,8 @@ http::ErrorResponder error_responder() {
 void add_routes(http::Router& router, Service& service, const Metrics& metrics) {
   Routes routes(router, service);
   add_export_routes(routes, service);
-  add_resource_routes(routes);
+  add_resource_routes(routes, service);
+  add_bundle_route(routes, service, router);
   if (service.authorization != nullptr) add_authorization_routes(routes, service);
   routes.add("GET", "/fhir/metadata", "metadata", Access::kPublic,
              [&service](const auto& request, const auto&) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "api/authorization.h"
+#include "api/bundle_budget.h"
 #include "api/poll_limiter.h"
 #include "api/search_slots.h"
 #include "base/instant.h"
@@ -25,6 +26,9 @@ struct ServiceOptions {
   std::chrono::seconds retry_after_max = std::chrono::seconds(30);  ///< S-01
   /// P-13: a Group export with `_since` sends all that patients have who joined since.
   bool history_of_new_members = true;
+  /// G-03: the members of Groups with member-filter are stored and refreshed; else found at each
+  /// export.
+  bool stores_cohorts = true;
   unsigned poll_burst = 100;  ///< polls of one job before they are limited (S-04)
   /// How long superseded versions stay, and so the links of a search's pages.
   std::chrono::seconds history_retention = std::chrono::hours(1);
@@ -45,6 +49,7 @@ struct Service {
   const Clock& clock;
   ServiceOptions options;
   PollLimiter polls;
+  BundleBudget bundles;
   rest::MemberChanges member_changes;
   SearchSlots searches;
   /// Asked to stop before the server waits for the requests that are under way.

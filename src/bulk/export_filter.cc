@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "bulk/export_request.h"
 #include "query/find.h"
 
@@ -71,6 +73,38 @@ Result<bool> ExportFilters::pass(search::Matcher& matcher, fhir::ResourceType ty
   const auto found = by_type_.find(type);
   if (found == by_type_.end()) return true;
   return matcher.matches_any(found->second, json);
+}
+
+namespace {
+
+// Several filters of one type are alternatives: together they are as narrow as the widest.
+template <class Of>
+std::optional<std::vector<std::string>> united(const std::vector<search::Query>& queries, Of of) {
+  std::vector<std::string> all;
+  for (const auto& query : queries) {
+    const std::optional<std::vector<std::string>>& some = of(query);
+    if (!some) return std::nullopt;
+    all.insert(all.end(), some->begin(), some->end());
+  }
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  return all;
+}
+
+}  // namespace
+
+std::optional<std::vector<std::string>> ExportFilters::ids_of(fhir::ResourceType type) const {
+  const auto found = by_type_.find(type);
+  if (found == by_type_.end()) return std::nullopt;
+  return united(
+      found->second, [](const auto& query) -> auto& { return query.ids(); });
+}
+
+std::optional<std::vector<std::string>> ExportFilters::patients_of(fhir::ResourceType type) const {
+  const auto found = by_type_.find(type);
+  if (found == by_type_.end()) return std::nullopt;
+  return united(
+      found->second, [](const auto& query) -> auto& { return query.patients(); });
 }
 
 }  // namespace sluice::bulk

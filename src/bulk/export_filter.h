@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,11 @@ class ExportFilters {
                                        const store::Commit& snapshot);
 
   bool empty() const { return by_type_.empty(); }
+  bool limits(fhir::ResourceType type) const { return by_type_.contains(type); }
+  /// When only resources of a type with certain ids can pass: these, sorted, unique.
+  std::optional<std::vector<std::string>> ids_of(fhir::ResourceType type) const;
+  /// When only resources in certain patients' compartments can: the patients, sorted, unique.
+  std::optional<std::vector<std::string>> patients_of(fhir::ResourceType type) const;
   /// Whether a resource passes one of its type's filters, or its type has none.
   Result<bool> pass(search::Matcher& matcher, fhir::ResourceType type, std::string_view json) const;
 

@@ -72,17 +72,16 @@ Result<std::optional<std::vector<job::ShardPlan>>> ExportJobs::plan(const job::J
                                                                     const std::stop_token&) {
   SLUICE_TRY(const auto prepared, prepare(job));
   const ExportRequest& request = prepared->request;
-  const Roster* roster = prepared->roster.get();
   const bool latest = request.associated_provenance == AssociatedProvenance::kLatest;
   std::vector<job::ShardPlan> shards;
   switch (job.phase) {
     case kMainPhase: {
-      SLUICE_TRY(shards, plan_export(store_, request, job.snapshot, roster, sizes_));
+      SLUICE_TRY(shards, plan_export(store_, *prepared, sizes_));
       break;
     }
     case kProvenancePhase:
       if (chooses_provenance(request)) {
-        SLUICE_TRY(shards, plan_provenance(store_, request, job.snapshot, roster, sizes_));
+        SLUICE_TRY(shards, plan_provenance(store_, *prepared, sizes_));
       }
       break;
     case kLatestPhase:

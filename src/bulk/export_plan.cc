@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "base/log.h"
@@ -17,6 +18,9 @@ constexpr double kScanByte = 1.0 / 3e9;     // read a record and pass over it
 constexpr double kWriteByte = 1.0 / 1.5e9;  // compress and write it
 constexpr double kSeek = 25e-6;             // find one patient's resources of a type
 constexpr double kChange = 12e-6;           // read one resource by its id
+constexpr double kFilterByte = 1.0 / 1e9;   // match it against a filter
+
+constexpr double kResourceBytes = 1000;  // a resource whose size is not known
 
 // What a seek or a change counts as in a shard's weight, in bytes.
 constexpr std::uint64_t kChangeWeight = static_cast<std::uint64_t>(kChange / kWriteByte);
@@ -29,13 +33,38 @@ struct TypeToRead {
   std::uint64_t size = 0;  ///< bytes, about
   ReadMode mode = ReadMode::kScan;
   std::uint64_t weight = 1;
+  std::string why = {};
 };
+
+/// A way to find the resources of a type that belong to the export.
+struct Way {
+  ReadMode mode;
+  double finding = 0;  ///< seconds
+  double written = 0;  ///< bytes, about
+};
+
+std::string_view name_of(ReadMode mode) {
+  switch (mode) {
+    case ReadMode::kSeek:
+      return "seek by patient";
+    case ReadMode::kFilteredIds:
+      return "read by id";
+    case ReadMode::kFilteredPatients:
+      return "seek by the filter's patients";
+    default:
+      return "scan";
+  }
+}
 
 class Planner {
  public:
-  Planner(const store::Store& store, const ExportRequest& request, const store::Commit& snapshot,
-          const Roster* roster, const ExportSizes& sizes)
-      : store_(store), request_(request), snapshot_(snapshot), roster_(roster), sizes_(sizes) {}
+  Planner(const store::Store& store, const PreparedExport& prepared, const ExportSizes& sizes)
+      : store_(store),
+        request_(prepared.request),
+        snapshot_(prepared.snapshot),
+        roster_(prepared.roster.get()),
+        filters_(prepared.filters),
+        sizes_(sizes) {}
 
   Result<std::vector<job::ShardPlan>> plan() {
     if (!request_.skipped.empty()) add_outcome();
@@ -158,6 +187,7 @@ class Planner {
     if (by_changes && count > 0) {
       ShardSpec spec;
       spec.segments.push_back({ReadMode::kChanges, {}});
+      spec.segments.back().why = changes_why_;
       shards_.push_back({serialize(spec), std::max<std::uint64_t>(1, count * kChangeWeight)});
     }
     if (by_changes && new_members() > 0) add_new_members();
@@ -183,6 +213,9 @@ class Planner {
         "supporting_changed={}",
         by_changes ? "changes" : "scan", count, new_members(), change_cost, scan_cost,
         supporting_changed);
+    changes_why_ = fmt::format("change log {:.4f} s for {} changes instead of reading {:.4f} s{}",
+                               change_cost, count, scan_cost,
+                               supporting_changed ? ", but supporting resources changed" : "");
     return by_changes;
   }
 
@@ -210,16 +243,43 @@ class Planner {
     return roster_ == nullptr ? 0 : static_cast<double>(roster_->new_count());
   }
 
-  // What finding the records takes without the change log, by the cheaper way for each type.
+  // What finding the records takes without the change log, by the cheapest way for each type.
   double reading_cost() const {
     double cost = 0;
-    for (const auto& type : types_) {
-      double best = static_cast<double>(type.size) * kScanByte;
-      if (roster_ != nullptr && type.mode != ReadMode::kGroups)
-        best = std::min(best, static_cast<double>(roster_->size()) * kSeek);
-      cost += best;
-    }
+    for (const auto& type : types_) cost += best_of(ways(type)).finding;
     return cost;
+  }
+
+  // The ways there are to read a type. What matches a filter is not known before, so that it does
+  // not make a way cheaper or dearer than another.
+  std::vector<Way> ways(const TypeToRead& type) const {
+    const auto size = static_cast<double>(type.size);
+    const bool is_filtered = filters_.limits(type.range.type);
+    const double wanted = size * share_of_patients();
+    const double filter = is_filtered ? kFilterByte : 0;
+    std::vector<Way> ways{{ReadMode::kScan, size * kScanByte + wanted * filter, wanted}};
+    if (type.mode == ReadMode::kGroups) return {{type.mode, size * kScanByte, size}};
+    if (roster_ != nullptr)
+      ways.push_back({ReadMode::kSeek,
+                      static_cast<double>(roster_->size()) * kSeek + wanted * filter, wanted});
+    if (!is_filtered) return ways;
+    if (const auto ids = filters_.ids_of(type.range.type))
+      ways.push_back({ReadMode::kFilteredIds, static_cast<double>(ids->size()) * kChange,
+                      std::min(size, static_cast<double>(ids->size()) * kResourceBytes)});
+    if (const auto patients = filters_.patients_of(type.range.type)) {
+      const auto count = static_cast<double>(patients->size());
+      const double of_them = size * std::min(1.0, count / std::max(1.0, all_patients()));
+      ways.push_back({ReadMode::kFilteredPatients, count * kSeek + of_them * filter, of_them});
+    }
+    return ways;
+  }
+
+  double all_patients() const { return static_cast<double>(patients_); }
+
+  static const Way& best_of(const std::vector<Way>& ways) {
+    return *std::min_element(ways.begin(), ways.end(), [](const Way& a, const Way& b) {
+      return a.finding + a.written * kWriteByte < b.finding + b.written * kWriteByte;
+    });
   }
 
   void add_new_members() {
@@ -237,26 +297,32 @@ class Planner {
   }
 
   void choose_modes() {
+    std::map<ReadMode, std::size_t> counts;
+    double estimate = 0;
     for (auto& type : types_) {
-      const double size = static_cast<double>(type.size);
-      type.weight = std::max<std::uint64_t>(1, type.size);
-      if (type.mode == ReadMode::kGroups || roster_ == nullptr) continue;
-      const double wanted = size * share_of_patients();
-      const double by_seek = static_cast<double>(roster_->size()) * kSeek + wanted * kWriteByte;
-      const double by_scan = size * kScanByte + wanted * kWriteByte;
-      type.mode = by_seek < by_scan ? ReadMode::kSeek : ReadMode::kScan;
-      type.weight = std::max<std::uint64_t>(
-          1, static_cast<std::uint64_t>((type.mode == ReadMode::kSeek ? by_seek : by_scan) /
-                                        kWriteByte));
+      const auto all = ways(type);
+      const Way& best = best_of(all);
+      if (type.mode == ReadMode::kGroups) {
+        type.weight = std::max<std::uint64_t>(1, type.size);
+      } else {
+        type.mode = best.mode;
+        const double cost = best.finding + best.written * kWriteByte;
+        type.weight = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(cost / kWriteByte));
+      }
+      estimate += static_cast<double>(type.weight) * kWriteByte;
+      ++counts[type.mode];
+      for (const auto& way : all)
+        type.why += fmt::format("{}{} {:.4f} s", type.why.empty() ? "" : ", ", name_of(way.mode),
+                                way.finding);
+      if (!changes_why_.empty()) type.why += ", " + changes_why_;
     }
-    if (roster_ != nullptr)
-      spdlog::info("export plan roster={} share={:.4f} seek={} scan={}", roster_->size(),
-                   share_of_patients(), count_mode(ReadMode::kSeek), count_mode(ReadMode::kScan));
-  }
-
-  std::size_t count_mode(ReadMode mode) const {
-    return static_cast<std::size_t>(std::count_if(
-        types_.begin(), types_.end(), [mode](const auto& type) { return type.mode == mode; }));
+    spdlog::info(
+        "export plan types={} roster={} share={:.4f} scan={} seek={} by_id={} "
+        "by_filter_patients={} "
+        "estimate_s={:.4f}",
+        types_.size(), roster_ == nullptr ? 0 : roster_->size(), share_of_patients(),
+        counts[ReadMode::kScan], counts[ReadMode::kSeek], counts[ReadMode::kFilteredIds],
+        counts[ReadMode::kFilteredPatients], estimate);
   }
 
   // P-09: every shard reads all types of some owners. The largest type says who they are.
@@ -326,7 +392,9 @@ class Planner {
       const std::uint64_t part_weight = std::max<std::uint64_t>(1, type.weight / parts.size());
       for (auto& part : parts) {
         if (weight + part_weight > target + target / 2) close();
-        open.segments.push_back({type.mode, std::move(part)});
+        Segment segment{type.mode, std::move(part)};
+        segment.why = type.why;
+        open.segments.push_back(std::move(segment));
         weight += part_weight;
       }
     }
@@ -338,10 +406,12 @@ class Planner {
   const ExportRequest& request_;
   const store::Commit& snapshot_;
   const Roster* roster_;
+  const ExportFilters& filters_;
   const ExportSizes& sizes_;
   std::vector<TypeToRead> types_;
   std::uint64_t total_size_ = 0;
   std::uint64_t patients_ = 0;
+  std::string changes_why_;  // what was weighed for `_since`
   std::vector<job::ShardPlan> shards_;
 };
 
@@ -361,18 +431,15 @@ bool takes_supporting(const ExportRequest& request) {
 }
 
 Result<std::vector<job::ShardPlan>> plan_export(const store::Store& store,
-                                                const ExportRequest& request,
-                                                const store::Commit& snapshot, const Roster* roster,
+                                                const PreparedExport& prepared,
                                                 const ExportSizes& sizes) {
-  return Planner(store, request, snapshot, roster, sizes).plan();
+  return Planner(store, prepared, sizes).plan();
 }
 
 Result<std::vector<job::ShardPlan>> plan_provenance(const store::Store& store,
-                                                    const ExportRequest& request,
-                                                    const store::Commit& snapshot,
-                                                    const Roster* roster,
+                                                    const PreparedExport& prepared,
                                                     const ExportSizes& sizes) {
-  return Planner(store, request, snapshot, roster, sizes).plan_provenance();
+  return Planner(store, prepared, sizes).plan_provenance();
 }
 
 }  // namespace sluice::bulk

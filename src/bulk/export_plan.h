@@ -8,8 +8,8 @@
 
 #include "base/result.h"
 #include "bulk/export_request.h"
+#include "bulk/export_scope.h"
 #include "bulk/export_shard.h"
-#include "bulk/roster.h"
 #include "job/engine.h"
 #include "store/store.h"
 
@@ -34,17 +34,15 @@ enum ExportPhase : unsigned {
   kBlocksPhase,      ///< put blocks together (P-09)
 };
 
-/// The shards of kMainPhase, in the order of the output. `roster` as of read_roster.
+/// The shards of kMainPhase, in the order of the output.
 Result<std::vector<job::ShardPlan>> plan_export(const store::Store& store,
-                                                const ExportRequest& request,
-                                                const store::Commit& snapshot, const Roster* roster,
+                                                const PreparedExport& prepared,
                                                 const ExportSizes& sizes);
 
 /// The shards of kProvenancePhase.
 Result<std::vector<job::ShardPlan>> plan_provenance(const store::Store& store,
-                                                    const ExportRequest& request,
-                                                    const store::Commit& snapshot,
-                                                    const Roster* roster, const ExportSizes& sizes);
+                                                    const PreparedExport& prepared,
+                                                    const ExportSizes& sizes);
 
 /// Whether the export takes supporting resources along (G-05).
 bool takes_supporting(const ExportRequest& request);

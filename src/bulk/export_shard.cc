@@ -44,6 +44,7 @@ std::string serialize(const ShardSpec& spec) {
       object["part"] = segment.part;
       object["parts"] = segment.parts;
     }
+    if (!segment.why.empty()) object["why"] = segment.why;
     segments.push_back(std::move(object));
   }
   json::object object;
@@ -65,6 +66,7 @@ Result<ShardSpec> parse_shard_spec(std::string_view text) {
         segment.part = part.at("part").to_number<unsigned>();
         segment.parts = part.at("parts").to_number<unsigned>();
       }
+      if (part.contains("why")) segment.why = text_of(part, "why");
       spec.segments.push_back(std::move(segment));
     }
     return spec;

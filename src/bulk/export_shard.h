@@ -28,6 +28,8 @@ enum class ReadMode : std::uint8_t {
   kLatest,             ///< of a part of the candidates: the newest Provenance of each target
   kChosen,             ///< a part of the Provenances that were the newest of some target
   kBlocks,             ///< a part of the blocks, merged from sorted runs
+  kFilteredIds,        ///< the resources whose ids a filter names
+  kFilteredPatients,   ///< one seek for each patient whom a filter names
 };
 
 struct Segment {
@@ -36,6 +38,8 @@ struct Segment {
   /// kDeleted, kLatest, kChosen, kBlocks: this part of so many, by a hash.
   unsigned part = 0;
   unsigned parts = 1;
+  /// What the planner weighed, for the operator.
+  std::string why = {};
 };
 
 /// Segments of one shard, in the order of the output.

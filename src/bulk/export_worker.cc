@@ -46,7 +46,11 @@ class ShardRun {
         return scan(segment.range);
       case ReadMode::kSeek:
       case ReadMode::kNewMembers:
-        return seek(segment.range);
+        return seek(segment.range, *prepared_.roster);
+      case ReadMode::kFilteredIds:
+        return filtered_ids(segment.range.type);
+      case ReadMode::kFilteredPatients:
+        return filtered_patients(segment.range);
       case ReadMode::kGroups:
         return groups();
       case ReadMode::kChanges:
@@ -139,9 +143,33 @@ class ShardRun {
     }
   }
 
-  Result<void> seek(const store::KeyRange& range) {
+  // What a filter names by id or by patient is found without reading the rest of the type.
+  Result<void> filtered_ids(fhir::ResourceType type) {
+    const auto ids = prepared_.filters.ids_of(type);
+    if (!ids) return corrupt("a stored part of an export cannot be read", "filter without ids");
+    for (const auto& id : *ids) {
+      SLUICE_TRY(const auto record,
+                 environment_.store.read({type, id}, prepared_.snapshot.sequence));
+      if (!record) continue;
+      SLUICE_CHECK(step(record->json.size()));
+      SLUICE_TRY(const bool covered, scope_.covers(*record));
+      if (covered) SLUICE_CHECK(take(*record));
+    }
+    return {};
+  }
+
+  Result<void> filtered_patients(const store::KeyRange& range) {
+    const auto ids = prepared_.filters.patients_of(range.type);
+    if (!ids) return corrupt("a stored part of an export cannot be read", "filter without ids");
+    const Roster patients(*ids);
+    sought_ = &patients;
+    const auto sought = seek(range, patients);
+    sought_ = nullptr;
+    return sought;
+  }
+
+  Result<void> seek(const store::KeyRange& range, const Roster& roster) {
     SLUICE_TRY(const auto scan, open(range));
-    const Roster& roster = *prepared_.roster;
     store::RecordView record;
     for (std::size_t i = 0; i < roster.size();) {
       if (only_new_members_ && !roster.is_new(i)) {
@@ -351,16 +379,29 @@ class ShardRun {
   // ---- writing ----
 
   Result<void> take(const store::RecordView& record) {
-    if (request_.level != ExportLevel::kSystem && !record.owner.empty()) {
+    // Sought by patient, a resource of several is found with each of them.
+    const bool by_owner = request_.level != ExportLevel::kSystem || sought_ != nullptr;
+    if (by_owner && !record.owner.empty()) {
       store::OwnerList owners(record.owners);
       const auto first = owners.next();
       const bool several = owners.next().has_value();
-      if ((several || !first) &&
-          !scope_.is_first_covered(record.owners, record.owner, only_new_members_))
-        return {};
+      if ((several || !first) && !is_first_found(record)) return {};
     }
-    if (record.is_link && request_.level == ExportLevel::kSystem) return {};
+    if (record.is_link && !by_owner) return {};
+    // A filter's patients need not be the export's: another owner may be.
+    if (sought_ != nullptr && request_.level != ExportLevel::kSystem &&
+        !scope_.covers_owner(record.owners))
+      return {};
     return take_or_follow(record);
+  }
+
+  bool is_first_found(const store::RecordView& record) const {
+    if (sought_ == nullptr)
+      return scope_.is_first_covered(record.owners, record.owner, only_new_members_);
+    store::OwnerList owners(record.owners);
+    while (const auto owner = owners.next())
+      if (sought_->contains(*owner)) return *owner == record.owner;
+    return false;
   }
 
   // A link leads to the resource, which stands with its first owner.
@@ -433,7 +474,8 @@ class ShardRun {
   std::string rewritten_;
   FoundReferences references_;
   std::optional<RunWriter> runs_;
-  bool only_new_members_ = false;  // this segment is kNewMembers
+  const Roster* sought_ = nullptr;  // the patients of a segment that is kFilteredPatients
+  bool only_new_members_ = false;   // this segment is kNewMembers
   search::Matcher matcher_;
   std::uint64_t since_step_ = 0;
 };

@@ -55,6 +55,10 @@ Way way_of(bulk::ReadMode mode) {
       return {"newest Provenance of each target", false};
     case bulk::ReadMode::kChosen:
       return {"chosen Provenance", false};
+    case bulk::ReadMode::kFilteredIds:
+      return {"read by id of a filter", true};
+    case bulk::ReadMode::kFilteredPatients:
+      return {"seek by patient of a filter", true};
     case bulk::ReadMode::kBlocks:
       return {"merge of sorted blocks", false};
   }
@@ -87,7 +91,11 @@ Result<void> each_document(const store::Store& store, const std::string& prefix,
 // Sums over a job's shards, and for exports what each reads.
 struct Shards {
   std::uint64_t count = 0, done = 0, weight = 0, weight_done = 0;
-  std::map<std::tuple<unsigned, bulk::ReadMode, std::string>, std::uint64_t> parts;
+  struct Part {
+    std::uint64_t count = 0;
+    std::string why;  ///< what the planner weighed
+  };
+  std::map<std::tuple<unsigned, bulk::ReadMode, std::string>, Part> parts;
 
   Result<void> take(const job::Job& job, const job::Shard& shard) {
     ++count;
@@ -100,8 +108,11 @@ struct Shards {
     SLUICE_TRY(const auto spec, bulk::parse_shard_spec(shard.spec));
     for (const auto& segment : spec.segments) {
       const bool has_type = way_of(segment.mode).has_type;
-      ++parts[{shard.phase, segment.mode,
-               has_type ? std::string(fhir::type_name(segment.range.type)) : std::string()}];
+      Part& part =
+          parts[{shard.phase, segment.mode,
+                 has_type ? std::string(fhir::type_name(segment.range.type)) : std::string()}];
+      ++part.count;
+      if (part.why.empty()) part.why = segment.why;
     }
     return {};
   }
@@ -155,10 +166,11 @@ Result<json::object> describe(const store::Store& store, const job::Job& job, bo
   out["bytes_done"] = shards.weight_done;
   if (!with_plan) return out;
   json::array plan;
-  for (const auto& [what, parts] : shards.parts) {
+  for (const auto& [what, part] : shards.parts) {
     const auto& [phase, mode, type] = what;
-    json::object row{{"phase", phase}, {"read", way_of(mode).name}, {"parts", parts}};
+    json::object row{{"phase", phase}, {"read", way_of(mode).name}, {"parts", part.count}};
     if (!type.empty()) row["type"] = type;
+    if (!part.why.empty()) row["estimates"] = part.why;
     plan.push_back(std::move(row));
   }
   out["plan"] = std::move(plan);

@@ -11,7 +11,8 @@
 namespace sluice::cli {
 
 /// `{"jobs":[...]}`, those that run first, then the newest. With an `id` only that job, with its
-/// `plan`: for each phase, way of reading and resource type the number of `parts`. Holds no ids of
+/// `plan`: for each phase, way of reading and resource type the number of `parts` and
+/// the planner's `estimates`. Holds no ids of
 /// patients. kNotFound for an unknown id. Thread-safe as the store is.
 Result<boost::json::object> report_jobs(const store::Store& store, const std::string& id);
 

@@ -53,8 +53,10 @@ void print(const json::object& job) {
   for (const auto& value : job.at("plan").as_array()) {
     const auto& row = value.as_object();
     const std::string type = text_of(row, "type");
-    fmt::print("phase {}: {}{}{}, parts: {}\n", text_of(row, "phase"), text_of(row, "read"),
-               type.empty() ? "" : " of ", type, text_of(row, "parts"));
+    const std::string estimates = text_of(row, "estimates");
+    fmt::print("phase {}: {}{}{}, parts: {}{}{}\n", text_of(row, "phase"), text_of(row, "read"),
+               type.empty() ? "" : " of ", type, text_of(row, "parts"),
+               estimates.empty() ? "" : "; ", estimates);
   }
 }
 

@@ -14,6 +14,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/worker_pool.h"
+#include "bulk/cohort_job.h"
+#include "bulk/cohort_refresher.h"
 #include "bulk/export_job.h"
 #include "cli/client_changes.h"
 #include "cli/command.h"
@@ -44,6 +46,7 @@ struct ServeArguments {
   http::TlsOptions tls;
   api::AuthorizationOptions authorization;
   std::string group_history_of_new_members = "on";
+  std::uint64_t cohort_refresh = 3600;
   std::uint64_t token_lifetime = 300;
   std::string registration_token_file;
   client::FetchOptions jwks_fetch;
@@ -243,10 +246,13 @@ Result<int> run_serve(ServeArguments& arguments) {
   SLUICE_TRY(const auto imports,
              ImportService::open(arguments.import, arguments.data, *store, *files));
   arguments.service.import_rules = imports->rules();
-  job::Engine engine(
-      *store, clock,
-      {{&exports, arguments.engine.workers}, {&imports->jobs(), arguments.import.workers}},
-      arguments.engine);
+  bulk::CohortJobs cohorts(*store);
+  arguments.service.stores_cohorts = arguments.cohort_refresh > 0;
+  job::Engine engine(*store, clock,
+                     {{&exports, arguments.engine.workers},
+                      {&imports->jobs(), arguments.import.workers},
+                      {&cohorts, arguments.engine.workers}},
+                     arguments.engine);
   api::Service service(*store, *files, engine, clock, arguments.service);
   api::Metrics metrics;
   http::Router router(api::error_responder());
@@ -271,6 +277,12 @@ Result<int> run_serve(ServeArguments& arguments) {
   api::add_routes(router, service, metrics);
   // Not before: shards sign the URLs of attachments.
   SLUICE_CHECK(engine.start());
+  bulk::CohortRefresher refresher(
+      *store, engine, clock,
+      {.period = std::chrono::seconds(arguments.cohort_refresh),
+       .base_url = arguments.service.base_url.empty() ? origin + std::string(api::kFhirPath)
+                                                      : arguments.service.base_url});
+  refresher.start();
   SLUICE_CHECK(server.start());
   if (arguments.open)
     fmt::print(stderr, "open: no authentication, {}\n",
@@ -283,6 +295,7 @@ Result<int> run_serve(ServeArguments& arguments) {
   service.stopping.request_stop();
   server.stop();
   control->stop();
+  refresher.stop();
   engine.stop();
   pool.stop();
   spdlog::info("stopped");
@@ -400,6 +413,9 @@ Command add_serve(CLI::App& app) {
       *command, "group-history-of-new-members", arguments->group_history_of_new_members,
       "Whether Group exports with _since add all that patients have who joined since: on, off")
       ->check(CLI::IsMember({"on", "off"}));
+  add_option(*command, "cohort-refresh", arguments->cohort_refresh,
+             "Seconds between two evaluations of a Group with member-filter; 0: at each export")
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{366} * 86400));
   add_option(*command, "cors-origin", arguments->server.cors_origins,
              "Origin that browsers may call from, or *; may be repeated");
   add_option(*command, "trusted-proxy", arguments->server.trusted_proxies,

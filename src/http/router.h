@@ -27,8 +27,8 @@ class Router {
   ~Router();
 
   /// `pattern`: "/fhir/Group/{id}/$export"; a "{name}" matches one non-empty segment. Literal
-  /// segments win over parameters. `name` is for logs and metrics. Throws std::logic_error for a
-  /// pattern that is there already with the method.
+  /// segments win over parameters; a literal last segment does so for every method. `name` is for
+  /// logs and metrics. Throws std::logic_error for a pattern that is there already with the method.
   void add(std::string_view method, std::string_view pattern, std::string_view name,
            Handler handler);
 

@@ -39,6 +39,8 @@ constexpr Row kRows[] = {
     {AuditKind::kResourceCreated, "resource-create", kRestType, "rest", "RESTful Operation", "C"},
     {AuditKind::kResourceUpdated, "resource-update", kRestType, "rest", "RESTful Operation", "U"},
     {AuditKind::kResourceDeleted, "resource-delete", kRestType, "rest", "RESTful Operation", "D"},
+    {AuditKind::kHistoryRead, "history-read", kRestType, "rest", "RESTful Operation", "R"},
+    {AuditKind::kTransaction, "transaction", kRestType, "rest", "RESTful Operation", "E"},
     {AuditKind::kResourceSearch, "resource-search", kRestType, "rest", "RESTful Operation", "E"},
 };
 

@@ -26,6 +26,8 @@ enum class AuditKind : std::uint8_t {
   kResourceCreated,  ///< also the attempt, when the outcome says so
   kResourceUpdated,
   kResourceDeleted,
+  kHistoryRead,  ///< of a resource, a type or everything
+  kTransaction,  ///< a Bundle of which nothing was done in the end; its entries have lines before
   kResourceSearch,  ///< resources were looked for; `description` names the parameters
 };
 /// The subtype's code: "token-issued".

@@ -172,6 +172,10 @@ struct Version {
   std::uint32_t version = 0;
   bool deleted = false;
   std::string json = {};  ///< empty for a deletion
+  /// It was the first, or came after a deletion; false also where what came before is not known any
+  /// more.
+  bool created = false;
+  Sequence superseded = {};  ///< by which transaction; 0: it is the current one, or not known
 };
 
 /// A part of one type's records in the order of (owner, id). Positions are opaque bytes made by the
@@ -216,9 +220,17 @@ struct Change {
   std::string_view id;
   /// kRemove: every owner it had, as a list like RecordView::owners; empty for none.
   std::string_view owners = {};
+  std::uint32_t number = 0;  ///< its place within the transaction; set by reading only
 };
 
-/// Reads the change log in the order of sequences. One thread at a time.
+/// A place between two entries of the change log: before that one of a transaction.
+struct ChangePlace {
+  Sequence sequence;
+  std::uint32_t number = 0;
+  friend auto operator<=>(const ChangePlace&, const ChangePlace&) = default;
+};
+
+/// Reads the change log in one of its two directions. One thread at a time.
 class ChangeScan {
  public:
   virtual ~ChangeScan() = default;
@@ -269,6 +281,13 @@ class Store {
 
   /// Entries with `after` < sequence <= `up_to`.
   virtual Result<std::unique_ptr<ChangeScan>> changes(Sequence after, Sequence up_to) const = 0;
+  /// The same entries from the newest to the oldest: those before a place and with `after` <
+  /// sequence.
+  virtual Result<std::unique_ptr<ChangeScan>> changes_newest_first(ChangePlace before,
+                                                                   Sequence after) const = 0;
+  /// The version that a change made, or the deletion; nullopt when it is not kept any more, as in
+  /// versions(). `change` may be a copy; only its views must live.
+  virtual Result<std::optional<Version>> version_of(const Change& change) const = 0;
   /// How many entries changes() would give. Exact, in constant time.
   virtual Result<std::uint64_t> change_count(Sequence after, Sequence up_to) const = 0;
 

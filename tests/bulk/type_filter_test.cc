@@ -1,4 +1,5 @@
 // _typeFilter (P-05): read, kept with the job, and applied as of the export's snapshot.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "export_fixture.h"
@@ -148,6 +149,94 @@ TEST_F(TypeFilterTest, WithSinceBothMustHold) {
   ASSERT_TRUE(request);
   request->since = since;
   EXPECT_EQ(keys(run(*request)), (Keys{"Observation/5"}));
+}
+
+// A filter that names ids or patients is not worth reading the whole type for, and finds the same.
+class PinnedFilterTest : public TypeFilterTest {
+ protected:
+  void SetUp() override {
+    TypeFilterTest::SetUp();
+    std::vector<std::string> lines;
+    for (int patient = 0; patient < 30; ++patient) {
+      lines.push_back(fmt::format(R"({{"resourceType":"Patient","id":"c{:02}"}})", patient));
+      for (int n = 0; n < 20; ++n)
+        lines.push_back(fmt::format(
+            R"({{"resourceType":"Observation","id":"c{0:02}-{1}","status":"{2}","code":{{"text":"{3}"}},"subject":{{"reference":"Patient/c{0:02}"}},"performer":[{{"reference":"Patient/c{4:02}"}}]}})",
+            patient, n, n == 0 ? "final" : "amended", std::string(400, 'x'),
+            n == 1 ? patient + 1 : patient));
+    }
+    lines.push_back(
+        R"({"resourceType":"Group","id":"g","type":"person","actual":true,"member":[{"entity":{"reference":"Patient/c03"}},{"entity":{"reference":"Patient/c05"}}]})");
+    put(lines);
+    // So that the sizes are known well.
+    ASSERT_TRUE(store_->compact());
+  }
+
+  struct Found {
+    Keys keys;
+    std::set<ReadMode> modes;  // of the first phase
+  };
+  Found found(const Texts& filters, ExportLevel level) {
+    auto request = parse(filters, false, "Observation");
+    EXPECT_TRUE(request) << request.error().message;
+    request->level = level;
+    if (level == ExportLevel::kGroup) request->group_id = "g";
+    const std::string id = kick_off(*request);
+    EXPECT_EQ(wait(id).job.state, job::JobState::kDone);
+    Found found{keys(lines_of_kind(id, FileKind::kOutput)), {}};
+    const auto shards = engine_->shards(id, {}, 1000);
+    for (const auto& [key, shard] : *shards) {
+      const auto spec = parse_shard_spec(shard.spec);
+      for (const auto& segment : spec->segments) {
+        if (shard.phase == 0) found.modes.insert(segment.mode);
+        EXPECT_NE(segment.why.find("scan "), std::string::npos) << "the operator sees no estimate";
+      }
+    }
+    return found;
+  }
+};
+
+TEST_F(PinnedFilterTest, P05IdsAreRead) {
+  const Texts filters{"Observation?_id=c03-0,c04-0,nothing", "Observation?_id=c05-7&status=amended",
+                      "Observation?_id=c05-8&status=final"};
+  for (const auto level : {ExportLevel::kSystem, ExportLevel::kPatient}) {
+    const auto all = found(filters, level);
+    EXPECT_EQ(all.keys, (Keys{"Observation/c03-0", "Observation/c04-0", "Observation/c05-7"}));
+    EXPECT_EQ(all.modes, std::set{ReadMode::kFilteredIds});
+  }
+  const auto group = found(filters, ExportLevel::kGroup);
+  EXPECT_EQ(group.keys, (Keys{"Observation/c03-0", "Observation/c05-7"})) << "members only";
+}
+
+TEST_F(PinnedFilterTest, P05PatientsAreSought) {
+  const Texts filters{"Observation?patient=c03&status=final", "Observation?patient=Patient/c04"};
+  Keys expected{"Observation/c03-0"};
+  for (int n = 0; n < 20; ++n) expected.insert(fmt::format("Observation/c04-{}", n));
+  for (const auto level : {ExportLevel::kSystem, ExportLevel::kPatient}) {
+    const auto all = found(filters, level);
+    EXPECT_EQ(all.keys, expected);
+    EXPECT_EQ(all.modes, std::set{ReadMode::kFilteredPatients});
+  }
+  // c04 is no member, but c05 is, who performed c04-1.
+  EXPECT_EQ(found(filters, ExportLevel::kGroup).keys,
+            (Keys{"Observation/c03-0", "Observation/c04-1"}));
+  const auto other = found({"Observation?patient=c04"}, ExportLevel::kGroup);
+  EXPECT_EQ(other.keys, Keys{"Observation/c04-1"});
+  EXPECT_EQ(other.modes, std::set{ReadMode::kFilteredPatients});
+  // One that stands with its subject and is linked from its performer is found by the performer.
+  for (const auto level : {ExportLevel::kSystem, ExportLevel::kPatient}) {
+    const auto linked = found({"Observation?performer=Patient/c04&_id=c03-1",
+                               "Observation?performer=Patient/c03,Patient/c04&status=final"},
+                              level);
+    EXPECT_EQ(linked.keys, (Keys{"Observation/c03-1", "Observation/c03-0", "Observation/c04-0"}));
+  }
+}
+
+TEST_F(PinnedFilterTest, P05AnAlternativeThatNamesNobodyReadsAll) {
+  const auto all =
+      found({"Observation?_id=c03-0", "Observation?status=final"}, ExportLevel::kSystem);
+  EXPECT_EQ(all.modes, std::set{ReadMode::kScan});
+  EXPECT_EQ(all.keys.size(), 30u + 2u);  // and two of the other tests' observations
 }
 
 }  // namespace

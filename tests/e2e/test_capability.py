@@ -57,11 +57,12 @@ class Capability(harness.TestCase):
         # test_rest.py proves that they work.
         for resource in self.rest["resource"]:
             codes = [interaction["code"] for interaction in resource.get("interaction", [])]
-            expected = ["read", "vread", "create", "update", "patch", "delete", "search-type"]
+            expected = ["read", "vread", "create", "update", "patch", "delete", "history-instance",
+                        "history-type", "search-type"]
             self.assertEqual(codes, [] if resource["type"] == "OperationDefinition" else expected)
-        for method, path in (("GET", "OperationDefinition"), ("GET", "Patient/1/_history"), ("PATCH", "Patient"),
+        for method, path in (("GET", "OperationDefinition"), ("PATCH", "Patient"),
                              ("POST", "OperationDefinition"), ("POST", "OperationDefinition/_search"),
-                             ("PUT", "OperationDefinition/export"), ("POST", "")):
+                             ("PUT", "OperationDefinition/export")):
             answer = harness.request(method, f"{self.server.base}/{path}", body=b"")
             self.assertIn(answer.status, (404, 405), (method, path))
 

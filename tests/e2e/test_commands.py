@@ -59,6 +59,7 @@ class Commands(harness.TestCase):
             shown, = jobs(group["id"])
             self.assertEqual([(row["type"], row["parts"]) for row in shown["plan"]], [("Observation", 1)])
             self.assertIn(shown["plan"][0]["read"], ("scan", "seek by patient"))
+            self.assertRegex(shown["plan"][0]["estimates"], r"scan [0-9.]+ s, seek by patient [0-9.]+ s")
             missing = harness.sluice("jobs", "--data", self.data, "nothing", check=False)
             self.assertNotEqual(missing.returncode, 0)
             self.assertIn("'nothing'", missing.err)

@@ -35,6 +35,7 @@ class RouterTest : public testing::Test {
     router_.add("POST", "/fhir/{type}/$export", "type-export-post", says("type"));
     router_.add("GET", "/fhir/Patient/$export", "patient-export", says("patient"));
     router_.add("GET", "/fhir/Group/{id}/$export", "group-export", says("group"));
+    router_.add("GET", "/jobs/$count", "job-count", says("7"));
     router_.add("DELETE", "/jobs/{id}", "job-delete", says("deleted"));
     router_.add("GET", "/throws", "throws",
                 [](const Request&) -> Response { throw std::runtime_error("oops"); });
@@ -89,6 +90,8 @@ TEST_F(RouterTest, NamesTheAllowedMethods) {
   const Response response = dispatch("PUT", "/fhir/Patient/$export");
   EXPECT_EQ(response.status, 405);
   EXPECT_EQ(response.headers.get("Allow"), "GET, HEAD, OPTIONS, POST");
+  // What ends with a literal segment is no parameter of that value.
+  EXPECT_EQ(dispatch("DELETE", "/jobs/$count").headers.get("Allow"), "GET, HEAD, OPTIONS");
   EXPECT_EQ(dispatch("GET", "/jobs/1").headers.get("Allow"), "DELETE, OPTIONS");
 }
 

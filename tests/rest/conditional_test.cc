@@ -201,7 +201,7 @@ TEST_F(ConditionalTest, ManyClientsAtOnceMakeOneOfEach_I02) {
   std::atomic<bool> done = false;
   // Writes that have nothing to do with it come between all the time.
   std::thread noise([&] {
-    for (int i = 0; !done; ++i) put("noise", std::to_string(-i));
+    for (int i = 1; !done; ++i) put("noise", std::to_string(-i));
   });
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {

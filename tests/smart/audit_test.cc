@@ -157,6 +157,18 @@ TEST_F(AuditLogTest, ALineIsInTheFileWhenWriteReturns) {
   EXPECT_EQ(status.st_mode & 0777, 0700u);
 }
 
+TEST_F(AuditLogTest, SeveralEventsAreLinesInTheirOrder) {
+  const auto log = open();
+  std::vector<AuditEvent> events(3000, download());
+  for (std::size_t i = 0; i < events.size(); ++i) events[i].file = std::to_string(i);
+  ASSERT_TRUE(log->write(events));
+  ASSERT_TRUE(log->write(std::span<const AuditEvent>()));
+  const auto written = lines("audit-20231114-001.ndjson");
+  ASSERT_EQ(written.size(), events.size());
+  for (std::size_t i = 0; i < events.size(); ++i)
+    ASSERT_EQ(written[i], to_fhir_json(events[i], clock.now(), "sluice"));
+}
+
 TEST_F(AuditLogTest, GoesOnWithTheDaysFileAfterARestart) {
   ASSERT_TRUE(open()->write(download()));
   ASSERT_TRUE(open()->write(download()));

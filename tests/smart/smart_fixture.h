@@ -58,6 +58,13 @@ class RefusingStore final : public store::Store {
                                                      store::Sequence up_to) const override {
     return inner_.changes(after, up_to);
   }
+  Result<std::unique_ptr<store::ChangeScan>> changes_newest_first(
+      store::ChangePlace before, store::Sequence after) const override {
+    return inner_.changes_newest_first(before, after);
+  }
+  Result<std::optional<store::Version>> version_of(const store::Change& change) const override {
+    return inner_.version_of(change);
+  }
   Result<std::uint64_t> change_count(store::Sequence after, store::Sequence up_to) const override {
     return inner_.change_count(after, up_to);
   }

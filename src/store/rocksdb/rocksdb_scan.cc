@@ -109,6 +109,11 @@ class RangeScan final : public Scan {
   std::string owners_;
 };
 
+/// Where the first change of a pack is, whose key this is.
+ChangePlace place_of(std::string_view key) {
+  return {{read_be64(key.data())}, read_be32(key.data() + sizeof(std::uint64_t))};
+}
+
 class ChangeLogScan final : public ChangeScan {
  public:
   ChangeLogScan(const Database& database, Sequence after, Sequence up_to) {
@@ -134,11 +139,12 @@ class ChangeLogScan final : public ChangeScan {
       }
       const std::string_view key = to_view(iterator_->key());
       if (key.size() != begin_.size()) return corrupt_value("change key");
-      sequence_.value = read_be64(key.data());
+      place_ = place_of(key);
       rest_ = to_view(iterator_->value());
     }
     if (!take_change(rest_, change)) return corrupt_value("change");
-    change.sequence = sequence_;
+    change.sequence = place_.sequence;
+    change.number = place_.number++;
     return true;
   }
 
@@ -148,8 +154,71 @@ class ChangeLogScan final : public ChangeScan {
   rocksdb::Slice end_slice_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
   bool started_ = false;
-  Sequence sequence_;
+  ChangePlace place_;  // of the next change in `rest_`
   std::string_view rest_;
+};
+
+/// Entries are packed: a pack is taken apart at once and given out from its end.
+class BackwardChangeScan final : public ChangeScan {
+ public:
+  BackwardChangeScan(const Database& database, ChangePlace before, Sequence after)
+      : before_(before) {
+    append_change_key(begin_, {after.value + 1}, 0);
+    append_change_key(end_, before.sequence, before.number);
+    begin_slice_ = begin_;
+    end_slice_ = end_;
+    rocksdb::ReadOptions options;
+    options.iterate_lower_bound = &begin_slice_;
+    options.iterate_upper_bound = &end_slice_;
+    options.fill_cache = false;
+    iterator_.reset(database.db().NewIterator(options, database.changes));
+  }
+
+  Result<bool> next(Change& change) override {
+    while (pack_.empty()) {
+      if (has_ended_) return false;
+      if (started_)
+        iterator_->Prev();
+      else
+        iterator_->SeekToLast();
+      started_ = true;
+      if (!iterator_->Valid()) {
+        if (!iterator_->status().ok()) return read_error(iterator_->status());
+        has_ended_ = true;
+        return false;
+      }
+      SLUICE_CHECK(unpack());
+    }
+    change = pack_.back();
+    pack_.pop_back();
+    return true;
+  }
+
+ private:
+  Result<void> unpack() {
+    const std::string_view key = to_view(iterator_->key());
+    if (key.size() != begin_.size()) return corrupt_value("change key");
+    ChangePlace place = place_of(key);
+    for (std::string_view rest = to_view(iterator_->value()); !rest.empty(); ++place.number) {
+      Change change;
+      if (!take_change(rest, change)) return corrupt_value("change");
+      if (place >= before_) break;
+      change.sequence = place.sequence;
+      change.number = place.number;
+      pack_.push_back(change);
+    }
+    return {};
+  }
+
+  const ChangePlace before_;
+  std::string begin_;
+  std::string end_;
+  rocksdb::Slice begin_slice_;  // the iterator keeps pointers to them
+  rocksdb::Slice end_slice_;
+  std::unique_ptr<rocksdb::Iterator> iterator_;
+  bool started_ = false;
+  bool has_ended_ = false;
+  std::vector<Change> pack_;
 };
 
 }  // namespace
@@ -162,6 +231,11 @@ std::unique_ptr<Scan> make_range_scan(const Database& database, const KeyRange& 
 std::unique_ptr<ChangeScan> make_change_scan(const Database& database, Sequence after,
                                              Sequence up_to) {
   return std::make_unique<ChangeLogScan>(database, after, up_to);
+}
+
+std::unique_ptr<ChangeScan> make_backward_change_scan(const Database& database, ChangePlace before,
+                                                      Sequence after) {
+  return std::make_unique<BackwardChangeScan>(database, before, after);
 }
 
 }  // namespace sluice::store

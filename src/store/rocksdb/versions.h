@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
@@ -15,5 +16,8 @@ namespace sluice::store {
 /// As Store::versions.
 Result<std::vector<Version>> read_versions(const Database& database, const fhir::ResourceId& key,
                                            std::uint32_t before, std::size_t limit);
+
+/// As Store::version_of.
+Result<std::optional<Version>> read_version_of(const Database& database, const Change& change);
 
 }  // namespace sluice::store
