@@ -8,6 +8,7 @@
 #include "api/bundle_request.h"
 #include "api/bundle_response.h"
 #include "api/fhir_response.h"
+#include "api/resource_answer.h"
 #include "api/resource_headers.h"
 #include "api/resource_interactions.h"
 #include "fhir/operation_outcome.h"
@@ -21,10 +22,6 @@ using Return = Preferences::Return;
 
 // Searches of conditions and references: what a client waits for anyway.
 constexpr std::chrono::seconds kSearchTimeMax{60};
-
-std::string name_of(const fhir::ResourceId& key) {
-  return fmt::format("{}/{}", fhir::type_name(key.type), key.id);
-}
 
 smart::Permissions permissions_of(Kind kind) {
   using smart::Permissions;
@@ -112,6 +109,11 @@ class TransactionRequest {
         return fhir::about_entry(i, not_found(fmt::format("there are no interactions with {}",
                                                           fhir::type_name(action.type))));
       SLUICE_CHECK(authorize_entry(i, action.type, permissions_of(action.kind)));
+      if (service_.authorization != nullptr && action.type == fhir::types::kBinary &&
+          (action.search || action.kind != Kind::kCreate))
+        return fhir::about_entry(
+            i, {ErrorKind::kUnsupported,
+                "a transaction only creates Binaries: the securityContext of one says who may"});
     }
     for (const auto& [entry, type] : transaction.searched())
       SLUICE_CHECK(authorize_entry(entry, type, {smart::Permissions::kSearch}));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "api/fhir_response.h"
@@ -9,6 +10,7 @@
 #include "api/resource_interactions.h"
 #include "api/smart_configuration.h"
 #include "fhir/resource_type.h"
+#include "search/search_parameter.h"
 
 namespace sluice::api {
 namespace {
@@ -195,26 +197,57 @@ json::object member_definition(const Service& service, const http::Request& requ
                                         "meta, type and actual, which change nothing.")}}};
 }
 
-void add_interactions(json::object& resource) {
+void add_interactions(const Service& service, json::object& resource) {
   json::array interactions;
-  for (const std::string_view code :
-       {"read", "vread", "create", "update", "patch", "delete", "history-instance", "history-type"})
+  for (const std::string_view code : {"read", "vread", "create", "update", "patch", "delete",
+                                      "history-instance", "history-type", "search-type"})
     interactions.push_back(json::object{{"code", json::string(code)}});
   resource["interaction"] = std::move(interactions);
   resource["versioning"] = "versioned-update";
   resource["readHistory"] = true;
   resource["updateCreate"] = true;
-  resource["conditionalCreate"] = false;
+  resource["conditionalCreate"] = true;
   resource["conditionalRead"] = "full-support";
-  resource["conditionalUpdate"] = false;
-  resource["conditionalDelete"] = "not-supported";
+  resource["conditionalUpdate"] = true;
+  resource["conditionalDelete"] =
+      service.options.conditional_delete_of_several ? "multiple" : "single";
+}
+
+// From the table that compiles searches, so that what is listed is what works.
+void add_searches(fhir::ResourceType type, json::object& resource) {
+  json::array parameters;
+  json::array includes;
+  for (const auto& parameter : search::parameters_of(type)) {
+    parameters.push_back({{"name", json::string(parameter.name)},
+                          {"definition", json::string(parameter.canonical)},
+                          {"type", json::string(search::to_string(parameter.type))}});
+    if (parameter.type == search::ParameterType::kReference)
+      includes.push_back(json::string(fmt::format("{}:{}", fhir::type_name(type), parameter.name)));
+  }
+  if (!includes.empty()) resource["searchInclude"] = std::move(includes);
+  json::array reverse_includes;
+  for (const auto source : fhir::all_resource_types()) {
+    if (!has_interactions(source)) continue;
+    for (const auto& parameter : search::parameters_of(source)) {
+      if (parameter.type != search::ParameterType::kReference) continue;
+      const auto& targets = parameter.targets;
+      if (targets.empty() || std::find(targets.begin(), targets.end(), type) != targets.end())
+        reverse_includes.push_back(
+            json::string(fmt::format("{}:{}", fhir::type_name(source), parameter.name)));
+    }
+  }
+  if (!reverse_includes.empty()) resource["searchRevInclude"] = std::move(reverse_includes);
+  resource["searchParam"] = std::move(parameters);
 }
 
 json::array resources(const Service& service, const http::Request& request) {
   json::array resources;
   for (const auto type : fhir::all_resource_types()) {
     json::object resource{{"type", json::string(fhir::type_name(type))}};
-    if (has_interactions(type)) add_interactions(resource);
+    if (has_interactions(type)) {
+      add_interactions(service, resource);
+      add_searches(type, resource);
+    }
     auto operations = operations_of(fhir::type_name(type));
     if (type == fhir::types::kGroup)
       for (const auto& row : kMemberOperations)

@@ -45,22 +45,31 @@ bool is_known(const http::Request& request, const rest::Stored& stored) {
 }
 
 Result<void> check_formats(const http::Request& request, bool any_accept) {
-  bool has_format = false;
+  std::optional<std::string> format;
   for (const auto& [name, value] : request.query) {
     if (name != "_format")
       return Error{ErrorKind::kUnsupported,
                    fmt::format("the parameter '{}' is not supported here", name.substr(0, 64))};
-    if (value != "json" && value != "application/json" && value != kFhirJson &&
-        value != "application/fhir json")
-      return Error{ErrorKind::kNotAcceptable,
-                   fmt::format("_format '{}' is not supported: use json", value.substr(0, 64))};
-    has_format = true;
+    format = value;
+    SLUICE_CHECK(check_format(request, format));
   }
+  if (any_accept && !format) return {};
+  return check_format(request, format);
+}
+
+Result<void> check_format(const http::Request& request, const std::optional<std::string>& format) {
   // _format wins over Accept: it is for clients that cannot say what they accept.
-  if (has_format || any_accept || accepts_fhir_json(request)) return {};
+  if (!format) {
+    if (accepts_fhir_json(request)) return {};
+    return Error{ErrorKind::kNotAcceptable,
+                 fmt::format("Accept '{}' is not supported: use application/fhir+json",
+                             request.headers.combined("Accept").substr(0, 64))};
+  }
+  if (*format == "json" || *format == "application/json" || *format == kFhirJson ||
+      *format == "application/fhir json")
+    return {};
   return Error{ErrorKind::kNotAcceptable,
-               fmt::format("Accept '{}' is not supported: use application/fhir+json",
-                           request.headers.combined("Accept").substr(0, 64))};
+               fmt::format("_format '{}' is not supported: use json", format->substr(0, 64))};
 }
 
 Result<void> check_body_type(const http::Request& request) {

@@ -29,6 +29,10 @@ bool is_known(const http::Request& request, const rest::Stored& stored);
 /// kUnsupported naming any other parameter. `any_accept`: whatever Accept says will do.
 Result<void> check_formats(const http::Request& request, bool any_accept = false);
 
+/// As check_formats for interactions with parameters of their own: `format` is the value of
+/// _format.
+Result<void> check_format(const http::Request& request, const std::optional<std::string>& format);
+
 /// Checks the body's media type: kUnsupportedMediaType for other than FHIR JSON.
 Result<void> check_body_type(const http::Request& request);
 /// The media type of the patches that are understood, and the check that a body is one.

@@ -7,8 +7,9 @@
 
 #include "api/binary_resource.h"
 #include "api/cohort_requests.h"
+#include "api/conditional_interactions.h"
 #include "api/fhir_response.h"
-#include "api/request_headers.h"
+#include "api/resource_answer.h"
 #include "api/resource_headers.h"
 #include "base/bytes.h"
 #include "fhir/operation_outcome.h"
@@ -21,15 +22,11 @@
 namespace sluice::api {
 namespace {
 
-constexpr std::size_t kIdBytes = 16;  // random, as 32 hexadecimal digits
-
-std::string name_of(const fhir::ResourceId& key) {
-  return fmt::format("{}/{}", fhir::type_name(key.type), key.id);
-}
-
-void set_version(http::Response& response, const rest::Stored& stored) {
-  response.headers.set("ETag", entity_tag(stored.version));
-  response.headers.set("Last-Modified", to_http_date(stored.last_updated));
+// The key that the path names; for reads and deletions what can be no id is not there.
+Result<fhir::ResourceId> key_of(const http::Request& request, fhir::ResourceType type) {
+  fhir::ResourceId key{type, std::string(request.parameter("id"))};
+  if (fhir::is_valid_id(key.id)) return key;
+  return not_found(fmt::format("there is no {}/{}", fhir::type_name(type), key.id.substr(0, 64)));
 }
 
 http::Response stored_response(const http::Request& request, rest::Stored stored) {
@@ -42,17 +39,6 @@ http::Response stored_response(const http::Request& request, rest::Stored stored
   // A patient's data is nobody's to keep on the way.
   response.headers.set("Cache-Control", "private, no-cache");
   return response;
-}
-
-Result<void> audit_resource(const Service& service, const http::Request& request,
-                            const Principal& principal, smart::AuditKind kind,
-                            const std::string& subject, const std::string& why = {}) {
-  return audit(
-      service, request, principal,
-      {.kind = kind,
-       .outcome = why.empty() ? smart::AuditOutcome::kSuccess : smart::AuditOutcome::kMinor,
-       .description = why,
-       .subject = subject});
 }
 
 Result<rest::Stored> audited_read(const Service& service, const http::Request& request,
@@ -77,50 +63,6 @@ Result<Value> audited_write(const Service& service, const http::Request& request
     SLUICE_CHECK(
         audit_resource(service, request, principal, kind, subject, outcome.error().message));
   return outcome;
-}
-
-struct Asked {
-  Preferences preferences;
-  rest::Condition condition;
-};
-
-Result<Asked> read_asked(const http::Request& request, bool is_raw = false) {
-  SLUICE_CHECK(check_formats(request, is_raw));
-  // Conditions by search must not be lost: the write would be done where it was not wanted.
-  if (request.headers.count("If-None-Exist") > 0)
-    return Error{ErrorKind::kUnsupported, "If-None-Exist is not supported"};
-  Asked asked;
-  SLUICE_TRY(asked.preferences, read_preferences(request));
-  // Who sends bytes wants no resource back unless they say so.
-  if (is_raw && request.headers.combined("Prefer").find("return") == std::string::npos)
-    asked.preferences.returned = Preferences::Return::kMinimal;
-  SLUICE_TRY(asked.condition, read_condition(request));
-  return asked;
-}
-
-Result<void> check_type(const fhir::IncomingResource& resource, fhir::ResourceType type) {
-  // Who writes it is asked for what its filters read, see authorize_cohort().
-  if (resource.type == type) return rest::validate(resource, rest::MemberFilters::kAllowed);
-  return invalid(fmt::format("the resource is a {}, the address is one of {}",
-                             fhir::type_name(resource.type), fhir::type_name(type)));
-}
-
-http::Response written_response(const Service& service, const http::Request& request,
-                                const Preferences& preferences, const fhir::ResourceId& key,
-                                rest::Written written) {
-  const int status = written.created ? 201 : 200;
-  http::Response response;
-  response.status = status;
-  if (preferences.returned == Preferences::Return::kRepresentation)
-    response = fhir_response(status, std::move(written.stored.json));
-  if (preferences.returned == Preferences::Return::kOperationOutcome)
-    response = information(
-        status, fmt::format("{} is version {} now", name_of(key), written.stored.version));
-  set_version(response, written.stored);
-  if (written.created)
-    response.headers.set("Location", fmt::format("{}/{}/_history/{}", service.base_url(request),
-                                                 name_of(key), written.stored.version));
-  return response;
 }
 
 // The resource that the request brings: its body, or a Binary made of it.
@@ -152,7 +94,7 @@ Result<http::Response> create_now(Service& service, const http::Request& request
   SLUICE_TRY(const std::string body, body_of(service, request, type, ""));
   fhir::ResourceReader reader({}, service.base_url(request));
   SLUICE_TRY(auto read, reader.read_as_new(body, random_hex(kIdBytes)));
-  SLUICE_CHECK(check_type(read, type));
+  SLUICE_CHECK(check_type(read, type, rest::MemberFilters::kAllowed));
   SLUICE_CHECK(authorize_cohort(service, request, principal, read));
   SLUICE_TRY(const auto resource, as_definition(std::move(read), service.base_url(request)));
   const fhir::ResourceId key{type, resource.id};
@@ -171,7 +113,7 @@ Result<http::Response> update_now(Service& service, const http::Request& request
   fhir::ResourceReader reader({}, service.base_url(request));
   SLUICE_TRY(const std::string body, body_of(service, request, type, id));
   SLUICE_TRY(auto read, reader.read(body));
-  SLUICE_CHECK(check_type(read, type));
+  SLUICE_CHECK(check_type(read, type, rest::MemberFilters::kAllowed));
   SLUICE_CHECK(authorize_cohort(service, request, principal, read));
   SLUICE_TRY(const auto resource, as_definition(std::move(read), service.base_url(request)));
   if (resource.id != id) return invalid("the resource's id is not that of the address");
@@ -285,6 +227,8 @@ http::Response read_resource_version(Service& service, const http::Request& requ
 
 http::Response create_resource(Service& service, const http::Request& request,
                                const Principal& principal, fhir::ResourceType type) {
+  if (request.headers.count("If-None-Exist") > 0)
+    return create_resource_unless_found(service, request, principal, type);
   return answer(request, create_now(service, request, principal, type));
 }
 

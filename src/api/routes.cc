@@ -7,6 +7,7 @@
 #include "api/bundle_interactions.h"
 #include "api/capability.h"
 #include "api/cohort_requests.h"
+#include "api/conditional_interactions.h"
 #include "api/export_attachment.h"
 #include "api/export_file.h"
 #include "api/export_kickoff.h"
@@ -18,6 +19,7 @@
 #include "api/registration.h"
 #include "api/resource_history.h"
 #include "api/resource_interactions.h"
+#include "api/resource_search.h"
 #include "api/smart_configuration.h"
 #include "api/token_endpoints.h"
 
@@ -158,10 +160,14 @@ void add_resource_routes(Routes& routes, Service& service) {
       {"GET", "/{id}/_history/{version}", "vread", {Permissions::kRead}, read_resource_version},
       {"GET", "/{id}/_history", "history_instance", {Permissions::kRead}, resource_history},
       {"GET", "/_history", "history_type", smart::kExportPermissions, type_history},
+      {"GET", "", "search", {Permissions::kSearch}, search_resources},
+      {"POST", "/_search", "search", {Permissions::kSearch}, search_resources},
       {"POST", "", "create", {Permissions::kCreate}, create_resource},
       {"PUT", "/{id}", "update", {Permissions::kUpdate}, update_resource},
+      {"PUT", "", "update", {Permissions::kUpdate}, update_found_resource},
       {"PATCH", "/{id}", "patch", {Permissions::kUpdate}, patch_resource},
       {"DELETE", "/{id}", "delete", {Permissions::kDelete}, delete_resource},
+      {"DELETE", "", "delete", {Permissions::kDelete}, delete_found_resources},
   };
   // A Group may be made asynchronously, when it is defined by filters.
   const auto handler_of = [](ResourceHandler handler, fhir::ResourceType type) {

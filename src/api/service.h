@@ -2,11 +2,13 @@
 #pragma once
 
 #include <chrono>
+#include <stop_token>
 #include <string>
 
 #include "api/authorization.h"
 #include "api/bundle_budget.h"
 #include "api/poll_limiter.h"
+#include "api/search_slots.h"
 #include "base/instant.h"
 #include "bulk/import_request.h"
 #include "http/message.h"
@@ -27,8 +29,13 @@ struct ServiceOptions {
   /// G-03: the members of Groups with member-filter are stored and refreshed; else found at each
   /// export.
   bool stores_cohorts = true;
-  unsigned poll_burst = 100;            ///< polls of one job before they are limited (S-04)
-  bulk::ImportRules import_rules = {};  ///< what $import may be asked for
+  unsigned poll_burst = 100;  ///< polls of one job before they are limited (S-04)
+  /// How long superseded versions stay, and so the links of a search's pages.
+  std::chrono::seconds history_retention = std::chrono::hours(1);
+  std::chrono::seconds search_timeout = std::chrono::seconds(20);
+  std::size_t searches_max = 4;                ///< at once; others are told to come again
+  bool conditional_delete_of_several = false;  ///< else 412 when more than one matches
+  bulk::ImportRules import_rules = {};         ///< what $import may be asked for
 };
 
 /// The path below which everything FHIR is.
@@ -44,6 +51,9 @@ struct Service {
   PollLimiter polls;
   BundleBudget bundles;
   rest::MemberChanges member_changes;
+  SearchSlots searches;
+  /// Asked to stop before the server waits for the requests that are under way.
+  std::stop_source stopping;
   /// Set before the first request; nullptr: the server runs open.
   Authorization* authorization = nullptr;
 
@@ -54,7 +64,8 @@ struct Service {
         clock(c),
         options(std::move(o)),
         polls(options.poll_burst),
-        member_changes(s) {}
+        member_changes(s),
+        searches(options.searches_max) {}
 
   /// The FHIR base for URLs in the answer to `request`, without a trailing slash.
   std::string base_url(const http::Request& request) const;

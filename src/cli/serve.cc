@@ -54,6 +54,8 @@ struct ServeArguments {
   std::uint64_t file_expiry = 24 * 3600;
   std::uint64_t retry_after_max = 30;
   std::uint64_t history_retention = 3600;
+  std::uint64_t search_timeout = 20;
+  std::string conditional_delete = "single";
   std::size_t request_threads = 8;
   std::uint64_t header_timeout = 10;
   std::uint64_t idle_timeout = 60;
@@ -225,6 +227,10 @@ Result<int> run_serve(ServeArguments& arguments) {
   arguments.server.idle_timeout = std::chrono::seconds(arguments.idle_timeout);
   arguments.engine.expiry = std::chrono::seconds(arguments.file_expiry);
   arguments.engine.history_retention = std::chrono::seconds(arguments.history_retention);
+  arguments.service.history_retention = arguments.engine.history_retention;
+  arguments.service.search_timeout = std::chrono::seconds(arguments.search_timeout);
+  arguments.service.conditional_delete_of_several = arguments.conditional_delete == "multiple";
+  arguments.service.searches_max = std::max<std::size_t>(1, arguments.request_threads / 2);
   arguments.service.history_of_new_members = arguments.group_history_of_new_members == "on";
   arguments.service.retry_after_max = std::chrono::seconds(arguments.retry_after_max);
   arguments.sizes.workers = arguments.engine.workers;
@@ -286,6 +292,7 @@ Result<int> run_serve(ServeArguments& arguments) {
 
   const int signal = wait_for_stop(signals, arguments.server.tls.get(), authorization.get());
   spdlog::info("stopping signal={}", signal);
+  service.stopping.request_stop();
   server.stop();
   control->stop();
   refresher.stop();
@@ -364,6 +371,12 @@ void add_limits(CLI::App& command, ServeArguments& arguments) {
   add_option(command, "retry-after-max", arguments.retry_after_max,
              "Most seconds that a polling client is asked to wait")
       ->check(CLI::Range(1, 86400));
+  add_option(command, "search-timeout", arguments.search_timeout,
+             "Seconds that a search may take; one without _sort gives what it has found by then")
+      ->check(CLI::Range(1, 3600));
+  add_option(command, "conditional-delete", arguments.conditional_delete,
+             "What a DELETE by a search may delete: single, multiple")
+      ->check(CLI::IsMember({"single", "multiple"}));
   add_option(command, "poll-burst", arguments.service.poll_burst,
              "Polls of one job before they are held to Retry-After")
       ->check(CLI::Range(1, 1'000'000));

@@ -1,6 +1,6 @@
 // What a conditional write stands on: the ids that match a query, brought forward to the newest
 // commit as often as others write, and the condition by which the store refuses the write when they
-// have once more (docs/decisions/0014).
+// have once more (docs/decisions/0019).
 #pragma once
 
 #include <cstddef>
@@ -31,6 +31,7 @@ class Matches {
   /// Sorted; `limit` of them when there may be more.
   const std::vector<std::string>& ids() const { return ids_; }
   store::Sequence as_of() const { return as_of_; }
+  fhir::ResourceType type() const { return query_.type(); }
   /// The query with chains and _has resolved as of as_of().
   const search::Query& resolved() const { return resolved_; }
 

@@ -60,15 +60,7 @@ Result<Written> put(store::Store& store, const fhir::IncomingResource& resource,
   transaction.puts = {&resource};
   SLUICE_CHECK(add_precondition(store, key, condition, transaction));
   SLUICE_TRY(const auto outcome, commit(store, key, condition, transaction));
-  const auto& put = outcome.puts.front();
-  if (put.status == store::PutStatus::kUnchanged) {
-    SLUICE_TRY(auto stored, read_version(store, key, put.version));
-    return Written{false, std::move(stored)};
-  }
-  Written written{put.status == store::PutStatus::kCreated,
-                  {put.version, outcome.commit.instant, {}}};
-  fhir::append_with_meta(written.stored.json, resource, put.version, outcome.commit.instant);
-  return written;
+  return written_by(store, resource, outcome.commit, outcome.puts.front());
 }
 
 Result<std::uint32_t> remove_now(store::Store& store, const fhir::ResourceId& key,
@@ -140,6 +132,17 @@ Result<Written> update(store::Store& store, const fhir::IncomingResource& resour
   if (!may_change) return put(store, resource, condition);
   return guarded<Written>(store, {resource.type, resource.id}, condition, may_change,
                           [&](const Condition& seen) { return put(store, resource, seen); });
+}
+
+Result<Written> written_by(const store::Store& store, const fhir::IncomingResource& resource,
+                           const store::Commit& commit, const store::PutOutcome& put) {
+  if (put.status == store::PutStatus::kUnchanged) {
+    SLUICE_TRY(auto stored, read_version(store, {resource.type, resource.id}, put.version));
+    return Written{false, std::move(stored)};
+  }
+  Written written{put.status == store::PutStatus::kCreated, {put.version, commit.instant, {}}};
+  fhir::append_with_meta(written.stored.json, resource, put.version, commit.instant);
+  return written;
 }
 
 Result<std::uint32_t> remove(store::Store& store, const fhir::ResourceId& key,

@@ -45,6 +45,9 @@ Result<Written> create(store::Store& store, const fhir::IncomingResource& resour
 /// replaced.
 Result<Written> update(store::Store& store, const fhir::IncomingResource& resource,
                        const Condition& condition, const MayChange& may_change = {});
+/// What a put that was committed came to.
+Result<Written> written_by(const store::Store& store, const fhir::IncomingResource& resource,
+                           const store::Commit& commit, const store::PutOutcome& put);
 /// Deletes a resource, or leaves it deleted; the version of the deletion, 0 when there was nothing.
 /// Errors as update().
 Result<std::uint32_t> remove(store::Store& store, const fhir::ResourceId& key,

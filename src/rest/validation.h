@@ -15,8 +15,8 @@ enum class MemberFilters : std::uint8_t { kRefused, kAllowed };
 
 /// kUnprocessable, naming the element, when a root element is not one of the type, is no array
 /// where it repeats or the other way round, or of another kind (object, string, number, boolean), a
-/// mandatory one is missing, Reference.reference is neither a URL, a "Type/id" nor a "#id", and what
-/// is wrong with the filters of a Group; kUnsupported for a Group with filters where they are
+/// mandatory one is missing, Reference.reference is neither a URL, a "Type/id" nor a "#id", and
+/// what is wrong with the filters of a Group; kUnsupported for a Group with filters where they are
 /// refused.
 Result<void> validate(const fhir::IncomingResource& resource,
                       MemberFilters filters = MemberFilters::kRefused);

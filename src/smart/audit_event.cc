@@ -41,6 +41,7 @@ constexpr Row kRows[] = {
     {AuditKind::kResourceDeleted, "resource-delete", kRestType, "rest", "RESTful Operation", "D"},
     {AuditKind::kHistoryRead, "history-read", kRestType, "rest", "RESTful Operation", "R"},
     {AuditKind::kTransaction, "transaction", kRestType, "rest", "RESTful Operation", "E"},
+    {AuditKind::kResourceSearch, "resource-search", kRestType, "rest", "RESTful Operation", "E"},
 };
 
 const Row& row_of(AuditKind kind) {

@@ -76,7 +76,7 @@ void check_shape(const json::object& event) {
 }
 
 TEST(AuditEvent, OfEveryKindHasTheShapeOfTheStandard) {
-  constexpr int kKinds = static_cast<int>(AuditKind::kTransaction) + 1;
+  constexpr int kKinds = static_cast<int>(AuditKind::kResourceSearch) + 1;
   std::set<std::string> codes;
   for (int kind = 0; kind < kKinds; ++kind) {
     for (int filled = 0; filled < 4; ++filled) {
