@@ -8,6 +8,8 @@ Every figure is a median of several runs on one machine in one session; what cou
 import argparse, gzip, http.client, json, os, random, shutil, signal, statistics, subprocess, sys
 import tempfile, threading, time, urllib.parse
 
+import writes
+
 RUNS = 5
 GROUP_SHARES = (0.1, 1, 10, 90)  # percent
 
@@ -106,6 +108,53 @@ def write_groups(corpus, target):
         for name, roster in rosters.items():
             out.write(json.dumps({'resourceType': 'Group', 'id': name, 'type': 'person', 'actual': True, 'member':
                                   [{'entity': {'reference': 'Patient/' + patient}} for patient in roster]}) + '\n')
+
+
+def member_changes(client, base):
+    """Seconds of one $add to the group of a million."""
+    times = []
+    for number in range(RUNS):
+        body = json.dumps({'resourceType': 'Group', 'type': 'person', 'actual': True,
+                           'member': [{'entity': {'reference': 'Patient/new-%d' % number}}]})
+        start = time.perf_counter()
+        response, answer = client.request('POST', base + '/Group/million/$add', body.encode(),
+                                          Content_Type='application/fhir+json')
+        times.append(time.perf_counter() - start)
+        assert response.status == 200, (response.status, answer[:300])
+    return statistics.median(times)
+
+
+COHORT_FILTERS = ('Observation?category=laboratory&date=ge2020', 'Encounter?class=AMB', 'Patient?gender=female')
+
+
+def cohort_seconds(client, base):
+    """Seconds from the asynchronous create of a cohort to its Bundle, and the members."""
+    times, members = [], 0
+    body = json.dumps({
+        'resourceType': 'Group', 'type': 'person', 'actual': False, 'name': 'bench', 'modifierExtension': [
+            {'url': 'http://hl7.org/fhir/uv/bulkdata/StructureDefinition/member-filter',
+             'valueExpression': {'language': 'application/x-fhir-query', 'expression': text}}
+            for text in COHORT_FILTERS]})
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        response, answer = client.request('POST', base + '/Group', body.encode(), Prefer='respond-async',
+                                          Content_Type='application/fhir+json')
+        assert response.status == 202, (response.status, answer[:300])
+        location = response.headers['Content-Location']
+        while response.status == 202:
+            time.sleep(0.002)
+            response, answer = client.request('GET', location)
+        times.append(time.perf_counter() - start)
+        group = json.loads(answer)['entry'][0]['resource']
+        members = group['quantity']
+        client.delete(location)
+        client.delete(base + '/Group/' + group['id'])
+    return statistics.median(times), members
+
+
+def type_bytes(corpus, filters):
+    """Bytes of the types that the filters scan, each as often as a filter names it."""
+    return sum(os.path.getsize(os.path.join(corpus, text.split('?')[0] + '.ndjson')) for text in filters)
 
 
 def change_some(corpus, target, share, language):
@@ -294,6 +343,7 @@ def main():
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         seconds = time.perf_counter() - start
         row('load, durable', '%.0f MB/s (%.1f s)' % (size / 1e6 / seconds, seconds), '100 MB/s')
+        writes.measure(arguments.sluice, work, corpus, size, seconds, row, Server, Client, percentile)
 
         groups = os.path.join(work, 'groups.ndjson')
         write_groups(corpus, groups)
@@ -327,6 +377,11 @@ def main():
         seconds, manifest = median_export(client, base + '/Group/million/$export')
         row('group of 1,000,000, 1 % are here', '%.3f s: %.1f %% of the full export' %
             (seconds, 100 * seconds / full), '')
+        scanned = type_bytes(corpus, COHORT_FILTERS)
+        seconds, members = cohort_seconds(client, base)
+        row('cohort by %d filters, %d members' % (len(COHORT_FILTERS), members), '%.3f s: %.0f MB/s scanned' %
+            (seconds, scanned / 1e6 / seconds), '')
+        row('$add of one member to 1,000,000', '%.2f s' % member_changes(client, base), '')
         seconds, manifest = median_export(client, base + '/Patient/$export?organizeOutputBy=Patient')
         row('organizeOutputBy=Patient', '%.2f s: %.0f MB/s' %
             (seconds, volume(manifest)[1] / 1e6 / seconds), '')

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "api/fhir_response.h"
@@ -9,6 +10,7 @@
 #include "api/resource_interactions.h"
 #include "api/smart_configuration.h"
 #include "fhir/resource_type.h"
+#include "search/search_parameter.h"
 
 namespace sluice::api {
 namespace {
@@ -195,26 +197,57 @@ json::object member_definition(const Service& service, const http::Request& requ
                                         "meta, type and actual, which change nothing.")}}};
 }
 
-void add_interactions(json::object& resource) {
+void add_interactions(const Service& service, json::object& resource) {
   json::array interactions;
-  for (const std::string_view code :
-       {"read", "vread", "create", "update", "patch", "delete", "history-instance", "history-type"})
+  for (const std::string_view code : {"read", "vread", "create", "update", "patch", "delete",
+                                      "history-instance", "history-type", "search-type"})
     interactions.push_back(json::object{{"code", json::string(code)}});
   resource["interaction"] = std::move(interactions);
   resource["versioning"] = "versioned-update";
   resource["readHistory"] = true;
   resource["updateCreate"] = true;
-  resource["conditionalCreate"] = false;
+  resource["conditionalCreate"] = true;
   resource["conditionalRead"] = "full-support";
-  resource["conditionalUpdate"] = false;
-  resource["conditionalDelete"] = "not-supported";
+  resource["conditionalUpdate"] = true;
+  resource["conditionalDelete"] =
+      service.options.conditional_delete_of_several ? "multiple" : "single";
+}
+
+// From the table that compiles searches, so that what is listed is what works.
+void add_searches(fhir::ResourceType type, json::object& resource) {
+  json::array parameters;
+  json::array includes;
+  for (const auto& parameter : search::parameters_of(type)) {
+    parameters.push_back({{"name", json::string(parameter.name)},
+                          {"definition", json::string(parameter.canonical)},
+                          {"type", json::string(search::to_string(parameter.type))}});
+    if (parameter.type == search::ParameterType::kReference)
+      includes.push_back(json::string(fmt::format("{}:{}", fhir::type_name(type), parameter.name)));
+  }
+  if (!includes.empty()) resource["searchInclude"] = std::move(includes);
+  json::array reverse_includes;
+  for (const auto source : fhir::all_resource_types()) {
+    if (!has_interactions(source)) continue;
+    for (const auto& parameter : search::parameters_of(source)) {
+      if (parameter.type != search::ParameterType::kReference) continue;
+      const auto& targets = parameter.targets;
+      if (targets.empty() || std::find(targets.begin(), targets.end(), type) != targets.end())
+        reverse_includes.push_back(
+            json::string(fmt::format("{}:{}", fhir::type_name(source), parameter.name)));
+    }
+  }
+  if (!reverse_includes.empty()) resource["searchRevInclude"] = std::move(reverse_includes);
+  resource["searchParam"] = std::move(parameters);
 }
 
 json::array resources(const Service& service, const http::Request& request) {
   json::array resources;
   for (const auto type : fhir::all_resource_types()) {
     json::object resource{{"type", json::string(fhir::type_name(type))}};
-    if (has_interactions(type)) add_interactions(resource);
+    if (has_interactions(type)) {
+      add_interactions(service, resource);
+      add_searches(type, resource);
+    }
     auto operations = operations_of(fhir::type_name(type));
     if (type == fhir::types::kGroup)
       for (const auto& row : kMemberOperations)
@@ -222,6 +255,9 @@ json::array resources(const Service& service, const http::Request& request) {
                               {"definition", member_operation_url(service, request, row)},
                               {"documentation", json::string(row.documentation)}});
     if (!operations.empty()) resource["operation"] = std::move(operations);
+    if (type == fhir::types::kGroup)
+      resource["supportedProfile"] = json::array{
+          json::string(fmt::format("{}/StructureDefinition/bulk-cohort-group", kCanonicalBase))};
     resources.push_back(std::move(resource));
   }
   return resources;
@@ -234,13 +270,17 @@ std::string export_documentation(const Service& service) {
       "Medication, Device and so on) that exported resources refer to; a Group resource itself "
       "comes with a Group export only when _type names it. {} Files hold one type each and at most "
       "1 GiB of NDJSON unless _maximumFileSize says otherwise. Unknown and unsupported parameters "
-      "are refused, or with Prefer: handling=lenient skipped and reported.",
+      "are refused, or with Prefer: handling=lenient skipped and reported. Groups with "
+      "member-filter "
+      "take all search parameters that _typeFilter takes; their members are {}.",
       service.options.history_of_new_members
           ? "For a Group export with _since, resources of patients who joined the group later are "
             "added whatever their age, and so are the supporting resources they refer to; leaving "
             "and joining again counts as joining."
           : "For a Group export with _since, resources of patients who joined the group later are "
-            "not added: what did not change is not sent.");
+            "not added: what did not change is not sent.",
+      service.options.stores_cohorts ? "stored, and found anew on a period"
+                                     : "found at each export, as of its transactionTime");
 }
 
 }  // namespace
@@ -251,7 +291,9 @@ http::Response capability_statement(const Service& service, const http::Request&
                     {"documentation", json::string(export_documentation(service))},
                     {"security", security_statement(service, request)},
                     {"resource", resources(service, request)},
-                    {"interaction", json::array{json::object{{"code", "history-system"}}}},
+                    {"interaction", json::array{json::object{{"code", "transaction"}},
+                                                json::object{{"code", "batch"}},
+                                                json::object{{"code", "history-system"}}}},
                     {"operation", system_operations(service, request)}};
   json::object statement{
       {"resourceType", "CapabilityStatement"},

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/binary_resource.h"
 #include "api/export_status.h"
 #include "api/fhir_response.h"
 #include "bulk/access_limits.h"
@@ -76,7 +77,8 @@ http::Response export_attachment(Service& service, const http::Request& request,
                               {.kind = smart::AuditKind::kDownload,
                                .file = attachment_name(request.parameter("name").substr(0, 64))});
   if (!found) return request_error(request, found.error());
-  if (found->import) return request_error(request, not_found("an import has no attachments"));
+  if (found->import || found->cohort)
+    return request_error(request, not_found("only exports have attachments"));
   // A capability has been checked; with a token, only what the job's resources name is there.
   if (principal.claims != nullptr && !check_proof(service, request))
     return request_error(request, not_found("the address of the attachment is not a valid one"));
@@ -87,11 +89,7 @@ http::Response export_attachment(Service& service, const http::Request& request,
   auto content = fhir::read_binary(*line);
   if (!content) return request_error(request, content.error());
   http::Response response;
-  response.headers.set("Content-Type", content->content_type);
-  // What was uploaded must not act as a page of this server.
-  response.headers.set("X-Content-Type-Options", "nosniff");
-  response.headers.set("Content-Security-Policy", "sandbox");
-  response.headers.set("Content-Disposition", "attachment");
+  set_content_headers(response, *content);
   response.body = std::move(content->bytes);
   return response;
 }

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <memory>
 
+#include "api/cohort_requests.h"
 #include "api/fhir_response.h"
 #include "api/import_status.h"
 #include "base/log.h"
+#include "bulk/cohort_job.h"
 #include "bulk/export_request.h"
 #include "bulk/import_job.h"
 #include "bulk/manifest.h"
@@ -146,6 +148,11 @@ Result<FoundJob> find_job(const Service& service, const http::Request& request,
       SLUICE_CHECK(authorize_import(principal, import));
       return FoundJob{std::move(view), {}, std::move(import)};
     }
+    if (view.job.kind == bulk::CohortJobs::kName) {
+      SLUICE_TRY(auto cohort, bulk::parse_stored_cohort_request(view.job.request));
+      SLUICE_CHECK(authorize_cohort_job(principal, cohort));
+      return FoundJob{std::move(view), {}, std::nullopt, std::move(cohort)};
+    }
     SLUICE_TRY(auto asked, bulk::parse_stored_request(view.job.request));
     SLUICE_CHECK(authorize_job(principal, asked));
     return FoundJob{std::move(view), std::move(asked), std::nullopt};
@@ -166,6 +173,7 @@ http::Response export_status(Service& service, const http::Request& request,
   if (!found) return request_error(request, found.error());
   const auto& view = found->view;
   const auto& asked = found->asked;
+  if (found->cohort) return cohort_status(service, request, view, *found->cohort);
   if (found->import) return import_status(service, request, principal, view, *found->import);
   if (view.job.state == job::JobState::kDone && asked.partial_manifests)
     return done_page(request, view, asked, read_page(service, principal, view.job, asked, {}));
@@ -217,6 +225,9 @@ http::Response export_delete(Service& service, const http::Request& request,
   if (!removed) return request_error(request, removed.error());
   service.polls->forget(id);
   spdlog::info("job deleted id={} job={}", request.id, id);
+  if (found->cohort)
+    return information(202,
+                       "The making of the Group is cancelled or forgotten; what was written stays");
   return information(202, found->import
                               ? "The import is cancelled or forgotten; what was committed stays"
                               : "The export is deleted");

@@ -7,6 +7,7 @@
 
 #include "api/principal.h"
 #include "api/service.h"
+#include "bulk/cohort_request.h"
 #include "bulk/export_request.h"
 #include "bulk/import_request.h"
 #include "bulk/manifest.h"
@@ -26,8 +27,9 @@ http::Response export_delete(Service& service, const http::Request& request,
 
 struct FoundJob {
   job::JobView view;
-  bulk::ExportRequest asked;                  ///< of an export
-  std::optional<bulk::ImportRequest> import;  ///< when the job is one
+  bulk::ExportRequest asked;                                 ///< of an export
+  std::optional<bulk::ImportRequest> import;                 ///< when the job is one
+  std::optional<bulk::CohortRequest> cohort = std::nullopt;  ///< when the job makes a Group
 };
 
 /// S-01: how long a client that polls should wait.

@@ -242,12 +242,45 @@ std::shared_ptr<store::Store> limited_store(const Service& service, const http::
       });
 }
 
+Result<void> refuse_scope_queries(const Service& service, const http::Request& request,
+                                  const Principal& principal, std::string_view what) {
+  if (principal.claims == nullptr || !principal.claims->scopes.has_queries()) return {};
+  Error refused{
+      ErrorKind::kForbidden,
+      fmt::format("{} want scopes without search queries: the access token has one", what)};
+  SLUICE_CHECK(audit(service, request, principal,
+                     {.kind = smart::AuditKind::kAccessRefused,
+                      .outcome = smart::AuditOutcome::kSerious,
+                      .description = refused.message}));
+  return refused;
+}
+
+Result<void> authorize_and_audit(const Service& service, const http::Request& request,
+                                 const Principal& principal, fhir::ResourceType type,
+                                 smart::Permissions permissions) {
+  auto allowed = authorize_resource(principal, type, permissions);
+  if (!allowed)
+    SLUICE_CHECK(audit(service, request, principal,
+                       {.kind = smart::AuditKind::kAccessRefused,
+                        .outcome = smart::AuditOutcome::kSerious,
+                        .description = allowed.error().message,
+                        .subject = std::string(fhir::type_name(type))}));
+  return allowed;
+}
+
 Result<void> audit(const Service& service, const http::Request& request, const Principal& principal,
                    smart::AuditEvent event) {
+  return audit_all(service, request, principal, {std::move(event)});
+}
+
+Result<void> audit_all(const Service& service, const http::Request& request,
+                       const Principal& principal, std::vector<smart::AuditEvent> events) {
   if (service.authorization == nullptr) return {};
-  event.client_id = principal.client_id;
-  event.address = request.peer_address;
-  const auto written = service.authorization->audit().write(event);
+  for (auto& event : events) {
+    event.client_id = principal.client_id;
+    event.address = request.peer_address;
+  }
+  const auto written = service.authorization->audit().write(events);
   if (written) return {};
   spdlog::error("audit failed id={} error=\"{}\" detail=\"{}\"", request.id,
                 written.error().message, written.error().detail);

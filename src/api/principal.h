@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/service.h"
@@ -77,9 +78,21 @@ std::shared_ptr<store::Store> limited_store(const Service& service, const http::
                                             const Principal& principal,
                                             const std::optional<Interaction>& interaction);
 
+/// kForbidden, audited, for a principal whose scopes have search queries: `what` (a plural) rests
+/// on more resources than the limits of its scopes are asked about.
+Result<void> refuse_scope_queries(const Service& service, const http::Request& request,
+                                  const Principal& principal, std::string_view what);
+/// As authorize_resource; a refusal is audited.
+Result<void> authorize_and_audit(const Service& service, const http::Request& request,
+                                 const Principal& principal, fhir::ResourceType type,
+                                 smart::Permissions permissions);
+
 /// Writes an audit event of the request, with the principal's id and the peer's address; does
 /// nothing on an open server. What cannot be audited must not be done.
 Result<void> audit(const Service& service, const http::Request& request, const Principal& principal,
                    smart::AuditEvent event);
+/// The same for several events, all or none of which are written before this returns.
+Result<void> audit_all(const Service& service, const http::Request& request,
+                       const Principal& principal, std::vector<smart::AuditEvent> events);
 
 }  // namespace sluice::api

@@ -26,8 +26,12 @@ Result<rest::Condition> read_condition(const http::Request& request);
 bool is_known(const http::Request& request, const rest::Stored& stored);
 
 /// Checks what every interaction understands: kNotAcceptable for Accept or _format other than JSON,
-/// kUnsupported naming any other parameter.
-Result<void> check_formats(const http::Request& request);
+/// kUnsupported naming any other parameter. `any_accept`: whatever Accept says will do.
+Result<void> check_formats(const http::Request& request, bool any_accept = false);
+
+/// As check_formats for interactions with parameters of their own: `format` is the value of
+/// _format.
+Result<void> check_format(const http::Request& request, const std::optional<std::string>& format);
 
 /// Checks the body's media type: kUnsupportedMediaType for other than FHIR JSON.
 Result<void> check_body_type(const http::Request& request);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <iterator>
 
+#include "api/binary_resource.h"
 #include "api/fhir_response.h"
 #include "api/resource_headers.h"
 #include "fhir/json_check.h"
@@ -120,11 +121,13 @@ std::string link_url(std::string_view base_url, const Asked& asked, std::string_
   return url;
 }
 
-void append_entry(std::string& out, std::string_view base_url, const rest::HistoryEntry& entry) {
+// `shows`: the client may see the content; that there is a version it may know anyway.
+void append_entry(std::string& out, std::string_view base_url, const rest::HistoryEntry& entry,
+                  bool shows) {
   const std::string name = fmt::format("{}/{}", fhir::type_name(entry.key.type), entry.key.id);
   const auto& version = entry.version;
   out += fmt::format(R"({{"fullUrl":"{}/{}")", fhir::escape(base_url), name);
-  if (!version.deleted) out.append(R"(,"resource":)").append(version.json);
+  if (!version.deleted && shows) out.append(R"(,"resource":)").append(version.json);
   // Whether it was a POST, a PUT or a load is not kept; a PUT would have done the same.
   fmt::format_to(std::back_inserter(out),
                  R"(,"request":{{"method":"{}","url":"{}"}},"response":{{"status":"{}",)"
@@ -136,7 +139,8 @@ void append_entry(std::string& out, std::string_view base_url, const rest::Histo
                  version.version, to_fhir_instant(version.instant));
 }
 
-http::Response bundle(const Service& service, const http::Request& request, const Asked& asked,
+http::Response bundle(const Service& service, const http::Request& request,
+                      const Principal& principal, const Asked& asked,
                       const rest::HistoryPage& page) {
   const std::string base_url = service.base_url(request);
   const auto link = [&](std::string_view relation, const std::string& place) {
@@ -152,7 +156,11 @@ http::Response bundle(const Service& service, const http::Request& request, cons
   out += "]";
   for (std::size_t i = 0; i < page.entries.size(); ++i) {
     out += i == 0 ? R"(,"entry":[)" : ",";
-    append_entry(out, base_url, page.entries[i]);
+    const auto& entry = page.entries[i];
+    const bool shows =
+        entry.version.deleted || authorize_content(principal, entry.key.type, entry.version.json,
+                                                   {smart::Permissions::kRead}, base_url);
+    append_entry(out, base_url, entry, shows);
   }
   out += page.entries.empty() ? "}" : "]}";
   auto response = fhir_response(200, std::move(out));
@@ -175,7 +183,7 @@ Result<http::Response> answer(const Service& service, const http::Request& reque
                       .subject = asked.subject,
                       .request = request.target}));
   if (!page) return page.error();
-  return bundle(service, request, asked, *page);
+  return bundle(service, request, principal, asked, *page);
 }
 
 http::Response sent(const http::Request& request, Result<http::Response> response) {

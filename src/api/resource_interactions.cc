@@ -5,8 +5,11 @@
 #include <charconv>
 #include <functional>
 
+#include "api/binary_resource.h"
+#include "api/cohort_requests.h"
+#include "api/conditional_interactions.h"
 #include "api/fhir_response.h"
-#include "api/request_headers.h"
+#include "api/resource_answer.h"
 #include "api/resource_headers.h"
 #include "base/bytes.h"
 #include "fhir/operation_outcome.h"
@@ -19,15 +22,11 @@
 namespace sluice::api {
 namespace {
 
-constexpr std::size_t kIdBytes = 16;  // random, as 32 hexadecimal digits
-
-std::string name_of(const fhir::ResourceId& key) {
-  return fmt::format("{}/{}", fhir::type_name(key.type), key.id);
-}
-
-void set_version(http::Response& response, const rest::Stored& stored) {
-  response.headers.set("ETag", entity_tag(stored.version));
-  response.headers.set("Last-Modified", to_http_date(stored.last_updated));
+// The key that the path names; for reads and deletions what can be no id is not there.
+Result<fhir::ResourceId> key_of(const http::Request& request, fhir::ResourceType type) {
+  fhir::ResourceId key{type, std::string(request.parameter("id"))};
+  if (fhir::is_valid_id(key.id)) return key;
+  return not_found(fmt::format("there is no {}/{}", fhir::type_name(type), key.id.substr(0, 64)));
 }
 
 http::Response stored_response(const http::Request& request, rest::Stored stored) {
@@ -40,17 +39,6 @@ http::Response stored_response(const http::Request& request, rest::Stored stored
   // A patient's data is nobody's to keep on the way.
   response.headers.set("Cache-Control", "private, no-cache");
   return response;
-}
-
-Result<void> audit_resource(const Service& service, const http::Request& request,
-                            const Principal& principal, smart::AuditKind kind,
-                            const std::string& subject, const std::string& why = {}) {
-  return audit(
-      service, request, principal,
-      {.kind = kind,
-       .outcome = why.empty() ? smart::AuditOutcome::kSuccess : smart::AuditOutcome::kMinor,
-       .description = why,
-       .subject = subject});
 }
 
 Result<rest::Stored> audited_read(const Service& service, const http::Request& request,
@@ -77,55 +65,38 @@ Result<Value> audited_write(const Service& service, const http::Request& request
   return outcome;
 }
 
-struct Asked {
-  Preferences preferences;
-  rest::Condition condition;
-};
-
-Result<Asked> read_asked(const http::Request& request) {
-  SLUICE_CHECK(check_formats(request));
-  // Conditions by search must not be lost: the write would be done where it was not wanted.
-  if (request.headers.count("If-None-Exist") > 0)
-    return Error{ErrorKind::kUnsupported, "If-None-Exist is not supported"};
-  Asked asked;
-  SLUICE_TRY(asked.preferences, read_preferences(request));
-  SLUICE_TRY(asked.condition, read_condition(request));
-  return asked;
+// The resource that the request brings: its body, or a Binary made of it.
+Result<std::string> body_of(const Service& service, const http::Request& request,
+                            fhir::ResourceType type, std::string_view id) {
+  if (is_raw_upload(request, type)) return uploaded_binary(request, id, service.base_url(request));
+  if (type == fhir::types::kBinary && request.headers.count("X-Security-Context") > 0)
+    return invalid("X-Security-Context is for raw content: a Binary has its securityContext");
+  SLUICE_CHECK(check_body_type(request));
+  return request.body;
 }
 
-Result<void> check_type(const fhir::IncomingResource& resource, fhir::ResourceType type) {
-  if (resource.type == type) return rest::validate(resource);
-  return invalid(fmt::format("the resource is a {}, the address is one of {}",
-                             fhir::type_name(resource.type), fhir::type_name(type)));
-}
-
-http::Response written_response(const Service& service, const http::Request& request,
-                                const Preferences& preferences, const fhir::ResourceId& key,
-                                rest::Written written) {
-  const int status = written.created ? 201 : 200;
-  http::Response response;
-  response.status = status;
-  if (preferences.returned == Preferences::Return::kRepresentation)
-    response = fhir_response(status, std::move(written.stored.json));
-  if (preferences.returned == Preferences::Return::kOperationOutcome)
-    response = information(
-        status, fmt::format("{} is version {} now", name_of(key), written.stored.version));
-  set_version(response, written.stored);
-  if (written.created)
-    response.headers.set("Location", fmt::format("{}/{}/_history/{}", service.base_url(request),
-                                                 name_of(key), written.stored.version));
-  return response;
+// Asked of what a write replaces; nothing to ask of most types.
+rest::MayChange guard_of(const Service& service, const http::Request& request,
+                         const Principal& principal, fhir::ResourceType type,
+                         smart::Permissions permissions) {
+  if (type != fhir::types::kBinary) return {};
+  return [&principal, type, permissions,
+          base_url = service.base_url(request)](const rest::Stored& stored) {
+    return authorize_content(principal, type, stored.json, permissions, base_url);
+  };
 }
 
 Result<http::Response> create_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
-  SLUICE_TRY(const auto asked, read_asked(request));
+  SLUICE_TRY(const auto asked, read_asked(request, is_raw_upload(request, type)));
   if (asked.condition.kind != rest::Condition::Kind::kNone)
     return Error{ErrorKind::kUnsupported, "a create takes neither If-Match nor If-None-Match"};
-  SLUICE_CHECK(check_body_type(request));
+  SLUICE_TRY(const std::string body, body_of(service, request, type, ""));
   fhir::ResourceReader reader({}, service.base_url(request));
-  SLUICE_TRY(const auto resource, reader.read_as_new(request.body, random_hex(kIdBytes)));
-  SLUICE_CHECK(check_type(resource, type));
+  SLUICE_TRY(auto read, reader.read_as_new(body, random_hex(kIdBytes)));
+  SLUICE_CHECK(check_type(read, type, rest::MemberFilters::kAllowed));
+  SLUICE_CHECK(authorize_cohort(service, request, principal, read));
+  SLUICE_TRY(const auto resource, as_definition(std::move(read), service.base_url(request)));
   const fhir::ResourceId key{type, resource.id};
   SLUICE_TRY(auto written, audited_write<rest::Written>(
                                service, request, principal, smart::AuditKind::kResourceCreated, key,
@@ -135,20 +106,25 @@ Result<http::Response> create_now(Service& service, const http::Request& request
 
 Result<http::Response> update_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
-  SLUICE_TRY(const auto asked, read_asked(request));
-  SLUICE_CHECK(check_body_type(request));
+  SLUICE_TRY(const auto asked, read_asked(request, is_raw_upload(request, type)));
   const std::string_view id = request.parameter("id");
   if (!fhir::is_valid_id(id))
     return invalid("the id in the address is not 1 to 64 of A-Z a-z 0-9 '-' and '.'");
   fhir::ResourceReader reader({}, service.base_url(request));
-  SLUICE_TRY(const auto resource, reader.read(request.body));
-  SLUICE_CHECK(check_type(resource, type));
+  SLUICE_TRY(const std::string body, body_of(service, request, type, id));
+  SLUICE_TRY(auto read, reader.read(body));
+  SLUICE_CHECK(check_type(read, type, rest::MemberFilters::kAllowed));
+  SLUICE_CHECK(authorize_cohort(service, request, principal, read));
+  SLUICE_TRY(const auto resource, as_definition(std::move(read), service.base_url(request)));
   if (resource.id != id) return invalid("the resource's id is not that of the address");
   const fhir::ResourceId key{type, resource.id};
   SLUICE_TRY(auto written,
              audited_write<rest::Written>(
-                 service, request, principal, smart::AuditKind::kResourceUpdated, key,
-                 [&] { return rest::update(service.store, resource, asked.condition); }));
+                 service, request, principal, smart::AuditKind::kResourceUpdated, key, [&] {
+                   return rest::update(
+                       service.store, resource, asked.condition,
+                       guard_of(service, request, principal, type, {smart::Permissions::kUpdate}));
+                 }));
   return written_response(service, request, asked.preferences, key, std::move(written));
 }
 
@@ -163,8 +139,9 @@ Result<http::Response> patch_now(Service& service, const http::Request& request,
   SLUICE_TRY(auto written,
              audited_write<rest::Written>(
                  service, request, principal, smart::AuditKind::kResourceUpdated, key, [&] {
-                   return rest::patch(service.store, key, patch, asked.condition,
-                                      service.base_url(request));
+                   return rest::patch(
+                       service.store, key, patch, asked.condition, service.base_url(request),
+                       guard_of(service, request, principal, type, {smart::Permissions::kUpdate}));
                  }));
   return written_response(service, request, asked.preferences, key, std::move(written));
 }
@@ -172,11 +149,17 @@ Result<http::Response> patch_now(Service& service, const http::Request& request,
 Result<http::Response> delete_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
   SLUICE_TRY(const auto asked, read_asked(request));
+  // Who counts on it must not be left with what refers to nothing.
+  if (request.headers.count("X-Cascade") > 0)
+    return Error{ErrorKind::kUnsupported, "X-Cascade is not supported"};
   SLUICE_TRY(const auto key, key_of(request, type));
   SLUICE_TRY(const auto version,
              audited_write<std::uint32_t>(
-                 service, request, principal, smart::AuditKind::kResourceDeleted, key,
-                 [&] { return rest::remove(service.store, key, asked.condition); }));
+                 service, request, principal, smart::AuditKind::kResourceDeleted, key, [&] {
+                   return rest::remove(
+                       service.store, key, asked.condition,
+                       guard_of(service, request, principal, type, {smart::Permissions::kDelete}));
+                 }));
   http::Response response;
   response.status = 204;
   if (asked.preferences.returned == Preferences::Return::kOperationOutcome)
@@ -191,18 +174,30 @@ http::Response answer(const http::Request& request, Result<http::Response> respo
   return std::move(*response);
 }
 
+// Reads a version, if the principal may see it, and sends it as the request wants it.
+Result<http::Response> send_found(const Service& service, const http::Request& request,
+                                  const Principal& principal, const fhir::ResourceId& key,
+                                  Result<rest::Stored> found) {
+  if (found) {
+    const auto allowed = authorize_content(principal, key.type, found->json,
+                                           {smart::Permissions::kRead}, service.base_url(request));
+    if (!allowed) found = allowed.error();
+  }
+  SLUICE_TRY(auto stored, audited_read(service, request, principal, key, std::move(found)));
+  if (wants_raw(request, key.type)) return raw_response(request, stored);
+  return stored_response(request, std::move(stored));
+}
+
 Result<http::Response> read_now(Service& service, const http::Request& request,
                                 const Principal& principal, fhir::ResourceType type) {
-  SLUICE_CHECK(check_formats(request));
+  SLUICE_CHECK(check_formats(request, wants_raw(request, type)));
   SLUICE_TRY(const auto key, key_of(request, type));
-  SLUICE_TRY(auto found,
-             audited_read(service, request, principal, key, rest::read(service.store, key)));
-  return stored_response(request, std::move(found));
+  return send_found(service, request, principal, key, rest::read(service.store, key));
 }
 
 Result<http::Response> read_version_now(Service& service, const http::Request& request,
                                         const Principal& principal, fhir::ResourceType type) {
-  SLUICE_CHECK(check_formats(request));
+  SLUICE_CHECK(check_formats(request, wants_raw(request, type)));
   SLUICE_TRY(const auto key, key_of(request, type));
   const std::string_view text = request.parameter("version");
   std::uint32_t version = 0;
@@ -210,9 +205,8 @@ Result<http::Response> read_version_now(Service& service, const http::Request& r
   if (failed != std::errc() || end != text.data() + text.size())
     return not_found(
         fmt::format("there is no version '{}' of {}", text.substr(0, 64), name_of(key)));
-  SLUICE_TRY(auto found, audited_read(service, request, principal, key,
-                                      rest::read_version(service.store, key, version)));
-  return stored_response(request, std::move(found));
+  return send_found(service, request, principal, key,
+                    rest::read_version(service.store, key, version));
 }
 
 }  // namespace
@@ -233,6 +227,8 @@ http::Response read_resource_version(Service& service, const http::Request& requ
 
 http::Response create_resource(Service& service, const http::Request& request,
                                const Principal& principal, fhir::ResourceType type) {
+  if (request.headers.count("If-None-Exist") > 0)
+    return create_resource_unless_found(service, request, principal, type);
   return answer(request, create_now(service, request, principal, type));
 }
 

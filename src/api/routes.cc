@@ -9,7 +9,10 @@
 #include <utility>
 #include <variant>
 
+#include "api/bundle_interactions.h"
 #include "api/capability.h"
+#include "api/cohort_requests.h"
+#include "api/conditional_interactions.h"
 #include "api/export_attachment.h"
 #include "api/export_file.h"
 #include "api/export_kickoff.h"
@@ -21,6 +24,7 @@
 #include "api/registration.h"
 #include "api/resource_history.h"
 #include "api/resource_interactions.h"
+#include "api/resource_search.h"
 #include "api/smart_configuration.h"
 #include "api/token_endpoints.h"
 
@@ -75,19 +79,12 @@ class Routes {
            fhir::ResourceType type, smart::Permissions permissions, ResourceHandler handler) {
     add(method, pattern, name, Access::kJob,
         [type, permissions, handler](Service& service, const auto& request, const auto& principal) {
-          const auto allowed = authorize_resource(principal, type, permissions);
-          const auto of_type = [type, handler](Service& seen, const auto& asked,
-                                               const auto& who) -> http::Response {
-            return handler(seen, asked, who, type);
-          };
-          if (allowed)
-            return call(service, request, principal, Interaction{type, permissions}, of_type);
-          const auto audited = audit(service, request, principal,
-                                     {.kind = smart::AuditKind::kAccessRefused,
-                                      .outcome = smart::AuditOutcome::kSerious,
-                                      .description = allowed.error().message,
-                                      .subject = std::string(fhir::type_name(type))});
-          return request_error(request, audited ? allowed.error() : audited.error());
+          const auto allowed = authorize_and_audit(service, request, principal, type, permissions);
+          if (!allowed) return request_error(request, allowed.error());
+          return call(service, request, principal, Interaction{type, permissions},
+                      [type, handler](Service& seen, const auto& asked, const auto& who) {
+                        return handler(seen, asked, who, type);
+                      });
         });
   }
 
@@ -174,17 +171,28 @@ void add_resource_routes(Routes& routes) {
       {"GET", "/{id}/_history/{version}", "vread", {Permissions::kRead}, read_resource_version},
       {"GET", "/{id}/_history", "history_instance", {Permissions::kRead}, resource_history},
       {"GET", "/_history", "history_type", smart::kExportPermissions, type_history},
+      {"GET", "", "search", {Permissions::kSearch}, search_resources},
+      {"POST", "/_search", "search", {Permissions::kSearch}, search_resources},
       {"POST", "", "create", {Permissions::kCreate}, create_resource},
       {"PUT", "/{id}", "update", {Permissions::kUpdate}, update_resource},
+      {"PUT", "", "update", {Permissions::kUpdate}, update_found_resource},
       {"PATCH", "/{id}", "patch", {Permissions::kUpdate}, patch_resource},
       {"DELETE", "/{id}", "delete", {Permissions::kDelete}, delete_resource},
+      {"DELETE", "", "delete", {Permissions::kDelete}, delete_found_resources},
+  };
+  // A Group may be made asynchronously, when it is defined by filters.
+  const auto handler_of = [](ResourceHandler handler, fhir::ResourceType type) {
+    if (type == fhir::types::kGroup && handler == create_resource) return create_group;
+    if (type == fhir::types::kGroup && handler == update_resource) return update_group;
+    return handler;
   };
   for (const auto type : fhir::all_resource_types()) {
     if (!has_interactions(type)) continue;
     for (const auto& interaction : interactions)
       routes.add(interaction.method,
                  fmt::format("{}/{}{}", kFhirPath, fhir::type_name(type), interaction.path),
-                 interaction.name, type, interaction.permissions, interaction.handler);
+                 interaction.name, type, interaction.permissions,
+                 handler_of(interaction.handler, type));
   }
   routes.add("POST", "/fhir/Group/{id}/$add", "add_members", fhir::types::kGroup,
              {Permissions::kUpdate}, add_members);
@@ -199,6 +207,14 @@ PrincipalHandler open_to_all(Handler handler) {
   return [handler](Service& service, const http::Request& request, const Principal&) {
     return handler(service, request);
   };
+}
+
+void add_bundle_route(Routes& routes, const http::Router& router) {
+  // Entries are authorised one by one.
+  routes.add("POST", kFhirPath, "bundle", Access::kClient,
+             [&router](Service& service, const auto& request, const auto& principal) {
+               return post_bundle(service, router, request, principal);
+             });
 }
 
 void add_authorization_routes(Routes& routes, const AuthorizationOptions& options) {
@@ -227,6 +243,7 @@ void add_routes(http::Router& router, Service& service, const Metrics& metrics) 
   Routes routes(router, service);
   add_export_routes(routes);
   add_resource_routes(routes);
+  add_bundle_route(routes, router);
   if (service.authorization != nullptr)
     add_authorization_routes(routes, service.authorization->options());
   routes.add("GET", "/fhir/metadata", "metadata", Access::kPublic,

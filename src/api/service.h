@@ -3,10 +3,13 @@
 
 #include <chrono>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "api/authorization.h"
+#include "api/bundle_budget.h"
 #include "api/poll_limiter.h"
+#include "api/search_slots.h"
 #include "base/instant.h"
 #include "bulk/import_request.h"
 #include "http/message.h"
@@ -24,8 +27,16 @@ struct ServiceOptions {
   std::chrono::seconds retry_after_max = std::chrono::seconds(30);  ///< S-01
   /// P-13: a Group export with `_since` sends all that patients have who joined since.
   bool history_of_new_members = true;
-  unsigned poll_burst = 100;            ///< polls of one job before they are limited (S-04)
-  bulk::ImportRules import_rules = {};  ///< what $import may be asked for
+  /// G-03: the members of Groups with member-filter are stored and refreshed; else found at each
+  /// export.
+  bool stores_cohorts = true;
+  unsigned poll_burst = 100;  ///< polls of one job before they are limited (S-04)
+  /// How long superseded versions stay, and so the links of a search's pages.
+  std::chrono::seconds history_retention = std::chrono::hours(1);
+  std::chrono::seconds search_timeout = std::chrono::seconds(20);
+  std::size_t searches_max = 4;                ///< at once; others are told to come again
+  bool conditional_delete_of_several = false;  ///< else 412 when more than one matches
+  bulk::ImportRules import_rules = {};         ///< what $import may be asked for
 };
 
 /// The path below which everything FHIR is.
@@ -40,8 +51,12 @@ struct Service {
   job::Engine& engine;
   const Clock& clock;
   ServiceOptions options;
-  std::shared_ptr<PollLimiter> polls;  ///< shared: by what clients see of the service
+  std::shared_ptr<PollLimiter> polls;  ///< shared: by what clients see of the service, as are
+  std::shared_ptr<BundleBudget> bundles;
+  std::shared_ptr<SearchSlots> searches;
   std::shared_ptr<rest::MemberChanges> member_changes;  ///< on `store`
+  /// Asked to stop before the server waits for the requests that are under way. Copies share it.
+  std::stop_source stopping;
   /// Set before the first request; nullptr: the server runs open.
   Authorization* authorization = nullptr;
 
@@ -52,6 +67,8 @@ struct Service {
         clock(c),
         options(std::move(o)),
         polls(std::make_shared<PollLimiter>(options.poll_burst)),
+        bundles(std::make_shared<BundleBudget>()),
+        searches(std::make_shared<SearchSlots>(options.searches_max)),
         member_changes(std::make_shared<rest::MemberChanges>(s)) {}
   Service(const Service& service, store::Store& seen)
       : store(seen),
@@ -60,7 +77,10 @@ struct Service {
         clock(service.clock),
         options(service.options),
         polls(service.polls),
+        bundles(service.bundles),
+        searches(service.searches),
         member_changes(std::make_shared<rest::MemberChanges>(seen)),
+        stopping(service.stopping),
         authorization(service.authorization) {}
 
   /// The FHIR base for URLs in the answer to `request`, without a trailing slash.

@@ -124,6 +124,10 @@ class ShardRun {
     return environment_.store.scan(range, prepared_.snapshot.sequence);
   }
 
+  Result<std::optional<store::Record>> read(const fhir::ResourceId& key) const {
+    return environment_.store.read(key, prepared_.snapshot.sequence);
+  }
+
   Result<void> scan(const store::KeyRange& range) {
     SLUICE_TRY(const auto scan, open(range));
     const Roster* roster = prepared_.roster.get();
@@ -148,8 +152,7 @@ class ShardRun {
     const auto ids = prepared_.filters.ids_of(type);
     if (!ids) return corrupt("a stored part of an export cannot be read", "filter without ids");
     for (const auto& id : *ids) {
-      SLUICE_TRY(const auto record,
-                 environment_.store.read({type, id}, prepared_.snapshot.sequence));
+      SLUICE_TRY(const auto record, read({type, id}));
       if (!record) continue;
       SLUICE_CHECK(step(record->json.size()));
       SLUICE_TRY(const bool covered, scope_.covers(*record));
@@ -194,9 +197,7 @@ class ShardRun {
 
   Result<void> groups() {
     if (request_.level == ExportLevel::kGroup) {
-      SLUICE_TRY(const auto record,
-                 environment_.store.read({fhir::types::kGroup, request_.group_id},
-                                         prepared_.snapshot.sequence));
+      SLUICE_TRY(const auto record, read({fhir::types::kGroup, request_.group_id}));
       if (!record) return {};
       return take(*record);
     }
@@ -227,8 +228,7 @@ class ShardRun {
     }
     for (const auto& [type, ids] : changed) {
       for (const auto& id : ids) {
-        SLUICE_TRY(const auto record,
-                   environment_.store.read({type, id}, prepared_.snapshot.sequence));
+        SLUICE_TRY(const auto record, read({type, id}));
         if (!record) continue;
         SLUICE_CHECK(step(record->json.size()));
         // Shards of their own read all that new members have.
@@ -248,8 +248,7 @@ class ShardRun {
       if (!request_.wants(type)) continue;
       const auto of_new_members = found.of_new_members.find(type);
       for (const auto& id : ids) {
-        SLUICE_TRY(const auto record,
-                   environment_.store.read({type, id}, prepared_.snapshot.sequence));
+        SLUICE_TRY(const auto record, read({type, id}));
         if (!record) continue;
         SLUICE_CHECK(step(record->json.size()));
         const bool whatever_age =
@@ -290,8 +289,7 @@ class ShardRun {
   Result<void> changed_provenance(ProvenanceSelector& selector) {
     SLUICE_TRY(const auto ids, changed_since(fhir::types::kProvenance));
     for (const auto& id : ids) {
-      SLUICE_TRY(const auto record, environment_.store.read({fhir::types::kProvenance, id},
-                                                            prepared_.snapshot.sequence));
+      SLUICE_TRY(const auto record, read({fhir::types::kProvenance, id}));
       if (!record) continue;
       SLUICE_CHECK(step(record->json.size()));
       SLUICE_TRY(const auto choice, selector.choose(record->owners, record->json));
@@ -345,8 +343,7 @@ class ShardRun {
       if (!chosen) return corrupt("an internal file of an export cannot be read");
       if (chosen->id == last) return {};
       last = chosen->id;
-      SLUICE_TRY(const auto record, environment_.store.read({fhir::types::kProvenance, last},
-                                                            prepared_.snapshot.sequence));
+      SLUICE_TRY(const auto record, read({fhir::types::kProvenance, last}));
       if (!record) return {};
       SLUICE_CHECK(step(record->json.size()));
       return put_provenance(record->key.type, *record, chosen->rule);
@@ -410,8 +407,7 @@ class ShardRun {
   // A link leads to the resource, which stands with its first owner.
   Result<void> take_or_follow(const store::RecordView& record) {
     if (record.is_link) {
-      SLUICE_TRY(const auto linked, environment_.store.read({record.type, std::string(record.id)},
-                                                            prepared_.snapshot.sequence));
+      SLUICE_TRY(const auto linked, read({record.type, std::string(record.id)}));
       if (!linked) return {};
       return take(*linked);
     }

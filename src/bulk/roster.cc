@@ -40,6 +40,8 @@ class GroupGraph {
   }
 
   const std::map<std::string, Instant>& since() const { return since_; }
+  /// Cohorts whose members are not stored as of the commit.
+  const std::set<std::string>& pending() const { return pending_; }
 
  private:
   Result<void> visit(const std::string& id, std::set<std::string>& path) {
@@ -48,6 +50,8 @@ class GroupGraph {
     if (nested_.contains(id)) return {};
     if (path.size() > kNestingMax)
       return invalid(fmt::format("Group/{} is nested more than {} groups deep", id, kNestingMax));
+    SLUICE_CHECK(each_member({fhir::kPendingCohort}, id,
+                             [&](std::string_view, Instant) { pending_.insert(id); }));
     auto& nested = nested_[id];
     SLUICE_CHECK(each_member(fhir::types::kGroup, id, [&](std::string_view inner, Instant joined) {
       nested.emplace_back(inner, joined);
@@ -82,16 +86,21 @@ class GroupGraph {
   std::map<std::string, std::vector<std::pair<std::string, Instant>>> nested_;
   std::vector<std::string> finished_;  // the inner before the outer
   std::map<std::string, Instant> since_;
+  std::set<std::string> pending_;
 };
 
-Result<GroupGraph> follow_groups(const store::Store& store, const ExportRequest& request,
-                                 const store::Commit& as_of) {
-  SLUICE_TRY(const auto exists,
-             store.exist(fhir::types::kGroup, {request.group_id}, as_of.sequence));
-  if (!exists.front()) return not_found(fmt::format("there is no Group/{}", request.group_id));
-  GroupGraph groups(store, request.base_url, as_of);
-  SLUICE_CHECK(groups.follow(request.group_id));
+Result<GroupGraph> follow_groups(const store::Store& store, const std::string& group_id,
+                                 const store::Commit& as_of, const std::string& base_url) {
+  GroupGraph groups(store, base_url, as_of);
+  SLUICE_CHECK(groups.follow(group_id));
   return groups;
+}
+
+Result<void> check_exists(const store::Store& store, const std::string& group_id,
+                          const store::Commit& as_of) {
+  SLUICE_TRY(const auto exists, store.exist(fhir::types::kGroup, {group_id}, as_of.sequence));
+  if (exists.front()) return {};
+  return not_found(fmt::format("there is no Group/{}", group_id));
 }
 
 /// One group's patients in order, each with the instant of joining.
@@ -132,10 +141,12 @@ class StatedPatients final : public PatientStream {
   const Instant group_since_;
 };
 
-/// Patients that groups name by absolute URLs: few, and in the order of their URLs at first.
-class UrlPatients final : public PatientStream {
+/// Patients that come with ids of their own: whom groups name by absolute URLs, and whom filters
+/// found.
+class ListedPatients final : public PatientStream {
  public:
   void add(std::string_view id, Instant joined) { patients_.emplace_back(id, joined); }
+  /// Needed unless they were added in order.
   void sort() { std::sort(patients_.begin(), patients_.end()); }
 
   Result<bool> next() override {
@@ -154,9 +165,10 @@ class UrlPatients final : public PatientStream {
 Result<std::vector<std::unique_ptr<PatientStream>>> open_streams(const store::Store& store,
                                                                  const std::string& base_url,
                                                                  const GroupGraph& groups,
-                                                                 const store::Commit& as_of) {
+                                                                 const store::Commit& as_of,
+                                                                 const CohortPath& path) {
   std::vector<std::unique_ptr<PatientStream>> streams;
-  auto by_url = std::make_unique<UrlPatients>();
+  auto by_url = std::make_unique<ListedPatients>();
   for (const auto& [group_id, group_since] : groups.since()) {
     SLUICE_TRY(auto patients, store.members(group_id, fhir::types::kPatient, as_of.sequence));
     streams.push_back(
@@ -173,6 +185,13 @@ Result<std::vector<std::unique_ptr<PatientStream>>> open_streams(const store::St
   }
   by_url->sort();
   streams.push_back(std::move(by_url));
+  for (const auto& cohort : groups.pending()) {
+    SLUICE_TRY(const auto ids, evaluate_patients(store, cohort, as_of, base_url, path));
+    auto found = std::make_unique<ListedPatients>();
+    // Since when they belong to it nobody remembers: they are not new.
+    for (const auto& id : ids) found->add(id, fhir::kSinceEver);
+    streams.push_back(std::move(found));
+  }
   return streams;
 }
 
@@ -268,8 +287,19 @@ bool Roster::is_new(std::string_view id) const {
 
 Result<void> check_groups(const store::Store& store, const ExportRequest& request,
                           const store::Commit& as_of) {
-  SLUICE_CHECK(follow_groups(store, request, as_of));
+  SLUICE_CHECK(check_exists(store, request.group_id, as_of));
+  SLUICE_TRY(const auto groups, follow_groups(store, request.group_id, as_of, request.base_url));
+  for (const auto& cohort : groups.pending())
+    SLUICE_CHECK(read_stored_cohort(store, cohort, as_of, request.base_url));
   return {};
+}
+
+Result<Roster> read_members(const store::Store& store, const std::string& group_id,
+                            const store::Commit& as_of, const std::string& base_url,
+                            const CohortPath& path) {
+  SLUICE_TRY(const auto groups, follow_groups(store, group_id, as_of, base_url));
+  SLUICE_TRY(const auto streams, open_streams(store, base_url, groups, as_of, path));
+  return merge(streams, std::nullopt);
 }
 
 Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,
@@ -279,10 +309,11 @@ Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,
     if (!request.patients) return std::shared_ptr<const Roster>();
     return std::make_shared<const Roster>(*request.patients);
   }
-  SLUICE_TRY(const auto groups, follow_groups(store, request, as_of));
-  SLUICE_TRY(const auto streams, open_streams(store, request.base_url, groups, as_of));
-  const auto since = request.history_of_new_members ? request.since : std::nullopt;
-  SLUICE_TRY(auto members, merge(streams, since));
+  SLUICE_CHECK(check_exists(store, request.group_id, as_of));
+  SLUICE_TRY(const auto groups, follow_groups(store, request.group_id, as_of, request.base_url));
+  SLUICE_TRY(const auto streams, open_streams(store, request.base_url, groups, as_of, {}));
+  const std::optional<Instant> ever;
+  SLUICE_TRY(auto members, merge(streams, request.history_of_new_members ? request.since : ever));
   if (!request.patients) return std::make_shared<const Roster>(std::move(members));
   SLUICE_TRY(auto chosen, choose(members, *request.patients, request.group_id));
   return std::make_shared<const Roster>(std::move(chosen));

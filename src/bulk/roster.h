@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "bulk/cohort.h"
 #include "bulk/export_request.h"
 #include "store/store.h"
 
@@ -43,14 +44,22 @@ class Roster {
 };
 
 /// Whether the Group of a request is there and can be resolved: kNotFound, or kInvalid when groups
-/// contain each other. Reads which groups are in which, no patients.
+/// contain each other, or what is wrong with the filters of one. Reads which groups are in which,
+/// no patients.
 Result<void> check_groups(const store::Store& store, const ExportRequest& request,
                           const store::Commit& as_of);
+
+/// The patients of one group as of a commit, nested groups resolved, nobody new. `path`: the
+/// cohorts that are evaluated by them. Errors as check_groups().
+Result<Roster> read_members(const store::Store& store, const std::string& group_id,
+                            const store::Commit& as_of, const std::string& base_url,
+                            const CohortPath& path);
 
 /// The roster of a request as of a commit; nullptr when it is not limited to patients. Nested
 /// groups are resolved: a patient joins through the last of the joins on the way, and by the
 /// earliest way when there are several. Read from what the store remembers of joins and leaves, so
-/// that no Group resource is parsed. kNotFound for an unknown group; kInvalid when groups contain
+/// that no Group resource is parsed; a cohort whose members are not stored is evaluated, and nobody
+/// in it counts as new. kNotFound for an unknown group; kInvalid when groups contain
 /// each other, or when the request's `patients` are not all members (the message names the first
 /// ones).
 Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,

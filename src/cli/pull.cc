@@ -52,6 +52,9 @@ Result<int> show_requests(const PullArguments& arguments, const client::PullSett
   fmt::print("GET {} until it is done\nGET each file, at most {} at a time\n",
              arguments.status_url.empty() ? "(the status URL)" : arguments.status_url,
              settings.download.parallel_max);
+  if (settings.attachments.mode != client::AttachmentOptions::Mode::kNone)
+    fmt::print("GET each attachment that resources name, of at most {} bytes\n",
+               settings.attachments.size_max);
   if (!settings.keeps_job) fmt::print("DELETE (the status URL)\n");
   if (!arguments.server.into.empty()) fmt::print("then load {}\n", arguments.server.into);
   return 0;

@@ -14,6 +14,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/worker_pool.h"
+#include "bulk/cohort_job.h"
+#include "bulk/cohort_refresher.h"
 #include "bulk/export_job.h"
 #include "cli/client_changes.h"
 #include "cli/command.h"
@@ -44,6 +46,7 @@ struct ServeArguments {
   http::TlsOptions tls;
   api::AuthorizationOptions authorization;
   std::string group_history_of_new_members = "on";
+  std::uint64_t cohort_refresh = 3600;
   std::uint64_t token_lifetime = 300;
   std::string registration_token_file;
   client::FetchOptions jwks_fetch;
@@ -51,6 +54,8 @@ struct ServeArguments {
   std::uint64_t file_expiry = 24 * 3600;
   std::uint64_t retry_after_max = 30;
   std::uint64_t history_retention = 3600;
+  std::uint64_t search_timeout = 20;
+  std::string conditional_delete = "single";
   std::size_t request_threads = 8;
   std::uint64_t header_timeout = 10;
   std::uint64_t idle_timeout = 60;
@@ -222,6 +227,10 @@ Result<int> run_serve(ServeArguments& arguments) {
   arguments.server.idle_timeout = std::chrono::seconds(arguments.idle_timeout);
   arguments.engine.expiry = std::chrono::seconds(arguments.file_expiry);
   arguments.engine.history_retention = std::chrono::seconds(arguments.history_retention);
+  arguments.service.history_retention = arguments.engine.history_retention;
+  arguments.service.search_timeout = std::chrono::seconds(arguments.search_timeout);
+  arguments.service.conditional_delete_of_several = arguments.conditional_delete == "multiple";
+  arguments.service.searches_max = std::max<std::size_t>(1, arguments.request_threads / 2);
   arguments.service.history_of_new_members = arguments.group_history_of_new_members == "on";
   arguments.service.retry_after_max = std::chrono::seconds(arguments.retry_after_max);
   arguments.sizes.workers = arguments.engine.workers;
@@ -237,10 +246,13 @@ Result<int> run_serve(ServeArguments& arguments) {
   SLUICE_TRY(const auto imports,
              ImportService::open(arguments.import, arguments.data, *store, *files));
   arguments.service.import_rules = imports->rules();
-  job::Engine engine(
-      *store, clock,
-      {{&exports, arguments.engine.workers}, {&imports->jobs(), arguments.import.workers}},
-      arguments.engine);
+  bulk::CohortJobs cohorts(*store);
+  arguments.service.stores_cohorts = arguments.cohort_refresh > 0;
+  job::Engine engine(*store, clock,
+                     {{&exports, arguments.engine.workers},
+                      {&imports->jobs(), arguments.import.workers},
+                      {&cohorts, arguments.engine.workers}},
+                     arguments.engine);
   api::Service service(*store, *files, engine, clock, arguments.service);
   api::Metrics metrics;
   http::Router router(api::error_responder());
@@ -265,6 +277,12 @@ Result<int> run_serve(ServeArguments& arguments) {
   api::add_routes(router, service, metrics);
   // Not before: shards sign the URLs of attachments.
   SLUICE_CHECK(engine.start());
+  bulk::CohortRefresher refresher(
+      *store, engine, clock,
+      {.period = std::chrono::seconds(arguments.cohort_refresh),
+       .base_url = arguments.service.base_url.empty() ? origin + std::string(api::kFhirPath)
+                                                      : arguments.service.base_url});
+  refresher.start();
   SLUICE_CHECK(server.start());
   if (arguments.open)
     fmt::print(stderr, "open: no authentication, {}\n",
@@ -274,8 +292,10 @@ Result<int> run_serve(ServeArguments& arguments) {
 
   const int signal = wait_for_stop(signals, arguments.server.tls.get(), authorization.get());
   spdlog::info("stopping signal={}", signal);
+  service.stopping.request_stop();
   server.stop();
   control->stop();
+  refresher.stop();
   engine.stop();
   pool.stop();
   spdlog::info("stopped");
@@ -351,6 +371,12 @@ void add_limits(CLI::App& command, ServeArguments& arguments) {
   add_option(command, "retry-after-max", arguments.retry_after_max,
              "Most seconds that a polling client is asked to wait")
       ->check(CLI::Range(1, 86400));
+  add_option(command, "search-timeout", arguments.search_timeout,
+             "Seconds that a search may take; one without _sort gives what it has found by then")
+      ->check(CLI::Range(1, 3600));
+  add_option(command, "conditional-delete", arguments.conditional_delete,
+             "What a DELETE by a search may delete: single, multiple")
+      ->check(CLI::IsMember({"single", "multiple"}));
   add_option(command, "poll-burst", arguments.service.poll_burst,
              "Polls of one job before they are held to Retry-After")
       ->check(CLI::Range(1, 1'000'000));
@@ -387,6 +413,9 @@ Command add_serve(CLI::App& app) {
       *command, "group-history-of-new-members", arguments->group_history_of_new_members,
       "Whether Group exports with _since add all that patients have who joined since: on, off")
       ->check(CLI::IsMember({"on", "off"}));
+  add_option(*command, "cohort-refresh", arguments->cohort_refresh,
+             "Seconds between two evaluations of a Group with member-filter; 0: at each export")
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{366} * 86400));
   add_option(*command, "cors-origin", arguments->server.cors_origins,
              "Origin that browsers may call from, or *; may be repeated");
   add_option(*command, "trusted-proxy", arguments->server.trusted_proxies,

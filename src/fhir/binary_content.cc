@@ -14,12 +14,6 @@ namespace {
 constexpr std::size_t kDepthMax = 100;
 constexpr std::size_t kTypeSizeMax = 128;
 
-// It goes into a header: a type, a slash, a subtype, parameters; nothing that ends the line.
-bool is_media_type(std::string_view text) {
-  return !text.empty() && text.size() <= kTypeSizeMax && text.find('/') != std::string_view::npos &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
-}
-
 // base64 as FHIR has it: white space may stand in it.
 Result<std::string> decode(std::string text) {
   std::erase_if(text, [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; });
@@ -35,7 +29,59 @@ Result<std::string> decode(std::string text) {
   return bytes;
 }
 
+std::string encode(std::string_view bytes) {
+  // OpenSSL ends what it writes with a zero.
+  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                   reinterpret_cast<const unsigned char*>(bytes.data()),
+                                   static_cast<int>(bytes.size()));
+  text.resize(static_cast<std::size_t>(size));
+  return text;
+}
+
 }  // namespace
+
+// It goes into a header: a type, a slash, a subtype, parameters; nothing that ends the line.
+bool is_media_type(std::string_view text) {
+  return !text.empty() && text.size() <= kTypeSizeMax && text.find('/') != std::string_view::npos &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+std::string write_binary(std::string_view id, std::string_view content_type,
+                         std::string_view security_context, std::string_view bytes) {
+  std::string json = R"({"resourceType":"Binary")";
+  const auto member = [&json](std::string_view name, std::string_view value) {
+    json.append(",\"").append(name).append("\":\"").append(value).append("\"");
+  };
+  if (!id.empty()) member("id", id);
+  member("contentType", escape(content_type));
+  if (!security_context.empty())
+    json.append(R"(,"securityContext":{"reference":")")
+        .append(escape(security_context))
+        .append("\"}");
+  // FHIR has no empty strings.
+  if (!bytes.empty()) member("data", encode(bytes));
+  json += '}';
+  return json;
+}
+
+Result<std::optional<std::string>> read_security_context(std::string_view json) {
+  JsonTokens tokens;
+  if (!tokens.read(json) || !check_json_object(tokens, kDepthMax))
+    return corrupt("stored Binary: not JSON");
+  std::optional<std::string> context;
+  SLUICE_CHECK(each_member(tokens, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+    if (!means(tokens.raw_string(key), "securityContext")) return {};
+    context.emplace();
+    if (tokens.first(value) != '{') return {};
+    return each_member(tokens, value, [&](std::size_t inner, std::size_t text) -> Result<void> {
+      if (means(tokens.raw_string(inner), "reference") && tokens.first(text) == '"')
+        context = unescape(tokens.raw_string(text));
+      return {};
+    });
+  }));
+  return context;
+}
 
 Result<BinaryContent> read_binary(std::string_view json) {
   JsonTokens tokens;

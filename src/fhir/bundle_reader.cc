@@ -117,18 +117,6 @@ class BundleReader {
     return tokens_.text().substr(begin, tokens_.begin(tokens_.closing(object)) + 1 - begin);
   }
 
-  /// A root member of a resource that is a string; nullopt otherwise.
-  std::optional<std::string> root_string(std::size_t resource, std::string_view name) const {
-    std::optional<std::string> text;
-    (void)each_member(tokens_, resource, [&](std::size_t key, std::size_t value) -> Result<void> {
-      if (tokens_.first(value) == '"' && means(tokens_.raw_string(key), name)) {
-        text = unescape(tokens_.raw_string(value));
-      }
-      return {};
-    });
-    return text;
-  }
-
   static std::string_view id_in(std::string_view full_url) {
     return full_url.starts_with(kUuid) ? full_url.substr(kUuid.size()) : std::string_view();
   }
@@ -143,9 +131,10 @@ class BundleReader {
     Target& target = known->second;
     target.resource = entry.resource;
     if (!entry.full_url.starts_with(kUuid) && !entry.full_url.starts_with(kOid)) return {};
-    const auto type = find_resource_type(root_string(entry.resource, "resourceType").value_or(""));
+    const auto type =
+        find_resource_type(string_member(tokens_, entry.resource, "resourceType").value_or(""));
     const std::string id =
-        root_string(entry.resource, "id").value_or(std::string(id_in(entry.full_url)));
+        string_member(tokens_, entry.resource, "id").value_or(std::string(id_in(entry.full_url)));
     // A resource without type or id will be refused by its reader: nothing to refer to.
     if (type && is_valid_id(id)) target.reference = fmt::format("{}/{}", type_name(*type), id);
     return {};
@@ -154,7 +143,7 @@ class BundleReader {
   BundleEntry write(const Entry& entry) const {
     BundleEntry out;
     out.index = entry.index;
-    if (!root_string(entry.resource, "id")) out.id_if_missing = id_in(entry.full_url);
+    if (!string_member(tokens_, entry.resource, "id")) out.id_if_missing = id_in(entry.full_url);
     const std::size_t last = tokens_.closing(entry.resource);
     std::size_t done = tokens_.begin(entry.resource);
     for (std::size_t i = entry.resource; i < last; ++i) {

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/bytes.h"
+#include "fhir/cohort_text.h"
 #include "fhir/json_check.h"
 #include "fhir/json_tokens.h"
 #include "fhir/json_walk.h"
@@ -78,8 +79,9 @@ bool may_be_ours(std::string_view url) {
 /// may be a million.
 class RosterReader {
  public:
-  RosterReader(const JsonTokens& tokens, std::string_view base_url)
-      : tokens_(tokens), base_url_(base_url) {}
+  RosterReader(const JsonTokens& tokens, std::string_view base_url,
+               ResourceType subject = types::kPatient)
+      : tokens_(tokens), base_url_(base_url), subject_(subject) {}
 
   std::string read() {
     const std::size_t members = member(0, "member");
@@ -129,7 +131,7 @@ class RosterReader {
   void add(std::string_view text, const MemberPeriod& period) {
     const auto reference = parse_reference(text, base_url_);
     if (!reference && !may_be_ours(text)) return;
-    if (reference && reference->type != types::kPatient && reference->type != types::kGroup) return;
+    if (reference && reference->type != subject_ && reference->type != types::kGroup) return;
     starts_.push_back(block_.size());
     const std::string_view id = reference ? reference->id : text;
     append_be16(block_, static_cast<std::uint16_t>(id.size() + 2));
@@ -209,6 +211,7 @@ class RosterReader {
 
   const JsonTokens& tokens_;
   const std::string_view base_url_;
+  const ResourceType subject_;
   std::string block_;                // key size, key, period, again and again
   std::vector<std::size_t> starts_;  // of the entries in block_
 };
@@ -224,7 +227,19 @@ std::optional<MemberPeriod> MemberPeriods::at(Instant at) const {
   return std::nullopt;
 }
 
+std::string encode_members(ResourceType subject, const std::vector<std::string>& ids) {
+  std::string out;
+  for (const auto& id : ids) {
+    append_be16(out, static_cast<std::uint16_t>(id.size() + 2));
+    append_be16(out, subject.code);
+    out += id;
+    append_be32(out, 0);  // no periods: always
+  }
+  return out;
+}
+
 std::string encode_roster(const JsonTokens& tokens, std::string_view base_url) {
+  if (is_cohort(tokens)) return encode_members({kPendingCohort}, {"pending"});
   return RosterReader(tokens, base_url).read();
 }
 
@@ -240,11 +255,11 @@ std::optional<RosterEntry> RosterEntries::next() {
 }
 
 Result<GroupMembers> read_group_members(std::string_view group_json, Instant at,
-                                        std::string_view base_url) {
+                                        std::string_view base_url, ResourceType subject) {
   JsonTokens tokens;
   if (!tokens.read(group_json) || !check_json_object(tokens, kDepthMax))
     return corrupt("stored Group: not JSON");
-  RosterReader reader(tokens, base_url);
+  RosterReader reader(tokens, base_url, subject);
   const std::size_t type = reader.member(0, "resourceType");
   if (type == 0 || tokens.first(type) != '"' || !means(tokens.raw_string(type), "Group"))
     return corrupt("stored Group: another resource");
@@ -254,7 +269,7 @@ Result<GroupMembers> read_group_members(std::string_view group_json, Instant at,
   while (const auto entry = entries.next()) {
     if (!MemberPeriods(entry->periods).at(at)) continue;
     const ResourceType member{read_be16(entry->key.data())};
-    if (member == types::kPatient) out.patients.emplace_back(entry->key.substr(2));
+    if (member == subject) out.subjects.emplace_back(entry->key.substr(2));
     if (member == types::kGroup) out.groups.emplace_back(entry->key.substr(2));
   }
   return out;

@@ -13,6 +13,7 @@
 #include "base/instant.h"
 #include "base/result.h"
 #include "fhir/json_tokens.h"
+#include "fhir/resource_type.h"
 
 namespace sluice::fhir {
 
@@ -48,8 +49,8 @@ struct RosterEntry {
 
 /// The members of the Group whose text `tokens` hold, as bytes: patients and groups that are not
 /// inactive, sorted by key, once each, with the union of their periods. What cannot be understood
-/// is no member. The text must have gone through check_json_object. `base_url` as in
-/// parse_reference.
+/// is no member. Of a Group with member-filter nothing but that its members are pending. The text
+/// must have gone through check_json_object. `base_url` as in parse_reference.
 std::string encode_roster(const JsonTokens& tokens, std::string_view base_url);
 
 /// Walks what encode_roster returns.
@@ -65,17 +66,25 @@ class RosterEntries {
 
 /// The type code of an entry that is an absolute URL.
 inline constexpr std::uint16_t kUrlMember = 0;
+/// The type code of the one entry of a Group with member-filter whose members are not known yet:
+/// what `member` says is whom the filters choose from.
+inline constexpr std::uint16_t kPendingCohort = 0xFFFE;
+
+/// The roster of a Group whose members were found by filters. `ids` are sorted and unique.
+std::string encode_members(ResourceType subject, const std::vector<std::string>& ids);
 
 /// The members of a Group as they count at one instant: those that are not inactive and whose
 /// period, if any, contains the instant.
 struct GroupMembers {
-  std::vector<std::string> patients;  ///< Patient ids, sorted, unique
+  std::vector<std::string> subjects;  ///< ids of the type asked for, sorted, unique
   std::vector<std::string> groups;    ///< nested Groups' ids, sorted, unique
 };
 
-/// Reads `member` of a stored Group line; other kinds of members are skipped. Works for a million
-/// members in one pass. kCorrupt when the line is not a Group. `base_url` as in parse_reference.
+/// Reads `member` of a stored Group line, whatever filters it has; members that are neither of the
+/// type `subject` nor Groups are skipped. Works for a million members in one pass. kCorrupt when
+/// the line is not a Group. `base_url` as in parse_reference.
 Result<GroupMembers> read_group_members(std::string_view group_json, Instant at,
-                                        std::string_view base_url = {});
+                                        std::string_view base_url = {},
+                                        ResourceType subject = types::kPatient);
 
 }  // namespace sluice::fhir

@@ -2,8 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include "base/result.h"
+#include "fhir/json_check.h"
 #include "fhir/json_tokens.h"
 
 namespace sluice::fhir {
@@ -34,6 +38,18 @@ Result<void> each_element(const JsonTokens& tokens, std::size_t array, Visit&& v
     element = behind + 1;
   }
   return {};
+}
+
+/// The member `name` of the object that begins with token `object`, if it is a string.
+inline std::optional<std::string> string_member(const JsonTokens& tokens, std::size_t object,
+                                                std::string_view name) {
+  std::optional<std::string> text;
+  (void)each_member(tokens, object, [&](std::size_t key, std::size_t value) -> Result<void> {
+    if (tokens.first(value) == '"' && means(tokens.raw_string(key), name))
+      text = unescape(tokens.raw_string(value));
+    return {};
+  });
+  return text;
 }
 
 }  // namespace sluice::fhir

@@ -1,6 +1,6 @@
 #include "fhir/operation_outcome.h"
 
-#include <boost/json/serialize.hpp>
+#include <boost/json.hpp>
 
 #include "fhir/utf8.h"
 
@@ -22,6 +22,14 @@ std::string operation_outcome(std::string_view severity, std::string_view code,
   }
   out += "}]}";
   return out;
+}
+
+std::string diagnostics_of(std::string_view outcome_json) {
+  boost::system::error_code failed;
+  const auto outcome = boost::json::parse(outcome_json, failed);
+  if (failed) return {};
+  const auto* const text = outcome.find_pointer("/issue/0/diagnostics", failed);
+  return text == nullptr || !text->is_string() ? std::string() : std::string(text->get_string());
 }
 
 }  // namespace sluice::fhir

@@ -13,4 +13,7 @@ namespace sluice::fhir {
 std::string operation_outcome(std::string_view severity, std::string_view code,
                               std::string_view diagnostics);
 
+/// The diagnostics of the first issue; empty when there are none.
+std::string diagnostics_of(std::string_view outcome_json);
+
 }  // namespace sluice::fhir

@@ -9,11 +9,18 @@
 
 namespace sluice::fhir::r4 {
 
-/// A root element as it stands in JSON ("status", "valueQuantity") and the name of the choice it is
-/// one of ("value"), if it is.
+/// A root element as it stands in JSON ("status", "valueQuantity").
 struct RootElement {
   std::string_view name;
-  std::string_view choice;
+  std::string_view choice;  ///< the name of the choice it is one of ("value"), if it is
+  JsonKind kind;            ///< of the element or, when it repeats, of each
+  bool repeats;             ///< in JSON an array
+};
+
+/// An element whose values are uris, urls, oids or uuids, wherever it stands but in these parents.
+struct LinkElement {
+  std::string_view name;
+  std::span<const std::string_view> but_in;
 };
 
 struct TypeRow {
@@ -28,5 +35,7 @@ struct TypeRow {
 
 /// Aborts for a code that is not in the table.
 const TypeRow& row(ResourceType type);
+/// Ordered by name.
+std::span<const LinkElement> link_elements();
 
 }  // namespace sluice::fhir::r4

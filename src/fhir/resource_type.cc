@@ -59,6 +59,10 @@ const r4::TypeRow& r4::row(ResourceType type) {
   return kRows[kCodeRows[type.code] - 1];
 }
 
+std::span<const r4::LinkElement> r4::link_elements() {
+  return kLinkElements;
+}
+
 namespace types {
 constinit const ResourceType kPatient = r4::kPatient;
 constinit const ResourceType kGroup = r4::kGroup;
@@ -99,6 +103,21 @@ bool is_root_element(ResourceType type, std::string_view element) {
   return std::any_of(elements.begin(), elements.end(), [&](const r4::RootElement& root) {
     return root.name == element || root.choice == element;
   });
+}
+
+std::optional<ElementShape> root_element_shape(ResourceType type, std::string_view element) {
+  for (const r4::RootElement& root : r4::row(type).root_elements)
+    if (root.name == element) return ElementShape{root.kind, root.repeats};
+  return std::nullopt;
+}
+
+bool is_link_element(std::string_view element, std::string_view parent) {
+  const auto all = r4::link_elements();
+  const auto found = std::lower_bound(
+      all.begin(), all.end(), element,
+      [](const r4::LinkElement& link, std::string_view name) { return link.name < name; });
+  return found != all.end() && found->name == element &&
+         std::find(found->but_in.begin(), found->but_in.end(), parent) == found->but_in.end();
 }
 
 bool is_valid_id(std::string_view id) {

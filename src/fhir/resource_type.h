@@ -41,6 +41,19 @@ std::span<const std::string_view> mandatory_root_elements(ResourceType type);
 /// ("valueQuantity").
 bool is_root_element(ResourceType type, std::string_view element);
 
+/// What the value of an element is in JSON.
+enum class JsonKind : std::uint8_t { kBoolean, kNumber, kString, kObject };
+struct ElementShape {
+  JsonKind kind = JsonKind::kString;
+  bool repeats = false;  ///< an array of them
+};
+/// How a root element stands in JSON; nullopt for what is none. A choice must have its type.
+std::optional<ElementShape> root_element_shape(ResourceType type, std::string_view element);
+
+/// Whether an element is a uri, url, oid or uuid in R4 (no canonical), told by its name and the one
+/// of its parent, which for a root element is the resource type's.
+bool is_link_element(std::string_view element, std::string_view parent);
+
 /// Frequent types by name, for code that treats them apart.
 namespace types {
 extern const ResourceType kPatient;

@@ -8,7 +8,7 @@ namespace {
 constexpr const char* kAllowedHeaders =
     "Accept, Accept-Encoding, Authorization, Cache-Control, Content-Encoding, Content-Type, "
     "If-Match, If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, Prefer, Range, "
-    "X-Request-Id";
+    "X-Request-Id, X-Security-Context";
 constexpr const char* kExposedHeaders =
     "Accept-Patch, Accept-Ranges, Content-Disposition, Content-Length, Content-Location, "
     "Content-Range, Date, "

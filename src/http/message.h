@@ -81,6 +81,9 @@ struct Response {
   std::variant<std::string, FileBody, StreamBody> body;
 };
 
+/// "Not Found" for 404; what a status line ends with.
+std::string_view reason_phrase(int status);
+
 /// `text` percent-decoded; with `plus_is_space` as in queries. kInvalid for "%" without two
 /// hexadecimal digits and for NUL.
 Result<std::string> percent_decode(std::string_view text, bool plus_is_space);

@@ -1,5 +1,5 @@
-// The request target taken apart: path segments, query, authority (RFC 9112 3.2). Internal to http;
-// apart because it is pure and fuzzed.
+// The request target taken apart: path segments, query, authority (RFC 9112 3.2). Apart because it
+// is pure and fuzzed; beside http it is for requests within a request, as a batch has them.
 #pragma once
 
 #include <string>

@@ -33,15 +33,7 @@ Result<std::vector<store::Record>> find(const store::Store& store, const search:
   while (found.size() < limit) {
     SLUICE_TRY(const bool more, walk.next(record));
     if (!more) break;
-    found.push_back({.key = {record.type, std::string(record.id)},
-                     .owner = std::string(record.owner),
-                     .sequence = record.sequence,
-                     .last_updated = record.last_updated,
-                     .version = record.version,
-                     .owners = std::string(record.owners),
-                     .supporting = std::string(record.supporting),
-                     .json = std::string(record.json),
-                     .may_name_binary = record.may_name_binary});
+    found.push_back(copy_of(record));
   }
   return found;
 }

@@ -30,6 +30,27 @@ Result<Matches> Matches::find(const store::Store& store, search::Query query, st
   return matches;
 }
 
+Result<std::vector<Matches>> Matches::find_each(const store::Store& store,
+                                                const std::vector<search::Query>& queries,
+                                                std::size_t limit, const Bounds& bounds) {
+  const store::Sequence as_of = store.last_commit().sequence;
+  std::vector<Matches> all;
+  std::vector<search::Query> resolved;
+  for (const auto& query : queries) {
+    all.push_back(Matches(store, query, limit, bounds));
+    SLUICE_TRY(all.back().resolved_, resolve(store, query, as_of, bounds));
+    resolved.push_back(all.back().resolved_);
+  }
+  SLUICE_TRY(auto ids, find_ids_of_each(store, resolved, as_of, limit, bounds));
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i].ids_ = std::move(ids[i]);
+    std::sort(all[i].ids_.begin(), all[i].ids_.end());
+    all[i].as_of_ = as_of;
+    SLUICE_CHECK(all[i].catch_up());
+  }
+  return all;
+}
+
 Result<void> Matches::search(store::Sequence as_of) {
   SLUICE_TRY(resolved_, resolve(*store_, query_, as_of, bounds_));
   SLUICE_TRY(ids_, find_ids(*store_, resolved_, as_of, limit_, bounds_));

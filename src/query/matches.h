@@ -1,6 +1,6 @@
 // What a conditional write stands on: the ids that match a query, brought forward to the newest
 // commit as often as others write, and the condition by which the store refuses the write when they
-// have once more (docs/decisions/0014).
+// have once more (docs/decisions/0019).
 #pragma once
 
 #include <cstddef>
@@ -23,9 +23,17 @@ class Matches {
   static Result<Matches> find(const store::Store& store, search::Query query, std::size_t limit,
                               Bounds bounds = {});
 
+  /// The same for several queries on one type, with one pass of the store for all.
+  static Result<std::vector<Matches>> find_each(const store::Store& store,
+                                                const std::vector<search::Query>& queries,
+                                                std::size_t limit, const Bounds& bounds = {});
+
   /// Sorted; `limit` of them when there may be more.
   const std::vector<std::string>& ids() const { return ids_; }
   store::Sequence as_of() const { return as_of_; }
+  fhir::ResourceType type() const { return query_.type(); }
+  /// The query with chains and _has resolved as of as_of().
+  const search::Query& resolved() const { return resolved_; }
 
   /// Brings ids() to the newest commit: by what was written since, or by a new search when other
   /// types decide and one of them was written, or when of more than `limit` one is gone.

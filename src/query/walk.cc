@@ -5,6 +5,18 @@
 
 namespace sluice::query {
 
+store::Record copy_of(const store::RecordView& record) {
+  return {.key = {record.type, std::string(record.id)},
+          .owner = std::string(record.owner),
+          .sequence = record.sequence,
+          .last_updated = record.last_updated,
+          .version = record.version,
+          .owners = std::string(record.owners),
+          .supporting = std::string(record.supporting),
+          .json = std::string(record.json),
+          .may_name_binary = record.may_name_binary};
+}
+
 Walk::Walk(const store::Store& store, search::Query query, store::Sequence as_of, Bounds bounds,
            Position after)
     : store_(store),
@@ -64,12 +76,12 @@ Result<bool> Walk::fetch(std::string_view id, store::RecordView& record) {
 Result<bool> Walk::next_by_id(store::RecordView& record) {
   if (next_key_ == keys_.size()) return false;
   const std::string& id = keys_[next_key_++];
-  position_ = {"", id};
-  // What can be no id is not there; the store wants none such.
+  // What can be no id is not there; the store wants none such, nor does a position.
   if (!fhir::is_valid_id(id)) {
     record = {};
     return true;
   }
+  position_ = {"", id};
   SLUICE_CHECK(fetch(id, record));
   return true;
 }
@@ -126,6 +138,7 @@ Result<bool> Walk::next_of_owners(store::RecordView& record) {
   if (!record.is_link) return true;
   SLUICE_TRY(const bool found, fetch(position_.id, record));
   if (!found) return corrupt("a link without its resource");
+  record.owner = position_.owner;  // where it was met, as for a record that is no link
   return true;
 }
 

@@ -23,6 +23,9 @@ struct Position {
   friend bool operator==(const Position&, const Position&) = default;
 };
 
+/// A match by value.
+store::Record copy_of(const store::RecordView& record);
+
 /// Reads no more than it must: with Query::ids() one point read for each, with Query::patients()
 /// these patients' ranges, else the whole type. Each resource once. One thread at a time.
 class Walk {

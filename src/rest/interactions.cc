@@ -10,6 +10,9 @@ namespace {
 
 using Kind = Condition::Kind;
 
+// Each attempt that fails is another's write that succeeded.
+constexpr int kAttemptsMax = 16;
+
 std::string name_of(const fhir::ResourceId& key) {
   return fmt::format("{}/{}", fhir::type_name(key.type), key.id);
 }
@@ -57,15 +60,43 @@ Result<Written> put(store::Store& store, const fhir::IncomingResource& resource,
   transaction.puts = {&resource};
   SLUICE_CHECK(add_precondition(store, key, condition, transaction));
   SLUICE_TRY(const auto outcome, commit(store, key, condition, transaction));
-  const auto& put = outcome.puts.front();
-  if (put.status == store::PutStatus::kUnchanged) {
-    SLUICE_TRY(auto stored, read_version(store, key, put.version));
-    return Written{false, std::move(stored)};
+  return written_by(store, resource, outcome.commit, outcome.puts.front());
+}
+
+Result<std::uint32_t> remove_now(store::Store& store, const fhir::ResourceId& key,
+                                 const Condition& condition) {
+  store::Transaction transaction;
+  transaction.removals = {key};
+  SLUICE_CHECK(add_precondition(store, key, condition, transaction));
+  SLUICE_TRY(const auto outcome, commit(store, key, condition, transaction));
+  return outcome.removals.front().version;
+}
+
+// Does `write` on the condition that what `may_change` was asked about is still there.
+template <class Value, class Write>
+Result<Value> guarded(const store::Store& store, const fhir::ResourceId& key,
+                      const Condition& condition, const MayChange& may_change, Write write) {
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    const auto stored = read(store, key);
+    if (!stored && stored.error().kind != ErrorKind::kNotFound &&
+        stored.error().kind != ErrorKind::kGone)
+      return stored.error();
+    if (stored) SLUICE_CHECK(may_change(*stored));
+    // No write that this one has not seen may make the client's condition come true.
+    if (condition.kind == Kind::kVersion && (!stored || stored->version != condition.version))
+      return Error{ErrorKind::kPreconditionFailed,
+                   fmt::format("If-Match: version {} of {} is not the newest", condition.version,
+                               name_of(key))};
+    Condition seen = condition;
+    if (stored && condition.kind != Kind::kAbsent) seen = {Kind::kVersion, stored->version};
+    if (!stored && condition.kind == Kind::kNone) seen = {Kind::kAbsent};
+    auto outcome = write(seen);
+    if (outcome || seen.kind == condition.kind ||
+        outcome.error().kind != ErrorKind::kPreconditionFailed)
+      return outcome;
   }
-  Written written{put.status == store::PutStatus::kCreated,
-                  {put.version, outcome.commit.instant, {}}};
-  fhir::append_with_meta(written.stored.json, resource, put.version, outcome.commit.instant);
-  return written;
+  return Error{ErrorKind::kConflict,
+               fmt::format("{} is changed by other requests all the time", name_of(key))};
 }
 
 }  // namespace
@@ -97,17 +128,29 @@ Result<Written> create(store::Store& store, const fhir::IncomingResource& resour
 }
 
 Result<Written> update(store::Store& store, const fhir::IncomingResource& resource,
-                       const Condition& condition) {
-  return put(store, resource, condition);
+                       const Condition& condition, const MayChange& may_change) {
+  if (!may_change) return put(store, resource, condition);
+  return guarded<Written>(store, {resource.type, resource.id}, condition, may_change,
+                          [&](const Condition& seen) { return put(store, resource, seen); });
+}
+
+Result<Written> written_by(const store::Store& store, const fhir::IncomingResource& resource,
+                           const store::Commit& commit, const store::PutOutcome& put) {
+  if (put.status == store::PutStatus::kUnchanged) {
+    SLUICE_TRY(auto stored, read_version(store, {resource.type, resource.id}, put.version));
+    return Written{false, std::move(stored)};
+  }
+  Written written{put.status == store::PutStatus::kCreated, {put.version, commit.instant, {}}};
+  fhir::append_with_meta(written.stored.json, resource, put.version, commit.instant);
+  return written;
 }
 
 Result<std::uint32_t> remove(store::Store& store, const fhir::ResourceId& key,
-                             const Condition& condition) {
-  store::Transaction transaction;
-  transaction.removals = {key};
-  SLUICE_CHECK(add_precondition(store, key, condition, transaction));
-  SLUICE_TRY(const auto outcome, commit(store, key, condition, transaction));
-  return outcome.removals.front().version;
+                             const Condition& condition, const MayChange& may_change) {
+  if (!may_change) return remove_now(store, key, condition);
+  return guarded<std::uint32_t>(store, key, condition, may_change, [&](const Condition& seen) {
+    return remove_now(store, key, seen);
+  });
 }
 
 }  // namespace sluice::rest

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "base/instant.h"
 #include "base/result.h"
 #include "fhir/resource_reader.h"
 #include "fhir/resource_type.h"
+#include "rest/condition.h"
 #include "store/store.h"
 
 namespace sluice::rest {
@@ -20,21 +22,13 @@ struct Stored {
   std::string json;
 };
 
-/// What a write wants to find.
-struct Condition {
-  enum class Kind : std::uint8_t {
-    kNone,
-    kAbsent,   ///< If-None-Match: *
-    kPresent,  ///< If-Match: *
-    kVersion,  ///< If-Match: W/"3"
-  } kind = Kind::kNone;
-  std::uint32_t version = 0;  ///< of kVersion; 0 is no version of anything
-};
-
 struct Written {
   bool created = false;
   Stored stored;
 };
+
+/// Asked about the newest version before it is replaced or deleted: its error ends the interaction.
+using MayChange = std::function<Result<void>(const Stored&)>;
 
 /// The newest version: kNotFound when there never was one, kGone when it is deleted.
 Result<Stored> read(const store::Store& store, const fhir::ResourceId& key);
@@ -47,12 +41,16 @@ Result<Stored> read_version(const store::Store& store, const fhir::ResourceId& k
 Result<Written> create(store::Store& store, const fhir::IncomingResource& resource);
 /// Writes a resource, which is created when it is not there. The same content makes no new version.
 /// kPreconditionFailed when the condition does not hold at the instant of the write, kConflict when
-/// it held but another write came between.
+/// it held but another write came between. With `may_change`, what it was asked about is what is
+/// replaced.
 Result<Written> update(store::Store& store, const fhir::IncomingResource& resource,
-                       const Condition& condition);
+                       const Condition& condition, const MayChange& may_change = {});
+/// What a put that was committed came to.
+Result<Written> written_by(const store::Store& store, const fhir::IncomingResource& resource,
+                           const store::Commit& commit, const store::PutOutcome& put);
 /// Deletes a resource, or leaves it deleted; the version of the deletion, 0 when there was nothing.
 /// Errors as update().
 Result<std::uint32_t> remove(store::Store& store, const fhir::ResourceId& key,
-                             const Condition& condition);
+                             const Condition& condition, const MayChange& may_change = {});
 
 }  // namespace sluice::rest

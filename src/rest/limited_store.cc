@@ -32,9 +32,15 @@ Result<bool> passes(const std::optional<ResourceFilter>& right, std::string_view
 
 class LimitedScan final : public store::Scan {
  public:
+  /// Whether the newest may be seen as well; empty when the scan shows the newest.
+  using SeesNewest = std::function<Result<bool>(const fhir::ResourceId&)>;
   LimitedScan(const store::Store& store, std::unique_ptr<store::Scan> scan, ResourceFilter filter,
-              store::Sequence as_of)
-      : store_(store), scan_(std::move(scan)), filter_(std::move(filter)), as_of_(as_of) {}
+              store::Sequence as_of, SeesNewest sees_newest)
+      : store_(store),
+        scan_(std::move(scan)),
+        filter_(std::move(filter)),
+        as_of_(as_of),
+        sees_newest_(std::move(sees_newest)) {}
 
   Result<bool> next(store::RecordView& record) override {
     while (true) {
@@ -49,16 +55,23 @@ class LimitedScan final : public store::Scan {
  private:
   // A link has no text: what it leads to decides.
   Result<bool> sees(const store::RecordView& record) {
-    if (!record.is_link) return filter_.passes(matcher_, record.json);
-    SLUICE_TRY(const auto linked, store_.read({record.type, std::string(record.id)}, as_of_));
+    const fhir::ResourceId key{record.type, std::string(record.id)};
+    if (!record.is_link) return sees(key, record.json);
+    SLUICE_TRY(const auto linked, store_.read(key, as_of_));
     if (!linked) return false;
-    return filter_.passes(matcher_, linked->json);
+    return sees(key, linked->json);
+  }
+  Result<bool> sees(const fhir::ResourceId& key, std::string_view json) {
+    SLUICE_TRY(const bool seen, filter_.passes(matcher_, json));
+    if (!seen || !sees_newest_) return seen;
+    return sees_newest_(key);
   }
 
   const store::Store& store_;
   std::unique_ptr<store::Scan> scan_;
   const ResourceFilter filter_;
   const store::Sequence as_of_;
+  const SeesNewest sees_newest_;
   search::Matcher matcher_;
 };
 
@@ -141,6 +154,14 @@ Result<bool> LimitedStore::sees_newest(const fhir::ResourceId& key) const {
   SLUICE_TRY(const auto newest, newest_living(store_, key));
   if (!newest) return false;
   return may_see(key.type, newest->json);
+}
+
+// An older state shows no more than versions() does: nothing of what has left the limits since.
+Result<bool> LimitedStore::sees_as_of(const fhir::ResourceId& key, std::string_view json,
+                                      store::Sequence as_of) const {
+  SLUICE_TRY(const bool seen, may_see(key.type, json));
+  if (!seen || as_of >= store_.last_commit().sequence) return seen;
+  return sees_newest(key);
 }
 
 // ---- writing ----
@@ -230,7 +251,7 @@ Result<std::optional<store::Record>> LimitedStore::read(const fhir::ResourceId& 
                                                         store::Sequence as_of) const {
   SLUICE_TRY(auto record, store_.read(key, as_of));
   if (!record) return record;
-  SLUICE_TRY(const bool seen, may_see(key.type, record->json));
+  SLUICE_TRY(const bool seen, sees_as_of(key, record->json, as_of));
   if (!seen) record.reset();
   return record;
 }
@@ -283,7 +304,11 @@ Result<std::unique_ptr<store::Scan>> LimitedStore::scan(const store::KeyRange& r
   if (!of_type->read) return std::make_unique<NoScan>();
   SLUICE_TRY(auto scan, store_.scan(range, as_of));
   if (!of_type->read->limits()) return scan;
-  return std::make_unique<LimitedScan>(store_, std::move(scan), *of_type->read, as_of);
+  LimitedScan::SeesNewest sees_newest;
+  if (as_of < store_.last_commit().sequence)
+    sees_newest = [this](const fhir::ResourceId& key) { return this->sees_newest(key); };
+  return std::make_unique<LimitedScan>(store_, std::move(scan), *of_type->read, as_of,
+                                       std::move(sees_newest));
 }
 
 std::unique_ptr<store::ChangeScan> LimitedStore::seen_of(

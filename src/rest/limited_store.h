@@ -51,6 +51,7 @@ class LimitedStore final : public store::Store {
   Result<store::Commit> commit_at(Instant instant) const override {
     return store_.commit_at(instant);
   }
+  /// As in scans, a state before the newest shows only what may also be seen now.
   Result<std::optional<store::Record>> read(const fhir::ResourceId& key,
                                             store::Sequence as_of) const override;
   /// None unless the newest that is no deletion may be seen; of the others those that may.
@@ -103,6 +104,9 @@ class LimitedStore final : public store::Store {
   Result<bool> sees_all(fhir::ResourceType type) const;
   /// Whether the newest version that is no deletion may be seen.
   Result<bool> sees_newest(const fhir::ResourceId& key) const;
+  /// Whether a resource may be seen that was `json` as of a sequence.
+  Result<bool> sees_as_of(const fhir::ResourceId& key, std::string_view json,
+                          store::Sequence as_of) const;
   Result<void> check_put(const fhir::IncomingResource& resource, store::Transaction& guarded) const;
   Result<void> check_removal(const fhir::ResourceId& key, store::Transaction& guarded) const;
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "fhir/resource_reader.h"
+#include "search/cohort.h"
 
 namespace sluice::rest {
 namespace {
@@ -44,6 +45,8 @@ Result<MembersChanged> MemberChanges::apply(const std::string& group_id, MemberO
     changed.stored.json = {};  // a roster of a million: not held while the next is made
     SLUICE_TRY(const auto resource, fhir::ResourceReader({}, base_url).read(edit.json));
     edit.json = {};
+    // Without anybody stated as a member, filters would choose from all.
+    SLUICE_CHECK(search::read_cohort(resource.content, {}, search::Strictness::kWholeProfile));
     auto written = update(store_, resource, {.kind = Kind::kVersion, .version = version});
     if (written) {
       changed.stored = std::move(written->stored);

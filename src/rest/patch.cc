@@ -30,14 +30,17 @@ Result<void> check_condition(const fhir::ResourceId& key, const Condition& condi
 
 }  // namespace
 
-Result<fhir::IncomingResource> patched(const fhir::ResourceId& key, std::string_view json,
-                                       const JsonPatch& patch, std::string_view base_url) {
+Result<std::string> patched_text(const fhir::ResourceId& key, std::string_view json,
+                                 const JsonPatch& patch) {
   const fhir::ReaderLimits limits;
   const std::size_t size_max =
       key.type == fhir::types::kGroup ? limits.group_size_max : limits.resource_size_max;
-  SLUICE_TRY(const std::string text,
-             patch.apply(json, {.depth_max = limits.depth_max, .added_max = size_max}));
-  auto resource = fhir::ResourceReader(limits, std::string(base_url)).read(text);
+  return patch.apply(json, {.depth_max = limits.depth_max, .added_max = size_max});
+}
+
+Result<fhir::IncomingResource> read_patched(const fhir::ResourceId& key, std::string_view text,
+                                            std::string_view base_url) {
+  auto resource = fhir::ResourceReader({}, std::string(base_url)).read(text);
   if (!resource) {
     Error error = std::move(resource).error();
     // The request was well formed; what it asked for is not.
@@ -51,10 +54,18 @@ Result<fhir::IncomingResource> patched(const fhir::ResourceId& key, std::string_
   return resource;
 }
 
+Result<fhir::IncomingResource> patched(const fhir::ResourceId& key, std::string_view json,
+                                       const JsonPatch& patch, std::string_view base_url) {
+  SLUICE_TRY(const std::string text, patched_text(key, json, patch));
+  return read_patched(key, text, base_url);
+}
+
 Result<Written> patch(store::Store& store, const fhir::ResourceId& key, const JsonPatch& patch,
-                      const Condition& condition, std::string_view base_url) {
+                      const Condition& condition, std::string_view base_url,
+                      const MayChange& may_change) {
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
     SLUICE_TRY(const auto stored, read(store, key));
+    if (may_change) SLUICE_CHECK(may_change(stored));
     SLUICE_CHECK(check_condition(key, condition, stored.version));
     SLUICE_TRY(const auto resource, patched(key, stored.json, patch, base_url));
     // Whatever the client's condition was: what was read is what must be replaced.

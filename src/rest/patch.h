@@ -18,11 +18,18 @@ namespace sluice::rest {
 Result<fhir::IncomingResource> patched(const fhir::ResourceId& key, std::string_view json,
                                        const JsonPatch& patch, std::string_view base_url);
 
+/// The two halves of patched(), for who changes the text between them.
+Result<std::string> patched_text(const fhir::ResourceId& key, std::string_view json,
+                                 const JsonPatch& patch);
+Result<fhir::IncomingResource> read_patched(const fhir::ResourceId& key, std::string_view text,
+                                            std::string_view base_url);
+
 /// Applies `patch` to the newest version and writes what comes out, unless it is the same. When
 /// another write comes between, it starts over with what that left. kNotFound and kGone when there
 /// is nothing to patch; kPreconditionFailed when `condition` does not hold; kConflict when others
 /// came between again and again; errors of patched().
 Result<Written> patch(store::Store& store, const fhir::ResourceId& key, const JsonPatch& patch,
-                      const Condition& condition, std::string_view base_url);
+                      const Condition& condition, std::string_view base_url,
+                      const MayChange& may_change = {});
 
 }  // namespace sluice::rest

@@ -15,6 +15,7 @@ namespace sluice::smart {
 namespace {
 
 constexpr unsigned kNumberMax = 999'999;
+constexpr std::size_t kWriteSize = 256u << 10;  // lines of several events go out together
 
 // "2026-11-23T..." to "20261123".
 std::string day_of(Instant instant) {
@@ -107,19 +108,36 @@ Result<void> AuditLog::make_ready(std::size_t line_size) {
 }
 
 Result<void> AuditLog::write(const AuditEvent& event) {
+  return write(std::span(&event, 1));
+}
+
+Result<void> AuditLog::write(std::span<const AuditEvent> events) {
   std::unique_lock lock(mutex_);
   if (stopping_) return storage_error("the audit log is closed", folder_.string());
-  std::string line = to_fhir_json(event, clock_.now(), options_.source);
-  line += '\n';
-  SLUICE_CHECK(make_ready(line.size()));
-  if (torn_) line = "\n" + line;
-  if (auto written = write_all(file_->get(), line, path_); !written) {
+  const Instant now = clock_.now();
+  std::string lines;
+  for (const auto& event : events) {
+    lines += to_fhir_json(event, now, options_.source);
+    lines += '\n';
+    if (lines.size() < kWriteSize) continue;
+    SLUICE_CHECK(append(lines));
+    lines.clear();
+  }
+  if (lines.empty()) return {};
+  return append(lines);
+}
+
+// Needs the lock.
+Result<void> AuditLog::append(const std::string& lines) {
+  SLUICE_CHECK(make_ready(lines.size()));
+  const std::string whole = torn_ ? "\n" + lines : std::string();
+  if (auto written = write_all(file_->get(), torn_ ? whole : lines, path_); !written) {
     // How much of it went out is not known; the next line starts a new one in any case.
     torn_ = true;
     return std::move(written).error();
   }
   torn_ = false;
-  size_ += line.size();
+  size_ += lines.size();
   if (!unsynced_) {
     unsynced_ = true;
     wake_.notify_one();

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 
@@ -42,6 +43,8 @@ class AuditLog {
   /// written: then the caller refuses what was to be audited. After an fsync that failed it goes
   /// on in a new file, if that one can be synced.
   Result<void> write(const AuditEvent& event);
+  /// The same for several, with few writes: what a transaction of many entries costs.
+  Result<void> write(std::span<const AuditEvent> events);
   /// Waits until all that was written is on disk.
   Result<void> sync();
   /// sync() and the end of the background thread. Idempotent; write() fails from now on.
@@ -49,6 +52,7 @@ class AuditLog {
 
  private:
   AuditLog(std::filesystem::path folder, const Clock& clock, AuditOptions options);
+  Result<void> append(const std::string& lines);
   Result<void> open_file(const std::string& day, unsigned number);
   Result<void> make_ready(std::size_t line_size);
   Result<void> sync_held(std::unique_lock<std::mutex>& lock);

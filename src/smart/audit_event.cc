@@ -40,6 +40,8 @@ constexpr Row kRows[] = {
     {AuditKind::kResourceUpdated, "resource-update", kRestType, "rest", "RESTful Operation", "U"},
     {AuditKind::kResourceDeleted, "resource-delete", kRestType, "rest", "RESTful Operation", "D"},
     {AuditKind::kHistoryRead, "history-read", kRestType, "rest", "RESTful Operation", "R"},
+    {AuditKind::kTransaction, "transaction", kRestType, "rest", "RESTful Operation", "E"},
+    {AuditKind::kResourceSearch, "resource-search", kRestType, "rest", "RESTful Operation", "E"},
 };
 
 const Row& row_of(AuditKind kind) {

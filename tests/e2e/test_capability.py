@@ -58,13 +58,65 @@ class Capability(harness.TestCase):
         for resource in self.rest["resource"]:
             codes = [interaction["code"] for interaction in resource.get("interaction", [])]
             expected = ["read", "vread", "create", "update", "patch", "delete", "history-instance",
-                        "history-type"]
+                        "history-type", "search-type"]
             self.assertEqual(codes, [] if resource["type"] == "OperationDefinition" else expected)
-        for method, path in (("GET", "Patient"), ("PATCH", "Patient"),
-                             ("PUT", "Patient"), ("DELETE", "Patient"), ("POST", "OperationDefinition"),
-                             ("PUT", "OperationDefinition/export"), ("POST", "")):
+        for method, path in (("GET", "OperationDefinition"), ("PATCH", "Patient"),
+                             ("POST", "OperationDefinition"), ("POST", "OperationDefinition/_search"),
+                             ("PUT", "OperationDefinition/export")):
             answer = harness.request(method, f"{self.server.base}/{path}", body=b"")
             self.assertIn(answer.status, (404, 405), (method, path))
+
+    def test_c01_every_listed_search_parameter_works_and_others_are_refused(self):
+        by_kind = {"token": "x", "string": "x", "date": "ge2020-01-01", "number": "1", "quantity": "1",
+                   "uri": "http://x.example/y"}
+        asked = 0
+        for resource in self.rest["resource"]:
+            name = resource["type"]
+            if name == "OperationDefinition":
+                self.assertNotIn("searchParam", resource)
+                continue
+            listed = [parameter["name"] for parameter in resource["searchParam"]]
+            self.assertEqual(len(set(listed)), len(listed), name)
+            self.assertLessEqual({"_id", "_lastUpdated", "_profile", "_security", "_source", "_tag"}, set(listed))
+            for parameter in resource["searchParam"]:
+                self.assertTrue(parameter["definition"].startswith("http://hl7.org/fhir/SearchParameter/"))
+                values = [by_kind.get(parameter["type"], "Patient/x"), "true"]  # some tokens are booleans
+                if parameter["type"] == "composite":
+                    # Its parts have any of the types: one of the combinations is understood.
+                    parts = ("x", "1", "2020-01-01", "Patient/x", "true")
+                    values = [f"{a}${b}" for a in parts for b in parts] + ["x$1$1"]
+                with self.subTest(type=name, parameter=parameter["name"]):
+                    statuses = []
+                    for value in values:
+                        answer = self.server.get(name, {parameter["name"]: value, "_count": "1"})
+                        statuses.append(answer.status)
+                        if answer.status == 200:
+                            break
+                    self.assertEqual(statuses[-1], 200, answer)
+                    asked += 1
+            for unlisted in ("nosuch", "_text", "_content", "_query", "_filter", "_list", "near", "_contained",
+                             listed[-1] + "x", listed[-1].upper()):
+                with self.subTest(type=name, unlisted=unlisted):
+                    self.assertNotIn(unlisted, listed)
+                    self.assert_outcome(self.server.get(name, {unlisted: "x"}), 400, unlisted)
+        self.assertGreater(asked, 2000)
+
+    def test_c01_includes_and_conditions_are_listed_as_they_work(self):
+        by_type = {r["type"]: r for r in self.rest["resource"]}
+        self.assertIn("Observation:subject", by_type["Observation"]["searchInclude"])
+        self.assertIn("Observation:subject", by_type["Patient"]["searchRevInclude"])
+        self.assertIn("Provenance:target", by_type["Basic"]["searchRevInclude"])
+        self.assertNotIn("Observation:subject", by_type["Practitioner"]["searchRevInclude"])
+        for name in ("Observation", "Patient", "Group", "Encounter"):
+            for parameter, listed in (("_include", "searchInclude"), ("_revinclude", "searchRevInclude")):
+                for value in by_type[name][listed]:
+                    answer = self.server.get(name, {parameter: value, "_count": "1"})
+                    self.assertEqual(answer.status, 200, (name, parameter, value, answer))
+        # test_search.py and test_conditional.py prove what these promise.
+        for name, resource in by_type.items():
+            if name != "OperationDefinition":
+                self.assertEqual((resource["conditionalCreate"], resource["conditionalUpdate"],
+                                  resource["conditionalDelete"]), (True, True, "single"))
 
     def test_c02_each_operation_has_its_definition(self):
         for name in OPERATIONS.values():

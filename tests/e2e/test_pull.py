@@ -197,6 +197,11 @@ class Pull(harness.TestCase):
                     "--dry-run")
         self.assertIn('"_type"', done.out)
         self.assertIn("Prefer: respond-async", done.out)
+        self.assertNotIn("attachment", done.out)
+        done = pull("http://127.0.0.1:1/fhir", "--attachments", "inline", "--into", "/nowhere", "--dry-run")
+        self.assertIn("GET each attachment", done.out)
+        self.assertIn("then load /nowhere", done.out)
+        self.assertFalse(os.path.exists("/nowhere"))
         done = pull("http://127.0.0.1:1/fhir", "--type", "Patient", "--get", "--dry-run")
         self.assertTrue(re.search(r"^GET .*\$export\?_type=Patient$", done.out, re.M), done.out)
 

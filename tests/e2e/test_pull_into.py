@@ -159,6 +159,16 @@ class Served(Into):
                          ["Observation/o0-p3"])
 
 
+    def test_l10_what_a_server_loads_and_removes_for_a_pull_is_audited(self):
+        harness.start_server(self, self.data, is_open=False)
+        pull(self.source.base, "--into", self.data)
+        self.delete("Observation/o0-p3", "Observation/o1-p3")
+        run("sync", self.data + ".pull")
+        told = harness.sluice("audit", "tail", "--data", self.data, "--lines", 100).out
+        for line in ("sluice load begins", "a removal begins", "removal: 2 resources"):
+            self.assertIn(line, told)
+
+
 class GroupByTheClient(Into):
     options = ("--group-history-of-new-members", "off")
 

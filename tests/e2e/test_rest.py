@@ -123,17 +123,19 @@ class Rest(harness.TestCase):
                 ("POST", "Patient", {"resourceType": "Nonsense"}, {}, 400, "resourceType"),
                 ("POST", "Nonsense", {"resourceType": "Nonsense"}, {}, 404),
                 ("PUT", "Patient/p", patient("p"), {"Content-Type": "application/fhir+xml"}, 415, "xml"),
-                ("POST", "Binary", "text", {"Content-Type": "text/plain"}, 415, "text/plain"),
                 ("PUT", "Patient/p", patient("p"), {"Accept": "application/fhir+xml"}, 406, "xml"),
                 ("PUT", "Patient/p?_format=xml", patient("p"), {}, 406, "xml"),
-                ("POST", "Patient", patient(None), {"If-None-Exist": "identifier=1"}, 400, "If-None-Exist"),
+                ("PUT", "Patient/p", patient("p"), {"If-None-Exist": "identifier=1"}, 400, "If-None-Exist"),
+                ("POST", "Patient", patient(None), {"If-None-Exist": ""}, 400, "If-None-Exist"),
+                ("POST", "Patient", patient(None), {"If-None-Exist": "nosuch=1"}, 400, "nosuch"),
                 ("PUT", "Patient/p?identifier=1", patient("p"), {}, 400, "identifier"),
                 ("DELETE", "Patient/p?_cascade=delete", None, {}, 400, "_cascade"),
+                ("DELETE", "Patient/p", None, {"X-Cascade": "delete"}, 400, "X-Cascade"),
                 ("GET", "Patient/p?_summary=true", None, {}, 400, "_summary"),
                 ("GET", "Patient/p", None, {"Accept": "application/fhir+xml"}, 406, "xml"),
                 ("GET", "Patient/a_b", None, {}, 404), ("GET", "Patient/" + "x" * 65, None, {}, 404),
-                ("GET", "Patient", None, {}, 405), ("PUT", "Patient", patient("p"), {}, 405),
-                ("POST", "Patient/p", patient("p"), {}, 405), ("DELETE", "Patient", None, {}, 405)):
+                ("GET", "OperationDefinition", None, {}, 404), ("PUT", "Patient", patient("p"), {}, 400, "parameter"),
+                ("POST", "Patient/p", patient("p"), {}, 405), ("DELETE", "Patient", None, {}, 400, "parameter")):
             with self.subTest(method=method, path=path[:60], headers=headers):
                 self.assert_outcome(self.send(method, path, body, headers), status, *words)
         self.assertEqual(harness.request("GET", self.server.base + "/Patient/p").body, before)

@@ -11,6 +11,7 @@ import smart
 LAB, VITAL = "laboratory", "vital-signs"
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 SEEN, HIDDEN = "seen", "hidden"
+PROFILE = "http://hl7.org/fhir/uv/bulkdata/StructureDefinition"
 
 
 def observation(id, category, patient="p", **more):
@@ -156,7 +157,8 @@ class ScopeQueries(harness.TestCase):
         self.assertEqual(self.exported(headers, "Group/g/$export")[2], {"Patient/p"})
 
     def test_a06_m04_a_deletion_is_told_to_who_could_see_the_resource(self):
-        since = harness.sluice_instant()
+        # A snapshot has an instant of its own; the clock's could be that of the first deletion.
+        since = self.exported(self.everything, _type="Patient")[1]["transactionTime"]
         for id in (SEEN, HIDDEN):
             self.assertEqual(self.send("DELETE", "Observation/" + id, self.everything).status, 204)
         headers = self.token_of(f"system/Observation.rs?category={LAB}")
@@ -254,6 +256,66 @@ class ScopeQueries(harness.TestCase):
              "input": [{"type": "Observation", "url": "https://x.example/o.ndjson"}]}),
             "application/json", {**headers, "Prefer": "respond-async"})
         self.assertEqual(answer.status, 403, answer)
+
+    def test_a06_searches_find_what_is_inside(self):
+        headers = self.token_of(f"system/Observation.rs?category={LAB} system/Patient.rs?gender=female")
+
+        def found(path):
+            bundle = self.send("GET", path, headers).json()
+            keys = {entry["resource"]["resourceType"] + "/" + entry["resource"]["id"]
+                    for entry in bundle.get("entry", [])}
+            return keys, bundle
+        keys, bundle = found("Observation?_total=accurate")
+        self.assertEqual((keys, bundle["total"]), ({"Observation/seen", "Observation/second"}, 2))
+        self.assertEqual(found("Observation?_summary=count")[1]["total"], 2)
+        for query in ("_id=hidden", "category=" + VITAL, "patient.name=Brown"):
+            self.assertEqual(found("Observation?" + query)[0], set(), query)
+        self.assertEqual(found("Observation?_include=Observation:subject:Patient")[0],
+                         {"Observation/seen", "Observation/second", "Patient/p"})
+        self.assertEqual(found("Patient?_revinclude=Observation:subject")[0],
+                         {"Patient/p", "Observation/seen"})
+        # A later page shows an older state, but not of what has left since.
+        first = found("Observation?_count=1&_sort=-_id")[1]
+        self.assertEqual(first["entry"][0]["resource"]["id"], SEEN)
+        self.send("PUT", "Observation/second", self.everything, observation("second", VITAL, "q"))
+        following = next(link["url"] for link in first["link"] if link["relation"] == "next")
+        page = harness.request("GET", following, headers)
+        self.assertEqual((page.status, page.json().get("entry", [])), (200, []))
+
+    def test_a06_a_batch_is_limited_entry_by_entry(self):
+        headers = self.token_of(f"system/Observation.cruds?category={LAB}")
+        batch = {"resourceType": "Bundle", "type": "batch", "entry": [
+            {"request": {"method": "GET", "url": "Observation/seen"}},
+            {"request": {"method": "GET", "url": "Observation/hidden"}},
+            {"request": {"method": "POST", "url": "Observation"},
+             "resource": {**observation("x", VITAL)}},
+            {"request": {"method": "PUT", "url": "Observation/hidden"},
+             "resource": observation(HIDDEN, LAB)}]}
+        answer = self.send("POST", "", headers, batch)
+        self.assertEqual([entry["response"]["status"][:3] for entry in answer.json()["entry"]],
+                         ["200", "404", "403", "404"])
+
+    def test_a06_what_cannot_be_limited_is_refused(self):
+        headers = self.token_of(f"system/Observation.cruds?category={LAB} system/Group.cruds "
+                                "system/Patient.rs")
+        transaction = {"resourceType": "Bundle", "type": "transaction", "entry": [
+            {"request": {"method": "GET", "url": "Observation/seen"}}]}
+        self.assert_outcome(self.send("POST", "", headers, transaction), 403)
+        body = observation(SEEN, LAB)
+        self.assert_outcome(self.send("POST", "Observation", headers, body,
+                                      {"If-None-Exist": "status=final"}), 403)
+        self.assert_outcome(self.send("PUT", "Observation?status=amended", headers,
+                                      observation("second", LAB)), 403)
+        self.assert_outcome(self.send("DELETE", "Observation?status=amended", headers), 403)
+        self.assertEqual(self.send("GET", "Observation/second", headers).status, 200)
+        cohort = {"resourceType": "Group", "id": "c", "type": "person", "actual": False,
+                  "name": "men", "modifierExtension": [{
+                      "url": PROFILE + "/member-filter",
+                      "valueExpression": {"language": "application/x-fhir-query",
+                                          "expression": "Patient?gender=male"}}]}
+        for more in ({}, {"Prefer": "respond-async"}):
+            self.assert_outcome(self.send("POST", "Group", headers, cohort, more), 403)
+            self.assert_outcome(self.send("PUT", "Group/c", headers, cohort, more), 403)
 
 
 if __name__ == "__main__":

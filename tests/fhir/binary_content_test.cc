@@ -30,5 +30,27 @@ TEST(BinaryContent, BadDataIsAnError) {
   EXPECT_FALSE(read_binary("{"));
 }
 
+TEST(BinaryContent, IsWrittenSoThatItIsReadBack) {
+  EXPECT_EQ(write_binary("b", "text/plain; x=\"y\"", "Patient/p", "hi"),
+            R"({"resourceType":"Binary","id":"b","contentType":"text/plain; x=\"y\"",)"
+            R"("securityContext":{"reference":"Patient/p"},"data":"aGk="})");
+  EXPECT_EQ(write_binary("", "text/plain", "", ""),
+            R"({"resourceType":"Binary","contentType":"text/plain"})");
+  for (std::size_t size = 0; size < 7; ++size) {
+    const std::string bytes = std::string("\0\xff\"\n\\a\x80", 7).substr(0, size);
+    EXPECT_EQ(read_binary(write_binary("b", "a/b", "", bytes))->bytes, bytes);
+  }
+}
+
+TEST(BinaryContent, SecurityContextIsWhatItsReferenceSays) {
+  EXPECT_EQ(*read_security_context(R"({"resourceType":"Binary"})"), std::nullopt);
+  EXPECT_EQ(**read_security_context(R"({"securityContext":{"reference":"Patient\/p"}})"),
+            "Patient/p");
+  EXPECT_EQ(**read_security_context(R"({"\u0073ecurityContext":{"reference":"a"}})"), "a");
+  for (const char* other : {R"({"identifier":{}})", R"({"reference":5})", "null", "[]"})
+    EXPECT_EQ(**read_security_context(std::string(R"({"securityContext":)") + other + "}"), "");
+  EXPECT_FALSE(read_security_context("{"));
+}
+
 }  // namespace
 }  // namespace sluice::fhir

@@ -24,7 +24,7 @@ bool counts(std::string_view period, std::string_view at) {
   const auto read =
       members(R"([{"entity":{"reference":"Patient/a"},"period":)" + std::string(period) + "}]",
               parse_fhir_instant(at).value());
-  return !read.patients.empty();
+  return !read.subjects.empty();
 }
 
 TEST(GroupMembers, PatientsAndGroupsAreSortedAndUnique) {
@@ -33,13 +33,13 @@ TEST(GroupMembers, PatientsAndGroupsAreSortedAndUnique) {
       {"entity":{"reference":"Patient/b"}},{"entity":{"reference":"Group/x"}},
       {"entity":{"reference":"Practitioner/p"}},{"entity":{"reference":"Device/d"}},
       {"entity":{"reference":"Patient\/c"}},{"entity":{"reference":"Group/x/_history/2"}}])");
-  EXPECT_THAT(read.patients, ElementsAre("a", "b", "c"));
+  EXPECT_THAT(read.subjects, ElementsAre("a", "b", "c"));
   EXPECT_THAT(read.groups, ElementsAre("x", "y"));
 }
 
 TEST(GroupMembers, AGroupMayHaveNone) {
-  EXPECT_THAT(members("[]").patients, IsEmpty());
-  EXPECT_THAT(read_group_members(R"({"resourceType":"Group"})", kNow)->patients, IsEmpty());
+  EXPECT_THAT(members("[]").subjects, IsEmpty());
+  EXPECT_THAT(read_group_members(R"({"resourceType":"Group"})", kNow)->subjects, IsEmpty());
 }
 
 TEST(GroupMembers, InactiveMembersDoNotCount) {
@@ -47,7 +47,7 @@ TEST(GroupMembers, InactiveMembersDoNotCount) {
       {"inactive":false,"entity":{"reference":"Patient/b"}},
       {"entity":{"reference":"Patient/c"},"inactive":"false"},
       {"entity":{"reference":"Patient/d"},"inactive":null}])");
-  EXPECT_THAT(read.patients, ElementsAre("b"));
+  EXPECT_THAT(read.subjects, ElementsAre("b"));
 }
 
 TEST(GroupMembers, ThePeriodMustContainTheInstant) {
@@ -87,14 +87,14 @@ TEST(GroupMembers, WhatCannotBeUnderstoodIsNoMember) {
                              R"({"entity":{"identifier":{"value":"Patient/a"}}})",
                              R"({"entity":"Patient/a"})", R"({"entity":{"reference":"#a"}})",
                              R"({"reference":"Patient/a"})", "{}", "null", R"(["Patient/a"])"}) {
-    EXPECT_THAT(members("[" + std::string(member) + "]").patients, IsEmpty()) << member;
+    EXPECT_THAT(members("[" + std::string(member) + "]").subjects, IsEmpty()) << member;
   }
 }
 
 TEST(GroupMembers, ReferencesBelowTheBaseCount) {
   constexpr std::string_view kList = R"([{"entity":{"reference":"https://s/fhir/Patient/a"}}])";
-  EXPECT_THAT(members(kList, kNow, "https://s/fhir").patients, ElementsAre("a"));
-  EXPECT_THAT(members(kList, kNow).patients, IsEmpty());
+  EXPECT_THAT(members(kList, kNow, "https://s/fhir").subjects, ElementsAre("a"));
+  EXPECT_THAT(members(kList, kNow).subjects, IsEmpty());
 }
 
 TEST(GroupMembers, AnythingButAGroupIsCorrupt) {
@@ -113,7 +113,7 @@ TEST(GroupMembers, AMillionMembersAreReadInOnePass) {
     list += R"({"entity":{"reference":"Patient/)" + std::to_string(i) + "\"}},";
   }
   list.back() = ']';
-  EXPECT_EQ(members(list).patients.size(), 1000000u);
+  EXPECT_EQ(members(list).subjects.size(), 1000000u);
 }
 
 }  // namespace

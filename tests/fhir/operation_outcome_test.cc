@@ -30,5 +30,12 @@ TEST(OperationOutcome, ReplacesBytesThatAreNotUtf8) {
             "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"}]}");
 }
 
+TEST(OperationOutcome, GivesItsDiagnosticsBack) {
+  EXPECT_EQ(diagnostics_of(operation_outcome("error", "value", "a \"b\"")), "a \"b\"");
+  for (const char* none :
+       {R"({"issue":[{}]})", R"({"issue":[]})", R"({"issue":[{"diagnostics":7}]})", "{}", "", "["})
+    EXPECT_EQ(diagnostics_of(none), "") << none;
+}
+
 }  // namespace
 }  // namespace sluice::fhir

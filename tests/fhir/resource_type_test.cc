@@ -93,6 +93,36 @@ TEST(ResourceType, RootElementsIncludeInheritedOnesAndChoices) {
   EXPECT_TRUE(is_root_element(type("Binary"), "language"));
 }
 
+TEST(ResourceType, RootElementsSayWhatTheyAreInJson) {
+  const auto shape = [](const char* of, std::string_view element) {
+    const auto found = root_element_shape(type(of), element);
+    EXPECT_TRUE(found) << element;
+    return std::pair(found->kind, found->repeats);
+  };
+  EXPECT_EQ(shape("Patient", "active"), std::pair(JsonKind::kBoolean, false));
+  EXPECT_EQ(shape("Patient", "name"), std::pair(JsonKind::kObject, true));
+  EXPECT_EQ(shape("Patient", "deceasedDateTime"), std::pair(JsonKind::kString, false));
+  EXPECT_EQ(shape("Patient", "multipleBirthInteger"), std::pair(JsonKind::kNumber, false));
+  EXPECT_EQ(shape("Observation", "valueQuantity"), std::pair(JsonKind::kObject, false));
+  EXPECT_EQ(shape("ClaimResponse", "adjudication"), std::pair(JsonKind::kObject, true));
+  EXPECT_EQ(shape("ActivityDefinition", "library"), std::pair(JsonKind::kString, true));
+  EXPECT_FALSE(root_element_shape(type("Patient"), "deceased")) << "a choice without its type";
+}
+
+TEST(ResourceType, LinksAreToldByNameAndParent) {
+  EXPECT_TRUE(is_link_element("url", "attachment"));
+  EXPECT_TRUE(is_link_element("system", "identifier"));
+  EXPECT_TRUE(is_link_element("valueUri", "extension"));
+  EXPECT_TRUE(is_link_element("definition", "item"));
+  for (const auto& [element, parent] : {std::pair("url", "extension"),
+                                        {"value", "identifier"},
+                                        {"definition", "Measure"},
+                                        {"system", "dependsOn"},
+                                        {"instantiatesCanonical", "ServiceRequest"},
+                                        {"", ""}})
+    EXPECT_FALSE(is_link_element(element, parent)) << element;
+}
+
 TEST(ResourceType, EveryMandatoryElementIsARootElement) {
   for (const ResourceType each : all_resource_types()) {
     for (std::string_view element : mandatory_root_elements(each)) {

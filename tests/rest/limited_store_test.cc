@@ -118,6 +118,22 @@ TEST_F(LimitedStoreTest, VersionsAreShownWhileTheNewestMayBeSeen) {
   EXPECT_EQ(read(seen, key("f1")).error().kind, ErrorKind::kNotFound);
 }
 
+TEST_F(LimitedStoreTest, AnOlderStateShowsNothingThatHasLeftSince) {
+  const auto before = now();
+  put(observation("f1", "amended"));
+  put(observation("a1", "final"));
+  const LimitedStore seen = final_only();
+  EXPECT_EQ(ids(seen, before), (Texts{"f2"}));
+  EXPECT_FALSE(seen.read(key("f1"), before).value());
+  EXPECT_FALSE(seen.read(key("a1"), before).value());
+  EXPECT_TRUE(seen.read(key("f2"), before).value());
+  EXPECT_EQ(seen.exist(observations(), {"f1", "f2"}, before).value(),
+            (std::vector<bool>{false, true}));
+  // What was inside when it was deleted was not taken out of sight.
+  ASSERT_TRUE(remove(*store_, key("f2"), {}));
+  EXPECT_EQ(ids(seen, before), (Texts{"f2"}));
+}
+
 TEST_F(LimitedStoreTest, AWriteNeedsTheRightBeforeAndAfter) {
   LimitedStore seen = final_only();
   EXPECT_TRUE(update(seen, observation("f1", "final", "pq"), {}));

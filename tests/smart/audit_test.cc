@@ -76,7 +76,7 @@ void check_shape(const json::object& event) {
 }
 
 TEST(AuditEvent, OfEveryKindHasTheShapeOfTheStandard) {
-  constexpr int kKinds = static_cast<int>(AuditKind::kResourceDeleted) + 1;
+  constexpr int kKinds = static_cast<int>(AuditKind::kResourceSearch) + 1;
   std::set<std::string> codes;
   for (int kind = 0; kind < kKinds; ++kind) {
     for (int filled = 0; filled < 4; ++filled) {
@@ -155,6 +155,18 @@ TEST_F(AuditLogTest, ALineIsInTheFileWhenWriteReturns) {
   EXPECT_EQ(status.st_mode & 0777, 0600u);
   ASSERT_EQ(::stat(folder().c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0700u);
+}
+
+TEST_F(AuditLogTest, SeveralEventsAreLinesInTheirOrder) {
+  const auto log = open();
+  std::vector<AuditEvent> events(3000, download());
+  for (std::size_t i = 0; i < events.size(); ++i) events[i].file = std::to_string(i);
+  ASSERT_TRUE(log->write(events));
+  ASSERT_TRUE(log->write(std::span<const AuditEvent>()));
+  const auto written = lines("audit-20231114-001.ndjson");
+  ASSERT_EQ(written.size(), events.size());
+  for (std::size_t i = 0; i < events.size(); ++i)
+    ASSERT_EQ(written[i], to_fhir_json(events[i], clock.now(), "sluice"));
 }
 
 TEST_F(AuditLogTest, GoesOnWithTheDaysFileAfterARestart) {

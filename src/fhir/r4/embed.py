@@ -29,15 +29,31 @@ def array(kind, name, body, count):
     return f"inline constexpr {kind} {name}[] = {{{body}}};\n"
 
 
+# As in root_elements.tsv. A choice's kind is its type's; one not named here is an object.
+KINDS = {"b": "kBoolean", "n": "kNumber", "s": "kString", "o": "kObject"}
+CHOICE_KINDS = {"Boolean": "b", **dict.fromkeys(("Decimal", "Integer", "PositiveInt", "UnsignedInt"), "n"),
+                **dict.fromkeys(("Base64Binary", "Canonical", "Code", "Date", "DateTime", "Id", "Instant", "Markdown",
+                                 "Oid", "String", "Time", "Uri", "Url", "Uuid"), "s")}
+
+
 def root_elements(cell):
-    """(element as it stands in JSON, name of the choice it belongs to or "")."""
+    """(element as it stands in JSON, name of the choice it belongs to or "", kind, whether it repeats)."""
     for element in split(cell):
         if "[x]:" in element:
-            choice, kinds = element.split("[x]:")
-            for kind in kinds.split("|"):
-                yield choice + kind, choice
+            choice, types = element.split("[x]:")
+            for name in types.split("|"):
+                yield choice + name, choice, KINDS[CHOICE_KINDS.get(name, "o")], "false"
         else:
-            yield element, ""
+            name, kind = element.split(":")
+            yield name, "", KINDS[kind[0]], "true" if kind.endswith("*") else "false"
+
+
+def links(rows):
+    """The table of elements that are links, as C++ lines."""
+    for number, (_, but_in) in enumerate(rows):
+        yield array("std::string_view", f"kNoLinkIn{number}", strings(split(but_in)), len(split(but_in)))
+    body = ", ".join(f'{{"{name}", kNoLinkIn{number}}}' for number, (name, _) in enumerate(rows))
+    yield f"inline constexpr LinkElement kLinkElements[] = {{{body}}};\n"
 
 
 def main():
@@ -46,11 +62,13 @@ def main():
     elements = dict(read_table(folder / "root_elements.tsv"))
     compartment = dict(read_table(folder / "patient_compartment.tsv"))
     attachments = dict(read_table(folder / "attachments.tsv"))
+    link_rows = [(row + [""])[:2] for row in read_table(folder / "link_elements.tsv")]
     names = [name for _, name, _ in types]
     codes = {name: int(number) for number, name, _ in types}
     assert names == sorted(names) and len(set(codes.values())) == len(names)
     assert set(elements) == set(names) and set(compartment) <= set(names)
     assert set(attachments) <= set(names)
+    assert [name for name, _ in link_rows] == sorted(name for name, _ in link_rows)
 
     out = ["// Made by src/fhir/r4/embed.py from the tables beside it.\n#pragma once\n\n",
            '#include "fhir/r4_tables.h"\n\nnamespace sluice::fhir::r4 {\n\n']
@@ -61,12 +79,14 @@ def main():
         out.append(array("std::string_view", f"kMandatory{name}", strings(split(mandatory)),
                          len(split(mandatory))))
         out.append(array("RootElement", f"kRoot{name}",
-                         ", ".join(f'{{"{a}", "{b}"}}' for a, b in roots), len(roots)))
+                         ", ".join(f'{{"{name}", "{choice}", JsonKind::{kind}, {repeats}}}'
+                                   for name, choice, kind, repeats in roots), len(roots)))
         out.append(array("std::string_view", f"kPaths{name}", strings(paths), len(paths)))
         attached = split(attachments.get(name, ""))
         out.append(array("std::string_view", f"kAttachments{name}", strings(attached), len(attached)))
         rows.append(f'    {{ResourceType{{{number}}}, "{name}", kMandatory{name}, kRoot{name}, '
                     f"kPaths{name}, kAttachments{name}}},\n")
+    out.extend(links(link_rows))
     out.append(f"\ninline constexpr TypeRow kRows[] = {{\n{''.join(rows)}}};\n")
     all_types = ", ".join(f"ResourceType{{{number}}}" for number, _, _ in types)
     out.append(f"inline constexpr ResourceType kTypes[] = {{{all_types}}};\n")

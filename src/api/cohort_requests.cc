@@ -1,0 +1,271 @@
+#include "api/cohort_requests.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "api/export_status.h"
+#include "api/fhir_response.h"
+#include "api/request_headers.h"
+#include "api/resource_headers.h"
+#include "api/resource_interactions.h"
+#include "base/bytes.h"
+#include "base/log.h"
+#include "bulk/cohort_job.h"
+#include "fhir/cohort_text.h"
+#include "fhir/operation_outcome.h"
+#include "rest/interactions.h"
+#include "rest/validation.h"
+#include "search/cohort.h"
+
+namespace sluice::api {
+namespace {
+
+using Operation = bulk::CohortRequest::Operation;
+using Kind = rest::Condition::Kind;
+
+constexpr std::size_t kIdBytes = 16;
+
+Result<std::optional<search::Cohort>> cohort_of(const fhir::IncomingResource& resource) {
+  if (resource.type != fhir::types::kGroup) return std::optional<search::Cohort>();
+  return search::read_cohort(resource.content, {}, search::Strictness::kFiltersOnly);
+}
+
+// The version that the write must find, known to hold now; the job checks it again.
+Result<std::optional<std::uint32_t>> version_wanted(const Service& service,
+                                                    const fhir::ResourceId& key,
+                                                    const rest::Condition& condition) {
+  if (condition.kind == Kind::kNone) return std::optional<std::uint32_t>();
+  SLUICE_TRY(const auto record, service.store.read(key, service.store.last_commit().sequence));
+  const std::uint32_t current = record ? record->version : 0;
+  const bool holds = condition.kind == Kind::kAbsent ? current == 0
+                     : condition.kind == Kind::kPresent
+                         ? current != 0
+                         : current != 0 && current == condition.version;
+  if (holds) return std::optional(current);
+  return Error{ErrorKind::kPreconditionFailed,
+               fmt::format("{}: the condition does not hold for Group/{}",
+                           condition.kind == Kind::kAbsent ? "If-None-Match" : "If-Match", key.id)};
+}
+
+/// What is asked for; nullopt when it is no cohort.
+Result<std::optional<bulk::CohortRequest>> read_request(const Service& service,
+                                                        const http::Request& request,
+                                                        const Principal& principal,
+                                                        Operation operation) {
+  SLUICE_CHECK(check_formats(request));
+  SLUICE_CHECK(check_body_type(request));
+  bulk::CohortRequest asked;
+  asked.operation = operation;
+  asked.base_url = service.base_url(request);
+  fhir::ResourceReader reader({}, asked.base_url);
+  auto resource = operation == Operation::kCreate
+                      ? reader.read_as_new(request.body, random_hex(kIdBytes))
+                      : reader.read(request.body);
+  // What is wrong with other bodies, the synchronous way says.
+  if (!resource || resource->type != fhir::types::kGroup)
+    return std::optional<bulk::CohortRequest>();
+  SLUICE_CHECK(rest::validate(*resource, rest::MemberFilters::kAllowed));
+  SLUICE_TRY(const auto cohort, cohort_of(*resource));
+  if (!cohort) return std::optional<bulk::CohortRequest>();
+  if (operation == Operation::kUpdate && resource->id != request.parameter("id"))
+    return invalid("the resource's id is not that of the address");
+  if (request.headers.count("If-None-Exist") > 0)
+    return Error{ErrorKind::kUnsupported, "If-None-Exist is not supported"};
+  SLUICE_CHECK(authorize_cohort(service, request, principal, *resource));
+  SLUICE_TRY(const auto condition, read_condition(request));
+  if (operation == Operation::kCreate && condition.kind != Kind::kNone)
+    return Error{ErrorKind::kUnsupported, "a create takes neither If-Match nor If-None-Match"};
+  asked.group_id = resource->id;
+  asked.url = operation == Operation::kCreate ? asked.base_url + "/Group"
+                                              : asked.base_url + "/Group/" + asked.group_id;
+  if (operation == Operation::kCreate) {
+    asked.version = 0;
+  } else {
+    SLUICE_TRY(asked.version,
+               version_wanted(service, {fhir::types::kGroup, asked.group_id}, condition));
+  }
+  SLUICE_TRY(const auto preferences, read_preferences(request));
+  asked.wants_resource = preferences.returned == Preferences::Return::kRepresentation;
+  asked.stores_members = service.options.stores_cohorts;
+  asked.group_json = std::move(resource->content);
+  return std::optional(std::move(asked));
+}
+
+Result<job::Job> start(Service& service, const http::Request& request, const Principal& principal,
+                       const bulk::CohortRequest& asked) {
+  std::size_t jobs_max = 0;
+  if (principal.client != nullptr) {
+    SLUICE_CHECK(service.authorization->take_kick_off(*principal.client, request.peer_address));
+    jobs_max = principal.client->limits.running_jobs;
+  }
+  auto job = service.engine.submit(
+      principal.client_id,
+      [&](const store::Commit&) -> Result<std::string> { return serialize(asked); }, jobs_max,
+      bulk::CohortJobs::kName);
+  if (!job) return job;
+  const auto audited =
+      audit(service, request, principal,
+            {.kind = asked.operation == Operation::kCreate ? smart::AuditKind::kResourceCreated
+                                                           : smart::AuditKind::kResourceUpdated,
+             .description = "asynchronously, by filters",
+             .job_id = job->id,
+             .subject = "Group/" + asked.group_id});
+  if (!audited) {
+    (void)service.engine.remove(job->id);
+    return audited.error();
+  }
+  return job;
+}
+
+/// nullopt when the request goes the synchronous way.
+Result<std::optional<http::Response>> write_async(Service& service, const http::Request& request,
+                                                  const Principal& principal, Operation operation) {
+  SLUICE_TRY(const auto preferences, read_preferences(request));
+  if (!preferences.respond_async) return std::optional<http::Response>();
+  SLUICE_TRY(const auto asked, read_request(service, request, principal, operation));
+  if (!asked) return std::optional<http::Response>();
+  SLUICE_TRY(const auto job, start(service, request, principal, *asked));
+  spdlog::info("cohort id={} job={} group={}", request.id, job.id, asked->group_id);
+  const std::string location = status_url(asked->base_url, job.id);
+  auto response = information(202, "The Group is being made: its status is at " + location);
+  response.headers.set("Content-Location", location);
+  return std::optional(std::move(response));
+}
+
+http::Response write_group(Service& service, const http::Request& request,
+                           const Principal& principal, Operation operation,
+                           fhir::ResourceType type) {
+  auto response = write_async(service, request, principal, operation);
+  if (!response) return request_error(request, response.error());
+  if (*response) return std::move(**response);
+  return operation == Operation::kCreate ? create_resource(service, request, principal, type)
+                                         : update_resource(service, request, principal, type);
+}
+
+std::string_view reason_of(int status) {
+  switch (status) {
+    case 200:
+      return "200 OK";
+    case 201:
+      return "201 Created";
+    case 412:
+      return "412 Precondition Failed";
+    default:
+      return "422 Unprocessable Entity";
+  }
+}
+
+// The response as an entry of a Bundle, which is how FHIR's asynchronous pattern ends.
+Result<std::string> bundle_of(const Service& service, const bulk::CohortRequest& asked,
+                              const bulk::CohortOutcome& outcome) {
+  std::string entry;
+  if (!outcome.error.empty()) {
+    entry = fmt::format(R"("response":{{"status":"{}","outcome":{}}})", reason_of(outcome.status),
+                        fhir::operation_outcome("error", "processing", outcome.error));
+  } else {
+    const std::string name = "Group/" + asked.group_id;
+    // Gone when it was replaced long ago: the response stays true without it.
+    const auto stored =
+        rest::read_version(service.store, {fhir::types::kGroup, asked.group_id}, outcome.version);
+    if (asked.wants_resource && stored)
+      entry =
+          fmt::format(R"("fullUrl":"{}/{}","resource":{},)", asked.base_url, name, stored->json);
+    entry += fmt::format(
+        R"("response":{{"status":"{}","location":"{}/{}/_history/{}","etag":"W/\"{}\"",)"
+        R"("lastModified":"{}"}})",
+        reason_of(outcome.status), asked.base_url, name, outcome.version, outcome.version,
+        to_fhir_instant(outcome.last_updated));
+  }
+  return fmt::format(R"({{"resourceType":"Bundle","type":"batch-response","entry":[{{{}}}]}})",
+                     entry);
+}
+
+}  // namespace
+
+http::Response create_group(Service& service, const http::Request& request,
+                            const Principal& principal, fhir::ResourceType type) {
+  return write_group(service, request, principal, Operation::kCreate, type);
+}
+
+http::Response update_group(Service& service, const http::Request& request,
+                            const Principal& principal, fhir::ResourceType type) {
+  return write_group(service, request, principal, Operation::kUpdate, type);
+}
+
+http::Response cohort_status(Service& service, const http::Request& request,
+                             const job::JobView& view, const bulk::CohortRequest& asked) {
+  if (view.job.state == job::JobState::kDone) {
+    const auto outcome = bulk::cohort_outcome(service.store, view.job.id);
+    if (!outcome) return request_error(request, outcome.error());
+    auto bundle = bundle_of(service, asked, *outcome);
+    if (!bundle) return request_error(request, bundle.error());
+    auto response = fhir_response(200, std::move(*bundle));
+    response.headers.set("Expires", to_http_date(view.job.expires));
+    return response;
+  }
+  if (view.job.state == job::JobState::kFailed)
+    return fhir_response(500,
+                         fhir::operation_outcome("fatal", "exception",
+                                                 "The Group was not written: " + view.job.failure));
+  const auto wait = retry_after(service, view);
+  if (!service.polls->allow(view.job.id, wait))
+    return error_response({ErrorKind::kTooManyRequests,
+                           fmt::format("the job is polled too often: wait {} s", wait.count()),
+                           {},
+                           wait});
+  http::Response response;
+  response.status = 202;
+  response.headers.set("X-Progress", fmt::format("{:.0f}% evaluated", 100 * view.progress));
+  response.headers.set("Retry-After", fmt::to_string(wait.count()));
+  return response;
+}
+
+Result<void> authorize_cohort(const Service& service, const http::Request& request,
+                              const Principal& principal, const fhir::IncomingResource& resource) {
+  if (principal.claims == nullptr) return {};
+  SLUICE_TRY(const auto cohort, cohort_of(resource));
+  if (!cohort) return {};
+  // Members are found, now and later, among all resources.
+  SLUICE_CHECK(refuse_scope_queries(service, request, principal, "Groups with member-filter"));
+  for (const auto type : cohort->types_read()) {
+    if (principal.claims->scopes.may_read(type)) continue;
+    Error refused{ErrorKind::kForbidden,
+                  fmt::format("the access token's scopes do not cover {}, which a member-filter "
+                              "reads",
+                              fhir::type_name(type))};
+    SLUICE_CHECK(audit(service, request, principal,
+                       {.kind = smart::AuditKind::kAccessRefused,
+                        .outcome = smart::AuditOutcome::kSerious,
+                        .description = refused.message,
+                        .subject = "Group"}));
+    return refused;
+  }
+  return {};
+}
+
+Result<fhir::IncomingResource> as_definition(fhir::IncomingResource resource,
+                                             const std::string& base_url) {
+  if (resource.type != fhir::types::kGroup ||
+      resource.content.find(fhir::kMembersRefreshedUrl) == std::string::npos)
+    return resource;
+  SLUICE_TRY(const auto cohort, cohort_of(resource));
+  if (!cohort) return resource;
+  SLUICE_TRY(const auto text, fhir::with_refreshed(resource.content, std::nullopt));
+  return fhir::ResourceReader({}, base_url).read(text);
+}
+
+Result<void> authorize_cohort_job(const Principal& principal, const bulk::CohortRequest& asked) {
+  // The answer shows the Group, and the job does not know of limits.
+  if (principal.claims != nullptr && principal.claims->scopes.has_queries())
+    return Error{ErrorKind::kForbidden,
+                 "Groups with member-filter want scopes without search queries: the access token "
+                 "has one"};
+  return authorize_resource(principal, fhir::types::kGroup,
+                            {asked.operation == Operation::kCreate ? smart::Permissions::kCreate
+                                                                   : smart::Permissions::kUpdate});
+}
+
+}  // namespace sluice::api

@@ -1,0 +1,227 @@
+#include "api/conditional_interactions.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/fhir_response.h"
+#include "api/resource_answer.h"
+#include "api/resource_headers.h"
+#include "api/resource_search.h"
+#include "base/bytes.h"
+#include "query/matches.h"
+#include "rest/conditional.h"
+
+namespace sluice::api {
+namespace {
+
+// Of one request, when several may be deleted: they are one transaction.
+constexpr std::size_t kDeletedMax = 1000;
+
+smart::AuditKind audit_kind_of(rest::Intent::Kind kind) {
+  switch (kind) {
+    case rest::Intent::Kind::kCreate:
+      return smart::AuditKind::kResourceCreated;
+    case rest::Intent::Kind::kUpdate:
+      return smart::AuditKind::kResourceUpdated;
+    case rest::Intent::Kind::kDelete:
+      return smart::AuditKind::kResourceDeleted;
+    case rest::Intent::Kind::kLeave:
+      break;
+  }
+  return smart::AuditKind::kResourceRead;
+}
+
+// The query of the address: what is left without _format.
+Result<search::Parameters> read_query(const http::Request& request) {
+  search::Parameters filters;
+  std::optional<std::string> format;
+  for (const auto& [name, value] : request.query) {
+    if (name == "_format")
+      format = value;
+    else
+      filters.emplace_back(name, value);
+  }
+  SLUICE_CHECK(check_format(request, format));
+  if (request.headers.count("If-None-Exist") > 0)
+    return Error{ErrorKind::kUnsupported, "If-None-Exist is for creates"};
+  // Without a condition it would be meant for every resource of the type.
+  if (filters.empty()) return invalid("the address has neither an id nor a search parameter");
+  return filters;
+}
+
+Result<search::Parameters> read_if_none_exist(const http::Request& request,
+                                              fhir::ResourceType type) {
+  SLUICE_CHECK(check_formats(request));
+  if (request.headers.count("If-None-Exist") > 1)
+    return invalid("there is more than one If-None-Exist header");
+  std::string_view query = *request.headers.get("If-None-Exist");
+  // Some write it as they would a URL.
+  const std::string_view name = fhir::type_name(type);
+  if (query.starts_with(name) && query.substr(name.size()).starts_with('?'))
+    query.remove_prefix(name.size());
+  SLUICE_TRY(auto filters, search::parse_query_string(query));
+  if (filters.empty()) return invalid("If-None-Exist has no search parameter");
+  return filters;
+}
+
+/// One conditional interaction: its search, its audit lines.
+class Conditional {
+ public:
+  Conditional(Service& service, const http::Request& request, const Principal& principal,
+              fhir::ResourceType type)
+      : service_(service), request_(request), principal_(principal), type_(type) {}
+
+  /// Finds what matches, at most `most` and one more. The right to search the type comes first:
+  /// that something matches tells of it.
+  Result<query::Matches> find(const search::Parameters& filters, std::size_t most) {
+    SLUICE_CHECK(authorize_search(service_, request_, principal_, type_));
+    // What is found and what is written have limits of different letters.
+    SLUICE_CHECK(refuse_scope_queries(service_, request_, principal_, "conditional writes"));
+    if (type_ == fhir::types::kBinary)
+      return Error{ErrorKind::kUnsupported,
+                   "a Binary is written by its id only: its securityContext says who may"};
+    SLUICE_TRY(const auto query, search::Query::compile(type_, filters,
+                                                        {.base_url = service_.base_url(request_),
+                                                         .now = service_.clock.now()}));
+    SLUICE_CHECK(authorize_query(service_, request_, principal_, query));
+    names_ = names_of(filters);
+    auto matches = query::Matches::find(service_.store, query, most + 1, search_bounds(service_));
+    if (!matches) return search_error(service_, matches.error());
+    return matches;
+  }
+
+  rest::Announce announce() {
+    return [this](const std::vector<rest::Intent>& intents) -> Result<void> {
+      intents_ = intents;
+      for (const auto& intent : intents) SLUICE_CHECK(write_line(intent, {}));
+      return {};
+    };
+  }
+
+  /// After an error: that what was announced came to nothing.
+  template <class Value>
+  Result<Value> finish(Result<Value> outcome) {
+    if (outcome) return outcome;
+    if (intents_.empty())
+      SLUICE_CHECK(audit(service_, request_, principal_,
+                         {.kind = smart::AuditKind::kResourceSearch,
+                          .outcome = smart::AuditOutcome::kMinor,
+                          .description = fmt::format("condition by {}: {}", names_,
+                                                     to_string(outcome.error().kind)),
+                          .subject = std::string(fhir::type_name(type_))}));
+    for (const auto& intent : intents_)
+      SLUICE_CHECK(write_line(intent, std::string(to_string(outcome.error().kind))));
+    return outcome;
+  }
+
+ private:
+  Result<void> write_line(const rest::Intent& intent, const std::string& why) {
+    return audit(
+        service_, request_, principal_,
+        {.kind = audit_kind_of(intent.kind),
+         .outcome = why.empty() ? smart::AuditOutcome::kSuccess : smart::AuditOutcome::kMinor,
+         .description = fmt::format("condition by {}{}{}", names_, why.empty() ? "" : ": ", why),
+         .subject = name_of(intent.key)});
+  }
+
+  Service& service_;
+  const http::Request& request_;
+  const Principal& principal_;
+  const fhir::ResourceType type_;
+  std::string names_;
+  std::vector<rest::Intent> intents_;
+};
+
+Result<http::Response> create_now(Service& service, const http::Request& request,
+                                  const Principal& principal, fhir::ResourceType type) {
+  SLUICE_TRY(const auto filters, read_if_none_exist(request, type));
+  SLUICE_TRY(const auto asked, read_asked_headers(request));
+  if (asked.condition.kind != rest::Condition::Kind::kNone)
+    return Error{ErrorKind::kUnsupported, "a create takes neither If-Match nor If-None-Match"};
+  SLUICE_CHECK(check_body_type(request));
+  fhir::ResourceReader reader({}, service.base_url(request));
+  SLUICE_TRY(const auto resource, reader.read_as_new(request.body, random_hex(kIdBytes)));
+  SLUICE_CHECK(check_type(resource, type));
+  SLUICE_TRY(const auto slot, service.searches->take());
+  Conditional conditional(service, request, principal, type);
+  SLUICE_TRY(auto matches, conditional.find(filters, 1));
+  SLUICE_TRY(auto done, conditional.finish(rest::create_unless_found(
+                            service.store, matches, resource, conditional.announce())));
+  const std::uint32_t version = done.written.stored.version;
+  auto response =
+      written_response(service, request, asked.preferences, done.key, std::move(done.written));
+  // Also of what was there: the client has no other way to its id with return=minimal.
+  response.headers.set("Location", version_url(service, request, done.key, version));
+  return response;
+}
+
+Result<http::Response> update_now(Service& service, const http::Request& request,
+                                  const Principal& principal, fhir::ResourceType type) {
+  SLUICE_TRY(const auto filters, read_query(request));
+  SLUICE_TRY(const auto asked, read_asked_headers(request));
+  SLUICE_CHECK(check_body_type(request));
+  fhir::ResourceReader reader({}, service.base_url(request));
+  const rest::ReadBody read_body =
+      [&](std::string_view id_if_missing) -> Result<fhir::IncomingResource> {
+    SLUICE_TRY(auto resource, reader.read(request.body, id_if_missing));
+    SLUICE_CHECK(check_type(resource, type));
+    return resource;
+  };
+  const std::string new_id = random_hex(kIdBytes);
+  SLUICE_CHECK(read_body(new_id));
+  SLUICE_TRY(const auto slot, service.searches->take());
+  Conditional conditional(service, request, principal, type);
+  SLUICE_TRY(auto matches, conditional.find(filters, 1));
+  SLUICE_TRY(auto done,
+             conditional.finish(rest::update_found(service.store, matches, read_body, new_id,
+                                                   asked.condition, conditional.announce())));
+  return written_response(service, request, asked.preferences, done.key, std::move(done.written));
+}
+
+Result<http::Response> delete_now(Service& service, const http::Request& request,
+                                  const Principal& principal, fhir::ResourceType type) {
+  SLUICE_TRY(const auto filters, read_query(request));
+  SLUICE_TRY(const auto asked, read_asked_headers(request));
+  SLUICE_TRY(const auto slot, service.searches->take());
+  const std::size_t most = service.options.conditional_delete_of_several ? kDeletedMax : 1;
+  Conditional conditional(service, request, principal, type);
+  SLUICE_TRY(auto matches, conditional.find(filters, most));
+  SLUICE_TRY(const std::size_t deleted,
+             conditional.finish(rest::remove_found(service.store, matches, most, asked.condition,
+                                                   conditional.announce())));
+  if (asked.preferences.returned == Preferences::Return::kOperationOutcome)
+    return information(200,
+                       fmt::format("{} {} resources are deleted", deleted, fhir::type_name(type)));
+  http::Response response;
+  response.status = 204;
+  return response;
+}
+
+http::Response answer(const http::Request& request, Result<http::Response> response) {
+  if (!response) return request_error(request, response.error());
+  return std::move(*response);
+}
+
+}  // namespace
+
+http::Response create_resource_unless_found(Service& service, const http::Request& request,
+                                            const Principal& principal, fhir::ResourceType type) {
+  return answer(request, create_now(service, request, principal, type));
+}
+
+http::Response update_found_resource(Service& service, const http::Request& request,
+                                     const Principal& principal, fhir::ResourceType type) {
+  return answer(request, update_now(service, request, principal, type));
+}
+
+http::Response delete_found_resources(Service& service, const http::Request& request,
+                                      const Principal& principal, fhir::ResourceType type) {
+  return answer(request, delete_now(service, request, principal, type));
+}
+
+}  // namespace sluice::api

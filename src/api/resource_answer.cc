@@ -1,0 +1,79 @@
+#include "api/resource_answer.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "api/fhir_response.h"
+#include "api/resource_headers.h"
+
+namespace sluice::api {
+
+std::string name_of(const fhir::ResourceId& key) {
+  return fmt::format("{}/{}", fhir::type_name(key.type), key.id);
+}
+
+Result<Asked> read_asked(const http::Request& request, bool is_raw) {
+  SLUICE_CHECK(check_formats(request, is_raw));
+  // Conditions by search must not be lost: the write would be done where it was not wanted.
+  if (request.headers.count("If-None-Exist") > 0)
+    return Error{ErrorKind::kUnsupported, "If-None-Exist is for creates"};
+  SLUICE_TRY(auto asked, read_asked_headers(request));
+  if (is_raw && request.headers.combined("Prefer").find("return") == std::string::npos)
+    asked.preferences.returned = Preferences::Return::kMinimal;
+  return asked;
+}
+
+Result<Asked> read_asked_headers(const http::Request& request) {
+  Asked asked;
+  SLUICE_TRY(asked.preferences, read_preferences(request));
+  SLUICE_TRY(asked.condition, read_condition(request));
+  return asked;
+}
+
+Result<void> check_type(const fhir::IncomingResource& resource, fhir::ResourceType type,
+                        rest::MemberFilters filters) {
+  if (resource.type == type) return rest::validate(resource, filters);
+  return invalid(fmt::format("the resource is a {}, the address is one of {}",
+                             fhir::type_name(resource.type), fhir::type_name(type)));
+}
+
+Result<void> audit_resource(const Service& service, const http::Request& request,
+                            const Principal& principal, smart::AuditKind kind,
+                            const std::string& subject, const std::string& why) {
+  return audit(
+      service, request, principal,
+      {.kind = kind,
+       .outcome = why.empty() ? smart::AuditOutcome::kSuccess : smart::AuditOutcome::kMinor,
+       .description = why,
+       .subject = subject});
+}
+
+void set_version(http::Response& response, const rest::Stored& stored) {
+  response.headers.set("ETag", entity_tag(stored.version));
+  response.headers.set("Last-Modified", to_http_date(stored.last_updated));
+}
+
+http::Response written_response(const Service& service, const http::Request& request,
+                                const Preferences& preferences, const fhir::ResourceId& key,
+                                rest::Written written) {
+  const int status = written.created ? 201 : 200;
+  http::Response response;
+  response.status = status;
+  if (preferences.returned == Preferences::Return::kRepresentation)
+    response = fhir_response(status, std::move(written.stored.json));
+  if (preferences.returned == Preferences::Return::kOperationOutcome)
+    response = information(
+        status, fmt::format("{} is version {} now", name_of(key), written.stored.version));
+  set_version(response, written.stored);
+  if (written.created)
+    response.headers.set("Location", version_url(service, request, key, written.stored.version));
+  return response;
+}
+
+std::string version_url(const Service& service, const http::Request& request,
+                        const fhir::ResourceId& key, std::uint32_t version) {
+  return fmt::format("{}/{}/_history/{}", service.base_url(request), name_of(key), version);
+}
+
+}  // namespace sluice::api

@@ -1,0 +1,56 @@
+// What the interactions with resources share: reading what a request asks for beside the resource,
+// the audit lines, and the answer to a write.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "api/principal.h"
+#include "api/request_headers.h"
+#include "api/service.h"
+#include "base/result.h"
+#include "fhir/resource_reader.h"
+#include "fhir/resource_type.h"
+#include "http/message.h"
+#include "rest/interactions.h"
+#include "rest/validation.h"
+
+namespace sluice::api {
+
+/// Of ids that the server makes: random, as 32 hexadecimal digits.
+inline constexpr std::size_t kIdBytes = 16;
+
+/// "Patient/a".
+std::string name_of(const fhir::ResourceId& key);
+
+struct Asked {
+  Preferences preferences;
+  rest::Condition condition;
+};
+/// Prefer and the conditions of a request without parameters but _format. Who sends raw bytes wants
+/// no resource back unless they say so, whatever they accept.
+Result<Asked> read_asked(const http::Request& request, bool is_raw = false);
+/// The same without looking at the parameters and the format.
+Result<Asked> read_asked_headers(const http::Request& request);
+
+/// Whether a resource is of the type that the address is one of, and passes validation. Who
+/// allows filters of members asks authorize_cohort() what they read.
+Result<void> check_type(const fhir::IncomingResource& resource, fhir::ResourceType type,
+                        rest::MemberFilters filters = rest::MemberFilters::kRefused);
+
+/// An audit line about a resource; with `why` one that says that it came to nothing.
+Result<void> audit_resource(const Service& service, const http::Request& request,
+                            const Principal& principal, smart::AuditKind kind,
+                            const std::string& subject, const std::string& why = {});
+
+/// Sets ETag and Last-Modified.
+void set_version(http::Response& response, const rest::Stored& stored);
+/// The answer to a write, as the client prefers it.
+http::Response written_response(const Service& service, const http::Request& request,
+                                const Preferences& preferences, const fhir::ResourceId& key,
+                                rest::Written written);
+/// The address of a version.
+std::string version_url(const Service& service, const http::Request& request,
+                        const fhir::ResourceId& key, std::uint32_t version);
+
+}  // namespace sluice::api

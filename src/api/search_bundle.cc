@@ -1,0 +1,100 @@
+#include "api/search_bundle.h"
+
+#include <fmt/format.h>
+
+#include <boost/json/serialize.hpp>
+
+#include "fhir/operation_outcome.h"
+
+namespace sluice::api {
+namespace {
+
+std::string quoted(std::string_view text) {
+  return boost::json::serialize(boost::json::string_view(text));
+}
+
+std::string link(const SearchRequest& request, const std::optional<PageLink>& page,
+                 std::string_view base_url) {
+  std::string url = fmt::format("{}/{}", base_url, fhir::type_name(request.type));
+  char separator = '?';
+  const auto add = [&](std::string_view name, std::string_view value) {
+    url +=
+        fmt::format("{}{}={}", separator, http::percent_encode(name), http::percent_encode(value));
+    separator = '&';
+  };
+  for (const auto& [name, value] : request.understood) add(name, value);
+  if (page) add(kPageParameter, to_text(*page));
+  return url;
+}
+
+class Entries {
+ public:
+  Entries(std::string& out, std::string_view base_url) : out_(out), base_url_(base_url) {}
+
+  void add(const store::Record& record, std::string_view json, std::string_view mode) {
+    out_ += is_first_ ? R"(,"entry":[)" : ",";
+    is_first_ = false;
+    out_ += fmt::format(R"({{"fullUrl":{},"resource":)",
+                        quoted(fmt::format("{}/{}/{}", base_url_, fhir::type_name(record.key.type),
+                                           record.key.id)));
+    out_ += json;
+    out_ += fmt::format(R"(,"search":{{"mode":"{}"}}}})", mode);
+  }
+  void add_outcome(std::string_view json) {
+    out_ += is_first_ ? R"(,"entry":[)" : ",";
+    is_first_ = false;
+    out_ += fmt::format(R"({{"resource":{},"search":{{"mode":"outcome"}}}})", json);
+  }
+  // There are no empty arrays in FHIR.
+  void finish() { out_ += is_first_ ? "}" : "]}"; }
+
+ private:
+  std::string& out_;
+  const std::string_view base_url_;
+  bool is_first_ = true;
+};
+
+}  // namespace
+
+Result<std::string> search_bundle(const SearchRequest& request, const SearchResult& result,
+                                  std::string_view base_url) {
+  std::string out = R"({"resourceType":"Bundle")";
+  if (result.as_of.sequence.value > 0)
+    out += fmt::format(R"(,"meta":{{"lastUpdated":"{}"}})", to_fhir_instant(result.as_of.instant));
+  out += R"(,"type":"searchset")";
+  if (result.total) out += fmt::format(R"(,"total":{})", *result.total);
+  out += fmt::format(R"(,"link":[{{"relation":"self","url":{}}})",
+                     quoted(link(request, request.page, base_url)));
+  if (result.next)
+    out += fmt::format(R"(,{{"relation":"next","url":{}}})",
+                       quoted(link(request, result.next, base_url)));
+  out += "]";
+
+  Entries entries(out, base_url);
+  std::optional<fhir::ElementsProjector> projector;
+  if (request.elements && request.elements->applies_to(request.type))
+    projector.emplace(*request.elements, request.type);
+  std::string projected;
+  for (const auto& match : result.matches) {
+    if (!projector) {
+      entries.add(match, match.json, "match");
+      continue;
+    }
+    projected.clear();
+    SLUICE_CHECK(projector->project(match.json, projected));
+    entries.add(match, projected, "match");
+  }
+  for (const auto& record : result.included) entries.add(record, record.json, "include");
+  if (!request.skipped.empty()) {
+    std::string names;
+    for (const auto& name : request.skipped)
+      names += fmt::format("{}'{}'", names.empty() ? "" : ", ", name);
+    entries.add_outcome(fhir::operation_outcome(
+        "warning", "not-supported",
+        fmt::format("these parameters are not supported and were left out: {}", names)));
+  }
+  entries.finish();
+  return out;
+}
+
+}  // namespace sluice::api

@@ -1,0 +1,51 @@
+// How many requests may search at once, so that searches of large types leave threads for others.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <mutex>
+#include <utility>
+
+#include "base/result.h"
+
+namespace sluice::api {
+
+/// Thread-safe.
+class SearchSlots {
+ public:
+  explicit SearchSlots(std::size_t slots) : free_(slots) {}
+
+  /// Gives the slot back when it goes.
+  class Slot {
+   public:
+    explicit Slot(SearchSlots& slots) : slots_(&slots) {}
+    Slot(Slot&& other) noexcept : slots_(std::exchange(other.slots_, nullptr)) {}
+    Slot& operator=(Slot&&) = delete;
+    ~Slot() {
+      if (slots_ == nullptr) return;
+      const std::lock_guard lock(slots_->mutex_);
+      ++slots_->free_;
+    }
+
+   private:
+    SearchSlots* slots_;
+  };
+
+  /// kUnavailable with when to try again when all are taken.
+  Result<Slot> take() {
+    const std::lock_guard lock(mutex_);
+    if (free_ == 0)
+      return Error{ErrorKind::kUnavailable,
+                   "the server is busy with other searches",
+                   {},
+                   std::chrono::seconds(1)};
+    --free_;
+    return Slot(*this);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::size_t free_;  // guarded by mutex_
+};
+
+}  // namespace sluice::api

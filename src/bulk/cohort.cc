@@ -1,0 +1,215 @@
+#include "bulk/cohort.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <iterator>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "bulk/roster.h"
+#include "fhir/group_members.h"
+#include "query/store_resolver.h"
+#include "search/matcher.h"
+
+namespace sluice::bulk {
+namespace {
+
+constexpr std::uint64_t kPartSize = 32u << 20;
+constexpr std::uint64_t kStepBytes = 1u << 20;
+constexpr std::size_t kExistBatch = 10'000;
+
+void sort_unique(SubjectIds& ids) {
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+}
+
+SubjectIds intersect(const SubjectIds& a, const SubjectIds& b) {
+  SubjectIds both;
+  std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(both));
+  return both;
+}
+
+// Patients that resources name may not be there.
+Result<SubjectIds> those_that_exist(const store::Store& store, fhir::ResourceType type,
+                                    SubjectIds ids, store::Sequence as_of) {
+  SubjectIds there;
+  for (std::size_t begin = 0; begin < ids.size(); begin += kExistBatch) {
+    const auto first = ids.begin() + static_cast<std::ptrdiff_t>(begin);
+    const auto last =
+        ids.begin() + static_cast<std::ptrdiff_t>(std::min(begin + kExistBatch, ids.size()));
+    const std::vector<std::string> batch(first, last);
+    SLUICE_TRY(const auto exist, store.exist(type, batch, as_of));
+    for (std::size_t i = 0; i < batch.size(); ++i)
+      if (exist[i]) there.push_back(batch[i]);
+  }
+  return there;
+}
+
+Result<SubjectIds> base_population(const store::Store& store, const search::Cohort& cohort,
+                                   std::string_view group_json, const store::Commit& as_of,
+                                   const std::string& base_url, const CohortPath& path) {
+  SLUICE_TRY(auto members,
+             fhir::read_group_members(group_json, as_of.instant, base_url, cohort.subject));
+  SubjectIds base = std::move(members.subjects);
+  if (!members.groups.empty() && cohort.subject != fhir::types::kPatient)
+    return Error{ErrorKind::kUnprocessable,
+                 "the members of a cohort that is not of persons cannot be Groups"};
+  for (const auto& group : members.groups) {
+    SLUICE_TRY(const auto roster, read_members(store, group, as_of, base_url, path));
+    for (std::size_t i = 0; i < roster.size(); ++i) base.emplace_back(roster[i]);
+  }
+  sort_unique(base);
+  return base;
+}
+
+/// Does parts on several threads; the first error stops all.
+class ParallelScan {
+ public:
+  ParallelScan(const store::Store& store, const search::Cohort& cohort, store::Sequence as_of)
+      : store_(store), cohort_(cohort), as_of_(as_of), found_(cohort.filters.size()) {}
+
+  Result<std::vector<SubjectIds>> run(const std::vector<CohortPart>& parts) {
+    const std::size_t threads =
+        std::min<std::size_t>(parts.size(), std::max(1u, std::thread::hardware_concurrency()));
+    {
+      std::vector<std::jthread> workers;
+      for (std::size_t i = 0; i < threads; ++i) workers.emplace_back([&] { work(parts); });
+    }
+    if (error_) return std::move(*error_);
+    for (auto& ids : found_) sort_unique(ids);
+    return std::move(found_);
+  }
+
+ private:
+  void work(const std::vector<CohortPart>& parts) {
+    for (std::size_t i = next_++; i < parts.size() && !failed_; i = next_++) {
+      auto ids = matching_subjects(store_, cohort_, parts[i], as_of_,
+                                   [](std::uint64_t) { return Result<void>(); });
+      const std::lock_guard lock(mutex_);
+      if (!ids) {
+        failed_ = true;
+        error_ = std::move(ids).error();
+        return;
+      }
+      auto& all = found_[parts[i].filter];
+      all.insert(all.end(), std::make_move_iterator(ids->begin()),
+                 std::make_move_iterator(ids->end()));
+    }
+  }
+
+  const store::Store& store_;
+  const search::Cohort& cohort_;
+  const store::Sequence as_of_;
+  std::atomic<std::size_t> next_{0};
+  std::atomic<bool> failed_{false};
+  std::mutex mutex_;
+  std::vector<SubjectIds> found_;  // guarded by mutex_, by filter
+  std::optional<Error> error_;     // guarded by mutex_
+};
+
+}  // namespace
+
+Result<std::vector<CohortPart>> cohort_parts(const store::Store& store,
+                                             const search::Cohort& cohort,
+                                             std::uint64_t part_size) {
+  std::vector<CohortPart> parts;
+  for (unsigned i = 0; i < cohort.filters.size(); ++i) {
+    const auto type = cohort.filters[i].type();
+    const auto range = type == cohort.subject ? store::whole_type(type) : store::with_owner(type);
+    SLUICE_TRY(auto ranges, store.split(range, part_size));
+    for (auto& each : ranges) parts.push_back({i, std::move(each)});
+  }
+  return parts;
+}
+
+Result<search::Cohort> resolved(const store::Store& store, const search::Cohort& cohort,
+                                store::Sequence as_of) {
+  search::Cohort out = cohort;
+  query::StoreResolver resolver(store, as_of);
+  for (auto& filter : out.filters) {
+    SLUICE_TRY(filter, filter.resolved(resolver));
+  }
+  return out;
+}
+
+Result<SubjectIds> matching_subjects(const store::Store& store, const search::Cohort& cohort,
+                                     const CohortPart& part, store::Sequence as_of,
+                                     const std::function<Result<void>(std::uint64_t)>& step) {
+  const search::Query& query = cohort.filters[part.filter];
+  const bool is_subject = query.type() == cohort.subject;
+  SLUICE_TRY(const auto scan, store.scan(part.range, as_of));
+  search::Matcher matcher;
+  store::RecordView record;
+  SubjectIds ids;
+  std::uint64_t bytes = 0;
+  while (true) {
+    SLUICE_TRY(const bool more, scan->next(record));
+    if (!more) break;
+    // A link stands for a resource that is stored, and tested, with its first owner.
+    if (record.is_link) continue;
+    bytes += record.json.size() + 1;
+    if (bytes >= kStepBytes) {
+      SLUICE_CHECK(step(bytes));
+      bytes = 0;
+    }
+    SLUICE_TRY(const bool matches, matcher.matches(query, record.json));
+    if (!matches) continue;
+    if (is_subject) {
+      ids.emplace_back(record.id);
+      continue;
+    }
+    // Resources come by owner: whom the last one spoke for is mostly whom this one does.
+    store::OwnerList owners(record.owners);
+    while (const auto owner = owners.next())
+      if (ids.empty() || ids.back() != *owner) ids.emplace_back(*owner);
+  }
+  SLUICE_CHECK(step(bytes));
+  sort_unique(ids);
+  return ids;
+}
+
+Result<SubjectIds> choose_members(const store::Store& store, const search::Cohort& cohort,
+                                  std::string_view group_json, std::vector<SubjectIds> by_filter,
+                                  const store::Commit& as_of, const std::string& base_url,
+                                  CohortPath path) {
+  SubjectIds members = std::move(by_filter.front());
+  for (std::size_t i = 1; i < by_filter.size(); ++i) members = intersect(members, by_filter[i]);
+  if (cohort.has_members) {
+    SLUICE_TRY(const auto base, base_population(store, cohort, group_json, as_of, base_url, path));
+    members = intersect(members, base);
+  }
+  return those_that_exist(store, cohort.subject, std::move(members), as_of.sequence);
+}
+
+Result<StoredCohort> read_stored_cohort(const store::Store& store, const std::string& group_id,
+                                        const store::Commit& as_of, const std::string& base_url) {
+  SLUICE_TRY(auto record, store.read({fhir::types::kGroup, group_id}, as_of.sequence));
+  if (!record) return not_found(fmt::format("there is no Group/{}", group_id));
+  auto cohort = search::read_cohort(record->json, {.base_url = base_url, .now = as_of.instant},
+                                    search::Strictness::kFiltersOnly);
+  if (!cohort)
+    return Error{cohort.error().kind,
+                 fmt::format("Group/{}: {}", group_id, cohort.error().message)};
+  if (!*cohort) return not_found(fmt::format("Group/{} has no member-filter", group_id));
+  return StoredCohort{std::move(record->json), record->version, std::move(**cohort)};
+}
+
+Result<SubjectIds> evaluate_patients(const store::Store& store, const std::string& group_id,
+                                     const store::Commit& as_of, const std::string& base_url,
+                                     CohortPath path) {
+  if (!path.insert(group_id).second)
+    return invalid(fmt::format("Group/{} is a member of itself by way of other groups", group_id));
+  SLUICE_TRY(const auto stored, read_stored_cohort(store, group_id, as_of, base_url));
+  if (stored.cohort.subject != fhir::types::kPatient) return SubjectIds();
+  SLUICE_TRY(const auto cohort, resolved(store, stored.cohort, as_of.sequence));
+  SLUICE_TRY(const auto parts, cohort_parts(store, cohort, kPartSize));
+  SLUICE_TRY(auto found, ParallelScan(store, cohort, as_of.sequence).run(parts));
+  return choose_members(store, cohort, stored.group_json, std::move(found), as_of, base_url,
+                        std::move(path));
+}
+
+}  // namespace sluice::bulk

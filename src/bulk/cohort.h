@@ -1,0 +1,70 @@
+// Who belongs to a Group that is defined by filters, as of one state of the store (G-03). Apart
+// from cohort_job, which does the same in shards and writes what it finds.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "fhir/resource_type.h"
+#include "search/cohort.h"
+#include "store/store.h"
+
+namespace sluice::bulk {
+
+/// Sorted and unique.
+using SubjectIds = std::vector<std::string>;
+
+/// A part of the work: the resources of one filter in one range.
+struct CohortPart {
+  unsigned filter = 0;
+  store::KeyRange range;
+};
+/// All parts of a cohort's filters, each of about `part_size` bytes.
+Result<std::vector<CohortPart>> cohort_parts(const store::Store& store,
+                                             const search::Cohort& cohort, std::uint64_t part_size);
+
+/// The cohort with chains and _has of its filters resolved as of a commit.
+Result<search::Cohort> resolved(const store::Store& store, const search::Cohort& cohort,
+                                store::Sequence as_of);
+
+/// Whom the resources of a range that match the filter speak for: themselves when they are of the
+/// subject's type, else the patients in whose compartments they are. `step` is told of bytes read
+/// and may end the scan by an error.
+Result<SubjectIds> matching_subjects(const store::Store& store, const search::Cohort& cohort,
+                                     const CohortPart& part, store::Sequence as_of,
+                                     const std::function<Result<void>(std::uint64_t)>& step);
+
+/// The groups that are on the way from the one that is resolved: a cohort may choose from the
+/// members of groups that have cohorts in them.
+using CohortPath = std::set<std::string>;
+
+/// The members: those whom each filter found, who are in the base population that `group_json`
+/// states, if it states one, and who exist. kInvalid when groups contain each other,
+/// kUnprocessable for a base population that cannot be read.
+Result<SubjectIds> choose_members(const store::Store& store, const search::Cohort& cohort,
+                                  std::string_view group_json, std::vector<SubjectIds> by_filter,
+                                  const store::Commit& as_of, const std::string& base_url,
+                                  CohortPath path);
+
+/// The patients whom a cohort chooses, found at once on several threads; none of a cohort of
+/// practitioners or devices.
+Result<SubjectIds> evaluate_patients(const store::Store& store, const std::string& group_id,
+                                     const store::Commit& as_of, const std::string& base_url,
+                                     CohortPath path);
+
+/// The cohort that a Group's version as of a commit defines; kNotFound when there is none.
+struct StoredCohort {
+  std::string group_json;
+  std::uint32_t version = 0;
+  search::Cohort cohort;
+};
+Result<StoredCohort> read_stored_cohort(const store::Store& store, const std::string& group_id,
+                                        const store::Commit& as_of, const std::string& base_url);
+
+}  // namespace sluice::bulk

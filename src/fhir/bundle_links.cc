@@ -1,0 +1,135 @@
+#include "fhir/bundle_links.h"
+
+#include <vector>
+
+#include "fhir/json_check.h"
+#include "fhir/json_walk.h"
+#include "fhir/narrative_links.h"
+#include "fhir/resource_type.h"
+
+namespace sluice::fhir {
+namespace {
+
+// One pass from the first token to the last, whatever the depth.
+class Walk {
+ public:
+  Walk(const JsonTokens& tokens, const LinkTarget& target, std::string& out)
+      : tokens_(tokens), target_(target), out_(out) {}
+
+  Result<void> run(std::size_t resource) {
+    done_ = tokens_.begin(resource);
+    std::string_view key;  // of the value that comes next
+    for (std::size_t i = resource;; ++i) {
+      switch (tokens_.first(i)) {
+        case '{':
+          frames_.push_back({true, i, name_of(key), {}});
+          break;
+        case '[':
+          frames_.push_back({false, i, name_of(key), {}});
+          break;
+        case '}':
+        case ']':
+          frames_.pop_back();
+          break;
+        case '"':
+          if (frames_.back().is_object) {
+            key = tokens_.raw_string(i);
+            i += 1;  // the colon; the value is next
+            if (tokens_.first(i + 1) != '"') continue;
+            i += 1;
+            SLUICE_CHECK(look_at(i, unescape(key)));
+          } else {
+            SLUICE_CHECK(look_at(i, frames_.back().name));
+          }
+          break;
+        default:
+          break;
+      }
+      if (frames_.empty()) {
+        keep_until(tokens_.begin(i) + 1);
+        return {};
+      }
+    }
+  }
+
+ private:
+  struct Frame {
+    bool is_object = false;
+    std::size_t token = 0;
+    std::string name;    // the member whose value this is
+    std::string parent;  // what its members stand in; empty until somebody asks
+  };
+
+  // Within an array the name is the array's.
+  std::string name_of(std::string_view key) const {
+    if (frames_.empty()) return {};
+    return frames_.back().is_object ? unescape(key) : frames_.back().name;
+  }
+
+  Frame& innermost_object() {
+    std::size_t i = frames_.size();
+    while (!frames_[i - 1].is_object) --i;
+    return frames_[i - 1];
+  }
+
+  void keep_until(std::size_t end) {
+    out_.append(tokens_.text().substr(done_, end - done_));
+    done_ = end;
+  }
+
+  void replace(std::size_t begin, std::size_t end, std::string_view by) {
+    keep_until(begin);
+    out_.append(by);
+    done_ = end;
+  }
+
+  /// The name of what an element stands in: for a root element the resource's type.
+  const std::string& parent() {
+    Frame& object = innermost_object();
+    if (!object.parent.empty()) return object.parent;
+    object.parent = object.name;
+    const bool is_resource =
+        object.name.empty() || object.name == "contained" || object.name == "resource";
+    if (is_resource)
+      object.parent = string_member(tokens_, object.token, "resourceType").value_or(object.name);
+    return object.parent;
+  }
+
+  Result<void> look_at(std::size_t value, const std::string& element) {
+    const std::string_view raw = tokens_.raw_string(value);
+    const std::size_t begin = tokens_.begin(value) + 1;
+    if (element == "div") {
+      for (const auto& link : narrative_links(raw)) {
+        SLUICE_TRY(const auto target, target_(LinkPlace::kNarrative, link.text));
+        if (target) replace(begin + link.begin, begin + link.end, *target);
+      }
+      return {};
+    }
+    // What can be replaced is an absolute URI or "Type/id" or "Type?search".
+    if (raw.find_first_of(":/?") == std::string_view::npos) return {};
+    LinkPlace place = LinkPlace::kUri;
+    if (element == "reference") {
+      place = LinkPlace::kReference;
+    } else if (!is_link_element(element, parent())) {
+      return {};
+    }
+    SLUICE_TRY(const auto target, target_(place, unescape(raw)));
+    if (target) replace(begin, begin + raw.size(), *target);
+    return {};
+  }
+
+  const JsonTokens& tokens_;
+  const LinkTarget& target_;
+  std::string& out_;
+  std::size_t done_ = 0;  // up to where the text is copied
+  std::vector<Frame> frames_;
+};
+
+}  // namespace
+
+Result<void> rewrite_links(const JsonTokens& tokens, std::size_t resource, const LinkTarget& target,
+                           std::string& out) {
+  return Walk(tokens, target, out).run(resource);
+}
+
+}  // namespace sluice::fhir

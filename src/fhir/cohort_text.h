@@ -1,0 +1,57 @@
+// The text of a Group that is defined by filters (the Bulk Cohort profile): what it says, and what
+// the server says in it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/instant.h"
+#include "base/result.h"
+#include "fhir/json_tokens.h"
+
+namespace sluice::fhir {
+
+inline constexpr std::string_view kMemberFilterUrl =
+    "http://hl7.org/fhir/uv/bulkdata/StructureDefinition/member-filter";
+inline constexpr std::string_view kMembersRefreshedUrl =
+    "http://hl7.org/fhir/uv/bulkdata/StructureDefinition/members-refreshed";
+
+/// Whether the checked Group whose text `tokens` hold has a member-filter, well formed or not.
+bool is_cohort(const JsonTokens& tokens);
+
+/// False for a text that holds no member-filter for sure; reads it once, at memory speed.
+bool may_be_cohort(std::string_view group_json);
+
+/// What the profile is about, as the Group says it.
+struct CohortText {
+  struct Filter {
+    std::string language;
+    std::string expression;  ///< both empty when there is no valueExpression
+  };
+  std::vector<Filter> filters;
+  std::string type;  ///< "person", "practitioner", "device" ...
+  bool has_name = false;
+  bool has_characteristic = false;
+  bool has_members = false;
+  std::optional<bool> actual;
+};
+
+/// nullopt for a Group without member-filter. kCorrupt when the text is no JSON object. An unknown
+/// modifier extension beside a member-filter is kUnprocessable: who does not know it must not take
+/// the Group for what it seems.
+Result<std::optional<CohortText>> read_cohort_text(std::string_view group_json);
+
+/// The Group's text with the members-refreshed extension of an evaluation and the `quantity` that
+/// it found; without an evaluation neither the extension nor the quantity that an earlier one said.
+/// The rest stays byte for byte.
+struct Refreshed {
+  Instant at;
+  std::uint64_t quantity = 0;
+};
+Result<std::string> with_refreshed(std::string_view group_json,
+                                   const std::optional<Refreshed>& refreshed);
+
+}  // namespace sluice::fhir

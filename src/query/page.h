@@ -1,0 +1,61 @@
+// One page of the matches of a query, in an order that the client chose, and the place where the
+// next begins. Memory is bounded by the page, whatever matches.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "query/bounds.h"
+#include "query/walk.h"
+#include "search/query.h"
+#include "store/store.h"
+
+namespace sluice::query {
+
+/// One key of _sort.
+struct SortKey {
+  enum class By : std::uint8_t { kId, kLastUpdated };
+  By by = By::kId;
+  bool descending = false;
+  friend bool operator==(const SortKey&, const SortKey&) = default;
+};
+/// Later keys decide where the earlier are equal. Empty: the order of the walk, which costs least.
+using Order = std::vector<SortKey>;
+
+/// Behind this resource in the order of a page.
+struct Place {
+  Position position = {};         ///< the id counts in every order, the owner in the walk's
+  store::Sequence sequence = {};  ///< for sorted pages: when it was written
+  friend bool operator==(const Place&, const Place&) = default;
+};
+
+struct PageRequest {
+  store::Sequence as_of;
+  Order order = {};
+  std::size_t count = 0;  ///< at most so many matches; at least 1
+  std::optional<Place> after = std::nullopt;
+  std::size_t bytes_max = 0;  ///< ends a page early, but never before its first match
+};
+
+struct Page {
+  std::vector<store::Record> matches;
+  /// Where the next page begins; nullopt when this is the last.
+  std::optional<Place> next = std::nullopt;
+  /// How many match in all, when that was found without looking for it.
+  std::optional<std::uint64_t> total = std::nullopt;
+};
+
+/// Reads a page. Without an order it costs as much as is passed over, and when the deadline comes
+/// it ends early, perhaps without a match, with the place to go on from. With an order it looks at
+/// everything that matches, keeping a page's keys, and kTimeout is an error.
+Result<Page> read_page(const store::Store& store, const search::Query& query,
+                       const PageRequest& request, const Bounds& bounds);
+
+/// Where a page begins that ends behind `match`.
+Place place_behind(const Order& order, const store::Record& match);
+
+}  // namespace sluice::query

@@ -1,0 +1,39 @@
+// What a client wants to find before it is given what it asks for: If-Match and its kin, as headers
+// of HTTP and as texts of a Bundle's entry say them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/instant.h"
+#include "base/result.h"
+
+namespace sluice::rest {
+
+/// What a write wants to find.
+struct Condition {
+  enum class Kind : std::uint8_t {
+    kNone,
+    kAbsent,   ///< If-None-Match: *
+    kPresent,  ///< If-Match: *
+    kVersion,  ///< If-Match: W/"3"
+  } kind = Kind::kNone;
+  std::uint32_t version = 0;  ///< of kVersion; 0 is no version of anything
+};
+
+/// The condition of a write. kInvalid for what is no entity tag, more than one of them, or both
+/// texts; kUnsupported for If-None-Match with other than "*".
+Result<Condition> parse_condition(const std::optional<std::string>& if_match,
+                                  const std::optional<std::string>& if_none_match);
+
+/// What a read is not sent again for.
+struct Known {
+  std::string tags = {};                        ///< If-None-Match; empty: none
+  std::optional<Instant> since = std::nullopt;  ///< If-Modified-Since, to the second
+};
+/// Whether the client has this version already: by the tags or, without tags, by the time.
+bool is_known(const Known& known, std::uint32_t version, Instant last_updated);
+
+}  // namespace sluice::rest

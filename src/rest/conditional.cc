@@ -1,0 +1,176 @@
+#include "rest/conditional.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
+
+namespace sluice::rest {
+namespace {
+
+using Kind = Condition::Kind;
+
+// Each time another write of the type came between a look at the change log and the commit.
+constexpr int kAttemptsMax = 50;
+
+std::string name_of(const fhir::ResourceId& key) {
+  return fmt::format("{}/{}", fhir::type_name(key.type), key.id);
+}
+
+Error precondition_failed(std::string message) {
+  return {ErrorKind::kPreconditionFailed, std::move(message)};
+}
+
+Error several_match(fhir::ResourceType type, std::size_t most) {
+  return precondition_failed(
+      fmt::format("more than {} {} resources match the condition", most, fhir::type_name(type)));
+}
+
+/// Tries to do what the matches want until no other write comes between.
+class Attempts {
+ public:
+  Attempts(store::Store& store, query::Matches& matches, const Announce& announce)
+      : store_(store), matches_(matches), announce_(announce) {}
+
+  /// Before each attempt; once the same intent was announced it is not again.
+  Result<void> announce(std::vector<Intent> intents) {
+    if (intents == announced_) return {};
+    announced_ = std::move(intents);
+    return announce_(announced_);
+  }
+
+  /// nullopt: the matches are other ones now, decide again. kConflict after many attempts.
+  Result<std::optional<store::WriteOutcome>> write(store::Transaction& transaction) {
+    transaction.unchanged = {matches_.condition()};
+    auto outcome = store_.write(transaction);
+    if (outcome) return std::move(*outcome);
+    if (outcome.error().kind != ErrorKind::kConflict) return std::move(outcome).error();
+    if (++attempts_ == kAttemptsMax)
+      return Error{ErrorKind::kConflict, "other requests write resources of the type all the time"};
+    SLUICE_CHECK(matches_.catch_up());
+    return std::nullopt;
+  }
+
+ private:
+  store::Store& store_;
+  query::Matches& matches_;
+  const Announce& announce_;
+  std::vector<Intent> announced_;
+  int attempts_ = 0;
+};
+
+Result<std::optional<ConditionallyWritten>> put(store::Store& store, Attempts& attempts,
+                                                const fhir::IncomingResource& resource,
+                                                bool is_new) {
+  const fhir::ResourceId key{resource.type, resource.id};
+  store::Transaction transaction;
+  transaction.puts = {&resource};
+  if (is_new) transaction.preconditions = {{key, 0}};
+  SLUICE_TRY(const auto outcome, attempts.write(transaction));
+  if (!outcome) return std::nullopt;
+  SLUICE_TRY(auto written, written_by(store, resource, outcome->commit, outcome->puts.front()));
+  return ConditionallyWritten{key, std::move(written)};
+}
+
+/// Looks at the one that matches; it may only be a deleted one if somebody deletes it meanwhile.
+Result<std::uint32_t> check_condition(const store::Store& store, const fhir::ResourceId& key,
+                                      store::Sequence as_of, const Condition& condition) {
+  SLUICE_TRY(const auto record, store.read(key, as_of));
+  const std::uint32_t version = record ? record->version : 0;
+  if (condition.kind == Kind::kAbsent)
+    return precondition_failed(fmt::format("If-None-Match: {} is there already", name_of(key)));
+  if (condition.kind == Kind::kVersion && condition.version != version)
+    return precondition_failed(fmt::format("If-Match: version {} of {} is not the newest",
+                                           condition.version, name_of(key)));
+  return version;
+}
+
+Result<void> check_that_none_is_wanted(const Condition& condition) {
+  if (condition.kind == Kind::kPresent || condition.kind == Kind::kVersion)
+    return precondition_failed("If-Match: nothing matches the condition");
+  return {};
+}
+
+}  // namespace
+
+Result<ConditionallyWritten> create_unless_found(store::Store& store, query::Matches& matches,
+                                                 const fhir::IncomingResource& resource,
+                                                 const Announce& announce) {
+  Attempts attempts(store, matches, announce);
+  while (true) {
+    const auto& ids = matches.ids();
+    if (ids.size() > 1) return several_match(resource.type, 1);
+    if (ids.size() == 1) {
+      const fhir::ResourceId key{resource.type, ids.front()};
+      SLUICE_CHECK(attempts.announce({{Intent::Kind::kLeave, key}}));
+      SLUICE_TRY(auto record, store.read(key, matches.as_of()));
+      if (!record) return corrupt("a match that is not there");
+      return ConditionallyWritten{
+          key, {false, {record->version, record->last_updated, std::move(record->json)}}};
+    }
+    SLUICE_CHECK(attempts.announce({{Intent::Kind::kCreate, {resource.type, resource.id}}}));
+    SLUICE_TRY(auto written, put(store, attempts, resource, true));
+    if (written) return std::move(*written);
+  }
+}
+
+Result<ConditionallyWritten> update_found(store::Store& store, query::Matches& matches,
+                                          const ReadBody& read_body, std::string_view new_id,
+                                          const Condition& condition, const Announce& announce) {
+  SLUICE_TRY(const auto as_new, read_body(new_id));
+  const bool has_id = as_new.id != new_id;
+  Attempts attempts(store, matches, announce);
+  while (true) {
+    const auto& ids = matches.ids();
+    if (ids.size() > 1) return several_match(as_new.type, 1);
+    if (ids.empty()) {
+      SLUICE_CHECK(check_that_none_is_wanted(condition));
+      const fhir::ResourceId key{as_new.type, as_new.id};
+      SLUICE_TRY(const auto taken, store.read(key, matches.as_of()));
+      if (taken)
+        return Error{ErrorKind::kConflict,
+                     fmt::format("nothing matches the condition, but {} is there", name_of(key))};
+      SLUICE_CHECK(attempts.announce({{Intent::Kind::kCreate, key}}));
+      SLUICE_TRY(auto written, put(store, attempts, as_new, true));
+      if (written) return std::move(*written);
+      continue;
+    }
+    const fhir::ResourceId key{as_new.type, ids.front()};
+    if (has_id && as_new.id != key.id)
+      return invalid(
+          fmt::format("the resource's id is not that of what matches, {}", name_of(key)));
+    SLUICE_CHECK(check_condition(store, key, matches.as_of(), condition));
+    SLUICE_TRY(const auto resource, read_body(key.id));
+    SLUICE_CHECK(attempts.announce({{Intent::Kind::kUpdate, key}}));
+    SLUICE_TRY(auto written, put(store, attempts, resource, false));
+    if (written) return std::move(*written);
+  }
+}
+
+Result<std::size_t> remove_found(store::Store& store, query::Matches& matches, std::size_t most,
+                                 const Condition& condition, const Announce& announce) {
+  Attempts attempts(store, matches, announce);
+  while (true) {
+    const auto& ids = matches.ids();
+    const auto type = matches.type();
+    if (ids.size() > most) return several_match(type, most);
+    if (ids.empty()) {
+      SLUICE_CHECK(check_that_none_is_wanted(condition));
+      return 0;
+    }
+    if (ids.size() > 1 && condition.kind != Kind::kNone)
+      return precondition_failed("If-Match: several resources match the condition");
+    store::Transaction transaction;
+    std::vector<Intent> intents;
+    for (const auto& id : ids) {
+      SLUICE_CHECK(check_condition(store, {type, id}, matches.as_of(), condition));
+      transaction.removals.push_back({type, id});
+      intents.push_back({Intent::Kind::kDelete, {type, id}});
+    }
+    SLUICE_CHECK(attempts.announce(std::move(intents)));
+    SLUICE_TRY(const auto outcome, attempts.write(transaction));
+    if (outcome) return transaction.removals.size();
+  }
+}
+
+}  // namespace sluice::rest

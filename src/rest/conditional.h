@@ -1,0 +1,57 @@
+// Conditional create, update and delete (FHIR R4, RESTful API): the resource is named by a search,
+// whose result holds at the instant of the write (docs/decisions/0019).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "fhir/resource_reader.h"
+#include "fhir/resource_type.h"
+#include "query/matches.h"
+#include "rest/interactions.h"
+#include "store/store.h"
+
+namespace sluice::rest {
+
+/// What a conditional write is about to do with a resource.
+struct Intent {
+  enum class Kind : std::uint8_t { kLeave, kCreate, kUpdate, kDelete } kind = Kind::kLeave;
+  fhir::ResourceId key;
+  friend bool operator==(const Intent&, const Intent&) = default;
+};
+/// Called before anything is done, and again when other writers make it something else; an error
+/// ends the interaction.
+using Announce = std::function<Result<void>(const std::vector<Intent>&)>;
+
+struct ConditionallyWritten {
+  fhir::ResourceId key;
+  Written written;
+};
+
+/// Reads the body; the id is used when the body has none.
+using ReadBody = std::function<Result<fhir::IncomingResource>(std::string_view id_if_missing)>;
+
+/// If-None-Exist: writes `resource`, whose id is new, unless something matches; then that is what
+/// comes back, as it was left. kPreconditionFailed when several match.
+Result<ConditionallyWritten> create_unless_found(store::Store& store, query::Matches& matches,
+                                                 const fhir::IncomingResource& resource,
+                                                 const Announce& announce);
+
+/// Replaces the match, or creates a resource when nothing matches: under the body's id, or under
+/// `new_id`. kPreconditionFailed when several match or `condition` does not hold of what does;
+/// kInvalid when the body has another id than the match; kConflict when nothing matches but the
+/// body's id is taken.
+Result<ConditionallyWritten> update_found(store::Store& store, query::Matches& matches,
+                                          const ReadBody& read_body, std::string_view new_id,
+                                          const Condition& condition, const Announce& announce);
+
+/// Deletes what matches, all together. kPreconditionFailed when more than `most` match or
+/// `condition` does not hold of the only one. How many were deleted.
+Result<std::size_t> remove_found(store::Store& store, query::Matches& matches, std::size_t most,
+                                 const Condition& condition, const Announce& announce);
+
+}  // namespace sluice::rest

@@ -1,0 +1,60 @@
+#include "rest/entry_matches.h"
+
+#include <algorithm>
+
+namespace sluice::rest {
+
+Result<std::size_t> EntryMatches::add(fhir::ResourceType type, std::string_view text) {
+  const auto [known, is_new] = known_.try_emplace({type, std::string(text)}, queries_.size());
+  if (!is_new) return known->second;
+  auto query = search::Query::compile(type, text, {.base_url = base_url_});
+  if (!query) {
+    known_.erase(known);
+    return std::move(query).error();
+  }
+  queries_.push_back(std::move(*query));
+  return queries_.size() - 1;
+}
+
+void EntryMatches::look_for(fhir::ResourceType type, std::size_t ids) {
+  std::size_t& limit = limits_[type];
+  limit = std::max(limit, ids);
+}
+
+Result<void> EntryMatches::find() {
+  if (matches_.empty() && !queries_.empty()) {
+    matches_.resize(queries_.size());
+    std::map<fhir::ResourceType, std::vector<std::size_t>> of_type;
+    for (std::size_t i = 0; i < queries_.size(); ++i) of_type[queries_[i].type()].push_back(i);
+    for (const auto& [type, numbers] : of_type) {
+      std::vector<search::Query> queries;
+      for (const std::size_t number : numbers) queries.push_back(queries_[number]);
+      SLUICE_TRY(auto found,
+                 query::Matches::find_each(store_, queries, std::max<std::size_t>(2, limits_[type]),
+                                           bounds_));
+      for (std::size_t i = 0; i < numbers.size(); ++i) matches_[numbers[i]] = std::move(found[i]);
+    }
+  }
+  // Those that were found first have waited for the last.
+  for (auto& matches : matches_) SLUICE_CHECK(matches->catch_up());
+  return {};
+}
+
+std::vector<store::Unchanged> EntryMatches::conditions() const {
+  // As of one sequence they are one condition: the store reads its change log once for it.
+  std::map<store::Sequence, std::vector<fhir::ResourceType>> types;
+  for (const auto& matches : matches_) {
+    auto condition = matches->condition();
+    auto& all = types[condition.since];
+    all.insert(all.end(), condition.types.begin(), condition.types.end());
+  }
+  std::vector<store::Unchanged> conditions;
+  for (auto& [since, all] : types) {
+    std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    conditions.push_back({since, std::move(all)});
+  }
+  return conditions;
+}
+
+}  // namespace sluice::rest

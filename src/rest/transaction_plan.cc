@@ -1,0 +1,328 @@
+#include "rest/transaction_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/bytes.h"
+#include "fhir/binary_content.h"
+#include "fhir/json_walk.h"
+#include "rest/json_patch.h"
+#include "rest/patch.h"
+#include "rest/validation.h"
+#include "search/matcher.h"
+
+namespace sluice::rest {
+namespace {
+
+using Kind = EntryAction::Kind;
+
+constexpr std::size_t kIdBytes = 16;  // random, as 32 hexadecimal digits
+// A conditional reference is matched against the Bundle's own resources of the type, too.
+constexpr std::size_t kOwnMatchesMax = 2'000'000;
+
+std::string name_of(const fhir::ResourceId& key) {
+  return fmt::format("{}/{}", fhir::type_name(key.type), key.id);
+}
+
+Error failed(std::string message) {
+  return {ErrorKind::kPreconditionFailed, std::move(message)};
+}
+
+// Whether it is a create that found a resource and so makes none.
+bool is_found_create(Kind kind, const PlannedEntry& planned) {
+  return kind == Kind::kCreate && !planned.is_written;
+}
+
+}  // namespace
+
+TransactionPlan::TransactionPlan(store::Store& store, const fhir::BundleRequest& bundle,
+                                 const TransactionOptions& options)
+    : store_(store),
+      bundle_(bundle),
+      options_(options),
+      matches_(store, options.base_url, options.bounds),
+      reader_({}, options.base_url) {}
+
+template <class Step>
+Result<void> TransactionPlan::each(Step step) {
+  for (std::size_t i = 0; i < bundle_.entries().size(); ++i)
+    if (auto done = step(i); !done) return fhir::about_entry(i, std::move(done).error());
+  return {};
+}
+
+Result<void> TransactionPlan::read() {
+  std::map<std::size_t, std::size_t> first_create;  // by the query's number
+  std::map<fhir::ResourceType, std::size_t> writes;
+  auto understood = each([&](std::size_t i) -> Result<void> {
+    SLUICE_TRY(actions_.emplace_back(), read_action(bundle_.entries()[i], options_.base_url));
+    const EntryAction& action = actions_.back();
+    query_of_entry_.push_back(kNone);
+    made_ids_.push_back(random_hex(kIdBytes));
+    if (action.is_write()) ++writes[action.type];
+    if (!action.is_write() || !action.search) return {};
+    SLUICE_TRY(query_of_entry_.back(), matches_.add(action.type, *action.search));
+    searched_.push_back({i, action.type});
+    for (const auto type : matches_.queries()[query_of_entry_.back()].other_types())
+      searched_.push_back({i, type});
+    if (action.kind != Kind::kCreate) return {};
+    const auto [other, is_first] = first_create.try_emplace(query_of_entry_.back(), i);
+    if (is_first) return {};
+    return invalid(fmt::format("it has the condition of Bundle.entry[{}]: both would be created",
+                               other->second));
+  });
+  if (!understood) return understood;
+  // What this Bundle removes or replaces may be among what is found.
+  for (const auto& [type, count] : writes) matches_.look_for(type, count + 2);
+  return each([&](std::size_t i) { return read_references(i); });
+}
+
+// Compiles the conditional references, so that what cannot be searched is known before anything is.
+Result<void> TransactionPlan::read_references(std::size_t entry) {
+  const auto& sent = bundle_.entries()[entry];
+  if (sent.resource == 0) return {};
+  std::string unused;
+  return fhir::rewrite_links(
+      bundle_.tokens(), sent.resource,
+      [&](fhir::LinkPlace place, std::string_view text) -> Result<std::optional<std::string>> {
+        const auto conditional = parse_conditional_reference(text);
+        if (place != fhir::LinkPlace::kReference || !conditional) return std::nullopt;
+        if (conditional->query.empty())
+          return invalid("a conditional reference has an empty query");
+        SLUICE_TRY(const std::size_t number, matches_.add(conditional->type, conditional->query));
+        searched_.push_back({entry, conditional->type});
+        for (const auto type : matches_.queries()[number].other_types())
+          searched_.push_back({entry, type});
+        return std::nullopt;
+      },
+      unused);
+}
+
+Result<void> TransactionPlan::make() {
+  planned_.assign(actions_.size(), {});
+  links_.clear();
+  writers_.clear();
+  references_.clear();
+  preconditions_.clear();
+  SLUICE_CHECK(matches_.find());
+  auto identified = each([&](std::size_t i) -> Result<void> {
+    if (!actions_[i].is_write()) return {};
+    SLUICE_CHECK(identify(i));
+    return claim(i);
+  });
+  if (!identified) return identified;
+  SLUICE_CHECK(each([&](std::size_t i) { return prepare(i); }));
+  return each([&](std::size_t i) { return read_now(i); });
+}
+
+Result<std::string> TransactionPlan::found_by_condition(std::size_t entry) const {
+  const auto& ids = matches_.ids(query_of_entry_[entry]);
+  if (ids.size() > 1) return failed("its condition finds more than one resource");
+  return ids.empty() ? std::string() : ids.front();
+}
+
+Result<void> TransactionPlan::identify(std::size_t entry) {
+  const EntryAction& action = actions_[entry];
+  PlannedEntry& planned = planned_[entry];
+  planned.key = {action.type, action.id};
+  planned.is_written = true;
+  if (action.kind == Kind::kCreate) return identify_create(entry);
+  if (action.kind == Kind::kUpdate) return identify_update(entry);
+  if (action.search) {
+    SLUICE_TRY(planned.key.id, found_by_condition(entry));
+    if (planned.key.id.empty() && action.kind == Kind::kPatch)
+      return not_found("its condition finds nothing to patch");
+    planned.is_written = !planned.key.id.empty();
+  }
+  return check_condition(entry);
+}
+
+Result<void> TransactionPlan::identify_create(std::size_t entry) {
+  PlannedEntry& planned = planned_[entry];
+  if (actions_[entry].search) {
+    SLUICE_TRY(planned.key.id, found_by_condition(entry));
+    planned.is_written = planned.key.id.empty();
+  }
+  if (!planned.is_written) {
+    SLUICE_TRY(planned.stored, rest::read(store_, planned.key));
+    return {};
+  }
+  planned.key.id = made_ids_[entry];
+  return {};
+}
+
+Result<void> TransactionPlan::identify_update(std::size_t entry) {
+  PlannedEntry& planned = planned_[entry];
+  const auto own_id =
+      fhir::string_member(bundle_.tokens(), bundle_.entries()[entry].resource, "id");
+  if (!actions_[entry].search) {
+    if (!own_id) return invalid("the resource has no id");
+    if (*own_id != planned.key.id) return invalid("the resource's id is not that of request.url");
+    return check_condition(entry);
+  }
+  SLUICE_TRY(planned.key.id, found_by_condition(entry));
+  if (planned.key.id.empty()) {
+    planned.key.id = own_id.value_or(made_ids_[entry]);
+    if (!fhir::is_valid_id(planned.key.id))
+      return invalid("id is not 1 to 64 of A-Z a-z 0-9 '-' and '.'");
+    // Nothing that is there matches; what has this id is something else.
+    preconditions_.push_back({planned.key, 0});
+    SLUICE_TRY(const auto record, store_.read(planned.key, store_.last_commit().sequence));
+    if (record)
+      return Error{ErrorKind::kConflict, fmt::format("{} is there but does not match the condition",
+                                                     name_of(planned.key))};
+  } else if (own_id && *own_id != planned.key.id) {
+    return invalid("the resource's id is not that of the resource which its condition finds");
+  }
+  return check_condition(entry);
+}
+
+// The store compares with one version, so that "any" is the one that is there now.
+Result<void> TransactionPlan::check_condition(std::size_t entry) {
+  const Condition& condition = actions_[entry].condition;
+  if (condition.kind == Condition::Kind::kNone) return {};
+  const fhir::ResourceId& key = planned_[entry].key;
+  std::uint32_t version = 0;
+  if (!key.id.empty()) {
+    SLUICE_TRY(const auto record, store_.read(key, store_.last_commit().sequence));
+    if (record) version = record->version;
+  }
+  if (condition.kind == Condition::Kind::kAbsent && version != 0)
+    return failed(fmt::format("If-None-Match: {} is there already", name_of(key)));
+  if (condition.kind == Condition::Kind::kPresent && version == 0)
+    return failed("If-Match: the resource is not there");
+  if (condition.kind == Condition::Kind::kVersion && (version == 0 || version != condition.version))
+    return failed(fmt::format("If-Match: version {} of {} is not the newest", condition.version,
+                              name_of(key)));
+  if (!key.id.empty()) preconditions_.push_back({key, version});
+  return {};
+}
+
+// A resource that two entries name is an error, but what several creates find may be one.
+Result<void> TransactionPlan::claim(std::size_t entry) {
+  const PlannedEntry& planned = planned_[entry];
+  if (planned.key.id.empty()) return {};
+  if (actions_[entry].kind != Kind::kDelete)
+    SLUICE_CHECK(links_.add(bundle_.entries()[entry].full_url, planned.key));
+  const auto [other, is_first] = writers_.try_emplace(planned.key, entry);
+  if (is_first || (is_found_create(actions_[entry].kind, planned) &&
+                   is_found_create(actions_[other->second].kind, planned_[other->second])))
+    return {};
+  return invalid(fmt::format("{} is the resource of Bundle.entry[{}] too", name_of(planned.key),
+                             other->second));
+}
+
+Result<void> TransactionPlan::prepare(std::size_t entry) {
+  const EntryAction& action = actions_[entry];
+  PlannedEntry& planned = planned_[entry];
+  if (!planned.is_written || action.kind == Kind::kDelete) return {};
+  if (action.kind == Kind::kPatch) {
+    SLUICE_TRY(planned.resource, patched_resource(entry));
+    return {};
+  }
+  std::string text;
+  SLUICE_CHECK(rewrite(entry, bundle_.tokens(), bundle_.entries()[entry].resource, text));
+  SLUICE_TRY(planned.resource, action.kind == Kind::kCreate
+                                   ? reader_.read_as_new(text, planned.key.id)
+                                   : reader_.read(text, planned.key.id));
+  if (planned.resource->type != action.type)
+    return invalid(fmt::format("the resource is a {}, request.url is one of {}",
+                               fhir::type_name(planned.resource->type),
+                               fhir::type_name(action.type)));
+  return validate(*planned.resource);
+}
+
+// The patch is a Binary, for an entry can hold nothing but resources.
+Result<fhir::IncomingResource> TransactionPlan::patched_resource(std::size_t entry) {
+  const fhir::ResourceId& key = planned_[entry].key;
+  const auto& sent = bundle_.entries()[entry];
+  if (fhir::string_member(bundle_.tokens(), sent.resource, "resourceType") != "Binary")
+    return invalid("the resource of a PATCH is a Binary with a JSON Patch in it");
+  SLUICE_TRY(const auto binary, fhir::read_binary(bundle_.resource_of(sent)));
+  if (binary.content_type != "application/json-patch+json")
+    return Error{ErrorKind::kUnsupportedMediaType,
+                 "a PATCH takes a Binary with contentType application/json-patch+json"};
+  SLUICE_TRY(const auto patch, JsonPatch::parse(binary.bytes));
+  SLUICE_TRY(const auto stored, rest::read(store_, key));
+  preconditions_.push_back({key, stored.version});
+  SLUICE_TRY(const std::string json, patched_text(key, stored.json, patch));
+  fhir::JsonTokens tokens;
+  SLUICE_CHECK(tokens.read(json));
+  std::string text;
+  SLUICE_CHECK(rewrite(entry, tokens, 0, text));
+  return read_patched(key, text, options_.base_url);
+}
+
+Result<void> TransactionPlan::rewrite(std::size_t entry, const fhir::JsonTokens& tokens,
+                                      std::size_t object, std::string& out) {
+  return fhir::rewrite_links(
+      tokens, object,
+      [&](fhir::LinkPlace place, std::string_view text) -> Result<std::optional<std::string>> {
+        if (place == fhir::LinkPlace::kReference)
+          if (const auto conditional = parse_conditional_reference(text)) {
+            SLUICE_TRY(auto found, resolve(conditional->type, conditional->query));
+            return std::optional(std::move(found));
+          }
+        return links_.target(bundle_.entries()[entry].full_url, text);
+      },
+      out);
+}
+
+// As the standard has it, after the writes: what this Bundle writes is looked at as it is sent, and
+// what it removes or replaces counts no more.
+Result<std::string> TransactionPlan::resolve(fhir::ResourceType type, std::string_view query) {
+  SLUICE_TRY(const std::size_t number, matches_.add(type, query));
+  // What a patch brings is known only after the searches.
+  if (!matches_.is_found(number))
+    return Error{ErrorKind::kUnsupported, "a patch cannot bring a conditional reference"};
+  if (const auto known = references_.find(number); known != references_.end()) return known->second;
+  std::vector<std::string> ids;
+  for (const auto& id : matches_.ids(number)) {
+    const auto writer = writers_.find({type, id});
+    if (writer == writers_.end() || !planned_[writer->second].is_written ||
+        actions_[writer->second].kind == Kind::kPatch)
+      ids.push_back(id);
+  }
+  search::Matcher matcher;
+  for (std::size_t i = 0; i < actions_.size(); ++i) {
+    const Kind kind = actions_[i].kind;
+    if (actions_[i].type != type || !planned_[i].is_written ||
+        (kind != Kind::kCreate && kind != Kind::kUpdate))
+      continue;
+    if (++own_matches_ > kOwnMatchesMax)
+      return Error{ErrorKind::kTooLarge,
+                   "there are too many conditional references to types that the Bundle writes"};
+    SLUICE_TRY(const bool is_match, matcher.matches(matches_.resolved(number),
+                                                    bundle_.resource_of(bundle_.entries()[i])));
+    if (is_match) ids.push_back(planned_[i].key.id);
+  }
+  if (ids.size() != 1)
+    return failed(fmt::format("a conditional reference to {} finds {}", fhir::type_name(type),
+                              ids.empty() ? "nothing" : "more than one resource"));
+  return references_.emplace(number, name_of({type, ids.front()})).first->second;
+}
+
+// What a read will find is told before the writes, for a read that finds nothing undoes all.
+Result<void> TransactionPlan::read_now(std::size_t entry) {
+  const EntryAction& action = actions_[entry];
+  PlannedEntry& planned = planned_[entry];
+  if (action.is_write()) return {};
+  planned.key = {action.type, action.id};
+  if (action.kind == Kind::kReadVersion) {
+    SLUICE_TRY(planned.stored, read_version(store_, planned.key, action.version));
+    return {};
+  }
+  if (action.kind != Kind::kRead) return {};
+  const auto writer = writers_.find(planned.key);
+  if (writer != writers_.end() && planned_[writer->second].is_written) {
+    if (actions_[writer->second].kind != Kind::kDelete) return {};
+    return Error{ErrorKind::kGone, fmt::format("{} is deleted by Bundle.entry[{}]",
+                                               name_of(planned.key), writer->second)};
+  }
+  SLUICE_TRY(const auto stored, rest::read(store_, planned.key));
+  preconditions_.push_back({planned.key, stored.version});
+  return {};
+}
+
+}  // namespace sluice::rest

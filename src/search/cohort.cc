@@ -1,0 +1,101 @@
+#include "search/cohort.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "fhir/cohort_text.h"
+#include "fhir/resource_reader.h"
+
+namespace sluice::search {
+namespace {
+
+constexpr std::string_view kLanguage = "application/x-fhir-query";
+constexpr std::size_t kFiltersMax = 64;
+
+Error unprocessable(std::string message) {
+  return {ErrorKind::kUnprocessable, std::move(message)};
+}
+
+Result<fhir::ResourceType> subject_of(std::string_view type) {
+  if (type == "person") return fhir::types::kPatient;
+  if (type == "practitioner") return *fhir::find_resource_type("Practitioner");
+  if (type == "device") return *fhir::find_resource_type("Device");
+  return unprocessable(
+      fmt::format("Group.type '{}' of a Group with member-filter is none of person, practitioner "
+                  "and device",
+                  type.substr(0, 64)));
+}
+
+Result<void> check_profile(const fhir::CohortText& text) {
+  if (!text.has_name) return unprocessable("Group.name is missing, a cohort needs one");
+  if (text.has_characteristic)
+    return unprocessable("Group.characteristic is not for a Group with member-filter");
+  if (text.actual != text.has_members)
+    return unprocessable(text.has_members
+                             ? "Group.actual must be true, for there is a member"
+                             : "Group.actual must be false, for there is no member: the filters "
+                               "choose from all");
+  if (text.filters.size() > kFiltersMax)
+    return unprocessable(fmt::format("a Group has at most {} member-filters", kFiltersMax));
+  return {};
+}
+
+Result<Query> compile(const fhir::CohortText::Filter& filter, fhir::ResourceType subject,
+                      const QueryOptions& options) {
+  if (filter.language != kLanguage)
+    return unprocessable(fmt::format("member-filter: the language '{}' is not supported, {} is",
+                                     filter.language.substr(0, 64), kLanguage));
+  const std::string shown = filter.expression.substr(0, 128);
+  const std::size_t mark = filter.expression.find('?');
+  const auto type = mark == std::string::npos
+                        ? std::nullopt
+                        : fhir::find_resource_type(filter.expression.substr(0, mark));
+  if (!type)
+    return unprocessable(
+        fmt::format("member-filter '{}' does not begin with a resource type and '?'", shown));
+  // A Group is in the compartments of its members, but rosters are no place to look for patients.
+  const bool is_in_compartment = subject == fhir::types::kPatient && *type != fhir::types::kGroup &&
+                                 fhir::is_in_patient_compartment(*type);
+  if (*type != subject && !is_in_compartment)
+    return unprocessable(
+        fmt::format("member-filter '{}': {} is not {} and not of a type of its "
+                    "compartment that is supported",
+                    shown, fhir::type_name(*type), fhir::type_name(subject)));
+  auto query = Query::compile(*type, std::string_view(filter.expression).substr(mark + 1), options);
+  if (!query)
+    return unprocessable(fmt::format("member-filter '{}': {}", shown, query.error().message));
+  if (query->matches_everything())
+    return unprocessable(fmt::format("member-filter '{}' has no search parameter", shown));
+  return std::move(*query);
+}
+
+}  // namespace
+
+std::vector<fhir::ResourceType> Cohort::types_read() const {
+  std::vector<fhir::ResourceType> types = {subject};
+  for (const auto& filter : filters) {
+    types.push_back(filter.type());
+    types.insert(types.end(), filter.other_types().begin(), filter.other_types().end());
+  }
+  std::sort(types.begin(), types.end());
+  types.erase(std::unique(types.begin(), types.end()), types.end());
+  return types;
+}
+
+Result<std::optional<Cohort>> read_cohort(std::string_view group_json, const QueryOptions& options,
+                                          Strictness strictness) {
+  SLUICE_TRY(const auto text, fhir::read_cohort_text(group_json));
+  if (!text) return std::optional<Cohort>();
+  Cohort cohort;
+  SLUICE_TRY(cohort.subject, subject_of(text->type));
+  if (strictness == Strictness::kWholeProfile) SLUICE_CHECK(check_profile(*text));
+  cohort.has_members = text->has_members;
+  for (const auto& filter : text->filters) {
+    SLUICE_TRY(auto query, compile(filter, cohort.subject, options));
+    cohort.filters.push_back(std::move(query));
+  }
+  return std::optional(std::move(cohort));
+}
+
+}  // namespace sluice::search

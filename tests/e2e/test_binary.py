@@ -1,0 +1,152 @@
+"""Binary over REST (F-06, I-02, I-05, A-06): content up and down by its type, ranges, securityContext."""
+import base64
+import json
+import os
+import unittest
+
+import harness
+import smart
+
+CONTENT = bytes(range(256)) * 40
+
+
+class Binary(harness.TestCase):
+    def setUp(self):
+        self.folder = harness.temporary_folder(self)
+        self.data = os.path.join(self.folder, "data")
+
+    def serve(self, **keywords):
+        self.server = harness.start_server(self, self.data, **keywords)
+        return self.server
+
+    def send(self, method, path, body=None, headers=None):
+        headers = dict(headers or {})
+        if isinstance(body, dict):
+            headers.setdefault("Content-Type", harness.FHIR_JSON)
+            body = json.dumps(body).encode()
+        return harness.request(method, f"{self.server.base}/{path}", headers, body)
+
+    def test_f06_content_goes_up_and_comes_down_as_it_is(self):
+        self.serve()
+        answer = self.send("POST", "Binary", CONTENT, {"Content-Type": "image/png; name=\"a\"", "Accept": "image/png"})
+        self.assertEqual((answer.status, answer.body), (201, b""), answer)
+        path = answer.headers["Location"].removeprefix(self.server.base + "/").split("/_history")[0]
+        for accept in (None, "*/*", "image/*", "image/png", "text/html, image/png;q=0.1", "text/html, */*;q=0.1"):
+            answer = self.send("GET", path, headers={"Accept": accept} if accept else {})
+            self.assertEqual((answer.status, answer.body), (200, CONTENT), accept)
+            self.assertEqual(answer.headers["Content-Type"], "image/png; name=\"a\"")
+            self.assertEqual((answer.headers["X-Content-Type-Options"], answer.headers["Content-Security-Policy"],
+                              answer.headers["Content-Disposition"], answer.headers["Vary"]),
+                             ("nosniff", "sandbox", "attachment", "Accept"))
+        for query, accept in (("", "application/fhir+json"), ("", "application/json"), ("?_format=json", "*/*"),
+                              ("", "image/png, application/fhir+json")):
+            answer = self.send("GET", path + query, headers={"Accept": accept})
+            self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, harness.FHIR_JSON))
+            self.assertEqual(base64.b64decode(answer.json()["data"]), CONTENT)
+            self.assertEqual(answer.json()["contentType"], "image/png; name=\"a\"")
+        self.assert_outcome(self.send("GET", path, headers={"Accept": "text/plain"}), 406, "image/png")
+        self.assert_outcome(self.send("GET", path, headers={"Accept": "application/fhir+xml"}), 406, "xml")
+        self.assert_outcome(self.send("GET", path + "?_format=xml"), 406, "xml")
+
+        answer = self.send("PUT", path, b"new", {"Content-Type": "text/plain", "If-Match": 'W/"1"'})
+        self.assertEqual((answer.status, answer.headers["ETag"], answer.body), (200, 'W/"2"', b""))
+        answer = self.send("PUT", "Binary/mine", b"", {"Content-Type": "text/plain", "Prefer": "return=representation"})
+        self.assertEqual(answer.status, 201, answer)
+        self.assertNotIn("data", answer.json())
+        self.assertEqual(self.send("GET", "Binary/mine").body, b"")
+        self.assertEqual(self.send("GET", path).body, b"new")
+        self.assertEqual(self.send("GET", path + "/_history/1").body, CONTENT)
+        self.assert_outcome(self.send("PUT", path, b"x", {"Content-Type": "text/plain", "If-Match": 'W/"1"'}), 412)
+        # The resource itself goes both ways too.
+        binary = {"resourceType": "Binary", "id": "json", "contentType": "application/pdf", "data": "aGk="}
+        self.assertEqual(self.send("PUT", "Binary/json", binary).status, 201)
+        self.assertEqual(self.send("GET", "Binary/json").body, b"hi")
+
+    def test_f06_ranges_conditions_and_head(self):
+        self.serve()
+        self.send("PUT", "Binary/b", CONTENT, {"Content-Type": "application/pdf"})
+        whole = self.send("GET", "Binary/b")
+        tag, modified = whole.headers["ETag"], whole.headers["Last-Modified"]
+        self.assertEqual((tag, whole.headers["Accept-Ranges"]), ('"1"', "bytes"))
+        for value, begin, end in (("bytes=0-99", 0, 100), ("bytes=100-", 100, 10240), ("bytes=-10", 10230, 10240)):
+            for extra in ({}, {"If-Range": tag}, {"If-Range": modified}):
+                answer = self.send("GET", "Binary/b", headers={"Range": value, **extra})
+                self.assertEqual((answer.status, answer.body), (206, CONTENT[begin:end]), (value, extra))
+                self.assertEqual(answer.headers["Content-Range"], f"bytes {begin}-{end - 1}/10240")
+        self.assertEqual(self.send("GET", "Binary/b", headers={"Range": "bytes=0-9", "If-Range": '"0"'}).status, 200)
+        answer = self.send("GET", "Binary/b", headers={"Range": "bytes=10240-"})
+        self.assert_outcome(answer, 416)
+        self.assertEqual(answer.headers["Content-Range"], "bytes */10240")
+        for header in ({"If-None-Match": tag}, {"If-None-Match": "W/" + tag}, {"If-Modified-Since": modified}):
+            answer = self.send("GET", "Binary/b", headers=header)
+            self.assertEqual((answer.status, answer.body), (304, b""), header)
+        self.assert_outcome(self.send("GET", "Binary/b", headers={"If-Match": '"7"'}), 412)
+        answer = self.send("HEAD", "Binary/b")
+        self.assertEqual((answer.status, answer.body, answer.headers["Content-Length"]), (200, b"", "10240"))
+
+    def test_i05_what_is_no_content_is_refused(self):
+        self.serve()
+        largest = (10 * (1 << 20) - 1024) // 4 * 3
+        self.assertEqual(self.send("PUT", "Binary/b", b"x" * largest, {"Content-Type": "text/plain"}).status, 201)
+        self.assertEqual(len(self.send("GET", "Binary/b").body), largest)
+        self.assert_outcome(self.send("PUT", "Binary/b", b"x" * (largest + 1), {"Content-Type": "text/plain"}), 413,
+                            str(largest))
+        for headers, status, *words in (
+                ({}, 415, "Content-Type"), ({"Content-Type": "plain"}, 400, "plain"),
+                ({"Content-Type": "text/" + "x" * 200}, 400, "media type"),
+                ({"Content-Type": "application/fhir+xml"}, 415, "xml"),
+                ({"Content-Type": "application/fhir+json"}, 400), ({"Content-Type": "application/json"}, 400),
+                ({"Content-Type": "text/plain", "X-Security-Context": "nobody"}, 400, "X-Security-Context", "nobody"),
+                ({"Content-Type": "text/plain", "X-Security-Context": "urn:uuid:1"}, 400, "X-Security-Context")):
+            self.assert_outcome(self.send("POST", "Binary", b"content", headers), status, *words)
+        self.assert_outcome(self.send("POST", "Binary", {"resourceType": "Binary", "contentType": "text/plain"},
+                                      {"X-Security-Context": "Patient/p"}), 400, "X-Security-Context")
+        self.assert_outcome(self.send("POST", "Patient", b"content", {"Content-Type": "text/plain"}), 415)
+        self.assert_outcome(self.send("PUT", "Binary/b_", b"content", {"Content-Type": "text/plain"}), 400, "id")
+        self.assert_outcome(self.send("GET", "Binary/b?_page=1"), 400, "_page")
+        self.send("PUT", "Binary/bad", {"resourceType": "Binary", "id": "bad", "contentType": "text/plain",
+                                        "data": "a!"})
+        self.assert_outcome(self.send("GET", "Binary/bad"), 406, "base64")
+
+    def test_a06_the_security_context_guards_content(self):
+        client = smart.Client(self.folder, self.data, "all", scope="system/*.cruds")
+        server = self.serve(is_open=False)
+        full = client.headers(server)
+        text = {"Content-Type": "text/plain"}
+        answer = self.send("PUT", "Binary/p", b"of a patient", {**full, **text, "X-Security-Context": "Patient/p",
+                                                                "Prefer": "return=representation"})
+        self.assertEqual(answer.json()["securityContext"], {"reference": "Patient/p"})
+        self.send("PUT", "Binary/none", b"of nobody", {**full, **text})
+        self.send("PUT", "Binary/far", {"resourceType": "Binary", "id": "far", "contentType": "text/plain",
+                                        "securityContext": {"reference": "https://other.example/Patient/p"}}, full)
+        only = client.headers(server, "system/Binary.cruds")
+        both = client.headers(server, "system/Binary.cruds system/Patient.r")
+        writes = client.headers(server, "system/Binary.cruds system/Patient.rud")
+        for path, headers, status in (
+                ("Binary/none", only, 200), ("Binary/p", only, 403), ("Binary/p", both, 200), ("Binary/p", full, 200),
+                ("Binary/p/_history/1", only, 403), ("Binary/p/_history/1", both, 200),
+                ("Binary/far", both, 403), ("Binary/far", full, 200)):
+            answer = self.send("GET", path, headers=headers)
+            self.assertEqual(answer.status, status, path)
+            if status == 403:
+                self.assert_outcome(answer, 403, "securityContext")
+        for headers, shown in ((only, {"none"}), (both, {"none", "p"}), (full, {"none", "p", "far"})):
+            entries = self.send("GET", "Binary/_history", headers=headers).json()["entry"]
+            self.assertEqual(len(entries), 3)
+            self.assertEqual({e["resource"]["id"] for e in entries if "resource" in e}, shown)
+        patch = json.dumps([{"op": "remove", "path": "/securityContext"}]).encode()
+        for headers in (only, both):
+            self.assert_outcome(self.send("PUT", "Binary/p", b"taken", {**headers, **text}), 403, "Patient")
+            self.assert_outcome(self.send("DELETE", "Binary/p", headers=headers), 403, "Patient")
+            self.assert_outcome(self.send("PATCH", "Binary/p", patch, {
+                **headers, "Content-Type": "application/json-patch+json"}), 403, "Patient")
+        self.assertEqual(self.send("GET", "Binary/p", headers=full).body, b"of a patient")
+        answer = self.send("PATCH", "Binary/p", patch, {**writes, "Content-Type": "application/json-patch+json"})
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual(self.send("GET", "Binary/p", headers=only).body, b"of a patient")
+        self.assertEqual(self.send("DELETE", "Binary/p", headers=only).status, 204)
+        self.assertEqual(self.send("PUT", "Binary/p", b"again", {**only, **text}).status, 201)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,168 @@
+// I-02, I-04: transaction Bundles on the store: all or nothing, also beside other writers.
+#include "rest/transaction.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "rest/interactions.h"
+#include "store/rocksdb/rocksdb_store.h"
+#include "temporary_folder.h"
+
+namespace sluice::rest {
+namespace {
+
+using testing::HasSubstr;
+
+std::string entry(std::string_view method, std::string_view url, std::string_view resource = {},
+                  std::string_view more = {}, std::string_view full_url = {}) {
+  std::string made = "{";
+  if (!full_url.empty()) made += fmt::format(R"("fullUrl":"{}",)", full_url);
+  if (!resource.empty()) made += fmt::format(R"("resource":{},)", resource);
+  return made + fmt::format(R"("request":{{"method":"{}","url":"{}"{}}}}})", method, url, more);
+}
+
+std::string patient(std::string_view id, std::string_view identifier = {}) {
+  std::string made = R"({"resourceType":"Patient")";
+  if (!id.empty()) made += fmt::format(R"(,"id":"{}")", id);
+  if (!identifier.empty()) made += fmt::format(R"(,"identifier":[{{"value":"{}"}}])", identifier);
+  return made + "}";
+}
+
+class Transactions : public testing::Test {
+ protected:
+  Result<TransactionOutcome> run(const std::vector<std::string>& entries,
+                                 const std::function<void()>& before_write = {}) {
+    const auto bundle = fhir::BundleRequest::read(
+        fmt::format(R"({{"resourceType":"Bundle","type":"transaction","entry":[{}]}})",
+                    fmt::join(entries, ",")));
+    if (!bundle) return bundle.error();
+    auto transaction = Transaction::read(*store_, *bundle, {});
+    if (!transaction) return transaction.error();
+    return transaction->run([&](const auto& writes) -> Result<void> {
+      ++attempts_;
+      writes_ = writes.size();
+      if (before_write && attempts_ == 1) before_write();
+      return {};
+    });
+  }
+  std::string why(const Result<TransactionOutcome>& outcome) {
+    return outcome ? "done" : outcome.error().message;
+  }
+  std::uint64_t patients() {
+    const auto statistics = store_->statistics().value();
+    return statistics.empty() ? 0 : statistics.front().resources;
+  }
+  void put(const std::string& json) {
+    ASSERT_TRUE(update(*store_, fhir::ResourceReader().read(json).value(), {}));
+  }
+
+  TemporaryFolder folder_;
+  SystemClock clock_;
+  std::unique_ptr<store::Store> store_ = store::open_rocksdb_store(folder_.path(), clock_).value();
+  int attempts_ = 0;
+  std::size_t writes_ = 0;
+};
+
+TEST_F(Transactions, AllIsOneCommit) {
+  put(patient("old"));
+  const auto before = store_->last_commit().sequence.value;
+  const auto done =
+      run({entry("POST", "Patient", patient("")), entry("PUT", "Patient/a", patient("a")),
+           entry("DELETE", "Patient/old"), entry("GET", "Patient/a")});
+  ASSERT_TRUE(done) << why(done);
+  EXPECT_EQ(done->commit.sequence.value, before + 1);
+  EXPECT_EQ(writes_, 3u);
+  EXPECT_EQ(done->entries[0].status, 201);
+  EXPECT_EQ(done->entries[2].status, 204);
+  EXPECT_EQ(done->entries[3].version, 1u);
+  EXPECT_EQ(done->entries[3].last_updated, done->commit.instant);
+}
+
+TEST_F(Transactions, AConditionThatAnotherWriteFulfilsIsLookedAtAgain) {
+  const auto create =
+      entry("POST", "Patient", patient("", "x"), R"(,"ifNoneExist":"identifier=x")");
+  const auto done = run({create}, [&] { put(patient("first", "x")); });
+  ASSERT_TRUE(done) << why(done);
+  EXPECT_EQ(attempts_, 2);
+  EXPECT_EQ(done->entries[0].status, 200);
+  EXPECT_EQ(done->entries[0].key.id, "first");
+  EXPECT_EQ(patients(), 1u);
+}
+
+TEST_F(Transactions, AVersionThatIsReplacedMeanwhileUndoesAll) {
+  put(patient("a"));
+  const auto done =
+      run({entry("POST", "Patient", patient("")),
+           entry("PUT", "Patient/a", patient("a", "mine"), R"(,"ifMatch":"W/\"1\"")")},
+          [&] { put(patient("a", "theirs")); });
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().kind, ErrorKind::kPreconditionFailed);
+  EXPECT_THAT(done.error().message, HasSubstr("Bundle.entry[1]: If-Match"));
+  EXPECT_EQ(patients(), 1u);
+}
+
+TEST_F(Transactions, AReadOfWhatIsDeletedMeanwhileUndoesAll) {
+  put(patient("a"));
+  const auto done = run({entry("POST", "Patient", patient("")), entry("GET", "Patient/a")}, [&] {
+    ASSERT_TRUE(remove(*store_, {fhir::types::kPatient, "a"}, {}));
+  });
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().kind, ErrorKind::kGone);
+  EXPECT_EQ(patients(), 0u);
+}
+
+TEST_F(Transactions, AConditionalReferenceSeesWhatIsWrittenMeanwhile) {
+  put(patient("a", "x"));
+  const auto observe = entry(
+      "POST", "Observation",
+      R"({"resourceType":"Observation","status":"final","code":{},"subject":{"reference":"Patient?identifier=x"}})");
+  const auto done = run({observe}, [&] { put(patient("b", "x")); });
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().message,
+            "Bundle.entry[0]: a conditional reference to Patient finds more than one resource");
+}
+
+TEST_F(Transactions, WhoMayNotWriteIsAskedBefore) {
+  const auto bundle = fhir::BundleRequest::read(
+      fmt::format(R"({{"resourceType":"Bundle","type":"transaction","entry":[{}]}})",
+                  entry("POST", "Patient", patient(""))));
+  auto transaction = Transaction::read(*store_, *bundle, {}).value();
+  const auto done = transaction.run([](const auto&) -> Result<void> { return invalid("no"); });
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().message, "no");
+  EXPECT_EQ(patients(), 0u);
+}
+
+TEST_F(Transactions, ManyAtOnceMakeOneResourceOfOneCondition) {
+  std::atomic<int> created = 0;
+  std::vector<std::thread> threads;
+  for (int writer = 0; writer < 4; ++writer)
+    threads.emplace_back([&, writer] {
+      for (int round = 0; round < 25; ++round) {
+        const auto bundle = fhir::BundleRequest::read(fmt::format(
+            R"({{"resourceType":"Bundle","type":"transaction","entry":[{},{}]}})",
+            entry("POST", "Patient", patient("", std::to_string(round)),
+                  fmt::format(R"(,"ifNoneExist":"identifier={}")", round), "urn:uuid:p"),
+            entry(
+                "PUT", fmt::format("Observation/{}-{}", writer, round),
+                fmt::format(
+                    R"({{"resourceType":"Observation","id":"{}-{}","status":"final","code":{{}},"subject":{{"reference":"urn:uuid:p"}}}})",
+                    writer, round))));
+        auto transaction = Transaction::read(*store_, *bundle, {}).value();
+        const auto done = transaction.run([](const auto&) -> Result<void> { return {}; });
+        ASSERT_TRUE(done) << done.error().message;
+        created += done->entries[0].status == 201;
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(created, 25);
+  for (const auto& row : store_->statistics().value())
+    EXPECT_EQ(row.resources, fhir::type_name(row.type) == "Patient" ? 25u : 100u);
+}
+
+}  // namespace
+}  // namespace sluice::rest
