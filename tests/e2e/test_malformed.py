@@ -211,7 +211,7 @@ class Malformed(harness.TestCase):
                 ("GET", "Group/bad_id/$export", "bad_id"), ("GET", "Group/" + "x" * 65 + "/$export"),
                 ("GET", "Group//$export"), ("GET", "Group/$export"), ("GET", "$exports"),
                 ("GET", "Observation/$export"), ("GET", "Patient/1/$export"), ("GET", "nowhere"),
-                ("GET", ""), ("GET", "OperationDefinition/nonsense", "nonsense"),
+                ("GET", "OperationDefinition/nonsense", "nonsense"),
                 ("GET", "jobs/" + "0" * 32, "0" * 32), ("DELETE", "jobs/" + "0" * 32, "0" * 32),
                 ("GET", "jobs/not-a-job", "not-a-job"), ("GET", "jobs/..%2f..%2fstore"),
                 ("GET", "jobs/" + "0" * 32 + "/files/x")):
@@ -227,7 +227,8 @@ class Malformed(harness.TestCase):
                 ("PUT", kick_off, ("GET", "POST")), ("DELETE", kick_off, ("GET", "POST")),
                 ("PATCH", kick_off, ("GET", "POST")), ("POST", status_url, ("GET", "DELETE")),
                 ("PUT", status_url, ("GET", "DELETE")), ("DELETE", file_url, ("GET",)),
-                ("POST", file_url, ("GET",)), ("POST", self.server.base + "/metadata", ("GET",))):
+                ("POST", file_url, ("GET",)), ("POST", self.server.base + "/metadata", ("GET",)),
+                ("GET", self.server.base + "/", ("POST",))):
             with self.subTest(method=method, url=url):
                 answer = harness.request(method, url, body=b"")
                 self.assert_outcome(answer, 405)
