@@ -46,7 +46,7 @@ class Pages:
                     self.shown_early += 1
                     harness.download({**item, "url": moved(item["url"], server)})
             url = links[0]["url"] if links else None
-        time.sleep(0.05)
+        time.sleep(0.1)
         return statuses[-1] == 200
 
 
