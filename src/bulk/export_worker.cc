@@ -166,7 +166,7 @@ class ShardRun {
     if (!ids) return corrupt("a stored part of an export cannot be read", "filter without ids");
     const Roster patients(*ids);
     sought_ = &patients;
-    const auto sought = seek(range, patients);
+    auto sought = seek(range, patients);
     sought_ = nullptr;
     return sought;
   }

@@ -19,10 +19,10 @@ class Before {
   bool operator()(const Key& a, const Key& b) const {
     for (const SortKey& key : order_) {
       // One commit, one instant: sequences are in the order of lastUpdated.
-      const auto compared = key.by == SortKey::By::kId
-                                ? std::strong_ordering(a.id.compare(b.id) <=> 0)
-                                : a.sequence <=> b.sequence;
-      if (compared != 0) return (compared < 0) != key.descending;
+      const bool by_id = key.by == SortKey::By::kId;
+      const bool less = by_id ? a.id < b.id : a.sequence < b.sequence;
+      const bool greater = by_id ? b.id < a.id : b.sequence < a.sequence;
+      if (less || greater) return less != key.descending;
     }
     return a.id < b.id;
   }
