@@ -97,7 +97,7 @@ FORMS = [
     ("A-06", "a type that is none", lambda f, w: {**f, "scope": "system/Nonsense.rs"}, 400,
      "invalid_scope"),
     ("A-06", "letters out of order", lambda f, w: {**f, "scope": "system/*.sr"}, 400, "invalid_scope"),
-    ("A-06", "a scope with a query", lambda f, w: {**f, "scope": "system/Patient.rs?gender=male"}, 400,
+    ("A-06", "a scope with no query that there is", lambda f, w: {**f, "scope": "system/Patient.rs?sex=male"}, 400,
      "invalid_scope"),
     ("A-06", "a scope beyond the registered", lambda f, w: {**f, "scope": "system/*.cud"}, 400,
      "invalid_scope"),
