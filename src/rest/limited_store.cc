@@ -224,6 +224,7 @@ Result<store::WriteOutcome> LimitedStore::write(const store::Transaction& transa
     // To who may not see it, a resource that is not removed is one that was not there.
     const auto restored = [&](store::WriteOutcome outcome) {
       std::vector<store::PutOutcome> removals;
+      removals.reserve(kept.size());
       std::size_t next = 0;
       for (const bool was_kept : kept)
         removals.push_back(was_kept ? outcome.removals[next++]
