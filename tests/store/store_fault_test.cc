@@ -92,12 +92,14 @@ TEST_F(StoreFault, GoesOnWhenTheVeryFirstWriteAfterOpeningFails) {
     disk_.set_fault(FaultyDisk::Fault::kFull);
     for (int i = 0; i < 2; ++i) expect_storage_error(put("a", "y"));
     disk_.set_fault(FaultyDisk::Fault::kNone);
-    ASSERT_TRUE(put_after_fault("a", std::to_string(round)));
+    const auto first = put_after_fault("a", std::to_string(round));
+    ASSERT_TRUE(first) << first.error().message << ": " << first.error().detail;
     // And again, now that memory has just been emptied.
     disk_.set_fault(FaultyDisk::Fault::kFull);
     for (int i = 0; i < 2; ++i) expect_storage_error(put("a", "y"));
     disk_.set_fault(FaultyDisk::Fault::kNone);
-    ASSERT_TRUE(put_after_fault("a", std::to_string(round)));
+    const auto second = put_after_fault("a", std::to_string(round));
+    ASSERT_TRUE(second) << second.error().message << ": " << second.error().detail;
   }
 }
 

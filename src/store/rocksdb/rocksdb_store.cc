@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "base/bytes.h"
@@ -26,6 +27,7 @@ namespace sluice::store {
 namespace {
 
 constexpr std::string_view kResumeKey = "resume";  // see prepare_resume()
+constexpr int kResumesMax = 5;                     // of one write
 
 class RocksdbStore final : public Store {
  public:
@@ -209,7 +211,12 @@ Result<void> RocksdbStore::resume() {
   if (!database_->is_log_spoilt()) return {};
   // A flush that fails while RocksDB resumes can leave it waiting for ever.
   SLUICE_CHECK(database_->try_disk());
-  const auto status = store::resume(database_->db(), resume_patience_);
+  auto status = store::resume(database_->db(), resume_patience_);
+  // It may still report what a flush met while the disk was not well, or be at it by itself.
+  for (int i = 0; i < kResumesMax && (status.IsIOError() || status.IsBusy()); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    status = store::resume(database_->db(), resume_patience_);
+  }
   if (status.IsShutdownInProgress())
     return Error{ErrorKind::kStorage,
                  "the store takes no writes after an error of the disk until it is opened again",
