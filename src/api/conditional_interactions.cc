@@ -202,11 +202,6 @@ Result<http::Response> delete_now(Service& service, const http::Request& request
   return response;
 }
 
-http::Response answer(const http::Request& request, Result<http::Response> response) {
-  if (!response) return request_error(request, response.error());
-  return std::move(*response);
-}
-
 }  // namespace
 
 http::Response create_resource_unless_found(Service& service, const http::Request& request,

@@ -8,6 +8,7 @@
 
 #include "api/fhir_response.h"
 #include "api/request_headers.h"
+#include "api/resource_answer.h"
 #include "api/resource_headers.h"
 #include "base/log.h"
 #include "fhir/json_check.h"
@@ -129,11 +130,6 @@ Result<http::Response> change_now(Service& service, const http::Request& request
   response.headers.set("ETag", entity_tag(stored.version));
   response.headers.set("Last-Modified", to_http_date(stored.last_updated));
   return response;
-}
-
-http::Response answer(const http::Request& request, Result<http::Response> response) {
-  if (!response) return request_error(request, response.error());
-  return std::move(*response);
 }
 
 }  // namespace

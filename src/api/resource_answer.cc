@@ -49,6 +49,11 @@ Result<void> audit_resource(const Service& service, const http::Request& request
        .subject = subject});
 }
 
+http::Response answer(const http::Request& request, Result<http::Response> response) {
+  if (!response) return request_error(request, response.error());
+  return std::move(*response);
+}
+
 void set_version(http::Response& response, const rest::Stored& stored) {
   response.headers.set("ETag", entity_tag(stored.version));
   response.headers.set("Last-Modified", to_http_date(stored.last_updated));

@@ -43,6 +43,8 @@ Result<void> audit_resource(const Service& service, const http::Request& request
                             const Principal& principal, smart::AuditKind kind,
                             const std::string& subject, const std::string& why = {});
 
+/// The response, or the error as an OperationOutcome.
+http::Response answer(const http::Request& request, Result<http::Response> response);
 /// Sets ETag and Last-Modified.
 void set_version(http::Response& response, const rest::Stored& stored);
 /// The answer to a write, as the client prefers it.

@@ -169,11 +169,6 @@ Result<http::Response> delete_now(Service& service, const http::Request& request
   return response;
 }
 
-http::Response answer(const http::Request& request, Result<http::Response> response) {
-  if (!response) return request_error(request, response.error());
-  return std::move(*response);
-}
-
 // Reads a version, if the principal may see it, and sends it as the request wants it.
 Result<http::Response> send_found(const Service& service, const http::Request& request,
                                   const Principal& principal, const fhir::ResourceId& key,
