@@ -41,4 +41,18 @@ std::optional<ReferenceView> parse_reference(std::string_view text, std::string_
   return ReferenceView{*type, id};
 }
 
+std::optional<ReferenceView> parse_reference_to_any_server(std::string_view text) {
+  // Only behind its last slashes can a URL name a resource: Type/id or Type/id/_history/version.
+  if (const auto found = parse_reference(text)) return found;
+  std::size_t start = text.size();
+  for (int slashes = 0; slashes < 4; ++slashes) {
+    if (start == 0) return std::nullopt;
+    start = text.rfind('/', start - 1);
+    if (start == std::string_view::npos) return std::nullopt;
+    if (slashes == 0) continue;
+    if (const auto found = parse_reference(text.substr(start + 1))) return found;
+  }
+  return std::nullopt;
+}
+
 }  // namespace sluice::fhir

@@ -21,4 +21,8 @@ struct ReferenceView {
 /// "#contained", urn:uuid, other servers, unknown types, invalid ids.
 std::optional<ReferenceView> parse_reference(std::string_view text, std::string_view base_url = {});
 
+/// What an absolute or relative reference names on whichever server it speaks of: for who does not
+/// know yet by which URLs this one is called.
+std::optional<ReferenceView> parse_reference_to_any_server(std::string_view text);
+
 }  // namespace sluice::fhir

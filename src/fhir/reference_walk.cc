@@ -11,28 +11,53 @@ namespace {
 
 constexpr std::size_t kDepthMax = 1000;  // no limit but a promise: the store's lines were checked
 
-}  // namespace
-
-void ReferenceWalk::visit_from(std::size_t token, std::size_t end,
-                               const std::function<void(const ReferenceView&)>& visit) const {
+// Calls `visit` with what every reference between two tokens says, unescaped.
+template <class Visit>
+void each_reference(const JsonTokens& tokens, std::size_t token, std::size_t end, Visit visit) {
   for (std::size_t i = token; i + 2 < end; ++i) {
     // A string before a colon is a key.
-    if (tokens_.first(i) != '"' || tokens_.first(i + 1) != ':' || tokens_.first(i + 2) != '"')
+    if (tokens.first(i) != '"' || tokens.first(i + 1) != ':' || tokens.first(i + 2) != '"')
       continue;
-    if (!means(tokens_.raw_string(i), "reference")) continue;
-    const std::string_view raw = tokens_.raw_string(i + 2);
+    if (!means(tokens.raw_string(i), "reference")) continue;
+    const std::string_view raw = tokens.raw_string(i + 2);
     const bool has_escapes = raw.find('\\') != std::string_view::npos;
     const std::string unescaped = has_escapes ? unescape(raw) : std::string();
-    const auto reference =
-        parse_reference(has_escapes ? std::string_view(unescaped) : raw, base_url_);
-    if (reference) visit(*reference);
+    visit(has_escapes ? std::string_view(unescaped) : raw);
   }
+}
+
+// Each target once, sorted. `parse` makes a ReferenceView of a reference, or nullopt.
+template <class Parse>
+std::vector<ResourceId> targets_at(const JsonTokens& tokens, std::size_t value, Parse parse) {
+  std::vector<ResourceId> targets;
+  each_reference(tokens, value, tokens.behind(value), [&](std::string_view text) {
+    if (const auto reference = parse(text))
+      targets.push_back({reference->type, std::string(reference->id)});
+  });
+  std::sort(targets.begin(), targets.end());
+  targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
+  return targets;
+}
+
+}  // namespace
+
+std::vector<ResourceId> possible_targets(const JsonTokens& tokens) {
+  std::vector<ResourceId> targets;
+  // `each_member` fails only when its visitor does.
+  (void)each_member(tokens, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+    if (means(tokens.raw_string(key), "target"))
+      targets = targets_at(tokens, value, &parse_reference_to_any_server);
+    return {};
+  });
+  return targets;
 }
 
 Result<void> ReferenceWalk::each(std::string_view line,
                                  const std::function<void(const ReferenceView&)>& visit) {
   if (!tokens_.read(line)) return corrupt("stored resource: not JSON");
-  visit_from(0, tokens_.size(), visit);
+  each_reference(tokens_, 0, tokens_.size(), [&](std::string_view text) {
+    if (const auto reference = parse_reference(text, base_url_)) visit(*reference);
+  });
   return {};
 }
 
@@ -43,17 +68,14 @@ Result<ProvenanceHead> ReferenceWalk::provenance(std::string_view line) {
   SLUICE_CHECK(each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
     const std::string_view name = tokens_.raw_string(key);
     if (means(name, "target")) {
-      visit_from(value, tokens_.behind(value), [&](const ReferenceView& reference) {
-        head.targets.push_back({reference.type, std::string(reference.id)});
-      });
+      head.targets = targets_at(
+          tokens_, value, [&](std::string_view text) { return parse_reference(text, base_url_); });
     } else if (means(name, "recorded") && tokens_.first(value) == '"') {
       const auto recorded = parse_fhir_instant(unescape(tokens_.raw_string(value)));
       if (recorded) head.recorded = *recorded;
     }
     return {};
   }));
-  std::sort(head.targets.begin(), head.targets.end());
-  head.targets.erase(std::unique(head.targets.begin(), head.targets.end()), head.targets.end());
   return head;
 }
 

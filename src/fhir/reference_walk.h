@@ -18,6 +18,10 @@ struct ProvenanceHead {
   Instant recorded{0};              ///< 0 when it is missing or no instant
 };
 
+/// The targets of a Provenance that could be ours, by whatever URL this server is called: each
+/// once, sorted. `tokens` are those of a checked resource.
+std::vector<ResourceId> possible_targets(const JsonTokens& tokens);
+
 /// Holds the buffers: one a thread.
 class ReferenceWalk {
  public:
@@ -30,9 +34,6 @@ class ReferenceWalk {
   Result<ProvenanceHead> provenance(std::string_view line);
 
  private:
-  void visit_from(std::size_t token, std::size_t end,
-                  const std::function<void(const ReferenceView&)>& visit) const;
-
   const std::string base_url_;
   JsonTokens tokens_;
 };

@@ -16,6 +16,7 @@
 #include "fhir/json_tokens.h"
 #include "fhir/key_scopes.h"
 #include "fhir/reference.h"
+#include "fhir/reference_walk.h"
 #include "fhir/resource_content.h"
 
 namespace sluice::fhir {
@@ -230,6 +231,7 @@ Result<IncomingResource> ResourceReader::Impl::read(std::string_view json,
   if (root.meta != 0 && tokens.first(root.meta + 2) != '{') return invalid("meta is not an object");
 
   take_references(out);
+  if (out.type == types::kProvenance) out.targets = possible_targets(tokens);
   if (out.type == types::kGroup) out.roster = encode_roster(tokens, base_url);
   write_content(tokens, root, out);
   out.digest = sha256.digest(out.content);

@@ -49,6 +49,8 @@ struct IncomingResource {
   /// References to resources of types outside the patient compartment (Practitioner, Organization,
   /// Location, Device ...), sorted, unique. Never Group, Binary, Bundle.
   std::vector<ResourceId> supporting;
+  /// Of a Provenance: its targets, see possible_targets. Empty for other types.
+  std::vector<ResourceId> targets;
   /// Of a Group: its members, see encode_roster. Empty for other types.
   std::string roster;
 };

@@ -286,6 +286,31 @@ Result<std::optional<std::string>> LimitedStore::owners(const fhir::ResourceId& 
   return store_.owners(key, as_of);
 }
 
+std::unique_ptr<store::ProvenanceFinder> LimitedStore::provenance_finder(
+    store::Sequence as_of) const {
+  class Limited final : public store::ProvenanceFinder {
+   public:
+    Limited(const LimitedStore& limited, std::unique_ptr<store::ProvenanceFinder> all,
+            store::Sequence sequence)
+        : limited_(limited), all_(std::move(all)), sequence_(sequence) {}
+    Result<void> find(fhir::ResourceType type, std::string_view id,
+                      std::vector<std::string>& found) override {
+      std::vector<std::string> ids;
+      SLUICE_CHECK(all_->find(type, id, ids));
+      SLUICE_TRY(const auto seen, limited_.exist(fhir::types::kProvenance, ids, sequence_));
+      for (std::size_t i = 0; i < ids.size(); ++i)
+        if (seen[i]) found.push_back(std::move(ids[i]));
+      return {};
+    }
+
+   private:
+    const LimitedStore& limited_;
+    const std::unique_ptr<store::ProvenanceFinder> all_;
+    const store::Sequence sequence_;
+  };
+  return std::make_unique<Limited>(*this, store_.provenance_finder(as_of), as_of);
+}
+
 Result<std::vector<bool>> LimitedStore::exist(fhir::ResourceType type,
                                               const std::vector<std::string>& ids,
                                               store::Sequence as_of) const {

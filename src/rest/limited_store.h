@@ -61,6 +61,8 @@ class LimitedStore final : public store::Store {
                                             store::Sequence as_of) const override;
   Result<std::vector<bool>> exist(fhir::ResourceType type, const std::vector<std::string>& ids,
                                   store::Sequence as_of) const override;
+  /// Those that may be seen.
+  std::unique_ptr<store::ProvenanceFinder> provenance_finder(store::Sequence as_of) const override;
   Result<std::unique_ptr<store::Scan>> scan(const store::KeyRange& range,
                                             store::Sequence as_of) const override;
   /// Changes of resources that may be seen now, and deletions of what could be seen.

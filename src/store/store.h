@@ -237,6 +237,18 @@ class ChangeScan {
   virtual Result<bool> next(Change& change) = 0;
 };
 
+/// Finds the Provenances of one resource after the other, in a consistent view taken when it was
+/// made. One thread at a time.
+class ProvenanceFinder {
+ public:
+  virtual ~ProvenanceFinder() = default;
+  /// Adds the ids of the Provenances that name a resource among their targets as of the sequence,
+  /// and perhaps of some that do not: those of another version, or whose reference is a URL of
+  /// another server. Who wants to know reads them.
+  virtual Result<void> find(fhir::ResourceType type, std::string_view id,
+                            std::vector<std::string>& found) = 0;
+};
+
 struct TypeStatistics {
   fhir::ResourceType type;
   std::uint64_t resources = 0;  ///< current ones, without deleted
@@ -296,6 +308,8 @@ class Store {
   virtual Result<std::unique_ptr<MemberScan>> members(std::string_view group_id,
                                                       fhir::ResourceType type,
                                                       Sequence as_of) const = 0;
+
+  virtual std::unique_ptr<ProvenanceFinder> provenance_finder(Sequence as_of) const = 0;
 
   /// About how many bytes of exported lines a range holds, all versions counted once; for planning.
   virtual Result<std::uint64_t> approximate_size(const KeyRange& range) const = 0;

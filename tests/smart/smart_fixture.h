@@ -46,6 +46,9 @@ class RefusingStore final : public store::Store {
                                             store::Sequence as_of) const override {
     return inner_.owners(key, as_of);
   }
+  std::unique_ptr<store::ProvenanceFinder> provenance_finder(store::Sequence as_of) const override {
+    return inner_.provenance_finder(as_of);
+  }
   Result<std::vector<bool>> exist(fhir::ResourceType type, const std::vector<std::string>& ids,
                                   store::Sequence as_of) const override {
     return inner_.exist(type, ids, as_of);

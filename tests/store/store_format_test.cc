@@ -184,7 +184,7 @@ TEST(StoreFormat, IsWhatTheDocumentationShows) {
                                           "0000000000000000"
                                           "0000000000000000",
                                       to_hex("format") + " "
-                                                         "0200000000000000",
+                                                         "0300000000000000",
                                       to_hex("resume") + " "}));
 }
 

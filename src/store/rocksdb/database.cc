@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "store/rocksdb/members_upgrade.h"
 #include "store/rocksdb/record_format.h"
+#include "store/rocksdb/target_rows.h"
 #include "store/rocksdb/tuning.h"
 
 namespace sluice::store {
@@ -139,9 +140,11 @@ Result<void> Database::check_format() {
   const auto version = parse_number(value);
   if (!version) return corrupt_value("format version");
   if (*version == kFormatVersion) return {};
-  if (*version != kFormatWithoutMembers) return unknown_format(std::to_string(*version));
+  if (*version != kFormatWithoutMembers && *version != kFormatWithoutTargets)
+    return unknown_format(std::to_string(*version));
   spdlog::info("store upgrade from={} to={}", *version, kFormatVersion);
-  SLUICE_CHECK(remember_members_of_all_groups(*this));
+  if (*version == kFormatWithoutMembers) SLUICE_CHECK(remember_members_of_all_groups(*this));
+  SLUICE_CHECK(remember_targets_of_all_provenances(*this));
   rocksdb::WriteOptions durable;
   durable.sync = true;
   const auto written = db_->Put(durable, metadata, kFormatKey, encode_number(kFormatVersion));

@@ -49,6 +49,7 @@ class Database {
   rocksdb::ColumnFamilyHandle* transactions = nullptr;
   rocksdb::ColumnFamilyHandle* documents = nullptr;
   rocksdb::ColumnFamilyHandle* members = nullptr;
+  rocksdb::ColumnFamilyHandle* targets = nullptr;
   const std::vector<rocksdb::ColumnFamilyHandle*>& all_families() const { return handles_; }
 
  private:

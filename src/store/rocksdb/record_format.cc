@@ -127,6 +127,13 @@ void append_member_value(std::string& out, const MemberRow& row) {
   out.append(row.periods);
 }
 
+void append_target_key(std::string& out, fhir::ResourceType type, std::string_view id,
+                       std::string_view provenance) {
+  append_locator_key(out, type, id);
+  out.push_back('\0');
+  out.append(provenance);
+}
+
 void append_change_key(std::string& out, Sequence sequence, std::uint32_t n) {
   append_be64(out, sequence.value);
   append_be32(out, n);

@@ -21,9 +21,10 @@ namespace sluice::store {
 // the scan loop reads them with one load each.
 static_assert(std::endian::native == std::endian::little, "values are read in place");
 
-inline constexpr std::uint32_t kFormatVersion = 2;
-/// What is upgraded: version 1 had no `members`.
+inline constexpr std::uint32_t kFormatVersion = 3;
+/// What is upgraded: version 1 had no `members`, version 2 no `targets`.
 inline constexpr std::uint32_t kFormatWithoutMembers = 1;
+inline constexpr std::uint32_t kFormatWithoutTargets = 2;
 
 // ---- keys ----
 
@@ -62,6 +63,11 @@ void append_locator_key(std::string& out, fhir::ResourceType type, std::string_v
 
 /// A former place's key in `history`: FFFF | type | id | 0 | sequence from which it was elsewhere.
 void append_place_key(std::string& out, std::string_view locator_key, Sequence until);
+
+/// A key in `targets`: a Provenance's target, 0, its own id. Its value is as that of `history`: the
+/// sequence that superseded it, or kNeverSuperseded.
+void append_target_key(std::string& out, fhir::ResourceType type, std::string_view id,
+                       std::string_view provenance);
 
 void append_change_key(std::string& out, Sequence sequence, std::uint32_t n);
 std::string transaction_key(Sequence sequence);

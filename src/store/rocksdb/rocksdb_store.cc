@@ -19,6 +19,7 @@
 #include "store/rocksdb/resume.h"
 #include "store/rocksdb/rocksdb_documents.h"
 #include "store/rocksdb/rocksdb_scan.h"
+#include "store/rocksdb/target_rows.h"
 #include "store/rocksdb/transaction_batch.h"
 #include "store/rocksdb/versions.h"
 #include "store/rocksdb/wal_sync.h"
@@ -85,6 +86,10 @@ class RocksdbStore final : public Store {
   Result<std::unique_ptr<MemberScan>> members(std::string_view group_id, fhir::ResourceType type,
                                               Sequence as_of) const override {
     return make_member_scan(*database_, group_id, type, no_later(as_of));
+  }
+
+  std::unique_ptr<ProvenanceFinder> provenance_finder(Sequence as_of) const override {
+    return make_provenance_finder(*database_, no_later(as_of));
   }
 
   Result<std::uint64_t> approximate_size(const KeyRange& range) const override {

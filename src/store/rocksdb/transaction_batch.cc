@@ -8,6 +8,7 @@
 
 #include "store/rocksdb/member_rows.h"
 #include "store/rocksdb/rocksdb_scan.h"
+#include "store/rocksdb/target_rows.h"
 
 namespace sluice::store {
 namespace {
@@ -194,6 +195,7 @@ Result<void> TransactionBatch::put(const Operation& operation, const Locator* ol
   const std::uint32_t version = old == nullptr ? 1 : old->version + 1;
   owners_.clear();
   append_owners(owners_, resource.owners);
+  old_targets_.clear();
   if (exists) {
     SLUICE_CHECK(supersede(operation, old->owners));
     SLUICE_CHECK(for_each_place(old->owners, [&](std::string_view owner) -> Result<void> {
@@ -208,6 +210,8 @@ Result<void> TransactionBatch::put(const Operation& operation, const Locator* ol
   log_change(operation, ChangeKind::kPut, first_owner(owners_));
   if (operation.type == fhir::types::kGroup)
     SLUICE_CHECK(update_members(database_, commit_, operation.id, resource.roster, batch_));
+  if (operation.type == fhir::types::kProvenance)
+    update_targets(database_, commit_, operation.id, old_targets_, resource.targets, batch_);
   outcome = {exists ? PutStatus::kUpdated : PutStatus::kCreated, version};
   return {};
 }
@@ -215,6 +219,7 @@ Result<void> TransactionBatch::put(const Operation& operation, const Locator* ol
 Result<void> TransactionBatch::remove(const Operation& operation, const Locator& old,
                                       PutOutcome& outcome) {
   const std::uint32_t version = old.version + 1;
+  old_targets_.clear();
   SLUICE_CHECK(supersede(operation, old.owners));
   SLUICE_CHECK(for_each_place(old.owners, [&](std::string_view owner) -> Result<void> {
     write_tombstone(operation, owner, version);
@@ -224,6 +229,8 @@ Result<void> TransactionBatch::remove(const Operation& operation, const Locator&
   log_change(operation, ChangeKind::kRemove, first_owner(old.owners), old.owners);
   if (operation.type == fhir::types::kGroup)
     SLUICE_CHECK(update_members(database_, commit_, operation.id, {}, batch_));
+  if (operation.type == fhir::types::kProvenance)
+    update_targets(database_, commit_, operation.id, old_targets_, {}, batch_);
   outcome = {PutStatus::kDeleted, version};
   return {};
 }
@@ -239,8 +246,12 @@ Result<void> TransactionBatch::supersede(const Operation& operation, std::string
     ParsedRecord record;
     if (!parse_record(to_view(old), record) || record.header.kind == RecordKind::kTombstone)
       return corrupt_value("record");
-    if (record.header.kind == RecordKind::kResource)
+    if (record.header.kind == RecordKind::kResource) {
       counters_.remove(operation.type, record.json.size());
+      if (operation.type == fhir::types::kProvenance) {
+        SLUICE_TRY(old_targets_, targets_of(record.json));
+      }
+    }
     std::string history_key;
     append_history_key(history_key, key_, {record.header.sequence});
     std::string superseded;

@@ -47,7 +47,7 @@ class TransactionBatch {
                      PutOutcome& outcome);
   Result<void> put(const Operation& operation, const Locator* old, PutOutcome& outcome);
   Result<void> remove(const Operation& operation, const Locator& old, PutOutcome& outcome);
-  /// Moves the records under every owner to the history.
+  /// Moves the records under every owner to the history. Of a Provenance, old_targets_ are filled.
   Result<void> supersede(const Operation& operation, std::string_view owners);
   void write_records(const Operation& operation, std::uint32_t version);
   void write_tombstone(const Operation& operation, std::string_view owner, std::uint32_t version);
@@ -71,6 +71,7 @@ class TransactionBatch {
   std::string key_;
   std::string value_;
   std::string owners_;
+  std::vector<fhir::ResourceId> old_targets_;
 };
 
 }  // namespace sluice::store

@@ -82,6 +82,7 @@ const std::vector<ColumnFamily>& column_families() {
       {"history", &Database::history},     {"locator", &Database::locator},
       {"changes", &Database::changes},     {"transactions", &Database::transactions},
       {"documents", &Database::documents}, {"members", &Database::members},
+      {"targets", &Database::targets},
   };
   return families;
 }
@@ -135,6 +136,11 @@ std::vector<rocksdb::ColumnFamilyDescriptor> column_family_options(
   set_table(members, cache, kScanBlockSize, false);
   members.compaction_filter_factory = history_filter(horizon);
 
+  // Likewise. Seeks for single resources, most of which have no row.
+  auto targets = common(options.write_buffer_size / 2);
+  set_table(targets, cache, kPointBlockSize, false);
+  targets.compaction_filter_factory = history_filter(horizon);
+
   auto other = common(small);
   set_table(other, cache, kPointBlockSize, false);
 
@@ -144,6 +150,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> column_family_options(
                          : family.handle == &Database::history ? history
                          : family.handle == &Database::locator ? locator
                          : family.handle == &Database::members ? members
+                         : family.handle == &Database::targets ? targets
                                                                : other;
     descriptors.emplace_back(family.name, chosen);
   }
