@@ -96,6 +96,21 @@ Result<ChangeWindow> change_window(const store::Store& store, const ExportReques
   return window;
 }
 
+Result<void> each_put_since(const store::Store& store, const ExportRequest& request,
+                            const store::Commit& snapshot,
+                            const std::function<Result<void>(std::uint64_t)>& step,
+                            const std::function<void(const store::Change&)>& visit) {
+  SLUICE_TRY(const auto since, store.commit_at(*request.since));
+  SLUICE_TRY(const auto log, store.changes(since.sequence, snapshot.sequence));
+  store::Change change;
+  while (true) {
+    SLUICE_TRY(const bool more, log->next(change));
+    if (!more) return {};
+    SLUICE_CHECK(step(kChangeBytes));
+    if (change.kind == store::ChangeKind::kPut) visit(change);
+  }
+}
+
 unsigned deletion_parts(std::uint64_t changes) {
   return static_cast<unsigned>(
       std::clamp<std::uint64_t>((changes + kChangesOfPart - 1) / kChangesOfPart, 1, 10'000));

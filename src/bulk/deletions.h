@@ -25,6 +25,13 @@ struct ChangeWindow {
 Result<ChangeWindow> change_window(const store::Store& store, const ExportRequest& request,
                                    const store::Commit& snapshot);
 
+/// Calls `visit` with every change after `_since`, as of the snapshot, that left a resource there;
+/// `step` with the bytes that each change read counts as.
+Result<void> each_put_since(const store::Store& store, const ExportRequest& request,
+                            const store::Commit& snapshot,
+                            const std::function<Result<void>(std::uint64_t)>& step,
+                            const std::function<void(const store::Change&)>& visit);
+
 /// So many parts keep the memory of each below a few hundred MB, whatever was deleted.
 unsigned deletion_parts(std::uint64_t changes);
 

@@ -19,6 +19,8 @@ constexpr double kWriteByte = 1.0 / 1.5e9;  // compress and write it
 constexpr double kSeek = 25e-6;             // find one patient's resources of a type
 constexpr double kChange = 12e-6;           // read one resource by its id
 constexpr double kFilterByte = 1.0 / 1e9;   // match it against a filter
+constexpr double kTarget = 3e-6;            // find the Provenances of a resource, or its targets
+constexpr double kOwners = 6e-6;            // ask who owns a target
 
 constexpr double kResourceBytes = 1000;  // a resource whose size is not known
 
@@ -100,6 +102,14 @@ class Planner {
         return std::move(shards_);
       }
     }
+    SLUICE_TRY(const bool by_scope, is_scope_cheaper(statistics, size));
+    if (by_scope) {
+      ShardSpec spec;
+      spec.segments.push_back({ReadMode::kProvenanceOfScope, {}});
+      spec.segments.back().why = provenance_why_;
+      shards_.push_back({serialize(spec), std::max<std::uint64_t>(1, scope_weight_)});
+      return std::move(shards_);
+    }
     const std::uint64_t target =
         request_.file_size_min
             ? size + 1
@@ -108,12 +118,44 @@ class Planner {
     for (const auto& part : parts) {
       ShardSpec spec;
       spec.segments.push_back({ReadMode::kProvenance, part});
+      spec.segments.back().why = provenance_why_;
       shards_.push_back({serialize(spec), std::max<std::uint64_t>(1, size / parts.size())});
     }
     return std::move(shards_);
   }
 
  private:
+  // Whether the Provenances are found sooner by asking for those of each resource in scope than by
+  // reading all and asking who owns their targets.
+  Result<bool> is_scope_cheaper(const std::vector<store::TypeStatistics>& statistics,
+                                std::uint64_t size) {
+    if (roster_ == nullptr) return false;
+    double count = 0;      // of all Provenances
+    double resources = 0;  // in patients' compartments
+    double types = 0;
+    double bytes = 0;
+    for (const auto& type : statistics) {
+      if (type.type == fhir::types::kPatient) patients_ = type.resources;
+      if (type.type == fhir::types::kProvenance) count = static_cast<double>(type.resources);
+      if (!is_in_scope_of_provenance(request_, type.type)) continue;
+      resources += static_cast<double>(type.resources);
+      bytes += static_cast<double>(type.bytes);
+      types += 1;
+    }
+    const double share = share_of_patients();
+    const double found = share * count;
+    const double scope_cost = static_cast<double>(roster_->size()) * types * kSeek +
+                              share * (bytes * kScanByte + resources * kTarget) + found * kChange;
+    const double all_cost = static_cast<double>(size) * kScanByte + count * (kTarget + kOwners);
+    const bool by_scope = scope_cost < all_cost;
+    spdlog::info("export plan provenance by={} scope_cost_s={:.4f} all_cost_s={:.4f}",
+                 by_scope ? "scope" : "all", scope_cost, all_cost);
+    provenance_why_ = fmt::format("by the resources in scope {:.4f} s, by reading all {:.4f} s",
+                                  scope_cost, all_cost);
+    scope_weight_ = static_cast<std::uint64_t>(scope_cost / kWriteByte);
+    return by_scope;
+  }
+
   void add_outcome() {
     ShardSpec spec;
     spec.segments.push_back({ReadMode::kOutcome, {}});
@@ -411,7 +453,9 @@ class Planner {
   std::vector<TypeToRead> types_;
   std::uint64_t total_size_ = 0;
   std::uint64_t patients_ = 0;
-  std::string changes_why_;  // what was weighed for `_since`
+  std::string changes_why_;     // what was weighed for `_since`
+  std::string provenance_why_;  // what was weighed for Provenance
+  std::uint64_t scope_weight_ = 0;
   std::vector<job::ShardPlan> shards_;
 };
 

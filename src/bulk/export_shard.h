@@ -30,6 +30,7 @@ enum class ReadMode : std::uint8_t {
   kBlocks,             ///< a part of the blocks, merged from sorted runs
   kFilteredIds,        ///< the resources whose ids a filter names
   kFilteredPatients,   ///< one seek for each patient whom a filter names
+  kProvenanceOfScope,  ///< as kProvenance, found by what is in scope; the range does not count
 };
 
 struct Segment {

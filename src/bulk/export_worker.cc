@@ -63,6 +63,7 @@ class ShardRun {
         return deletions().write_part(segment.part, segment.parts);
       case ReadMode::kProvenance:
       case ReadMode::kProvenanceChanges:
+      case ReadMode::kProvenanceOfScope:
         return provenance(segment, inputs.referred.get());
       case ReadMode::kLatest:
         return latest(inputs.runs);
@@ -212,20 +213,19 @@ class ShardRun {
     }
   }
 
+  Result<void> puts_since(const std::function<void(const store::Change&)>& visit) {
+    return each_put_since(
+        environment_.store, request_, prepared_.snapshot,
+        [this](std::uint64_t bytes) { return step(bytes); }, visit);
+  }
+
   Result<void> changes() {
-    SLUICE_TRY(const auto since, environment_.store.commit_at(*request_.since));
-    SLUICE_TRY(const auto log,
-               environment_.store.changes(since.sequence, prepared_.snapshot.sequence));
     std::map<fhir::ResourceType, std::set<std::string, std::less<>>> changed;
-    store::Change change;
-    while (true) {
-      SLUICE_TRY(const bool more, log->next(change));
-      if (!more) break;
-      SLUICE_CHECK(step(64));
-      if (change.kind != store::ChangeKind::kPut || !request_.wants(change.type)) continue;
-      if (change.type == fhir::types::kProvenance && chooses_provenance(request_)) continue;
+    SLUICE_CHECK(puts_since([&](const store::Change& change) {
+      if (!request_.wants(change.type)) return;
+      if (change.type == fhir::types::kProvenance && chooses_provenance(request_)) return;
       changed[change.type].emplace(change.id);
-    }
+    }));
     for (const auto& [type, ids] : changed) {
       for (const auto& id : ids) {
         SLUICE_TRY(const auto record, read({type, id}));
@@ -264,52 +264,53 @@ class ShardRun {
 
   Result<void> provenance(const Segment& segment, const ClosedReferences* referred) {
     ProvenanceSelector selector(environment_.store, prepared_, referred);
-    const bool latest = request_.associated_provenance == AssociatedProvenance::kLatest;
-    if (latest) runs_.emplace(environment_.files, job_.id, std::string(kCandidateRuns), stem_);
-    if (segment.mode == ReadMode::kProvenanceChanges) return changed_provenance(selector);
+    if (request_.associated_provenance == AssociatedProvenance::kLatest)
+      runs_.emplace(environment_.files, job_.id, std::string(kCandidateRuns), stem_);
+    if (segment.mode == ReadMode::kProvenanceChanges) {
+      std::set<std::string> ids;
+      SLUICE_CHECK(puts_since([&](const store::Change& change) {
+        if (change.type == fhir::types::kProvenance) ids.emplace(change.id);
+      }));
+      return each_provenance(selector, ids);
+    }
+    if (segment.mode == ReadMode::kProvenanceOfScope) {
+      SLUICE_TRY(const auto ids,
+                 provenances_in_scope(environment_.store, prepared_, *referred,
+                                      [this](std::uint64_t bytes) { return step(bytes); }));
+      return each_provenance(selector, ids);
+    }
     SLUICE_TRY(const auto scan, open(segment.range));
     store::RecordView record;
     while (true) {
       SLUICE_TRY(const bool more, scan->next(record));
       if (!more) return {};
       SLUICE_CHECK(step(record.json.size()));
-      if (record.is_link) continue;
-      // The latest is that of those which may be seen.
-      SLUICE_TRY(const bool seen, prepared_.filters.sees(matcher_, record.type, record.json));
-      if (!seen) continue;
-      if (latest) {
-        SLUICE_CHECK(selector.add_candidates(record, *runs_));
-        continue;
-      }
-      SLUICE_TRY(const auto choice, selector.choose(record.owners, record.json));
-      if (choice) SLUICE_CHECK(put_provenance(record.type, record, *choice));
+      if (!record.is_link) SLUICE_CHECK(choose_provenance(selector, record.type, record));
     }
   }
 
-  Result<void> changed_provenance(ProvenanceSelector& selector) {
-    SLUICE_TRY(const auto ids, changed_since(fhir::types::kProvenance));
+  template <class Ids>
+  Result<void> each_provenance(ProvenanceSelector& selector, const Ids& ids) {
     for (const auto& id : ids) {
       SLUICE_TRY(const auto record, read({fhir::types::kProvenance, id}));
       if (!record) continue;
       SLUICE_CHECK(step(record->json.size()));
-      SLUICE_TRY(const auto choice, selector.choose(record->owners, record->json));
-      if (choice) SLUICE_CHECK(put_provenance(record->key.type, *record, *choice));
+      SLUICE_CHECK(choose_provenance(selector, record->key.type, *record));
     }
     return {};
   }
 
-  Result<std::set<std::string>> changed_since(fhir::ResourceType type) {
-    SLUICE_TRY(const auto since, environment_.store.commit_at(*request_.since));
-    SLUICE_TRY(const auto log,
-               environment_.store.changes(since.sequence, prepared_.snapshot.sequence));
-    std::set<std::string> ids;
-    store::Change change;
-    while (true) {
-      SLUICE_TRY(const bool more, log->next(change));
-      if (!more) return ids;
-      SLUICE_CHECK(step(64));
-      if (change.kind == store::ChangeKind::kPut && change.type == type) ids.emplace(change.id);
-    }
+  template <class AnyRecord>
+  Result<void> choose_provenance(ProvenanceSelector& selector, fhir::ResourceType type,
+                                 const AnyRecord& record) {
+    // The latest is that of those which may be seen.
+    SLUICE_TRY(const bool seen, prepared_.filters.sees(matcher_, type, record.json));
+    if (!seen) return {};
+    if (runs_)
+      return selector.add_candidates(record.last_updated, id_of(record), record.json, *runs_);
+    SLUICE_TRY(const auto choice, selector.choose(record.owners, record.json));
+    if (!choice) return {};
+    return put_provenance(type, record, *choice);
   }
 
   // Calls `visit` with each line of the merged runs.

@@ -44,6 +44,101 @@ bool chooses_provenance(const ExportRequest& request) {
   return request.level != ExportLevel::kSystem || request.associated_provenance;
 }
 
+bool is_in_scope_of_provenance(const ExportRequest& request, fhir::ResourceType type) {
+  if (!fhir::is_in_patient_compartment(type) || type == fhir::types::kGroup) return false;
+  return !request.associated_provenance ||
+         (type != fhir::types::kProvenance && request.wants(type));
+}
+
+namespace {
+
+/// Seeks each patient of the roster and asks for the Provenances of what there is.
+class ScopeWalk {
+ public:
+  ScopeWalk(const store::Store& store, const PreparedExport& prepared,
+            const std::function<Result<void>(std::uint64_t)>& step)
+      : store_(store),
+        prepared_(prepared),
+        finder_(store.provenance_finder(prepared.snapshot.sequence)),
+        step_(step) {}
+
+  Result<void> patients_of(fhir::ResourceType type) {
+    SLUICE_TRY(const auto scan, store_.scan(store::with_owner(type), prepared_.snapshot.sequence));
+    const Roster& roster = *prepared_.roster;
+    store::RecordView record;
+    for (std::size_t i = 0; i < roster.size();) {
+      scan->seek_owner(roster[i]);
+      SLUICE_CHECK(step_(1));
+      while (true) {
+        SLUICE_TRY(const bool more, scan->next(record));
+        if (!more) return {};
+        if (record.owner != roster[i]) break;
+        SLUICE_CHECK(step_(record.json.size()));
+        // Without being asked, those in the compartments themselves come too.
+        if (type == fhir::types::kProvenance) ids_.emplace_back(record.id);
+        SLUICE_CHECK(finder_->find(type, record.id, ids_));
+      }
+      // The record that ended this patient tells how far there is nothing.
+      i = std::max(i + 1, roster.lower_bound(record.owner));
+    }
+    return {};
+  }
+
+  Result<void> groups() {
+    if (prepared_.request.level == ExportLevel::kGroup)
+      return finder_->find(fhir::types::kGroup, prepared_.request.group_id, ids_);
+    // With a list of patients only groups that are asked for by name are there.
+    if (prepared_.request.types.empty() || !prepared_.request.wants(fhir::types::kGroup)) return {};
+    SLUICE_TRY(const auto scan,
+               store_.scan(store::whole_type(fhir::types::kGroup), prepared_.snapshot.sequence));
+    store::RecordView record;
+    while (true) {
+      SLUICE_TRY(const bool more, scan->next(record));
+      if (!more) return {};
+      SLUICE_CHECK(step_(record.json.size()));
+      SLUICE_CHECK(finder_->find(fhir::types::kGroup, record.id, ids_));
+    }
+  }
+
+  Result<void> supporting(const ReferencesByType& referred) {
+    for (const auto& [type, ids] : referred) {
+      for (const auto& id : ids) {
+        SLUICE_CHECK(step_(1));
+        SLUICE_CHECK(finder_->find(type, id, ids_));
+      }
+    }
+    return {};
+  }
+
+  std::vector<std::string> take_ids() {
+    std::sort(ids_.begin(), ids_.end());
+    ids_.erase(std::unique(ids_.begin(), ids_.end()), ids_.end());
+    return std::move(ids_);
+  }
+
+ private:
+  const store::Store& store_;
+  const PreparedExport& prepared_;
+  const std::unique_ptr<store::ProvenanceFinder> finder_;
+  const std::function<Result<void>(std::uint64_t)>& step_;
+  std::vector<std::string> ids_;
+};
+
+}  // namespace
+
+Result<std::vector<std::string>> provenances_in_scope(
+    const store::Store& store, const PreparedExport& prepared, const ClosedReferences& referred,
+    const std::function<Result<void>(std::uint64_t)>& step) {
+  ScopeWalk walk(store, prepared, step);
+  SLUICE_TRY(const auto statistics, store.statistics());
+  for (const auto& type : statistics)
+    if (is_in_scope_of_provenance(prepared.request, type.type))
+      SLUICE_CHECK(walk.patients_of(type.type));
+  SLUICE_CHECK(walk.groups());
+  SLUICE_CHECK(walk.supporting(referred.all));
+  return walk.take_ids();
+}
+
 Result<bool> has_supporting_target(fhir::ReferenceWalk& walk, std::string_view json) {
   SLUICE_TRY(const auto head, walk.provenance(json));
   return std::any_of(head.targets.begin(), head.targets.end(),
@@ -124,8 +219,9 @@ Result<std::optional<AgeRule>> ProvenanceSelector::choose(std::string_view owner
   return rule;
 }
 
-Result<void> ProvenanceSelector::add_candidates(const store::RecordView& record, RunWriter& runs) {
-  SLUICE_TRY(const auto head, walk_.provenance(record.json));
+Result<void> ProvenanceSelector::add_candidates(Instant last_updated, std::string_view provenance,
+                                                std::string_view json, RunWriter& runs) {
+  SLUICE_TRY(const auto head, walk_.provenance(json));
   for (const auto& id : head.targets) {
     SLUICE_TRY(const Target target, look_at(id));
     if (!target) continue;
@@ -133,7 +229,7 @@ Result<void> ProvenanceSelector::add_candidates(const store::RecordView& record,
     SLUICE_CHECK(runs.add(
         run_part(key),
         fmt::format("{}{}{}{}{}{}{}{}{}", key, kTab, newest_first(head.recorded), kTab,
-                    newest_first(record.last_updated), kTab, record.id, kTab, to_digit(*target))));
+                    newest_first(last_updated), kTab, provenance, kTab, to_digit(*target))));
   }
   return {};
 }

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/result.h"
 #include "bulk/export_scope.h"
@@ -21,6 +23,17 @@ namespace sluice::bulk {
 /// Whether Provenances are chosen by their targets, in a phase of their own. Otherwise they are
 /// read like other types.
 bool chooses_provenance(const ExportRequest& request);
+
+/// Whether a type's resources can be what a Provenance belongs to an export for: in a patient's
+/// compartment, and of a type that is returned when only the Provenance of that is asked for.
+bool is_in_scope_of_provenance(const ExportRequest& request, fhir::ResourceType type);
+
+/// The ids of all Provenances that can belong to a Patient or Group export, and perhaps of others,
+/// sorted: those of the resources of the roster's patients, of the groups and of the supporting
+/// resources that the export has. `step` is called for each resource with its size and may stop it.
+Result<std::vector<std::string>> provenances_in_scope(
+    const store::Store& store, const PreparedExport& prepared, const ClosedReferences& referred,
+    const std::function<Result<void>(std::uint64_t)>& step);
 
 /// Whether a Provenance has a target that could be there as a supporting resource.
 Result<bool> has_supporting_target(fhir::ReferenceWalk& walk, std::string_view json);
@@ -45,8 +58,9 @@ class ProvenanceSelector {
 
   /// Whether a Provenance goes out, by its owners and all its targets; nullopt when not.
   Result<std::optional<AgeRule>> choose(std::string_view owners, std::string_view json);
-  /// Adds a line for each of the targets that the export has.
-  Result<void> add_candidates(const store::RecordView& record, RunWriter& runs);
+  /// Adds a line for each of the targets of a Provenance that the export has.
+  Result<void> add_candidates(Instant last_updated, std::string_view provenance,
+                              std::string_view json, RunWriter& runs);
 
  private:
   using Target = std::optional<AgeRule>;  // nullopt: it does not belong to the export

@@ -51,6 +51,8 @@ Way way_of(bulk::ReadMode mode) {
       return {"Provenance by target", false};
     case bulk::ReadMode::kProvenanceChanges:
       return {"Provenance in the change log", false};
+    case bulk::ReadMode::kProvenanceOfScope:
+      return {"Provenance of what is in scope", false};
     case bulk::ReadMode::kLatest:
       return {"newest Provenance of each target", false};
     case bulk::ReadMode::kChosen:

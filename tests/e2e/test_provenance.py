@@ -108,12 +108,20 @@ class Expected:
         return newest
 
 
+def crowd():
+    """So many of others that few patients' are found by what they are about, not among all."""
+    yield from (provenance(f"other-{n}", "2023-01-01T00:00:00Z", f"Observation/elsewhere-{n}")
+                for n in range(4000))
+
+
 class Provenance(harness.TestCase):
+    CROWD = ()
+
     @classmethod
     def setUpClass(cls):
         cls.folder = harness.temporary_folder(cls)
-        data = os.path.join(cls.folder, "data")
-        everything = list(resources())
+        cls.data = data = os.path.join(cls.folder, "data")
+        everything = [*resources(), *cls.CROWD]
         harness.load(data, harness.write_lines(os.path.join(cls.folder, "all.ndjson"), everything))
         cls.server = harness.start_server(cls, data)
         cls.expected = Expected(everything)
@@ -229,13 +237,25 @@ class Provenance(harness.TestCase):
                 self.assertEqual(self.provenance_of(keys), of(self.expected.scope(None)))
 
 
+class ProvenanceOfFew(Provenance):
+    """The same among thousands of Provenances of others."""
+    CROWD = tuple(crowd())
+
+    def test_p08_few_patients_do_not_read_all_provenance(self):
+        status = self.server.kick_off("Group/of-a/$export")
+        harness.wait(status)
+        told = harness.sluice("jobs", "--data", self.data, status.rsplit("/", 1)[1]).out
+        self.assertIn("Provenance of what is in scope", told)
+
+
 class ProvenanceSince(harness.TestCase):
     """P-02, M-01: an export and the one since it together are a full one; P-13 for new members."""
+    CROWD = ()
 
     def setUp(self):
         self.folder = harness.temporary_folder(self)
         self.data = os.path.join(self.folder, "data")
-        self.everything = {(r["resourceType"], r["id"]): r for r in resources()}
+        self.everything = {(r["resourceType"], r["id"]): r for r in (*resources(), *self.CROWD)}
         self.load("all.ndjson", self.everything.values())
         self.server = harness.start_server(self, self.data)
 
@@ -292,6 +312,10 @@ class ProvenanceSince(harness.TestCase):
         self.assertNotIn(("Provenance", "several"), found)
         self.assertNotIn(("Provenance", "obs-old"), found)
         self.assertIn(("Provenance", "obs-version"), found)
+
+
+class ProvenanceOfFewSince(ProvenanceSince):
+    CROWD = tuple(crowd())
 
 
 if __name__ == "__main__":
