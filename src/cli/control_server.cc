@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/worker_pool.h"
+#include "cli/control_http.h"
 
 namespace sluice::cli {
 namespace {
@@ -58,7 +59,8 @@ bool send_all(int socket, std::string_view bytes) {
   return true;
 }
 
-// All that the other side sends until it says that nothing more comes, or ends a line.
+// All that the other side sends until it says that nothing more comes, or ends a line, or the head
+// of an HTTP request.
 std::optional<std::string> receive_all(int socket) {
   ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
   std::string bytes;
@@ -69,7 +71,7 @@ std::optional<std::string> receive_all(int socket) {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 || bytes.size() + static_cast<std::size_t>(n) > kMessageMax) return std::nullopt;
     bytes.append(buffer, static_cast<std::size_t>(n));
-    if (bytes.back() == '\n') return bytes;
+    if (is_http(bytes) ? is_whole_http(bytes) : bytes.back() == '\n') return bytes;
   }
 }
 
@@ -158,6 +160,10 @@ void ControlServer::converse(FileDescriptor connection, json::object request,
 void ControlServer::answer(FileDescriptor connection, const std::stop_token& stop) {
   const auto bytes = receive_all(connection.get());
   if (!bytes) return;
+  if (is_http(*bytes)) {
+    (void)send_all(connection.get(), answer_http(*bytes, handler_));
+    return;
+  }
   auto request = parse_object(*bytes);
   if (request && bytes->ends_with('\n'))
     return converse(std::move(connection), std::move(*request), stop);

@@ -1,5 +1,6 @@
 // How a command talks to the server that has the store open: a Unix socket in the data folder, one
-// JSON object each way. Whoever may open the socket (mode 0600) could open the store as well.
+// JSON object each way; who speaks HTTP to it gets the jobs (control_http.h). Whoever may open the
+// socket (mode 0600) could open the store as well.
 #pragma once
 
 #include <atomic>

@@ -1,6 +1,7 @@
 """The commands and their options: help, exit codes, TOML and environment, A-11 (shut by default)."""
 import json
 import os
+import socket
 import re
 import unittest
 
@@ -60,6 +61,7 @@ class Commands(harness.TestCase):
             self.assertEqual([(row["type"], row["parts"]) for row in shown["plan"]], [("Observation", 1)])
             self.assertIn(shown["plan"][0]["read"], ("scan", "seek by patient"))
             self.assertRegex(shown["plan"][0]["estimates"], r"scan [0-9.]+ s, seek by patient [0-9.]+ s")
+            self.check_jobs_over_http(shown)
             missing = harness.sluice("jobs", "--data", self.data, "nothing", check=False)
             self.assertNotEqual(missing.returncode, 0)
             self.assertIn("'nothing'", missing.err)
@@ -68,6 +70,30 @@ class Commands(harness.TestCase):
             text = harness.sluice("jobs", "--data", self.data, *options).out
             self.assertIn(group["id"], text)
             self.assertNotIn("secret", text)
+
+    def check_jobs_over_http(self, shown):
+        """The operator's debug information by HTTP on the control socket, as curl asks for it."""
+        def ask(*pieces):
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(10)
+                connection.connect(os.path.join(self.data, "control.sock"))
+                for piece in pieces:
+                    connection.sendall(piece.encode())
+                answer = b"".join(iter(lambda: connection.recv(65536), b""))
+            head, body = answer.split(b"\r\n\r\n", 1)
+            self.assertIn(f"Content-Length: {len(body)}".encode(), head)
+            return int(head.split()[1]), json.loads(body)
+
+        end = " HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        self.assertEqual(ask(f"GET /jobs/{shown['id']}" + end), (200, {"jobs": [shown]}))
+        # The head in two pieces.
+        status, body = ask("GET /jobs HTTP/1.1\r\n", "Host: localhost\r\n\r\n")
+        self.assertEqual((status, len(body["jobs"])), (200, 2))
+        for line, status, word in (("GET /jobs/nothing", 404, "nothing"), ("GET /", 404, "/jobs"),
+                                   ("DELETE /jobs/" + shown["id"], 405, "GET")):
+            found, body = ask(line + end)
+            self.assertEqual(found, status)
+            self.assertIn(word, body["error"])
 
     def test_wrong_use_ends_with_2_and_says_what_is_wrong(self):
         for arguments, word in (((), "subcommand"), (("nonsense",), "nonsense"),

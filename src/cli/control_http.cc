@@ -1,0 +1,56 @@
+#include "cli/control_http.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+namespace sluice::cli {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view kJobs = "/jobs";
+
+std::string response(std::string_view status, const json::object& body) {
+  const std::string text = json::serialize(body) + "\n";
+  return fmt::format(
+      "HTTP/1.1 {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n"
+      "Cache-Control: no-store\r\nConnection: close\r\n\r\n{}",
+      status, text.size(), text);
+}
+
+std::string refusal(std::string_view status, std::string_view why) {
+  return response(status, {{"error", json::string_view(why.data(), why.size())}});
+}
+
+}  // namespace
+
+bool is_http(std::string_view received) {
+  const std::string_view line = received.substr(0, received.find("\r\n"));
+  return !line.starts_with('{') && line.find(" HTTP/1.") != std::string_view::npos;
+}
+
+bool is_whole_http(std::string_view received) {
+  return received.find("\r\n\r\n") != std::string_view::npos;
+}
+
+std::string answer_http(std::string_view received,
+                        const std::function<Result<json::object>(const json::object&)>& handler) {
+  const std::string_view line = received.substr(0, received.find("\r\n"));
+  const std::size_t space = line.find(' ');
+  if (line.substr(0, space) != "GET")
+    return refusal("405 Method Not Allowed", "only GET is understood here");
+  std::string_view path = line.substr(space + 1);
+  path = path.substr(0, path.find(' '));
+  if (path != kJobs && !(path.starts_with(kJobs) && path.substr(kJobs.size()).starts_with('/')))
+    return refusal("404 Not Found", "there are /jobs and /jobs/JOB");
+  path.remove_prefix(kJobs.size());
+  if (path.starts_with('/')) path.remove_prefix(1);
+  const auto result =
+      handler({{"do", "jobs"}, {"id", json::string_view(path.data(), path.size())}});
+  if (result) return response("200 OK", *result);
+  const bool unknown = result.error().kind == ErrorKind::kNotFound;
+  return refusal(unknown ? "404 Not Found" : "500 Internal Server Error", result.error().message);
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,25 @@
+// What the control socket answers to who speaks HTTP to it: the operator's debug information of
+// jobs, for curl and for scripts. Apart from the commands' own messages.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace sluice::cli {
+
+/// Whether what came so far is the beginning of an HTTP request.
+bool is_http(std::string_view received);
+/// Whether the head is there to its end.
+bool is_whole_http(std::string_view received);
+
+/// The whole response. `GET /jobs` and `GET /jobs/JOB` ask `handler` as `sluice jobs` does; 404 for
+/// another path or job, 405 for another method. The connection ends with it.
+std::string answer_http(
+    std::string_view received,
+    const std::function<Result<boost::json::object>(const boost::json::object&)>& handler);
+
+}  // namespace sluice::cli
