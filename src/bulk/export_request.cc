@@ -20,6 +20,9 @@ namespace json = boost::json;
 // everything, so a string is always understood; a boolean for an instant is a mistake (P-12).
 constexpr std::array kTextKinds = {"query",   "valueString", "valueCode",
                                    "valueId", "valueUri",    "valueUrl"};
+constexpr std::string_view kResourceTypesSystem = "http://hl7.org/fhir/resource-types";
+constexpr std::string_view kAssociatedDataSystem =
+    "http://hl7.org/fhir/uv/bulkdata/CodeSystem/include-associated-data";
 constexpr std::array kCodeKinds = {"query", "valueString", "valueCode", "valueCoding"};
 constexpr std::array kInstantKinds = {"query", "valueString", "valueInstant", "valueDateTime",
                                       "valueDate"};
@@ -102,12 +105,17 @@ class RequestParser {
   }
 
   template <class Kinds>
-  Result<void> check_kind(const fhir::Parameter& parameter, const Kinds& kinds) {
+  Result<void> check_kind(const fhir::Parameter& parameter, const Kinds& kinds,
+                          std::string_view system = kResourceTypesSystem) {
     if (std::find(kinds.begin(), kinds.end(), parameter.kind) == kinds.end())
       return invalid(
           fmt::format("the parameter '{}' cannot be a {}", parameter.name, parameter.kind));
     if (parameter.value.empty())
       return invalid(fmt::format("the parameter '{}' has an empty value", parameter.name));
+    // A code of another system may mean anything.
+    if (!parameter.system.empty() && parameter.system != system)
+      return invalid(fmt::format("the parameter '{}' cannot be of the system '{}' but of {}",
+                                 parameter.name, shown(parameter.system), system));
     return {};
   }
 
@@ -224,8 +232,7 @@ class RequestParser {
     SLUICE_CHECK(check_kind(parameter, kBooleanKinds));
     SLUICE_CHECK(check_once(parameter));
     if (parameter.value != "true" && parameter.value != "false")
-      return invalid(
-          fmt::format("{} '{}' is not true or false", parameter.name, shown(parameter.value)));
+      return invalid(parameter.name + " '" + shown(parameter.value) + "' is not true or false");
     target = parameter.value == "true";
     return {};
   }
@@ -245,7 +252,7 @@ class RequestParser {
   }
 
   Result<void> read_associated(const fhir::Parameter& parameter) {
-    SLUICE_CHECK(check_kind(parameter, kCodeKinds));
+    SLUICE_CHECK(check_kind(parameter, kCodeKinds, kAssociatedDataSystem));
     for (const auto& value : split_at_commas(parameter.value)) {
       std::optional<AssociatedProvenance> asked;
       if (value == "LatestProvenanceResources") asked = AssociatedProvenance::kLatest;
@@ -293,12 +300,9 @@ class RequestParser {
     if (request_.level == ExportLevel::kSystem) return {};
     if (std::none_of(types.begin(), types.end(), fhir::is_in_patient_compartment)) {
       std::string names;
-      for (const auto type : types) {
-        if (!names.empty()) names += ',';
-        names += fhir::type_name(type);
-      }
-      return invalid(
-          fmt::format("_type '{}' names only types outside the patient compartment", names));
+      for (const auto type : types)
+        names += fmt::format("{}{}", names.empty() ? "" : ",", fhir::type_name(type));
+      return invalid("_type '" + names + "' names only types outside the patient compartment");
     }
     return {};
   }

@@ -158,6 +158,7 @@ class ParametersReader {
         const auto inner = string_member(value, kind->form == Form::kCoding ? "code" : "reference");
         if (!inner) return wrong();
         out.value = *inner;
+        if (kind->form == Form::kCoding) out.system = string_member(value, "system").value_or("");
         return out;
       }
     }

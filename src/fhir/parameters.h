@@ -20,6 +20,7 @@ struct Parameter {
   std::string name;
   std::string value;
   std::string kind;
+  std::string system = {};  ///< of a Coding, when it has one
 };
 
 /// Reads a Parameters resource. kInvalid for malformed JSON, another resourceType, an entry without

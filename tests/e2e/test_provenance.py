@@ -205,6 +205,9 @@ class Provenance(harness.TestCase):
             answer = self.server.get("Patient/$export", {"includeAssociatedData": value})
             self.assert_outcome(answer, 400, "includeAssociatedData", value.split(",")[-1])
         answer = self.server.post("$export", {"resourceType": "Parameters", "parameter": [
+            {"name": "includeAssociatedData", "valueCoding": {"system": "http://else.example", "code": LATEST}}]})
+        self.assert_outcome(answer, 400, "includeAssociatedData", "http://else.example")
+        answer = self.server.post("$export", {"resourceType": "Parameters", "parameter": [
             {"name": "includeAssociatedData", "valueBoolean": True}]})
         self.assert_outcome(answer, 400, "includeAssociatedData", "valueBoolean")
         export = self.server.export("Group/of-a/$export", {
