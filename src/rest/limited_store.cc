@@ -202,7 +202,15 @@ Result<void> LimitedStore::check_removal(const fhir::ResourceId& key,
     if (newest) {
       SLUICE_TRY(seen, passes(of_type->remove, newest->json));
     }
-    if (!seen) return {};
+    if (!seen) {
+      // To who sees nothing there, the condition that nothing is there holds.
+      SLUICE_TRY(const auto shown, read(key, store_.last_commit().sequence));
+      if (!shown)
+        std::erase_if(guarded.preconditions, [&](const auto& condition) {
+          return condition.key == key && condition.version == 0;
+        });
+      return {};
+    }
     SLUICE_TRY(const auto record, store_.read(key, store_.last_commit().sequence));
     guard(guarded, key, record ? record->version : 0);
   }

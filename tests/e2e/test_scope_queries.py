@@ -257,6 +257,65 @@ class ScopeQueries(harness.TestCase):
             "application/json", {**headers, "Prefer": "respond-async"})
         self.assertEqual(answer.status, 403, answer)
 
+    def members(self, id):
+        group = self.send("GET", "Group/" + id, self.everything).json()
+        return {member["entity"]["reference"] for member in group.get("member", ())}
+
+    def test_a06_g01_members_change_only_of_groups_inside(self):
+        headers = self.token_of("system/Group.cruds?_id=g system/Patient.rs")
+        change = {"resourceType": "Group", "type": "person", "actual": True,
+                  "member": [{"entity": {"reference": "Patient/new"}}]}
+        for operation in ("$add", "$remove"):
+            # What is outside is one that is not there, and stays as it is.
+            hidden, none = (self.send("POST", f"Group/{id}/{operation}", headers, change)
+                            for id in ("other", "nosuch"))
+            self.assert_outcome(hidden, 404)
+            self.assertEqual((hidden.status, hidden.body.replace(b"other", b"nosuch")), (none.status, none.body))
+            self.assertEqual(sorted(hidden.headers.keys()), sorted(none.headers.keys()))
+        self.assertEqual(self.members("other"), {"Patient/p"})
+        self.assertEqual(self.send("POST", "Group/g/$add", headers, change).status, 200)
+        self.assertEqual(self.members("g"), {"Patient/p", "Patient/q", "Patient/new"})
+        self.assertEqual(self.send("POST", "Group/g/$remove", headers, change).status, 200)
+        self.assertEqual(self.members("g"), {"Patient/p", "Patient/q"})
+        # To read is not to change.
+        headers = self.token_of("system/Group.rs?_id=g system/Group.u?_id=other")
+        self.assert_outcome(self.send("POST", "Group/nosuch/$add", headers, change), 404)
+        answer = self.send("POST", "Group/g/$add", headers, change)
+        self.assertIn(answer.status, (403, 404))
+        self.assertEqual(self.members("g"), {"Patient/p", "Patient/q"})
+
+    def test_a06_g01_a_change_of_members_must_leave_the_group_inside(self):
+        headers = self.token_of("system/Group.rus?member=Patient/p system/Patient.rs")
+        leave = {"resourceType": "Group", "type": "person", "actual": True,
+                 "member": [{"entity": {"reference": "Patient/p"}}]}
+        self.assert_outcome(self.send("POST", "Group/other/$remove", headers, leave), 403)
+        self.assertEqual(self.members("other"), {"Patient/p"})
+
+    def test_a06_f06_binary_comes_and_goes_by_what_is_inside(self):
+        headers = self.token_of("system/Binary.cruds?_tag=open")
+        self.assertEqual(self.send("GET", "Binary/seen", headers).body, b"x")
+        for more in ({}, {"Accept": harness.FHIR_JSON}, {"Accept": "text/plain"}, {"Range": "bytes=0-0"}):
+            hidden, none = (self.send("GET", "Binary/" + id, headers, more=more)
+                            for id in (HIDDEN, "nothing"))
+            self.assertEqual((hidden.status, hidden.body.replace(b"hidden", b"nothing")), (404, none.body), more)
+            self.assertEqual(sorted(hidden.headers.keys()), sorted(none.headers.keys()))
+        # A raw upload has no tag, so it would be outside.
+        raw = {**headers, "Content-Type": "text/plain"}
+        for method, path in (("POST", "Binary"), ("PUT", "Binary/seen")):
+            answer = harness.request(method, f"{self.server.base}/{path}", raw, b"y")
+            self.assert_outcome(answer, 403)
+        answers = [harness.request("PUT", f"{self.server.base}/Binary/{id}", raw, b"y") for id in (HIDDEN, "nothing")]
+        self.assertEqual(answers[0].status, answers[1].status)
+        self.assertGreaterEqual(answers[0].status, 400)
+        self.assertEqual(self.send("GET", "Binary/hidden", self.everything).body, b"x")
+        tagged = {"resourceType": "Binary", "contentType": "text/plain", "data": "eQ==",
+                  "meta": {"tag": [{"code": "open"}]}}
+        created = self.send("POST", "Binary", headers, tagged)
+        self.assertEqual(created.status, 201)
+        deleted = [self.send("DELETE", f"Binary/{id}", headers).status for id in (HIDDEN, "nothing")]
+        self.assertEqual(deleted[0], deleted[1])
+        self.assertEqual(self.send("GET", "Binary/hidden", self.everything).body, b"x")
+
     def test_a06_searches_find_what_is_inside(self):
         headers = self.token_of(f"system/Observation.rs?category={LAB} system/Patient.rs?gender=female")
 
