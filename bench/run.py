@@ -102,6 +102,7 @@ def write_groups(corpus, target):
         patients = [json.loads(line)['id'] for line in source]
     random.Random(1).shuffle(patients)
     rosters = {'share-%g' % share: patients[:max(1, int(len(patients) * share / 100))] for share in GROUP_SHARES}
+    rosters['one'] = patients[:1]
     here = rosters['share-%g' % GROUP_SHARES[1]]
     rosters['million'] = here + ['absent-%d' % i for i in range(1_000_000 - len(here))]
     with open(target, 'w', encoding='utf-8') as out:
@@ -370,6 +371,8 @@ def main():
             (seconds, total / 1e6 / seconds / os.cpu_count()), '600 MB/s per core')
         patient, manifest = median_export(client, base + '/Patient/$export')
         row('Patient export', '%.2f s: %.0f MB/s' % (patient, volume(manifest)[1] / 1e6 / patient), '')
+        seconds, manifest = median_export(client, base + '/Group/one/$export')
+        row('group of one patient', '%.4f s: %.2f %% of the full export' % (seconds, 100 * seconds / full), '')
         for share in GROUP_SHARES:
             seconds, manifest = median_export(client, base + '/Group/share-%g/$export' % share)
             row('group of %g %% of the patients' % share, '%.3f s: %.1f %% of the full export' %
