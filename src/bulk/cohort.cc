@@ -21,6 +21,9 @@ namespace {
 constexpr std::uint64_t kPartSize = 32u << 20;
 constexpr std::uint64_t kStepBytes = 1u << 20;
 constexpr std::size_t kExistBatch = 10'000;
+// A base population of more is intersected with what a scan finds. Each part of a job is a write.
+constexpr std::size_t kFewPatients = 50;
+constexpr std::uint64_t kSeekBytes = 64u << 10;  // what can be scanned while one patient is sought
 
 void sort_unique(SubjectIds& ids) {
   std::sort(ids.begin(), ids.end());
@@ -64,6 +67,17 @@ Result<SubjectIds> base_population(const store::Store& store, const search::Coho
   }
   sort_unique(base);
   return base;
+}
+
+// The base population when it is of few patients; an error in it comes to light when the members
+// are chosen.
+std::optional<SubjectIds> few_patients(const store::Store& store, const search::Cohort& cohort,
+                                       std::string_view group_json, const store::Commit& as_of,
+                                       const std::string& base_url, const CohortPath& path) {
+  if (!cohort.has_members || cohort.subject != fhir::types::kPatient) return std::nullopt;
+  auto base = base_population(store, cohort, group_json, as_of, base_url, path);
+  if (!base || base->size() > kFewPatients) return std::nullopt;
+  return std::move(*base);
 }
 
 /// Does parts on several threads; the first error stops all.
@@ -115,11 +129,20 @@ class ParallelScan {
 
 Result<std::vector<CohortPart>> cohort_parts(const store::Store& store,
                                              const search::Cohort& cohort,
+                                             std::string_view group_json,
+                                             const store::Commit& as_of,
+                                             const std::string& base_url, const CohortPath& path,
                                              std::uint64_t part_size) {
+  const auto few = few_patients(store, cohort, group_json, as_of, base_url, path);
   std::vector<CohortPart> parts;
   for (unsigned i = 0; i < cohort.filters.size(); ++i) {
     const auto type = cohort.filters[i].type();
     const auto range = type == cohort.subject ? store::whole_type(type) : store::with_owner(type);
+    SLUICE_TRY(const std::uint64_t size, store.approximate_size(range));
+    if (few && few->size() * kSeekBytes < size) {
+      for (const auto& id : *few) parts.push_back({i, store::of_owner(type, id), true});
+      continue;
+    }
     SLUICE_TRY(auto ranges, store.split(range, part_size));
     for (auto& each : ranges) parts.push_back({i, std::move(each)});
   }
@@ -149,8 +172,15 @@ Result<SubjectIds> matching_subjects(const store::Store& store, const search::Co
   while (true) {
     SLUICE_TRY(const bool more, scan->next(record));
     if (!more) break;
-    // A link stands for a resource that is stored, and tested, with its first owner.
-    if (record.is_link) continue;
+    std::optional<store::Record> linked;
+    if (record.is_link) {
+      // A link stands for a resource that is stored, and tested, with its first owner.
+      if (!part.of_patient) continue;
+      SLUICE_TRY(linked, store.read({record.type, std::string(record.id)}, as_of));
+      if (!linked) continue;
+      record.json = linked->json;
+      record.owners = linked->owners;
+    }
     bytes += record.json.size() + 1;
     if (bytes >= kStepBytes) {
       SLUICE_CHECK(step(bytes));
@@ -206,7 +236,8 @@ Result<SubjectIds> evaluate_patients(const store::Store& store, const std::strin
   SLUICE_TRY(const auto stored, read_stored_cohort(store, group_id, as_of, base_url));
   if (stored.cohort.subject != fhir::types::kPatient) return SubjectIds();
   SLUICE_TRY(const auto cohort, resolved(store, stored.cohort, as_of.sequence));
-  SLUICE_TRY(const auto parts, cohort_parts(store, cohort, kPartSize));
+  SLUICE_TRY(const auto parts,
+             cohort_parts(store, cohort, stored.group_json, as_of, base_url, path, kPartSize));
   SLUICE_TRY(auto found, ParallelScan(store, cohort, as_of.sequence).run(parts));
   return choose_members(store, cohort, stored.group_json, std::move(found), as_of, base_url,
                         std::move(path));

@@ -20,14 +20,24 @@ namespace sluice::bulk {
 /// Sorted and unique.
 using SubjectIds = std::vector<std::string>;
 
+/// The groups that are on the way from the one that is resolved: a cohort may choose from the
+/// members of groups that have cohorts in them.
+using CohortPath = std::set<std::string>;
+
 /// A part of the work: the resources of one filter in one range.
 struct CohortPart {
   unsigned filter = 0;
   store::KeyRange range;
+  bool of_patient = false;  ///< all that one patient has: also what is stored with another
 };
-/// All parts of a cohort's filters, each of about `part_size` bytes.
+/// All parts of a cohort's filters, each of about `part_size` bytes. Of a base population of few
+/// patients, those of each of them, when that reads less.
 Result<std::vector<CohortPart>> cohort_parts(const store::Store& store,
-                                             const search::Cohort& cohort, std::uint64_t part_size);
+                                             const search::Cohort& cohort,
+                                             std::string_view group_json,
+                                             const store::Commit& as_of,
+                                             const std::string& base_url, const CohortPath& path,
+                                             std::uint64_t part_size);
 
 /// The cohort with chains and _has of its filters resolved as of a commit.
 Result<search::Cohort> resolved(const store::Store& store, const search::Cohort& cohort,
@@ -39,10 +49,6 @@ Result<search::Cohort> resolved(const store::Store& store, const search::Cohort&
 Result<SubjectIds> matching_subjects(const store::Store& store, const search::Cohort& cohort,
                                      const CohortPart& part, store::Sequence as_of,
                                      const std::function<Result<void>(std::uint64_t)>& step);
-
-/// The groups that are on the way from the one that is resolved: a cohort may choose from the
-/// members of groups that have cohorts in them.
-using CohortPath = std::set<std::string>;
 
 /// The members: those whom each filter found, who are in the base population that `group_json`
 /// states, if it states one, and who exist. kInvalid when groups contain each other,

@@ -26,10 +26,10 @@ std::string outcome_key(std::string_view job_id) {
   return std::string(kOutcomePrefix).append(job_id);
 }
 
-// "<filter>:<type>:<from>:<to>", positions in hexadecimal.
+// "<filter>:<type>:<from>:<to>", positions in hexadecimal; with ":1" the part of one patient.
 std::string to_spec(const CohortPart& part) {
-  return fmt::format("{}:{}:{}:{}", part.filter, part.range.type.code, to_hex(part.range.from),
-                     to_hex(part.range.to));
+  return fmt::format("{}:{}:{}:{}{}", part.filter, part.range.type.code, to_hex(part.range.from),
+                     to_hex(part.range.to), part.of_patient ? ":1" : "");
 }
 
 Result<CohortPart> part_of(std::string_view spec) {
@@ -49,6 +49,7 @@ Result<CohortPart> part_of(std::string_view spec) {
     return corrupt("a shard of a cohort cannot be read");
   SLUICE_TRY(part.range.from, from_hex(next()));
   SLUICE_TRY(part.range.to, from_hex(next()));
+  part.of_patient = next() == "1";
   return part;
 }
 
@@ -117,7 +118,9 @@ Result<std::optional<std::vector<job::ShardPlan>>> CohortJobs::plan(const job::J
   if (job.phase == kWritePhase) return std::optional(std::vector<job::ShardPlan>{{{}, 1}});
   SLUICE_TRY(const auto prepared, prepare(job));
   if (prepared == nullptr || !prepared->request.stores_members) return std::optional(shards);
-  SLUICE_TRY(const auto parts, cohort_parts(store_, prepared->cohort, part_size_));
+  SLUICE_TRY(const auto parts,
+             cohort_parts(store_, prepared->cohort, prepared->group_json, job.snapshot,
+                          prepared->request.base_url, {prepared->request.group_id}, part_size_));
   for (const auto& part : parts) {
     SLUICE_TRY(const auto size, store_.approximate_size(part.range));
     shards.push_back({to_spec(part), std::max<std::uint64_t>(size, 1)});

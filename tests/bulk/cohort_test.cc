@@ -145,6 +145,26 @@ TEST_F(CohortTest, ShardsTogetherFindWhomAllFiltersChoose) {
   EXPECT_EQ(members("g"), expected);
 }
 
+// Of a base of few patients only theirs is read: also what is stored with another patient. p003's
+// Observations are p004's too, p004's own are not final; those of p006 are.
+TEST_F(CohortTest, AFewPatientsAreSoughtAndNotAllScanned) {
+  for (const auto& [member, expected] :
+       {std::pair("p004", Names{"p004"}), std::pair("p005", Names{}),
+        std::pair("p006", Names{"p006"}), std::pair("nobody", Names{})}) {
+    const std::string group = fmt::format("of-{}", member);
+    const std::string id =
+        submit(create(group, {"Observation?status=final"}, fmt::format("Patient/{}", member)));
+    ASSERT_EQ(wait(id).job.state, job::JobState::kDone);
+    // One patient, and the writing.
+    EXPECT_EQ(engine_->shards(id, {}, 1000).value().size(), 2u);
+    EXPECT_EQ(cohort_outcome(*store_, id).value().status, 201);
+    EXPECT_EQ(members(group), expected) << member;
+    // The same found at the export.
+    put({cohort(group + "-now", {"Observation?status=final"}, fmt::format("Patient/{}", member))});
+    EXPECT_EQ(members(group + "-now"), expected) << member;
+  }
+}
+
 TEST_F(CohortTest, EvaluatedAtTheExportItIsTheSame) {
   put({cohort("g", {"Observation?status=final", "Patient?gender=female"})});
   EXPECT_EQ(members("g"),
