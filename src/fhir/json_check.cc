@@ -235,15 +235,21 @@ Result<JsonTraits> check_json_array(const JsonTokens& tokens, std::size_t depth_
 
 std::string unescape(std::string_view raw) {
   std::string out;
+  unescape(raw, out);
+  return out;
+}
+
+void unescape(std::string_view raw, std::string& out) {
+  out.clear();
   out.reserve(raw.size());
   for (;;) {
     const std::size_t backslash = raw.find('\\');
     out.append(raw.substr(0, backslash));
-    if (backslash == std::string_view::npos) return out;
+    if (backslash == std::string_view::npos) return;
     const Escape escape = read_escape(raw, backslash);
     if (escape.length == 0) {
       out.append(raw.substr(backslash));
-      return out;
+      return;
     }
     append_utf8(out, escape.code_point);
     raw.remove_prefix(backslash + escape.length);
@@ -256,9 +262,20 @@ std::string escape(std::string_view text) {
 }
 
 bool means(std::string_view raw, std::string_view text) {
-  if (raw == text) return true;
-  return raw.size() > text.size() && raw.find('\\') != std::string_view::npos &&
-         unescape(raw) == text;
+  for (;;) {
+    const std::string_view plain = raw.substr(0, raw.find('\\'));
+    if (!text.starts_with(plain)) return false;
+    text.remove_prefix(plain.size());
+    raw.remove_prefix(plain.size());
+    if (raw.empty()) return text.empty();
+    const Escape escape = read_escape(raw, 0);
+    if (escape.length == 0) return raw == text;
+    std::string character;  // at most four bytes, which a string holds in itself
+    append_utf8(character, escape.code_point);
+    if (!text.starts_with(character)) return false;
+    text.remove_prefix(character.size());
+    raw.remove_prefix(escape.length);
+  }
 }
 
 }  // namespace sluice::fhir

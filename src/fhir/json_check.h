@@ -27,11 +27,13 @@ Result<JsonTraits> check_json_array(const JsonTokens& tokens, std::size_t depth_
 /// What the bytes between a string's quotes mean: escapes resolved. From the first bad escape on,
 /// which a checked text does not have, bytes stay as they are.
 std::string unescape(std::string_view raw);
+/// The same into `out`, whose capacity is kept from string to string.
+void unescape(std::string_view raw, std::string& out);
 
 /// The other way round: what stands between the quotes of a string that means `text` (UTF-8).
 std::string escape(std::string_view text);
 
-/// Whether a checked string means `text` (which has no escapes of its own).
+/// Whether a checked string means `text` (which has no escapes of its own). Allocates nothing.
 bool means(std::string_view raw, std::string_view text);
 
 }  // namespace sluice::fhir

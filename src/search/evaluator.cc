@@ -161,7 +161,9 @@ bool Evaluator::passes(const ValueTest& test, const Target& target, const Path& 
             const auto found = reference_at(tokens, value, path, query_->base_url, scratch_.text);
             return found && reference.matches(*found, path.type);
           },
-          [&](const std::string& uri) { return uri_matches(tokens, value, path.type, uri); },
+          [&](const std::string& uri) {
+            return uri_matches(tokens, value, path.type, uri, scratch_.text);
+          },
       },
       test);
 }

@@ -120,7 +120,7 @@ std::vector<Path> parse_paths(std::string_view text) {
 bool is_string(const fhir::JsonTokens& tokens, std::size_t i, std::string_view wanted) {
   if (tokens.first(i) != '"') return false;
   const std::string_view raw = tokens.raw_string(i);
-  return has_escape(raw) ? fhir::unescape(raw) == wanted : raw == wanted;
+  return has_escape(raw) ? fhir::means(raw, wanted) : raw == wanted;
 }
 
 bool is_key(const fhir::JsonTokens& tokens, std::size_t key, std::string_view name) {
@@ -152,7 +152,7 @@ std::size_t member(const fhir::JsonTokens& tokens, std::size_t object, std::stri
 std::string_view string_of(const fhir::JsonTokens& tokens, std::size_t i, std::string& buffer) {
   const std::string_view raw = tokens.raw_string(i);
   if (!has_escape(raw)) return raw;
-  buffer = fhir::unescape(raw);
+  fhir::unescape(raw, buffer);
   return buffer;
 }
 

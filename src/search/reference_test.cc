@@ -94,10 +94,9 @@ bool ReferenceTest::matches(const FoundReference& found, DataType type) const {
 }
 
 bool uri_matches(const fhir::JsonTokens& tokens, std::size_t value, DataType type,
-                 std::string_view wanted) {
+                 std::string_view wanted, std::string& buffer) {
   if (tokens.first(value) != '"') return false;
   if (type != DataType::kCanonical) return is_string(tokens, value, wanted);
-  std::string buffer;
   return canonical_matches(string_of(tokens, value, buffer), wanted);
 }
 

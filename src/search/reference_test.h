@@ -48,6 +48,6 @@ class ReferenceTest {
 
 /// Whether the uri or canonical at a token is `wanted`; a canonical's version counts only if asked.
 bool uri_matches(const fhir::JsonTokens& tokens, std::size_t value, DataType type,
-                 std::string_view wanted);
+                 std::string_view wanted, std::string& buffer);
 
 }  // namespace sluice::search

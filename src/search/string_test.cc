@@ -33,7 +33,11 @@ Result<StringTest> StringTest::parse(std::string_view value, Mode mode) {
   }
   fold(value, test.needle_);
   if (test.needle_.empty()) return invalid("has no letter or digit to look for");
-  if (mode == Mode::kSoundsLike) test.needle_ = soundex(test.needle_);
+  if (mode == Mode::kSoundsLike) {
+    std::string codes;
+    soundex(test.needle_, codes);
+    test.needle_ = std::move(codes);
+  }
   return test;
 }
 
@@ -47,7 +51,8 @@ bool StringTest::matches_text(std::string_view text, bool by_words, Scratch& scr
     case Mode::kWhole:
       return folded == needle_;
     case Mode::kSoundsLike:
-      return has_word(soundex(folded), needle_);
+      soundex(folded, scratch.codes);
+      return has_word(scratch.codes, needle_);
     default:
       break;
   }

@@ -14,6 +14,7 @@ namespace sluice::search {
 struct Scratch {
   std::string text;
   std::string folded;
+  std::string codes;
 };
 
 class StringTest {

@@ -44,20 +44,24 @@ constexpr bool is_letter(char c) {
   return c >= 'a' && c <= 'z';
 }
 
-std::string code_of(std::string_view word) {
-  std::string code;
+/// Appends the Soundex code of a word; a word that is not only of letters stays as it is.
+void append_code(std::string_view word, std::string& out) {
+  const std::size_t begin = out.size();
   char last = '0';
   for (const char c : word) {
-    if (!is_letter(c)) return std::string(word);
+    if (!is_letter(c)) {
+      out.resize(begin);
+      out += word;
+      return;
+    }
     const char now = digit(c);
-    if (code.empty())
-      code.push_back(c);
-    else if (now != '0' && now != '-' && now != last && code.size() < 4)
-      code.push_back(now);
+    if (out.size() == begin)
+      out.push_back(c);
+    else if (now != '0' && now != '-' && now != last && out.size() < begin + 4)
+      out.push_back(now);
     if (now != '-') last = now;
   }
-  code.resize(4, '0');
-  return code;
+  out.resize(begin + 4, '0');
 }
 
 }  // namespace
@@ -95,15 +99,14 @@ void fold(std::string_view text, std::string& out) {
   if (!out.empty() && out.back() == ' ') out.pop_back();
 }
 
-std::string soundex(std::string_view folded) {
-  std::string codes;
+void soundex(std::string_view folded, std::string& codes) {
+  codes.clear();
   while (!folded.empty()) {
     const std::string_view word = folded.substr(0, folded.find(' '));
     folded.remove_prefix(word.size() == folded.size() ? word.size() : word.size() + 1);
     if (!codes.empty()) codes.push_back(' ');
-    codes += code_of(word);
+    append_code(word, codes);
   }
-  return codes;
 }
 
 }  // namespace sluice::search

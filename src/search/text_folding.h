@@ -12,8 +12,8 @@ namespace sluice::search {
 /// Invalid bytes are left out. Allocates nothing when `out` is large enough.
 void fold(std::string_view text, std::string& out);
 
-/// The Soundex codes of the words of a folded text, separated by spaces; words without Latin
-/// letters stay as they are.
-std::string soundex(std::string_view folded);
+/// Writes the Soundex codes of the words of a folded text to `codes`, separated by spaces; words
+/// without Latin letters stay as they are.
+void soundex(std::string_view folded, std::string& codes);
 
 }  // namespace sluice::search
