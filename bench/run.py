@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Sluice's benchmark: builds a corpus, measures the real binary over HTTP, prints one table.
 
-usage: bench/run.py --sluice BINARY --pipeline PROGRAM --tokens PROGRAM [--patients N] [--work DIR] [--json FILE]
+usage: bench/run.py --sluice BINARY --pipeline PROGRAM --tokens PROGRAM --search PROGRAM [--patients N]
+                    [--work DIR] [--json FILE]
 
 Every figure is a median of several runs on one machine in one session; what counts is the ratios.
 """
@@ -317,6 +318,7 @@ def main():
     parser.add_argument('--sluice', required=True)
     parser.add_argument('--pipeline', required=True)
     parser.add_argument('--tokens', required=True)
+    parser.add_argument('--search', required=True)
     parser.add_argument('--patients', type=int, default=4000)
     parser.add_argument('--work')
     parser.add_argument('--json')
@@ -440,6 +442,12 @@ def main():
         row('token check on a request', '%.1f us' % tokens['check_us'], '20 us')
         row('token issue (ES384)', '%.2f ms; the assertion before it %.2f ms' %
             (tokens['issue_ms'], tokens['assertion_ms']), '2 ms')
+        search = json.loads(subprocess.run([arguments.search, os.path.join(corpus, 'Observation.ndjson')],
+                                           check=True, capture_output=True, text=True).stdout)
+        row('filter by status, one core', '%d MB/s: %.2f of bare simdjson' %
+            (search['status_mb_s'], search['status_mb_s'] / search['simdjson_mb_s']), '1000 MB/s')
+        row('filter by category, one core', '%d MB/s: %.2f of bare simdjson' %
+            (search['category_mb_s'], search['category_mb_s'] / search['simdjson_mb_s']), '1000 MB/s')
         with_token, without = authorized_download(arguments.sluice, data, work)
         row('authorized download against open', 'ratio %.3f (best of %d)' %
             (min(with_token) / min(without), len(without)), '1.02')
