@@ -138,4 +138,23 @@ std::string_view file_suffix(std::string_view type) {
   return ".bin";
 }
 
+// No regular expression: the url is a server's and may be long, and std::regex takes stack for each
+// of its characters.
+bool is_kept_attachment(std::string_view url) {
+  constexpr std::string_view kStart = "attachments/";
+  constexpr std::size_t kShort = 2;
+  constexpr std::size_t kHash = 64;
+  constexpr std::size_t kDot = kStart.size() + kShort + 1 + kHash;
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto is_hex = [&](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); };
+  const auto is_suffix = [&](char c) { return is_digit(c) || (c >= 'a' && c <= 'z'); };
+  if (!url.starts_with(kStart) || url.size() < kDot + 2) return false;
+  const auto first = url.substr(kStart.size(), kShort);
+  const auto hash = url.substr(kStart.size() + kShort + 1, kHash);
+  const auto suffix = url.substr(kDot + 1);
+  return url[kStart.size() + kShort] == '/' && url[kDot] == '.' &&
+         std::ranges::all_of(first, is_hex) && std::ranges::all_of(hash, is_hex) &&
+         std::ranges::all_of(suffix, is_suffix);
+}
+
 }  // namespace sluice::client

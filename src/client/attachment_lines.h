@@ -57,5 +57,8 @@ std::string media_type(std::string_view content_type);
 bool is_wanted_type(std::string_view type, const std::vector<std::string>& wanted);
 /// ".pdf" for what is known, else ".bin".
 std::string_view file_suffix(std::string_view type);
+/// Whether a url is the name under which an earlier run has put a file beside the lines:
+/// "attachments/", two digits of its SHA-256, "/", all 64, and a suffix.
+bool is_kept_attachment(std::string_view url);
 
 }  // namespace sluice::client

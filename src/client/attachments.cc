@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
-#include <regex>
 
 #include "client/content_digest.h"
 #include "client/ndjson_lines.h"
@@ -119,12 +118,6 @@ Result<void> Attachments::look_through(std::string_view line) {
   return {};
 }
 
-// An earlier run has put it beside the lines.
-bool Attachments::is_ours(const std::string& url) const {
-  static const std::regex kOurs("attachments/[0-9a-f]{2}/[0-9a-f]{64}\\.[a-z0-9]+");
-  return std::regex_match(url, kOurs);
-}
-
 // Relative URLs are the FHIR base's, as references are.
 Result<std::string> Attachments::resolve(const std::string& url) const {
   const bool is_absolute = url.starts_with("http://") || url.starts_with("https://");
@@ -137,7 +130,7 @@ Result<std::string> Attachments::resolve(const std::string& url) const {
 }
 
 Result<void> Attachments::look_at(const AttachmentRef& ref) {
-  if (ref.has_data || is_ours(ref.url)) return {};
+  if (ref.has_data || is_kept_attachment(ref.url)) return {};
   const auto& options = settings_.attachments;
   // What is known by the hash is known by all that it is checked against.
   std::string key = digest_of_text(

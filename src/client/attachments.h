@@ -51,7 +51,6 @@ class Attachments {
   Result<bool> write_file(const std::filesystem::path& path);
   Result<std::string> change_line(std::string_view line);
   Result<std::string> resolve(const std::string& url) const;
-  bool is_ours(const std::string& url) const;
   void fail(const std::string& why);
   void show();
   std::filesystem::path work_folder() const;

@@ -57,6 +57,20 @@ TEST(AttachmentLines, MediaTypes) {
 }
 
 // RFC 4648 section 10, and the two letters that base64url has not.
+TEST(AttachmentLines, NamesOfFilesThatAnEarlierRunHasKept) {
+  const std::string hash(64, 'a');
+  EXPECT_TRUE(is_kept_attachment("attachments/0f/" + hash + ".pdf"));
+  for (const std::string& url :
+       {std::string(), std::string("attachments/"), "attachments/0f/" + hash,
+        "attachments/0f/" + hash + ".", "attachments/0F/" + hash + ".pdf",
+        "attachments/0f/" + hash + "a.pdf", "attachments/0f-" + hash + ".pdf",
+        "attachments/0f/" + hash + "./x", "other/0f/" + hash + ".pdf",
+        "attachments/0f/" + std::string(64, 'g') + ".pdf"})
+    EXPECT_FALSE(is_kept_attachment(url)) << url;
+  // Length costs no stack: a server that we pull from chooses it.
+  EXPECT_TRUE(is_kept_attachment("attachments/0f/" + hash + "." + std::string(8u << 20, 'p')));
+}
+
 TEST(AttachmentLines, Base64) {
   EXPECT_EQ(base64_encode(""), "");
   EXPECT_EQ(base64_encode("f"), "Zg==");
