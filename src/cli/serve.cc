@@ -26,6 +26,7 @@
 #include "cli/load_session.h"
 #include "cli/options.h"
 #include "cli/signals.h"
+#include "cli/store_report.h"
 #include "client/fetch.h"
 #include "http/router.h"
 #include "http/server.h"
@@ -190,6 +191,7 @@ Result<std::unique_ptr<ControlServer>> start_control(const std::string& data, st
                                                      : std::string(value->get_string());
     };
     if (text("do") == "jobs") return report_jobs(store, text("id"));
+    if (text("do") == "stats") return report_store(store);
     if (authorization == nullptr)
       return Error{ErrorKind::kConflict,
                    "the server that has the store open runs with --open and knows no clients"};

@@ -5,8 +5,9 @@
 
 #include "base/instant.h"
 #include "cli/command.h"
+#include "cli/control_server.h"
 #include "cli/options.h"
-#include "fhir/resource_type.h"
+#include "cli/store_report.h"
 #include "store/rocksdb/rocksdb_store.h"
 
 namespace sluice::cli {
@@ -14,45 +15,39 @@ namespace {
 
 namespace json = boost::json;
 
-Result<int> print_stats(const std::string& data, bool as_json) {
-  if (data.empty()) return invalid("stats: --data DIR is missing");
+// By the server when one runs, from the store itself when not.
+Result<json::object> ask(const std::string& data) {
+  if (auto answer = ask_control_server(data, {{"do", "stats"}})) return std::move(*answer);
   const SystemClock clock;
   store::RocksdbStoreOptions options;
   options.create_if_missing = false;
   SLUICE_TRY(const auto store, store::open_rocksdb_store(data, clock, options));
-  SLUICE_TRY(const auto statistics, store->statistics());
-  SLUICE_TRY(const auto size_on_disk, store->size_on_disk());
-  const store::Commit last = store->last_commit();
-  std::uint64_t resources = 0;
-  std::uint64_t bytes = 0;
-  json::array types;
-  for (const auto& type : statistics) {
-    if (type.resources == 0) continue;
-    resources += type.resources;
-    bytes += type.bytes;
-    types.push_back({{"type", json::string(fhir::type_name(type.type))},
-                     {"resources", type.resources},
-                     {"bytes", type.bytes}});
-    if (!as_json)
-      fmt::print("{:<28}{:>14}{:>12}\n", fhir::type_name(type.type), human_count(type.resources),
-                 human_size(static_cast<double>(type.bytes)));
-  }
-  const std::string instant =
-      last.sequence.value == 0 ? std::string() : to_fhir_instant(last.instant);
+  return report_store(*store);
+}
+
+void print_row(std::string_view name, const json::object& row) {
+  fmt::print("{:<28}{:>14}{:>12}\n", name,
+             human_count(row.at("resources").to_number<std::uint64_t>()),
+             human_size(row.at("bytes").to_number<double>()));
+}
+
+Result<int> print_stats(const std::string& data, bool as_json) {
+  if (data.empty()) return invalid("stats: --data DIR is missing");
+  SLUICE_TRY(const auto report, ask(data));
   if (as_json) {
-    const json::object all{{"types", std::move(types)},
-                           {"resources", resources},
-                           {"bytes", bytes},
-                           {"sequence", last.sequence.value},
-                           {"instant", instant},
-                           {"size_on_disk", size_on_disk}};
-    fmt::print("{}\n", json::serialize(all));
+    fmt::print("{}\n", json::serialize(report));
     return 0;
   }
-  fmt::print("{:<28}{:>14}{:>12}\n", "total", human_count(resources),
-             human_size(static_cast<double>(bytes)));
-  fmt::print("{} on disk, {} transactions{}\n", human_size(static_cast<double>(size_on_disk)),
-             human_count(last.sequence.value), instant.empty() ? "" : ", the last at " + instant);
+  for (const auto& value : report.at("types").as_array()) {
+    const auto& row = value.as_object();
+    print_row(std::string_view(row.at("type").as_string()), row);
+  }
+  print_row("total", report);
+  const std::string_view instant = report.at("instant").as_string();
+  fmt::print("{} on disk, {} transactions{}{}\n",
+             human_size(report.at("size_on_disk").to_number<double>()),
+             human_count(report.at("sequence").to_number<std::uint64_t>()),
+             instant.empty() ? "" : ", the last at ", instant);
   return 0;
 }
 

@@ -191,6 +191,22 @@ class Commands(harness.TestCase):
         self.assertGreater(statistics["size_on_disk"], 0)
         self.assertIn("Patient", harness.sluice("stats", "--data", self.data).out)
 
+    def test_stats_of_a_store_that_a_server_has_open(self):
+        """The server tells them, as of now; alone the command tells the same."""
+        path = harness.write_lines(os.path.join(self.folder, "a.ndjson"),
+                                   [{"resourceType": "Patient", "id": "a"}])
+        harness.load(self.data, path)
+        with harness.Server(self.data) as server:
+            self.assertEqual(server.post("Patient", {"resourceType": "Patient"}).status, 201)
+            running = harness.stats(self.data)
+            self.assertEqual([(row["type"], row["resources"]) for row in running["types"]],
+                             [("Patient", 2)])
+            self.assertRegex(harness.sluice("stats", "--data", self.data).out, r"(?m)^total +2 ")
+        alone = harness.stats(self.data)
+        self.assertGreater(running.pop("size_on_disk"), 0)
+        del alone["size_on_disk"]
+        self.assertEqual(running, alone)
+
 
 if __name__ == "__main__":
     unittest.main()

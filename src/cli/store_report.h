@@ -1,0 +1,17 @@
+// What `sluice stats` tells of a store: how much of what it holds, by resource type.
+#pragma once
+
+#include <boost/json/object.hpp>
+
+#include "base/result.h"
+#include "store/store.h"
+
+namespace sluice::cli {
+
+/// `types` (those that have resources: `type`, `resources`, `bytes`), their sums `resources` and
+/// `bytes`, `sequence` and `instant` of the last transaction (the instant is empty before the
+/// first), and `size_on_disk`. Bytes are those of the resources as JSON. Errors: kStorage,
+/// kCorrupt. Thread-safe as the store is.
+Result<boost::json::object> report_store(const store::Store& store);
+
+}  // namespace sluice::cli
