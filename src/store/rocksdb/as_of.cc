@@ -94,17 +94,26 @@ Result<std::optional<std::string>> PointReader::value_of(fhir::ResourceType type
   return record_at(key, as_of);
 }
 
-Result<std::optional<Record>> PointReader::read(const fhir::ResourceId& key, Sequence as_of) const {
-  using Found = std::optional<Record>;
+Result<std::optional<Locator>> PointReader::find_locator(const fhir::ResourceId& key,
+                                                         rocksdb::PinnableSlice& pinned) const {
+  using Found = std::optional<Locator>;
   std::string locator_key;
   append_locator_key(locator_key, key.type, key.id);
-  rocksdb::PinnableSlice pinned;
   const auto status =
       database_.db().Get(rocksdb::ReadOptions(), database_.locator, locator_key, &pinned);
   if (status.IsNotFound()) return Found();
   if (!status.ok()) return read_error(status);
   Locator locator;
   if (!parse_locator(to_view(pinned), locator)) return corrupt_value("locator");
+  return Found(locator);
+}
+
+Result<std::optional<Record>> PointReader::read(const fhir::ResourceId& key, Sequence as_of) const {
+  using Found = std::optional<Record>;
+  rocksdb::PinnableSlice pinned;
+  SLUICE_TRY(const auto found, find_locator(key, pinned));
+  if (!found) return Found();
+  const Locator& locator = *found;
   if (locator.deleted && locator.sequence <= as_of) return Found();
 
   Record record;
@@ -127,15 +136,10 @@ Result<std::optional<Record>> PointReader::read(const fhir::ResourceId& key, Seq
 Result<std::optional<std::string>> PointReader::owners(const fhir::ResourceId& key,
                                                        Sequence as_of) const {
   using Found = std::optional<std::string>;
-  std::string locator_key;
-  append_locator_key(locator_key, key.type, key.id);
   rocksdb::PinnableSlice pinned;
-  const auto status =
-      database_.db().Get(rocksdb::ReadOptions(), database_.locator, locator_key, &pinned);
-  if (status.IsNotFound()) return Found();
-  if (!status.ok()) return read_error(status);
-  Locator locator;
-  if (!parse_locator(to_view(pinned), locator)) return corrupt_value("locator");
+  SLUICE_TRY(const auto found, find_locator(key, pinned));
+  if (!found) return Found();
+  const Locator& locator = *found;
   if (locator.sequence <= as_of)
     return locator.deleted ? Found() : Found(std::string(locator.owners));
   SLUICE_TRY(auto record, read(key, as_of));

@@ -55,6 +55,10 @@ class PointReader {
                                   Sequence as_of) const;
 
  private:
+  /// Where the resource stands now, or that it was deleted; nothing when it never was. A view of
+  /// `pinned`.
+  Result<std::optional<Locator>> find_locator(const fhir::ResourceId& key,
+                                              rocksdb::PinnableSlice& pinned) const;
   /// The value of the resource's own record, wherever it stood at `as_of`.
   Result<std::optional<std::string>> value_of(fhir::ResourceType type, std::string_view id,
                                               const Locator& locator, Sequence as_of,
