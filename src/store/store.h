@@ -74,7 +74,10 @@ struct Precondition {
 /// there while other writers wait, so let the sequence be a recent one.
 struct Unchanged {
   Sequence since;
-  std::vector<fhir::ResourceType> types;
+  std::vector<fhir::ResourceType> types;  ///< with an owner, none mean all
+  /// Only what is in this patient's compartment now, or was when it was removed. What has left it
+  /// otherwise does not count: let a Precondition look after that.
+  std::optional<std::string> owner = std::nullopt;
 };
 
 struct WriteOutcome {

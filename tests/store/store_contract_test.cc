@@ -57,6 +57,32 @@ TEST_P(StoreContract, ATransactionCanDemandThatTypesAreUnchangedSince) {  // I-0
   EXPECT_TRUE(is_taken(removed, {observations}));
 }
 
+TEST_P(StoreContract, ATransactionCanDemandThatACompartmentIsUnchangedSince) {  // I-02
+  const auto is_taken = [&](Sequence since) {
+    Transaction transaction;
+    transaction.unchanged = {{since, {}, "p"}};
+    const auto outcome = store_->write(transaction);
+    EXPECT_TRUE(outcome || outcome.error().kind == ErrorKind::kConflict);
+    return outcome.has_value();
+  };
+  Sequence since = put(make_resource("Observation", "o", "one", {"p"}));
+  put(make_resource("Observation", "other", "one", {"q"}));
+  EXPECT_TRUE(is_taken(since));
+  since = last();
+  put(make_resource("Observation", "both", "one", {"a", "p"}));
+  EXPECT_FALSE(is_taken(since)) << "stored with another owner";
+  since = last();
+  remove("Observation", "both");
+  EXPECT_FALSE(is_taken(since));
+  since = last();
+  put(make_resource("Observation", "o", "two", {"p"}));
+  EXPECT_FALSE(is_taken(since));
+  since = last();
+  put(make_resource("Observation", "other", "two", {"p"}));
+  EXPECT_FALSE(is_taken(since)) << "moved into it";
+  EXPECT_TRUE(is_taken(last()));
+}
+
 TEST_P(StoreContract, StoresTheExportedLineWithVersionAndInstant) {  // F-05
   clock_.milliseconds = 1'700'000'000'123;
   const auto outcome =

@@ -127,14 +127,38 @@ Result<void> TransactionBatch::check_unchanged() const {
     while (true) {
       SLUICE_TRY(const bool more, scan->next(change));
       if (!more) break;
-      if (std::find(unchanged.types.begin(), unchanged.types.end(), change.type) !=
-          unchanged.types.end())
+      SLUICE_TRY(const bool is_broken, breaks(unchanged, change));
+      if (is_broken)
         return Error{ErrorKind::kConflict,
                      fmt::format("{} resources were changed by another request meanwhile",
                                  fhir::type_name(change.type))};
     }
   }
   return {};
+}
+
+Result<bool> TransactionBatch::breaks(const Unchanged& unchanged, const Change& change) const {
+  const auto& types = unchanged.types;
+  const bool is_of_type = (types.empty() && unchanged.owner) ||
+                          std::find(types.begin(), types.end(), change.type) != types.end();
+  if (!is_of_type || !unchanged.owner) return is_of_type;
+  if (change.owner == *unchanged.owner) return true;
+  if (change.kind == ChangeKind::kRemove) return has_place(change.owners, *unchanged.owner);
+  // The log names the storing owner only; what was removed since has an entry of its own.
+  return is_owned_now({change.type, std::string(change.id)}, *unchanged.owner);
+}
+
+Result<bool> TransactionBatch::is_owned_now(const fhir::ResourceId& key,
+                                            std::string_view owner) const {
+  std::string locator_key;
+  append_locator_key(locator_key, key.type, key.id);
+  rocksdb::PinnableSlice value;
+  const auto status =
+      database_.db().Get(rocksdb::ReadOptions(), database_.locator, locator_key, &value);
+  if (!status.ok()) return read_error(status);
+  Locator locator;
+  if (!parse_locator(to_view(value), locator)) return corrupt_value("locator");
+  return has_place(locator.owners, owner);
 }
 
 Result<void> TransactionBatch::collect() {

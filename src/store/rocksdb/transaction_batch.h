@@ -42,6 +42,10 @@ class TransactionBatch {
 
   Result<void> check_preconditions() const;
   Result<void> check_unchanged() const;
+  /// Whether a change after the condition's sequence is one that breaks it.
+  Result<bool> breaks(const Unchanged& unchanged, const Change& change) const;
+  /// Whether `owner` is among the owners of the resource as it is now.
+  Result<bool> is_owned_now(const fhir::ResourceId& key, std::string_view owner) const;
   Result<void> collect();
   Result<void> apply(const Operation& operation, const rocksdb::PinnableSlice* located,
                      PutOutcome& outcome);
