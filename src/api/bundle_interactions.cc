@@ -7,6 +7,7 @@
 
 #include "api/bundle_request.h"
 #include "api/bundle_response.h"
+#include "api/cascade_delete.h"
 #include "api/fhir_response.h"
 #include "api/resource_answer.h"
 #include "api/resource_headers.h"
@@ -221,6 +222,7 @@ http::Response run_batch(Service& service, const http::Router& router, const htt
 Result<http::Response> post_now(Service& service, const http::Router& router,
                                 const http::Request& request, const Principal& principal) {
   SLUICE_CHECK(check_formats(request));
+  SLUICE_CHECK(refuse_cascade_header(request));
   SLUICE_CHECK(check_body_type(request));
   SLUICE_TRY(auto preferences, read_preferences(request));
   // Nobody wants a Bundle back that was just sent, unless they say so.

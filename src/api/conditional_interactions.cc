@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/cascade_delete.h"
 #include "api/fhir_response.h"
 #include "api/resource_answer.h"
 #include "api/resource_headers.h"
@@ -185,6 +186,7 @@ Result<http::Response> update_now(Service& service, const http::Request& request
 
 Result<http::Response> delete_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
+  SLUICE_CHECK(refuse_cascade_header(request));
   SLUICE_TRY(const auto filters, read_query(request));
   SLUICE_TRY(const auto asked, read_asked_headers(request));
   SLUICE_TRY(const auto slot, service.searches->take());

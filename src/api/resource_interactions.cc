@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "api/binary_resource.h"
+#include "api/cascade_delete.h"
 #include "api/cohort_requests.h"
 #include "api/conditional_interactions.h"
 #include "api/fhir_response.h"
@@ -149,9 +150,6 @@ Result<http::Response> patch_now(Service& service, const http::Request& request,
 Result<http::Response> delete_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
   SLUICE_TRY(const auto asked, read_asked(request));
-  // Who counts on it must not be left with what refers to nothing.
-  if (request.headers.count("X-Cascade") > 0)
-    return Error{ErrorKind::kUnsupported, "X-Cascade is not supported"};
   SLUICE_TRY(const auto key, key_of(request, type));
   SLUICE_TRY(const auto version,
              audited_write<std::uint32_t>(
@@ -241,6 +239,7 @@ http::Response patch_resource(Service& service, const http::Request& request,
 
 http::Response delete_resource(Service& service, const http::Request& request,
                                const Principal& principal, fhir::ResourceType type) {
+  if (mentions_cascade(request)) return delete_with_compartment(service, request, principal, type);
   return answer(request, delete_now(service, request, principal, type));
 }
 

@@ -36,6 +36,7 @@ struct ServiceOptions {
   std::chrono::seconds search_timeout = std::chrono::seconds(20);
   std::size_t searches_max = 4;                ///< at once; others are told to come again
   bool conditional_delete_of_several = false;  ///< else 412 when more than one matches
+  std::size_t cascade_max = 10'000;            ///< resources that go with one Patient, itself too
   bulk::ImportRules import_rules = {};         ///< what $import may be asked for
 };
 

@@ -379,6 +379,9 @@ void add_limits(CLI::App& command, ServeArguments& arguments) {
   add_option(command, "conditional-delete", arguments.conditional_delete,
              "What a DELETE by a search may delete: single, multiple")
       ->check(CLI::IsMember({"single", "multiple"}));
+  add_option(command, "cascade-max", arguments.service.cascade_max,
+             "Resources that one DELETE with _cascade may delete")
+      ->check(CLI::Range(1, 1'000'000));
   add_option(command, "poll-burst", arguments.service.poll_burst,
              "Polls of one job before they are held to Retry-After")
       ->check(CLI::Range(1, 1'000'000));
