@@ -73,8 +73,11 @@ class TransactionRequest {
   Result<http::Response> run() {
     rest::TransactionOptions options{
         .base_url = base_url_,
-        .with_resources = preferences_.returned == Return::kRepresentation,
-        .bounds = {.deadline = std::chrono::steady_clock::now() + kSearchTimeMax}};
+        // Of what is let pass, the stored resources tell.
+        .with_resources = preferences_.returned == Return::kRepresentation ||
+                          service_.options.leniency == rest::Leniency::kLenient,
+        .bounds = {.deadline = std::chrono::steady_clock::now() + kSearchTimeMax},
+        .leniency = service_.options.leniency};
     SLUICE_TRY(auto transaction,
                rest::Transaction::read(service_.store, bundle_, std::move(options)));
     SLUICE_CHECK(authorize(transaction));
@@ -179,6 +182,10 @@ class TransactionRequest {
     if (action.kind == Kind::kCreate && done.status == 200 &&
         !authorize_resource(principal_, action.type, {smart::Permissions::kRead}))
       done.json.clear();
+    std::vector<std::string> faults;
+    if (action.is_write() && action.kind != Kind::kDelete && !done.json.empty())
+      faults = passed_faults(service_, request_, done.key, done.json);
+    if (action.is_write() && preferences_.returned != Return::kRepresentation) done.json.clear();
     BundleResponseEntry entry{.status = done.status, .resource = std::move(done.json)};
     const std::string name = done.key.id.empty() ? std::string() : name_of(done.key);
     if (!entry.resource.empty()) entry.full_url = fmt::format("{}/{}", base_url_, name);
@@ -189,11 +196,11 @@ class TransactionRequest {
         entry.location = fmt::format("{}/_history/{}", name, done.version);
     }
     if (action.is_write() && preferences_.returned == Return::kOperationOutcome)
-      entry.outcome = fhir::operation_outcome(
-          "information", "informational",
+      entry.outcome = outcome_of_write(
           done.version == 0              ? std::string("there was nothing to delete")
           : action.kind == Kind::kDelete ? fmt::format("{} is deleted", name)
-                                         : fmt::format("{} is version {} now", name, done.version));
+                                         : fmt::format("{} is version {} now", name, done.version),
+          faults);
     return entry;
   }
 

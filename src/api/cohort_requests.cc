@@ -67,7 +67,7 @@ Result<std::optional<bulk::CohortRequest>> read_request(const Service& service,
   // What is wrong with other bodies, the synchronous way says.
   if (!resource || resource->type != fhir::types::kGroup)
     return std::optional<bulk::CohortRequest>();
-  SLUICE_CHECK(rest::validate(*resource, rest::MemberFilters::kAllowed));
+  SLUICE_CHECK(rest::validate(*resource, rest::MemberFilters::kAllowed, service.options.leniency));
   SLUICE_TRY(const auto cohort, cohort_of(*resource));
   if (!cohort) return std::optional<bulk::CohortRequest>();
   if (operation == Operation::kUpdate && resource->id != request.parameter("id"))

@@ -147,7 +147,7 @@ Result<http::Response> create_now(Service& service, const http::Request& request
   SLUICE_CHECK(check_body_type(request));
   fhir::ResourceReader reader({}, service.base_url(request));
   SLUICE_TRY(const auto resource, reader.read_as_new(request.body, random_hex(kIdBytes)));
-  SLUICE_CHECK(check_type(resource, type));
+  SLUICE_CHECK(check_type(service, resource, type));
   SLUICE_TRY(const auto slot, service.searches->take());
   Conditional conditional(service, request, principal, type);
   SLUICE_TRY(auto matches, conditional.find(filters, 1));
@@ -170,7 +170,7 @@ Result<http::Response> update_now(Service& service, const http::Request& request
   const rest::ReadBody read_body =
       [&](std::string_view id_if_missing) -> Result<fhir::IncomingResource> {
     SLUICE_TRY(auto resource, reader.read(request.body, id_if_missing));
-    SLUICE_CHECK(check_type(resource, type));
+    SLUICE_CHECK(check_type(service, resource, type));
     return resource;
   };
   const std::string new_id = random_hex(kIdBytes);

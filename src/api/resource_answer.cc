@@ -1,11 +1,13 @@
 #include "api/resource_answer.h"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <utility>
 
 #include "api/fhir_response.h"
 #include "api/resource_headers.h"
+#include "fhir/operation_outcome.h"
 
 namespace sluice::api {
 
@@ -31,9 +33,9 @@ Result<Asked> read_asked_headers(const http::Request& request) {
   return asked;
 }
 
-Result<void> check_type(const fhir::IncomingResource& resource, fhir::ResourceType type,
-                        rest::MemberFilters filters) {
-  if (resource.type == type) return rest::validate(resource, filters);
+Result<void> check_type(const Service& service, const fhir::IncomingResource& resource,
+                        fhir::ResourceType type, rest::MemberFilters filters) {
+  if (resource.type == type) return rest::validate(resource, filters, service.options.leniency);
   return invalid(fmt::format("the resource is a {}, the address is one of {}",
                              fhir::type_name(resource.type), fhir::type_name(type)));
 }
@@ -59,17 +61,37 @@ void set_version(http::Response& response, const rest::Stored& stored) {
   response.headers.set("Last-Modified", to_http_date(stored.last_updated));
 }
 
+std::vector<std::string> passed_faults(const Service& service, const http::Request& request,
+                                       const fhir::ResourceId& key, std::string_view json) {
+  if (service.options.leniency == rest::Leniency::kStrict) return {};
+  auto faults = rest::find_faults(key.type, json);
+  // Names of elements are the client's and may be anything: the log has their number.
+  if (!faults.empty())
+    spdlog::warn("stored with faults id={} resource={} faults={}", request.id, name_of(key),
+                 faults.size());
+  return faults;
+}
+
+std::string outcome_of_write(std::string_view done, const std::vector<std::string>& faults) {
+  std::vector<fhir::OutcomeIssue> issues = {{"information", "informational", done}};
+  for (const auto& fault : faults) issues.push_back({"warning", "structure", fault});
+  return fhir::operation_outcome(issues);
+}
+
 http::Response written_response(const Service& service, const http::Request& request,
                                 const Preferences& preferences, const fhir::ResourceId& key,
                                 rest::Written written) {
   const int status = written.created ? 201 : 200;
+  const auto faults = passed_faults(service, request, key, written.stored.json);
   http::Response response;
   response.status = status;
   if (preferences.returned == Preferences::Return::kRepresentation)
     response = fhir_response(status, std::move(written.stored.json));
   if (preferences.returned == Preferences::Return::kOperationOutcome)
-    response = information(
-        status, fmt::format("{} is version {} now", name_of(key), written.stored.version));
+    response = fhir_response(
+        status,
+        outcome_of_write(fmt::format("{} is version {} now", name_of(key), written.stored.version),
+                         faults));
   set_version(response, written.stored);
   if (written.created)
     response.headers.set("Location", version_url(service, request, key, written.stored.version));

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "api/principal.h"
 #include "api/request_headers.h"
@@ -35,7 +37,8 @@ Result<Asked> read_asked_headers(const http::Request& request);
 
 /// Whether a resource is of the type that the address is one of, and passes validation. Who
 /// allows filters of members asks authorize_cohort() what they read.
-Result<void> check_type(const fhir::IncomingResource& resource, fhir::ResourceType type,
+Result<void> check_type(const Service& service, const fhir::IncomingResource& resource,
+                        fhir::ResourceType type,
                         rest::MemberFilters filters = rest::MemberFilters::kRefused);
 
 /// An audit line about a resource; with `why` one that says that it came to nothing.
@@ -47,7 +50,13 @@ Result<void> audit_resource(const Service& service, const http::Request& request
 http::Response answer(const http::Request& request, Result<http::Response> response);
 /// Sets ETag and Last-Modified.
 void set_version(http::Response& response, const rest::Stored& stored);
-/// The answer to a write, as the client prefers it.
+/// What light validation let pass of a resource that was just stored, told in the log by its id;
+/// none where validation is strict.
+std::vector<std::string> passed_faults(const Service& service, const http::Request& request,
+                                       const fhir::ResourceId& key, std::string_view json);
+/// An OperationOutcome that says what was done, with a warning for each fault that was let pass.
+std::string outcome_of_write(std::string_view done, const std::vector<std::string>& faults);
+/// The answer to a write, as the client prefers it; faults that were let pass are logged too.
 http::Response written_response(const Service& service, const http::Request& request,
                                 const Preferences& preferences, const fhir::ResourceId& key,
                                 rest::Written written);

@@ -95,7 +95,7 @@ Result<http::Response> create_now(Service& service, const http::Request& request
   SLUICE_TRY(const std::string body, body_of(service, request, type, ""));
   fhir::ResourceReader reader({}, service.base_url(request));
   SLUICE_TRY(auto read, reader.read_as_new(body, random_hex(kIdBytes)));
-  SLUICE_CHECK(check_type(read, type, rest::MemberFilters::kAllowed));
+  SLUICE_CHECK(check_type(service, read, type, rest::MemberFilters::kAllowed));
   SLUICE_CHECK(authorize_cohort(service, request, principal, read));
   SLUICE_TRY(const auto resource, as_definition(std::move(read), service.base_url(request)));
   const fhir::ResourceId key{type, resource.id};
@@ -114,7 +114,7 @@ Result<http::Response> update_now(Service& service, const http::Request& request
   fhir::ResourceReader reader({}, service.base_url(request));
   SLUICE_TRY(const std::string body, body_of(service, request, type, id));
   SLUICE_TRY(auto read, reader.read(body));
-  SLUICE_CHECK(check_type(read, type, rest::MemberFilters::kAllowed));
+  SLUICE_CHECK(check_type(service, read, type, rest::MemberFilters::kAllowed));
   SLUICE_CHECK(authorize_cohort(service, request, principal, read));
   SLUICE_TRY(const auto resource, as_definition(std::move(read), service.base_url(request)));
   if (resource.id != id) return invalid("the resource's id is not that of the address");
@@ -142,7 +142,8 @@ Result<http::Response> patch_now(Service& service, const http::Request& request,
                  service, request, principal, smart::AuditKind::kResourceUpdated, key, [&] {
                    return rest::patch(
                        service.store, key, patch, asked.condition, service.base_url(request),
-                       guard_of(service, request, principal, type, {smart::Permissions::kUpdate}));
+                       guard_of(service, request, principal, type, {smart::Permissions::kUpdate}),
+                       service.options.leniency);
                  }));
   return written_response(service, request, asked.preferences, key, std::move(written));
 }

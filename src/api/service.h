@@ -16,6 +16,7 @@
 #include "job/engine.h"
 #include "output/file_store.h"
 #include "rest/member_changes.h"
+#include "rest/validation.h"
 #include "store/store.h"
 
 namespace sluice::api {
@@ -37,7 +38,8 @@ struct ServiceOptions {
   std::size_t searches_max = 4;                ///< at once; others are told to come again
   bool conditional_delete_of_several = false;  ///< else 412 when more than one matches
   std::size_t cascade_max = 10'000;            ///< resources that go with one Patient, itself too
-  bulk::ImportRules import_rules = {};         ///< what $import may be asked for
+  rest::Leniency leniency = rest::Leniency::kStrict;  ///< of light validation of writes
+  bulk::ImportRules import_rules = {};                ///< what $import may be asked for
 };
 
 /// The path below which everything FHIR is.

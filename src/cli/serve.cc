@@ -44,6 +44,7 @@ struct ServeArguments {
   bool open = false;
   bool is_public = false;
   bool behind_proxy = false;
+  bool lenient = false;
   http::TlsOptions tls;
   api::AuthorizationOptions authorization;
   std::string group_history_of_new_members = "on";
@@ -232,6 +233,7 @@ Result<int> run_serve(ServeArguments& arguments) {
   arguments.service.history_retention = arguments.engine.history_retention;
   arguments.service.search_timeout = std::chrono::seconds(arguments.search_timeout);
   arguments.service.conditional_delete_of_several = arguments.conditional_delete == "multiple";
+  if (arguments.lenient) arguments.service.leniency = rest::Leniency::kLenient;
   arguments.service.searches_max = std::max<std::size_t>(1, arguments.request_threads / 2);
   arguments.service.history_of_new_members = arguments.group_history_of_new_members == "on";
   arguments.service.retry_after_max = std::chrono::seconds(arguments.retry_after_max);
@@ -412,6 +414,8 @@ Command add_serve(CLI::App& app) {
       ->transform(CLI::AsSizeValue(false));
   add_option(*command, "history-retention", arguments->history_retention,
              "Seconds that superseded versions are kept at least");
+  add_switch(*command, "lenient", arguments->lenient,
+             "Store resources that light validation finds fault with, and warn");
   add_switch(*command, "require-respond-async", arguments->service.require_respond_async,
              "Refuse kick-offs without Prefer: respond-async");
   add_option(

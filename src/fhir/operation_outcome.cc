@@ -5,23 +5,39 @@
 #include "fhir/utf8.h"
 
 namespace sluice::fhir {
+namespace {
 
-std::string operation_outcome(std::string_view severity, std::string_view code,
-                              std::string_view diagnostics) {
+void append_issue(std::string& out, const OutcomeIssue& issue) {
   // Diagnostics quote what a client sent, and that need not be UTF-8; the answer must be.
   const auto quoted = [](std::string_view text) {
     return boost::json::serialize(boost::json::string_view(replace_invalid_utf8(text)));
   };
-  std::string out = R"({"resourceType":"OperationOutcome","issue":[{"severity":)";
-  out += quoted(severity);
+  out += R"({"severity":)";
+  out += quoted(issue.severity);
   out += R"(,"code":)";
-  out += quoted(code);
-  if (!diagnostics.empty()) {
+  out += quoted(issue.code);
+  if (!issue.diagnostics.empty()) {
     out += R"(,"diagnostics":)";
-    out += quoted(diagnostics);
+    out += quoted(issue.diagnostics);
   }
-  out += "}]}";
+  out += '}';
+}
+
+}  // namespace
+
+std::string operation_outcome(const std::vector<OutcomeIssue>& issues) {
+  std::string out = R"({"resourceType":"OperationOutcome","issue":[)";
+  for (const auto& issue : issues) {
+    if (&issue != &issues.front()) out += ',';
+    append_issue(out, issue);
+  }
+  out += "]}";
   return out;
+}
+
+std::string operation_outcome(std::string_view severity, std::string_view code,
+                              std::string_view diagnostics) {
+  return operation_outcome({{severity, code, diagnostics}});
 }
 
 std::string diagnostics_of(std::string_view outcome_json) {

@@ -3,13 +3,22 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sluice::fhir {
 
-/// An OperationOutcome with one issue on one line. `severity`: "fatal", "error", "warning",
-/// "information"; `code` of the issue-type value set ("invalid", "not-found", "throttled" ...);
-/// `diagnostics` is for people: it is escaped here, holds no PHI by the caller's promise, and may
-/// be empty.
+/// `severity`: "fatal", "error", "warning", "information"; `code` of the issue-type value set
+/// ("invalid", "not-found", "throttled" ...); `diagnostics` is for people: it is escaped when it is
+/// written, holds no PHI by the caller's promise, and may be empty.
+struct OutcomeIssue {
+  std::string_view severity;
+  std::string_view code;
+  std::string_view diagnostics;
+};
+
+/// An OperationOutcome on one line. `issues` must not be empty: FHIR wants one at least.
+std::string operation_outcome(const std::vector<OutcomeIssue>& issues);
+/// With one issue.
 std::string operation_outcome(std::string_view severity, std::string_view code,
                               std::string_view diagnostics);
 

@@ -39,7 +39,7 @@ Result<std::string> patched_text(const fhir::ResourceId& key, std::string_view j
 }
 
 Result<fhir::IncomingResource> read_patched(const fhir::ResourceId& key, std::string_view text,
-                                            std::string_view base_url) {
+                                            std::string_view base_url, Leniency leniency) {
   auto resource = fhir::ResourceReader({}, std::string(base_url)).read(text);
   if (!resource) {
     Error error = std::move(resource).error();
@@ -50,24 +50,25 @@ Result<fhir::IncomingResource> read_patched(const fhir::ResourceId& key, std::st
   }
   if (resource->type != key.type) return unprocessable("a patch must not change resourceType");
   if (resource->id != key.id) return unprocessable("a patch must not change the id");
-  SLUICE_CHECK(validate(*resource));
+  SLUICE_CHECK(validate(*resource, MemberFilters::kRefused, leniency));
   return resource;
 }
 
 Result<fhir::IncomingResource> patched(const fhir::ResourceId& key, std::string_view json,
-                                       const JsonPatch& patch, std::string_view base_url) {
+                                       const JsonPatch& patch, std::string_view base_url,
+                                       Leniency leniency) {
   SLUICE_TRY(const std::string text, patched_text(key, json, patch));
-  return read_patched(key, text, base_url);
+  return read_patched(key, text, base_url, leniency);
 }
 
 Result<Written> patch(store::Store& store, const fhir::ResourceId& key, const JsonPatch& patch,
                       const Condition& condition, std::string_view base_url,
-                      const MayChange& may_change) {
+                      const MayChange& may_change, Leniency leniency) {
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
     SLUICE_TRY(const auto stored, read(store, key));
     if (may_change) SLUICE_CHECK(may_change(stored));
     SLUICE_CHECK(check_condition(key, condition, stored.version));
-    SLUICE_TRY(const auto resource, patched(key, stored.json, patch, base_url));
+    SLUICE_TRY(const auto resource, patched(key, stored.json, patch, base_url, leniency));
     // Whatever the client's condition was: what was read is what must be replaced.
     auto written = update(store, resource, {Kind::kVersion, stored.version});
     if (written || written.error().kind != ErrorKind::kPreconditionFailed) return written;

@@ -9,6 +9,7 @@
 #include "fhir/resource_reader.h"
 #include "rest/interactions.h"
 #include "rest/json_patch.h"
+#include "rest/validation.h"
 
 namespace sluice::rest {
 
@@ -16,13 +17,15 @@ namespace sluice::rest {
 /// as in fhir::ResourceReader. kUnprocessable for what it must not become, errors of
 /// JsonPatch::apply() otherwise.
 Result<fhir::IncomingResource> patched(const fhir::ResourceId& key, std::string_view json,
-                                       const JsonPatch& patch, std::string_view base_url);
+                                       const JsonPatch& patch, std::string_view base_url,
+                                       Leniency leniency = Leniency::kStrict);
 
 /// The two halves of patched(), for who changes the text between them.
 Result<std::string> patched_text(const fhir::ResourceId& key, std::string_view json,
                                  const JsonPatch& patch);
 Result<fhir::IncomingResource> read_patched(const fhir::ResourceId& key, std::string_view text,
-                                            std::string_view base_url);
+                                            std::string_view base_url,
+                                            Leniency leniency = Leniency::kStrict);
 
 /// Applies `patch` to the newest version and writes what comes out, unless it is the same. When
 /// another write comes between, it starts over with what that left. kNotFound and kGone when there
@@ -30,6 +33,6 @@ Result<fhir::IncomingResource> read_patched(const fhir::ResourceId& key, std::st
 /// came between again and again; errors of patched().
 Result<Written> patch(store::Store& store, const fhir::ResourceId& key, const JsonPatch& patch,
                       const Condition& condition, std::string_view base_url,
-                      const MayChange& may_change = {});
+                      const MayChange& may_change = {}, Leniency leniency = Leniency::kStrict);
 
 }  // namespace sluice::rest

@@ -12,6 +12,7 @@
 #include "fhir/bundle_request.h"
 #include "query/bounds.h"
 #include "rest/entry_action.h"
+#include "rest/validation.h"
 #include "store/store.h"
 
 namespace sluice::rest {
@@ -20,6 +21,7 @@ struct TransactionOptions {
   std::string base_url = {};    ///< URLs and references below it are our own
   bool with_resources = false;  ///< writes give the resource back
   query::Bounds bounds = {};    ///< of searches
+  Leniency leniency = Leniency::kStrict;
 };
 
 /// What became of an entry.

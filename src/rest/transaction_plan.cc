@@ -230,7 +230,7 @@ Result<void> TransactionPlan::prepare(std::size_t entry) {
     return invalid(fmt::format("the resource is a {}, request.url is one of {}",
                                fhir::type_name(planned.resource->type),
                                fhir::type_name(action.type)));
-  return validate(*planned.resource);
+  return validate(*planned.resource, MemberFilters::kRefused, options_.leniency);
 }
 
 // The patch is a Binary, for an entry can hold nothing but resources.
@@ -251,7 +251,7 @@ Result<fhir::IncomingResource> TransactionPlan::patched_resource(std::size_t ent
   SLUICE_CHECK(tokens.read(json));
   std::string text;
   SLUICE_CHECK(rewrite(entry, tokens, 0, text));
-  return read_patched(key, text, options_.base_url);
+  return read_patched(key, text, options_.base_url, options_.leniency);
 }
 
 Result<void> TransactionPlan::rewrite(std::size_t entry, const fhir::JsonTokens& tokens,

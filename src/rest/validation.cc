@@ -62,8 +62,10 @@ bool is_of(JsonKind kind, char first) {
 
 class Validation {
  public:
-  Validation(const fhir::JsonTokens& tokens, fhir::ResourceType type)
-      : tokens_(tokens), type_(type), type_name_(fhir::type_name(type)) {}
+  // With `faults` they are collected, else the first is an error.
+  Validation(const fhir::JsonTokens& tokens, fhir::ResourceType type,
+             std::vector<std::string>* faults = nullptr)
+      : tokens_(tokens), type_(type), type_name_(fhir::type_name(type)), faults_(faults) {}
 
   Result<void> run() {
     // The reader has checked that this is one object without a key twice.
@@ -72,12 +74,18 @@ class Validation {
     }));
     for (const auto mandatory : fhir::mandatory_root_elements(type_))
       if (!is_there(names_, mandatory))
-        return unprocessable(fmt::format("{}.{} is missing", type_name_, mandatory));
-    if (const auto bad = find_bad_reference(tokens_, type_name_)) return unprocessable(*bad);
+        SLUICE_CHECK(fault(fmt::format("{}.{} is missing", type_name_, mandatory)));
+    if (const auto bad = find_bad_reference(tokens_, type_name_)) return fault(*bad);
     return {};
   }
 
  private:
+  Result<void> fault(std::string message) {
+    if (faults_ == nullptr) return unprocessable(std::move(message));
+    if (faults_->size() < kFaultsMax) faults_->push_back(std::move(message));
+    return {};
+  }
+
   Result<void> check_member(std::string name, std::size_t value) {
     if (name == "resourceType") return {};
     // "_birthDate" holds the id and the extensions of "birthDate".
@@ -85,8 +93,8 @@ class Validation {
     if (is_sibling) name.erase(0, 1);
     const auto shape = fhir::root_element_shape(type_, name);
     if (!shape || (is_sibling && shape->kind == JsonKind::kObject))
-      return unprocessable(fmt::format("'{}{}' is not an element of {}", is_sibling ? "_" : "",
-                                       name.substr(0, 64), type_name_));
+      return fault(fmt::format("'{}{}' is not an element of {}", is_sibling ? "_" : "",
+                               name.substr(0, 64), type_name_));
     SLUICE_CHECK(check_shape(is_sibling ? "_" + name : name,
                              {is_sibling ? JsonKind::kObject : shape->kind, shape->repeats},
                              value));
@@ -96,9 +104,9 @@ class Validation {
 
   Result<void> check_shape(const std::string& name, fhir::ElementShape shape, std::size_t value) {
     const auto wrong = [&] {
-      return unprocessable(fmt::format("{}.{} is not {}{}", type_name_, name,
-                                       shape.repeats ? "an array, each of it " : "",
-                                       to_string(shape.kind)));
+      return fault(fmt::format("{}.{} is not {}{}", type_name_, name,
+                               shape.repeats ? "an array, each of it " : "",
+                               to_string(shape.kind)));
     };
     if (!shape.repeats) {
       if (!is_of(shape.kind, tokens_.first(value))) return wrong();
@@ -116,15 +124,19 @@ class Validation {
   const fhir::JsonTokens& tokens_;
   const fhir::ResourceType type_;
   const std::string_view type_name_;
+  std::vector<std::string>* const faults_;
   std::vector<std::string> names_;
 };
 
 }  // namespace
 
-Result<void> validate(const fhir::IncomingResource& resource, MemberFilters filters) {
-  fhir::JsonTokens tokens;
-  SLUICE_CHECK(tokens.read(resource.content));
-  SLUICE_CHECK(Validation(tokens, resource.type).run());
+Result<void> validate(const fhir::IncomingResource& resource, MemberFilters filters,
+                      Leniency leniency) {
+  if (leniency == Leniency::kStrict) {
+    fhir::JsonTokens tokens;
+    SLUICE_CHECK(tokens.read(resource.content));
+    SLUICE_CHECK(Validation(tokens, resource.type).run());
+  }
   if (resource.type != fhir::types::kGroup) return {};
   SLUICE_TRY(const auto cohort,
              search::read_cohort(resource.content, {}, search::Strictness::kWholeProfile));
@@ -132,6 +144,15 @@ Result<void> validate(const fhir::IncomingResource& resource, MemberFilters filt
     return Error{ErrorKind::kUnsupported,
                  "a Group with member-filter is written by a POST or PUT of its own only"};
   return {};
+}
+
+std::vector<std::string> find_faults(fhir::ResourceType type, std::string_view json) {
+  std::vector<std::string> faults;
+  fhir::JsonTokens tokens;
+  if (!tokens.read(json)) return {"the JSON cannot be read"};
+  if (const auto found = Validation(tokens, type, &faults).run(); !found)
+    faults.push_back(found.error().message);
+  return faults;
 }
 
 }  // namespace sluice::rest

@@ -142,6 +142,41 @@ class Rest(harness.TestCase):
         self.server.stop()
         self.assertEqual(sum(t["resources"] for t in harness.stats(self.data)["types"]), 1)
 
+    def test_i02_lenient_stores_what_light_validation_finds_fault_with_and_warns(self):
+        self.serve("--lenient")
+        wants = {"Prefer": "return=OperationOutcome"}
+        wrong = {"resourceType": "Observation", "id": "o", "statsu": "final", "status": 7}
+
+        def warnings(outcome):
+            return [i["diagnostics"] for i in outcome["issue"] if i["severity"] == "warning"]
+
+        answer = self.put(wrong, wants)
+        self.assertEqual(answer.status, 201)
+        told = warnings(answer.json())
+        self.assertEqual(len(told), 3, told)
+        for word in ("statsu", "status is not", "code is missing"):
+            self.assertTrue(any(word in line for line in told), told)
+        stored = self.send("GET", "Observation/o").json()
+        self.assertEqual({k: v for k, v in stored.items() if k != "meta"}, wrong)
+        # A patch of what is wrong, and a conditional create, are no stricter.
+        patched = self.send("PATCH", "Observation/o", [{"op": "add", "path": "/issued", "value": 1}],
+                            {"Content-Type": "application/json-patch+json", **wants})
+        self.assertEqual((patched.status, len(warnings(patched.json()))), (200, 4))
+        made = self.send("POST", "Patient", patient(None, nmae=[]), {"If-None-Exist": "_id=none", **wants})
+        self.assertEqual((made.status, len(warnings(made.json()))), (201, 1))
+        for kind in ("transaction", "batch"):
+            bundle = {"resourceType": "Bundle", "type": kind, "entry": [
+                {"resource": patient(kind, nmae=[]), "request": {"method": "PUT", "url": f"Patient/{kind}"}},
+                {"resource": patient(kind + "1"), "request": {"method": "PUT", "url": f"Patient/{kind}1"}}]}
+            entries = self.send("POST", "", bundle, wants).json()["entry"]
+            self.assertEqual([len(warnings(e["response"]["outcome"])) for e in entries], [1, 0], kind)
+            quiet = self.send("POST", "", bundle, {"Prefer": "return=minimal"}).json()["entry"]
+            self.assertFalse(any("resource" in e for e in quiet), kind)
+        # What the store cannot hold is refused as ever.
+        self.assert_outcome(self.put({"resourceType": "Nonsense", "id": "p"}), 404)
+        self.assert_outcome(self.send("PUT", "Patient/p", '{"resourceType":"Patient","id":"p","active":true,'
+                                      '"active":true}'), 400, "twice")
+
     # ---- exports ----
 
     def test_m01_m04_writes_are_in_the_next_export_and_not_in_the_last(self):

@@ -104,5 +104,37 @@ TEST(Validation, LooksAtReferencesOnly) {
       "Patient.contained.member.entity.reference is neither a URL nor a Type/id of R4 nor a #id");
 }
 
+TEST(Validation, LenientTellsEveryFaultAndLetsItPass) {
+  const char* const json =
+      R"({"resourceType":"Observation","id":"a","statsu":"final","status":7,"subject":{"reference":"no one"}})";
+  const auto resource = fhir::ResourceReader().read(json).value();
+  EXPECT_FALSE(validate(resource));
+  EXPECT_TRUE(validate(resource, MemberFilters::kRefused, Leniency::kLenient));
+  const auto faults = find_faults(resource.type, json);
+  ASSERT_EQ(faults.size(), 4u);
+  EXPECT_NE(faults[0].find("'statsu' is not an element"), std::string::npos);
+  EXPECT_NE(faults[1].find("Observation.status is not a string"), std::string::npos);
+  EXPECT_NE(faults[2].find("Observation.code is missing"), std::string::npos);
+  EXPECT_EQ(faults[3].find("no one"), std::string::npos) << "the content is nobody's business";
+  EXPECT_TRUE(find_faults(fhir::types::kPatient, R"({"resourceType":"Patient","id":"a"})").empty());
+}
+
+TEST(Validation, TellsNoMoreFaultsThanItsLimit) {
+  std::string json = R"({"resourceType":"Patient","id":"a")";
+  for (int i = 0; i < 100; ++i) json += ",\"x" + std::to_string(i) + "\":1";
+  EXPECT_EQ(find_faults(fhir::types::kPatient, json + "}").size(), kFaultsMax);
+}
+
+TEST(Validation, LenientIsNotSoWithFiltersOfMembers) {
+  const auto group =
+      fhir::ResourceReader()
+          .read(R"({"resourceType":"Group","id":"g","type":"person","actual":false,)"
+                R"("modifierExtension":[{"url":"http://hl7.org/fhir/uv/bulkdata/)"
+                R"(StructureDefinition/member-filter","valueExpression":{"language":)"
+                R"("application/x-fhir-query","expression":"Patient?gender=male"}}]})")
+          .value();
+  EXPECT_FALSE(validate(group, MemberFilters::kRefused, Leniency::kLenient));
+}
+
 }  // namespace
 }  // namespace sluice::rest
