@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/binary_resource.h"
 #include "api/bundle_request.h"
 #include "api/bundle_response.h"
 #include "api/cascade_delete.h"
@@ -12,6 +13,7 @@
 #include "api/resource_answer.h"
 #include "api/resource_headers.h"
 #include "api/resource_interactions.h"
+#include "api/resource_search.h"
 #include "fhir/operation_outcome.h"
 #include "rest/transaction.h"
 
@@ -78,6 +80,11 @@ class TransactionRequest {
                           service_.options.leniency == rest::Leniency::kLenient,
         .bounds = {.deadline = std::chrono::steady_clock::now() + kSearchTimeMax},
         .leniency = service_.options.leniency};
+    if (service_.authorization != nullptr)
+      options.may_touch_binary = [this](Kind kind, const rest::Stored& stored) {
+        return authorize_content(principal_, fhir::types::kBinary, stored.json,
+                                 permissions_of(kind), base_url_);
+      };
     SLUICE_TRY(auto transaction,
                rest::Transaction::read(service_.store, bundle_, std::move(options)));
     SLUICE_CHECK(authorize(transaction));
@@ -114,10 +121,10 @@ class TransactionRequest {
                                                           fhir::type_name(action.type))));
       SLUICE_CHECK(authorize_entry(i, action.type, permissions_of(action.kind)));
       if (service_.authorization != nullptr && action.type == fhir::types::kBinary &&
-          (action.search || action.kind != Kind::kCreate))
+          action.search && action.is_write())
         return fhir::about_entry(
             i, {ErrorKind::kUnsupported,
-                "a transaction only creates Binaries: the securityContext of one says who may"});
+                "a Binary is written by its id only: its securityContext says who may"});
     }
     for (const auto& [entry, type] : transaction.searched())
       SLUICE_CHECK(authorize_entry(entry, type, {smart::Permissions::kSearch}));
@@ -164,7 +171,10 @@ class TransactionRequest {
       if (action.kind == Kind::kSearch) {
         SLUICE_TRY(auto request,
                    entry_request(request_, base_url_, preferences_, bundle_, bundle_.entries()[i]));
-        response.add(dispatch_entry(router_, std::move(request), base_url_));
+        response.add(entry_of_response(
+            request,
+            search_resources_as_of(service_, request, principal_, action.type, outcome.commit),
+            base_url_));
         continue;
       }
       if (!action.is_write())

@@ -122,6 +122,11 @@ BundleResponseEntry dispatch_entry(const http::Router& router, http::Request req
                                    std::string_view base_url) {
   std::string route;
   auto response = router.dispatch(request, route);
+  return entry_of_response(request, std::move(response), base_url);
+}
+
+BundleResponseEntry entry_of_response(const http::Request& request, http::Response response,
+                                      std::string_view base_url) {
   auto body = text_of(response);
   if (!body) return error_entry(body.error());
   BundleResponseEntry entry;

@@ -23,5 +23,8 @@ Result<http::Request> entry_request(const http::Request& whole, std::string_view
 /// Sends it through the router and makes an entry of the answer.
 BundleResponseEntry dispatch_entry(const http::Router& router, http::Request request,
                                    std::string_view base_url);
+/// An entry of an answer to `request`.
+BundleResponseEntry entry_of_response(const http::Request& request, http::Response response,
+                                      std::string_view base_url);
 
 }  // namespace sluice::api

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "api/binary_resource.h"
 #include "api/fhir_response.h"
 #include "api/request_headers.h"
+#include "api/resource_answer.h"
 #include "api/resource_headers.h"
 #include "api/search_bundle.h"
 #include "api/search_request.h"
@@ -43,11 +45,12 @@ Error history_gone() {
 class Search {
  public:
   Search(Service& service, const http::Request& request, const Principal& principal,
-         SearchRequest asked)
+         SearchRequest asked, std::optional<store::Commit> first_as_of)
       : service_(service),
         request_(request),
         principal_(principal),
         asked_(std::move(asked)),
+        first_as_of_(first_as_of),
         base_url_(service.base_url(request)) {}
 
   Result<std::string> run() {
@@ -81,7 +84,7 @@ class Search {
   Result<void> choose_state() {
     const Instant now = service_.clock.now();
     if (!asked_.page) {
-      result_.as_of = service_.store.last_commit();
+      result_.as_of = first_as_of_.value_or(service_.store.last_commit());
       until_ = now + service_.options.history_retention;
       return {};
     }
@@ -148,19 +151,21 @@ class Search {
   const http::Request& request_;
   const Principal& principal_;
   const SearchRequest asked_;
+  const std::optional<store::Commit> first_as_of_;  // nullopt: the newest state
   const std::string base_url_;
   Instant until_;
   SearchResult result_;
 };
 
 Result<http::Response> search_now(Service& service, const http::Request& request,
-                                  const Principal& principal, fhir::ResourceType type) {
+                                  const Principal& principal, fhir::ResourceType type,
+                                  std::optional<store::Commit> as_of) {
   SLUICE_TRY(const auto preferences, read_preferences(request));
   SLUICE_TRY(const auto parameters, read_parameters(request));
   SLUICE_TRY(auto asked, read_search_request(type, parameters, preferences.handling_lenient));
   SLUICE_CHECK(check_format(request, asked.format));
   SLUICE_TRY(const auto slot, service.searches->take());
-  Search search(service, request, principal, std::move(asked));
+  Search search(service, request, principal, std::move(asked), as_of);
   auto bundle = search.run();
   // The values of a search can be PHI, and so can what an error says of them.
   const auto outcome = bundle ? smart::AuditOutcome::kSuccess : smart::AuditOutcome::kMinor;
@@ -185,9 +190,13 @@ Result<http::Response> search_now(Service& service, const http::Request& request
 
 http::Response search_resources(Service& service, const http::Request& request,
                                 const Principal& principal, fhir::ResourceType type) {
-  auto response = search_now(service, request, principal, type);
-  if (!response) return request_error(request, response.error());
-  return std::move(*response);
+  return answer(request, search_now(service, request, principal, type, std::nullopt));
+}
+
+http::Response search_resources_as_of(Service& service, const http::Request& request,
+                                      const Principal& principal, fhir::ResourceType type,
+                                      store::Commit as_of) {
+  return answer(request, search_now(service, request, principal, type, as_of));
 }
 
 query::Bounds search_bounds(const Service& service) {

@@ -9,12 +9,17 @@
 #include "http/message.h"
 #include "query/bounds.h"
 #include "search/query.h"
+#include "store/store.h"
 
 namespace sluice::api {
 
 /// GET [base]/[type]?..., POST [base]/[type]/_search
 http::Response search_resources(Service& service, const http::Request& request,
                                 const Principal& principal, fhir::ResourceType type);
+/// The same of an older state, which the caller knows to be kept; `request` is no page's link.
+http::Response search_resources_as_of(Service& service, const http::Request& request,
+                                      const Principal& principal, fhir::ResourceType type,
+                                      store::Commit as_of);
 
 // ---- what conditional interactions share with it ----
 

@@ -12,6 +12,7 @@
 #include "fhir/bundle_request.h"
 #include "query/bounds.h"
 #include "rest/entry_action.h"
+#include "rest/interactions.h"
 #include "rest/validation.h"
 #include "store/store.h"
 
@@ -22,6 +23,10 @@ struct TransactionOptions {
   bool with_resources = false;  ///< writes give the resource back
   query::Bounds bounds = {};    ///< of searches
   Leniency leniency = Leniency::kStrict;
+  /// Asked about each Binary that an entry reads, replaces or deletes, as it is before: its error
+  /// is the transaction's. Empty: all may be done. Binaries say themselves who may
+  /// (securityContext).
+  std::function<Result<void>(EntryAction::Kind, const Stored&)> may_touch_binary = {};
 };
 
 /// What became of an entry.

@@ -138,6 +138,19 @@ Result<void> TransactionPlan::identify(std::size_t entry) {
   return check_condition(entry);
 }
 
+Result<void> TransactionPlan::check_binary(std::size_t entry) {
+  const fhir::ResourceId& key = planned_[entry].key;
+  if (!options_.may_touch_binary || key.type != fhir::types::kBinary || key.id.empty()) return {};
+  const auto stored = rest::read(store_, key);
+  if (stored) SLUICE_CHECK(options_.may_touch_binary(actions_[entry].kind, *stored));
+  if (!stored && stored.error().kind != ErrorKind::kNotFound &&
+      stored.error().kind != ErrorKind::kGone)
+    return stored.error();
+  // What was asked about is what must be there when it is done; 0: nothing.
+  preconditions_.push_back({key, stored ? stored->version : 0});
+  return {};
+}
+
 Result<void> TransactionPlan::identify_create(std::size_t entry) {
   PlannedEntry& planned = planned_[entry];
   if (actions_[entry].search) {
@@ -181,6 +194,7 @@ Result<void> TransactionPlan::identify_update(std::size_t entry) {
 // The store compares with one version, so that "any" is the one that is there now.
 Result<void> TransactionPlan::check_condition(std::size_t entry) {
   const Condition& condition = actions_[entry].condition;
+  SLUICE_CHECK(check_binary(entry));
   if (condition.kind == Condition::Kind::kNone) return {};
   const fhir::ResourceId& key = planned_[entry].key;
   std::uint32_t version = 0;
@@ -311,9 +325,13 @@ Result<void> TransactionPlan::read_now(std::size_t entry) {
   planned.key = {action.type, action.id};
   if (action.kind == Kind::kReadVersion) {
     SLUICE_TRY(planned.stored, read_version(store_, planned.key, action.version));
+    if (options_.may_touch_binary && planned.key.type == fhir::types::kBinary)
+      return options_.may_touch_binary(action.kind, *planned.stored);
     return {};
   }
   if (action.kind != Kind::kRead) return {};
+  // Also of one that this Bundle writes: a patch leaves of it what its writer may not read.
+  SLUICE_CHECK(check_binary(entry));
   const auto writer = writers_.find(planned.key);
   if (writer != writers_.end() && planned_[writer->second].is_written) {
     if (actions_[writer->second].kind != Kind::kDelete) return {};

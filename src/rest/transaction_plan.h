@@ -57,6 +57,7 @@ class TransactionPlan {
   /// The id of the one resource that the entry's query finds; empty for none.
   Result<std::string> found_by_condition(std::size_t entry) const;
   Result<void> check_condition(std::size_t entry);
+  Result<void> check_binary(std::size_t entry);
   Result<void> claim(std::size_t entry);
   Result<void> read_now(std::size_t entry);
   Result<void> prepare(std::size_t entry);

@@ -141,11 +141,41 @@ class Binary(harness.TestCase):
             self.assert_outcome(self.send("PATCH", "Binary/p", patch, {
                 **headers, "Content-Type": "application/json-patch+json"}), 403, "Patient")
         self.assertEqual(self.send("GET", "Binary/p", headers=full).body, b"of a patient")
+        self.transactions_ask_it_too(only, both, full)
         answer = self.send("PATCH", "Binary/p", patch, {**writes, "Content-Type": "application/json-patch+json"})
         self.assertEqual(answer.status, 200, answer)
         self.assertEqual(self.send("GET", "Binary/p", headers=only).body, b"of a patient")
         self.assertEqual(self.send("DELETE", "Binary/p", headers=only).status, 204)
         self.assertEqual(self.send("PUT", "Binary/p", b"again", {**only, **text}).status, 201)
+
+    def transactions_ask_it_too(self, only, both, full):
+        def entries(*requests):
+            return {"resourceType": "Bundle", "type": "transaction", "entry": [
+                {"request": {"method": method, "url": url}, **({"resource": body} if body else {})}
+                for method, url, body in requests]}
+
+        taken = {"resourceType": "Binary", "id": "p", "contentType": "text/plain", "data": "dGFrZW4="}
+        patch = {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": base64.b64encode(
+            json.dumps([{"op": "remove", "path": "/securityContext"}]).encode()).decode()}
+        for headers, refused in ((only, ("GET", "VREAD", "PUT", "PATCH", "DELETE")), (both, ("PUT", "PATCH", "DELETE"))):
+            for method in refused:
+                url = "Binary/p" + ("/_history/1" if method == "VREAD" else "")
+                body = {"PUT": taken, "PATCH": patch}.get(method)
+                # All or nothing: what else is in it is not done.
+                answer = self.send("POST", "", entries(
+                    ("PUT", "Binary/beside", {**taken, "id": "beside"}),
+                    ("GET" if method == "VREAD" else method, url, body)), headers)
+                self.assert_outcome(answer, 403, "securityContext" if headers is only else "Patient", "entry[1]")
+                self.assertEqual(self.send("GET", "Binary/beside", headers=full).status, 404, method)
+        # A condition would find what its securityContext hides.
+        self.assert_outcome(self.send("POST", "", entries(
+            ("GET", "Binary/none", None), ("DELETE", "Binary?_id=none", None)), full), 400, "by its id")
+        answer = self.send("POST", "", entries(
+            ("GET", "Binary/p", None), ("PUT", "Binary/none", {**taken, "id": "none"}), ("DELETE", "Binary/far", None),
+            ("PUT", "Binary/new", {**taken, "id": "new"})), full)
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual([e["response"]["status"][:3] for e in answer.json()["entry"]], ["200", "200", "204", "201"])
+        self.assertEqual(self.send("GET", "Binary/none", headers=only).body, b"taken")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@ fail (I-02, I-04, I-05, A-06, A-12, M-04)."""
 import base64
 import collections
 import glob
+import itertools
 import json
 import os
+import threading
 import unittest
 import uuid
 
@@ -47,6 +49,33 @@ class Bundles(bundles.TestCase):
                           for path in ("Patient/p", self.located(got[4]))}, {instant})
         self.assertEqual(self.read("Patient/old").status, 410)
         self.assertEqual(self.done(bundle()), [])
+
+    def test_i02_searches_of_a_transaction_show_the_state_that_it_left(self):
+        self.serve()
+        stop = threading.Event()
+
+        def write():
+            for number in itertools.count():
+                if stop.is_set():
+                    return
+                harness.request("PUT", f"{self.server.base}/Patient/w{number % 50}", {"Content-Type": harness.FHIR_JSON},
+                                json.dumps(patient(f"w{number % 50}", multipleBirthInteger=number)).encode())
+
+        writers = [threading.Thread(target=write) for _ in range(3)]
+        for writer in writers:
+            writer.start()
+        try:
+            for number in range(30):
+                got = self.send(bundle(
+                    entry("GET", "Patient?active=true&_id=p"), entry("GET", "Patient?_summary=count"),
+                    entry("PUT", "Patient/p", patient("p", active=True, multipleBirthInteger=number)))).json()["entry"]
+                instant = got[2]["response"]["lastModified"]
+                self.assertEqual([e["resource"]["meta"]["lastUpdated"] for e in got[:2]], [instant, instant])
+                self.assertEqual(got[0]["resource"]["entry"][0]["resource"]["multipleBirthInteger"], number)
+        finally:
+            stop.set()
+            for writer in writers:
+                writer.join()
 
     def test_i02_prefer_says_what_comes_back(self):
         self.serve()
