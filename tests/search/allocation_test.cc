@@ -17,6 +17,9 @@ namespace {
 std::size_t allocations = 0;
 }  // namespace
 
+// The compiler sees through them and takes malloc and free for no pair of new and delete.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+
 void* operator new(std::size_t size) {
   ++allocations;
   if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
