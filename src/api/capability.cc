@@ -272,7 +272,9 @@ std::string export_documentation(const Service& service) {
       "1 GiB of NDJSON unless _maximumFileSize says otherwise. Unknown and unsupported parameters "
       "are refused, or with Prefer: handling=lenient skipped and reported. Groups with "
       "member-filter "
-      "take all search parameters that _typeFilter takes; their members are {}.",
+      "take all search parameters that _typeFilter takes, of Patient, Practitioner or Device and "
+      "of "
+      "every type of its compartment; their members are {}.",
       service.options.history_of_new_members
           ? "For a Group export with _since, resources of patients who joined the group later are "
             "added whatever their age, and so are the supporting resources they refer to; leaving "

@@ -13,7 +13,9 @@
 #include "bulk/roster.h"
 #include "fhir/group_members.h"
 #include "query/store_resolver.h"
+#include "search/compartment.h"
 #include "search/matcher.h"
+#include "search/reference_reader.h"
 
 namespace sluice::bulk {
 namespace {
@@ -36,7 +38,7 @@ SubjectIds intersect(const SubjectIds& a, const SubjectIds& b) {
   return both;
 }
 
-// Patients that resources name may not be there.
+// Those that resources name may not be there.
 Result<SubjectIds> those_that_exist(const store::Store& store, fhir::ResourceType type,
                                     SubjectIds ids, store::Sequence as_of) {
   SubjectIds there;
@@ -79,6 +81,53 @@ std::optional<SubjectIds> few_patients(const store::Store& store, const search::
   if (!base || base->size() > kFewPatients) return std::nullopt;
   return std::move(*base);
 }
+
+/// How a resource of a type tells for which subjects it speaks.
+enum class Found : std::uint8_t {
+  kItself,
+  kByOwner,      ///< the store knows in whose compartments it is
+  kByReference,  ///< what it refers to by the parameters of the compartment
+};
+Found how_found(fhir::ResourceType subject, fhir::ResourceType type) {
+  if (type == subject) return Found::kItself;
+  return search::compartment_parameters(subject, type).empty() ? Found::kByOwner
+                                                               : Found::kByReference;
+}
+
+/// Tells for which subjects the resources of a type speak.
+class Speaker {
+ public:
+  Speaker(const search::Cohort& cohort, fhir::ResourceType type)
+      : subject_(cohort.subject), how_(how_found(cohort.subject, type)) {
+    if (how_ == Found::kByReference)
+      references_.emplace(type, search::compartment_parameters(subject_, type), cohort.base_url);
+  }
+
+  Result<void> append(const store::RecordView& record, SubjectIds& ids) {
+    // Resources come by owner: whom the last one spoke for is mostly whom this one does.
+    const auto add = [&](std::string_view id) {
+      if (ids.empty() || ids.back() != id) ids.emplace_back(id);
+    };
+    if (how_ == Found::kItself) {
+      add(record.id);
+    } else if (how_ == Found::kByOwner) {
+      store::OwnerList owners(record.owners);
+      while (const auto owner = owners.next()) add(*owner);
+    } else {
+      return references_->read(record.json,
+                               [&](fhir::ResourceType type, std::string_view id) -> Result<void> {
+                                 if (type == subject_) add(id);
+                                 return {};
+                               });
+    }
+    return {};
+  }
+
+ private:
+  const fhir::ResourceType subject_;
+  const Found how_;
+  std::optional<search::ReferenceReader> references_;
+};
 
 /// Does parts on several threads; the first error stops all.
 class ParallelScan {
@@ -137,9 +186,10 @@ Result<std::vector<CohortPart>> cohort_parts(const store::Store& store,
   std::vector<CohortPart> parts;
   for (unsigned i = 0; i < cohort.filters.size(); ++i) {
     const auto type = cohort.filters[i].type();
-    const auto range = type == cohort.subject ? store::whole_type(type) : store::with_owner(type);
+    const auto how = how_found(cohort.subject, type);
+    const auto range = how == Found::kByOwner ? store::with_owner(type) : store::whole_type(type);
     SLUICE_TRY(const std::uint64_t size, store.approximate_size(range));
-    if (few && few->size() * kSeekBytes < size) {
+    if (few && how != Found::kByReference && few->size() * kSeekBytes < size) {
       for (const auto& id : *few) parts.push_back({i, store::of_owner(type, id), true});
       continue;
     }
@@ -163,7 +213,7 @@ Result<SubjectIds> matching_subjects(const store::Store& store, const search::Co
                                      const CohortPart& part, store::Sequence as_of,
                                      const std::function<Result<void>(std::uint64_t)>& step) {
   const search::Query& query = cohort.filters[part.filter];
-  const bool is_subject = query.type() == cohort.subject;
+  Speaker speaker(cohort, query.type());
   SLUICE_TRY(const auto scan, store.scan(part.range, as_of));
   search::Matcher matcher;
   store::RecordView record;
@@ -187,15 +237,7 @@ Result<SubjectIds> matching_subjects(const store::Store& store, const search::Co
       bytes = 0;
     }
     SLUICE_TRY(const bool matches, matcher.matches(query, record.json));
-    if (!matches) continue;
-    if (is_subject) {
-      ids.emplace_back(record.id);
-      continue;
-    }
-    // Resources come by owner: whom the last one spoke for is mostly whom this one does.
-    store::OwnerList owners(record.owners);
-    while (const auto owner = owners.next())
-      if (ids.empty() || ids.back() != *owner) ids.emplace_back(*owner);
+    if (matches) SLUICE_CHECK(speaker.append(record, ids));
   }
   SLUICE_CHECK(step(bytes));
   sort_unique(ids);

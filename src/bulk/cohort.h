@@ -44,8 +44,8 @@ Result<search::Cohort> resolved(const store::Store& store, const search::Cohort&
                                 store::Sequence as_of);
 
 /// Whom the resources of a range that match the filter speak for: themselves when they are of the
-/// subject's type, else the patients in whose compartments they are. `step` is told of bytes read
-/// and may end the scan by an error.
+/// subject's type, else those in whose compartments they are, whether these exist or not. `step` is
+/// told of bytes read and may end the scan by an error.
 Result<SubjectIds> matching_subjects(const store::Store& store, const search::Cohort& cohort,
                                      const CohortPart& part, store::Sequence as_of,
                                      const std::function<Result<void>(std::uint64_t)>& step);

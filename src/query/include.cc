@@ -158,7 +158,8 @@ class Including {
 
   Result<void> follow(const std::vector<const store::Record*>& from, const Include& include,
                       const std::string& parameter) {
-    search::ReferenceReader reader(include.source, parameter, base_url_);
+    const std::string_view name = parameter;
+    search::ReferenceReader reader(include.source, {&name, 1}, base_url_);
     BoundsCheck check(bounds_);
     const auto visit = [&](fhir::ResourceType type, std::string_view id) -> Result<void> {
       SLUICE_CHECK(check.step());

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "fhir/cohort_text.h"
-#include "fhir/resource_reader.h"
+#include "search/compartment.h"
 
 namespace sluice::search {
 namespace {
@@ -54,14 +54,9 @@ Result<Query> compile(const fhir::CohortText::Filter& filter, fhir::ResourceType
   if (!type)
     return unprocessable(
         fmt::format("member-filter '{}' does not begin with a resource type and '?'", shown));
-  // A Group is in the compartments of its members, but rosters are no place to look for patients.
-  const bool is_in_compartment = subject == fhir::types::kPatient && *type != fhir::types::kGroup &&
-                                 fhir::is_in_patient_compartment(*type);
-  if (*type != subject && !is_in_compartment)
-    return unprocessable(
-        fmt::format("member-filter '{}': {} is not {} and not of a type of its "
-                    "compartment that is supported",
-                    shown, fhir::type_name(*type), fhir::type_name(subject)));
+  if (*type != subject && !is_in_compartment(subject, *type))
+    return unprocessable(fmt::format("member-filter '{}': {} is not {} and not in its compartment",
+                                     shown, fhir::type_name(*type), fhir::type_name(subject)));
   auto query = Query::compile(*type, std::string_view(filter.expression).substr(mark + 1), options);
   if (!query)
     return unprocessable(fmt::format("member-filter '{}': {}", shown, query.error().message));
@@ -90,6 +85,7 @@ Result<std::optional<Cohort>> read_cohort(std::string_view group_json, const Que
   Cohort cohort;
   SLUICE_TRY(cohort.subject, subject_of(text->type));
   if (strictness == Strictness::kWholeProfile) SLUICE_CHECK(check_profile(*text));
+  cohort.base_url = options.base_url;
   cohort.has_members = text->has_members;
   for (const auto& filter : text->filters) {
     SLUICE_TRY(auto query, compile(filter, cohort.subject, options));

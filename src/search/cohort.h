@@ -16,9 +16,10 @@ namespace sluice::search {
 
 struct Cohort {
   fhir::ResourceType subject;  ///< Patient, Practitioner or Device
+  std::string base_url = {};   ///< references to resources below it are our own
   /// Each of the subject's type, or of one of its compartment. All must hold: each by the subject
   /// itself, or by some resource of its compartment.
-  std::vector<Query> filters;
+  std::vector<Query> filters = {};
   /// Whether `member` narrows the population that the filters choose from.
   bool has_members = false;
 

@@ -1,6 +1,6 @@
-// The rows of the table of search parameters as the rest of the module sees them. The data come
-// from src/search/r4 by way of a header made at build time, which only search_parameter.cc
-// includes.
+// The rows of the tables in src/search/r4 as the rest of the module sees them. The data come by way
+// of headers made at build time: of the search parameters, which only search_parameter.cc includes,
+// and of the compartments, which only compartment.cc includes.
 #pragma once
 
 #include <string_view>
@@ -18,6 +18,13 @@ struct TableRow {
   std::string_view paths;
   std::string_view components;
   std::string_view definition;
+};
+
+/// A row of src/search/r4/compartments.tsv.
+struct CompartmentRow {
+  std::string_view compartment;
+  std::string_view type;
+  std::string_view parameters;
 };
 
 /// The row of a parameter that find_parameter() knows; aborts for another.

@@ -18,10 +18,13 @@ struct ReferenceReader::Impl {
   std::string buffer;
 };
 
-ReferenceReader::ReferenceReader(fhir::ResourceType type, std::string_view parameter,
+ReferenceReader::ReferenceReader(fhir::ResourceType type,
+                                 std::span<const std::string_view> parameters,
                                  std::string_view base_url)
     : impl_(std::make_unique<Impl>()) {
-  impl_->paths = parse_paths(row_of(type, parameter).paths);
+  for (const auto parameter : parameters)
+    for (auto& path : parse_paths(row_of(type, parameter).paths))
+      impl_->paths.push_back(std::move(path));
   impl_->base_url = base_url;
 }
 

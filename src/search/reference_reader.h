@@ -1,8 +1,10 @@
-// What a resource refers to by one of its search parameters: _include follows these references.
+// What a resource refers to by some of its search parameters: _include follows these references,
+// and by them a resource is in compartments.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "base/result.h"
@@ -16,15 +18,16 @@ class ReferenceReader {
   /// `id` ends with the call.
   using Visit = std::function<Result<void>(fhir::ResourceType type, std::string_view id)>;
 
-  /// `parameter` must be a reference parameter of the type; references below `base_url` are our
+  /// `parameters` must be reference parameters of the type; references below `base_url` are our
   /// own.
-  ReferenceReader(fhir::ResourceType type, std::string_view parameter, std::string_view base_url);
+  ReferenceReader(fhir::ResourceType type, std::span<const std::string_view> parameters,
+                  std::string_view base_url);
   ~ReferenceReader();
   ReferenceReader(ReferenceReader&&) noexcept;
   ReferenceReader& operator=(ReferenceReader&&) noexcept;
 
-  /// Calls `visit` for each reference to a resource of this server, versioned or not, in the order
-  /// of the text, as often as it stands there; stops at its first error. `resource`: a stored line.
+  /// Calls `visit` for each reference to a resource of this server, versioned or not, as often as
+  /// it stands there for a parameter; stops at its first error. `resource`: a stored line.
   /// kCorrupt when it is not one.
   Result<void> read(std::string_view resource, const Visit& visit);
 

@@ -2,6 +2,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <fstream>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -110,6 +113,23 @@ class CohortTest : public testing::Test {
     Names names;
     for (std::size_t i = 0; i < roster.size(); ++i) names.emplace(roster[i]);
     return names;
+  }
+  /// Whom a cohort chooses, of whatever type.
+  Names evaluated(const std::string& group_json) {
+    const auto as_of = store_->last_commit();
+    const auto read =
+        search::read_cohort(group_json, {}, search::Strictness::kWholeProfile).value();
+    EXPECT_TRUE(read);
+    const auto parts = cohort_parts(*store_, *read, group_json, as_of, {}, {}, 8u << 10).value();
+    std::vector<SubjectIds> found(read->filters.size());
+    for (const auto& part : parts) {
+      const auto step = [](std::uint64_t) { return Result<void>(); };
+      const auto ids = matching_subjects(*store_, *read, part, as_of.sequence, step).value();
+      found[part.filter].insert(found[part.filter].end(), ids.begin(), ids.end());
+    }
+    for (auto& ids : found) std::sort(ids.begin(), ids.end());
+    const auto members = choose_members(*store_, *read, group_json, found, as_of, {}, {}).value();
+    return {members.begin(), members.end()};
   }
   std::uint32_t version(const std::string& id) {
     return store_->read({fhir::types::kGroup, id}, store_->last_commit().sequence)
@@ -272,6 +292,98 @@ TEST_F(CohortTest, TheRefresherFindsWhatCameInAndWhatIsDue) {
   clock_.shift = 303'000;
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(refresher.look());
   EXPECT_EQ(version("g"), 4u);
+}
+
+// ---- the compartments of practitioners and devices ----
+
+using Cells = std::vector<std::string>;
+
+Cells split(const std::string& text, char at) {
+  Cells cells(1);
+  for (const char c : text) {
+    if (c == at)
+      cells.emplace_back();
+    else
+      cells.back() += c;
+  }
+  return cells;
+}
+
+// Without the comment and the line of names.
+std::vector<Cells> table(const std::string& name) {
+  std::ifstream file(std::string(SLUICE_SEARCH_TABLES) + "/" + name);
+  std::vector<Cells> rows;
+  std::string line;
+  for (int number = 0; std::getline(file, line); ++number)
+    if (number >= 2) rows.push_back(split(line, '\t'));
+  return rows;
+}
+
+// `"a":[{"b":[{"reference":"..."}]}]` of "a.b".
+std::string at_path(const std::string& path, const std::string& reference) {
+  std::string value = fmt::format(R"({{"reference":"{}"}})", reference);
+  const auto names = split(path, '.');
+  for (auto name = names.rbegin(); name != names.rend(); ++name)
+    value = fmt::format("{}\"{}\":[{}]{}", name + 1 == names.rend() ? "" : "{", *name, value,
+                        name + 1 == names.rend() ? "" : "}");
+  return value;
+}
+
+struct Place {
+  std::string type;
+  std::string path;
+};
+
+// G-03: every place of R4's two compartment definitions.
+TEST_F(CohortTest, EveryTypeOfACompartmentSpeaksForWhomItNames) {
+  std::map<std::pair<std::string, std::string>, std::string> paths;
+  for (const auto& row : table("search_parameters.tsv")) paths[{row[0], row[1]}] = row[4];
+  std::map<std::string, std::vector<Place>> places;
+  std::map<std::string, std::set<std::string>> types;
+  for (const auto& row : table("compartments.tsv"))
+    for (const auto& parameter : split(row[2], ',')) {
+      types[row[0]].insert(row[1]);
+      for (const auto& path : split(paths.at({row[1], parameter}), '|'))
+        places[row[0]].push_back({row[1], path.substr(0, path.find(':'))});
+    }
+  EXPECT_EQ(types["Practitioner"].size(), 58u);
+  EXPECT_EQ(types["Device"].size(), 32u);
+  EXPECT_EQ(types["Patient"].size(), 1u);
+  for (const auto& [subject, all] : places) {
+    std::vector<std::string> lines;
+    std::map<std::string, Names> expected;
+    int number = 0;
+    for (const auto& [type, path] : all) {
+      const auto add = [&](const std::string& reference, std::string_view tag) {
+        lines.push_back(fmt::format(
+            R"({{"resourceType":"{}","id":"r{}","meta":{{"tag":[{{"code":"{}"}}]}},{}}})", type,
+            number, tag, at_path(path, reference)));
+      };
+      const auto id = fmt::format("s{}", ++number);
+      lines.push_back(fmt::format(R"({{"resourceType":"{}","id":"{}"}})", subject, id));
+      add(fmt::format("{}/{}/_history/3", subject, id), subject);
+      expected[type].insert(id);
+      // What does not match, is of another type, of another server, or not there.
+      ++number;
+      lines.push_back(fmt::format(R"({{"resourceType":"{}","id":"s{}"}})", subject, number));
+      add(fmt::format("{}/s{}", subject, number), "other");
+      ++number;
+      add(fmt::format("PractitionerRole/s{}", number - 1), subject);
+      ++number;
+      add(fmt::format("http://elsewhere.example/{}/s{}", subject, number - 2), subject);
+      ++number;
+      add(fmt::format("{}/absent", subject), subject);
+    }
+    put(lines);
+    const auto type_of_group = subject == "Patient"  ? "person"
+                               : subject == "Device" ? "device"
+                                                     : "practitioner";
+    for (const auto& [type, ids] : expected) {
+      auto text = cohort("x", {fmt::format("{}?_tag={}", type, subject)});
+      text.replace(text.find("person"), 6, type_of_group);
+      EXPECT_EQ(evaluated(text), ids) << subject << " by " << type;
+    }
+  }
 }
 
 }  // namespace

@@ -180,6 +180,73 @@ class Cohorts(CohortCase):
         self.send("PUT", "Group/both", corpus.group("both", [{"entity": {"reference": r}} for r in (inner, f"Patient/{other}")]))
         self.assertEqual(self.patients("both"), sorted(expected | {other}))
 
+    def assert_chooses(self, type, expected, *expressions):
+        """A cohort is of just these: there are so many, all of them when it may choose from these, and none of others."""
+        def count(*members):
+            entry = self.asynchronously("POST", "Group", cohort("c", *expressions, type=type.lower(), members=members))
+            self.assertEqual(entry["response"]["status"], "201 Created", entry)
+            return entry["resource"]["quantity"]
+        self.assertEqual(count(), len(expected))
+        self.assertEqual(count(*(f"{type}/{id}" for id in expected), f"{type}/nobody"), len(expected))
+        others = set(self.of(type, lambda resource: True)) - expected
+        self.assertTrue(others)
+        self.assertEqual(count(*(f"{type}/{id}" for id in others)), 0)
+
+    def named_by(self, subject, type_name, path, test):
+        """Those whom resources of a type that pass refer to at a path of elements."""
+        def values(element, names):
+            if isinstance(element, list):
+                for each in element:
+                    yield from values(each, names)
+            elif not names:
+                yield element
+            elif names[0] in element:
+                yield from values(element[names[0]], names[1:])
+        named = {reference.get("reference", "") for (name, _), resource in self.resources.items()
+                 if name == type_name and test(resource) for reference in values(resource, path.split("."))}
+        return {id for name, id in (reference.split("/") for reference in named if reference.count("/") == 1)
+                if name == subject and (name, id) in self.resources}
+
+    def test_g03_practitioners_are_found_by_their_compartments(self):
+        def named(*arguments):
+            return self.named_by("Practitioner", *arguments)
+        emergency = named("Encounter", "participant.individual", lambda e: e["class"].get("code") == "EMER")
+        wellness = named("Encounter", "participant.individual",
+                         lambda e: any(has_code(t, "162673000") for t in e["type"]))
+        stopped = named("MedicationRequest", "requester", lambda m: m["status"] == "stopped")
+        teams = named("CareTeam", "participant.member", lambda c: c["status"] == "inactive")
+        self.assertTrue(emergency and wellness and stopped)
+        self.assert_chooses("Practitioner", emergency, "Encounter?class=EMER")
+        self.assert_chooses("Practitioner", wellness & stopped, "Encounter?type=162673000",
+                            "MedicationRequest?status=stopped")
+        self.assert_chooses("Practitioner", stopped & emergency, "Encounter?class=EMER&status=finished",
+                            "Practitioner?active=true", "MedicationRequest?status=stopped&subject:Patient.gender:missing=false")
+        self.assert_chooses("Practitioner", teams, "CareTeam?status=inactive")
+
+    def test_g03_devices_and_groups_are_found_by_what_refers_to_them(self):
+        devices = sorted(self.of("Device", lambda d: True))[:3]
+        patients = self.corpus.ids("Patient")
+        for number, subject in enumerate(devices):
+            measured = {"resourceType": "Observation", "id": f"by-device-{number}", "code": {"text": "x"},
+                        "status": "preliminary" if number < 2 else "cancelled",
+                        "subject": {"reference": f"Patient/{patients[0]}"}}
+            # By subject and by device; a reference that names a practitioner's role names no practitioner.
+            measured["device" if number else "subject"] = {"reference": f"Device/{subject}"}
+            measured["performer"] = [{"reference": "PractitionerRole/" + sorted(self.of("Practitioner", bool))[0]}]
+            self.assertEqual(self.send("PUT", f"Observation/{measured['id']}", measured).status, 201)
+        self.assert_chooses("Device", set(devices[:2]), "Observation?status=preliminary")
+        self.assert_chooses("Device", {devices[1]}, "Observation?status=preliminary", "Observation?subject:Patient=" + patients[0])
+        entry = self.asynchronously("POST", "Group", cohort("c", "Observation?status=preliminary", type="practitioner"))
+        self.assertEqual(entry["resource"]["quantity"], 0)
+        # A Group is in the compartments of its members, whoever they are.
+        for id, type, members in (("ward", "person", [f"Patient/{id}" for id in patients[:2]]),
+                                  ("staff", "practitioner", ["Practitioner/" + min(self.of("Practitioner", bool))])):
+            group = {**corpus.group(id, [{"entity": {"reference": r}} for r in members]), "type": type, "name": "Ward 7"}
+            self.assertEqual(self.send("PUT", f"Group/{id}", group).status, 201)
+        entry = self.asynchronously("POST", "Group", cohort("c", "Group?identifier:missing=true&_id=ward,staff"))
+        self.assertEqual(self.patients(entry["resource"]["id"]), sorted(patients[:2]))
+        self.assert_chooses("Practitioner", {min(self.of("Practitioner", bool))}, "Group?_id=ward,staff")
+
     def test_g03_practitioners_and_devices(self):
         for type, expression, expected in (
                 ("practitioner", "Practitioner?active=true", self.of("Practitioner", lambda p: p.get("active") is True)),
@@ -217,8 +284,9 @@ class Cohorts(CohortCase):
                 (cohort("c", "Patient?"), "no search parameter"), (cohort("c", "Patient"), "Patient"),
                 (cohort("c", "gender=female"), "gender"), (cohort("c", "Nosuch?x=y"), "Nosuch"),
                 (cohort("c", "Patient/1/Observation?code=x"), "Patient/1"),
-                (cohort("c", "Organization?name=x"), "Organization"), (cohort("c", "Group?name=x"), "Group"),
-                (cohort("c", "Encounter?class=AMB", type="practitioner"), "Encounter"),
+                (cohort("c", "Organization?name=x"), "Organization"),
+                (cohort("c", "Goal?lifecycle-status=active", type="practitioner"), "Goal"),
+                (cohort("c", "Encounter?class=AMB", type="device"), "Encounter"),
                 (cohort("c", "Patient?gender=female", type="animal"), "animal"),
                 (other_language, "text/cql"), (without, "language"), (unknown, "modifierExtension"), (nameless, "name"),
                 (changed(actual=True), "actual"), (changed(member=[{"entity": {"reference": "Patient/a"}}]), "actual"),
