@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <system_error>
 
 #include "base/file.h"
+#include "base/worker_pool.h"
 #include "output/file_store.h"
 
 namespace sluice::output {
@@ -53,10 +55,37 @@ class OpenCounts {
   std::map<std::string, std::size_t, std::less<>> counts_;  // guarded by mutex_
 };
 
+// How many files wait for the disk at once. They burn no CPU, and the disk joins what comes
+// together.
+constexpr std::size_t kSyncThreads = 8;
+
+// Waits until so many pieces of work are done.
+class Countdown {
+ public:
+  explicit Countdown(std::size_t n) : left_(n) {}
+  void count() {
+    const std::lock_guard lock(mutex_);
+    // Within the lock: whoever waits destroys this at once.
+    if (--left_ == 0) done_.notify_one();
+  }
+  void wait() {
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [this] { return left_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable done_;
+  std::size_t left_;  // guarded by mutex_
+};
+
 class LocalFileStore final : public FileStore {
  public:
   LocalFileStore(std::filesystem::path root, const GzipOptions& options)
-      : root_(std::move(root)), options_(options), counts_(std::make_shared<OpenCounts>()) {}
+      : root_(std::move(root)),
+        options_(options),
+        counts_(std::make_shared<OpenCounts>()),
+        sync_pool_({.threads = kSyncThreads, .name = "sync"}) {}
 
   Result<std::unique_ptr<SeekableGzipWriter>> create(std::string_view folder,
                                                      std::string_view name) override {
@@ -68,6 +97,21 @@ class LocalFileStore final : public FileStore {
     else if (errno != EEXIST)
       return errno_error("cannot create folder", path, errno);
     return SeekableGzipWriter::create(path / name, options_);
+  }
+
+  Result<void> finish_all(std::span<const std::unique_ptr<SeekableGzipWriter>> writers) override {
+    if (writers.empty()) return {};
+    std::vector<Result<GzipFileInfo>> outcomes(writers.size(), GzipFileInfo());
+    Countdown open(writers.size() - 1);
+    for (std::size_t i = 1; i < writers.size(); ++i)
+      sync_pool_.post([&, i] {
+        outcomes[i] = writers[i]->finish();
+        open.count();
+      });
+    outcomes.front() = writers.front()->finish();
+    open.wait();
+    for (const auto& outcome : outcomes) SLUICE_CHECK(outcome);
+    return {};
   }
 
   Result<std::shared_ptr<const SeekableGzipFile>> open(std::string_view folder,
@@ -142,6 +186,7 @@ class LocalFileStore final : public FileStore {
   const std::filesystem::path root_;
   const GzipOptions options_;
   const std::shared_ptr<OpenCounts> counts_;
+  WorkerPool sync_pool_;
 };
 
 }  // namespace

@@ -40,8 +40,11 @@ class SeekableGzipWriter {
   Result<void> append_line(std::string_view line);
   /// Lines and bytes so far; compressed_size counts finished blocks only.
   const GzipFileInfo& info() const;
-  /// Writes the rest and the index, syncs both, renames both to their names (F-04: a name promises
-  /// the whole file). That the names survive a crash takes a sync of their folder.
+  /// Writes the rest and the index without waiting for the disk, and gives up the memory: info() is
+  /// what the file will be, and only finish() may follow.
+  Result<void> close();
+  /// Closes, syncs data and index, renames both to their names (F-04: a name promises the whole
+  /// file). That the names survive a crash takes a sync of their folder.
   Result<GzipFileInfo> finish();
 
  private:

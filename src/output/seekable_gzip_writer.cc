@@ -40,6 +40,7 @@ struct SeekableGzipWriter::Impl {
   std::filesystem::path data_path;   // temporary
   std::filesystem::path index_file;  // temporary
   FileDescriptor fd;
+  FileDescriptor index_fd;  // of an index that does not stand in the header
   GzipOptions options;
   GzipIndex index;
   std::string block;
@@ -51,6 +52,7 @@ struct SeekableGzipWriter::Impl {
   std::uint64_t block_lines = 0;   // lines before the block at hand
   std::uint64_t written_back = 0;  // of the compressed bytes
   bool has_index_inside = false;
+  bool closed = false;
   bool finished = false;
   Result<void> broken;  // the first error: bytes are missing from then on
 
@@ -60,9 +62,9 @@ struct SeekableGzipWriter::Impl {
     ::unlink(index_file.c_str());
   }
 
-  void start_writing_back() {
+  void start_writing_back(std::uint64_t least) {
     const std::uint64_t n = index.info.compressed_size - written_back;
-    if (n < kWriteBack) return;
+    if (n < least) return;
     // Only a hint: sync_file() is what promises.
     ::sync_file_range(fd.get(), static_cast<off64_t>(written_back), static_cast<off64_t>(n),
                       SYNC_FILE_RANGE_WRITE);
@@ -95,20 +97,33 @@ struct SeekableGzipWriter::Impl {
       SLUICE_CHECK(
           write_all(fd.get(), {reinterpret_cast<const char*>(compressed.get()), n}, data_path));
       index.info.compressed_size += n;
-      start_writing_back();
+      start_writing_back(kWriteBack);
     } while (stream.avail_out == 0);
     block.clear();
     block_lines = index.info.lines;
     return {};
   }
 
-  Result<void> finish() {
+  Result<void> close() {
     SLUICE_CHECK(compress(true));
+    if (!has_index_inside) {
+      SLUICE_TRY(index_fd, create_file(index_file));
+      SLUICE_CHECK(write_all(index_fd.get(), serialize(index), index_file));
+    }
+    start_writing_back(1);
+    block = std::string();
+    compressed.reset();
+    level_buffer.reset();
+    index.blocks = {};
+    closed = true;
+    return {};
+  }
+
+  Result<void> finish() {
+    if (!closed) SLUICE_CHECK(close());
     SLUICE_CHECK(sync_file(fd.get(), data_path));
     // The index first: a data file under its name always has one.
     if (!has_index_inside) {
-      SLUICE_TRY(const FileDescriptor index_fd, create_file(index_file));
-      SLUICE_CHECK(write_all(index_fd.get(), serialize(index), index_file));
       SLUICE_CHECK(sync_file(index_fd.get(), index_file));
       SLUICE_CHECK(rename_to(index_file, index_path(path)));
     }
@@ -156,6 +171,11 @@ Result<void> SeekableGzipWriter::append_line(std::string_view line) {
 
 const GzipFileInfo& SeekableGzipWriter::info() const {
   return impl_->index.info;
+}
+
+Result<void> SeekableGzipWriter::close() {
+  if (impl_->broken && !impl_->closed) impl_->broken = impl_->close();
+  return impl_->broken;
 }
 
 Result<GzipFileInfo> SeekableGzipWriter::finish() {

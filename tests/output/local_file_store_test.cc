@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "gzip_fixture.h"
+#include "output/closed_files.h"
 #include "output/file_store.h"
 
 namespace sluice::output {
@@ -56,6 +57,59 @@ TEST_F(LocalFileStoreTest, AHalfWrittenFileIsNotThere) {  // F-04
   EXPECT_EQ(read("job", ".f.tmp"), "invalid");
   ASSERT_TRUE(writer->finish());
   EXPECT_EQ(read("job", "f").size(), 5001u);
+}
+
+TEST_F(LocalFileStoreTest, FilesAreFinishedTogetherAndNotThereBefore) {  // F-04
+  std::vector<std::unique_ptr<SeekableGzipWriter>> writers;
+  for (int i = 0; i < 30; ++i) {
+    writers.push_back(*store_->create("job", "f" + std::to_string(i)));
+    // Every third has more than one block, and so an index of its own.
+    for (int line = 0; line < (i % 3 == 0 ? 5 : 1); ++line)
+      ASSERT_TRUE(writers.back()->append_line(std::string(600, 'x')));
+    if (i % 2 == 0) {
+      ASSERT_TRUE(writers.back()->close());
+    }
+  }
+  EXPECT_EQ(writers[2]->info().uncompressed_size, 601u);
+  EXPECT_GT(writers[2]->info().compressed_size, 0u);
+  EXPECT_EQ(read("job", "f2"), "not-found");
+  ASSERT_TRUE(store_->finish_all(writers));
+  ASSERT_TRUE(store_->sync_folder("job"));
+  reopen();
+  for (int i = 0; i < 30; ++i)
+    EXPECT_EQ(read("job", "f" + std::to_string(i)).size(), i % 3 == 0 ? 3005u : 601u) << i;
+}
+
+TEST_F(LocalFileStoreTest, OfFilesThatAreFinishedTogetherEachHasItsOwnLuck) {  // F-04
+  std::vector<std::unique_ptr<SeekableGzipWriter>> writers;
+  for (const char* name : {"good", "lost", "also-good"}) {
+    writers.push_back(*store_->create("job", name));
+    ASSERT_TRUE(writers.back()->append_line("{}"));
+  }
+  {
+    const FileSizeLimit full(10);
+    ASSERT_FALSE(writers[1]->close());
+  }
+  EXPECT_FALSE(store_->finish_all(writers));
+  EXPECT_EQ(read("job", "good"), "{}\n");
+  EXPECT_EQ(read("job", "lost"), "not-found");
+  EXPECT_EQ(read("job", "also-good"), "{}\n");
+}
+
+TEST_F(LocalFileStoreTest, ClosedFilesAreFinishedWhenTheyAreMany) {
+  ClosedFiles closed(*store_);
+  for (std::size_t i = 0; i < ClosedFiles::kMax + 1; ++i) {
+    auto writer = *store_->create("job", "f" + std::to_string(i));
+    ASSERT_TRUE(writer->append_line("{}"));
+    const auto info = closed.add(std::move(writer));
+    ASSERT_TRUE(info);
+    EXPECT_EQ(info->lines, 1u);
+  }
+  EXPECT_EQ(read("job", "f0"), "{}\n");
+  const std::string last = "f" + std::to_string(ClosedFiles::kMax);
+  EXPECT_EQ(read("job", last), "not-found");
+  ASSERT_TRUE(closed.finish());
+  EXPECT_EQ(read("job", last), "{}\n");
 }
 
 TEST_F(LocalFileStoreTest, WhatACrashLeftHalfWrittenGoesAtOpeningAndTheRestStays) {  // F-04

@@ -3,9 +3,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
-
-#include <csignal>
 
 #include "gzip_fixture.h"
 #include "output/gzip_index.h"
@@ -29,27 +26,6 @@ constexpr std::size_t kSizes[] = {0,
                                   2 * kBlock - 1,
                                   2 * kBlock + 1,
                                   20 * kBlock};
-
-/// As long as it lives, no file of this process grows beyond `bytes`: a full disk for one test.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    handler_ = std::signal(SIGXFSZ, SIG_IGN);
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit limit{bytes, before_.rlim_max};
-    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
-  }
-  ~FileSizeLimit() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
- private:
-  rlimit before_{};
-  void (*handler_)(int) = nullptr;
-};
 
 TEST(SeekableGzip, AFileIsOneValidGzipMemberOfTheLinesWhateverTheirSize) {  // F-02
   std::mt19937_64 random(test_seed());
