@@ -23,12 +23,14 @@ constexpr auto kTick = 1s;
 // ---- documents ----
 
 Result<void> Engine::Impl::write_documents(Entry& entry,
-                                           std::vector<store::DocumentWrite> documents) {
+                                           std::vector<store::DocumentWrite> documents,
+                                           bool durable) {
   const std::lock_guard lock(entry.documents_mutex);
   // A removed job must not come back as a document.
   if (entry.removed) return Error{ErrorKind::kCancelled, "the job was removed"};
   store::Transaction transaction;
   transaction.documents = std::move(documents);
+  transaction.durable = durable;
   const auto outcome = store.write(transaction);
   if (!outcome) return outcome.error();
   return {};

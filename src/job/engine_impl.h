@@ -57,7 +57,9 @@ struct Engine::Impl {
   void end_job(Entry& entry, JobState state, const std::string& failure);
   Result<void> forget(Entry& entry);
   void discard_if_idle(Entry& entry);
-  Result<void> write_documents(Entry& entry, std::vector<store::DocumentWrite> documents);
+  /// `durable` as in store::Transaction.
+  Result<void> write_documents(Entry& entry, std::vector<store::DocumentWrite> documents,
+                               bool durable = true);
   void update_horizon();
 };
 

@@ -111,7 +111,8 @@ void Engine::Impl::plan(Entry& entry) {
   }
   job.planned = true;
   documents.push_back({job_key(job.id), serialize(job)});
-  const auto written = write_documents(entry, std::move(documents));
+  // A crash that loses a plan loses all that was done by it, and it is made once more.
+  const auto written = write_documents(entry, std::move(documents), false);
   const std::lock_guard lock(mutex);
   if (!written) {
     entry.postpone(kRetryStep);
