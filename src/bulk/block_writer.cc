@@ -11,7 +11,11 @@ namespace sluice::bulk {
 
 BlockWriter::BlockWriter(output::FileStore& files, std::string job_id, std::string stem,
                          std::uint64_t size_max)
-    : files_(files), job_id_(std::move(job_id)), stem_(std::move(stem)), size_max_(size_max) {}
+    : files_(files),
+      job_id_(std::move(job_id)),
+      stem_(std::move(stem)),
+      size_max_(size_max),
+      closed_(files) {}
 
 Result<void> BlockWriter::begin(fhir::ResourceType type, std::string_view id) {
   SLUICE_CHECK(end_block());
@@ -73,8 +77,7 @@ Result<void> BlockWriter::open() {
 }
 
 Result<void> BlockWriter::close() {
-  SLUICE_TRY(const auto info, writer_->finish());
-  writer_.reset();
+  SLUICE_TRY(const auto info, closed_.add(std::move(writer_)));
   OutputFile file;
   file.name = name_;
   file.count = info.lines;
@@ -86,7 +89,7 @@ Result<void> BlockWriter::close() {
 Result<void> BlockWriter::finish() {
   SLUICE_CHECK(end_block());
   if (writer_) SLUICE_CHECK(close());
-  return {};
+  return closed_.finish();
 }
 
 }  // namespace sluice::bulk

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "bulk/export_shard.h"
+#include "output/closed_files.h"
 #include "output/file_store.h"
 
 namespace sluice::bulk {
@@ -50,6 +51,7 @@ class BlockWriter {
   std::string header_;
   std::string buffer_;           // lines of the block at hand, with its header
   bool writes_through_ = false;  // the block is too large for the buffer
+  output::ClosedFiles closed_;
   std::vector<OutputFile> files_written_;
 };
 

@@ -79,9 +79,12 @@ Result<ExportJobs::InternalFiles> ExportJobs::internal_files(const job::Job& job
       SLUICE_TRY(const auto shard, job::parse_shard(document.key, document.value));
       if (!shard.done) continue;
       SLUICE_TRY(auto result, parse_shard_result(shard.result));
-      files.references_count += result.references;
-      if (!result.references_file.empty())
-        files.references.push_back(std::move(result.references_file));
+      files.references_count += result.references.count;
+      if (result.references.count > 0) files.references.push_back(std::move(result.references));
+      if (!result.provenances_of.empty()) {
+        files.provenances.of.insert(result.provenances_of.begin(), result.provenances_of.end());
+        files.provenances.lines.push_back(std::move(result.provenances));
+      }
       for (auto& run : result.runs) files.runs.push_back(std::move(run));
     }
     after = page.back().key;
@@ -101,7 +104,8 @@ Result<std::optional<std::vector<job::ShardPlan>>> ExportJobs::plan(const job::J
     }
     case kProvenancePhase:
       if (chooses_provenance(request)) {
-        SLUICE_TRY(shards, plan_provenance(store_, *prepared, sizes_));
+        SLUICE_TRY(const auto files, internal_files(job));
+        SLUICE_TRY(shards, plan_provenance(store_, *prepared, sizes_, files.provenances.of));
       }
       break;
     case kLatestPhase:
@@ -193,13 +197,12 @@ Result<ShardInputs> ExportJobs::inputs_of(const job::Job& job, const job::Shard&
                                           const PreparedExport& prepared) {
   ShardInputs inputs;
   if (shard.phase == kMainPhase) return inputs;
-  if (shard.phase == kProvenancePhase) {
-    if (prepared.request.level != ExportLevel::kSystem) {
-      SLUICE_TRY(inputs.referred, referred_by(job, prepared.request));
-    }
-    return inputs;
+  if (shard.phase == kProvenancePhase && prepared.request.level != ExportLevel::kSystem) {
+    SLUICE_TRY(inputs.referred, referred_by(job, prepared.request));
   }
   SLUICE_TRY(auto files, internal_files(job));
+  inputs.provenances = std::move(files.provenances);
+  if (shard.phase == kProvenancePhase) return inputs;
   inputs.references = std::move(files.references);
   SLUICE_TRY(const auto spec, parse_shard_spec(shard.spec));
   if (spec.segments.empty()) return inputs;

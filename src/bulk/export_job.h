@@ -42,10 +42,11 @@ class ExportJobs final : public job::JobKind {
 
  private:
   Result<std::shared_ptr<const PreparedExport>> prepare(const job::Job& job);
-  /// The internal files that shards of a job wrote.
+  /// What the shards of a job left for later phases.
   struct InternalFiles {
-    std::vector<std::string> references;
+    std::vector<InternalLines> references;
     std::uint64_t references_count = 0;
+    FoundProvenances provenances;
     std::vector<RunFile> runs;
   };
   Result<InternalFiles> internal_files(const job::Job& job) const;

@@ -4,28 +4,23 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/log.h"
 #include "bulk/deletions.h"
+#include "bulk/export_costs.h"
 #include "bulk/provenance.h"
+#include "bulk/provenance_costs.h"
 
 namespace sluice::bulk {
 namespace {
 
-// Costs in seconds, measured on one core (docs/performance.md); only their ratios matter.
-constexpr double kScanByte = 1.0 / 3e9;     // read a record and pass over it
-constexpr double kWriteByte = 1.0 / 1.5e9;  // compress and write it
-constexpr double kSeek = 25e-6;             // find one patient's resources of a type
-constexpr double kChange = 12e-6;           // read one resource by its id
-constexpr double kFilterByte = 1.0 / 1e9;   // match it against a filter
-constexpr double kTarget = 3e-6;            // find the Provenances of a resource, or its targets
-constexpr double kOwners = 6e-6;            // ask who owns a target
-
 constexpr double kResourceBytes = 1000;  // a resource whose size is not known
 
 // What a seek or a change counts as in a shard's weight, in bytes.
-constexpr std::uint64_t kChangeWeight = static_cast<std::uint64_t>(kChange / kWriteByte);
+constexpr std::uint64_t kChangeWeight =
+    static_cast<std::uint64_t>(cost::kChange / cost::kWriteByte);
 
 // What reading a change without its resource counts as.
 constexpr std::uint64_t kLoggedWeight = 64;
@@ -79,11 +74,12 @@ class Planner {
     SLUICE_TRY(const bool by_changes, choose_changes());
     if (by_changes) return std::move(shards_);
     choose_modes();
+    SLUICE_CHECK(choose_provenance());
     SLUICE_CHECK(cut());
     return std::move(shards_);
   }
 
-  Result<std::vector<job::ShardPlan>> plan_provenance() {
+  Result<std::vector<job::ShardPlan>> plan_provenance(const std::set<fhir::ResourceType>& walked) {
     const auto whole = store::whole_type(fhir::types::kProvenance);
     SLUICE_TRY(const std::uint64_t size, store_.approximate_size(whole));
     SLUICE_TRY(const auto statistics, store_.statistics());
@@ -102,12 +98,13 @@ class Planner {
         return std::move(shards_);
       }
     }
-    SLUICE_TRY(const bool by_scope, is_scope_cheaper(statistics, size));
-    if (by_scope) {
+    const auto costs = provenance_costs(request_, roster_, statistics, size, walked);
+    const std::string why = costs ? costs->log_and_tell() : std::string();
+    if (costs && costs->by_scope < costs->by_all) {
       ShardSpec spec;
       spec.segments.push_back({ReadMode::kProvenanceOfScope, {}});
-      spec.segments.back().why = provenance_why_;
-      shards_.push_back({serialize(spec), std::max<std::uint64_t>(1, scope_weight_)});
+      spec.segments.back().why = why;
+      shards_.push_back({serialize(spec), std::max<std::uint64_t>(1, weight_of(costs->by_scope))});
       return std::move(shards_);
     }
     const std::uint64_t target =
@@ -118,44 +115,13 @@ class Planner {
     for (const auto& part : parts) {
       ShardSpec spec;
       spec.segments.push_back({ReadMode::kProvenance, part});
-      spec.segments.back().why = provenance_why_;
+      spec.segments.back().why = why;
       shards_.push_back({serialize(spec), std::max<std::uint64_t>(1, size / parts.size())});
     }
     return std::move(shards_);
   }
 
  private:
-  // Whether the Provenances are found sooner by asking for those of each resource in scope than by
-  // reading all and asking who owns their targets.
-  Result<bool> is_scope_cheaper(const std::vector<store::TypeStatistics>& statistics,
-                                std::uint64_t size) {
-    if (roster_ == nullptr) return false;
-    double count = 0;      // of all Provenances
-    double resources = 0;  // in patients' compartments
-    double types = 0;
-    double bytes = 0;
-    for (const auto& type : statistics) {
-      if (type.type == fhir::types::kPatient) patients_ = type.resources;
-      if (type.type == fhir::types::kProvenance) count = static_cast<double>(type.resources);
-      if (!is_in_scope_of_provenance(request_, type.type)) continue;
-      resources += static_cast<double>(type.resources);
-      bytes += static_cast<double>(type.bytes);
-      types += 1;
-    }
-    const double share = share_of_patients();
-    const double found = share * count;
-    const double scope_cost = static_cast<double>(roster_->size()) * types * kSeek +
-                              share * (bytes * kScanByte + resources * kTarget) + found * kChange;
-    const double all_cost = static_cast<double>(size) * kScanByte + count * (kTarget + kOwners);
-    const bool by_scope = scope_cost < all_cost;
-    spdlog::info("export plan provenance by={} scope_cost_s={:.4f} all_cost_s={:.4f}",
-                 by_scope ? "scope" : "all", scope_cost, all_cost);
-    provenance_why_ = fmt::format("by the resources in scope {:.4f} s, by reading all {:.4f} s",
-                                  scope_cost, all_cost);
-    scope_weight_ = static_cast<std::uint64_t>(scope_cost / kWriteByte);
-    return by_scope;
-  }
-
   void add_outcome() {
     ShardSpec spec;
     spec.segments.push_back({ReadMode::kOutcome, {}});
@@ -216,10 +182,7 @@ class Planner {
     return request_.level == ExportLevel::kPatient && roster_ == nullptr;
   }
 
-  double share_of_patients() const {
-    if (roster_ == nullptr || patients_ == 0) return 1;
-    return std::min(1.0, static_cast<double>(roster_->size()) / static_cast<double>(patients_));
-  }
+  double share_of_patients() const { return share_of(roster_, patients_); }
 
   // `_since` with few changes reads the change log (P-02: the cost grows with what changed).
   Result<bool> choose_changes() {
@@ -241,8 +204,8 @@ class Planner {
     SLUICE_TRY(count, store_.change_count(std::min(since.sequence, snapshot_.sequence),
                                           snapshot_.sequence));
     // Either way the resources of new members are written, so only finding them counts.
-    const double new_cost = new_members() * static_cast<double>(types_.size()) * kSeek;
-    const double change_cost = static_cast<double>(count) * kChange + new_cost;
+    const double new_cost = new_members() * static_cast<double>(types_.size()) * cost::kSeek;
+    const double change_cost = static_cast<double>(count) * cost::kChange + new_cost;
     const double scan_cost = reading_cost();
     bool by_changes = change_cost < scan_cost;
     bool supporting_changed = false;
@@ -298,20 +261,22 @@ class Planner {
     const auto size = static_cast<double>(type.size);
     const bool is_filtered = filters_.limits(type.range.type);
     const double wanted = size * share_of_patients();
-    const double filter = is_filtered ? kFilterByte : 0;
-    std::vector<Way> ways{{ReadMode::kScan, size * kScanByte + wanted * filter, wanted}};
-    if (type.mode == ReadMode::kGroups) return {{type.mode, size * kScanByte, size}};
+    const double filter = is_filtered ? cost::kFilterByte : 0;
+    std::vector<Way> ways{{ReadMode::kScan, size * cost::kScanByte + wanted * filter, wanted}};
+    if (type.mode == ReadMode::kGroups) return {{type.mode, size * cost::kScanByte, size}};
     if (roster_ != nullptr)
       ways.push_back({ReadMode::kSeek,
-                      static_cast<double>(roster_->size()) * kSeek + wanted * filter, wanted});
+                      static_cast<double>(roster_->size()) * cost::kSeek + wanted * filter,
+                      wanted});
     if (!is_filtered) return ways;
     if (const auto ids = filters_.ids_of(type.range.type))
-      ways.push_back({ReadMode::kFilteredIds, static_cast<double>(ids->size()) * kChange,
+      ways.push_back({ReadMode::kFilteredIds, static_cast<double>(ids->size()) * cost::kChange,
                       std::min(size, static_cast<double>(ids->size()) * kResourceBytes)});
     if (const auto patients = filters_.patients_of(type.range.type)) {
       const auto count = static_cast<double>(patients->size());
       const double of_them = size * std::min(1.0, count / std::max(1.0, all_patients()));
-      ways.push_back({ReadMode::kFilteredPatients, count * kSeek + of_them * filter, of_them});
+      ways.push_back(
+          {ReadMode::kFilteredPatients, count * cost::kSeek + of_them * filter, of_them});
     }
     return ways;
   }
@@ -320,7 +285,7 @@ class Planner {
 
   static const Way& best_of(const std::vector<Way>& ways) {
     return *std::min_element(ways.begin(), ways.end(), [](const Way& a, const Way& b) {
-      return a.finding + a.written * kWriteByte < b.finding + b.written * kWriteByte;
+      return a.finding + a.written * cost::kWriteByte < b.finding + b.written * cost::kWriteByte;
     });
   }
 
@@ -332,9 +297,10 @@ class Planner {
       ShardSpec spec;
       spec.segments.push_back({ReadMode::kNewMembers, type.range});
       const double cost =
-          new_members() * kSeek + static_cast<double>(type.size) * share * kWriteByte;
-      shards_.push_back({serialize(spec), std::max<std::uint64_t>(
-                                              1, static_cast<std::uint64_t>(cost / kWriteByte))});
+          new_members() * cost::kSeek + static_cast<double>(type.size) * share * cost::kWriteByte;
+      shards_.push_back(
+          {serialize(spec),
+           std::max<std::uint64_t>(1, static_cast<std::uint64_t>(cost / cost::kWriteByte))});
     }
   }
 
@@ -348,10 +314,10 @@ class Planner {
         type.weight = std::max<std::uint64_t>(1, type.size);
       } else {
         type.mode = best.mode;
-        const double cost = best.finding + best.written * kWriteByte;
-        type.weight = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(cost / kWriteByte));
+        const double cost = best.finding + best.written * cost::kWriteByte;
+        type.weight = std::max<std::uint64_t>(1, weight_of(cost));
       }
-      estimate += static_cast<double>(type.weight) * kWriteByte;
+      estimate += static_cast<double>(type.weight) * cost::kWriteByte;
       ++counts[type.mode];
       for (const auto& way : all)
         type.why += fmt::format("{}{} {:.4f} s", type.why.empty() ? "" : ", ", name_of(way.mode),
@@ -365,6 +331,21 @@ class Planner {
         types_.size(), roster_ == nullptr ? 0 : roster_->size(), share_of_patients(),
         counts[ReadMode::kScan], counts[ReadMode::kSeek], counts[ReadMode::kFilteredIds],
         counts[ReadMode::kFilteredPatients], estimate);
+  }
+
+  // P-08: what is sought anyway is asked for its Provenances on the way, when asking is the cheaper
+  // way to find them all.
+  Result<void> choose_provenance() {
+    if (roster_ == nullptr || !chooses_provenance(request_)) return {};
+    SLUICE_TRY(const auto statistics, store_.statistics());
+    SLUICE_TRY(const std::uint64_t size,
+               store_.approximate_size(store::whole_type(fhir::types::kProvenance)));
+    std::set<fhir::ResourceType> sought;
+    for (const auto& type : types_)
+      if (type.mode == ReadMode::kSeek) sought.insert(type.range.type);
+    const auto costs = provenance_costs(request_, roster_, statistics, size, sought);
+    finds_provenances_ = costs && costs->by_scope < costs->by_all;
+    return {};
   }
 
   // P-09: every shard reads all types of some owners. The largest type says who they are.
@@ -435,6 +416,8 @@ class Planner {
       for (auto& part : parts) {
         if (weight + part_weight > target + target / 2) close();
         Segment segment{type.mode, std::move(part)};
+        segment.finds_provenances = finds_provenances_ && type.mode == ReadMode::kSeek &&
+                                    is_in_scope_of_provenance(request_, type.range.type);
         segment.why = type.why;
         open.segments.push_back(std::move(segment));
         weight += part_weight;
@@ -453,9 +436,8 @@ class Planner {
   std::vector<TypeToRead> types_;
   std::uint64_t total_size_ = 0;
   std::uint64_t patients_ = 0;
-  std::string changes_why_;     // what was weighed for `_since`
-  std::string provenance_why_;  // what was weighed for Provenance
-  std::uint64_t scope_weight_ = 0;
+  std::string changes_why_;         // what was weighed for `_since`
+  bool finds_provenances_ = false;  // seeks look for Provenances on the way
   std::vector<job::ShardPlan> shards_;
 };
 
@@ -482,8 +464,9 @@ Result<std::vector<job::ShardPlan>> plan_export(const store::Store& store,
 
 Result<std::vector<job::ShardPlan>> plan_provenance(const store::Store& store,
                                                     const PreparedExport& prepared,
-                                                    const ExportSizes& sizes) {
-  return Planner(store, prepared, sizes).plan_provenance();
+                                                    const ExportSizes& sizes,
+                                                    const std::set<fhir::ResourceType>& walked) {
+  return Planner(store, prepared, sizes).plan_provenance(walked);
 }
 
 }  // namespace sluice::bulk

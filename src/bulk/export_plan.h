@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -17,8 +18,8 @@ namespace sluice::bulk {
 
 /// How large things are made.
 struct ExportSizes {
-  std::uint64_t shard_size = 192u << 20;    ///< bytes read by a shard, at most about
-  std::uint64_t shard_size_min = 4u << 20;  ///< below it, cutting costs more than it brings
+  std::uint64_t shard_size = 192u << 20;     ///< bytes read by a shard, at most about
+  std::uint64_t shard_size_min = 12u << 20;  ///< below it, cutting costs more than it brings
   std::uint64_t file_size_max = 1024u
                                 << 20;  ///< bytes of NDJSON in a file when the client does not say
   std::size_t workers = 2;
@@ -39,10 +40,11 @@ Result<std::vector<job::ShardPlan>> plan_export(const store::Store& store,
                                                 const PreparedExport& prepared,
                                                 const ExportSizes& sizes);
 
-/// The shards of kProvenancePhase.
+/// The shards of kProvenancePhase. `walked`: the types whose Provenances the first phase found.
 Result<std::vector<job::ShardPlan>> plan_provenance(const store::Store& store,
                                                     const PreparedExport& prepared,
-                                                    const ExportSizes& sizes);
+                                                    const ExportSizes& sizes,
+                                                    const std::set<fhir::ResourceType>& walked);
 
 /// Whether the export takes supporting resources along (G-05).
 bool takes_supporting(const ExportRequest& request);

@@ -19,6 +19,14 @@ std::string bytes_of(const json::object& object, const char* name) {
   return from_hex(text_of(object, name)).value();
 }
 
+InternalLines lines_of(const json::object& object, const std::string& name) {
+  InternalLines lines;
+  lines.count = object.at(name).to_number<std::uint64_t>();
+  lines.file = text_of(object, (name + "_file").c_str());
+  if (object.contains(name + "_text")) lines.text = text_of(object, (name + "_text").c_str());
+  return lines;
+}
+
 template <class Fill>
 auto parse(std::string_view text, Fill fill)
     -> Result<decltype(fill(std::declval<const json::object&>()))> {
@@ -44,6 +52,7 @@ std::string serialize(const ShardSpec& spec) {
       object["part"] = segment.part;
       object["parts"] = segment.parts;
     }
+    if (segment.finds_provenances) object["provenances"] = true;
     if (!segment.why.empty()) object["why"] = segment.why;
     segments.push_back(std::move(object));
   }
@@ -66,6 +75,7 @@ Result<ShardSpec> parse_shard_spec(std::string_view text) {
         segment.part = part.at("part").to_number<unsigned>();
         segment.parts = part.at("parts").to_number<unsigned>();
       }
+      segment.finds_provenances = part.contains("provenances");
       if (part.contains("why")) segment.why = text_of(part, "why");
       spec.segments.push_back(std::move(segment));
     }
@@ -88,8 +98,17 @@ std::string serialize(const ShardResult& result) {
   }
   json::object object;
   object["files"] = std::move(files);
-  object["references_file"] = result.references_file;
-  object["references"] = result.references;
+  object["references_file"] = result.references.file;
+  object["references"] = result.references.count;
+  if (!result.references.text.empty()) object["references_text"] = result.references.text;
+  if (!result.provenances_of.empty()) {
+    json::array types;
+    for (const auto type : result.provenances_of) types.push_back(type.code);
+    object["provenances_of"] = std::move(types);
+    object["provenances_file"] = result.provenances.file;
+    object["provenances"] = result.provenances.count;
+    object["provenances_text"] = result.provenances.text;
+  }
   if (!result.runs.empty()) {
     json::array runs;
     for (const auto& run : result.runs)
@@ -114,8 +133,12 @@ Result<ShardResult> parse_shard_result(std::string_view text) {
       if (part.contains("continues_in")) file.continues_in = text_of(part, "continues_in");
       result.files.push_back(std::move(file));
     }
-    result.references_file = text_of(object, "references_file");
-    result.references = object.at("references").to_number<std::uint64_t>();
+    result.references = lines_of(object, "references");
+    if (object.contains("provenances_of")) {
+      result.provenances = lines_of(object, "provenances");
+      for (const auto& type : object.at("provenances_of").as_array())
+        result.provenances_of.push_back({type.to_number<std::uint16_t>()});
+    }
     if (!object.contains("runs")) return result;
     for (const auto& value : object.at("runs").as_array()) {
       const json::object& run = value.as_object();

@@ -39,6 +39,8 @@ struct Segment {
   /// kDeleted, kLatest, kChosen, kBlocks: this part of so many, by a hash.
   unsigned part = 0;
   unsigned parts = 1;
+  /// kSeek: the Provenances of what is read are looked for on the way (see ProvenanceCollector).
+  bool finds_provenances = false;
   /// What the planner weighed, for the operator.
   std::string why = {};
 };
@@ -67,11 +69,19 @@ struct RunFile {
   unsigned part = 0;
 };
 
+/// What one shard tells later phases (see internal_lines.h).
+struct InternalLines {
+  std::string text;  ///< each with its line break
+  std::string file;  ///< the internal file that has them when they are many; else empty
+  std::uint64_t count = 0;
+};
+
 struct ShardResult {
   std::vector<OutputFile> files;  ///< in order
-  /// The internal file with references to supporting resources; empty when there were none.
-  std::string references_file;
-  std::uint64_t references = 0;
+  InternalLines references;       ///< to supporting resources
+  InternalLines provenances;      ///< ids of those that may name what was read
+  /// The types of which `provenances` has all, in the compartments that were read.
+  std::vector<fhir::ResourceType> provenances_of;
   std::vector<RunFile> runs;
 };
 

@@ -12,14 +12,13 @@
 #include "bulk/owner_merge.h"
 #include "bulk/provenance.h"
 #include "bulk/reference_set.h"
+#include "bulk/shard_progress.h"
 #include "bulk/supporting_references.h"
 #include "fhir/attachment_urls.h"
 #include "fhir/operation_outcome.h"
 
 namespace sluice::bulk {
 namespace {
-
-constexpr std::uint64_t kProgressStep = 1u << 20;
 
 class ShardRun {
  public:
@@ -29,15 +28,15 @@ class ShardRun {
         prepared_(prepared),
         request_(prepared.request),
         job_(job),
-        context_(context),
         stem_(fmt::format("{}-{:05}", shard.phase, shard.number)),
         collects_references_(shard.phase < kSupportingPhase && takes_supporting(prepared.request)),
         scope_(prepared),
         writer_(environment.files, job.id, stem_, prepared.request,
                 prepared.elements ? &*prepared.elements : nullptr, environment.file_size_max),
-        attachments_(prepared.request.base_url, [this](std::string_view id) {
-          return environment_.binary_url(job_, request_, id);
-        }) {}
+        attachments_(
+            prepared.request.base_url,
+            [this](std::string_view id) { return environment_.binary_url(job_, request_, id); }),
+        progress_(context) {}
 
   Result<void> run(const Segment& segment, const ShardInputs& inputs) {
     only_new_members_ = segment.mode == ReadMode::kNewMembers;
@@ -46,7 +45,11 @@ class ShardRun {
         return scan(segment.range);
       case ReadMode::kSeek:
       case ReadMode::kNewMembers:
-        return seek(segment.range, *prepared_.roster);
+        if (segment.finds_provenances) {
+          if (!provenances_) provenances_.emplace(environment_.store, prepared_.snapshot.sequence);
+          provenances_->begin(segment.range.type);
+        }
+        return seek(segment.range, *prepared_.roster, segment.finds_provenances);
       case ReadMode::kFilteredIds:
         return filtered_ids(segment.range.type);
       case ReadMode::kFilteredPatients:
@@ -64,7 +67,7 @@ class ShardRun {
       case ReadMode::kProvenance:
       case ReadMode::kProvenanceChanges:
       case ReadMode::kProvenanceOfScope:
-        return provenance(segment, inputs.referred.get());
+        return provenance(segment, inputs);
       case ReadMode::kLatest:
         return latest(inputs.runs);
       case ReadMode::kChosen:
@@ -107,13 +110,13 @@ class ShardRun {
       SLUICE_CHECK(runs_->finish());
       for (auto& run : runs_->take_files()) result.runs.push_back(std::move(run));
     }
-    result.references = references_.size();
-    if (result.references > 0) {
-      result.references_file = fmt::format("{}references-{}", kInternalFilePrefix, stem_);
-      SLUICE_CHECK(
-          write_references(environment_.files, job_.id, result.references_file, references_));
+    SLUICE_TRY(result.references, keep_references(environment_.files, job_.id, stem_, references_));
+    if (provenances_) {
+      SLUICE_TRY(result.provenances, provenances_->keep(environment_.files, job_.id, stem_));
+      result.provenances_of = provenances_->types();
     }
-    if (!result.files.empty() || !result.runs.empty() || result.references > 0)
+    if (!result.files.empty() || !result.runs.empty() || !result.references.file.empty() ||
+        !result.provenances.file.empty())
       SLUICE_CHECK(environment_.files.sync_folder(job_.id));
     return result;
   }
@@ -167,12 +170,12 @@ class ShardRun {
     if (!ids) return corrupt("a stored part of an export cannot be read", "filter without ids");
     const Roster patients(*ids);
     sought_ = &patients;
-    auto sought = seek(range, patients);
+    auto sought = seek(range, patients, false);
     sought_ = nullptr;
     return sought;
   }
 
-  Result<void> seek(const store::KeyRange& range, const Roster& roster) {
+  Result<void> seek(const store::KeyRange& range, const Roster& roster, bool finds_provenances) {
     SLUICE_TRY(const auto scan, open(range));
     store::RecordView record;
     for (std::size_t i = 0; i < roster.size();) {
@@ -181,12 +184,13 @@ class ShardRun {
         continue;
       }
       scan->seek_owner(roster[i]);
-      SLUICE_CHECK(step(kProgressStep / 64));
+      SLUICE_CHECK(step(ShardProgress::kStep / 64));
       while (true) {
         SLUICE_TRY(const bool more, scan->next(record));
         if (!more) return {};
         if (record.owner != roster[i]) break;
         SLUICE_CHECK(step(record.json.size()));
+        if (finds_provenances) SLUICE_CHECK(provenances_->look_at(record.id));
         SLUICE_CHECK(take(record));
       }
       // The record that ended this patient tells how far there is nothing.
@@ -240,9 +244,9 @@ class ShardRun {
     return {};
   }
 
-  Result<void> supporting(const std::vector<std::string>& references_files) {
+  Result<void> supporting(const std::vector<InternalLines>& references) {
     SLUICE_TRY(const auto found,
-               close_references(environment_.files, environment_.store, job_.id, references_files,
+               close_references(environment_.files, environment_.store, job_.id, references,
                                 prepared_.snapshot.sequence, request_));
     for (const auto& [type, ids] : found.all) {
       if (!request_.wants(type)) continue;
@@ -262,8 +266,8 @@ class ShardRun {
 
   // ---- Provenance, by what it is about (P-08) ----
 
-  Result<void> provenance(const Segment& segment, const ClosedReferences* referred) {
-    ProvenanceSelector selector(environment_.store, prepared_, referred);
+  Result<void> provenance(const Segment& segment, const ShardInputs& inputs) {
+    ProvenanceSelector selector(environment_.store, prepared_, inputs.referred.get());
     if (request_.associated_provenance == AssociatedProvenance::kLatest)
       runs_.emplace(environment_.files, job_.id, std::string(kCandidateRuns), stem_);
     if (segment.mode == ReadMode::kProvenanceChanges) {
@@ -275,7 +279,8 @@ class ShardRun {
     }
     if (segment.mode == ReadMode::kProvenanceOfScope) {
       SLUICE_TRY(const auto ids,
-                 provenances_in_scope(environment_.store, prepared_, *referred,
+                 provenances_in_scope(environment_.store, environment_.files, job_.id, prepared_,
+                                      *inputs.referred, inputs.provenances,
                                       [this](std::uint64_t bytes) { return step(bytes); }));
       return each_provenance(selector, ids);
     }
@@ -450,22 +455,12 @@ class ShardRun {
   static std::string_view id_of(const store::RecordView& record) { return record.id; }
   static std::string_view id_of(const store::Record& record) { return record.key.id; }
 
-  // Every so often: progress, and whether to stop.
-  Result<void> step(std::uint64_t bytes) {
-    since_step_ += bytes + 1;
-    if (since_step_ < kProgressStep) return {};
-    context_.add_progress(since_step_);
-    since_step_ = 0;
-    if (context_.stop.stop_requested())
-      return Error{ErrorKind::kCancelled, "the export was stopped"};
-    return {};
-  }
+  Result<void> step(std::uint64_t bytes) { return progress_.step(bytes); }
 
   const WorkerEnvironment& environment_;
   const PreparedExport& prepared_;
   const ExportRequest& request_;
   const job::Job& job_;
-  const job::ShardContext& context_;
   const std::string stem_;
   const bool collects_references_;
   const ExportScope scope_;
@@ -473,11 +468,12 @@ class ShardRun {
   fhir::AttachmentUrls attachments_;
   std::string rewritten_;
   FoundReferences references_;
+  std::optional<ProvenanceCollector> provenances_;
   std::optional<RunWriter> runs_;
   const Roster* sought_ = nullptr;  // the patients of a segment that is kFilteredPatients
   bool only_new_members_ = false;   // this segment is kNewMembers
   search::Matcher matcher_;
-  std::uint64_t since_step_ = 0;
+  ShardProgress progress_;
 };
 
 }  // namespace

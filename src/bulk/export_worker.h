@@ -11,6 +11,7 @@
 #include "bulk/export_request.h"
 #include "bulk/export_scope.h"
 #include "bulk/export_shard.h"
+#include "bulk/provenance.h"
 #include "bulk/supporting_references.h"
 #include "job/engine.h"
 #include "output/file_store.h"
@@ -31,7 +32,8 @@ struct WorkerEnvironment {
 
 /// What a shard needs of those of earlier phases.
 struct ShardInputs {
-  std::vector<std::string> references;  ///< kSupporting: internal files with references
+  std::vector<InternalLines> references;  ///< kSupporting
+  FoundProvenances provenances;           ///< kProvenanceOfScope
   /// kProvenance, kProvenanceChanges: the supporting resources of the export; nullptr for a level
   /// without.
   std::shared_ptr<const ClosedReferences> referred;

@@ -10,7 +10,11 @@ namespace sluice::bulk {
 ExportWriter::ExportWriter(output::FileStore& files, std::string job_id, std::string stem,
                            const ExportRequest& request, const fhir::ElementsSelection* elements,
                            std::uint64_t file_size_max)
-    : files_(files), job_id_(std::move(job_id)), stem_(std::move(stem)), elements_(elements) {
+    : files_(files),
+      job_id_(std::move(job_id)),
+      stem_(std::move(stem)),
+      elements_(elements),
+      closed_(files) {
   // A file grows until the next line would pass the maximum, so it passes the minimum on its way.
   size_max_ = request.file_size_max.value_or(
       std::max(file_size_max, 2 * request.file_size_min.value_or(0)));
@@ -77,7 +81,7 @@ Result<void> ExportWriter::write(std::string_view line) {
 
 Result<void> ExportWriter::open_for(fhir::ResourceType type, FileKind kind) {
   const bool same = writer_ && type == type_ && kind == kind_;
-  SLUICE_CHECK(finish());
+  SLUICE_CHECK(end_file());
   if (!same) {
     type_ = type;
     kind_ = kind;
@@ -103,9 +107,13 @@ Result<void> ExportWriter::finish() {
     SLUICE_CHECK(blocks_->finish());
     for (auto& file : blocks_->take_files()) files_written_.push_back(std::move(file));
   }
+  SLUICE_CHECK(end_file());
+  return closed_.finish();
+}
+
+Result<void> ExportWriter::end_file() {
   if (!writer_) return {};
-  SLUICE_TRY(const auto info, writer_->finish());
-  writer_.reset();
+  SLUICE_TRY(const auto info, closed_.add(std::move(writer_)));
   files_written_.push_back(
       {name_, std::string(type_text()), info.lines, info.uncompressed_size, kind_});
   return {};

@@ -14,6 +14,7 @@
 #include "bulk/export_request.h"
 #include "bulk/export_shard.h"
 #include "fhir/elements.h"
+#include "output/closed_files.h"
 #include "output/file_store.h"
 
 namespace sluice::bulk {
@@ -46,6 +47,7 @@ class ExportWriter {
   std::vector<RunFile> take_runs();
 
  private:
+  Result<void> end_file();
   Result<void> open_for(fhir::ResourceType type, FileKind kind);
   Result<std::string_view> block_line(fhir::ResourceType type, std::string_view line);
   Result<void> write(std::string_view line);
@@ -67,6 +69,7 @@ class ExportWriter {
   std::optional<BlockSorter> sorter_;
   // Types follow each other quickly in blocks, and making a projector takes time.
   std::map<fhir::ResourceType, fhir::ElementsProjector> block_projectors_;
+  output::ClosedFiles closed_;
   std::vector<OutputFile> files_written_;
 };
 

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "bulk/export_plan.h"
+#include "bulk/internal_lines.h"
 
 namespace sluice::bulk {
 namespace {
@@ -51,6 +52,11 @@ bool is_in_scope_of_provenance(const ExportRequest& request, fhir::ResourceType 
 }
 
 namespace {
+
+void sort_unique(std::vector<std::string>& ids) {
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+}
 
 /// Seeks each patient of the roster and asks for the Provenances of what there is.
 class ScopeWalk {
@@ -110,9 +116,18 @@ class ScopeWalk {
     return {};
   }
 
+  Result<void> found_before(output::FileStore& files, std::string_view job_id,
+                            const FoundProvenances& found) {
+    for (const auto& lines : found.lines)
+      SLUICE_CHECK(each_line(files, job_id, lines, [this](std::string_view id) -> Result<void> {
+        ids_.emplace_back(id);
+        return {};
+      }));
+    return {};
+  }
+
   std::vector<std::string> take_ids() {
-    std::sort(ids_.begin(), ids_.end());
-    ids_.erase(std::unique(ids_.begin(), ids_.end()), ids_.end());
+    sort_unique(ids_);
     return std::move(ids_);
   }
 
@@ -126,13 +141,24 @@ class ScopeWalk {
 
 }  // namespace
 
+Result<InternalLines> ProvenanceCollector::keep(output::FileStore& files, std::string_view job_id,
+                                                std::string_view stem) {
+  sort_unique(ids_);
+  InternalLinesWriter writer(files, job_id,
+                             fmt::format("{}provenances-{}", kInternalFilePrefix, stem));
+  for (const auto& id : ids_) SLUICE_CHECK(writer.add(id));
+  return writer.finish();
+}
+
 Result<std::vector<std::string>> provenances_in_scope(
-    const store::Store& store, const PreparedExport& prepared, const ClosedReferences& referred,
+    const store::Store& store, output::FileStore& files, std::string_view job_id,
+    const PreparedExport& prepared, const ClosedReferences& referred, const FoundProvenances& found,
     const std::function<Result<void>(std::uint64_t)>& step) {
   ScopeWalk walk(store, prepared, step);
+  SLUICE_CHECK(walk.found_before(files, job_id, found));
   SLUICE_TRY(const auto statistics, store.statistics());
   for (const auto& type : statistics)
-    if (is_in_scope_of_provenance(prepared.request, type.type))
+    if (is_in_scope_of_provenance(prepared.request, type.type) && !found.of.contains(type.type))
       SLUICE_CHECK(walk.patients_of(type.type));
   SLUICE_CHECK(walk.groups());
   SLUICE_CHECK(walk.supporting(referred.all));

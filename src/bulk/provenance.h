@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -12,9 +13,11 @@
 
 #include "base/result.h"
 #include "bulk/export_scope.h"
+#include "bulk/export_shard.h"
 #include "bulk/sorted_runs.h"
 #include "bulk/supporting_references.h"
 #include "fhir/reference_walk.h"
+#include "output/file_store.h"
 #include "search/matcher.h"
 #include "store/store.h"
 
@@ -28,11 +31,40 @@ bool chooses_provenance(const ExportRequest& request);
 /// compartment, and of a type that is returned when only the Provenance of that is asked for.
 bool is_in_scope_of_provenance(const ExportRequest& request, fhir::ResourceType type);
 
+/// Looks for the Provenances of resources of the first phase while they are read. One thread.
+class ProvenanceCollector {
+ public:
+  ProvenanceCollector(const store::Store& store, store::Sequence as_of)
+      : finder_(store.provenance_finder(as_of)) {}
+
+  /// What comes next is of this type, and is all of it that the patients have.
+  void begin(fhir::ResourceType type) { types_.push_back(type); }
+  Result<void> look_at(std::string_view id) { return finder_->find(types_.back(), id, ids_); }
+
+  const std::vector<fhir::ResourceType>& types() const { return types_; }
+  /// Keeps what was found, each id once.
+  Result<InternalLines> keep(output::FileStore& files, std::string_view job_id,
+                             std::string_view stem);
+
+ private:
+  const std::unique_ptr<store::ProvenanceFinder> finder_;
+  std::vector<fhir::ResourceType> types_;
+  std::vector<std::string> ids_;
+};
+
+/// The ids of Provenances that shards of the first phase found beside what they read.
+struct FoundProvenances {
+  std::set<fhir::ResourceType> of;  ///< the types whose compartments they asked about
+  std::vector<InternalLines> lines;
+};
+
 /// The ids of all Provenances that can belong to a Patient or Group export, and perhaps of others,
 /// sorted: those of the resources of the roster's patients, of the groups and of the supporting
-/// resources that the export has. `step` is called for each resource with its size and may stop it.
+/// resources that the export has. What was found before is not looked for again. `step` is called
+/// for each resource with its size and may stop it.
 Result<std::vector<std::string>> provenances_in_scope(
-    const store::Store& store, const PreparedExport& prepared, const ClosedReferences& referred,
+    const store::Store& store, output::FileStore& files, std::string_view job_id,
+    const PreparedExport& prepared, const ClosedReferences& referred, const FoundProvenances& found,
     const std::function<Result<void>(std::uint64_t)>& step);
 
 /// Whether a Provenance has a target that could be there as a supporting resource.

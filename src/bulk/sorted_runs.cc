@@ -44,8 +44,7 @@ Result<void> RunWriter::write_run() {
     }
     SLUICE_CHECK(writer->append_line(text(lines_[i])));
     if (i + 1 < lines_.size() && lines_[i + 1].part == part) continue;
-    SLUICE_CHECK(writer->finish());
-    writer.reset();
+    SLUICE_CHECK(closed_.add(std::move(writer)));
   }
   ++number_;
   lines_.clear();
@@ -54,8 +53,8 @@ Result<void> RunWriter::write_run() {
 }
 
 Result<void> RunWriter::finish() {
-  if (lines_.empty()) return {};
-  return write_run();
+  if (!lines_.empty()) SLUICE_CHECK(write_run());
+  return closed_.finish();
 }
 
 // ---- merging ----

@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "bulk/export_shard.h"
+#include "output/closed_files.h"
 #include "output/file_store.h"
 
 namespace sluice::bulk {
@@ -35,7 +36,8 @@ class RunWriter {
         job_id_(std::move(job_id)),
         purpose_(std::move(purpose)),
         stem_(std::move(stem)),
-        buffer_max_(buffer_max) {}
+        buffer_max_(buffer_max),
+        closed_(files) {}
 
   /// `line` must not have a line break. Lines are sorted by their bytes.
   Result<void> add(unsigned part, std::string_view line);
@@ -60,6 +62,7 @@ class RunWriter {
   std::string buffer_;
   std::vector<Line> lines_;
   unsigned number_ = 0;
+  output::ClosedFiles closed_;
   std::vector<RunFile> written_;
 };
 

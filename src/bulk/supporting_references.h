@@ -1,5 +1,5 @@
 // Supporting resources of Patient and Group exports (G-05): the references that shards found, kept
-// in internal files until all shards are done, then followed to the end.
+// until all shards are done, then followed to the end.
 #pragma once
 
 #include <map>
@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "bulk/export_request.h"
+#include "bulk/export_shard.h"
 #include "bulk/reference_set.h"
 #include "output/file_store.h"
 #include "store/store.h"
@@ -25,8 +26,8 @@ struct FoundReferences {
 
   std::size_t size() const { return ordinary.size() + of_new_members.size(); }
 };
-Result<void> write_references(output::FileStore& files, std::string_view job_id,
-                              std::string_view name, const FoundReferences& references);
+Result<InternalLines> keep_references(output::FileStore& files, std::string_view job_id,
+                                      std::string_view stem, const FoundReferences& references);
 
 using ReferencesByType = std::map<fhir::ResourceType, std::set<std::string>>;
 
@@ -35,12 +36,13 @@ struct ClosedReferences {
   ReferencesByType of_new_members;  ///< those of `all` that are wanted whatever their age
 };
 
-/// The union of the files, and what the resources in it refer to in turn (an Organization's partOf,
-/// a PractitionerRole's Practitioner), once each. References to resources that do not exist as of
-/// the sequence may be in it. With `_type` only resources of the types asked for are followed.
+/// The union of what shards kept, and what the resources in it refer to in turn (an Organization's
+/// partOf, a PractitionerRole's Practitioner), once each. References to resources that do not exist
+/// as of the sequence may be in it. With `_type` only resources of the types asked for are
+/// followed.
 Result<ClosedReferences> close_references(output::FileStore& files, const store::Store& store,
                                           std::string_view job_id,
-                                          const std::vector<std::string>& names,
+                                          const std::vector<InternalLines>& references,
                                           store::Sequence as_of, const ExportRequest& request);
 
 }  // namespace sluice::bulk

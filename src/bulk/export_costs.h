@@ -1,0 +1,35 @@
+// What the planner reckons with.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "bulk/roster.h"
+
+namespace sluice::bulk {
+
+namespace cost {
+
+// Costs in seconds, measured on one core (docs/performance.md); only their ratios matter.
+inline constexpr double kScanByte = 1.0 / 3e9;     // read a record and pass over it
+inline constexpr double kWriteByte = 1.0 / 1.5e9;  // compress and write it
+inline constexpr double kSeek = 25e-6;             // find one patient's resources of a type
+inline constexpr double kChange = 12e-6;           // read one resource by its id
+inline constexpr double kFilterByte = 1.0 / 1e9;   // match it against a filter
+inline constexpr double kTarget = 3e-6;  // find the Provenances of a resource, or its targets
+inline constexpr double kOwners = 6e-6;  // ask who owns a target
+
+}  // namespace cost
+
+/// The weight of a shard that takes so many seconds: in bytes to write.
+inline std::uint64_t weight_of(double seconds) {
+  return static_cast<std::uint64_t>(seconds / cost::kWriteByte);
+}
+
+/// The roster's share of all patients; 1 without a roster.
+inline double share_of(const Roster* roster, std::uint64_t patients) {
+  if (roster == nullptr || patients == 0) return 1;
+  return std::min(1.0, static_cast<double>(roster->size()) / static_cast<double>(patients));
+}
+
+}  // namespace sluice::bulk

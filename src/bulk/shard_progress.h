@@ -1,0 +1,34 @@
+// What a shard of an export tells the engine while it reads.
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "job/engine.h"
+
+namespace sluice::bulk {
+
+/// One thread.
+class ShardProgress {
+ public:
+  static constexpr std::uint64_t kStep = 1u << 20;
+
+  explicit ShardProgress(const job::ShardContext& context) : context_(context) {}
+
+  /// So much was read. Every so often: progress, and kCancelled when the shard is to stop.
+  Result<void> step(std::uint64_t bytes) {
+    since_ += bytes + 1;
+    if (since_ < kStep) return {};
+    context_.add_progress(since_);
+    since_ = 0;
+    if (context_.stop.stop_requested())
+      return Error{ErrorKind::kCancelled, "the export was stopped"};
+    return {};
+  }
+
+ private:
+  const job::ShardContext& context_;
+  std::uint64_t since_ = 0;
+};
+
+}  // namespace sluice::bulk
