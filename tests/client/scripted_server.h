@@ -1,0 +1,86 @@
+// An HTTP server on loopback that says what it was told to say.
+#pragma once
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace sluice::client {
+
+/// Gives each connection the next answer, the last for ever, and keeps what was asked. An empty
+/// answer is a silence that outlasts the clients of these tests. Thread-safe.
+class ScriptedServer {
+ public:
+  explicit ScriptedServer(std::vector<std::string> answers) : answers_(std::move(answers)) {
+    socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(socket_, 8), 0);
+    ::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  }
+  ~ScriptedServer() {
+    thread_.request_stop();
+    thread_.join();
+    ::close(socket_);
+  }
+  ScriptedServer(const ScriptedServer&) = delete;
+  ScriptedServer& operator=(const ScriptedServer&) = delete;
+
+  std::string url(const std::string& path) const {
+    return "http://127.0.0.1:" + std::to_string(port_) + path;
+  }
+  /// The heads of the requests, one a connection.
+  std::vector<std::string> asked() const {
+    const std::lock_guard lock(mutex_);
+    return asked_;
+  }
+
+ private:
+  void run(const std::stop_token& stop) {
+    for (std::size_t next = 0; !stop.stop_requested();) {
+      pollfd wanted{socket_, POLLIN, 0};
+      if (::poll(&wanted, 1, 20) <= 0) continue;
+      const int connection = ::accept(socket_, nullptr, nullptr);
+      std::string request;
+      char buffer[4096];
+      while (request.find("\r\n\r\n") == std::string::npos) {
+        const auto n = ::recv(connection, buffer, sizeof buffer, 0);
+        if (n <= 0) break;
+        request.append(buffer, static_cast<std::size_t>(n));
+      }
+      {
+        const std::lock_guard lock(mutex_);
+        asked_.push_back(request);
+      }
+      const std::string& answer = answers_[std::min(next++, answers_.size() - 1)];
+      (void)!::send(connection, answer.data(), answer.size(), MSG_NOSIGNAL);
+      if (answer.empty()) std::this_thread::sleep_for(std::chrono::milliseconds{700});
+      ::close(connection);
+    }
+  }
+
+  const std::vector<std::string> answers_;
+  int socket_ = -1;
+  std::uint16_t port_ = 0;
+  mutable std::mutex mutex_;
+  std::vector<std::string> asked_;
+  std::jthread thread_;
+};
+
+}  // namespace sluice::client
