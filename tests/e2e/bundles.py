@@ -1,6 +1,4 @@
 """What the tests of posted Bundles share: resources, entries, Bundles, and a server to post them to."""
-import json
-import os
 
 import harness
 
@@ -31,22 +29,13 @@ def bundle(*entries, type="transaction"):
     return {"resourceType": "Bundle", "type": type, "entry": list(entries)}
 
 
-class TestCase(harness.TestCase):
-    def setUp(self):
-        self.folder = harness.temporary_folder(self)
-        self.data = os.path.join(self.folder, "data")
-
-    def serve(self, *options, **keywords):
-        self.server = harness.start_server(self, self.data, *options, **keywords)
-        return self.server
-
-    def send(self, body, headers=None):
-        body = (body if isinstance(body, str) else json.dumps(body)).encode()
-        return harness.request("POST", self.server.base, {"Content-Type": harness.FHIR_JSON, **(headers or {})}, body)
+class TestCase(harness.ServerCase):
+    def post(self, body, headers=None):
+        return self.send("POST", "", body, headers)
 
     def done(self, body, headers=None):
         """The answer's entries; every one must have succeeded."""
-        answer = self.send(body, headers)
+        answer = self.post(body, headers)
         self.assertEqual(answer.status, 200, answer)
         answer = answer.json()
         self.assertEqual(answer["resourceType"], "Bundle")

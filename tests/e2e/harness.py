@@ -349,3 +349,23 @@ class TestCase(unittest.TestCase):
                 return (dict(collections.Counter(t for t, _ in keys.elements())),
                         sorted(keys.elements())[:8])
             self.fail(f"missing {shown(missing)}\ntoo much {shown(extra)}")
+
+
+class ServerCase(TestCase):
+    """A test with a data folder and, once it calls serve(), a running server on it."""
+
+    def setUp(self):
+        self.folder = temporary_folder(self)
+        self.data = os.path.join(self.folder, "data")
+
+    def serve(self, *options, **keywords):
+        self.server = start_server(self, self.data, *options, **keywords)
+        return self.server
+
+    def send(self, method, path, body=None, headers=None, content_type=FHIR_JSON):
+        """A request below the base. Bytes go as they are, text and objects (as JSON) with the content type."""
+        headers = dict(headers or {})
+        if body is not None and not isinstance(body, bytes):
+            headers.setdefault("Content-Type", content_type)
+            body = (body if isinstance(body, str) else json.dumps(body)).encode()
+        return request(method, f"{self.server.base}/{path}", headers, body)

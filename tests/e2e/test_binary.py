@@ -1,7 +1,6 @@
 """Binary over REST (F-06, I-02, I-05, A-06): content up and down by its type, ranges, securityContext."""
 import base64
 import json
-import os
 import unittest
 
 import harness
@@ -10,22 +9,7 @@ import smart
 CONTENT = bytes(range(256)) * 40
 
 
-class Binary(harness.TestCase):
-    def setUp(self):
-        self.folder = harness.temporary_folder(self)
-        self.data = os.path.join(self.folder, "data")
-
-    def serve(self, **keywords):
-        self.server = harness.start_server(self, self.data, **keywords)
-        return self.server
-
-    def send(self, method, path, body=None, headers=None):
-        headers = dict(headers or {})
-        if isinstance(body, dict):
-            headers.setdefault("Content-Type", harness.FHIR_JSON)
-            body = json.dumps(body).encode()
-        return harness.request(method, f"{self.server.base}/{path}", headers, body)
-
+class Binary(harness.ServerCase):
     def test_f06_content_goes_up_and_comes_down_as_it_is(self):
         self.serve()
         answer = self.send("POST", "Binary", CONTENT, {"Content-Type": "image/png; name=\"a\"", "Accept": "image/png"})

@@ -23,7 +23,7 @@ class Bundles(bundles.TestCase):
     def test_i02_a_transaction_is_one_instant_and_answers_in_order(self):
         self.serve()
         self.done(bundle(entry("PUT", "Patient/old", patient("old")), entry("PUT", "Patient/same", patient("same"))))
-        answer = self.send(bundle(
+        answer = self.post(bundle(
             entry("GET", "Patient/p"), entry("PUT", "Patient/p", patient("p", active=True)),
             entry("DELETE", "Patient/old"), entry("DELETE", "Patient/never"),
             entry("POST", "Patient", patient("mine")), entry("PUT", "Patient/same", patient("same")),
@@ -66,7 +66,7 @@ class Bundles(bundles.TestCase):
             writer.start()
         try:
             for number in range(30):
-                got = self.send(bundle(
+                got = self.post(bundle(
                     entry("GET", "Patient?active=true&_id=p"), entry("GET", "Patient?_summary=count"),
                     entry("PUT", "Patient/p", patient("p", active=True, multipleBirthInteger=number)))).json()["entry"]
                 instant = got[2]["response"]["lastModified"]
@@ -90,7 +90,7 @@ class Bundles(bundles.TestCase):
                     self.assertEqual("outcome" in got[0]["response"], outcome)
                     self.assertNotIn("resource", got[1])
                     self.assertEqual("outcome" in got[1]["response"], outcome)
-            self.assertEqual(self.send(bundle(*entries, type=type), {"Prefer": "return=all"}).status, 400)
+            self.assertEqual(self.post(bundle(*entries, type=type), {"Prefer": "return=all"}).status, 400)
 
     def test_i02_links_are_resolved_wherever_they_stand_and_nothing_else_changes(self):
         self.serve()
@@ -172,7 +172,7 @@ class Bundles(bundles.TestCase):
                 (entry("POST", "Patient", patient(), ifNoneExist="nmae=9"), 400, "Bundle.entry[1]", "nmae"),
                 (entry("PUT", "Patient", patient()), 400, "Bundle.entry[1]", "query")):
             with self.subTest(bad=bad):
-                self.assert_outcome(self.send(bundle(entry("POST", "Patient", patient()), bad)), status, *words)
+                self.assert_outcome(self.post(bundle(entry("POST", "Patient", patient()), bad)), status, *words)
         self.done(bundle(entry("DELETE", "Patient/a")))
         self.assertEqual(self.everything(), before)
 
@@ -196,13 +196,13 @@ class Bundles(bundles.TestCase):
         self.assertEqual([one["reference"] for one in self.read(self.located(got[0])).json()["performer"]],
                          ["Practitioner/a", self.located(got[1]), "Practitioner/b", "Practitioner/a"])
         for value, word in (("none", "nothing"), ("a", "more than one")):
-            answer = self.send(bundle(
+            answer = self.post(bundle(
                 entry("PUT", "Practitioner/d", {"resourceType": "Practitioner", "id": "d",
                                                 "identifier": identified("a")}),
                 entry("POST", "Observation", observation("Patient/p", performer=[by(value)]))))
             self.assert_outcome(answer, 412, "Bundle.entry[1]", "Practitioner", word)
         self.assertEqual(self.read("Practitioner/d").status, 404)
-        self.assert_outcome(self.send(bundle(entry("POST", "Observation", observation("Patient?x=y")))), 400,
+        self.assert_outcome(self.post(bundle(entry("POST", "Observation", observation("Patient?x=y")))), 400,
                             "Bundle.entry[0]", "'x'")
         # Outside of a transaction nobody resolves them.
         single = self.server.post("Observation", observation("Patient?identifier=1"))
@@ -234,7 +234,7 @@ class Bundles(bundles.TestCase):
                             (entry("PATCH", "Patient?identifier=none", patch(link)), 404),
                             (entry("PATCH", "Patient/p", patch([{"op": "add", "path": "/id", "value": "q"}])), 422)):
             with self.subTest(bad=bad):
-                self.assert_outcome(self.send(bundle(bad)), status, "Bundle.entry[0]")
+                self.assert_outcome(self.post(bundle(bad)), status, "Bundle.entry[0]")
 
     def test_i02_i04_a_transaction_that_fails_leaves_nothing(self):
         self.serve()
@@ -275,16 +275,16 @@ class Bundles(bundles.TestCase):
                 (entry("GET", "../metadata"), 400, "metadata"), (entry("GET", ""), 400, "''"),
                 ({"request": {"method": "GET"}}, 400, "url"), ({"resource": patient("x")}, 400, "request")):
             with self.subTest(bad=bad):
-                self.assert_outcome(self.send(bundle(*good, bad)), status, "Bundle.entry[3]", *words)
+                self.assert_outcome(self.post(bundle(*good, bad)), status, "Bundle.entry[3]", *words)
         for body, status, word in ((bundle(type="collection"), 400, "type"), ("{", 400, "JSON"), ("[]", 400, ""),
                                    (patient("p"), 400, "Bundle"), ({**bundle(), "entries": []}, 400, "entries")):
-            self.assert_outcome(self.send(body), status, word)
+            self.assert_outcome(self.post(body), status, word)
         same = [entry("POST", "Patient", patient(), "urn:uuid:1")] * 2
-        self.assert_outcome(self.send(bundle(*same)), 400, "Bundle.entry[1]", "fullUrl")
+        self.assert_outcome(self.post(bundle(*same)), 400, "Bundle.entry[1]", "fullUrl")
         both = [entry("POST", "Patient", patient(), ifNoneExist="identifier=7")] * 2
-        self.assert_outcome(self.send(bundle(*both)), 400, "Bundle.entry[1]", "Bundle.entry[0]")
-        self.assert_outcome(self.send(bundle(), {"Content-Type": "application/fhir+xml"}), 415)
-        self.assert_outcome(self.send(bundle(), {"Accept": "application/fhir+xml"}), 406)
+        self.assert_outcome(self.post(bundle(*both)), 400, "Bundle.entry[1]", "Bundle.entry[0]")
+        self.assert_outcome(self.post(bundle(), {"Content-Type": "application/fhir+xml"}), 415)
+        self.assert_outcome(self.post(bundle(), {"Accept": "application/fhir+xml"}), 406)
         self.assertEqual((self.everything(), self.server.get("Patient/p").body), (before, statistics))
 
     def test_i05_large_bundles_are_one_transaction_too(self):
@@ -317,7 +317,7 @@ class Bundles(bundles.TestCase):
 
     def test_i02_the_entries_of_a_batch_are_on_their_own(self):
         self.serve()
-        answer = self.send(bundle(
+        answer = self.post(bundle(
             entry("PUT", "Patient/p", patient("p")), entry("PUT", "Patient/q", patient("other")),
             entry("GET", "Patient/p"), entry("GET", "Patient/none"), entry("POST", "Patient", patient()),
             entry("DELETE", "Patient/p", ifMatch='W/"7"'), entry("GET", "Patient/p", ifNoneMatch='W/"1"'),
@@ -342,7 +342,7 @@ class Bundles(bundles.TestCase):
         client = smart.Client(self.folder, self.data, "all", scope="system/*.cruds")
         grouped = smart.Client(self.folder, self.data, "grouped", scope="system/*.cruds", options=["--group", "g"])
         server = self.serve(is_open=False)
-        self.assert_outcome(self.send(bundle()), 401)
+        self.assert_outcome(self.post(bundle()), 401)
         full = client.headers(server)
         seed = self.done(bundle(entry("PUT", "Patient/p", patient("p", name=[{"text": "Nobodyknows"}],
                                                                   identifier=identified("p")))), full)
@@ -361,14 +361,14 @@ class Bundles(bundles.TestCase):
                 if name == "UOS" and "s" in granted and granted != "s":
                     self.done(bundle(entry("PUT", "Patient/p", patient("p", identifier=identified("p")))), full)
                 with self.subTest(granted=granted, entry=name):
-                    answer = self.send(bundle(entry("PUT", "Observation/n", {**observation("Patient/p"), "id": "n"}),
+                    answer = self.post(bundle(entry("PUT", "Observation/n", {**observation("Patient/p"), "id": "n"}),
                                               one), headers)
                     if not allowed:
                         self.assert_outcome(answer, 403, "Bundle.entry[1]", "scopes")
                         self.assertIn("insufficient_scope", answer.headers["WWW-Authenticate"])
                     elif name != "UOS":
                         self.assertEqual(answer.status, 200, answer)
-                    single = self.send(bundle(one, type="batch"), headers).json()["entry"][0]["response"]
+                    single = self.post(bundle(one, type="batch"), headers).json()["entry"][0]["response"]
                     if name in "CUDRV":
                         self.assertEqual(single["status"][:3] == "403", not allowed, single)
         found = entry("POST", "Patient", patient(identifier=identified("p")), ifNoneExist="identifier=p")
@@ -376,9 +376,9 @@ class Bundles(bundles.TestCase):
             headers = {**client.headers(server, f"system/Patient.{granted}"), "Prefer": "return=representation"}
             got = self.done(bundle(found), headers)
             self.assertEqual((self.located(got[0]), "resource" in got[0]), ("Patient/p", shown))
-        self.assert_outcome(self.send(bundle(by["R"]), grouped.headers(server)), 403, "groups")
-        self.assertEqual(self.send(bundle(by["U"], entry("DELETE", "Patient/p")), full).status, 400)
-        self.assertEqual(self.send(bundle(entry("PUT", "Patient/p", patient("p"), ifMatch='W/"77"')), full).status,
+        self.assert_outcome(self.post(bundle(by["R"]), grouped.headers(server)), 403, "groups")
+        self.assertEqual(self.post(bundle(by["U"], entry("DELETE", "Patient/p")), full).status, 400)
+        self.assertEqual(self.post(bundle(entry("PUT", "Patient/p", patient("p"), ifMatch='W/"77"')), full).status,
                          412)
         server.stop()
         events = []

@@ -15,19 +15,7 @@ def observation(id, *patients):
             **({"performer": [{"reference": f"Patient/{p}"} for p in patients[1:]]} if patients[1:] else {})}
 
 
-class Cascade(harness.TestCase):
-    def setUp(self):
-        self.folder = harness.temporary_folder(self)
-        self.data = os.path.join(self.folder, "data")
-
-    def serve(self, *options, **keywords):
-        self.server = harness.start_server(self, self.data, *options, **keywords)
-
-    def send(self, method, path, body=None, headers=None):
-        headers = {"Content-Type": harness.FHIR_JSON, **(headers or {})} if body is not None else headers
-        return harness.request(method, f"{self.server.base}/{path}", headers,
-                               None if body is None else json.dumps(body).encode())
-
+class Cascade(harness.ServerCase):
     def put(self, resource, headers=None):
         answer = self.send("PUT", f"{resource['resourceType']}/{resource['id']}", resource, headers)
         self.assertIn(answer.status, (200, 201), answer)

@@ -13,22 +13,7 @@ def patient(identifier, id=None, **more):
     return {"resourceType": "Patient", **({"id": id} if id else {}), "identifier": [{"value": identifier}], **more}
 
 
-class Conditional(harness.TestCase):
-    def setUp(self):
-        self.folder = harness.temporary_folder(self)
-        self.data = os.path.join(self.folder, "data")
-
-    def serve(self, *options, **keywords):
-        self.server = harness.start_server(self, self.data, *options, **keywords)
-        return self.server
-
-    def send(self, method, path, body=None, headers=None):
-        headers = dict(headers or {})
-        if body is not None:
-            headers.setdefault("Content-Type", harness.FHIR_JSON)
-            body = json.dumps(body).encode()
-        return harness.request(method, f"{self.server.base}/{path}", headers, body)
-
+class Conditional(harness.ServerCase):
     def create(self, identifier, query=None, headers=None, **more):
         return self.send("POST", "Patient", patient(identifier, **more),
                          {"If-None-Exist": query or f"identifier={identifier}", **(headers or {})})

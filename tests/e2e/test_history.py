@@ -12,22 +12,7 @@ def basic(id, text):
     return {"resourceType": "Basic", "id": id, "code": {"text": text}}
 
 
-class History(harness.TestCase):
-    def setUp(self):
-        self.folder = harness.temporary_folder(self)
-        self.data = os.path.join(self.folder, "data")
-
-    def serve(self, *options, **keywords):
-        self.server = harness.start_server(self, self.data, *options, **keywords)
-        return self.server
-
-    def send(self, method, path, body=None, headers=None):
-        headers = dict(headers or {})
-        if body is not None:
-            headers["Content-Type"] = harness.FHIR_JSON
-            body = json.dumps(body).encode()
-        return harness.request(method, f"{self.server.base}/{path}", headers, body)
-
+class History(harness.ServerCase):
     def put(self, resource, headers=None):
         answer = self.send("PUT", f"{resource['resourceType']}/{resource['id']}", resource, headers)
         self.assertIn(answer.status, (200, 201), answer)

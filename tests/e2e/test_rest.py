@@ -15,22 +15,7 @@ def patient(id, **more):
     return {"resourceType": "Patient", **({"id": id} if id else {}), **more}
 
 
-class Rest(harness.TestCase):
-    def setUp(self):
-        self.folder = harness.temporary_folder(self)
-        self.data = os.path.join(self.folder, "data")
-
-    def serve(self, *options, **keywords):
-        self.server = harness.start_server(self, self.data, *options, **keywords)
-        return self.server
-
-    def send(self, method, path, body=None, headers=None):
-        headers = dict(headers or {})
-        if body is not None:
-            headers.setdefault("Content-Type", harness.FHIR_JSON)
-            body = (body if isinstance(body, str) else json.dumps(body)).encode()
-        return harness.request(method, f"{self.server.base}/{path}", headers, body)
-
+class Rest(harness.ServerCase):
     def put(self, resource, headers=None):
         return self.send("PUT", f"{resource['resourceType']}/{resource['id']}", resource, headers)
 

@@ -13,22 +13,7 @@ OBSERVATION = ('{"resourceType":"Observation","id":"o","status":"final","code":{
                '"subject":{"reference":"Patient/p"},"valueQuantity":{"value":1.50,"unit":"mg"}}')
 
 
-class RestPatch(harness.TestCase):
-    def setUp(self):
-        self.folder = harness.temporary_folder(self)
-        self.data = os.path.join(self.folder, "data")
-
-    def serve(self, **keywords):
-        self.server = harness.start_server(self, self.data, **keywords)
-        return self.server
-
-    def send(self, method, path, body=None, headers=None, content_type=harness.FHIR_JSON):
-        headers = dict(headers or {})
-        if body is not None:
-            headers.setdefault("Content-Type", content_type)
-            body = (body if isinstance(body, str) else json.dumps(body)).encode()
-        return harness.request(method, f"{self.server.base}/{path}", headers, body)
-
+class RestPatch(harness.ServerCase):
     def patch(self, path, operations, headers=None):
         return self.send("PATCH", path, operations, headers, JSON_PATCH)
 
