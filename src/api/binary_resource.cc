@@ -7,6 +7,7 @@
 
 #include "api/fhir_response.h"
 #include "api/request_headers.h"
+#include "api/resource_headers.h"
 #include "fhir/reference.h"
 #include "fhir/resource_reader.h"
 #include "http/byte_range.h"
@@ -61,12 +62,7 @@ bool accepts(const http::Request& request, const std::string& type) {
   return found || !any;
 }
 
-}  // namespace
-
-bool is_raw_upload(const http::Request& request, fhir::ResourceType type) {
-  return type == fhir::types::kBinary && !is_fhir(content_type(request));
-}
-
+// The Binary that a raw upload makes, with the securityContext of X-Security-Context.
 Result<std::string> uploaded_binary(const http::Request& request, std::string_view id,
                                     std::string_view base_url) {
   const std::string type(trimmed(request.headers.get("Content-Type").value_or("")));
@@ -85,6 +81,21 @@ Result<std::string> uploaded_binary(const http::Request& request, std::string_vi
                                  kSecurityContext, context.substr(0, 64)));
   }
   return fhir::write_binary(id, type, context, request.body);
+}
+
+}  // namespace
+
+bool is_raw_upload(const http::Request& request, fhir::ResourceType type) {
+  return type == fhir::types::kBinary && !is_fhir(content_type(request));
+}
+
+Result<std::string> body_of(const http::Request& request, fhir::ResourceType type,
+                            std::string_view id, std::string_view base_url) {
+  if (is_raw_upload(request, type)) return uploaded_binary(request, id, base_url);
+  if (type == fhir::types::kBinary && request.headers.count(kSecurityContext) > 0)
+    return invalid("X-Security-Context is for raw content: a Binary has its securityContext");
+  SLUICE_CHECK(check_body_type(request));
+  return request.body;
 }
 
 bool wants_raw(const http::Request& request, fhir::ResourceType type) {

@@ -18,11 +18,12 @@ namespace sluice::api {
 /// Whether the body is content of a Binary rather than a resource: everything but FHIR, which
 /// application/json counts as.
 bool is_raw_upload(const http::Request& request, fhir::ResourceType type);
-/// The Binary that a raw upload makes, with the securityContext of X-Security-Context. kInvalid for
-/// a Content-Type or a header that cannot be one, kUnsupportedMediaType without a Content-Type,
-/// kTooLarge above what fits into a resource.
-Result<std::string> uploaded_binary(const http::Request& request, std::string_view id,
-                                    std::string_view base_url);
+/// The resource that a write brings: its body, or the Binary that a raw upload makes, with the
+/// securityContext of X-Security-Context. kInvalid for a Content-Type or a header that cannot be
+/// one, kUnsupportedMediaType for other than FHIR JSON or without a Content-Type, kTooLarge above
+/// what fits into a resource.
+Result<std::string> body_of(const http::Request& request, fhir::ResourceType type,
+                            std::string_view id, std::string_view base_url);
 
 /// Whether a Binary is to be sent as its bytes: not when _format or Accept ask for FHIR JSON.
 bool wants_raw(const http::Request& request, fhir::ResourceType type);

@@ -120,11 +120,6 @@ class TransactionRequest {
         return fhir::about_entry(i, not_found(fmt::format("there are no interactions with {}",
                                                           fhir::type_name(action.type))));
       SLUICE_CHECK(authorize_entry(i, action.type, permissions_of(action.kind)));
-      if (service_.authorization != nullptr && action.type == fhir::types::kBinary &&
-          action.search && action.is_write())
-        return fhir::about_entry(
-            i, {ErrorKind::kUnsupported,
-                "a Binary is written by its id only: its securityContext says who may"});
     }
     for (const auto& [entry, type] : transaction.searched())
       SLUICE_CHECK(authorize_entry(entry, type, {smart::Permissions::kSearch}));

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/binary_resource.h"
 #include "api/cascade_delete.h"
 #include "api/fhir_response.h"
 #include "api/resource_answer.h"
@@ -16,6 +17,7 @@
 #include "base/bytes.h"
 #include "query/matches.h"
 #include "rest/conditional.h"
+#include "rest/json_patch.h"
 
 namespace sluice::api {
 namespace {
@@ -37,8 +39,16 @@ smart::AuditKind audit_kind_of(rest::Intent::Kind kind) {
   return smart::AuditKind::kResourceRead;
 }
 
+smart::Permissions needed_of(rest::Intent::Kind kind) {
+  using smart::Permissions;
+  const Permissions search{Permissions::kSearch};
+  if (kind == rest::Intent::Kind::kUpdate) return search | Permissions{Permissions::kUpdate};
+  if (kind == rest::Intent::Kind::kDelete) return search | Permissions{Permissions::kDelete};
+  return search;
+}
+
 // The query of the address: what is left without _format.
-Result<search::Parameters> read_query(const http::Request& request) {
+Result<search::Parameters> read_query(const http::Request& request, bool any_accept = false) {
   search::Parameters filters;
   std::optional<std::string> format;
   for (const auto& [name, value] : request.query) {
@@ -47,7 +57,7 @@ Result<search::Parameters> read_query(const http::Request& request) {
     else
       filters.emplace_back(name, value);
   }
-  SLUICE_CHECK(check_format(request, format));
+  if (format || !any_accept) SLUICE_CHECK(check_format(request, format));
   if (request.headers.count("If-None-Exist") > 0)
     return Error{ErrorKind::kUnsupported, "If-None-Exist is for creates"};
   // Without a condition it would be meant for every resource of the type.
@@ -57,7 +67,7 @@ Result<search::Parameters> read_query(const http::Request& request) {
 
 Result<search::Parameters> read_if_none_exist(const http::Request& request,
                                               fhir::ResourceType type) {
-  SLUICE_CHECK(check_formats(request));
+  SLUICE_CHECK(check_formats(request, is_raw_upload(request, type)));
   if (request.headers.count("If-None-Exist") > 1)
     return invalid("there is more than one If-None-Exist header");
   std::string_view query = *request.headers.get("If-None-Exist");
@@ -83,9 +93,6 @@ class Conditional {
     SLUICE_CHECK(authorize_search(service_, request_, principal_, type_));
     // What is found and what is written have limits of different letters.
     SLUICE_CHECK(refuse_scope_queries(service_, request_, principal_, "conditional writes"));
-    if (type_ == fhir::types::kBinary)
-      return Error{ErrorKind::kUnsupported,
-                   "a Binary is written by its id only: its securityContext says who may"};
     SLUICE_TRY(const auto query, search::Query::compile(type_, filters,
                                                         {.base_url = service_.base_url(request_),
                                                          .now = service_.clock.now()}));
@@ -96,12 +103,19 @@ class Conditional {
     return matches;
   }
 
-  rest::Announce announce() {
-    return [this](const std::vector<rest::Intent>& intents) -> Result<void> {
+  rest::Watch watch() {
+    rest::Watch watch{[this](const std::vector<rest::Intent>& intents) -> Result<void> {
       intents_ = intents;
       for (const auto& intent : intents) SLUICE_CHECK(write_line(intent, {}));
       return {};
-    };
+    }};
+    // What a search for it would not show decides nothing: the client would learn of it.
+    if (type_ == fhir::types::kBinary)
+      watch.may_use = [this](rest::Intent::Kind kind, const rest::Stored& stored) {
+        return authorize_content(principal_, type_, stored.json, needed_of(kind),
+                                 service_.base_url(request_));
+      };
+    return watch;
   }
 
   /// After an error: that what was announced came to nothing.
@@ -141,18 +155,18 @@ class Conditional {
 Result<http::Response> create_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
   SLUICE_TRY(const auto filters, read_if_none_exist(request, type));
-  SLUICE_TRY(const auto asked, read_asked_headers(request));
+  SLUICE_TRY(const auto asked, read_asked_headers(request, is_raw_upload(request, type)));
   if (asked.condition.kind != rest::Condition::Kind::kNone)
     return Error{ErrorKind::kUnsupported, "a create takes neither If-Match nor If-None-Match"};
-  SLUICE_CHECK(check_body_type(request));
+  SLUICE_TRY(const std::string body, body_of(request, type, "", service.base_url(request)));
   fhir::ResourceReader reader({}, service.base_url(request));
-  SLUICE_TRY(const auto resource, reader.read_as_new(request.body, random_hex(kIdBytes)));
+  SLUICE_TRY(const auto resource, reader.read_as_new(body, random_hex(kIdBytes)));
   SLUICE_CHECK(check_type(service, resource, type));
   SLUICE_TRY(const auto slot, service.searches->take());
   Conditional conditional(service, request, principal, type);
   SLUICE_TRY(auto matches, conditional.find(filters, 1));
   SLUICE_TRY(auto done, conditional.finish(rest::create_unless_found(
-                            service.store, matches, resource, conditional.announce())));
+                            service.store, matches, resource, conditional.watch())));
   const std::uint32_t version = done.written.stored.version;
   auto response =
       written_response(service, request, asked.preferences, done.key, std::move(done.written));
@@ -163,13 +177,14 @@ Result<http::Response> create_now(Service& service, const http::Request& request
 
 Result<http::Response> update_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
-  SLUICE_TRY(const auto filters, read_query(request));
-  SLUICE_TRY(const auto asked, read_asked_headers(request));
-  SLUICE_CHECK(check_body_type(request));
+  const bool is_raw = is_raw_upload(request, type);
+  SLUICE_TRY(const auto filters, read_query(request, is_raw));
+  SLUICE_TRY(const auto asked, read_asked_headers(request, is_raw));
+  SLUICE_TRY(const std::string body, body_of(request, type, "", service.base_url(request)));
   fhir::ResourceReader reader({}, service.base_url(request));
   const rest::ReadBody read_body =
       [&](std::string_view id_if_missing) -> Result<fhir::IncomingResource> {
-    SLUICE_TRY(auto resource, reader.read(request.body, id_if_missing));
+    SLUICE_TRY(auto resource, reader.read(body, id_if_missing));
     SLUICE_CHECK(check_type(service, resource, type));
     return resource;
   };
@@ -180,7 +195,25 @@ Result<http::Response> update_now(Service& service, const http::Request& request
   SLUICE_TRY(auto matches, conditional.find(filters, 1));
   SLUICE_TRY(auto done,
              conditional.finish(rest::update_found(service.store, matches, read_body, new_id,
-                                                   asked.condition, conditional.announce())));
+                                                   asked.condition, conditional.watch())));
+  return written_response(service, request, asked.preferences, done.key, std::move(done.written));
+}
+
+Result<http::Response> patch_now(Service& service, const http::Request& request,
+                                 const Principal& principal, fhir::ResourceType type) {
+  SLUICE_TRY(const auto filters, read_query(request));
+  SLUICE_TRY(const auto asked, read_asked_headers(request));
+  if (asked.condition.kind == rest::Condition::Kind::kAbsent)
+    return Error{ErrorKind::kUnsupported, "a patch takes no If-None-Match"};
+  SLUICE_CHECK(check_patch_type(request));
+  SLUICE_TRY(const auto patch, rest::JsonPatch::parse(request.body));
+  SLUICE_TRY(const auto slot, service.searches->take());
+  Conditional conditional(service, request, principal, type);
+  SLUICE_TRY(auto matches, conditional.find(filters, 1));
+  const std::string base_url = service.base_url(request);
+  SLUICE_TRY(auto done, conditional.finish(rest::patch_found(
+                            service.store, matches, {patch, base_url, service.options.leniency},
+                            asked.condition, conditional.watch())));
   return written_response(service, request, asked.preferences, done.key, std::move(done.written));
 }
 
@@ -195,7 +228,7 @@ Result<http::Response> delete_now(Service& service, const http::Request& request
   SLUICE_TRY(auto matches, conditional.find(filters, most));
   SLUICE_TRY(const std::size_t deleted,
              conditional.finish(rest::remove_found(service.store, matches, most, asked.condition,
-                                                   conditional.announce())));
+                                                   conditional.watch())));
   if (asked.preferences.returned == Preferences::Return::kOperationOutcome)
     return information(200,
                        fmt::format("{} {} resources are deleted", deleted, fhir::type_name(type)));
@@ -214,6 +247,11 @@ http::Response create_resource_unless_found(Service& service, const http::Reques
 http::Response update_found_resource(Service& service, const http::Request& request,
                                      const Principal& principal, fhir::ResourceType type) {
   return answer(request, update_now(service, request, principal, type));
+}
+
+http::Response patch_found_resource(Service& service, const http::Request& request,
+                                    const Principal& principal, fhir::ResourceType type) {
+  return patch_answer(answer(request, patch_now(service, request, principal, type)));
 }
 
 http::Response delete_found_resources(Service& service, const http::Request& request,

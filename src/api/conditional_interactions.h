@@ -1,5 +1,5 @@
-// The endpoints of conditional interactions: create unless something matches, update and delete of
-// what matches (I-02).
+// The endpoints of conditional interactions: create unless something matches, update, patch and
+// delete of what matches (I-02).
 #pragma once
 
 #include "api/principal.h"
@@ -15,6 +15,9 @@ http::Response create_resource_unless_found(Service& service, const http::Reques
 /// PUT [base]/[type]?...
 http::Response update_found_resource(Service& service, const http::Request& request,
                                      const Principal& principal, fhir::ResourceType type);
+/// PATCH [base]/[type]?...
+http::Response patch_found_resource(Service& service, const http::Request& request,
+                                    const Principal& principal, fhir::ResourceType type);
 /// DELETE [base]/[type]?...
 http::Response delete_found_resources(Service& service, const http::Request& request,
                                       const Principal& principal, fhir::ResourceType type);

@@ -20,15 +20,14 @@ Result<Asked> read_asked(const http::Request& request, bool is_raw) {
   // Conditions by search must not be lost: the write would be done where it was not wanted.
   if (request.headers.count("If-None-Exist") > 0)
     return Error{ErrorKind::kUnsupported, "If-None-Exist is for creates"};
-  SLUICE_TRY(auto asked, read_asked_headers(request));
-  if (is_raw && request.headers.combined("Prefer").find("return") == std::string::npos)
-    asked.preferences.returned = Preferences::Return::kMinimal;
-  return asked;
+  return read_asked_headers(request, is_raw);
 }
 
-Result<Asked> read_asked_headers(const http::Request& request) {
+Result<Asked> read_asked_headers(const http::Request& request, bool is_raw) {
   Asked asked;
   SLUICE_TRY(asked.preferences, read_preferences(request));
+  if (is_raw && !asked.preferences.states_return)
+    asked.preferences.returned = Preferences::Return::kMinimal;
   SLUICE_TRY(asked.condition, read_condition(request));
   return asked;
 }
@@ -54,6 +53,11 @@ Result<void> audit_resource(const Service& service, const http::Request& request
 http::Response answer(const http::Request& request, Result<http::Response> response) {
   if (!response) return request_error(request, response.error());
   return std::move(*response);
+}
+
+http::Response patch_answer(http::Response response) {
+  if (response.status == 415) response.headers.set("Accept-Patch", std::string(kJsonPatch));
+  return response;
 }
 
 void set_version(http::Response& response, const rest::Stored& stored) {

@@ -33,7 +33,7 @@ struct Asked {
 /// no resource back unless they say so, whatever they accept.
 Result<Asked> read_asked(const http::Request& request, bool is_raw = false);
 /// The same without looking at the parameters and the format.
-Result<Asked> read_asked_headers(const http::Request& request);
+Result<Asked> read_asked_headers(const http::Request& request, bool is_raw = false);
 
 /// Whether a resource is of the type that the address is one of, and passes validation. Who
 /// allows filters of members asks authorize_cohort() what they read.
@@ -48,6 +48,8 @@ Result<void> audit_resource(const Service& service, const http::Request& request
 
 /// The response, or the error as an OperationOutcome.
 http::Response answer(const http::Request& request, Result<http::Response> response);
+/// The answer to a patch: says which formats there are when it is refused for its own.
+http::Response patch_answer(http::Response response);
 /// Sets ETag and Last-Modified.
 void set_version(http::Response& response, const rest::Stored& stored);
 /// What light validation let pass of a resource that was just stored, told in the log by its id;

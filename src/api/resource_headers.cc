@@ -44,12 +44,15 @@ bool is_known(const http::Request& request, const rest::Stored& stored) {
   return rest::is_known(known, stored.version, stored.last_updated);
 }
 
+Error unsupported_parameter(std::string_view name) {
+  return {ErrorKind::kUnsupported,
+          fmt::format("the parameter '{}' is not supported here", name.substr(0, 64))};
+}
+
 Result<void> check_formats(const http::Request& request, bool any_accept) {
   std::optional<std::string> format;
   for (const auto& [name, value] : request.query) {
-    if (name != "_format")
-      return Error{ErrorKind::kUnsupported,
-                   fmt::format("the parameter '{}' is not supported here", name.substr(0, 64))};
+    if (name != "_format") return unsupported_parameter(name);
     format = value;
     SLUICE_CHECK(check_format(request, format));
   }
@@ -74,8 +77,10 @@ Result<void> check_format(const http::Request& request, const std::optional<std:
 
 Result<void> check_body_type(const http::Request& request) {
   const std::string type = content_type(request);
-  if (type == kFhirJson || type == "application/json") return {};
-  return unsupported_type(type, kFhirJson);
+  if (type != kFhirJson && type != "application/json") return unsupported_type(type, kFhirJson);
+  const std::string header(request.headers.get("Content-Type").value_or(""));
+  if (is_this_fhir_version(header)) return {};
+  return unsupported_type(header, "fhirVersion=4.0");
 }
 
 Result<void> check_patch_type(const http::Request& request) {

@@ -29,6 +29,9 @@ bool is_known(const http::Request& request, const rest::Stored& stored);
 /// kUnsupported naming any other parameter. `any_accept`: whatever Accept says will do.
 Result<void> check_formats(const http::Request& request, bool any_accept = false);
 
+/// What is said of a parameter that an interaction does not have.
+Error unsupported_parameter(std::string_view name);
+
 /// As check_formats for interactions with parameters of their own: `format` is the value of
 /// _format.
 Result<void> check_format(const http::Request& request, const std::optional<std::string>& format);

@@ -66,16 +66,6 @@ Result<Value> audited_write(const Service& service, const http::Request& request
   return outcome;
 }
 
-// The resource that the request brings: its body, or a Binary made of it.
-Result<std::string> body_of(const Service& service, const http::Request& request,
-                            fhir::ResourceType type, std::string_view id) {
-  if (is_raw_upload(request, type)) return uploaded_binary(request, id, service.base_url(request));
-  if (type == fhir::types::kBinary && request.headers.count("X-Security-Context") > 0)
-    return invalid("X-Security-Context is for raw content: a Binary has its securityContext");
-  SLUICE_CHECK(check_body_type(request));
-  return request.body;
-}
-
 // Asked of what a write replaces; nothing to ask of most types.
 rest::MayChange guard_of(const Service& service, const http::Request& request,
                          const Principal& principal, fhir::ResourceType type,
@@ -92,7 +82,7 @@ Result<http::Response> create_now(Service& service, const http::Request& request
   SLUICE_TRY(const auto asked, read_asked(request, is_raw_upload(request, type)));
   if (asked.condition.kind != rest::Condition::Kind::kNone)
     return Error{ErrorKind::kUnsupported, "a create takes neither If-Match nor If-None-Match"};
-  SLUICE_TRY(const std::string body, body_of(service, request, type, ""));
+  SLUICE_TRY(const std::string body, body_of(request, type, "", service.base_url(request)));
   fhir::ResourceReader reader({}, service.base_url(request));
   SLUICE_TRY(auto read, reader.read_as_new(body, random_hex(kIdBytes)));
   SLUICE_CHECK(check_type(service, read, type, rest::MemberFilters::kAllowed));
@@ -112,7 +102,7 @@ Result<http::Response> update_now(Service& service, const http::Request& request
   if (!fhir::is_valid_id(id))
     return invalid("the id in the address is not 1 to 64 of A-Z a-z 0-9 '-' and '.'");
   fhir::ResourceReader reader({}, service.base_url(request));
-  SLUICE_TRY(const std::string body, body_of(service, request, type, id));
+  SLUICE_TRY(const std::string body, body_of(request, type, id, service.base_url(request)));
   SLUICE_TRY(auto read, reader.read(body));
   SLUICE_CHECK(check_type(service, read, type, rest::MemberFilters::kAllowed));
   SLUICE_CHECK(authorize_cohort(service, request, principal, read));
@@ -233,9 +223,7 @@ http::Response update_resource(Service& service, const http::Request& request,
 
 http::Response patch_resource(Service& service, const http::Request& request,
                               const Principal& principal, fhir::ResourceType type) {
-  auto response = answer(request, patch_now(service, request, principal, type));
-  if (response.status == 415) response.headers.set("Accept-Patch", std::string(kJsonPatch));
-  return response;
+  return patch_answer(answer(request, patch_now(service, request, principal, type)));
 }
 
 http::Response delete_resource(Service& service, const http::Request& request,

@@ -177,6 +177,7 @@ void add_resource_routes(Routes& routes) {
       {"PUT", "/{id}", "update", {Permissions::kUpdate}, update_resource},
       {"PUT", "", "update", {Permissions::kUpdate}, update_found_resource},
       {"PATCH", "/{id}", "patch", {Permissions::kUpdate}, patch_resource},
+      {"PATCH", "", "patch", {Permissions::kUpdate}, patch_found_resource},
       {"DELETE", "/{id}", "delete", {Permissions::kDelete}, delete_resource},
       {"DELETE", "", "delete", {Permissions::kDelete}, delete_found_resources},
   };

@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "rest/patch.h"
+
 namespace sluice::rest {
 namespace {
 
@@ -29,14 +31,29 @@ Error several_match(fhir::ResourceType type, std::size_t most) {
 /// Tries to do what the matches want until no other write comes between.
 class Attempts {
  public:
-  Attempts(store::Store& store, query::Matches& matches, const Announce& announce)
-      : store_(store), matches_(matches), announce_(announce) {}
+  Attempts(store::Store& store, query::Matches& matches, const Watch& watch)
+      : store_(store), matches_(matches), watch_(watch) {}
+
+  /// Asks about all that matches. `most`: more are left alone, and an error.
+  Result<void> look_at_matches(Intent::Kind kind, std::size_t most) {
+    const bool are_too_many = matches_.ids().size() > most;
+    if (watch_.may_use)
+      for (const auto& id : matches_.ids()) {
+        SLUICE_TRY(auto record, store_.read({matches_.type(), id}, matches_.as_of()));
+        if (!record) return corrupt("a match that is not there");
+        SLUICE_CHECK(
+            watch_.may_use(are_too_many ? Intent::Kind::kLeave : kind,
+                           {record->version, record->last_updated, std::move(record->json)}));
+      }
+    if (are_too_many) return several_match(matches_.type(), most);
+    return {};
+  }
 
   /// Before each attempt; once the same intent was announced it is not again.
   Result<void> announce(std::vector<Intent> intents) {
     if (intents == announced_) return {};
     announced_ = std::move(intents);
-    return announce_(announced_);
+    return watch_.announce(announced_);
   }
 
   /// nullopt: the matches are other ones now, decide again. kConflict after many attempts.
@@ -54,7 +71,7 @@ class Attempts {
  private:
   store::Store& store_;
   query::Matches& matches_;
-  const Announce& announce_;
+  const Watch& watch_;
   std::vector<Intent> announced_;
   int attempts_ = 0;
 };
@@ -95,11 +112,11 @@ Result<void> check_that_none_is_wanted(const Condition& condition) {
 
 Result<ConditionallyWritten> create_unless_found(store::Store& store, query::Matches& matches,
                                                  const fhir::IncomingResource& resource,
-                                                 const Announce& announce) {
-  Attempts attempts(store, matches, announce);
+                                                 const Watch& watch) {
+  Attempts attempts(store, matches, watch);
   while (true) {
     const auto& ids = matches.ids();
-    if (ids.size() > 1) return several_match(resource.type, 1);
+    SLUICE_CHECK(attempts.look_at_matches(Intent::Kind::kLeave, 1));
     if (ids.size() == 1) {
       const fhir::ResourceId key{resource.type, ids.front()};
       SLUICE_CHECK(attempts.announce({{Intent::Kind::kLeave, key}}));
@@ -116,13 +133,13 @@ Result<ConditionallyWritten> create_unless_found(store::Store& store, query::Mat
 
 Result<ConditionallyWritten> update_found(store::Store& store, query::Matches& matches,
                                           const ReadBody& read_body, std::string_view new_id,
-                                          const Condition& condition, const Announce& announce) {
+                                          const Condition& condition, const Watch& watch) {
   SLUICE_TRY(const auto as_new, read_body(new_id));
   const bool has_id = as_new.id != new_id;
-  Attempts attempts(store, matches, announce);
+  Attempts attempts(store, matches, watch);
   while (true) {
     const auto& ids = matches.ids();
-    if (ids.size() > 1) return several_match(as_new.type, 1);
+    SLUICE_CHECK(attempts.look_at_matches(Intent::Kind::kUpdate, 1));
     if (ids.empty()) {
       SLUICE_CHECK(check_that_none_is_wanted(condition));
       const fhir::ResourceId key{as_new.type, as_new.id};
@@ -147,13 +164,35 @@ Result<ConditionallyWritten> update_found(store::Store& store, query::Matches& m
   }
 }
 
+Result<ConditionallyWritten> patch_found(store::Store& store, query::Matches& matches,
+                                         const PatchOf& asked, const Condition& condition,
+                                         const Watch& watch) {
+  Attempts attempts(store, matches, watch);
+  while (true) {
+    SLUICE_CHECK(attempts.look_at_matches(Intent::Kind::kUpdate, 1));
+    if (matches.ids().empty()) {
+      SLUICE_CHECK(check_that_none_is_wanted(condition));
+      return not_found(fmt::format("no {} matches the condition", fhir::type_name(matches.type())));
+    }
+    const fhir::ResourceId key{matches.type(), matches.ids().front()};
+    SLUICE_CHECK(check_condition(store, key, matches.as_of(), condition));
+    SLUICE_TRY(const auto record, store.read(key, matches.as_of()));
+    if (!record) return corrupt("a match that is not there");
+    SLUICE_TRY(const auto resource,
+               patched(key, record->json, asked.patch, asked.base_url, asked.leniency));
+    SLUICE_CHECK(attempts.announce({{Intent::Kind::kUpdate, key}}));
+    SLUICE_TRY(auto written, put(store, attempts, resource, false));
+    if (written) return std::move(*written);
+  }
+}
+
 Result<std::size_t> remove_found(store::Store& store, query::Matches& matches, std::size_t most,
-                                 const Condition& condition, const Announce& announce) {
-  Attempts attempts(store, matches, announce);
+                                 const Condition& condition, const Watch& watch) {
+  Attempts attempts(store, matches, watch);
   while (true) {
     const auto& ids = matches.ids();
     const auto type = matches.type();
-    if (ids.size() > most) return several_match(type, most);
+    SLUICE_CHECK(attempts.look_at_matches(Intent::Kind::kDelete, most));
     if (ids.empty()) {
       SLUICE_CHECK(check_that_none_is_wanted(condition));
       return 0;

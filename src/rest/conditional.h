@@ -1,5 +1,5 @@
-// Conditional create, update and delete (FHIR R4, RESTful API): the resource is named by a search,
-// whose result holds at the instant of the write (docs/decisions/0019).
+// Conditional create, update, patch and delete (FHIR R4, RESTful API): the resource is named by a
+// search, whose result holds at the instant of the write (docs/decisions/0019).
 #pragma once
 
 #include <cstddef>
@@ -13,6 +13,8 @@
 #include "fhir/resource_type.h"
 #include "query/matches.h"
 #include "rest/interactions.h"
+#include "rest/json_patch.h"
+#include "rest/validation.h"
 #include "store/store.h"
 
 namespace sluice::rest {
@@ -27,6 +29,15 @@ struct Intent {
 /// ends the interaction.
 using Announce = std::function<Result<void>(const std::vector<Intent>&)>;
 
+/// Asked of every match as it is, also when there are too many (kLeave): its error ends the
+/// interaction, before anything of the matches is told.
+using MayUse = std::function<Result<void>(Intent::Kind, const Stored&)>;
+/// Who is told, and who is asked when that is not nobody.
+struct Watch {
+  Announce announce;
+  MayUse may_use = {};
+};
+
 struct ConditionallyWritten {
   fhir::ResourceId key;
   Written written;
@@ -39,7 +50,7 @@ using ReadBody = std::function<Result<fhir::IncomingResource>(std::string_view i
 /// comes back, as it was left. kPreconditionFailed when several match.
 Result<ConditionallyWritten> create_unless_found(store::Store& store, query::Matches& matches,
                                                  const fhir::IncomingResource& resource,
-                                                 const Announce& announce);
+                                                 const Watch& watch);
 
 /// Replaces the match, or creates a resource when nothing matches: under the body's id, or under
 /// `new_id`. kPreconditionFailed when several match or `condition` does not hold of what does;
@@ -47,11 +58,23 @@ Result<ConditionallyWritten> create_unless_found(store::Store& store, query::Mat
 /// body's id is taken.
 Result<ConditionallyWritten> update_found(store::Store& store, query::Matches& matches,
                                           const ReadBody& read_body, std::string_view new_id,
-                                          const Condition& condition, const Announce& announce);
+                                          const Condition& condition, const Watch& watch);
+
+/// Applies the patch to the match, with base_url and leniency as of patched(). kNotFound when
+/// nothing matches, kPreconditionFailed when several do or `condition` does not hold of what does;
+/// errors of patched().
+struct PatchOf {
+  const JsonPatch& patch;
+  std::string_view base_url;
+  Leniency leniency = Leniency::kStrict;
+};
+Result<ConditionallyWritten> patch_found(store::Store& store, query::Matches& matches,
+                                         const PatchOf& asked, const Condition& condition,
+                                         const Watch& watch);
 
 /// Deletes what matches, all together. kPreconditionFailed when more than `most` match or
 /// `condition` does not hold of the only one. How many were deleted.
 Result<std::size_t> remove_found(store::Store& store, query::Matches& matches, std::size_t most,
-                                 const Condition& condition, const Announce& announce);
+                                 const Condition& condition, const Watch& watch);
 
 }  // namespace sluice::rest

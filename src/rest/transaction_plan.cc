@@ -116,8 +116,20 @@ Result<void> TransactionPlan::make() {
   return each([&](std::size_t i) { return read_now(i); });
 }
 
+Result<void> TransactionPlan::check_found(fhir::ResourceType type,
+                                          const std::vector<std::string>& ids) const {
+  if (!options_.may_touch_binary || type != fhir::types::kBinary) return {};
+  for (const auto& id : ids) {
+    // Not there any more: then the search does not hold, and there will be another plan.
+    const auto stored = rest::read(store_, {type, id});
+    if (stored) SLUICE_CHECK(options_.may_touch_binary(Kind::kSearch, *stored));
+  }
+  return {};
+}
+
 Result<std::string> TransactionPlan::found_by_condition(std::size_t entry) const {
   const auto& ids = matches_.ids(query_of_entry_[entry]);
+  SLUICE_CHECK(check_found(actions_[entry].type, ids));
   if (ids.size() > 1) return failed("its condition finds more than one resource");
   return ids.empty() ? std::string() : ids.front();
 }
@@ -291,6 +303,7 @@ Result<std::string> TransactionPlan::resolve(fhir::ResourceType type, std::strin
   if (!matches_.is_found(number))
     return Error{ErrorKind::kUnsupported, "a patch cannot bring a conditional reference"};
   if (const auto known = references_.find(number); known != references_.end()) return known->second;
+  SLUICE_CHECK(check_found(type, matches_.ids(number)));
   std::vector<std::string> ids;
   for (const auto& id : matches_.ids(number)) {
     const auto writer = writers_.find({type, id});

@@ -54,6 +54,8 @@ class TransactionPlan {
   Result<void> identify(std::size_t entry);
   Result<void> identify_create(std::size_t entry);
   Result<void> identify_update(std::size_t entry);
+  /// Whether the client may know of Binaries that a condition or a reference finds.
+  Result<void> check_found(fhir::ResourceType type, const std::vector<std::string>& ids) const;
   /// The id of the one resource that the entry's query finds; empty for none.
   Result<std::string> found_by_condition(std::size_t entry) const;
   Result<void> check_condition(std::size_t entry);

@@ -92,6 +92,25 @@ class Binary(harness.ServerCase):
                                         "data": "a!"})
         self.assert_outcome(self.send("GET", "Binary/bad"), 406, "base64")
 
+    def test_i02_content_by_a_condition(self):
+        self.serve()
+        png = {"Content-Type": "image/png", "Accept": "image/png"}
+        made = self.send("POST", "Binary", CONTENT, {**png, "If-None-Exist": "_id=none"})
+        self.assertEqual((made.status, made.body), (201, b""))
+        id = made.headers["Location"].split("/")[-3]
+        again = self.send("POST", "Binary", b"other", {**png, "If-None-Exist": "_id=" + id})
+        self.assertEqual((again.status, again.headers["Location"]), (200, made.headers["Location"]))
+        self.assertEqual(self.send("GET", "Binary/" + id).body, CONTENT)
+        updated = self.send("PUT", "Binary?_id=" + id, b"new", {**png, "X-Security-Context": "Patient/p"})
+        self.assertEqual((updated.status, updated.headers["ETag"], updated.body), (200, 'W/"2"', b""))
+        self.assertEqual(self.send("GET", "Binary/" + id).body, b"new")
+        stored = self.send("GET", "Binary/" + id, headers={"Accept": harness.FHIR_JSON}).json()
+        self.assertEqual((stored["contentType"], stored["securityContext"]), ("image/png", {"reference": "Patient/p"}))
+        binary = {"resourceType": "Binary", "contentType": "text/plain", "data": "aGk="}
+        self.assertEqual(self.send("PUT", "Binary?_id=" + id, binary).json()["id"], id)
+        self.assertEqual(self.send("DELETE", "Binary?_id=" + id).status, 204)
+        self.assertEqual(self.send("GET", "Binary/" + id).status, 410)
+
     def test_a06_the_security_context_guards_content(self):
         client = smart.Client(self.folder, self.data, "all", scope="system/*.cruds")
         server = self.serve(is_open=False)
@@ -125,12 +144,36 @@ class Binary(harness.ServerCase):
             self.assert_outcome(self.send("PATCH", "Binary/p", patch, {
                 **headers, "Content-Type": "application/json-patch+json"}), 403, "Patient")
         self.assertEqual(self.send("GET", "Binary/p", headers=full).body, b"of a patient")
+        self.client = client
+        self.conditions_ask_it_too(only, both, full)
         self.transactions_ask_it_too(only, both, full)
         answer = self.send("PATCH", "Binary/p", patch, {**writes, "Content-Type": "application/json-patch+json"})
         self.assertEqual(answer.status, 200, answer)
         self.assertEqual(self.send("GET", "Binary/p", headers=only).body, b"of a patient")
         self.assertEqual(self.send("DELETE", "Binary/p", headers=only).status, 204)
         self.assertEqual(self.send("PUT", "Binary/p", b"again", {**only, **text}).status, 201)
+
+    def conditions_ask_it_too(self, only, both, full):
+        text = {"Content-Type": "text/plain"}
+        patch = json.dumps([{"op": "add", "path": "/language", "value": "de"}]).encode()
+        patching = {"Content-Type": "application/json-patch+json"}
+        attempts = (("POST", "Binary", b"new", {**text, "If-None-Exist": "_id=p"}),
+                    ("PUT", "Binary?_id=p", b"new", text), ("PATCH", "Binary?_id=p", patch, patching),
+                    ("DELETE", "Binary?_id=p", None, {}), ("DELETE", "Binary?_id=p,none", None, {}))
+        for headers in (only, both):
+            for method, path, body, more in attempts:
+                self.assert_outcome(self.send(method, path, body, {**headers, **more}), 403, "securityContext")
+        self.assert_outcome(self.send("DELETE", "Binary?_id=p,none", headers=full), 412)
+        reading = self.client.headers(self.server, "system/Binary.cruds system/Patient.rs")
+        self.assertEqual(self.send("POST", "Binary", b"x", {**reading, **attempts[0][3]}).status, 200)
+        self.assert_outcome(self.send("DELETE", "Binary?_id=p", headers=reading), 403, "securityContext")
+        for method, path, body, more, status in (
+                ("POST", "Binary", b"x", {**text, "If-None-Exist": "_id=none"}, 200),
+                ("PATCH", "Binary?_id=none", patch, patching, 200), ("PUT", "Binary?_id=none", b"of nobody", text, 200),
+                ("DELETE", "Binary?_id=nothing", None, {}, 204)):
+            self.assertEqual(self.send(method, path, body, {**only, **more}).status, status, path)
+        self.assertEqual(self.send("GET", "Binary/p", headers=full).body, b"of a patient")
+        self.assertEqual(self.send("GET", "Binary/none", headers=only).body, b"of nobody")
 
     def transactions_ask_it_too(self, only, both, full):
         def entries(*requests):
@@ -151,9 +194,23 @@ class Binary(harness.ServerCase):
                     ("GET" if method == "VREAD" else method, url, body)), headers)
                 self.assert_outcome(answer, 403, "securityContext" if headers is only else "Patient", "entry[1]")
                 self.assertEqual(self.send("GET", "Binary/beside", headers=full).status, 404, method)
-        # A condition would find what its securityContext hides.
-        self.assert_outcome(self.send("POST", "", entries(
-            ("GET", "Binary/none", None), ("DELETE", "Binary?_id=none", None)), full), 400, "by its id")
+        # A condition tells nobody of what its securityContext hides.
+        for method, body in (("DELETE", None), ("PUT", {**taken, "id": "p"}), ("PATCH", patch)):
+            for headers in (only, both):
+                self.assert_outcome(self.send("POST", "", entries((method, "Binary?_id=p", body)), headers), 403,
+                                    "securityContext", "entry[0]")
+        create = entries(("POST", "Binary", taken))
+        create["entry"][0]["request"]["ifNoneExist"] = "_id=p"
+        self.assert_outcome(self.send("POST", "", create, only), 403, "securityContext")
+        refers = entries(("PUT", "DocumentReference/d", {
+            "resourceType": "DocumentReference", "id": "d", "status": "current",
+            "content": [{"attachment": {}}], "context": {"related": [{"reference": "Binary?_id=p"}]}}))
+        documents = "system/Binary.cruds system/DocumentReference.cruds"
+        self.assert_outcome(self.send("POST", "", refers, self.client.headers(self.server, documents)), 403,
+                            "securityContext")
+        answer = self.send("POST", "", entries(("DELETE", "Binary?_id=far", None)), full)
+        self.assertEqual(answer.json()["entry"][0]["response"]["status"][:3], "204")
+        self.assertEqual(self.send("PUT", "Binary/far", taken | {"id": "far"}, full).status, 201)
         answer = self.send("POST", "", entries(
             ("GET", "Binary/p", None), ("PUT", "Binary/none", {**taken, "id": "none"}), ("DELETE", "Binary/far", None),
             ("PUT", "Binary/new", {**taken, "id": "new"})), full)

@@ -1,5 +1,5 @@
-// Conditional create, update and delete (I-02): FHIR's table of none, one and several matches, and
-// many writers at once.
+// Conditional create, update, patch and delete (I-02): FHIR's table of none, one and several
+// matches, and many writers at once.
 #include "rest/conditional.h"
 
 #include <fmt/format.h>
@@ -39,20 +39,20 @@ class ConditionalTest : public testing::Test {
                *store_, search::Query::compile(fhir::types::kPatient, text, {}).value(), most + 1)
         .value();
   }
-  Announce announce() {
-    return [this](const std::vector<Intent>& intents) -> Result<void> {
+  Watch watch() {
+    return {[this](const std::vector<Intent>& intents) -> Result<void> {
       const std::lock_guard lock(mutex_);
       for (const auto& intent : intents)
         announced_.push_back(fmt::format("{} {}", static_cast<int>(intent.kind), intent.key.id));
       return {};
-    };
+    }};
   }
 
   Result<ConditionallyWritten> create(const std::string& text, const std::string& line,
                                       const std::string& new_id) {
     auto found = matches(text);
-    return create_unless_found(
-        *store_, found, fhir::ResourceReader().read_as_new(line, new_id).value(), announce());
+    return create_unless_found(*store_, found,
+                               fhir::ResourceReader().read_as_new(line, new_id).value(), watch());
   }
   Result<ConditionallyWritten> replace(const std::string& text, const std::string& line,
                                        const Condition& condition = {}) {
@@ -60,12 +60,18 @@ class ConditionalTest : public testing::Test {
     fhir::ResourceReader reader;
     return update_found(
         *store_, found, [&](std::string_view id) { return reader.read(line, id); }, "new",
-        condition, announce());
+        condition, watch());
+  }
+  Result<ConditionallyWritten> change(const std::string& text, const std::string& operations,
+                                      const Condition& condition = {}) {
+    auto found = matches(text);
+    const auto patch = JsonPatch::parse(operations).value();
+    return patch_found(*store_, found, {patch, ""}, condition, watch());
   }
   Result<std::size_t> erase(const std::string& text, std::size_t most = 1,
                             const Condition& condition = {}) {
     auto found = matches(text, most);
-    return remove_found(*store_, found, most, condition, announce());
+    return remove_found(*store_, found, most, condition, watch());
   }
 
   std::vector<std::string> ids(const std::string& text) {
@@ -126,6 +132,46 @@ TEST_F(ConditionalTest, AnUpdateFollowsTheTableOfTheStandard_I02) {
   EXPECT_EQ(kind_of(replace("identifier=2", patient("own", "2"))), ErrorKind::kPreconditionFailed);
 }
 
+TEST_F(ConditionalTest, APatchIsOfTheOneThatMatches_I02) {
+  const std::string activate = R"([{"op":"add","path":"/active","value":true}])";
+  EXPECT_EQ(kind_of(change("identifier=1", activate)), ErrorKind::kNotFound);
+  put("a", "1");
+  const auto done = change("identifier=1", activate).value();
+  EXPECT_EQ(done.key.id, "a");
+  EXPECT_EQ(done.written.stored.version, 2u);
+  EXPECT_NE(done.written.stored.json.find(R"("active":true)"), std::string::npos);
+  EXPECT_EQ(kind_of(change("identifier=1", activate, {Condition::Kind::kVersion, 1})),
+            ErrorKind::kPreconditionFailed);
+  EXPECT_EQ(kind_of(change("identifier=2", activate, {Condition::Kind::kPresent})),
+            ErrorKind::kPreconditionFailed);
+  EXPECT_EQ(kind_of(change("identifier=1", R"([{"op":"test","path":"/active","value":1}])")),
+            ErrorKind::kUnprocessable);
+  put("b", "1");
+  EXPECT_EQ(kind_of(change("identifier=1", activate)), ErrorKind::kPreconditionFailed);
+}
+
+// Of what a client may not know of, not even the number is told.
+TEST_F(ConditionalTest, WhatMayNotBeUsedDecidesNothing_A06) {
+  put("a", "1");
+  put("b", "1");
+  std::vector<Intent::Kind> asked;
+  const auto try_to_remove = [&](std::size_t most) {
+    auto found = matches("identifier=1", most);
+    auto watching = watch();
+    watching.may_use = [&](Intent::Kind kind, const Stored& stored) -> Result<void> {
+      asked.push_back(kind);
+      if (stored.json.find(R"("id":"b")") == std::string::npos) return {};
+      return Error{ErrorKind::kForbidden, "not that one"};
+    };
+    return kind_of(remove_found(*store_, found, most, {}, watching));
+  };
+  EXPECT_EQ(try_to_remove(1), ErrorKind::kForbidden);
+  EXPECT_EQ(try_to_remove(2), ErrorKind::kForbidden);
+  using Did = Intent::Kind;
+  EXPECT_THAT(asked, ElementsAre(Did::kLeave, Did::kLeave, Did::kDelete, Did::kDelete));
+  EXPECT_THAT(ids("identifier=1"), SizeIs(2));
+}
+
 TEST_F(ConditionalTest, ADeleteTakesOneOrAsManyAsAreAllowed_I02) {
   for (const auto* id : {"a", "b", "c"}) put(id, "1");
   put("d", "2");
@@ -167,9 +213,9 @@ TEST_F(ConditionalTest, WhatCannotBeAnnouncedIsNotDone_A12) {
   auto found = matches("identifier=1");
   const auto resource = fhir::ResourceReader().read(patient("x", "1")).value();
   const auto refused =
-      create_unless_found(*store_, found, resource, [](const auto&) -> Result<void> {
+      create_unless_found(*store_, found, resource, {[](const auto&) -> Result<void> {
         return Error{ErrorKind::kUnavailable, "no log"};
-      });
+      }});
   EXPECT_EQ(kind_of(refused), ErrorKind::kUnavailable);
   EXPECT_THAT(ids("identifier=1"), SizeIs(0));
 }
@@ -179,17 +225,17 @@ TEST_F(ConditionalTest, AnyOtherWriteThatBringsTheMatchIsSeen_I02) {
   auto nothing = matches("identifier=1");
   put("a", "1");
   const auto left = create_unless_found(
-      *store_, nothing, fhir::ResourceReader().read(patient("x", "1")).value(), announce());
+      *store_, nothing, fhir::ResourceReader().read(patient("x", "1")).value(), watch());
   EXPECT_FALSE(left->written.created);
   EXPECT_EQ(left->key.id, "a");
 
   auto one = matches("identifier=1");
   put("b", "1");
-  EXPECT_EQ(kind_of(remove_found(*store_, one, 1, {}, announce())), ErrorKind::kPreconditionFailed);
+  EXPECT_EQ(kind_of(remove_found(*store_, one, 1, {}, watch())), ErrorKind::kPreconditionFailed);
 
   auto two = matches("identifier=1", 2);
   put("a", "2");
-  EXPECT_EQ(remove_found(*store_, two, 2, {}, announce()).value(), 1u);
+  EXPECT_EQ(remove_found(*store_, two, 2, {}, watch()).value(), 1u);
   EXPECT_THAT(ids("identifier=1,2"), ElementsAre("a"));
 }
 
