@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <optional>
 
 #include "api/fhir_response.h"
 #include "api/resource_headers.h"
@@ -263,6 +264,22 @@ json::array resources(const Service& service, const http::Request& request) {
   return resources;
 }
 
+// GET [base]/metadata{?mode=full}: the other modes are for servers of terminologies, and for what
+// leaves out what is not normative.
+Result<void> check_parameters(const http::Request& request) {
+  std::optional<std::string> format;
+  for (const auto& [name, value] : request.query) {
+    if (name == "_format")
+      format = value;
+    else if (name != "mode")
+      return unsupported_parameter(name);
+    else if (value != "full")
+      return Error{ErrorKind::kUnsupported,
+                   fmt::format("mode '{}' is not supported: use full", value.substr(0, 64))};
+  }
+  return check_format(request, format);
+}
+
 std::string export_documentation(const Service& service) {
   return fmt::format(
       "Every resource type can be exported. Patient and Group exports hold the patient compartment "
@@ -288,6 +305,8 @@ std::string export_documentation(const Service& service) {
 }  // namespace
 
 http::Response capability_statement(const Service& service, const http::Request& request) {
+  if (const auto checked = check_parameters(request); !checked)
+    return request_error(request, checked.error());
   const std::string base = service.base_url(request);
   json::object rest{{"mode", "server"},
                     {"documentation", json::string(export_documentation(service))},
@@ -314,6 +333,8 @@ http::Response capability_statement(const Service& service, const http::Request&
 }
 
 http::Response operation_definition(const Service& service, const http::Request& request) {
+  if (const auto checked = check_formats(request); !checked)
+    return request_error(request, checked.error());
   const std::string_view id = request.parameter("id");
   if (id == "import")
     return fhir_response(200, json::serialize(import_definition(service, request)));

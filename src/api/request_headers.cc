@@ -74,11 +74,33 @@ Result<Preferences> read_preferences(const http::Request& request) {
   return preferences;
 }
 
+std::optional<std::string> media_parameter(std::string_view media_type, std::string_view name) {
+  for (const auto part :
+       split(media_type.substr(std::min(media_type.find(';'), media_type.size())), ";")) {
+    const std::size_t equals = part.find('=');
+    if (equals == std::string_view::npos || lower(trimmed(part.substr(0, equals))) != lower(name))
+      continue;
+    std::string_view value = trimmed(part.substr(equals + 1));
+    if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
+      value = value.substr(1, value.size() - 2);
+    return std::string(value);
+  }
+  return std::nullopt;
+}
+
+bool is_this_fhir_version(std::string_view media_type) {
+  const auto version = media_parameter(media_type, "fhirVersion");
+  return !version || *version == "4.0" || *version == "4.0.1";
+}
+
 bool accepts_fhir_json(const http::Request& request) {
   const std::string accept = request.headers.combined("Accept");
   if (trimmed(accept).empty()) return true;
   for (const auto range : split(accept, ",")) {
     const std::string type = lower(trimmed(range.substr(0, range.find(';'))));
+    const auto weight = media_parameter(range, "q");
+    const bool is_refused = weight && weight->find_first_not_of("0.") == std::string::npos;
+    if (is_refused || !is_this_fhir_version(range)) continue;
     if (type == "application/fhir+json" || type == "application/json" || type == "*/*" ||
         type == "application/*" || type == "application/json+fhir")
       return true;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,8 +30,14 @@ struct Preferences {
 /// kInvalid.
 Result<Preferences> read_preferences(const http::Request& request);
 
-/// Whether Accept allows FHIR JSON (application/fhir+json, application/json, wildcards); absent:
-/// yes.
+/// The value of a parameter of a media type ("application/fhir+json; fhirVersion=4.0"), unquoted.
+std::optional<std::string> media_parameter(std::string_view media_type, std::string_view name);
+
+/// Whether a media type names no other version of FHIR than R4 (FHIR R4, http, version parameter).
+bool is_this_fhir_version(std::string_view media_type);
+
+/// Whether Accept allows FHIR JSON (application/fhir+json, application/json, wildcards), in this
+/// version and with a weight above zero; absent: yes.
 bool accepts_fhir_json(const http::Request& request);
 
 /// The media type of the body in lower case without parameters; empty when there is no

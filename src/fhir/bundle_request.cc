@@ -78,8 +78,11 @@ Result<void> BundleRequest::read_root() {
     return value != 0 && tokens_.first(value) == '"' && means(tokens_.raw_string(value), text);
   };
   if (!is(resource_type, "Bundle")) return invalid("resourceType is not Bundle");
-  if (!is(type, "transaction") && !is(type, "batch"))
-    return invalid("Bundle.type is neither transaction nor batch");
+  if (!is(type, "transaction") && !is(type, "batch")) {
+    const bool is_text = type != 0 && tokens_.first(type) == '"';
+    return invalid(fmt::format("Bundle.type '{}' is neither transaction nor batch",
+                               is_text ? tokens_.raw_string(type).substr(0, 32) : ""));
+  }
   kind_ = is(type, "batch") ? Kind::kBatch : Kind::kTransaction;
   if (entry == 0) return {};
   if (tokens_.first(entry) != '[') return invalid("Bundle.entry is not an array");

@@ -60,7 +60,7 @@ class Capability(harness.TestCase):
             expected = ["read", "vread", "create", "update", "patch", "delete", "history-instance",
                         "history-type", "search-type"]
             self.assertEqual(codes, [] if resource["type"] == "OperationDefinition" else expected)
-        for method, path in (("GET", "OperationDefinition"), ("PATCH", "Patient"),
+        for method, path in (("GET", "OperationDefinition"), ("PUT", "metadata"),
                              ("POST", "OperationDefinition"), ("POST", "OperationDefinition/_search"),
                              ("PUT", "OperationDefinition/export")):
             answer = harness.request(method, f"{self.server.base}/{path}", body=b"")
