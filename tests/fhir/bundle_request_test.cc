@@ -51,9 +51,9 @@ TEST(BundleRequest, MayBeEmpty) {
 
 TEST(BundleRequest, RefusesWhatIsNoRequest) {
   EXPECT_EQ(refusal(R"({"resourceType":"Patient"})"), "resourceType is not Bundle");
-  EXPECT_EQ(refusal(bundle("", "collection")), "Bundle.type is neither transaction nor batch");
+  EXPECT_EQ(refusal(bundle("", "collection")), "Bundle.type 'collection' is neither transaction nor batch");
   EXPECT_EQ(refusal(R"({"resourceType":"Bundle"})"),
-            "Bundle.type is neither transaction nor batch");
+            "Bundle.type '' is neither transaction nor batch");
   EXPECT_EQ(refusal(R"({"resourceType":"Bundle","type":"batch","entry":{}})"),
             "Bundle.entry is not an array");
   EXPECT_EQ(refusal(R"({"resourceType":"Bundle","type":"batch","entries":[]})"),
