@@ -8,12 +8,13 @@
 #include "api/binary_resource.h"
 #include "api/bundle_request.h"
 #include "api/bundle_response.h"
+#include "api/capability.h"
 #include "api/cascade_delete.h"
 #include "api/fhir_response.h"
 #include "api/resource_answer.h"
 #include "api/resource_headers.h"
-#include "api/resource_interactions.h"
 #include "api/resource_search.h"
+#include "fhir/json_walk.h"
 #include "fhir/operation_outcome.h"
 #include "rest/transaction.h"
 
@@ -116,14 +117,27 @@ class TransactionRequest {
   Result<void> authorize(const rest::Transaction& transaction) {
     for (std::size_t i = 0; i < transaction.actions().size(); ++i) {
       const auto& action = transaction.actions()[i];
-      if (!has_interactions(action.type))
-        return fhir::about_entry(i, not_found(fmt::format("there are no interactions with {}",
-                                                          fhir::type_name(action.type))));
+      SLUICE_CHECK(refuse_own_definition(i, action));
       SLUICE_CHECK(authorize_entry(i, action.type, permissions_of(action.kind)));
     }
     for (const auto& [entry, type] : transaction.searched())
       SLUICE_CHECK(authorize_entry(entry, type, {smart::Permissions::kSearch}));
     return {};
+  }
+
+  // They are not in the store, which is all that a transaction sees.
+  Result<void> refuse_own_definition(std::size_t index, const rest::EntryAction& action) const {
+    std::string id = action.id;
+    if (action.kind == Kind::kUpdate && action.search)
+      id = fhir::string_member(bundle_.tokens(), bundle_.entries()[index].resource, "id")
+               .value_or("");
+    if (!is_own_definition(action.type, id)) return {};
+    if (action.is_write()) return fhir::about_entry(index, own_definition_error(id));
+    return fhir::about_entry(
+        index, {ErrorKind::kUnsupported,
+                fmt::format("OperationDefinition/{} defines an operation of this server: read it "
+                            "by itself or in a batch",
+                            id)});
   }
 
   Result<BundleResponseEntry> search(std::size_t index) {

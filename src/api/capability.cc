@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <optional>
+#include <vector>
 
 #include "api/fhir_response.h"
 #include "api/resource_headers.h"
-#include "api/resource_interactions.h"
 #include "api/smart_configuration.h"
 #include "fhir/resource_type.h"
 #include "search/search_parameter.h"
@@ -92,6 +92,8 @@ json::array operations_of(std::string_view type) {
   }
   return operations;
 }
+
+constexpr std::string_view kImportId = "import";
 
 // $import is a proposal without a canonical URL, so this server's definition stands for itself.
 std::string import_url(const Service& service, const http::Request& request) {
@@ -228,7 +230,6 @@ void add_searches(fhir::ResourceType type, json::object& resource) {
   if (!includes.empty()) resource["searchInclude"] = std::move(includes);
   json::array reverse_includes;
   for (const auto source : fhir::all_resource_types()) {
-    if (!has_interactions(source)) continue;
     for (const auto& parameter : search::parameters_of(source)) {
       if (parameter.type != search::ParameterType::kReference) continue;
       const auto& targets = parameter.targets;
@@ -245,10 +246,8 @@ json::array resources(const Service& service, const http::Request& request) {
   json::array resources;
   for (const auto type : fhir::all_resource_types()) {
     json::object resource{{"type", json::string(fhir::type_name(type))}};
-    if (has_interactions(type)) {
-      add_interactions(service, resource);
-      add_searches(type, resource);
-    }
+    add_interactions(service, resource);
+    add_searches(type, resource);
     auto operations = operations_of(fhir::type_name(type));
     if (type == fhir::types::kGroup)
       for (const auto& row : kMemberOperations)
@@ -332,11 +331,30 @@ http::Response capability_statement(const Service& service, const http::Request&
   return fhir_response(200, json::serialize(statement));
 }
 
-http::Response operation_definition(const Service& service, const http::Request& request) {
+std::vector<std::string_view> own_definition_ids() {
+  std::vector<std::string_view> ids{kImportId};
+  for (const auto& operation : kOperations) ids.push_back(operation.id);
+  for (const auto& row : kMemberOperations) ids.push_back(row.id);
+  return ids;
+}
+
+bool is_own_definition(fhir::ResourceType type, std::string_view id) {
+  if (fhir::type_name(type) != "OperationDefinition") return false;
+  const auto ids = own_definition_ids();
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+Error own_definition_error(std::string_view id) {
+  return {ErrorKind::kMethodNotAllowed,
+          fmt::format("OperationDefinition/{} defines an operation of this server and is only read",
+                      id)};
+}
+
+http::Response operation_definition(const Service& service, const http::Request& request,
+                                    std::string_view id) {
   if (const auto checked = check_formats(request); !checked)
     return request_error(request, checked.error());
-  const std::string_view id = request.parameter("id");
-  if (id == "import")
+  if (id == kImportId)
     return fhir_response(200, json::serialize(import_definition(service, request)));
   for (const auto& row : kMemberOperations)
     if (row.id == id)

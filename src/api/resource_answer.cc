@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "api/capability.h"
 #include "api/fhir_response.h"
 #include "api/resource_headers.h"
 #include "fhir/operation_outcome.h"
@@ -34,6 +35,7 @@ Result<Asked> read_asked_headers(const http::Request& request, bool is_raw) {
 
 Result<void> check_type(const Service& service, const fhir::IncomingResource& resource,
                         fhir::ResourceType type, rest::MemberFilters filters) {
+  if (is_own_definition(resource.type, resource.id)) return own_definition_error(resource.id);
   if (resource.type == type) return rest::validate(resource, filters, service.options.leniency);
   return invalid(fmt::format("the resource is a {}, the address is one of {}",
                              fhir::type_name(resource.type), fhir::type_name(type)));

@@ -195,10 +195,6 @@ Result<http::Response> read_version_now(Service& service, const http::Request& r
 
 }  // namespace
 
-bool has_interactions(fhir::ResourceType type) {
-  return fhir::type_name(type) != "OperationDefinition";
-}
-
 http::Response read_resource(Service& service, const http::Request& request,
                              const Principal& principal, fhir::ResourceType type) {
   return answer(request, read_now(service, request, principal, type));

@@ -8,10 +8,6 @@
 
 namespace sluice::api {
 
-/// Whether resources of the type are read and written one by one: all but OperationDefinition,
-/// whose addresses are those of the server's own operations.
-bool has_interactions(fhir::ResourceType type);
-
 /// GET [base]/[type]/[id]
 http::Response read_resource(Service& service, const http::Request& request,
                              const Principal& principal, fhir::ResourceType type);

@@ -157,6 +157,25 @@ void add_export_routes(Routes& routes) {
              export_attachment);
 }
 
+// The definitions of the server's own operations stand among those that are stored, for everybody
+// to read. Their ids are taken: what is stored under one is in exports and searches only.
+void add_definition_routes(Routes& routes) {
+  for (const auto id : own_definition_ids()) {
+    const auto path = fmt::format("{}/OperationDefinition/{}", kFhirPath, id);
+    routes.add("GET", path, "operation_definition", Access::kPublic,
+               [id](Service& service, const auto& request, const auto&) {
+                 return operation_definition(service, request, id);
+               });
+    for (const std::string_view method : {"PUT", "PATCH", "DELETE"})
+      routes.add(method, path, "operation_definition", Access::kClient,
+                 [id](Service&, const auto& request, const auto&) {
+                   auto response = request_error(request, own_definition_error(id));
+                   response.headers.set("Allow", "GET, HEAD, OPTIONS");
+                   return response;
+                 });
+  }
+}
+
 // A route a type, so that what R4 does not know has no address, as everything else unknown.
 void add_resource_routes(Routes& routes) {
   using smart::Permissions;
@@ -188,7 +207,6 @@ void add_resource_routes(Routes& routes) {
     return handler;
   };
   for (const auto type : fhir::all_resource_types()) {
-    if (!has_interactions(type)) continue;
     for (const auto& interaction : interactions)
       routes.add(interaction.method,
                  fmt::format("{}/{}{}", kFhirPath, fhir::type_name(type), interaction.path),
@@ -249,8 +267,7 @@ void add_routes(http::Router& router, Service& service, const Metrics& metrics) 
     add_authorization_routes(routes, service.authorization->options());
   routes.add("GET", "/fhir/metadata", "metadata", Access::kPublic,
              open_to_all(capability_statement));
-  routes.add("GET", "/fhir/OperationDefinition/{id}", "operation_definition", Access::kPublic,
-             open_to_all(operation_definition));
+  add_definition_routes(routes);
   routes.add("GET", "/healthz", "healthz", Access::kPublic,
              [](const auto&, const auto&, const auto&) { return plain(200, "ok\n"); });
   routes.add("GET", "/readyz", "readyz", Access::kPublic,

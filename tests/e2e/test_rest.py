@@ -118,7 +118,7 @@ class Rest(harness.ServerCase):
                 ("GET", "Patient/p?_summary=true", None, {}, 400, "_summary"),
                 ("GET", "Patient/p", None, {"Accept": "application/fhir+xml"}, 406, "xml"),
                 ("GET", "Patient/a_b", None, {}, 404), ("GET", "Patient/" + "x" * 65, None, {}, 404),
-                ("GET", "OperationDefinition", None, {}, 404), ("PUT", "Patient", patient("p"), {}, 400, "parameter"),
+                ("PUT", "Patient", patient("p"), {}, 400, "parameter"),
                 ("POST", "Patient/p", patient("p"), {}, 405), ("DELETE", "Patient", None, {}, 400, "parameter")):
             with self.subTest(method=method, path=path[:60], headers=headers):
                 self.assert_outcome(self.send(method, path, body, headers), status, *words)

@@ -381,6 +381,12 @@ class Statuses(harness.ServerCase):
             ("members are not added by reading", "GET", "Group/g/$add", None, {}, 405, {"Allow": "OPTIONS, POST"}),
             ("a definition", "GET", "OperationDefinition/import", None, {}, 200, told),
             ("a definition that there is not", "GET", "OperationDefinition/nosuch", None, {}, 404, {}),
+            ("a definition in another format", "GET", "OperationDefinition/import?_format=xml", None, {}, 406, {}),
+            ("the server's own are not replaced", "PUT", "OperationDefinition/import",
+             {"resourceType": "OperationDefinition", "id": "import"}, {}, 405,
+             {"Allow": "GET, HEAD, OPTIONS", "": "OperationDefinition/import"}),
+            ("nor patched", "PATCH", "OperationDefinition/group-add", [], {"Content-Type": JSON_PATCH}, 405, {}),
+            ("nor deleted", "DELETE", "OperationDefinition/export", None, {}, 405, {"": "OperationDefinition/export"}),
             ("what is at no path", "GET", "a/b/c/d/e", None, {}, 404, {}),
         )
 
