@@ -12,6 +12,7 @@
 #include "api/fhir_response.h"
 #include "api/resource_answer.h"
 #include "api/resource_headers.h"
+#include "api/resource_view.h"
 #include "base/bytes.h"
 #include "fhir/operation_outcome.h"
 #include "fhir/resource_reader.h"
@@ -30,12 +31,15 @@ Result<fhir::ResourceId> key_of(const http::Request& request, fhir::ResourceType
   return not_found(fmt::format("there is no {}/{}", fhir::type_name(type), key.id.substr(0, 64)));
 }
 
-http::Response stored_response(const http::Request& request, rest::Stored stored) {
+Result<http::Response> stored_response(const http::Request& request, const ResourceView& view,
+                                       fhir::ResourceType type, rest::Stored stored) {
   http::Response response;
-  if (is_known(request, stored))
+  if (is_known(request, stored)) {
     response.status = 304;
-  else
-    response = fhir_response(200, std::move(stored.json));
+  } else {
+    SLUICE_TRY(auto json, shown(view, type, std::move(stored.json)));
+    response = fhir_response(200, std::move(json));
+  }
   set_version(response, stored);
   // A patient's data is nobody's to keep on the way.
   response.headers.set("Cache-Control", "private, no-cache");
@@ -158,10 +162,17 @@ Result<http::Response> delete_now(Service& service, const http::Request& request
   return response;
 }
 
+// What is sent as its bytes has no view.
+Result<ResourceView> view_of(const http::Request& request, fhir::ResourceType type) {
+  if (!wants_raw(request, type)) return read_view(request, type);
+  SLUICE_CHECK(check_formats(request, true));
+  return ResourceView();
+}
+
 // Reads a version, if the principal may see it, and sends it as the request wants it.
 Result<http::Response> send_found(const Service& service, const http::Request& request,
                                   const Principal& principal, const fhir::ResourceId& key,
-                                  Result<rest::Stored> found) {
+                                  const ResourceView& view, Result<rest::Stored> found) {
   if (found) {
     const auto allowed = authorize_content(principal, key.type, found->json,
                                            {smart::Permissions::kRead}, service.base_url(request));
@@ -169,19 +180,19 @@ Result<http::Response> send_found(const Service& service, const http::Request& r
   }
   SLUICE_TRY(auto stored, audited_read(service, request, principal, key, std::move(found)));
   if (wants_raw(request, key.type)) return raw_response(request, stored);
-  return stored_response(request, std::move(stored));
+  return stored_response(request, view, key.type, std::move(stored));
 }
 
 Result<http::Response> read_now(Service& service, const http::Request& request,
                                 const Principal& principal, fhir::ResourceType type) {
-  SLUICE_CHECK(check_formats(request, wants_raw(request, type)));
+  SLUICE_TRY(const auto view, view_of(request, type));
   SLUICE_TRY(const auto key, key_of(request, type));
-  return send_found(service, request, principal, key, rest::read(service.store, key));
+  return send_found(service, request, principal, key, view, rest::read(service.store, key));
 }
 
 Result<http::Response> read_version_now(Service& service, const http::Request& request,
                                         const Principal& principal, fhir::ResourceType type) {
-  SLUICE_CHECK(check_formats(request, wants_raw(request, type)));
+  SLUICE_TRY(const auto view, view_of(request, type));
   SLUICE_TRY(const auto key, key_of(request, type));
   const std::string_view text = request.parameter("version");
   std::uint32_t version = 0;
@@ -189,7 +200,7 @@ Result<http::Response> read_version_now(Service& service, const http::Request& r
   if (failed != std::errc() || end != text.data() + text.size())
     return not_found(
         fmt::format("there is no version '{}' of {}", text.substr(0, 64), name_of(key)));
-  return send_found(service, request, principal, key,
+  return send_found(service, request, principal, key, view,
                     rest::read_version(service.store, key, version));
 }
 

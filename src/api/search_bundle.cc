@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <boost/json/serialize.hpp>
+#include <map>
+#include <utility>
 
 #include "fhir/operation_outcome.h"
 
@@ -54,6 +56,33 @@ class Entries {
   bool is_first_ = true;
 };
 
+// Shows resources of any type, each as the view has it.
+class Projectors {
+ public:
+  explicit Projectors(const ResourceView& view) : view_(view) {}
+
+  Result<void> show(const store::Record& record, ResourceView::Role role, Entries& entries) {
+    const auto mode = role == ResourceView::Role::kMatch ? "match" : "include";
+    auto [at, is_new] = projectors_.try_emplace({record.key.type, role});
+    if (is_new) at->second = view_.projector(record.key.type, role);
+    if (!at->second) {
+      entries.add(record, record.json, mode);
+      return {};
+    }
+    projected_.clear();
+    SLUICE_CHECK(at->second->project(record.json, projected_));
+    entries.add(record, projected_, mode);
+    return {};
+  }
+
+ private:
+  const ResourceView& view_;
+  std::map<std::pair<fhir::ResourceType, ResourceView::Role>,
+           std::optional<fhir::ElementsProjector>>
+      projectors_;
+  std::string projected_;
+};
+
 }  // namespace
 
 Result<std::string> search_bundle(const SearchRequest& request, const SearchResult& result,
@@ -71,20 +100,11 @@ Result<std::string> search_bundle(const SearchRequest& request, const SearchResu
   out += "]";
 
   Entries entries(out, base_url);
-  std::optional<fhir::ElementsProjector> projector;
-  if (request.elements && request.elements->applies_to(request.type))
-    projector.emplace(*request.elements, request.type);
-  std::string projected;
-  for (const auto& match : result.matches) {
-    if (!projector) {
-      entries.add(match, match.json, "match");
-      continue;
-    }
-    projected.clear();
-    SLUICE_CHECK(projector->project(match.json, projected));
-    entries.add(match, projected, "match");
-  }
-  for (const auto& record : result.included) entries.add(record, record.json, "include");
+  Projectors projectors(request.view);
+  for (const auto& match : result.matches)
+    SLUICE_CHECK(projectors.show(match, ResourceView::Role::kMatch, entries));
+  for (const auto& record : result.included)
+    SLUICE_CHECK(projectors.show(record, ResourceView::Role::kIncluded, entries));
   if (!request.skipped.empty()) {
     std::string names;
     for (const auto& name : request.skipped)
@@ -94,7 +114,7 @@ Result<std::string> search_bundle(const SearchRequest& request, const SearchResu
         fmt::format("these parameters are not supported and were left out: {}", names)));
   }
   entries.finish();
-  return out;
+  return request.view.laid_out(std::move(out));
 }
 
 }  // namespace sluice::api

@@ -37,11 +37,15 @@ class Reader {
   Result<void> take(const std::string& name, const std::string& value) {
     using Handler = Result<void> (Reader::*)(std::string_view);
     static const std::map<std::string_view, Handler> kHandlers = {
-        {"_count", &Reader::take_count},      {"_elements", &Reader::take_elements},
-        {"_format", &Reader::take_format},    {"_sort", &Reader::take_sort},
-        {"_summary", &Reader::take_summary},  {"_total", &Reader::take_total},
+        {"_count", &Reader::take_count},      {"_format", &Reader::take_format},
+        {"_sort", &Reader::take_sort},        {"_total", &Reader::take_total},
         {kPageParameter, &Reader::take_page},
     };
+    SLUICE_TRY(const bool is_of_view, request_.view.take(request_.type, name, value));
+    if (is_of_view) {
+      request_.understood.emplace_back(name, value);
+      return {};
+    }
     if (const auto known = kHandlers.find(name); known != kHandlers.end()) {
       if (!once_.insert(name).second)
         return invalid(fmt::format("the parameter '{}' is there more than once", name));
@@ -57,7 +61,15 @@ class Reader {
     return {};
   }
 
-  SearchRequest finish() { return std::move(request_); }
+  Result<SearchRequest> finish() {
+    SLUICE_CHECK(request_.view.finish());
+    if (request_.view.is_count()) request_.count_only = true;
+    // FHIR R4, search: a narrative without its elements is nothing to include others with.
+    if (request_.view.is_text() && !request_.includes.empty())
+      return Error{ErrorKind::kUnsupported,
+                   "_summary 'text' does not go with _include and _revinclude"};
+    return std::move(request_);
+  }
 
  private:
   Result<void> skip(const std::string& name) {
@@ -87,15 +99,6 @@ class Reader {
     return {};
   }
 
-  Result<void> take_elements(std::string_view value) {
-    std::vector<std::string> names;
-    for (const auto name : split(value)) names.emplace_back(name);
-    auto selection = fhir::ElementsSelection::parse(names, {request_.type});
-    if (!selection) return std::move(selection).error();
-    request_.elements = std::move(*selection);
-    return {};
-  }
-
   // The media type is looked at with Accept.
   Result<void> take_format(std::string_view value) {
     request_.format = value;
@@ -118,17 +121,6 @@ class Reader {
         return bad_value("_sort", value, "names a parameter twice");
       request_.order.push_back(key);
     }
-    return {};
-  }
-
-  Result<void> take_summary(std::string_view value) {
-    if (value == "count")
-      request_.count_only = true;
-    else if (value == "true" || value == "text" || value == "data")
-      return Error{ErrorKind::kUnsupported,
-                   fmt::format("_summary '{}' is not supported: only count and false are", value)};
-    else if (value != "false")
-      return bad_value("_summary", value, "is none of count and false");
     return {};
   }
 

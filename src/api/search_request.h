@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "api/page_link.h"
+#include "api/resource_view.h"
 #include "base/result.h"
-#include "fhir/elements.h"
 #include "fhir/resource_type.h"
 #include "http/message.h"
 #include "query/include.h"
@@ -29,7 +29,7 @@ struct SearchRequest {
   bool count_only = false;  ///< _summary=count or _count=0
   /// _total: nullopt when the client does not say, so that it gets the number if it costs nothing.
   std::optional<bool> wants_total = std::nullopt;
-  std::optional<fhir::ElementsSelection> elements = std::nullopt;
+  ResourceView view = {};
   std::vector<query::Include> includes = {};
   std::optional<PageLink> page = std::nullopt;
   std::optional<std::string> format = std::nullopt;  ///< the value of _format

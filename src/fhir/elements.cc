@@ -98,6 +98,8 @@ bool ElementsSelection::applies_to(ResourceType type) const {
 
 struct ElementsProjector::Impl {
   Impl(const ElementsSelection& selection, ResourceType type);
+  Impl(Summary summary, ResourceType type);
+  void keep_always(ResourceType type);
   Result<void> project(std::string_view line, std::string& out);
   bool is_kept(std::size_t key) const;
   Result<void> append_meta(std::size_t key, std::string& out) const;
@@ -105,19 +107,40 @@ struct ElementsProjector::Impl {
   bool has_subsetted(std::size_t tag) const;
 
   bool applies;
-  NameSet kept;
+  bool are_left_out = false;  // the named ones, else the others
+  NameSet named;
   JsonTokens tokens;
 };
 
 ElementsProjector::Impl::Impl(const ElementsSelection& selection, ResourceType type)
     : applies(selection.applies_to(type)) {
-  for (const std::string_view name : {"resourceType", "id", "meta"}) kept.add(name);
-  for (const std::string_view element : mandatory_root_elements(type)) {
-    add_element(kept, type, element);
-  }
-  for (const std::string& element : selection.impl_->of_all_types) add_element(kept, type, element);
+  keep_always(type);
+  for (const std::string& element : selection.impl_->of_all_types)
+    add_element(named, type, element);
   for (const auto& [of_type, element] : selection.impl_->of_one_type) {
-    if (of_type == type) add_element(kept, type, element);
+    if (of_type == type) add_element(named, type, element);
+  }
+}
+
+ElementsProjector::Impl::Impl(Summary summary, ResourceType type)
+    : applies(true), are_left_out(summary == Summary::kData) {
+  if (summary == Summary::kData) {
+    named.add("text");
+    return;
+  }
+  keep_always(type);
+  if (summary == Summary::kText) {
+    named.add("text");
+    return;
+  }
+  named.add("implicitRules");
+  for (const std::string_view element : r4::row(type).summary) add_element(named, type, element);
+}
+
+void ElementsProjector::Impl::keep_always(ResourceType type) {
+  for (const std::string_view name : {"resourceType", "id", "meta"}) named.add(name);
+  for (const std::string_view element : mandatory_root_elements(type)) {
+    add_element(named, type, element);
   }
 }
 
@@ -126,7 +149,7 @@ bool ElementsProjector::Impl::is_kept(std::size_t key) const {
   std::string unescaped;
   if (name.find('\\') != std::string_view::npos) name = unescaped = unescape(name);
   if (name.starts_with('_')) name.remove_prefix(1);
-  return kept.contains(name);
+  return named.contains(name) != are_left_out;
 }
 
 /// The token of the value of meta.tag; 0 if there is none.
@@ -229,6 +252,8 @@ Result<void> ElementsProjector::Impl::project(std::string_view line, std::string
 
 ElementsProjector::ElementsProjector(const ElementsSelection& selection, ResourceType type)
     : impl_(std::make_unique<Impl>(selection, type)) {}
+ElementsProjector::ElementsProjector(Summary summary, ResourceType type)
+    : impl_(std::make_unique<Impl>(summary, type)) {}
 ElementsProjector::~ElementsProjector() = default;
 ElementsProjector::ElementsProjector(ElementsProjector&&) noexcept = default;
 ElementsProjector& ElementsProjector::operator=(ElementsProjector&&) noexcept = default;

@@ -1,6 +1,8 @@
-// _elements: which root elements of a resource go out (P-06).
+// _elements and _summary: which root elements of a resource go out (P-06; FHIR R4, search,
+// summary).
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,10 +30,16 @@ class ElementsSelection {
   std::shared_ptr<const Impl> impl_;  // shared: a selection is copied into every shard
 };
 
+/// What _summary leaves of a resource: the elements that R4 marks as its summary, the mandatory
+/// ones too; the narrative with the mandatory ones; everything but the narrative. Elements are
+/// those of the root: what is in them is whole.
+enum class Summary : std::uint8_t { kTrue, kText, kData };
+
 /// Projects lines of one type. Holds a parser: one a thread.
 class ElementsProjector {
  public:
   ElementsProjector(const ElementsSelection& selection, ResourceType type);
+  ElementsProjector(Summary summary, ResourceType type);
   ~ElementsProjector();
   ElementsProjector(ElementsProjector&&) noexcept;
   ElementsProjector& operator=(ElementsProjector&&) noexcept;

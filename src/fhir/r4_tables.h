@@ -27,6 +27,7 @@ struct TypeRow {
   ResourceType type;
   std::string_view name;
   std::span<const std::string_view> mandatory;          ///< choices as "value[x]"
+  std::span<const std::string_view> summary;            ///< beside id, meta and implicitRules
   std::span<const RootElement> root_elements;           ///< with Resource's and DomainResource's
   std::span<const std::string_view> compartment_paths;  ///< "participant.actor"; empty for none
   /// "content.attachment"; empty for none. Without choices, which say their type in their name.

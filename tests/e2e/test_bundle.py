@@ -271,7 +271,7 @@ class Bundles(bundles.TestCase):
                 (entry("GET", "Patient/p/_history/9"), 404, "9"), (entry("GET", "Patient/p/_history/x"), 404, "x"),
                 (entry("GET", "Patient/p?_elements=id"), 400, "query"), (entry("GET", "metadata"), 400, "metadata"),
                 (entry("GET", "$export"), 400, "$export"), (entry("POST", "Patient/$export", patient()), 400, "id"),
-                (entry("GET", "OperationDefinition/export"), 404, "OperationDefinition"),
+                (entry("GET", "OperationDefinition/export"), 400, "OperationDefinition"),
                 (entry("GET", "../metadata"), 400, "metadata"), (entry("GET", ""), 400, "''"),
                 ({"request": {"method": "GET"}}, 400, "url"), ({"resource": patient("x")}, 400, "request")):
             with self.subTest(bad=bad):

@@ -115,7 +115,7 @@ class Rest(harness.ServerCase):
                 ("POST", "Patient", patient(None), {"If-None-Exist": "nosuch=1"}, 400, "nosuch"),
                 ("PUT", "Patient/p?identifier=1", patient("p"), {}, 400, "identifier"),
                 ("DELETE", "Patient/p?_cascade=all", None, {}, 400, "_cascade"),
-                ("GET", "Patient/p?_summary=true", None, {}, 400, "_summary"),
+                ("GET", "Patient/p?_since=2020", None, {}, 400, "_since"),
                 ("GET", "Patient/p", None, {"Accept": "application/fhir+xml"}, 406, "xml"),
                 ("GET", "Patient/a_b", None, {}, 404), ("GET", "Patient/" + "x" * 65, None, {}, 404),
                 ("PUT", "Patient", patient("p"), {}, 400, "parameter"),

@@ -171,5 +171,43 @@ TEST(Elements, ALineTheStoreWouldNotWriteIsCorrupt) {
   }
 }
 
+std::string summarized(Summary summary, std::string_view type, std::string_view line) {
+  ElementsProjector projector(summary, find_resource_type(type).value());
+  std::string out;
+  EXPECT_TRUE(projector.project(line, out));
+  return out;
+}
+
+TEST(Summaries, ASummaryHasTheElementsThatTheStandardMarksAndMandatoryOnes) {
+  const std::string tag =
+      R"("meta":{"tag":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}]})";
+  EXPECT_EQ(
+      summarized(Summary::kTrue, "Observation",
+                 R"({"resourceType":"Observation","id":"o","meta":{},"text":{},"language":"de",)"
+                 R"("implicitRules":"x","status":"final","_status":{"id":"1"},"category":[],)"
+                 R"("code":{},"valueQuantity":{"value":1.50},"note":[],"referenceRange":[]})"),
+      R"({"resourceType":"Observation","id":"o",)" + tag +
+          R"(,"implicitRules":"x","status":"final","_status":{"id":"1"},"code":{},)"
+          R"("valueQuantity":{"value":1.50}})");
+  // Mandatory, but no part of the standard's summary.
+  EXPECT_EQ(summarized(Summary::kTrue, "Provenance",
+                       R"({"resourceType":"Provenance","meta":{},"agent":[{}],"policy":["x"]})"),
+            R"({"resourceType":"Provenance",)" + tag + R"(,"agent":[{}]})");
+}
+
+TEST(Summaries, TextIsTheNarrativeWithWhatIsMandatory) {
+  const std::string line =
+      R"({"resourceType":"Observation","id":"o","meta":{"tag":[]},"text":{"div":"d"},)"
+      R"("status":"final","code":{},"issued":"i"})";
+  const std::string coding =
+      R"({"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"})";
+  EXPECT_EQ(summarized(Summary::kText, "Observation", line),
+            R"({"resourceType":"Observation","id":"o","meta":{"tag":[)" + coding +
+                R"(]},"text":{"div":"d"},"status":"final","code":{}})");
+  EXPECT_EQ(summarized(Summary::kData, "Observation", line),
+            R"({"resourceType":"Observation","id":"o","meta":{"tag":[)" + coding +
+                R"(]},"status":"final","code":{},"issued":"i"})");
+}
+
 }  // namespace
 }  // namespace sluice::fhir

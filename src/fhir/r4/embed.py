@@ -61,12 +61,13 @@ def main():
     types = read_table(folder / "resource_types.tsv")
     elements = dict(read_table(folder / "root_elements.tsv"))
     compartment = dict(read_table(folder / "patient_compartment.tsv"))
+    summary = {row[0]: (row + [""])[1] for row in read_table(folder / "summary_elements.tsv")}
     attachments = dict(read_table(folder / "attachments.tsv"))
     link_rows = [(row + [""])[:2] for row in read_table(folder / "link_elements.tsv")]
     names = [name for _, name, _ in types]
     codes = {name: int(number) for number, name, _ in types}
     assert names == sorted(names) and len(set(codes.values())) == len(names)
-    assert set(elements) == set(names) and set(compartment) <= set(names)
+    assert set(elements) == set(names) == set(summary) and set(compartment) <= set(names)
     assert set(attachments) <= set(names)
     assert [name for name, _ in link_rows] == sorted(name for name, _ in link_rows)
 
@@ -81,10 +82,12 @@ def main():
         out.append(array("RootElement", f"kRoot{name}",
                          ", ".join(f'{{"{name}", "{choice}", JsonKind::{kind}, {repeats}}}'
                                    for name, choice, kind, repeats in roots), len(roots)))
+        in_summary = split(summary[name])
+        out.append(array("std::string_view", f"kSummary{name}", strings(in_summary), len(in_summary)))
         out.append(array("std::string_view", f"kPaths{name}", strings(paths), len(paths)))
         attached = split(attachments.get(name, ""))
         out.append(array("std::string_view", f"kAttachments{name}", strings(attached), len(attached)))
-        rows.append(f'    {{ResourceType{{{number}}}, "{name}", kMandatory{name}, kRoot{name}, '
+        rows.append(f'    {{ResourceType{{{number}}}, "{name}", kMandatory{name}, kSummary{name}, kRoot{name}, '
                     f"kPaths{name}, kAttachments{name}}},\n")
     out.extend(links(link_rows))
     out.append(f"\ninline constexpr TypeRow kRows[] = {{\n{''.join(rows)}}};\n")
