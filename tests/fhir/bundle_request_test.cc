@@ -51,7 +51,8 @@ TEST(BundleRequest, MayBeEmpty) {
 
 TEST(BundleRequest, RefusesWhatIsNoRequest) {
   EXPECT_EQ(refusal(R"({"resourceType":"Patient"})"), "resourceType is not Bundle");
-  EXPECT_EQ(refusal(bundle("", "collection")), "Bundle.type 'collection' is neither transaction nor batch");
+  EXPECT_EQ(refusal(bundle("", "collection")),
+            "Bundle.type 'collection' is neither transaction nor batch");
   EXPECT_EQ(refusal(R"({"resourceType":"Bundle"})"),
             "Bundle.type '' is neither transaction nor batch");
   EXPECT_EQ(refusal(R"({"resourceType":"Bundle","type":"batch","entry":{}})"),
