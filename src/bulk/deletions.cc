@@ -77,11 +77,6 @@ Result<std::optional<std::string>> version_before(const store::Store& store,
   }
 }
 
-unsigned part_of(const store::Change& change, unsigned parts) {
-  return static_cast<unsigned>((std::hash<std::string_view>()(change.id) + change.type.code) %
-                               parts);
-}
-
 }  // namespace
 
 Result<ChangeWindow> change_window(const store::Store& store, const ExportRequest& request,
@@ -109,6 +104,11 @@ Result<void> each_put_since(const store::Store& store, const ExportRequest& requ
     SLUICE_CHECK(step(kChangeBytes));
     if (change.kind == store::ChangeKind::kPut) visit(change);
   }
+}
+
+unsigned part_of(const store::Change& change, unsigned parts) {
+  return static_cast<unsigned>((std::hash<std::string_view>()(change.id) + change.type.code) %
+                               parts);
 }
 
 unsigned deletion_parts(std::uint64_t changes) {

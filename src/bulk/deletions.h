@@ -32,6 +32,9 @@ Result<void> each_put_since(const store::Store& store, const ExportRequest& requ
                             const std::function<Result<void>(std::uint64_t)>& step,
                             const std::function<void(const store::Change&)>& visit);
 
+/// The part of so many that looks after a change's resource.
+unsigned part_of(const store::Change& change, unsigned parts);
+
 /// So many parts keep the memory of each below a few hundred MB, whatever was deleted.
 unsigned deletion_parts(std::uint64_t changes);
 

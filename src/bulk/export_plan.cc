@@ -25,6 +25,9 @@ constexpr std::uint64_t kChangeWeight =
 // What reading a change without its resource counts as.
 constexpr std::uint64_t kLoggedWeight = 64;
 
+// So many changes are worth a shard of their own.
+constexpr std::uint64_t kChangesOfPart = 200;
+
 struct TypeToRead {
   store::KeyRange range;
   std::uint64_t size = 0;  ///< bytes, about
@@ -190,10 +193,18 @@ class Planner {
     std::uint64_t count = 0;
     SLUICE_TRY(const bool by_changes, are_changes_cheaper(count));
     if (by_changes && count > 0) {
-      ShardSpec spec;
-      spec.segments.push_back({ReadMode::kChanges, {}});
-      spec.segments.back().why = changes_why_;
-      shards_.push_back({serialize(spec), std::max<std::uint64_t>(1, count * kChangeWeight)});
+      // Each part reads the whole log, which is little beside the resources. With a minimal file
+      // size a type is one chain.
+      const auto parts = request_.file_size_min
+                             ? 1
+                             : std::clamp<std::uint64_t>(count / kChangesOfPart, 1, sizes_.workers);
+      for (unsigned part = 0; part < parts; ++part) {
+        ShardSpec spec;
+        spec.segments.push_back({ReadMode::kChanges, {}, part, static_cast<unsigned>(parts)});
+        spec.segments.back().why = changes_why_;
+        shards_.push_back(
+            {serialize(spec), std::max<std::uint64_t>(1, count * kChangeWeight / parts)});
+      }
     }
     if (by_changes && new_members() > 0) add_new_members();
     return by_changes;

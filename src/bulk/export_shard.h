@@ -36,7 +36,7 @@ enum class ReadMode : std::uint8_t {
 struct Segment {
   ReadMode mode = ReadMode::kScan;
   store::KeyRange range;
-  /// kDeleted, kLatest, kChosen, kBlocks: this part of so many, by a hash.
+  /// kChanges, kDeleted, kLatest, kChosen, kBlocks: this part of so many, by a hash.
   unsigned part = 0;
   unsigned parts = 1;
   /// kSeek: the Provenances of what is read are looked for on the way (see ProvenanceCollector).

@@ -57,7 +57,7 @@ class ShardRun {
       case ReadMode::kGroups:
         return groups();
       case ReadMode::kChanges:
-        return changes();
+        return changes(segment);
       case ReadMode::kSupporting:
         return supporting(inputs.references);
       case ReadMode::kOutcome:
@@ -223,16 +223,18 @@ class ShardRun {
         [this](std::uint64_t bytes) { return step(bytes); }, visit);
   }
 
-  Result<void> changes() {
-    std::map<fhir::ResourceType, std::set<std::string, std::less<>>> changed;
+  Result<void> changes(const Segment& segment) {
+    using OwnersById = std::map<std::string, std::string, std::less<>>;
+    std::map<fhir::ResourceType, OwnersById> changed;
     SLUICE_CHECK(puts_since([&](const store::Change& change) {
-      if (!request_.wants(change.type)) return;
+      if (!request_.wants(change.type) || part_of(change, segment.parts) != segment.part) return;
       if (change.type == fhir::types::kProvenance && chooses_provenance(request_)) return;
-      changed[change.type].emplace(change.id);
+      changed[change.type].insert_or_assign(std::string(change.id), change.owner);
     }));
-    for (const auto& [type, ids] : changed) {
-      for (const auto& id : ids) {
-        SLUICE_TRY(const auto record, read({type, id}));
+    for (const auto& [type, owners] : changed) {
+      for (const auto& [id, owner] : owners) {
+        SLUICE_TRY(const auto record,
+                   environment_.store.read_of(owner, {type, id}, prepared_.snapshot.sequence));
         if (!record) continue;
         SLUICE_CHECK(step(record->json.size()));
         // Shards of their own read all that new members have.

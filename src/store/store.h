@@ -279,6 +279,13 @@ class Store {
 
   /// The resource as of a sequence; nullopt when it did not exist or was deleted.
   virtual Result<std::optional<Record>> read(const fhir::ResourceId& key, Sequence as_of) const = 0;
+  /// The same, and sooner when the resource still stands in the compartment of `owner` (empty: in
+  /// none), as a Change tells.
+  virtual Result<std::optional<Record>> read_of(std::string_view owner, const fhir::ResourceId& key,
+                                                Sequence as_of) const {
+    (void)owner;
+    return read(key, as_of);
+  }
   /// The versions of a resource that are still kept, newest first: at most `limit` of those below
   /// the version `before`. The newest is always kept, also when it is a deletion; older ones until
   /// the history horizon has passed them and a compaction came.

@@ -107,6 +107,34 @@ TEST_P(StoreReading, AFutureSequenceReadsTheNewest) {
   EXPECT_EQ(store_->change_count({0}, {99}).value(), 1u);
 }
 
+TEST_P(StoreReading, AnOwnerThatIsKnownGivesTheSameRecord) {
+  const auto of = [](const std::string& patient, const std::string& text) {
+    return make_resource("Observation", "o", text, {patient});
+  };
+  std::vector<Sequence> sequences{last()};
+  sequences.push_back(put(of("a", "one")));
+  sequences.push_back(put(of("a", "two")));
+  sequences.push_back(put(of("b", "moved")));
+  sequences.push_back(remove("Observation", "o"));
+  sequences.push_back(put(of("a", "back")));
+  for (const auto sequence : sequences) {
+    const fhir::ResourceId key{type_of("Observation"), "o"};
+    const auto expected = store_->read(key, sequence).value();
+    // Whether the owner is right, was right once, or never was.
+    for (const char* owner : {"a", "b", "c", ""}) {
+      const auto found = store_->read_of(owner, key, sequence).value();
+      ASSERT_EQ(found.has_value(), expected.has_value()) << sequence.value << owner;
+      if (!found) continue;
+      EXPECT_EQ(found->json, expected->json);
+      EXPECT_EQ(found->owner, expected->owner);
+      EXPECT_EQ(found->owners, expected->owners);
+      EXPECT_EQ(found->sequence, expected->sequence);
+      EXPECT_EQ(found->version, expected->version);
+      EXPECT_EQ(found->last_updated, expected->last_updated);
+    }
+  }
+}
+
 TEST_P(StoreReading, SaysWhichResourcesExisted) {
   put(make_resource("Group", "g1", "x"));            // 1
   put(make_resource("Group", "g2", "x"));            // 2

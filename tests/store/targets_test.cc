@@ -4,6 +4,7 @@
 #include <rocksdb/db.h>
 
 #include <algorithm>
+#include <random>
 
 #include "base/bytes.h"
 #include "store/rocksdb/record_format.h"
@@ -86,6 +87,32 @@ TEST_P(Targets, EachSequenceHasItsOwn) {
   ASSERT_TRUE(store_->compact());
   EXPECT_EQ(at("a", fourth), (Lines{"p"}));
   EXPECT_EQ(at("b", fourth), Lines());
+}
+
+TEST_P(Targets, AreTheSameInWhateverOrderOneAsks) {
+  for (const char* id : {"b", "d", "dd", "f"}) {
+    put(provenance(std::string("of-") + id, {std::string("Observation/") + id}));
+    put(provenance(std::string("too-") + id, {std::string("Observation/") + id}));
+  }
+  put(provenance("of-group", {"Group/b"}));
+  std::vector<std::pair<std::string, std::string>> targets;
+  for (const char* type : {"Condition", "Group", "Observation", "Procedure"})
+    for (const char* id : {"a", "b", "c", "d", "d.d", "dd", "e", "f", "g"})
+      targets.emplace_back(type, id);
+  std::mt19937 random(1);
+  for (int round = 0; round < 20; ++round) {
+    const auto finder = store_->provenance_finder(last());
+    for (const auto& [type, id] : targets) {
+      Lines expected;
+      if (type == "Observation" && (id == "b" || id == "d" || id == "dd" || id == "f"))
+        expected = {"of-" + id, "too-" + id};
+      if (type == "Group" && id == "b") expected = {"of-group"};
+      Lines ids;
+      ASSERT_TRUE(finder->find(type_of(type), id, ids));
+      EXPECT_EQ(ids, expected) << type << "/" << id << " in round " << round;
+    }
+    std::shuffle(targets.begin(), targets.end(), random);
+  }
 }
 
 TEST_P(Targets, OfTwoWritesInOneTransactionTheLaterCounts) {

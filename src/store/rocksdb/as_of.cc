@@ -7,6 +7,20 @@
 
 namespace sluice::store {
 
+namespace {
+
+void fill(Record& record, const ParsedRecord& parsed) {
+  record.sequence.value = parsed.header.sequence;
+  record.last_updated.milliseconds = parsed.header.instant;
+  record.version = parsed.header.version;
+  record.owners = parsed.owners;
+  record.supporting = parsed.supporting;
+  record.json = parsed.json;
+  record.may_name_binary = parsed.header.binary_hint != BinaryHint::kNone;
+}
+
+}  // namespace
+
 void HistoryReader::seek(std::string_view key) {
   if (!iterator_)
     iterator_.reset(database_.db().NewIterator(rocksdb::ReadOptions(), database_.history));
@@ -123,14 +137,30 @@ Result<std::optional<Record>> PointReader::read(const fhir::ResourceId& key, Seq
   if (!parse_record(*value, parsed) || parsed.header.kind != RecordKind::kResource)
     return corrupt_value("record");
   record.key = key;
-  record.sequence.value = parsed.header.sequence;
-  record.last_updated.milliseconds = parsed.header.instant;
-  record.version = parsed.header.version;
-  record.owners = parsed.owners;
-  record.supporting = parsed.supporting;
-  record.json = parsed.json;
-  record.may_name_binary = parsed.header.binary_hint != BinaryHint::kNone;
+  fill(record, parsed);
   return Found(std::move(record));
+}
+
+Result<std::optional<Record>> PointReader::read_of(std::string_view owner,
+                                                   const fhir::ResourceId& key,
+                                                   Sequence as_of) const {
+  std::string record_key;
+  append_record_key(record_key, key.type, owner, key.id);
+  rocksdb::PinnableSlice pinned;
+  const auto status =
+      database_.db().Get(rocksdb::ReadOptions(), database_.current, record_key, &pinned);
+  if (!status.ok() && !status.IsNotFound()) return read_error(status);
+  ParsedRecord parsed;
+  if (status.ok() && !parse_record(to_view(pinned), parsed)) return corrupt_value("record");
+  // Where else it may be, only the locator knows.
+  if (status.IsNotFound() || parsed.header.kind != RecordKind::kResource ||
+      parsed.header.sequence > as_of.value)
+    return read(key, as_of);
+  Record record;
+  record.key = key;
+  record.owner = owner;
+  fill(record, parsed);
+  return std::optional(std::move(record));
 }
 
 Result<std::optional<std::string>> PointReader::owners(const fhir::ResourceId& key,

@@ -50,6 +50,9 @@ class PointReader {
   Result<std::optional<std::string>> record_at(std::string_view record_key, Sequence as_of) const;
 
   Result<std::optional<Record>> read(const fhir::ResourceId& key, Sequence as_of) const;
+  /// As Store::read_of.
+  Result<std::optional<Record>> read_of(std::string_view owner, const fhir::ResourceId& key,
+                                        Sequence as_of) const;
   Result<std::optional<std::string>> owners(const fhir::ResourceId& key, Sequence as_of) const;
   Result<std::vector<bool>> exist(fhir::ResourceType type, const std::vector<std::string>& ids,
                                   Sequence as_of) const;

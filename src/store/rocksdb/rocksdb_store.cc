@@ -55,6 +55,10 @@ class RocksdbStore final : public Store {
   Result<std::optional<Record>> read(const fhir::ResourceId& key, Sequence as_of) const override {
     return points_.read(key, no_later(as_of));
   }
+  Result<std::optional<Record>> read_of(std::string_view owner, const fhir::ResourceId& key,
+                                        Sequence as_of) const override {
+    return points_.read_of(owner, key, no_later(as_of));
+  }
   Result<std::vector<Version>> versions(const fhir::ResourceId& key, std::uint32_t before,
                                         std::size_t limit) const override {
     return read_versions(*database_, key, before, limit);

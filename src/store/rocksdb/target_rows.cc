@@ -34,21 +34,36 @@ class RowFinder final : public ProvenanceFinder {
                     std::vector<std::string>& found) override {
     prefix_.clear();
     append_target_key(prefix_, type, id, {});
+    if (is_in_gap()) return {};
+    gap_from_ = prefix_;
     for (iterator_->Seek(prefix_); iterator_->Valid(); iterator_->Next()) {
       const std::string_view key = to_view(iterator_->key());
       if (!key.starts_with(prefix_)) break;
       const auto superseded = read_superseded(to_view(iterator_->value()));
       if (!superseded) return corrupt_value("target");
       if (*superseded > as_of_) found.emplace_back(key.substr(prefix_.size()));
+      gap_from_.assign(key);
     }
-    if (!iterator_->status().ok()) return read_error(iterator_->status());
+    has_gap_ = iterator_->status().ok();
+    if (!has_gap_) return read_error(iterator_->status());
     return {};
   }
 
  private:
+  // Nothing stands between `gap_from_` and the row at hand. Mostly Provenances name few types, and
+  // the resources of the others need no seek each.
+  bool is_in_gap() const {
+    if (!has_gap_ || prefix_ < gap_from_) return false;
+    if (!iterator_->Valid()) return true;
+    const std::string_view key = to_view(iterator_->key());
+    return prefix_ < key && !key.starts_with(prefix_);
+  }
+
   const Sequence as_of_;
   const std::unique_ptr<rocksdb::Iterator> iterator_;
   std::string prefix_;
+  std::string gap_from_;
+  bool has_gap_ = false;
 };
 
 /// Writes the rows of a store that has none.
