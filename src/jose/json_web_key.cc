@@ -237,6 +237,9 @@ Result<PrivateJwk> PrivateJwk::from_json(std::shared_ptr<json_t> json) {
   const json_t* kind = string_member(json.get(), "kty");
   if (kind != nullptr && text_of(kind) == "oct") return invalid("the key is symmetric (\"oct\")");
   if (string_member(json.get(), "d") == nullptr) return invalid("the key is not a private key");
+  for (const char* name : kPrivateMembers) {
+    if (string_member(json.get(), name) != nullptr) SLUICE_CHECK(bytes_member(json.get(), name));
+  }
   SLUICE_TRY(const bool may_sign, allows(json.get(), "sign"));
   if (!may_sign) return invalid("the key's \"use\" or \"key_ops\" does not allow signing");
 

@@ -28,7 +28,9 @@ TEST(Base64url, DecodesWhatItEncodes) {
 
 TEST(Base64url, RefusesEveryTextThatIsNotTheOneOfItsBytes) {
   for (const char* text : {"Zg==", "Zg=", "Zm8=", "Z", "Zm9vY", "Zh", "Zm9", "Zm 8", "Zm8\n",
-                           " Zm8", "-_/+", "+/+/", "Zm\xc3\xa4", "Zm8.", "===="})
+                           " Zm8", "-_/+", "+/+/", "Zm\xc3\xa4", "Zm8.", "====",
+                           // cjose ends the process at these.
+                           "A=A\xbc", "A=AA", "A===", "=AAA", "AAAAA=AA"})
     EXPECT_FALSE(base64url_decode(text)) << text;
   EXPECT_FALSE(base64url_decode(std::string_view("Zm\0v", 4)));
 }

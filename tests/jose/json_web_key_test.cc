@@ -176,7 +176,9 @@ TEST(PrivateJwk, RefusesPublicSymmetricAndWrongKeysWithoutTellingTheSecret) {
   for (const std::string& text :
        {std::string(kRfcRsa), std::string(R"({"kty":"oct","k":"c2VjcmV0","d":"x"})"),
         with(secret, "key_ops", boost::json::array{"deriveKey"}), with(secret, "use", "enc"),
-        with(secret, "crv", "P-256"), with(secret, "alg", "ECDH-ES"), with(secret, "x", "AA")}) {
+        with(secret, "crv", "P-256"), with(secret, "alg", "ECDH-ES"), with(secret, "x", "AA"),
+        // cjose ends the process at padding in the middle.
+        with(secret, "d", "A=AA"), with(rs384_key().to_json(), "qi", "A=AA")}) {
     const auto key = PrivateJwk::parse(text);
     ASSERT_FALSE(key) << text;
     EXPECT_THAT(key.error().message + key.error().detail, Not(HasSubstr(d)));
