@@ -2,14 +2,14 @@
 """Sluice's benchmark: builds a corpus, measures the real binary over HTTP, prints one table.
 
 usage: bench/run.py --sluice BINARY --pipeline PROGRAM --tokens PROGRAM --search PROGRAM [--patients N]
-                    [--work DIR] [--json FILE]
+                    [--work DIR] [--json FILE] [--scale N,N,...] [--scale-only]
 
 Every figure is a median of several runs on one machine in one session; what counts is the ratios.
 """
 import argparse, gzip, http.client, json, os, random, shutil, signal, statistics, subprocess, sys
 import tempfile, threading, time, urllib.parse
 
-import writes
+import scale, writes
 
 RUNS = 5
 GROUP_SHARES = (0.1, 1, 10, 90)  # percent
@@ -327,6 +327,8 @@ def main():
     parser.add_argument('--patients', type=int, default=4000)
     parser.add_argument('--work')
     parser.add_argument('--json')
+    parser.add_argument('--scale', default='1000,4000,10000', help='patients of the stores that are compared')
+    parser.add_argument('--scale-only', action='store_true')
     arguments = parser.parse_args()
     work = arguments.work or tempfile.mkdtemp(prefix='sluice-bench-')
     corpus, data = os.path.join(work, 'corpus'), os.path.join(work, 'data')
@@ -337,6 +339,9 @@ def main():
         print('%-38s %-46s %s' % (what, figure, goal), flush=True)
 
     try:
+        if arguments.scale_only:
+            scale.measure(arguments.sluice, work, [int(n) for n in arguments.scale.split(',')], row, Server, Client)
+            return
         if not os.path.isdir(corpus):
             subprocess.run([arguments.sluice, 'generate', '--patients', str(arguments.patients), '--seed',
                             '1', '--out', corpus], check=True, stdout=subprocess.DEVNULL)
@@ -456,6 +461,7 @@ def main():
         with_token, without = authorized_download(arguments.sluice, data, work)
         row('authorized download against open', 'ratio %.3f (best of %d)' %
             (min(with_token) / min(without), len(without)), '1.02')
+        scale.measure(arguments.sluice, work, [int(n) for n in arguments.scale.split(',')], row, Server, Client)
         if arguments.json:
             with open(arguments.json, 'w') as out:
                 json.dump({'rows': rows, **figures}, out, indent=1)
@@ -464,4 +470,5 @@ def main():
             shutil.rmtree(work, ignore_errors=True)
 
 
-main()
+if __name__ == '__main__':
+    main()
