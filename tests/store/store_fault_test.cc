@@ -261,7 +261,7 @@ TEST_F(StoreFault, RefusesAnotherFormatVersion) {
     ASSERT_TRUE(store.has_error());
     EXPECT_EQ(store.error().kind, ErrorKind::kUnsupported);
     EXPECT_EQ(store.error().message,
-              fmt::format("the store has format version {}; this program knows versions 1 to 3",
+              fmt::format("the store has format version {}; this program knows versions 1 to 4",
                           version));
   };
   std::vector<std::string> names;
@@ -277,15 +277,15 @@ TEST_F(StoreFault, RefusesAnotherFormatVersion) {
     delete db;
   };
   with_database([](rocksdb::DB& db) {
-    ASSERT_TRUE(db.Put({}, "format", std::string("\x04\0\0\0\0\0\0\0", 8)).ok());
+    ASSERT_TRUE(db.Put({}, "format", std::string("\x05\0\0\0\0\0\0\0", 8)).ok());
   });
-  expect_refused("4");
+  expect_refused("5");
   with_database([&](rocksdb::DB& db) {
     rocksdb::ColumnFamilyHandle* handle = nullptr;
     ASSERT_TRUE(db.CreateColumnFamily({}, "of-the-future", &handle).ok());
     handles.push_back(handle);
   });
-  expect_refused("4");
+  expect_refused("5");
 }
 
 TEST_F(StoreFault, ReportsBrokenFilesAsCorrupt) {

@@ -184,7 +184,7 @@ TEST(StoreFormat, IsWhatTheDocumentationShows) {
                                           "0000000000000000"
                                           "0000000000000000",
                                       to_hex("format") + " "
-                                                         "0300000000000000",
+                                                         "0400000000000000",
                                       to_hex("resume") + " "}));
 }
 

@@ -210,5 +210,31 @@ TEST(TargetsUpgrade, RemembersWhatTheVersionsOfProvenancesTell) {
   }
 }
 
+// Version 3 differs in nothing but that there were no packed lines.
+TEST(TargetsUpgrade, AStoreThatHasRowsKeepsThemAndGetsTheNewVersion) {
+  TemporaryFolder folder;
+  TestClock clock;
+  auto store = open_rocksdb_store(folder.path(), clock).value();
+  store->write(Batch().put(provenance("p", {"Observation/a"})).transaction()).value();
+  store.reset();
+  const auto expected = dump_targets(folder.path());
+  ASSERT_EQ(expected.size(), 1u);
+  std::string format;
+  const auto with_format = [&](auto use) {
+    with_database(folder.path(), [&](rocksdb::DB& db, rocksdb::ColumnFamilyHandle& family) {
+      if (family.GetName() == "default") use(db, family);
+    });
+  };
+  with_format([](rocksdb::DB& db, rocksdb::ColumnFamilyHandle& family) {
+    ASSERT_TRUE(db.Put({}, &family, "format", encode_number(3)).ok());
+  });
+  open_rocksdb_store(folder.path(), clock).value().reset();
+  EXPECT_EQ(dump_targets(folder.path()), expected);
+  with_format([&](rocksdb::DB& db, rocksdb::ColumnFamilyHandle& family) {
+    ASSERT_TRUE(db.Get({}, &family, "format", &format).ok());
+  });
+  EXPECT_EQ(format, encode_number(4));
+}
+
 }  // namespace
 }  // namespace sluice::store

@@ -4,19 +4,23 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "store/rocksdb/packed_json.h"
 
 namespace sluice::store {
 
 namespace {
 
-void fill(Record& record, const ParsedRecord& parsed) {
+Result<void> fill(Record& record, const ParsedRecord& parsed) {
   record.sequence.value = parsed.header.sequence;
   record.last_updated.milliseconds = parsed.header.instant;
   record.version = parsed.header.version;
   record.owners = parsed.owners;
   record.supporting = parsed.supporting;
-  record.json = parsed.json;
   record.may_name_binary = parsed.header.binary_hint != BinaryHint::kNone;
+  // Unpacked into its place; a view of anything else is copied there.
+  SLUICE_TRY(const auto line, unpacked_line(parsed, record.json));
+  if (line.data() != record.json.data()) record.json = line;
+  return {};
 }
 
 }  // namespace
@@ -137,7 +141,7 @@ Result<std::optional<Record>> PointReader::read(const fhir::ResourceId& key, Seq
   if (!parse_record(*value, parsed) || parsed.header.kind != RecordKind::kResource)
     return corrupt_value("record");
   record.key = key;
-  fill(record, parsed);
+  SLUICE_CHECK(fill(record, parsed));
   return Found(std::move(record));
 }
 
@@ -159,7 +163,7 @@ Result<std::optional<Record>> PointReader::read_of(std::string_view owner,
   Record record;
   record.key = key;
   record.owner = owner;
-  fill(record, parsed);
+  SLUICE_CHECK(fill(record, parsed));
   return std::optional(std::move(record));
 }
 

@@ -140,11 +140,12 @@ Result<void> Database::check_format() {
   const auto version = parse_number(value);
   if (!version) return corrupt_value("format version");
   if (*version == kFormatVersion) return {};
-  if (*version != kFormatWithoutMembers && *version != kFormatWithoutTargets)
+  if (*version != kFormatWithoutMembers && *version != kFormatWithoutTargets &&
+      *version != kFormatWithoutPacking)
     return unknown_format(std::to_string(*version));
   spdlog::info("store upgrade from={} to={}", *version, kFormatVersion);
   if (*version == kFormatWithoutMembers) SLUICE_CHECK(remember_members_of_all_groups(*this));
-  SLUICE_CHECK(remember_targets_of_all_provenances(*this));
+  if (*version != kFormatWithoutPacking) SLUICE_CHECK(remember_targets_of_all_provenances(*this));
   rocksdb::WriteOptions durable;
   durable.sync = true;
   const auto written = db_->Put(durable, metadata, kFormatKey, encode_number(kFormatVersion));

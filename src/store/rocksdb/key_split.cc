@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "store/rocksdb/packed_json.h"
 #include "store/rocksdb/record_format.h"
 
 namespace sluice::store {
@@ -189,7 +190,7 @@ Result<std::optional<std::uint64_t>> count(const Database& database, const std::
   for (it->Seek(begin); it->Valid(); it->Next()) {
     ParsedRecord record;
     if (!parse_record(to_view(it->value()), record)) return corrupt_value("record");
-    if (record.header.kind == RecordKind::kResource) bytes += record.json.size() + 1;
+    if (record.header.kind == RecordKind::kResource) bytes += line_size(record) + 1;
     if (bytes > 2 * kCountedSize) return std::optional<std::uint64_t>();
   }
   if (!it->status().ok()) return read_error(it->status());

@@ -12,6 +12,7 @@
 #include "fhir/json_check.h"
 #include "fhir/json_tokens.h"
 #include "store/rocksdb/member_rows.h"
+#include "store/rocksdb/packed_json.h"
 #include "store/rocksdb/record_format.h"
 
 namespace sluice::store {
@@ -131,7 +132,9 @@ class Upgrade {
     if (!parse_record(to_view(value).substr(event.in_history ? kSupersededSize : 0), record))
       return corrupt_value("record");
     instant.milliseconds = record.header.instant;
-    SLUICE_CHECK(tokens_.read(record.json));
+    std::string unpacked;
+    SLUICE_TRY(const auto line, unpacked_line(record, unpacked));
+    SLUICE_CHECK(tokens_.read(line));
     SLUICE_CHECK(fhir::check_json_object(tokens_, kDepthMax));
     roster = fhir::encode_roster(tokens_, {});
     return {};

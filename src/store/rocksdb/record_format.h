@@ -21,10 +21,11 @@ namespace sluice::store {
 // the scan loop reads them with one load each.
 static_assert(std::endian::native == std::endian::little, "values are read in place");
 
-inline constexpr std::uint32_t kFormatVersion = 3;
-/// What is upgraded: version 1 had no `members`, version 2 no `targets`.
+inline constexpr std::uint32_t kFormatVersion = 4;
+/// What is upgraded: version 1 had no `members`, version 2 no `targets`, version 3 no packed lines.
 inline constexpr std::uint32_t kFormatWithoutMembers = 1;
 inline constexpr std::uint32_t kFormatWithoutTargets = 2;
+inline constexpr std::uint32_t kFormatWithoutPacking = 3;
 
 // ---- keys ----
 
@@ -90,6 +91,15 @@ enum class BinaryHint : std::uint8_t {
   kSome = 2,
 };
 
+/// How a resource's line is stored.
+enum class Packing : std::uint8_t {
+  kNone = 0,  ///< as it is
+  kGzip = 1,  ///< its size in 8 bytes, then a gzip member (see packed_json.h)
+};
+
+/// No line is longer; far above what a request may bring.
+inline constexpr std::size_t kLineMax = std::size_t{2} << 30;
+
 /// The first bytes of a record's value, in this layout.
 struct RecordHeader {
   std::uint64_t sequence = 0;
@@ -99,7 +109,7 @@ struct RecordHeader {
   /// For a link: 1 when its list of owners holds only the storing one (see kLinkOwnersMax).
   std::uint8_t owners_elided = 0;
   BinaryHint binary_hint = BinaryHint::kUnknown;
-  std::uint8_t reserved = 0;
+  Packing packing = Packing::kNone;
   std::uint32_t owners_size = 0;      ///< bytes
   std::uint32_t supporting_size = 0;  ///< bytes
 };
@@ -109,12 +119,18 @@ static_assert(sizeof(RecordHeader) == 32);
 /// whose sizes together grow with the square of their number.
 inline constexpr std::size_t kLinkOwnersMax = 32;
 
+inline std::uint64_t read_size(std::string_view packed) {
+  std::uint64_t size = 0;
+  std::memcpy(&size, packed.data(), sizeof size);
+  return size;
+}
+
 /// A record's value taken apart; views into the value.
 struct ParsedRecord {
   RecordHeader header;
   std::string_view owners;
   std::string_view supporting;
-  std::string_view json;
+  std::string_view stored;  ///< the line as it is stored (see unpacked_line)
 };
 /// False for bytes that are no record.
 inline bool parse_record(std::string_view value, ParsedRecord& out) {
@@ -127,8 +143,11 @@ inline bool parse_record(std::string_view value, ParsedRecord& out) {
   const char* const p = value.data() + sizeof(RecordHeader);
   out.owners = {p, owners};
   out.supporting = {p + owners, supporting};
-  out.json = {p + owners + supporting, rest - owners - supporting};
-  return true;
+  out.stored = {p + owners + supporting, rest - owners - supporting};
+  if (out.header.packing == Packing::kNone) [[likely]]
+    return true;
+  return out.header.packing == Packing::kGzip && out.stored.size() > sizeof(std::uint64_t) &&
+         read_size(out.stored) <= kLineMax;
 }
 
 void append_header(std::string& out, const RecordHeader& header);

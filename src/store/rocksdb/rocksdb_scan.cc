@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "store/rocksdb/packed_json.h"
 #include "store/rocksdb/record_format.h"
 
 namespace sluice::store {
@@ -43,6 +44,9 @@ class RangeScan final : public Scan {
       RecordKey parts;
       if (!parse_record_key(key, parts)) return corrupt_value("record key");
       fill(record, parts, parsed);
+      if (parsed.header.packing != Packing::kNone) [[unlikely]] {
+        SLUICE_TRY(record.json, unpacked_line(parsed, unpacked_));
+      }
       if (parsed.header.owners_elided != 0) [[unlikely]]
         SLUICE_CHECK(find_owners(record));
       return true;
@@ -80,7 +84,7 @@ class RangeScan final : public Scan {
     record.is_link = parsed.header.kind == RecordKind::kLink;
     record.owners = parsed.owners;
     record.supporting = parsed.supporting;
-    record.json = parsed.json;
+    record.json = parsed.stored;
     record.may_name_binary = parsed.header.binary_hint != BinaryHint::kNone;
   }
 
@@ -107,6 +111,7 @@ class RangeScan final : public Scan {
   bool on_record_ = false;  // the iterator stands on what next() returned last
   std::string target_;
   std::string owners_;
+  std::string unpacked_;
 };
 
 /// Where the first change of a pack is, whose key this is.

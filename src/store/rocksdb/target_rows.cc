@@ -6,6 +6,7 @@
 #include "fhir/json_check.h"
 #include "fhir/json_tokens.h"
 #include "fhir/reference_walk.h"
+#include "store/rocksdb/packed_json.h"
 #include "store/rocksdb/record_format.h"
 
 namespace sluice::store {
@@ -107,7 +108,9 @@ class Upgrade {
     if (!parse_record_key(record_key, key) || !parse_record(value, record))
       return corrupt_value("record");
     if (record.header.kind != RecordKind::kResource) return {};
-    SLUICE_TRY(const auto targets, targets_of(record.json));
+    std::string unpacked;
+    SLUICE_TRY(const auto line, unpacked_line(record, unpacked));
+    SLUICE_TRY(const auto targets, targets_of(line));
     rocksdb::WriteBatch batch;
     for (const auto& target : targets) {
       SLUICE_TRY(const Sequence written, written_for(target, key.id));

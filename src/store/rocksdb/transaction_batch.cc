@@ -1,4 +1,5 @@
 #include "store/rocksdb/transaction_batch.h"
+#include "store/rocksdb/packed_json.h"
 
 #include <fmt/format.h>
 
@@ -271,9 +272,11 @@ Result<void> TransactionBatch::supersede(const Operation& operation, std::string
     if (!parse_record(to_view(old), record) || record.header.kind == RecordKind::kTombstone)
       return corrupt_value("record");
     if (record.header.kind == RecordKind::kResource) {
-      counters_.remove(operation.type, record.json.size());
+      counters_.remove(operation.type, line_size(record));
       if (operation.type == fhir::types::kProvenance) {
-        SLUICE_TRY(old_targets_, targets_of(record.json));
+        std::string unpacked;
+        SLUICE_TRY(const auto line, unpacked_line(record, unpacked));
+        SLUICE_TRY(old_targets_, targets_of(line));
       }
     }
     std::string history_key;
@@ -312,7 +315,7 @@ void TransactionBatch::write_records(const Operation& operation, std::uint32_t v
   const std::string_view storing = first_owner(owners_);
   key_.clear();
   append_record_key(key_, operation.type, storing, operation.id);
-  put_into(batch_, database_.current, key_, value_);
+  put_record(header, before);
   if (resource.owners.size() < 2) return;
 
   const bool elided = resource.owners.size() > kLinkOwnersMax;
@@ -335,6 +338,18 @@ void TransactionBatch::write_records(const Operation& operation, std::uint32_t v
     append_record_key(key_, operation.type, owner, operation.id);
     put_into(batch_, database_.current, key_, value_);
   }
+}
+
+// Puts `value_`, whose line begins at `line`.
+void TransactionBatch::put_record(RecordHeader header, std::size_t line) {
+  if (value_.size() - line < kPackedFrom) return put_into(batch_, database_.current, key_, value_);
+  std::string packed;
+  header.packing = Packing::kGzip;
+  append_header(packed, header);
+  packed.append(value_, packed.size(), line - packed.size());
+  const bool is_packed = append_packed(packed, std::string_view(value_).substr(line));
+  put_into(batch_, database_.current, key_, is_packed ? packed : value_);
+  value_ = std::string();  // the memory of a long line is wanted elsewhere
 }
 
 void TransactionBatch::write_tombstone(const Operation& operation, std::string_view owner,

@@ -53,6 +53,7 @@ class TransactionBatch {
   Result<void> remove(const Operation& operation, const Locator& old, PutOutcome& outcome);
   /// Moves the records under every owner to the history. Of a Provenance, old_targets_ are filled.
   Result<void> supersede(const Operation& operation, std::string_view owners);
+  void put_record(RecordHeader header, std::size_t line);
   void write_records(const Operation& operation, std::uint32_t version);
   void write_tombstone(const Operation& operation, std::string_view owner, std::uint32_t version);
   void write_locator(const Operation& operation, const Locator& locator);

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "store/rocksdb/packed_json.h"
 #include "store/rocksdb/record_format.h"
 
 namespace sluice::store {
@@ -170,7 +171,9 @@ class VersionReader {
     if (!place.is_current) record.remove_prefix(kSupersededSize);
     ParsedRecord parsed;
     if (!parse_record(record, parsed)) return corrupt_value("record");
-    place.version.json = parsed.json;
+    std::string& json = place.version.json;
+    SLUICE_TRY(const auto line, unpacked_line(parsed, json));
+    if (line.data() != json.data()) json = line;
     return true;
   }
 
@@ -279,7 +282,8 @@ class ChangedVersion {
         record.header.kind != RecordKind::kResource)
       return std::nullopt;
     Version found{change_.sequence, {record.header.instant}, record.header.version, false};
-    found.json = record.json;
+    SLUICE_TRY(const auto line, unpacked_line(record, found.json));
+    if (line.data() != found.json.data()) found.json = line;
     found.superseded = superseded;
     SLUICE_TRY(found.created, is_creation(found.version));
     return found;
