@@ -6,7 +6,7 @@ them is counted too, for that does not depend on what else the machine does.
 """
 import json, os, shutil, statistics, subprocess, urllib.parse
 
-RUNS = 9
+RUNS = 5
 MEMBERS = 40
 CHANGES = 1000
 
