@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "api/resource_answer.h"
 #include "api/resource_headers.h"
 #include "api/resource_search.h"
+#include "api/scoped_transaction.h"
 #include "fhir/json_walk.h"
 #include "fhir/operation_outcome.h"
 #include "rest/transaction.h"
@@ -71,7 +73,8 @@ class TransactionRequest {
         principal_(principal),
         preferences_(preferences),
         bundle_(bundle),
-        base_url_(service.base_url(request)) {}
+        base_url_(service.base_url(request)),
+        view_(ScopedTransaction::of(service, request, principal)) {}
 
   Result<http::Response> run() {
     rest::TransactionOptions options{
@@ -80,7 +83,8 @@ class TransactionRequest {
         .with_resources = preferences_.returned == Return::kRepresentation ||
                           service_.options.leniency == rest::Leniency::kLenient,
         .bounds = {.deadline = std::chrono::steady_clock::now() + kSearchTimeMax},
-        .leniency = service_.options.leniency};
+        .leniency = service_.options.leniency,
+        .view = view_.get()};
     if (service_.authorization != nullptr)
       options.may_touch_binary = [this](Kind kind, const rest::Stored& stored) {
         return authorize_content(principal_, fhir::types::kBinary, stored.json,
@@ -180,27 +184,38 @@ class TransactionRequest {
       if (action.kind == Kind::kSearch) {
         SLUICE_TRY(auto request,
                    entry_request(request_, base_url_, preferences_, bundle_, bundle_.entries()[i]));
-        response.add(entry_of_response(
-            request,
-            search_resources_as_of(service_, request, principal_, action.type, outcome.commit),
-            base_url_));
+        response.add(entry_of_response(request, search_as_of(request, action.type, outcome.commit),
+                                       base_url_));
         continue;
       }
       if (!action.is_write())
         reads.push_back({.kind = smart::AuditKind::kResourceRead,
                          .description = "transaction " + request_.id,
                          .subject = name_of(outcome.entries[i].key)});
-      response.add(entry_of(action, std::move(outcome.entries[i])));
+      SLUICE_TRY(auto done, entry_of(action, std::move(outcome.entries[i])));
+      response.add(std::move(done));
     }
     SLUICE_CHECK(audit_all(service_, request_, principal_, std::move(reads)));
     return fhir_response(200, response.finish());
   }
 
-  BundleResponseEntry entry_of(const rest::EntryAction& action, rest::EntryOutcome done) const {
+  http::Response search_as_of(const http::Request& request, fhir::ResourceType type,
+                              const store::Commit& commit) {
+    const auto seen = limited_store(service_, request_, principal_,
+                                    Interaction{type, {smart::Permissions::kSearch}});
+    if (seen == nullptr) return search_resources_as_of(service_, request, principal_, type, commit);
+    Service limited(service_, *seen);
+    return search_resources_as_of(limited, request, principal_, type, commit);
+  }
+
+  Result<BundleResponseEntry> entry_of(const rest::EntryAction& action,
+                                       rest::EntryOutcome done) const {
     // What a create found may be nothing that its client may read.
-    if (action.kind == Kind::kCreate && done.status == 200 &&
-        !authorize_resource(principal_, action.type, {smart::Permissions::kRead}))
-      done.json.clear();
+    if (action.kind == Kind::kCreate && done.status == 200 && !done.json.empty()) {
+      SLUICE_TRY(const bool readable, covers(service_, request_, principal_, action.type,
+                                             {smart::Permissions::kRead}, done.json));
+      if (!readable) done.json.clear();
+    }
     std::vector<std::string> faults;
     if (action.is_write() && action.kind != Kind::kDelete && !done.json.empty())
       faults = passed_faults(service_, request_, done.key, done.json);
@@ -230,6 +245,7 @@ class TransactionRequest {
   const Preferences& preferences_;
   const fhir::BundleRequest& bundle_;
   const std::string base_url_;
+  const std::unique_ptr<ScopedTransaction> view_;  // nullptr: the scopes have no queries
   bool audited_ = false;
 };
 
@@ -257,9 +273,6 @@ Result<http::Response> post_now(Service& service, const http::Router& router,
   SLUICE_TRY(const auto bundle, fhir::BundleRequest::read(request.body));
   if (bundle.kind() == fhir::BundleRequest::Kind::kBatch)
     return run_batch(service, router, request, preferences, bundle);
-  // Its entries share one store, which cannot have the limits of each; those of a batch have their
-  // own.
-  SLUICE_CHECK(refuse_scope_queries(service, request, principal, "transactions"));
   return TransactionRequest(service, router, request, principal, preferences, bundle).run();
 }
 

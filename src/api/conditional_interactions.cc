@@ -91,8 +91,6 @@ class Conditional {
   /// that something matches tells of it.
   Result<query::Matches> find(const search::Parameters& filters, std::size_t most) {
     SLUICE_CHECK(authorize_search(service_, request_, principal_, type_));
-    // What is found and what is written have limits of different letters.
-    SLUICE_CHECK(refuse_scope_queries(service_, request_, principal_, "conditional writes"));
     SLUICE_TRY(const auto query, search::Query::compile(type_, filters,
                                                         {.base_url = service_.base_url(request_),
                                                          .now = service_.clock.now()}));
@@ -193,9 +191,11 @@ Result<http::Response> update_now(Service& service, const http::Request& request
   SLUICE_TRY(const auto slot, service.searches->take());
   Conditional conditional(service, request, principal, type);
   SLUICE_TRY(auto matches, conditional.find(filters, 1));
-  SLUICE_TRY(auto done,
-             conditional.finish(rest::update_found(service.store, matches, read_body, new_id,
-                                                   asked.condition, conditional.watch())));
+  SLUICE_TRY(auto done, conditional.finish(rest::update_found(
+                            service.store, matches, read_body, new_id, asked.condition,
+                            creates_by_update(principal, type) ? rest::Unmatched::kCreate
+                                                               : rest::Unmatched::kRefuse,
+                            conditional.watch())));
   return written_response(service, request, asked.preferences, done.key, std::move(done.written));
 }
 

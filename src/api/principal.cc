@@ -237,9 +237,36 @@ std::shared_ptr<store::Store> limited_store(const Service& service, const http::
         if (!interaction) return rights_by(scopes, type, given, given, options);
         if (interaction->type != type)
           return rights_by(scopes, type, smart::kExportPermissions, given, options);
-        return rights_by(scopes, type, interaction->permissions, given & interaction->permissions,
-                         options);
+        const smart::Permissions written = given & interaction->permissions;
+        if (!interaction->by_search)
+          return rights_by(scopes, type, interaction->permissions, written, options);
+        const smart::Permissions searched{smart::Permissions::kSearch};
+        return rights_by(scopes, type, searched, written | (given & searched), options);
       });
+}
+
+Result<bool> covers(const Service& service, const http::Request& request,
+                    const Principal& principal, fhir::ResourceType type,
+                    smart::Permissions permissions, std::string_view json) {
+  if (principal.claims == nullptr) return true;
+  const auto& scopes = principal.claims->scopes;
+  if (!scopes.permissions_for_some(type).all_of(permissions)) return false;
+  SLUICE_TRY(const auto filter,
+             search::ResourceFilter::compile(
+                 type, scopes.limit(type, permissions),
+                 {.base_url = service.base_url(request), .now = service.clock.now()}));
+  search::Matcher matcher;
+  return filter.passes(matcher, json);
+}
+
+bool creates_by_update(const Principal& principal, fhir::ResourceType type) {
+  using smart::Permissions;
+  if (principal.claims == nullptr || !principal.claims->scopes.has_queries()) return true;
+  const auto& scopes = principal.claims->scopes;
+  const auto is_limited = [&](Permissions letter) {
+    return scopes.permissions_for_some(type).all_of(letter) && !scopes.limit(type, letter).empty();
+  };
+  return !is_limited({Permissions::kUpdate}) && !is_limited({Permissions::kSearch});
 }
 
 Result<void> refuse_scope_queries(const Service& service, const http::Request& request,

@@ -28,9 +28,11 @@ struct Principal {
 
 /// What a route needs of its caller.
 enum class Access : std::uint8_t {
-  kPublic,      ///< anybody: discovery, health, what authenticates by itself
-  kClient,      ///< a known client, which sees and changes what its scopes cover
-  kJob,         ///< a known client; its limits are kept with the job, so the store is the whole one
+  kPublic,  ///< anybody: discovery, health, what authenticates by itself
+  kClient,  ///< a known client, which sees and changes what its scopes cover
+  /// A known client; its limits are kept with the job or with each entry of a Bundle, so the store
+  /// is the whole one.
+  kJob,
   kFile,        ///< a known client, or a capability URL of the file
   kAttachment,  ///< a known client, or a capability URL of the attachment
 };
@@ -70,6 +72,9 @@ Result<std::optional<std::vector<fhir::ResourceType>>> authorize_all_types(
 struct Interaction {
   fhir::ResourceType type;
   smart::Permissions permissions;
+  /// What it writes is found by a search: resources of its type are seen as the right to search
+  /// lets, and written as `permissions` do.
+  bool by_search = false;
 };
 /// The store as the principal may see and change it, when its scopes have queries; nullptr
 /// when they have none. With an interaction, resources of its type are seen as its permissions let
@@ -77,6 +82,14 @@ struct Interaction {
 std::shared_ptr<store::Store> limited_store(const Service& service, const http::Request& request,
                                             const Principal& principal,
                                             const std::optional<Interaction>& interaction);
+
+/// Whether the scopes cover just this resource, as it is stored.
+Result<bool> covers(const Service& service, const http::Request& request,
+                    const Principal& principal, fhir::ResourceType type,
+                    smart::Permissions permissions, std::string_view json);
+/// Whether an update of what is not there creates it. Not with a query in the scopes that it rests
+/// on: that an id is refused would tell that it is taken.
+bool creates_by_update(const Principal& principal, fhir::ResourceType type);
 
 /// kForbidden, audited, for a principal whose scopes have search queries: `what` (a plural) rests
 /// on more resources than the limits of its scopes are asked about.

@@ -53,6 +53,15 @@ http::Response call(Service& service, const http::Request& request, const Princi
   return response;
 }
 
+// Whether what an interaction writes is found by a search: there is no id in its address.
+bool is_by_search(const http::Request& request, smart::Permissions permissions) {
+  using smart::Permissions;
+  if (permissions.all_of({Permissions::kCreate})) return request.headers.count("If-None-Exist") > 0;
+  const bool changes =
+      permissions.all_of({Permissions::kUpdate}) || permissions.all_of({Permissions::kDelete});
+  return changes && request.parameter("id").empty();
+}
+
 // Every route says what it needs; there is no way to add one that does not.
 class Routes {
  public:
@@ -81,7 +90,8 @@ class Routes {
         [type, permissions, handler](Service& service, const auto& request, const auto& principal) {
           const auto allowed = authorize_and_audit(service, request, principal, type, permissions);
           if (!allowed) return request_error(request, allowed.error());
-          return call(service, request, principal, Interaction{type, permissions},
+          const Interaction interaction{type, permissions, is_by_search(request, permissions)};
+          return call(service, request, principal, interaction,
                       [type, handler](Service& seen, const auto& asked, const auto& who) {
                         return handler(seen, asked, who, type);
                       });
@@ -229,8 +239,8 @@ PrincipalHandler open_to_all(Handler handler) {
 }
 
 void add_bundle_route(Routes& routes, const http::Router& router) {
-  // Entries are authorised one by one.
-  routes.add("POST", kFhirPath, "bundle", Access::kClient,
+  // Entries are authorised, and limited to what the scopes cover, one by one.
+  routes.add("POST", kFhirPath, "bundle", Access::kJob,
              [&router](Service& service, const auto& request, const auto& principal) {
                return post_bundle(service, router, request, principal);
              });

@@ -61,7 +61,7 @@ Result<void> Matches::search(store::Sequence as_of) {
 
 Result<bool> Matches::can_apply(store::Sequence to, std::vector<std::string>& changed) const {
   const auto& others = query_.other_types();
-  SLUICE_TRY(const auto scan, store_->changes(as_of_, to));
+  SLUICE_TRY(const auto scan, store_->changes_with_hidden(as_of_, to));
   store::Change change;
   while (true) {
     SLUICE_TRY(const bool more, scan->next(change));

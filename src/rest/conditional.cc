@@ -110,6 +110,12 @@ Result<void> check_that_none_is_wanted(const Condition& condition) {
 
 }  // namespace
 
+Error nothing_to_update() {
+  return not_found(
+      "the condition finds nothing to update, and an access token whose scopes have a search query "
+      "creates by POST only");
+}
+
 Result<ConditionallyWritten> create_unless_found(store::Store& store, query::Matches& matches,
                                                  const fhir::IncomingResource& resource,
                                                  const Watch& watch) {
@@ -133,7 +139,8 @@ Result<ConditionallyWritten> create_unless_found(store::Store& store, query::Mat
 
 Result<ConditionallyWritten> update_found(store::Store& store, query::Matches& matches,
                                           const ReadBody& read_body, std::string_view new_id,
-                                          const Condition& condition, const Watch& watch) {
+                                          const Condition& condition, Unmatched unmatched,
+                                          const Watch& watch) {
   SLUICE_TRY(const auto as_new, read_body(new_id));
   const bool has_id = as_new.id != new_id;
   Attempts attempts(store, matches, watch);
@@ -142,6 +149,7 @@ Result<ConditionallyWritten> update_found(store::Store& store, query::Matches& m
     SLUICE_CHECK(attempts.look_at_matches(Intent::Kind::kUpdate, 1));
     if (ids.empty()) {
       SLUICE_CHECK(check_that_none_is_wanted(condition));
+      if (unmatched == Unmatched::kRefuse) return nothing_to_update();
       const fhir::ResourceId key{as_new.type, as_new.id};
       SLUICE_TRY(const auto taken, store.read(key, matches.as_of()));
       if (taken)

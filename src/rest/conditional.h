@@ -52,13 +52,24 @@ Result<ConditionallyWritten> create_unless_found(store::Store& store, query::Mat
                                                  const fhir::IncomingResource& resource,
                                                  const Watch& watch);
 
+/// What an update does that nothing matches.
+enum class Unmatched : std::uint8_t {
+  kCreate,
+  kRefuse,  ///< for who may not see all that may be there: the answer would tell which ids are
+            ///< taken
+};
+
+/// What kRefuse answers.
+Error nothing_to_update();
+
 /// Replaces the match, or creates a resource when nothing matches: under the body's id, or under
-/// `new_id`. kPreconditionFailed when several match or `condition` does not hold of what does;
-/// kInvalid when the body has another id than the match; kConflict when nothing matches but the
-/// body's id is taken.
+/// `new_id`; kNotFound when that is refused. kPreconditionFailed when several match or `condition`
+/// does not hold of what does; kInvalid when the body has another id than the match; kConflict when
+/// nothing matches but the body's id is taken.
 Result<ConditionallyWritten> update_found(store::Store& store, query::Matches& matches,
                                           const ReadBody& read_body, std::string_view new_id,
-                                          const Condition& condition, const Watch& watch);
+                                          const Condition& condition, Unmatched unmatched,
+                                          const Watch& watch);
 
 /// Applies the patch to the match, with base_url and leniency as of patched(). kNotFound when
 /// nothing matches, kPreconditionFailed when several do or `condition` does not hold of what does;
@@ -73,7 +84,8 @@ Result<ConditionallyWritten> patch_found(store::Store& store, query::Matches& ma
                                          const Watch& watch);
 
 /// Deletes what matches, all together. kPreconditionFailed when more than `most` match or
-/// `condition` does not hold of the only one. How many were deleted.
+/// `condition` does not hold of the only one; kForbidden when one of them may not be deleted. How
+/// many were deleted.
 Result<std::size_t> remove_found(store::Store& store, query::Matches& matches, std::size_t most,
                                  const Condition& condition, const Watch& watch);
 

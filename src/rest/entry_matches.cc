@@ -30,8 +30,8 @@ Result<void> EntryMatches::find() {
       std::vector<search::Query> queries;
       for (const std::size_t number : numbers) queries.push_back(queries_[number]);
       SLUICE_TRY(auto found,
-                 query::Matches::find_each(store_, queries, std::max<std::size_t>(2, limits_[type]),
-                                           bounds_));
+                 query::Matches::find_each(store_for_(type), queries,
+                                           std::max<std::size_t>(2, limits_[type]), bounds_));
       for (std::size_t i = 0; i < numbers.size(); ++i) matches_[numbers[i]] = std::move(found[i]);
     }
   }

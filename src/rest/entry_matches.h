@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -21,8 +22,12 @@ namespace sluice::rest {
 /// One thread at a time.
 class EntryMatches {
  public:
-  EntryMatches(const store::Store& store, std::string base_url, query::Bounds bounds)
-      : store_(store), base_url_(std::move(base_url)), bounds_(std::move(bounds)) {}
+  /// The store as searches on a type see it.
+  using StoreFor = std::function<const store::Store&(fhir::ResourceType)>;
+  EntryMatches(StoreFor store_for, std::string base_url, query::Bounds bounds)
+      : store_for_(std::move(store_for)),
+        base_url_(std::move(base_url)),
+        bounds_(std::move(bounds)) {}
 
   /// Adds a query, or finds the one that is there; its number. Errors of Query::compile.
   Result<std::size_t> add(fhir::ResourceType type, std::string_view text);
@@ -43,7 +48,7 @@ class EntryMatches {
   std::vector<store::Unchanged> conditions() const;
 
  private:
-  const store::Store& store_;
+  const StoreFor store_for_;
   const std::string base_url_;
   const query::Bounds bounds_;
   std::map<std::pair<fhir::ResourceType, std::string>, std::size_t> known_;

@@ -19,6 +19,11 @@ Error missing(const fhir::ResourceId& key) {
   return not_found(fmt::format("there is no {}/{}", fhir::type_name(key.type), key.id));
 }
 
+Error not_covered(fhir::ResourceType type) {
+  return {ErrorKind::kForbidden,
+          fmt::format("the access token's scopes do not cover such a {}", fhir::type_name(type))};
+}
+
 bool is_free(const std::optional<ResourceFilter>& right) {
   return right && !right->limits();
 }
@@ -178,17 +183,17 @@ Result<void> LimitedStore::check_put(const fhir::IncomingResource& resource,
   if (before) {
     SLUICE_TRY(const bool seen, passes(of_type->update, before->json));
     // A create that meets a resource fails by its own condition.
-    if (!seen && !(creates && of_type->create)) return missing(key);
+    if (!seen && !(creates && of_type->create)) {
+      SLUICE_TRY(const bool shown, passes(of_type->read, before->json));
+      return shown ? not_covered(key.type) : missing(key);
+    }
   } else if (!creates || !of_type->create) {
     return missing(key);
   }
   std::string after;
   fhir::append_with_meta(after, resource, before ? before->version + 1 : 1, clock_.now());
   SLUICE_TRY(const bool fits, passes(before ? of_type->update : of_type->create, after));
-  if (!fits)
-    return Error{
-        ErrorKind::kForbidden,
-        fmt::format("the access token's scopes do not cover such a {}", fhir::type_name(key.type))};
+  if (!fits) return not_covered(key.type);
   if (!creates) guard(guarded, key, before->version);
   return {};
 }
@@ -205,10 +210,10 @@ Result<void> LimitedStore::check_removal(const fhir::ResourceId& key,
     if (!seen) {
       // To who sees nothing there, the condition that nothing is there holds.
       SLUICE_TRY(const auto shown, read(key, store_.last_commit().sequence));
-      if (!shown)
-        std::erase_if(guarded.preconditions, [&](const auto& condition) {
-          return condition.key == key && condition.version == 0;
-        });
+      if (shown) return not_covered(key.type);
+      std::erase_if(guarded.preconditions, [&](const auto& condition) {
+        return condition.key == key && condition.version == 0;
+      });
       return {};
     }
     SLUICE_TRY(const auto record, store_.read(key, store_.last_commit().sequence));
@@ -249,7 +254,8 @@ Result<store::WriteOutcome> LimitedStore::write(const store::Transaction& transa
     if (outcome) return restored(std::move(*outcome));
     // Somebody was quicker than our own look at the resource: look again.
     const bool again = outcome.error().kind == ErrorKind::kConflict && guards &&
-                       transaction.preconditions.empty() && attempt < kAttempts;
+                       transaction.preconditions.empty() && transaction.unchanged.empty() &&
+                       attempt < kAttempts;
     if (!again) return outcome;
   }
 }

@@ -42,9 +42,11 @@ class LimitedStore final : public store::Store {
       : store_(store), clock_(clock), rights_of_(std::move(rights)) {}
 
   /// kNotFound when a resource that is there, or would come to be by an update, may not be changed:
-  /// which of the two it is, is not told. kForbidden when what would be there after may not be. An
-  /// update makes no new resource for somebody with limits, for its refusal would tell which ids
-  /// are taken; a put under the precondition that there is none does.
+  /// which of the two it is, is not told. kForbidden when it may be seen all the same, and when
+  /// what would be there after may not be written. What may be neither seen nor removed is not
+  /// removed, as if it were not there. An update makes no new resource for somebody with limits,
+  /// for its refusal would tell which ids are taken; a put under the precondition that there is
+  /// none does.
   Result<store::WriteOutcome> write(const store::Transaction& transaction) override;
 
   store::Commit last_commit() const override { return store_.last_commit(); }
@@ -68,6 +70,10 @@ class LimitedStore final : public store::Store {
   /// Changes of resources that may be seen now, and deletions of what could be seen.
   Result<std::unique_ptr<store::ChangeScan>> changes(store::Sequence after,
                                                      store::Sequence up_to) const override;
+  Result<std::unique_ptr<store::ChangeScan>> changes_with_hidden(
+      store::Sequence after, store::Sequence up_to) const override {
+    return store_.changes_with_hidden(after, up_to);
+  }
   Result<std::unique_ptr<store::ChangeScan>> changes_newest_first(
       store::ChangePlace before, store::Sequence after) const override;
   /// nullopt also for a version that may not be seen.

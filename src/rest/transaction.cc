@@ -74,7 +74,7 @@ Result<store::WriteOutcome> Transaction::Impl::commit(const BeforeWrite& before_
     transaction.preconditions = plan.take_preconditions();
     transaction.unchanged = plan.unchanged();
     SLUICE_CHECK(before_write(writes));
-    auto written = store.write(transaction);
+    auto written = (options.view ? options.view->writes() : store).write(transaction);
     if (written || written.error().kind != ErrorKind::kConflict) return written;
     // A condition of the client's own that holds no more is found by the next plan.
     if (attempt + 1 == kAttemptsMax) return written;

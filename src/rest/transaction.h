@@ -13,6 +13,7 @@
 #include "query/bounds.h"
 #include "rest/entry_action.h"
 #include "rest/interactions.h"
+#include "rest/transaction_view.h"
 #include "rest/validation.h"
 #include "store/store.h"
 
@@ -27,6 +28,8 @@ struct TransactionOptions {
   /// is the transaction's. Empty: all may be done. Binaries say themselves who may
   /// (securityContext).
   std::function<Result<void>(EntryAction::Kind, const Stored&)> may_touch_binary = {};
+  /// What each entry may see and change; nullptr: everything. Must outlive the transaction.
+  TransactionView* view = nullptr;
 };
 
 /// What became of an entry.
@@ -68,9 +71,9 @@ class Transaction {
   const std::vector<Searched>& searched() const;
 
   /// Does it, once. Errors name the entry: those of the interactions on one resource;
-  /// kPreconditionFailed for a condition that finds several resources; kInvalid for a conditional
-  /// reference that does not find exactly one, a resource that two entries name, a fullUrl of two;
-  /// kConflict when other writes came between too often.
+  /// of the view; kPreconditionFailed for a condition that finds several resources; kInvalid for a
+  /// conditional reference that does not find exactly one, a resource that two entries name, a
+  /// fullUrl of two; kConflict when other writes came between too often.
   Result<TransactionOutcome> run(const BeforeWrite& before_write);
 
  private:

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "fhir/binary_content.h"
 #include "fhir/json_walk.h"
+#include "rest/conditional.h"
 #include "rest/json_patch.h"
 #include "rest/patch.h"
 #include "rest/validation.h"
@@ -42,8 +43,21 @@ TransactionPlan::TransactionPlan(store::Store& store, const fhir::BundleRequest&
     : store_(store),
       bundle_(bundle),
       options_(options),
-      matches_(store, options.base_url, options.bounds),
+      matches_(
+          [this](fhir::ResourceType type) -> const store::Store& {
+            return seen_for(Look::kSearch, type);
+          },
+          options.base_url, options.bounds),
       reader_({}, options.base_url) {}
+
+const store::Store& TransactionPlan::seen_by(std::size_t entry) const {
+  const auto look = [](Kind kind) {
+    if (kind == Kind::kUpdate || kind == Kind::kPatch) return Look::kUpdate;
+    if (kind == Kind::kDelete) return Look::kDelete;
+    return kind == Kind::kCreate || kind == Kind::kSearch ? Look::kSearch : Look::kRead;
+  };
+  return seen_for(look(actions_[entry].kind), actions_[entry].type);
+}
 
 template <class Step>
 Result<void> TransactionPlan::each(Step step) {
@@ -146,14 +160,28 @@ Result<void> TransactionPlan::identify(std::size_t entry) {
     if (planned.key.id.empty() && action.kind == Kind::kPatch)
       return not_found("its condition finds nothing to patch");
     planned.is_written = !planned.key.id.empty();
+    SLUICE_CHECK(check_right(entry));
   }
   return check_condition(entry);
+}
+
+Result<void> TransactionPlan::check_right(std::size_t entry) {
+  const fhir::ResourceId& key = planned_[entry].key;
+  if (options_.view == nullptr || key.id.empty()) return {};
+  const auto newest = store_.last_commit().sequence;
+  SLUICE_TRY(const auto found, seen_for(Look::kSearch, key.type).read(key, newest));
+  SLUICE_TRY(const auto mine, seen_by(entry).read(key, newest));
+  // One that is not found any more makes another attempt necessary anyway.
+  if (mine || !found) return {};
+  return Error{ErrorKind::kForbidden,
+               fmt::format("the access token's scopes do not cover the {} that its condition finds",
+                           fhir::type_name(key.type))};
 }
 
 Result<void> TransactionPlan::check_binary(std::size_t entry) {
   const fhir::ResourceId& key = planned_[entry].key;
   if (!options_.may_touch_binary || key.type != fhir::types::kBinary || key.id.empty()) return {};
-  const auto stored = rest::read(store_, key);
+  const auto stored = rest::read(seen_by(entry), key);
   if (stored) SLUICE_CHECK(options_.may_touch_binary(actions_[entry].kind, *stored));
   if (!stored && stored.error().kind != ErrorKind::kNotFound &&
       stored.error().kind != ErrorKind::kGone)
@@ -170,24 +198,30 @@ Result<void> TransactionPlan::identify_create(std::size_t entry) {
     planned.is_written = planned.key.id.empty();
   }
   if (!planned.is_written) {
-    SLUICE_TRY(planned.stored, rest::read(store_, planned.key));
+    SLUICE_TRY(planned.stored, rest::read(seen_by(entry), planned.key));
     return {};
   }
   planned.key.id = made_ids_[entry];
+  preconditions_.push_back({planned.key, 0});
   return {};
 }
 
 Result<void> TransactionPlan::identify_update(std::size_t entry) {
   PlannedEntry& planned = planned_[entry];
+  const bool refuses_creation =
+      options_.view != nullptr && !options_.view->creates_by_update(planned.key.type);
   const auto own_id =
       fhir::string_member(bundle_.tokens(), bundle_.entries()[entry].resource, "id");
   if (!actions_[entry].search) {
     if (!own_id) return invalid("the resource has no id");
     if (*own_id != planned.key.id) return invalid("the resource's id is not that of request.url");
+    if (refuses_creation) SLUICE_CHECK(rest::read(seen_by(entry), planned.key));
     return check_condition(entry);
   }
   SLUICE_TRY(planned.key.id, found_by_condition(entry));
+  SLUICE_CHECK(check_right(entry));
   if (planned.key.id.empty()) {
+    if (refuses_creation) return nothing_to_update();
     planned.key.id = own_id.value_or(made_ids_[entry]);
     if (!fhir::is_valid_id(planned.key.id))
       return invalid("id is not 1 to 64 of A-Z a-z 0-9 '-' and '.'");
@@ -211,7 +245,7 @@ Result<void> TransactionPlan::check_condition(std::size_t entry) {
   const fhir::ResourceId& key = planned_[entry].key;
   std::uint32_t version = 0;
   if (!key.id.empty()) {
-    SLUICE_TRY(const auto record, store_.read(key, store_.last_commit().sequence));
+    SLUICE_TRY(const auto record, seen_by(entry).read(key, store_.last_commit().sequence));
     if (record) version = record->version;
   }
   if (condition.kind == Condition::Kind::kAbsent && version != 0)
@@ -270,7 +304,7 @@ Result<fhir::IncomingResource> TransactionPlan::patched_resource(std::size_t ent
     return Error{ErrorKind::kUnsupportedMediaType,
                  "a PATCH takes a Binary with contentType application/json-patch+json"};
   SLUICE_TRY(const auto patch, JsonPatch::parse(binary.bytes));
-  SLUICE_TRY(const auto stored, rest::read(store_, key));
+  SLUICE_TRY(const auto stored, rest::read(seen_by(entry), key));
   preconditions_.push_back({key, stored.version});
   SLUICE_TRY(const std::string json, patched_text(key, stored.json, patch));
   fhir::JsonTokens tokens;
@@ -337,7 +371,7 @@ Result<void> TransactionPlan::read_now(std::size_t entry) {
   if (action.is_write()) return {};
   planned.key = {action.type, action.id};
   if (action.kind == Kind::kReadVersion) {
-    SLUICE_TRY(planned.stored, read_version(store_, planned.key, action.version));
+    SLUICE_TRY(planned.stored, read_version(seen_by(entry), planned.key, action.version));
     if (options_.may_touch_binary && planned.key.type == fhir::types::kBinary)
       return options_.may_touch_binary(action.kind, *planned.stored);
     return {};
@@ -347,12 +381,24 @@ Result<void> TransactionPlan::read_now(std::size_t entry) {
   SLUICE_CHECK(check_binary(entry));
   const auto writer = writers_.find(planned.key);
   if (writer != writers_.end() && planned_[writer->second].is_written) {
-    if (actions_[writer->second].kind != Kind::kDelete) return {};
+    if (actions_[writer->second].kind != Kind::kDelete)
+      return check_readable(planned_[writer->second]);
     return Error{ErrorKind::kGone, fmt::format("{} is deleted by Bundle.entry[{}]",
                                                name_of(planned.key), writer->second)};
   }
-  SLUICE_TRY(const auto stored, rest::read(store_, planned.key));
+  SLUICE_TRY(const auto stored, rest::read(seen_by(entry), planned.key));
   preconditions_.push_back({planned.key, stored.version});
+  return {};
+}
+
+Result<void> TransactionPlan::check_readable(const PlannedEntry& written) const {
+  if (options_.view == nullptr) return {};
+  std::string json;
+  const auto newest = store_.last_commit();
+  SLUICE_TRY(const auto before, store_.read(written.key, newest.sequence));
+  fhir::append_with_meta(json, *written.resource, before ? before->version + 1 : 1, newest.instant);
+  SLUICE_TRY(const bool readable, options_.view->may_read(written.key.type, json));
+  if (!readable) return not_found(fmt::format("there is no {}", name_of(written.key)));
   return {};
 }
 

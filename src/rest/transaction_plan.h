@@ -59,6 +59,10 @@ class TransactionPlan {
   /// The id of the one resource that the entry's query finds; empty for none.
   Result<std::string> found_by_condition(std::size_t entry) const;
   Result<void> check_condition(std::size_t entry);
+  /// Of what a condition found: whether the entry may do with it what it asks for.
+  Result<void> check_right(std::size_t entry);
+  /// Of a read of what another entry writes: whether it may be read as it will be.
+  Result<void> check_readable(const PlannedEntry& written) const;
   Result<void> check_binary(std::size_t entry);
   Result<void> claim(std::size_t entry);
   Result<void> read_now(std::size_t entry);
@@ -67,6 +71,11 @@ class TransactionPlan {
                        std::string& out);
   Result<std::string> resolve(fhir::ResourceType type, std::string_view query);
   Result<fhir::IncomingResource> patched_resource(std::size_t entry);
+  /// The store as an entry may see it.
+  const store::Store& seen_for(Look look, fhir::ResourceType type) const {
+    return options_.view ? options_.view->seen_for(look, type) : store_;
+  }
+  const store::Store& seen_by(std::size_t entry) const;
   /// Calls `step` for each entry; its error names the entry.
   template <class Step>
   Result<void> each(Step step);

@@ -303,6 +303,12 @@ class Store {
 
   /// Entries with `after` < sequence <= `up_to`.
   virtual Result<std::unique_ptr<ChangeScan>> changes(Sequence after, Sequence up_to) const = 0;
+  /// As changes(), also where changes() leaves out what may not be seen: for who only looks at each
+  /// resource again and shows nothing of the entries.
+  virtual Result<std::unique_ptr<ChangeScan>> changes_with_hidden(Sequence after,
+                                                                  Sequence up_to) const {
+    return changes(after, up_to);
+  }
   /// The same entries from the newest to the oldest: those before a place and with `after` <
   /// sequence.
   virtual Result<std::unique_ptr<ChangeScan>> changes_newest_first(ChangePlace before,

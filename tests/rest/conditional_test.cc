@@ -60,7 +60,7 @@ class ConditionalTest : public testing::Test {
     fhir::ResourceReader reader;
     return update_found(
         *store_, found, [&](std::string_view id) { return reader.read(line, id); }, "new",
-        condition, watch());
+        condition, unmatched_, watch());
   }
   Result<ConditionallyWritten> change(const std::string& text, const std::string& operations,
                                       const Condition& condition = {}) {
@@ -79,6 +79,7 @@ class ConditionalTest : public testing::Test {
     return all;
   }
 
+  Unmatched unmatched_ = Unmatched::kCreate;
   TemporaryFolder folder_;
   SystemClock clock_;
   std::unique_ptr<store::Store> store_ = store::open_rocksdb_store(folder_.path(), clock_).value();

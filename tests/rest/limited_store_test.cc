@@ -7,6 +7,7 @@
 #include <limits>
 #include <set>
 
+#include "query/matches.h"
 #include "rest/interactions.h"
 #include "store/rocksdb/rocksdb_store.h"
 #include "temporary_folder.h"
@@ -173,12 +174,37 @@ TEST_F(LimitedStoreTest, ATransactionIsDoneAsAWholeOrNotAtAll) {
   EXPECT_TRUE(store_->read(key("a1"), now()).value());
 }
 
+// What leaves the limits after it was found is found no more, though no change of it is shown.
+TEST_F(LimitedStoreTest, AConditionSeesWhatHasLeftSince) {
+  const LimitedStore seen = final_only();
+  const auto query = search::Query::compile(observations(), "_id=f1,a1", {}).value();
+  auto found = query::Matches::find(seen, query, 2).value();
+  EXPECT_EQ(found.ids(), std::vector<std::string>{"f1"});
+  put(observation("f1", "amended"));
+  put(observation("a1", "final"));
+  ASSERT_TRUE(found.catch_up());
+  EXPECT_EQ(found.ids(), std::vector<std::string>{"a1"});
+  ASSERT_TRUE(remove(*store_, key("a1"), {}));
+  ASSERT_TRUE(found.catch_up());
+  EXPECT_TRUE(found.ids().empty());
+}
+
+// What may be seen is no secret: that it may not be changed is said, and not passed over.
+TEST_F(LimitedStoreTest, WhatIsSeenButNotCoveredIsRefused) {
+  LimitedStore store = limited({.read = search::ResourceFilter(),
+                                .update = only("status=final"),
+                                .remove = only("status=final")});
+  EXPECT_EQ(update(store, observation("a1", "final"), {}).error().kind, ErrorKind::kForbidden);
+  EXPECT_EQ(remove(store, key("a1"), {}).error().kind, ErrorKind::kForbidden);
+  EXPECT_TRUE(store_->read(key("a1"), now()).value());
+}
+
 TEST_F(LimitedStoreTest, EachRightIsItsOwn) {
   LimitedStore reader = limited({.read = search::ResourceFilter()});
   EXPECT_EQ(ids(reader, now()).size(), 3u);
   EXPECT_FALSE(update(reader, observation("f1", "amended"), {}));
   EXPECT_FALSE(create(reader, observation("new", "final")));
-  EXPECT_EQ(remove(reader, key("f1"), {}).value(), 0u);
+  EXPECT_EQ(remove(reader, key("f1"), {}).error().kind, ErrorKind::kForbidden);
   // Without limits an update may make a resource, as for everybody.
   LimitedStore writer = limited({.update = search::ResourceFilter()});
   EXPECT_TRUE(update(writer, observation("new", "final"), {}));

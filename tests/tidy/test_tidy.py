@@ -24,7 +24,7 @@ class Routes(unittest.TestCase):
     def test_only_jobs_see_the_whole_store(self):
         self.assertEqual(self.on('routes.add("GET", "/j", "export_status", Access::kJob, f);'), [])
         for access in ("kJob", "kFile", "kAttachment"):
-            self.assertEqual(len(self.on(f'routes.add("GET",\n "/fhir", "bundle", Access::{access}, f);')), 1)
+            self.assertEqual(len(self.on(f'routes.add("GET",\n "/fhir", "history_system", Access::{access}, f);')), 1)
 
 
 class Layers(unittest.TestCase):

@@ -200,9 +200,10 @@ def check_layer_table(tree: Tree) -> Iterator[Finding]:
                               f"DEPS names {dep}, but {document}:{line} does not allow it")
 
 
-# Routes whose handlers are given the whole store: what a job shows is limited by what it keeps.
+# Routes whose handlers are given the whole store: what a job shows is limited by what it keeps, and each entry of a
+# Bundle by a store of its own.
 JOB_ROUTES = {"import", "export_status", "export_page", "export_delete", "export_file",
-              "export_attachment"}
+              "export_attachment", "bundle"}
 
 
 def check_routes(tree: Tree) -> Iterator[Finding]:
