@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "api/export_status.h"
 #include "api/fhir_response.h"
@@ -50,6 +52,45 @@ Result<std::optional<std::uint32_t>> version_wanted(const Service& service,
                            condition.kind == Kind::kAbsent ? "If-None-Match" : "If-Match", key.id)};
 }
 
+smart::Permissions letter_of(Operation operation) {
+  return {operation == Operation::kCreate ? smart::Permissions::kCreate
+                                          : smart::Permissions::kUpdate};
+}
+
+/// What the scopes let see of each type that decides; of a Group too, for groups may be members.
+std::map<fhir::ResourceType, search::QueryLimit> limits_by(const Principal& principal,
+                                                           const search::Cohort& cohort) {
+  std::map<fhir::ResourceType, search::QueryLimit> limits;
+  if (principal.claims == nullptr || !principal.claims->scopes.has_queries()) return limits;
+  auto types = cohort.types_read();
+  if (cohort.has_members) types.push_back(fhir::types::kGroup);
+  for (const auto type : types) {
+    auto limit = principal.claims->scopes.limit(type, smart::kExportPermissions);
+    if (!limit.empty()) limits.emplace(type, std::move(limit));
+  }
+  return limits;
+}
+
+Result<std::string> with_limits_of(const Principal& principal, const search::Cohort& cohort,
+                                   const std::string& group_json) {
+  std::vector<fhir::CohortLimit> limits;
+  for (const auto& [type, parts] : limits_by(principal, cohort))
+    for (const auto& queries : parts)
+      limits.push_back({std::string(fhir::type_name(type)), queries});
+  return fhir::with_limits(group_json, limits);
+}
+
+Error refused(const Service& service, const http::Request& request, const Principal& principal,
+              std::string why) {
+  const auto audited = audit(service, request, principal,
+                             {.kind = smart::AuditKind::kAccessRefused,
+                              .outcome = smart::AuditOutcome::kSerious,
+                              .description = why,
+                              .subject = "Group"});
+  if (!audited) return audited.error();
+  return {ErrorKind::kForbidden, std::move(why)};
+}
+
 /// What is asked for; nullopt when it is no cohort.
 Result<std::optional<bulk::CohortRequest>> read_request(const Service& service,
                                                         const http::Request& request,
@@ -90,7 +131,9 @@ Result<std::optional<bulk::CohortRequest>> read_request(const Service& service,
   SLUICE_TRY(const auto preferences, read_preferences(request));
   asked.wants_resource = preferences.returned == Preferences::Return::kRepresentation;
   asked.stores_members = service.options.stores_cohorts;
-  asked.group_json = std::move(resource->content);
+  SLUICE_TRY(asked.group_json, with_limits_of(principal, *cohort, resource->content));
+  if (principal.claims != nullptr)
+    asked.group_limit = principal.claims->scopes.limit(fhir::types::kGroup, letter_of(operation));
   return std::optional(std::move(asked));
 }
 
@@ -151,6 +194,10 @@ std::string_view reason_of(int status) {
       return "200 OK";
     case 201:
       return "201 Created";
+    case 403:
+      return "403 Forbidden";
+    case 404:
+      return "404 Not Found";
     case 412:
       return "412 Precondition Failed";
     default:
@@ -228,44 +275,57 @@ Result<void> authorize_cohort(const Service& service, const http::Request& reque
   if (principal.claims == nullptr) return {};
   SLUICE_TRY(const auto cohort, cohort_of(resource));
   if (!cohort) return {};
-  // Members are found, now and later, among all resources.
-  SLUICE_CHECK(refuse_scope_queries(service, request, principal, "Groups with member-filter"));
-  for (const auto type : cohort->types_read()) {
-    if (principal.claims->scopes.may_read(type)) continue;
-    Error refused{ErrorKind::kForbidden,
-                  fmt::format("the access token's scopes do not cover {}, which a member-filter "
-                              "reads",
-                              fhir::type_name(type))};
-    SLUICE_CHECK(audit(service, request, principal,
-                       {.kind = smart::AuditKind::kAccessRefused,
-                        .outcome = smart::AuditOutcome::kSerious,
-                        .description = refused.message,
-                        .subject = "Group"}));
-    return refused;
+  for (const auto type : cohort->types_read())
+    if (!principal.claims->scopes.may_read(type))
+      return refused(service, request, principal,
+                     fmt::format("the access token's scopes do not cover {}, which a member-filter "
+                                 "reads",
+                                 fhir::type_name(type)));
+  return {};
+}
+
+Result<void> authorize_base_change(const Service& service, const http::Request& request,
+                                   const Principal& principal,
+                                   const fhir::IncomingResource& resource) {
+  if (principal.claims == nullptr) return {};
+  SLUICE_CHECK(authorize_cohort(service, request, principal, resource));
+  SLUICE_TRY(const auto cohort, cohort_of(resource));
+  if (!cohort) return {};
+  for (const auto& [type, limit] : limits_by(principal, *cohort)) {
+    const auto stated = cohort->limits.find(type);
+    if (!search::limit_is_within(
+            stated == cohort->limits.end() ? search::QueryLimit() : stated->second, limit))
+      return refused(service, request, principal,
+                     fmt::format("the access token's scopes do not cover all {} that a "
+                                 "member-filter reads",
+                                 fhir::type_name(type)));
   }
   return {};
 }
 
 Result<fhir::IncomingResource> as_definition(fhir::IncomingResource resource,
+                                             const Principal& principal,
                                              const std::string& base_url) {
-  if (resource.type != fhir::types::kGroup ||
-      resource.content.find(fhir::kMembersRefreshedUrl) == std::string::npos)
-    return resource;
   SLUICE_TRY(const auto cohort, cohort_of(resource));
   if (!cohort) return resource;
-  SLUICE_TRY(const auto text, fhir::with_refreshed(resource.content, std::nullopt));
+  SLUICE_TRY(auto text, with_limits_of(principal, *cohort, resource.content));
+  if (text.find(fhir::kMembersRefreshedUrl) != std::string::npos) {
+    SLUICE_TRY(text, fhir::with_refreshed(text, std::nullopt));
+  }
+  if (text == resource.content) return resource;
   return fhir::ResourceReader({}, base_url).read(text);
 }
 
 Result<void> authorize_cohort_job(const Principal& principal, const bulk::CohortRequest& asked) {
-  // The answer shows the Group, and the job does not know of limits.
-  if (principal.claims != nullptr && principal.claims->scopes.has_queries())
-    return Error{ErrorKind::kForbidden,
-                 "Groups with member-filter want scopes without search queries: the access token "
-                 "has one"};
-  return authorize_resource(principal, fhir::types::kGroup,
-                            {asked.operation == Operation::kCreate ? smart::Permissions::kCreate
-                                                                   : smart::Permissions::kUpdate});
+  const smart::Permissions letter = letter_of(asked.operation);
+  SLUICE_CHECK(authorize_resource(principal, fhir::types::kGroup, letter));
+  // The answer shows the Group.
+  if (principal.claims == nullptr ||
+      search::limit_is_within(asked.group_limit,
+                              principal.claims->scopes.limit(fhir::types::kGroup, letter)))
+    return {};
+  return Error{ErrorKind::kForbidden,
+               "the access token's scopes do not cover the Group of this request"};
 }
 
 }  // namespace sluice::api

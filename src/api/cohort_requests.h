@@ -29,9 +29,17 @@ http::Response cohort_status(Service& service, const http::Request& request,
 Result<void> authorize_cohort(const Service& service, const http::Request& request,
                               const Principal& principal, const fhir::IncomingResource& resource);
 
+/// The same for a change of the members that a Group's filters choose from: what the filters see
+/// stays as it was, so the principal must be allowed to read all of that.
+Result<void> authorize_base_change(const Service& service, const http::Request& request,
+                                   const Principal& principal,
+                                   const fhir::IncomingResource& resource);
+
 /// The resource as it is to be written: a Group with member-filter does not keep what it says of an
-/// evaluation, for that is the server's to say. Others as they are.
+/// evaluation and of limits, for that is the server's to say: its filters see what the principal
+/// may read. Others as they are.
 Result<fhir::IncomingResource> as_definition(fhir::IncomingResource resource,
+                                             const Principal& principal,
                                              const std::string& base_url);
 
 /// Whether the principal may see such a job.

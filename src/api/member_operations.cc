@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/cohort_requests.h"
 #include "api/fhir_response.h"
 #include "api/request_headers.h"
 #include "api/resource_answer.h"
@@ -106,7 +107,10 @@ Result<http::Response> change_now(Service& service, const http::Request& request
   };
   // Before the write, which cannot be taken back; one more when it came to nothing.
   SLUICE_CHECK(event(smart::AuditOutcome::kSuccess, {}));
-  auto changed = service.member_changes->apply(id, operation, entries, condition, base_url);
+  auto changed = service.member_changes->apply(
+      id, operation, entries, condition, base_url, [&](const fhir::IncomingResource& group) {
+        return authorize_base_change(service, request, principal, group);
+      });
   if (!changed) {
     SLUICE_CHECK(event(smart::AuditOutcome::kMinor, changed.error().message));
     return std::move(changed).error();

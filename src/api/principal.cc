@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "fhir/resource_type.h"
-#include "rest/limited_store.h"
+#include "query/limited_store.h"
 
 namespace sluice::api {
 namespace {
@@ -122,9 +122,9 @@ Result<void> check_limits(const smart::ScopeSet& scopes, const bulk::ExportReque
 }
 
 /// The rights on one type by what the scopes give for it.
-Result<rest::Rights> rights_by(const smart::ScopeSet& scopes, fhir::ResourceType type,
-                               smart::Permissions reading, smart::Permissions given,
-                               const search::QueryOptions& options) {
+Result<query::Rights> rights_by(const smart::ScopeSet& scopes, fhir::ResourceType type,
+                                smart::Permissions reading, smart::Permissions given,
+                                const search::QueryOptions& options) {
   using smart::Permissions;
   const auto right = [&](Permissions letters) -> Result<std::optional<search::ResourceFilter>> {
     if (letters.none() || !given.all_of(letters)) return std::nullopt;
@@ -132,7 +132,7 @@ Result<rest::Rights> rights_by(const smart::ScopeSet& scopes, fhir::ResourceType
                search::ResourceFilter::compile(type, scopes.limit(type, letters), options));
     return std::optional(std::move(filter));
   };
-  rest::Rights rights;
+  query::Rights rights;
   SLUICE_TRY(rights.read, right(reading));
   SLUICE_TRY(rights.create, right({Permissions::kCreate}));
   SLUICE_TRY(rights.update, right({Permissions::kUpdate}));
@@ -191,9 +191,16 @@ Result<void> authorize_import(const Principal& principal, const bulk::ImportRequ
   if (principal.client == nullptr || principal.claims == nullptr) return {};
   if (principal.client->groups)
     return Error{ErrorKind::kForbidden, "this client is limited to its groups and imports nothing"};
-  for (const auto type : request.types())
-    if (!principal.claims->scopes.may_write(type))
+  const auto& scopes = principal.claims->scopes;
+  for (const auto type : request.types()) {
+    if (!scopes.may_write(type))
       return not_covered(fmt::format("writing {}", fhir::type_name(type)));
+    // One with member-filter would choose among all resources.
+    if (type == fhir::types::kGroup && scopes.has_queries())
+      return Error{
+          ErrorKind::kForbidden,
+          "imports of Groups want scopes without search queries: the access token has one"};
+  }
   return {};
 }
 
@@ -229,7 +236,7 @@ std::shared_ptr<store::Store> limited_store(const Service& service, const http::
   if (principal.claims == nullptr || !principal.claims->scopes.has_queries()) return nullptr;
   const search::QueryOptions options{.base_url = service.base_url(request),
                                      .now = service.clock.now()};
-  return std::make_shared<rest::LimitedStore>(
+  return std::make_shared<query::LimitedStore>(
       service.store, service.clock,
       [claims = principal.claims, interaction, options](fhir::ResourceType type) {
         const auto& scopes = claims->scopes;

@@ -91,7 +91,8 @@ Result<http::Response> create_now(Service& service, const http::Request& request
   SLUICE_TRY(auto read, reader.read_as_new(body, random_hex(kIdBytes)));
   SLUICE_CHECK(check_type(service, read, type, rest::MemberFilters::kAllowed));
   SLUICE_CHECK(authorize_cohort(service, request, principal, read));
-  SLUICE_TRY(const auto resource, as_definition(std::move(read), service.base_url(request)));
+  SLUICE_TRY(const auto resource,
+             as_definition(std::move(read), principal, service.base_url(request)));
   const fhir::ResourceId key{type, resource.id};
   SLUICE_TRY(auto written, audited_write<rest::Written>(
                                service, request, principal, smart::AuditKind::kResourceCreated, key,
@@ -110,7 +111,8 @@ Result<http::Response> update_now(Service& service, const http::Request& request
   SLUICE_TRY(auto read, reader.read(body));
   SLUICE_CHECK(check_type(service, read, type, rest::MemberFilters::kAllowed));
   SLUICE_CHECK(authorize_cohort(service, request, principal, read));
-  SLUICE_TRY(const auto resource, as_definition(std::move(read), service.base_url(request)));
+  SLUICE_TRY(const auto resource,
+             as_definition(std::move(read), principal, service.base_url(request)));
   if (resource.id != id) return invalid("the resource's id is not that of the address");
   const fhir::ResourceId key{type, resource.id};
   SLUICE_TRY(auto written,

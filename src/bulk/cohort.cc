@@ -12,10 +12,12 @@
 
 #include "bulk/roster.h"
 #include "fhir/group_members.h"
+#include "query/limited_store.h"
 #include "query/store_resolver.h"
 #include "search/compartment.h"
 #include "search/matcher.h"
 #include "search/reference_reader.h"
+#include "search/resource_filter.h"
 
 namespace sluice::bulk {
 namespace {
@@ -37,6 +39,26 @@ SubjectIds intersect(const SubjectIds& a, const SubjectIds& b) {
   std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(both));
   return both;
 }
+
+/// The store as the filters of a cohort may see it.
+class Seen {
+ public:
+  Seen(const store::Store& all, const search::Cohort& cohort) : all_(all) {
+    if (cohort.limits.empty()) return;
+    limited_.emplace(all, [&cohort](fhir::ResourceType type) -> Result<query::Rights> {
+      const auto limit = cohort.limits.find(type);
+      if (limit == cohort.limits.end()) return query::Rights{.read = search::ResourceFilter()};
+      SLUICE_TRY(auto filter, search::ResourceFilter::compile(type, limit->second,
+                                                              {.base_url = cohort.base_url}));
+      return query::Rights{.read = std::move(filter)};
+    });
+  }
+  const store::Store& store() const { return limited_ ? *limited_ : all_; }
+
+ private:
+  const store::Store& all_;
+  std::optional<query::LimitedStore> limited_;
+};
 
 // Those that resources name may not be there.
 Result<SubjectIds> those_that_exist(const store::Store& store, fhir::ResourceType type,
@@ -63,7 +85,11 @@ Result<SubjectIds> base_population(const store::Store& store, const search::Coho
   if (!members.groups.empty() && cohort.subject != fhir::types::kPatient)
     return Error{ErrorKind::kUnprocessable,
                  "the members of a cohort that is not of persons cannot be Groups"};
+  const Seen seen(store, cohort);
   for (const auto& group : members.groups) {
+    // Whom a group holds is as that group has it; whether it is there, as the cohort may see it.
+    SLUICE_TRY(const auto found, seen.store().read({fhir::types::kGroup, group}, as_of.sequence));
+    if (!found) return not_found(fmt::format("there is no Group/{}", group));
     SLUICE_TRY(const auto roster, read_members(store, group, as_of, base_url, path));
     for (std::size_t i = 0; i < roster.size(); ++i) base.emplace_back(roster[i]);
   }
@@ -202,7 +228,8 @@ Result<std::vector<CohortPart>> cohort_parts(const store::Store& store,
 Result<search::Cohort> resolved(const store::Store& store, const search::Cohort& cohort,
                                 store::Sequence as_of) {
   search::Cohort out = cohort;
-  query::StoreResolver resolver(store, as_of);
+  const Seen seen(store, cohort);
+  query::StoreResolver resolver(seen.store(), as_of);
   for (auto& filter : out.filters) {
     SLUICE_TRY(filter, filter.resolved(resolver));
   }
@@ -214,7 +241,8 @@ Result<SubjectIds> matching_subjects(const store::Store& store, const search::Co
                                      const std::function<Result<void>(std::uint64_t)>& step) {
   const search::Query& query = cohort.filters[part.filter];
   Speaker speaker(cohort, query.type());
-  SLUICE_TRY(const auto scan, store.scan(part.range, as_of));
+  const Seen seen(store, cohort);
+  SLUICE_TRY(const auto scan, seen.store().scan(part.range, as_of));
   search::Matcher matcher;
   store::RecordView record;
   SubjectIds ids;
@@ -226,7 +254,7 @@ Result<SubjectIds> matching_subjects(const store::Store& store, const search::Co
     if (record.is_link) {
       // A link stands for a resource that is stored, and tested, with its first owner.
       if (!part.of_patient) continue;
-      SLUICE_TRY(linked, store.read({record.type, std::string(record.id)}, as_of));
+      SLUICE_TRY(linked, seen.store().read({record.type, std::string(record.id)}, as_of));
       if (!linked) continue;
       record.json = linked->json;
       record.owners = linked->owners;
@@ -254,7 +282,8 @@ Result<SubjectIds> choose_members(const store::Store& store, const search::Cohor
     SLUICE_TRY(const auto base, base_population(store, cohort, group_json, as_of, base_url, path));
     members = intersect(members, base);
   }
-  return those_that_exist(store, cohort.subject, std::move(members), as_of.sequence);
+  const Seen seen(store, cohort);
+  return those_that_exist(seen.store(), cohort.subject, std::move(members), as_of.sequence);
 }
 
 Result<StoredCohort> read_stored_cohort(const store::Store& store, const std::string& group_id,

@@ -12,6 +12,8 @@
 #include "fhir/cohort_text.h"
 #include "fhir/group_members.h"
 #include "fhir/resource_reader.h"
+#include "query/limited_store.h"
+#include "search/resource_filter.h"
 
 namespace sluice::bulk {
 namespace {
@@ -194,6 +196,20 @@ Result<CohortOutcome> CohortJobs::write(const job::Job& job, const Prepared& pre
   return write_group(job, prepared, text, &*members);
 }
 
+Result<store::WriteOutcome> CohortJobs::write_as(const CohortRequest& request,
+                                                 const store::Transaction& transaction) {
+  if (request.group_limit.empty()) return store_.write(transaction);
+  SLUICE_TRY(const auto filter,
+             search::ResourceFilter::compile(fhir::types::kGroup, request.group_limit,
+                                             {.base_url = request.base_url}));
+  query::Rights rights{.read = filter};
+  (request.operation == Operation::kCreate ? rights.create : rights.update) = filter;
+  const SystemClock clock;
+  return query::LimitedStore(store_, clock,
+                             [&](fhir::ResourceType) -> Result<query::Rights> { return rights; })
+      .write(transaction);
+}
+
 Result<CohortOutcome> CohortJobs::write_group(const job::Job& job, const Prepared& prepared,
                                               const std::string& text, const SubjectIds* members) {
   const CohortRequest& request = prepared.request;
@@ -215,12 +231,14 @@ Result<CohortOutcome> CohortJobs::write_group(const job::Job& job, const Prepare
     outcome.members = members == nullptr ? 0 : members->size();
     return std::vector<store::DocumentWrite>{{outcome_key(job.id), serialize(outcome)}};
   };
-  const auto written = store_.write(transaction);
+  const auto written = write_as(request, transaction);
   if (written) {
     spdlog::info("cohort written job={} group={} version={} members={} stored={}", job.id,
                  request.group_id, outcome.version, outcome.members, members != nullptr);
     return outcome;
   }
+  if (written.error().kind == ErrorKind::kNotFound) return refused(404, written.error().message);
+  if (written.error().kind == ErrorKind::kForbidden) return refused(403, written.error().message);
   if (written.error().kind != ErrorKind::kConflict) return written.error();
   // Somebody else wrote the Group meanwhile: a refresh is of no use then, for the next one is due.
   if (request.operation == Operation::kRefresh) return CohortOutcome();

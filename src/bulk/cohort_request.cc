@@ -19,6 +19,7 @@ std::string serialize(const CohortRequest& request) {
                       {"stores", request.stores_members},
                       {"resource", request.wants_resource}};
   if (request.version) object["version"] = *request.version;
+  if (!request.group_limit.empty()) object["limit"] = json::value_from(request.group_limit);
   return json::serialize(object);
 }
 
@@ -39,6 +40,8 @@ Result<CohortRequest> parse_stored_cohort_request(std::string_view text) {
     request.wants_resource = object.at("resource").as_bool();
     if (const auto* version = object.if_contains("version"))
       request.version = version->to_number<std::uint32_t>();
+    if (const auto* limit = object.if_contains("limit"))
+      request.group_limit = json::value_to<search::QueryLimit>(*limit);
     return request;
   } catch (const std::exception& e) {
     return corrupt("a stored cohort request cannot be read", e.what());

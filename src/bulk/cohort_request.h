@@ -8,6 +8,7 @@
 
 #include "base/instant.h"
 #include "base/result.h"
+#include "search/canonical_query.h"
 
 namespace sluice::bulk {
 
@@ -25,6 +26,8 @@ struct CohortRequest {
   std::optional<std::uint32_t> version = std::nullopt;
   bool stores_members = true;  ///< false: the Group is written, evaluated when it is exported
   bool wants_resource = true;  ///< Prefer: return other than minimal
+  /// What the Group must match, before and after, for the client to write it.
+  search::QueryLimit group_limit = {};
 };
 
 std::string serialize(const CohortRequest& request);

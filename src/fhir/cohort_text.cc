@@ -38,10 +38,11 @@ std::string_view value_text(const JsonTokens& tokens, std::size_t value) {
   return tokens.text().substr(begin, tokens.end(tokens.behind(value) - 1) - begin);
 }
 
-std::string without_refreshed(const JsonTokens& tokens, std::size_t list, bool& had_any) {
+// The root's extensions but those with a url.
+std::string extensions_without(const JsonTokens& tokens, std::string_view url, bool& had_any) {
   std::string out;
-  (void)each_element(tokens, list, [&](std::size_t extension) -> Result<void> {
-    if (has_url(tokens, extension, kMembersRefreshedUrl)) {
+  (void)each_extension(tokens, "extension", [&](std::size_t extension) -> Result<void> {
+    if (has_url(tokens, extension, url)) {
       had_any = true;
       return {};
     }
@@ -49,6 +50,33 @@ std::string without_refreshed(const JsonTokens& tokens, std::size_t list, bool& 
     return {};
   });
   return out;
+}
+
+}  // namespace
+
+namespace {
+
+CohortLimit read_limit(const JsonTokens& tokens, std::size_t extension) {
+  CohortLimit limit;
+  const std::size_t parts = find_member(tokens, extension, "extension");
+  if (parts == 0 || tokens.first(parts) != '[') return limit;
+  (void)each_element(tokens, parts, [&](std::size_t part) -> Result<void> {
+    if (has_url(tokens, part, "type"))
+      limit.type = string_member(tokens, part, "valueCode").value_or("");
+    if (has_url(tokens, part, "query"))
+      limit.queries.push_back(string_member(tokens, part, "valueString").value_or(""));
+    return {};
+  });
+  return limit;
+}
+
+// Type names, and queries in the spelling of scopes: no quote and no backslash is in them.
+std::string text_of(const CohortLimit& limit) {
+  std::string out = fmt::format(R"({{"url":"{}","extension":[{{"url":"type","valueCode":"{}"}})",
+                                kCohortLimitUrl, limit.type);
+  for (const auto& query : limit.queries)
+    out += fmt::format(R"(,{{"url":"query","valueString":"{}"}})", query);
+  return out + "]}";
 }
 
 }  // namespace
@@ -88,6 +116,11 @@ Result<std::optional<CohortText>> read_cohort_text(std::string_view group_json) 
         out.filters.push_back(std::move(filter));
         return {};
       }));
+  SLUICE_CHECK(each_extension(tokens, "extension", [&](std::size_t extension) -> Result<void> {
+    if (has_url(tokens, extension, kCohortLimitUrl))
+      out.limits.push_back(read_limit(tokens, extension));
+    return {};
+  }));
   out.type = string_member(tokens, 0, "type").value_or("");
   out.has_name = !string_member(tokens, 0, "name").value_or("").empty();
   out.has_characteristic = find_member(tokens, 0, "characteristic") != 0;
@@ -105,10 +138,7 @@ Result<std::string> with_refreshed(std::string_view group_json,
   if (!tokens.read(group_json) || !check_json_object(tokens, kDepthMax))
     return corrupt("stored Group: not JSON");
   bool had_any = false;
-  std::string extensions;
-  if (const std::size_t list = find_member(tokens, 0, "extension");
-      list != 0 && tokens.first(list) == '[')
-    extensions = without_refreshed(tokens, list, had_any);
+  std::string extensions = extensions_without(tokens, kMembersRefreshedUrl, had_any);
   const bool drops_quantity = refreshed || had_any;
   std::string out = "{";
   SLUICE_CHECK(each_member(tokens, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
@@ -125,6 +155,28 @@ Result<std::string> with_refreshed(std::string_view group_json,
                     kMembersRefreshedUrl, to_fhir_instant(refreshed->at));
     out += fmt::format(R"(,"quantity":{})", refreshed->quantity);
   }
+  if (!extensions.empty()) out += fmt::format(R"(,"extension":[{}])", extensions);
+  return out + "}";
+}
+
+Result<std::string> with_limits(std::string_view group_json,
+                                const std::vector<CohortLimit>& limits) {
+  JsonTokens tokens;
+  if (!tokens.read(group_json) || !check_json_object(tokens, kDepthMax))
+    return corrupt("stored Group: not JSON");
+  bool had_any = false;
+  std::string extensions = extensions_without(tokens, kCohortLimitUrl, had_any);
+  if (!had_any && limits.empty()) return std::string(group_json);
+  for (const auto& limit : limits)
+    extensions.append(extensions.empty() ? "" : ",").append(text_of(limit));
+  std::string out = "{";
+  SLUICE_CHECK(each_member(tokens, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+    const std::string_view name = tokens.raw_string(key);
+    if (means(name, "extension") && tokens.first(value) == '[') return {};
+    out.append(out.size() > 1 ? "," : "").append("\"").append(name).append("\":");
+    out.append(value_text(tokens, value));
+    return {};
+  }));
   if (!extensions.empty()) out += fmt::format(R"(,"extension":[{}])", extensions);
   return out + "}";
 }

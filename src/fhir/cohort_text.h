@@ -19,11 +19,21 @@ inline constexpr std::string_view kMemberFilterUrl =
 inline constexpr std::string_view kMembersRefreshedUrl =
     "http://hl7.org/fhir/uv/bulkdata/StructureDefinition/members-refreshed";
 
+/// The server's own: what the filters may see of a type.
+inline constexpr std::string_view kCohortLimitUrl = "urn:sluice:cohort-limit";
+
 /// Whether the checked Group whose text `tokens` hold has a member-filter, well formed or not.
 bool is_cohort(const JsonTokens& tokens);
 
 /// False for a text that holds no member-filter for sure; reads it once, at memory speed.
 bool may_be_cohort(std::string_view group_json);
+
+/// Resources of a type that count for the filters must match one of these queries, as scopes spell
+/// them; several limits of one type must all be met.
+struct CohortLimit {
+  std::string type;
+  std::vector<std::string> queries;
+};
 
 /// What the profile is about, as the Group says it.
 struct CohortText {
@@ -32,6 +42,7 @@ struct CohortText {
     std::string expression;  ///< both empty when there is no valueExpression
   };
   std::vector<Filter> filters;
+  std::vector<CohortLimit> limits = {};
   std::string type;  ///< "person", "practitioner", "device" ...
   bool has_name = false;
   bool has_characteristic = false;
@@ -53,5 +64,10 @@ struct Refreshed {
 };
 Result<std::string> with_refreshed(std::string_view group_json,
                                    const std::optional<Refreshed>& refreshed);
+
+/// The text with these limits and no others, whatever it said of them. The rest stays byte for
+/// byte.
+Result<std::string> with_limits(std::string_view group_json,
+                                const std::vector<CohortLimit>& limits);
 
 }  // namespace sluice::fhir

@@ -29,8 +29,8 @@ Result<void> check(const Stored& stored, const Condition& condition, const std::
 
 Result<MembersChanged> MemberChanges::apply(const std::string& group_id, MemberOperation operation,
                                             const std::vector<fhir::MemberEntry>& entries,
-                                            const Condition& condition,
-                                            const std::string& base_url) {
+                                            const Condition& condition, const std::string& base_url,
+                                            const MayWrite& may_write) {
   const std::lock_guard lock(mutex_);
   const fhir::ResourceId key{fhir::types::kGroup, group_id};
   for (int attempt = 1;; ++attempt) {
@@ -47,6 +47,7 @@ Result<MembersChanged> MemberChanges::apply(const std::string& group_id, MemberO
     edit.json = {};
     // Without anybody stated as a member, filters would choose from all.
     SLUICE_CHECK(search::read_cohort(resource.content, {}, search::Strictness::kWholeProfile));
+    if (may_write) SLUICE_CHECK(may_write(resource));
     auto written = update(store_, resource, {.kind = Kind::kVersion, .version = version});
     if (written) {
       changed.stored = std::move(written->stored);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -31,13 +32,17 @@ class MemberChanges {
  public:
   explicit MemberChanges(store::Store& store) : store_(store) {}
 
+  /// Asked of the Group as it is to be written; its error is that of the change.
+  using MayWrite = std::function<Result<void>(const fhir::IncomingResource&)>;
+
   /// Changes the newest version of a Group in one transaction, which makes a new version; none when
   /// everything is as wanted already. kNotFound and kGone as rest::read, kPreconditionFailed when
   /// the condition does not hold, kConflict when other writes come between again and again, others
   /// as fhir::add_members.
   Result<MembersChanged> apply(const std::string& group_id, MemberOperation operation,
                                const std::vector<fhir::MemberEntry>& entries,
-                               const Condition& condition, const std::string& base_url);
+                               const Condition& condition, const std::string& base_url,
+                               const MayWrite& may_write = {});
 
  private:
   store::Store& store_;

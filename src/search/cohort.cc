@@ -6,6 +6,7 @@
 
 #include "fhir/cohort_text.h"
 #include "search/compartment.h"
+#include "search/resource_filter.h"
 
 namespace sluice::search {
 namespace {
@@ -65,6 +66,24 @@ Result<Query> compile(const fhir::CohortText::Filter& filter, fhir::ResourceType
   return std::move(*query);
 }
 
+// Also that they can be asked: a limit that is not understood must not be passed over.
+Result<std::map<fhir::ResourceType, QueryLimit>> read_limits(
+    const std::vector<fhir::CohortLimit>& stated, const QueryOptions& options) {
+  std::map<fhir::ResourceType, QueryLimit> limits;
+  for (const auto& [name, queries] : stated) {
+    const auto type = fhir::find_resource_type(name);
+    if (!type)
+      return unprocessable(
+          fmt::format("{}: '{}' is no resource type", fhir::kCohortLimitUrl, name.substr(0, 64)));
+    limits[*type].push_back(queries);
+  }
+  for (const auto& [type, limit] : limits)
+    if (const auto filter = ResourceFilter::compile(type, limit, options); !filter)
+      return unprocessable(fmt::format("{} of {}: {}", fhir::kCohortLimitUrl, fhir::type_name(type),
+                                       filter.error().message));
+  return limits;
+}
+
 }  // namespace
 
 std::vector<fhir::ResourceType> Cohort::types_read() const {
@@ -86,6 +105,7 @@ Result<std::optional<Cohort>> read_cohort(std::string_view group_json, const Que
   SLUICE_TRY(cohort.subject, subject_of(text->type));
   if (strictness == Strictness::kWholeProfile) SLUICE_CHECK(check_profile(*text));
   cohort.base_url = options.base_url;
+  SLUICE_TRY(cohort.limits, read_limits(text->limits, options));
   cohort.has_members = text->has_members;
   for (const auto& filter : text->filters) {
     SLUICE_TRY(auto query, compile(filter, cohort.subject, options));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "base/result.h"
 #include "fhir/resource_type.h"
+#include "search/canonical_query.h"
 #include "search/query.h"
 
 namespace sluice::search {
@@ -22,6 +24,9 @@ struct Cohort {
   std::vector<Query> filters = {};
   /// Whether `member` narrows the population that the filters choose from.
   bool has_members = false;
+  /// What counts for the filters and for `member`: the resources that whoever defined the Group may
+  /// read. Types that are not named have no limit.
+  std::map<fhir::ResourceType, QueryLimit> limits = {};
 
   /// All types whose resources decide: who asks must be allowed to read them. Sorted, unique.
   std::vector<fhir::ResourceType> types_read() const;

@@ -91,5 +91,24 @@ TEST(CohortText, FoundMembersAreARoster) {
   EXPECT_EQ(roster, encode_roster(tokens, {}));
 }
 
+// A-06
+TEST(CohortText, LimitsAreWhatTheServerSays) {
+  const std::string text =
+      R"({"resourceType":"Group","extension":[{"url":"urn:x","valueCode":"y"},{"url":"urn:sluice:cohort\u002dlimit","extension":[{"url":"type","valueCode":"Patient"}]}],"modifierExtension":[{"url":"http://hl7.org/fhir/uv/bulkdata/StructureDefinition/member-filter"}]})";
+  const auto stated = read_cohort_text(text).value().value().limits;
+  ASSERT_EQ(stated.size(), 1u);
+  EXPECT_EQ(stated[0].type, "Patient");
+  EXPECT_TRUE(stated[0].queries.empty());
+  const auto made = with_limits(text, {{"Observation", {"category=a", "status=b"}}}).value();
+  EXPECT_EQ(made.find("Patient"), std::string::npos);
+  EXPECT_NE(made.find("urn:x"), std::string::npos);
+  const auto limits = read_cohort_text(made).value().value().limits;
+  ASSERT_EQ(limits.size(), 1u);
+  EXPECT_EQ(limits[0].type, "Observation");
+  EXPECT_EQ(limits[0].queries, (std::vector<std::string>{"category=a", "status=b"}));
+  EXPECT_EQ(with_limits(made, limits).value().size(), made.size());
+  EXPECT_TRUE(read_cohort_text(with_limits(made, {}).value()).value().value().limits.empty());
+}
+
 }  // namespace
 }  // namespace sluice::fhir

@@ -1,4 +1,4 @@
-#include "rest/limited_store.h"
+#include "query/limited_store.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <limits>
 #include <utility>
 
-namespace sluice::rest {
+namespace sluice::query {
 namespace {
 
 constexpr std::size_t kVersionsPage = 16;
@@ -165,7 +165,7 @@ Result<bool> LimitedStore::sees_newest(const fhir::ResourceId& key) const {
 Result<bool> LimitedStore::sees_as_of(const fhir::ResourceId& key, std::string_view json,
                                       store::Sequence as_of) const {
   SLUICE_TRY(const bool seen, may_see(key.type, json));
-  if (!seen || as_of >= store_.last_commit().sequence) return seen;
+  if (!seen || writes_ == nullptr || as_of >= store_.last_commit().sequence) return seen;
   return sees_newest(key);
 }
 
@@ -191,7 +191,7 @@ Result<void> LimitedStore::check_put(const fhir::IncomingResource& resource,
     return missing(key);
   }
   std::string after;
-  fhir::append_with_meta(after, resource, before ? before->version + 1 : 1, clock_.now());
+  fhir::append_with_meta(after, resource, before ? before->version + 1 : 1, clock_->now());
   SLUICE_TRY(const bool fits, passes(before ? of_type->update : of_type->create, after));
   if (!fits) return not_covered(key.type);
   if (!creates) guard(guarded, key, before->version);
@@ -224,6 +224,8 @@ Result<void> LimitedStore::check_removal(const fhir::ResourceId& key,
 }
 
 Result<store::WriteOutcome> LimitedStore::write(const store::Transaction& transaction) {
+  if (writes_ == nullptr)
+    return Error{ErrorKind::kInternal, "a write to a store that is there to be read"};
   for (int attempt = 1;; ++attempt) {
     store::Transaction guarded = transaction;
     guarded.removals.clear();
@@ -250,7 +252,7 @@ Result<store::WriteOutcome> LimitedStore::write(const store::Transaction& transa
         return transaction.documents_of(restored(outcome));
       };
     const bool guards = guarded.preconditions.size() > transaction.preconditions.size();
-    auto outcome = store_.write(guarded);
+    auto outcome = writes_->write(guarded);
     if (outcome) return restored(std::move(*outcome));
     // Somebody was quicker than our own look at the resource: look again.
     const bool again = outcome.error().kind == ErrorKind::kConflict && guards &&
@@ -345,7 +347,7 @@ Result<std::unique_ptr<store::Scan>> LimitedStore::scan(const store::KeyRange& r
   SLUICE_TRY(auto scan, store_.scan(range, as_of));
   if (!of_type->read->limits()) return scan;
   LimitedScan::SeesNewest sees_newest;
-  if (as_of < store_.last_commit().sequence)
+  if (writes_ != nullptr && as_of < store_.last_commit().sequence)
     sees_newest = [this](const fhir::ResourceId& key) { return this->sees_newest(key); };
   return std::make_unique<LimitedScan>(store_, std::move(scan), *of_type->read, as_of,
                                        std::move(sees_newest));
@@ -422,4 +424,4 @@ Result<std::vector<store::TypeStatistics>> LimitedStore::statistics() const {
   return seen;
 }
 
-}  // namespace sluice::rest
+}  // namespace sluice::query

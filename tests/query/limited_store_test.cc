@@ -1,5 +1,5 @@
 // the store as somebody sees it whose scopes have queries.
-#include "rest/limited_store.h"
+#include "query/limited_store.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -12,8 +12,15 @@
 #include "store/rocksdb/rocksdb_store.h"
 #include "temporary_folder.h"
 
-namespace sluice::rest {
+namespace sluice::query {
 namespace {
+
+// What routes do with it.
+using rest::create;
+using rest::read;
+using rest::read_version;
+using rest::remove;
+using rest::update;
 
 using Texts = std::set<std::string>;
 
@@ -178,7 +185,7 @@ TEST_F(LimitedStoreTest, ATransactionIsDoneAsAWholeOrNotAtAll) {
 TEST_F(LimitedStoreTest, AConditionSeesWhatHasLeftSince) {
   const LimitedStore seen = final_only();
   const auto query = search::Query::compile(observations(), "_id=f1,a1", {}).value();
-  auto found = query::Matches::find(seen, query, 2).value();
+  auto found = Matches::find(seen, query, 2).value();
   EXPECT_EQ(found.ids(), std::vector<std::string>{"f1"});
   put(observation("f1", "amended"));
   put(observation("a1", "final"));
@@ -212,4 +219,4 @@ TEST_F(LimitedStoreTest, EachRightIsItsOwn) {
 }
 
 }  // namespace
-}  // namespace sluice::rest
+}  // namespace sluice::query

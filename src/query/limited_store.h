@@ -23,7 +23,7 @@
 #include "search/resource_filter.h"
 #include "store/store.h"
 
-namespace sluice::rest {
+namespace sluice::query {
 
 /// What somebody may do with resources of one type; nullopt: nothing of the kind.
 struct Rights {
@@ -39,7 +39,11 @@ class LimitedStore final : public store::Store {
  public:
   /// The references must outlive it.
   LimitedStore(store::Store& store, const Clock& clock, RightsOf rights)
-      : store_(store), clock_(clock), rights_of_(std::move(rights)) {}
+      : store_(store), writes_(&store), clock_(&clock), rights_of_(std::move(rights)) {}
+  /// To read one state of the store for what is kept with its results: a resource is seen that
+  /// could be seen then, whatever has become of it. Writes are kInternal.
+  LimitedStore(const store::Store& store, RightsOf rights)
+      : store_(store), rights_of_(std::move(rights)) {}
 
   /// kNotFound when a resource that is there, or would come to be by an update, may not be changed:
   /// which of the two it is, is not told. kForbidden when it may be seen all the same, and when
@@ -98,9 +102,13 @@ class LimitedStore final : public store::Store {
                                                  std::size_t limit) const override {
     return store_.documents(prefix, after, limit);
   }
-  void set_history_horizon(store::Sequence oldest) override { store_.set_history_horizon(oldest); }
+  void set_history_horizon(store::Sequence oldest) override {
+    if (writes_ != nullptr) writes_->set_history_horizon(oldest);
+  }
   store::Sequence history_horizon() const override { return store_.history_horizon(); }
-  Result<void> compact() override { return store_.compact(); }
+  Result<void> compact() override {
+    return writes_ == nullptr ? Result<void>() : writes_->compact();
+  }
   Result<std::uint64_t> size_on_disk() const override { return store_.size_on_disk(); }
 
   /// Whether a resource of the type may be read. For the scans.
@@ -118,11 +126,12 @@ class LimitedStore final : public store::Store {
   Result<void> check_put(const fhir::IncomingResource& resource, store::Transaction& guarded) const;
   Result<void> check_removal(const fhir::ResourceId& key, store::Transaction& guarded) const;
 
-  store::Store& store_;
-  const Clock& clock_;
+  const store::Store& store_;
+  store::Store* const writes_ = nullptr;
+  const Clock* const clock_ = nullptr;
   const RightsOf rights_of_;
   mutable std::mutex mutex_;
   mutable std::map<fhir::ResourceType, std::unique_ptr<const Rights>> rights_;  // guarded by mutex_
 };
 
-}  // namespace sluice::rest
+}  // namespace sluice::query
