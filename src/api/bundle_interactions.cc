@@ -192,8 +192,8 @@ class TransactionRequest {
         reads.push_back({.kind = smart::AuditKind::kResourceRead,
                          .description = "transaction " + request_.id,
                          .subject = name_of(outcome.entries[i].key)});
-      SLUICE_TRY(auto done, entry_of(action, std::move(outcome.entries[i])));
-      response.add(std::move(done));
+      SLUICE_TRY(const auto done, entry_of(action, std::move(outcome.entries[i])));
+      response.add(done);
     }
     SLUICE_CHECK(audit_all(service_, request_, principal_, std::move(reads)));
     return fhir_response(200, response.finish());

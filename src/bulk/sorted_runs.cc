@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace sluice::bulk {
 
@@ -44,7 +45,7 @@ Result<void> RunWriter::write_run() {
     }
     SLUICE_CHECK(writer->append_line(text(lines_[i])));
     if (i + 1 < lines_.size() && lines_[i + 1].part == part) continue;
-    SLUICE_CHECK(closed_.add(std::move(writer)));
+    SLUICE_CHECK(closed_.add(std::exchange(writer, nullptr)));
   }
   ++number_;
   lines_.clear();
