@@ -29,6 +29,7 @@ Result<bulk::ImportRequest> read_kick_off(const Service& service, const http::Re
                              type.substr(0, 64))};
   SLUICE_TRY(auto asked, bulk::parse_import_request(request.body, service.options.import_rules));
   asked.separate_export_status = preferences.separate_export_status;
+  asked.leniency = service.options.leniency;
   asked.base_url = service.base_url(request);
   asked.url = asked.base_url + "/$import";
   return asked;

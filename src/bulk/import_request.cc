@@ -319,6 +319,7 @@ std::string serialize(const ImportRequest& request) {
                                       {"base", request.base_url},
                                       {"source", request.source},
                                       {"separate", request.separate_export_status},
+                                      {"lenient", request.leniency == fhir::Leniency::kLenient},
                                       {"inputs", std::move(inputs)}});
 }
 
@@ -331,6 +332,9 @@ Result<ImportRequest> parse_stored_import(std::string_view text) {
     request.base_url = object.at("base").as_string();
     request.source = object.at("source").as_string();
     request.separate_export_status = object.at("separate").as_bool();
+    // Imports of earlier versions did not validate.
+    const auto* lenient = object.if_contains("lenient");
+    if (lenient == nullptr || lenient->as_bool()) request.leniency = fhir::Leniency::kLenient;
     for (const auto& each : object.at("inputs").as_array()) {
       const auto type = fhir::find_resource_type(each.at("type").as_string());
       if (!type) return corrupt("a stored import cannot be read", "type");

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "bulk/import_folders.h"
+#include "fhir/light_validation.h"
 #include "fhir/resource_type.h"
 
 namespace sluice::bulk {
@@ -22,6 +23,7 @@ struct ImportRequest {
   std::string base_url;  ///< of the server, as the client sees it
   std::string source;    ///< inputSource: absolute references below it count as local; may be empty
   bool separate_export_status = false;
+  fhir::Leniency leniency = fhir::Leniency::kStrict;  ///< as the server had it at the kick-off
   std::vector<ImportInput> inputs;
 
   /// The types of the inputs, each once, sorted.

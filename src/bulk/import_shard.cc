@@ -68,7 +68,7 @@ class ImportShard {
                  file.error().kind == ErrorKind::kStorage) {
         return file.error();
       } else {
-        SLUICE_CHECK(add_problem(issue_code(file.error().kind), file.error().message));
+        SLUICE_CHECK(add_problem("error", issue_code(file.error().kind), file.error().message));
       }
       SLUICE_CHECK(finish());
     }
@@ -158,7 +158,10 @@ class ImportShard {
     position_ = state_.position;
     begin_segment();
     LoadPipeline pipeline(parts_.parse_pool,
-                          {.limits = {}, .base_url = request_.source, .only_type = input_.type},
+                          {.limits = {},
+                           .base_url = request_.source,
+                           .only_type = input_.type,
+                           .leniency = request_.leniency},
                           context_.stop);
     bool yields = false;
     const auto take_chunk = [&](ParsedChunk chunk) -> Result<bool> {
@@ -176,8 +179,9 @@ class ImportShard {
 
   Result<void> take(ParsedChunk chunk) {
     for (const auto& problem : chunk.problems)
-      SLUICE_CHECK(add_problem("invalid", fmt::format("'{}' line {}: {}", shown_url_.substr(0, 256),
-                                                      problem.place, problem.reason)));
+      SLUICE_CHECK(add_problem(problem.is_loaded ? "warning" : "error", "invalid",
+                               fmt::format("'{}' line {}: {}", shown_url_.substr(0, 256),
+                                           problem.place, problem.reason)));
     for (auto& resource : chunk.resources) SLUICE_CHECK(committer_->take(std::move(resource)));
     position_ = chunk.end;
     return {};
@@ -222,13 +226,14 @@ class ImportShard {
   // ---- problems ----
 
   // A line of the segment's file of problems, which is written anew when the segment is done again.
-  Result<void> add_problem(std::string_view code, const std::string& diagnostics) {
+  Result<void> add_problem(std::string_view severity, std::string_view code,
+                           const std::string& diagnostics) {
     if (!problems_) {
       problems_name_ = fmt::format("{}problems-{:05}-{:06}.ndjson", kInternalFilePrefix, number_,
                                    state_.segment);
       SLUICE_TRY(problems_, parts_.files.create(job_.id, problems_name_));
     }
-    return problems_->append_line(fhir::operation_outcome("error", code, diagnostics));
+    return problems_->append_line(fhir::operation_outcome(severity, code, diagnostics));
   }
 
   Result<void> end_problems() {

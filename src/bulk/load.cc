@@ -60,7 +60,11 @@ class Loader {
                .queue_max = 1024,
                .name = "parse",
                .nice = 0}),
-        pipeline_(pool_, {.limits = options.limits, .base_url = options.base_url}, stop_),
+        pipeline_(pool_,
+                  {.limits = options.limits,
+                   .base_url = options.base_url,
+                   .leniency = options.leniency},
+                  stop_),
         committer_(store, {.batch_size = options.batch_size,
                            .pending_size_max = options.pending_size_max}) {}
 
@@ -99,8 +103,10 @@ class Loader {
     }
     const std::uint64_t before = progress_.bytes_read;
     SLUICE_CHECK(read(input.path, fd, [this](const ParsedChunk& chunk) -> Result<bool> {
-      if (chunk.problems.empty()) return true;
-      report({chunk.problems.front()});
+      const auto first = std::find_if(chunk.problems.begin(), chunk.problems.end(),
+                                      [](const auto& problem) { return !problem.is_loaded; });
+      if (first == chunk.problems.end()) return true;
+      report({*first});
       summary_.stopped_by_problem = true;
       return false;
     }));
@@ -147,8 +153,12 @@ class Loader {
 
   void report(const std::vector<LoadProblem>& problems) {
     for (const auto& problem : problems) {
-      ++summary_.problems;
-      ++progress_.problems;
+      if (problem.is_loaded) {
+        if (++summary_.warnings > kWarningsTold) continue;
+      } else {
+        ++summary_.problems;
+        ++progress_.problems;
+      }
       if (options_.on_problem) options_.on_problem(problem);
     }
   }

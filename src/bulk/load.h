@@ -44,6 +44,9 @@ class LoadInputs {
 /// Files by their paths: see LoadOptions::paths. kNotFound names a path that is not there.
 Result<std::unique_ptr<LoadInputs>> open_load_files(const std::vector<std::string>& paths);
 
+/// Of resources that were loaded with faults, so many are told one by one.
+inline constexpr std::uint64_t kWarningsTold = 100;
+
 struct LoadOptions {
   /// Files (.ndjson, .jsonl, .json, each also .gz; the content decides between NDJSON, one resource
   /// and a Bundle, and whether it is gzip), folders (walked in name order, other names are
@@ -58,7 +61,10 @@ struct LoadOptions {
   std::size_t pending_size_max = 64u << 20;
   fhir::ReaderLimits limits;
   std::string base_url;  ///< absolute references below it count as local
-  std::function<void(const LoadProblem&)> on_problem;    ///< called from one thread at a time
+  /// What light validation finds fault with is a problem, or loaded as it is, with a warning.
+  fhir::Leniency leniency = fhir::Leniency::kStrict;
+  /// Called from one thread at a time; of warnings for the first kWarningsTold only.
+  std::function<void(const LoadProblem&)> on_problem;
   std::function<void(const LoadProgress&)> on_progress;  ///< about four times a second
 };
 
@@ -69,6 +75,7 @@ struct LoadSummary {
   std::uint64_t bytes = 0;       ///< of accepted JSON
   std::uint64_t files = 0;
   std::uint64_t problems = 0;
+  std::uint64_t warnings = 0;       ///< resources that were loaded with faults
   bool stopped_by_problem = false;  ///< strict
 };
 

@@ -76,10 +76,24 @@ void LoadParser::parse_text(const LoadChunk& chunk, std::string_view text, std::
   if (resource && only_type_ && resource->type != *only_type_)
     resource = invalid(fmt::format("a resource of type {}, not {}", fhir::type_name(resource->type),
                                    fhir::type_name(*only_type_)));
-  if (resource)
-    out.resources.push_back(std::move(*resource));
-  else
-    out.problems.push_back({chunk.path, line, false, resource.error().message});
+  take(std::move(resource), {chunk.path, line, false, {}}, out);
+}
+
+void LoadParser::take(Result<fhir::IncomingResource> resource, LoadProblem problem,
+                      ParsedChunk& out) {
+  if (!resource) {
+    problem.reason += resource.error().message;
+    out.problems.push_back(std::move(problem));
+    return;
+  }
+  if (!fhir::check_shape(reader_.tokens(), resource->type)) {
+    problem.reason +=
+        fmt::format("{}", fmt::join(fhir::find_faults(reader_.tokens(), resource->type), "; "));
+    problem.is_loaded = leniency_ == fhir::Leniency::kLenient;
+    out.problems.push_back(std::move(problem));
+    if (leniency_ == fhir::Leniency::kStrict) return;
+  }
+  out.resources.push_back(std::move(*resource));
 }
 
 // Only a Bundle of resources to store is taken apart; a document or a message is a resource by
@@ -118,14 +132,10 @@ void LoadParser::parse_bundle(const LoadChunk& chunk, std::string_view text, std
   if (kind == Kind::kReverseBundle) std::reverse(entries->begin(), entries->end());
   Anonymous anonymous;
   for (const auto& entry : *entries) {
-    auto resource = read_entry(entry, anonymous);
-    if (resource)
-      out.resources.push_back(std::move(*resource));
-    else
-      out.problems.push_back(
-          {chunk.path, chunk.is_document ? entry.index : line, chunk.is_document,
-           chunk.is_document ? resource.error().message
-                             : fmt::format("entry {}: {}", entry.index, resource.error().message)});
+    take(read_entry(entry, anonymous),
+         {chunk.path, chunk.is_document ? entry.index : line, chunk.is_document,
+          chunk.is_document ? "" : fmt::format("entry {}: ", entry.index)},
+         out);
   }
 }
 

@@ -11,17 +11,19 @@
 #include "bulk/load_source.h"
 #include "fhir/bundle_reader.h"
 #include "fhir/json_tokens.h"
+#include "fhir/light_validation.h"
 #include "fhir/resource_reader.h"
 
 namespace sluice::bulk {
 
-/// A piece of input that was not loaded. `place` is a line number from 1 for NDJSON, an entry's
+/// A piece of input that was not loaded, or that a lenient load took as it is. `place` is a line number from 1 for NDJSON, an entry's
 /// index from 0 for a Bundle.
 struct LoadProblem {
   std::string path;
   std::uint64_t place = 0;
   bool is_bundle_entry = false;
-  std::string reason;  ///< names the rule, holds no PHI
+  std::string reason;      ///< names the rule, holds no PHI
+  bool is_loaded = false;  ///< lenient: the resource was taken with its faults
 };
 
 struct ParsedChunk {
@@ -36,13 +38,17 @@ struct ParseOptions {
   /// Anything else is a problem, and a Bundle is a resource like others; nullopt: every type, and
   /// Bundles of resources are taken apart.
   std::optional<fhir::ResourceType> only_type = std::nullopt;
+  /// What light validation finds fault with is not loaded, or loaded and told.
+  fhir::Leniency leniency = fhir::Leniency::kStrict;
 };
 
 /// Holds parser buffers: one a thread.
 class LoadParser {
  public:
   explicit LoadParser(const ParseOptions& options)
-      : only_type_(options.only_type), reader_(options.limits, options.base_url) {}
+      : only_type_(options.only_type),
+        leniency_(options.leniency),
+        reader_(options.limits, options.base_url) {}
 
   ParsedChunk parse(const LoadChunk& chunk);
 
@@ -58,7 +64,11 @@ class LoadParser {
   using Anonymous = std::map<fhir::ContentDigest, std::size_t>;
   Result<fhir::IncomingResource> read_entry(const fhir::BundleEntry& entry, Anonymous& anonymous);
 
+  /// Puts what the reader read last where it belongs; `problem` says where it stood.
+  void take(Result<fhir::IncomingResource> resource, LoadProblem problem, ParsedChunk& out);
+
   const std::optional<fhir::ResourceType> only_type_;
+  const fhir::Leniency leniency_;
   fhir::ResourceReader reader_;
   fhir::JsonTokens tokens_;
 };

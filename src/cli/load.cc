@@ -70,25 +70,32 @@ void print_summary(const bulk::LoadSummary& summary, double seconds) {
   if (summary.superseded > 0)
     fmt::print("{} duplicates within the input: the last of each counts\n",
                human_count(summary.superseded));
+  if (summary.warnings > 0)
+    fmt::print("{} loaded with faults, {}see above\n", human_count(summary.warnings),
+               summary.warnings > bulk::kWarningsTold
+                   ? fmt::format("of {} of which ", human_count(bulk::kWarningsTold))
+                   : "");
   if (summary.problems > 0) fmt::print("{} not loaded, see above\n", human_count(summary.problems));
 }
 
 struct LoadArguments {
   std::string data;
+  bool lenient = false;
   bulk::LoadOptions options;
 };
 
 Result<int> run_load(LoadArguments& arguments) {
   if (arguments.data.empty()) return invalid("load: --data DIR is missing");
   if (arguments.options.paths.empty()) return invalid("load: nothing to load was named");
+  if (arguments.lenient) arguments.options.leniency = fhir::Leniency::kLenient;
   SignalWaiter signals({SIGINT, SIGTERM});
   std::stop_source stop;
   signals.on_signal([&stop](int) { stop.request_stop(); });
   ProgressDisplay display;
   arguments.options.on_problem = [&display](const bulk::LoadProblem& problem) {
     display.clear();
-    fmt::print(stderr, "{}:{}{}: {}\n", problem.path, problem.is_bundle_entry ? "entry " : "",
-               problem.place, problem.reason);
+    fmt::print(stderr, "{}:{}{}: {}{}\n", problem.path, problem.is_bundle_entry ? "entry " : "",
+               problem.place, problem.is_loaded ? "warning: " : "", problem.reason);
   };
   arguments.options.on_progress = [&display](const auto& progress) { display.show(progress); };
   const auto start = SteadyClock::now();
@@ -114,6 +121,8 @@ Command add_load(CLI::App& app) {
   command->add_option("PATH", options.paths, "Files, folders, - for standard input");
   add_switch(*command, "strict", options.strict,
              "Stop at the first problem and load nothing of its file");
+  add_switch(*command, "lenient", arguments->lenient,
+             "Load what light validation finds fault with as it is, with a warning");
   add_option(*command, "parse-threads", options.parse_threads, "Threads that read resources")
       ->check(CLI::Range(1, 256));
   add_option(*command, "base-url", options.base_url,

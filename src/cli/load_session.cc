@@ -33,12 +33,13 @@ json::object to_json(const bulk::LoadProblem& problem) {
   return {{"path", problem.path},
           {"place", problem.place},
           {"entry", problem.is_bundle_entry},
-          {"reason", problem.reason}};
+          {"reason", problem.reason},
+          {"loaded", problem.is_loaded}};
 }
 
 bulk::LoadProblem problem_of(const json::object& object) {
   return {text(object, "path"), number(object, "place"), object.at("entry").as_bool(),
-          text(object, "reason")};
+          text(object, "reason"), object.at("loaded").as_bool()};
 }
 
 json::object to_json(const bulk::LoadProgress& progress) {
@@ -64,6 +65,7 @@ json::object to_json(const bulk::LoadSummary& summary) {
           {"bytes", summary.bytes},
           {"files", summary.files},
           {"problems", summary.problems},
+          {"warnings", summary.warnings},
           {"stopped", summary.stopped_by_problem}};
 }
 
@@ -79,6 +81,7 @@ bulk::LoadSummary summary_of(const json::object& object) {
   summary.bytes = number(object, "bytes");
   summary.files = number(object, "files");
   summary.problems = number(object, "problems");
+  summary.warnings = number(object, "warnings");
   summary.stopped_by_problem = object.at("stopped").as_bool();
   return summary;
 }
@@ -125,6 +128,7 @@ Result<bulk::LoadSummary> run_load(store::Store& store, ControlChannel& channel,
     if (text(request, "do") != "load") throw std::invalid_argument("not a load");
     bytes_total = number(request, "bytes_total");
     options.strict = request.at("strict").as_bool();
+    if (request.at("lenient").as_bool()) options.leniency = fhir::Leniency::kLenient;
     options.parse_threads =
         std::min<std::size_t>(number(request, "parse_threads"), kParseThreadsMax);
     options.base_url = text(request, "base_url");
@@ -203,6 +207,7 @@ Result<bulk::LoadSummary> load_by_server(ControlChannel& channel, const bulk::Lo
   SLUICE_TRY(const auto inputs, bulk::open_load_files(options.paths));
   SLUICE_CHECK(channel.send({{"do", "load"},
                              {"strict", options.strict},
+                             {"lenient", options.leniency == fhir::Leniency::kLenient},
                              {"parse_threads", options.parse_threads},
                              {"base_url", options.base_url},
                              {"bytes_total", inputs->bytes_total()}},

@@ -33,8 +33,11 @@ Result<client::Delivered> StoreTarget::put(const std::vector<std::filesystem::pa
   for (const auto& file : files) options.paths.push_back(file.string());
   options.parse_threads = std::max(1u, std::thread::hardware_concurrency());
   options.base_url = base_url_;
+  // What the other server has, it has: a copy that left some out would be none.
+  options.leniency = fhir::Leniency::kLenient;
   std::uint64_t problems = 0;
   options.on_problem = [&](const bulk::LoadProblem& problem) {
+    if (problem.is_loaded) return;
     if (++problems <= kProblemsShown)
       notice_(fmt::format("{}:{}: {}", problem.path, problem.place, problem.reason));
   };
@@ -44,6 +47,10 @@ Result<client::Delivered> StoreTarget::put(const std::vector<std::filesystem::pa
   if (!summary) return later(summary.error());
   if (problems > kProblemsShown)
     notice_(fmt::format("and {} more that were not loaded", problems - kProblemsShown));
+  if (summary->warnings > 0)
+    notice_(fmt::format("{} resources are not of the shape that FHIR R4 has for their type; they were "
+                        "taken as they are",
+                        summary->warnings));
   client::Delivered delivered;
   for (const auto& [type, counts] : summary->types) {
     delivered.counts[type].added = counts.created;

@@ -244,6 +244,10 @@ ResourceReader::~ResourceReader() = default;
 ResourceReader::ResourceReader(ResourceReader&&) noexcept = default;
 ResourceReader& ResourceReader::operator=(ResourceReader&&) noexcept = default;
 
+const JsonTokens& ResourceReader::tokens() const {
+  return impl_->tokens;
+}
+
 Result<IncomingResource> ResourceReader::read(std::string_view json) {
   return impl_->read(json, std::nullopt);
 }

@@ -12,6 +12,7 @@
 
 #include "base/instant.h"
 #include "base/result.h"
+#include "fhir/json_tokens.h"
 #include "fhir/resource_type.h"
 
 namespace sluice::fhir {
@@ -81,6 +82,9 @@ class ResourceReader {
 
   /// As read(), for a create: the resource gets `id`, whatever id it came with.
   Result<IncomingResource> read_as_new(std::string_view json, std::string_view id);
+
+  /// Of the resource that was read last, as it came.
+  const JsonTokens& tokens() const;
 
  private:
   struct Impl;

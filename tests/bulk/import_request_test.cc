@@ -54,9 +54,11 @@ TEST(ImportRequest, I03ReadsParametersAndThePlainForm) {
   stored.url = "http://s/fhir/$import";
   stored.base_url = "http://s/fhir";
   stored.separate_export_status = true;
+  stored.leniency = fhir::Leniency::kLenient;
   const auto back = parse_stored_import(serialize(stored));
   ASSERT_TRUE(back);
   EXPECT_EQ(serialize(*back), serialize(stored));
+  EXPECT_EQ(back->leniency, fhir::Leniency::kLenient);
   EXPECT_EQ(parse_stored_import("{}").error().kind, ErrorKind::kCorrupt);
 }
 

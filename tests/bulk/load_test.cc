@@ -26,7 +26,7 @@ std::string patient(std::string_view id, std::string_view gender = "other") {
 
 std::string observation(std::string_view id, std::string_view subject) {
   return R"({"resourceType":"Observation","id":")" + std::string(id) +
-         R"(","subject":{"reference":")" + std::string(subject) +
+         R"(","status":"final","code":{},"subject":{"reference":")" + std::string(subject) +
          R"("},"valueQuantity":{"value":1.50}})";
 }
 
@@ -208,6 +208,58 @@ TEST_F(LoadTest, NamesFileLineAndReasonOfABadLineAndLoadsTheRest) {  // I-01
   EXPECT_EQ(problems_[0].path, path);
   EXPECT_FALSE(summary.stopped_by_problem);
   EXPECT_EQ(versions().size(), 3u);
+}
+
+// What light validation finds fault with, in each way a resource comes in, with good ones between.
+constexpr const char* kFaulty =
+    R"({"resourceType":"Observation","id":"f","statsu":"final","subject":{"reference":"no one"}})";
+constexpr const char* kFaults =
+    "'statsu' is not an element of Observation; Observation.status is missing; "
+    "Observation.code is missing; "
+    "Observation.subject.reference is neither a URL nor a Type/id of R4 nor a #id";
+
+TEST_F(LoadTest, NamesWhatLightValidationFindsAndLoadsTheRest) {  // I-02
+  load({file("a.ndjson", patient("a") + "\n" + kFaulty + "\n" + patient("b")),
+        file("b.json", bundle("collection", "{\"resource\":" + patient("c") +
+                                                "},{\"resource\":" + kFaulty + "}"))});
+  EXPECT_THAT(problems(), ElementsAre(std::string("a.ndjson:2: ") + kFaults,
+                                      std::string("b.json:entry 1: ") + kFaults));
+  EXPECT_EQ(versions().size(), 3u);
+  options_.strict = true;
+  EXPECT_TRUE(load({file("c.ndjson", patient("d") + "\n" + kFaulty)}).stopped_by_problem);
+  EXPECT_EQ(versions().size(), 3u);
+}
+
+TEST_F(LoadTest, LenientlyFaultsAreWarningsAndLoaded) {  // I-02
+  options_.leniency = fhir::Leniency::kLenient;
+  options_.strict = true;
+  options_.paths = {file("a.ndjson", patient("a") + "\n" + kFaulty + "\n" + patient("b"))};
+  const auto summary = bulk::load(*store_, options_, {});
+  ASSERT_TRUE(summary);
+  EXPECT_FALSE(summary->stopped_by_problem);
+  EXPECT_EQ(summary->problems, 0u);
+  EXPECT_EQ(summary->warnings, 1u);
+  EXPECT_THAT(problems(), ElementsAre(std::string("a.ndjson:2: ") + kFaults));
+  EXPECT_TRUE(problems_[0].is_loaded);
+  EXPECT_THAT(json("Observation", "f"), HasSubstr("statsu"));
+  EXPECT_EQ(versions().size(), 3u);
+  // What cannot be read stays out.
+  options_.strict = false;
+  load({file("b.ndjson", "{nonsense\n" + patient("c"))});
+  EXPECT_FALSE(problems_.at(0).is_loaded);
+}
+
+TEST_F(LoadTest, TellsTheFirstOfManyWarningsAndCountsAll) {
+  options_.leniency = fhir::Leniency::kLenient;
+  std::string lines;
+  for (int i = 0; i < 300; ++i)
+    lines += R"({"resourceType":"Patient","x":1,"id":"p)" + std::to_string(i) + "\"}\n";
+  options_.paths = {file("a.ndjson", lines)};
+  const auto summary = bulk::load(*store_, options_, {});
+  ASSERT_TRUE(summary);
+  EXPECT_EQ(summary->warnings, 300u);
+  EXPECT_EQ(problems_.size(), kWarningsTold);
+  EXPECT_EQ(versions().size(), 300u);
 }
 
 TEST_F(LoadTest, ABadFirstLineDoesNotHideTheOthers) {  // I-01

@@ -36,8 +36,9 @@ def sluice(*arguments, check=True, stdin=None, env=None, timeout=300):
     return done
 
 
-def load(data, *paths, **options):
-    return sluice("load", "--data", data, *paths, **options)
+def load(data, *paths, lenient=True, **options):
+    """Leniently: most tests have resources with no more in them than they need."""
+    return sluice("load", "--data", data, *(["--lenient"] if lenient else []), *paths, **options)
 
 
 def stats(data):

@@ -138,14 +138,18 @@ class ImportCase(harness.TestCase):
 
     def problems(self, manifest):
         """(code, diagnostics) of every line of the files of problems."""
+        return [issue[1:] for issue in self.issues(manifest) if issue[0] == "error"]
+
+    def issues(self, manifest):
+        """(severity, code, diagnostics) of every line of them."""
         found = []
         for item in manifest["error"]:
             self.assertEqual(item["type"], "OperationOutcome")
             for line in harness.download(item):
                 outcome = json.loads(line)
                 self.assertEqual(outcome["resourceType"], "OperationOutcome")
-                self.assertEqual(outcome["issue"][0]["severity"], "error")
-                found.append((outcome["issue"][0]["code"], outcome["issue"][0]["diagnostics"]))
+                issue = outcome["issue"][0]
+                found.append((issue["severity"], issue["code"], issue["diagnostics"]))
         return found
 
 
@@ -183,6 +187,21 @@ class LocalFiles(ImportCase):
         for url in (status_url, file_url):
             self.assertEqual(harness.request("GET", url).status, 404)
         self.assertEqual(server.export().keys(), export.keys())
+
+    def test_i02_what_light_validation_finds_is_a_problem_or_a_warning(self):
+        faulty = self.write("faulty.ndjson", patient("a"), patient("f", nmae=[]), patient("b"))
+        found = ("invalid", f"'{faulty}' line 2: 'nmae' is not an element of Patient")
+        server = self.serve()
+        manifest = self.import_all(server, [("Patient", faulty)])
+        self.assertEqual(self.issues(manifest), [("error", *found)])
+        self.assertEqual(manifest["output"][0]["count"], 2)
+        self.assertEqual(server.export().keys(), [("Patient", "a"), ("Patient", "b")])
+        self.assertEqual(server.stop(), 0)
+        server = self.serve("--lenient")
+        manifest = self.import_all(server, [("Patient", faulty)])
+        self.assertEqual(self.issues(manifest), [("warning", *found)])
+        self.assertEqual(manifest["output"][0]["count"], 3)
+        self.assertEqual(server.export().keys(), [("Patient", "a"), ("Patient", "b"), ("Patient", "f")])
 
     def test_i03_what_is_wrong_with_a_file_is_its_own_problem(self):
         os.mkdir(os.path.join(self.inbox, "sub"))

@@ -108,6 +108,21 @@ class Loading(harness.TestCase):
             self.assertEqual(self.refused(done, path, line), [])
         self.assertEqual(set(self.exported()), {"Patient/ok-1", "Patient/ok-2", "Patient/ok-3"})
 
+    FAULTY = {"resourceType": "Observation", "id": "f", "statsu": "final", "code": "x"}
+    FAULTS = ("'statsu' is not an element of Observation; Observation.code is not an object; "
+              "Observation.status is missing")
+
+    def test_i02_what_light_validation_finds_is_not_loaded_or_loaded_with_a_warning(self):
+        path = self.write("a.ndjson", patient("a"), self.FAULTY, patient("b"))
+        done = harness.load(self.data, path, lenient=False, check=False)
+        self.assertEqual((done.returncode, done.err.splitlines()), (1, [f"{path}:2: {self.FAULTS}"]))
+        self.assertIn("1 not loaded, see above", done.out)
+        self.assertEqual(sorted(self.exported()), ["Patient/a", "Patient/b"])
+        done = harness.load(self.data, path, lenient=True)
+        self.assertEqual(done.err.splitlines(), [f"{path}:2: warning: {self.FAULTS}"])
+        self.assertIn("1 loaded with faults, see above", done.out)
+        self.assertEqual(self.exported()["Observation/f"]["statsu"], "final")
+
     def test_i01_strict_stops_at_the_first_and_loads_nothing_of_its_file(self):
         good = self.write("a.ndjson", patient("a1"), patient("a2"))
         bad = self.write("b.ndjson", *(patient(f"b{n}") for n in range(2000)), "{", patient("late"), "[")

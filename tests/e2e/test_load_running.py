@@ -84,6 +84,18 @@ class LoadingIntoARunningServer(harness.TestCase):
             self.assertIn("1 resources, 0 problems", lines)
             self.assertNotIn("1.ndjson", lines)
 
+    def test_i02_validates_like_a_load_of_its_own(self):
+        faulty = {**patient("f"), "nmae": []}
+        path = self.write("f.ndjson", patient("good"), faulty)
+        with harness.Server(self.data) as server:
+            done = harness.load(self.data, path, lenient=False, check=False)
+            self.assertEqual((done.returncode, done.err.splitlines()),
+                             (1, [f"{path}:2: 'nmae' is not an element of Patient"]))
+            self.assertEqual(server.export("$export").keys(), [("Patient", "good")])
+            done = harness.load(self.data, path)
+            self.assertEqual(done.err.splitlines(), [f"{path}:2: warning: 'nmae' is not an element of Patient"])
+            self.assertEqual(server.export("$export").keys(), [("Patient", "f"), ("Patient", "good")])
+
     def start_endless(self):
         """A load whose standard input does not end; one line of it is in the pipe."""
         process = subprocess.Popen([harness.BINARY, "load", "--data", self.data, "-"],

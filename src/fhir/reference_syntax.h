@@ -1,4 +1,4 @@
-// Whether the references of a resource can be ones, by their text. Apart from validation.h, which
+// Whether the references of a resource can be ones, by their text. Apart from light_validation.h, which
 // looks at root elements only.
 #pragma once
 
@@ -8,7 +8,7 @@
 
 #include "fhir/json_tokens.h"
 
-namespace sluice::rest {
+namespace sluice::fhir {
 
 /// Whether `text` can be a Reference.reference: an absolute URL or URN, "Type/id" with a type of R4
 /// (also with "/_history/version"), or "#id".
@@ -16,7 +16,7 @@ bool is_reference(std::string_view text);
 
 /// What is wrong with the first Reference.reference that is_reference() refuses, by its path;
 /// nullopt when there is none. The tokens must be of a checked resource.
-std::optional<std::string> find_bad_reference(const fhir::JsonTokens& tokens,
+std::optional<std::string> find_bad_reference(const JsonTokens& tokens,
                                               std::string_view type_name);
 
-}  // namespace sluice::rest
+}  // namespace sluice::fhir

@@ -1,4 +1,4 @@
-#include "rest/reference_syntax.h"
+#include "fhir/reference_syntax.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include "fhir/json_check.h"
 #include "fhir/reference.h"
 
-namespace sluice::rest {
+namespace sluice::fhir {
 namespace {
 
 // What a Reference has, and no other type with an element "reference" has only these.
@@ -17,7 +17,7 @@ bool is_of_reference(std::string_view raw_key) {
                                            "identifier", "display",   "_id",       "_reference",
                                            "_type",      "_display"};
   return std::any_of(std::begin(kMembers), std::end(kMembers),
-                     [&](std::string_view member) { return fhir::means(raw_key, member); });
+                     [&](std::string_view member) { return means(raw_key, member); });
 }
 
 // RFC 3986: a letter, then letters, digits, '+', '-' and '.', up to the colon; something behind it
@@ -30,6 +30,21 @@ bool is_absolute_uri(std::string_view text) {
   return std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(colon), [&](char c) {
     return is_letter(c) || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
   });
+}
+
+// Whether there is a member "reference" at all that cannot be one, wherever it stands. Nearly always
+// there is none, and no path has to be known.
+bool has_suspect(const JsonTokens& tokens) {
+  std::string unescaped;
+  for (std::size_t i = 0; i + 2 < tokens.size(); ++i) {
+    if (tokens.first(i) != '"' || tokens.first(i + 1) != ':' || tokens.first(i + 2) != '"') continue;
+    if (means(tokens.raw_string(i), "reference")) {
+      unescape(tokens.raw_string(i + 2), unescaped);
+      if (!is_reference(unescaped)) return true;
+    }
+    i += 2;
+  }
+  return false;
 }
 
 struct Frame {
@@ -45,11 +60,12 @@ bool is_reference(std::string_view text) {
   const bool has_gap = std::any_of(text.begin(), text.end(),
                                    [](char c) { return static_cast<unsigned char>(c) <= ' '; });
   if (text.empty() || has_gap) return false;
-  return text.front() == '#' || fhir::parse_reference(text) || is_absolute_uri(text);
+  return text.front() == '#' || parse_reference(text) || is_absolute_uri(text);
 }
 
-std::optional<std::string> find_bad_reference(const fhir::JsonTokens& tokens,
+std::optional<std::string> find_bad_reference(const JsonTokens& tokens,
                                               std::string_view type_name) {
+  if (!has_suspect(tokens)) return std::nullopt;
   std::vector<Frame> frames;
   std::string path(type_name);
   std::string_view key;
@@ -73,12 +89,12 @@ std::optional<std::string> find_bad_reference(const fhir::JsonTokens& tokens,
       if (tokens.first(i + 1) != '"') continue;
       ++i;
       // Immunization.education.reference is a uri, and may stand alone.
-      if (fhir::means(key, "reference") && !path.ends_with(".education") &&
-          !is_reference(fhir::unescape(tokens.raw_string(i))))
+      if (means(key, "reference") && !path.ends_with(".education") &&
+          !is_reference(unescape(tokens.raw_string(i))))
         frame.bad_reference = i;
     }
   }
   return std::nullopt;
 }
 
-}  // namespace sluice::rest
+}  // namespace sluice::fhir

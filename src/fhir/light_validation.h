@@ -1,0 +1,36 @@
+// What a resource must be beyond being readable, wherever it comes in (REST, load, $import): the root
+// elements of its type, and references that can be ones. Full validation against profiles is not the
+// server's.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "fhir/json_tokens.h"
+#include "fhir/resource_type.h"
+
+namespace sluice::fhir {
+
+/// Whether a resource of a wrong shape is refused, or stored as it is.
+enum class Leniency : std::uint8_t { kStrict, kLenient };
+
+/// kUnprocessable, naming the element, when a root element is not one of the type, is no array where
+/// it repeats or the other way round, or of another kind (object, string, number, boolean), a
+/// mandatory one is missing, or Reference.reference is neither a URL, a "Type/id" nor a "#id". The
+/// tokens must be those of a text that ResourceReader has read.
+Result<void> check_shape(const JsonTokens& tokens, ResourceType type);
+
+/// Of find_faults().
+inline constexpr std::size_t kFaultsMax = 20;
+
+/// What check_shape() would refuse a resource for: each wrong root element, and the first reference
+/// that can be none; kFaultsMax at most. Names elements, never what is in them.
+std::vector<std::string> find_faults(const JsonTokens& tokens, ResourceType type);
+/// The same of a resource's text.
+std::vector<std::string> find_faults(ResourceType type, std::string_view json);
+
+}  // namespace sluice::fhir
