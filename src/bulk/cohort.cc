@@ -89,7 +89,9 @@ Result<SubjectIds> base_population(const store::Store& store, const search::Coho
   for (const auto& group : members.groups) {
     // Whom a group holds is as that group has it; whether it is there, as the cohort may see it.
     SLUICE_TRY(const auto found, seen.store().read({fhir::types::kGroup, group}, as_of.sequence));
-    if (!found) return not_found(fmt::format("there is no Group/{}", group));
+    if (!found)
+      return Error{ErrorKind::kUnprocessable,
+                   fmt::format("Group.member names Group/{}, which is not there", group)};
     SLUICE_TRY(const auto roster, read_members(store, group, as_of, base_url, path));
     for (std::size_t i = 0; i < roster.size(); ++i) base.emplace_back(roster[i]);
   }

@@ -179,6 +179,10 @@ class Cohorts(CohortCase):
         other = next(id for id in self.corpus.ids("Patient") if id not in expected)
         self.send("PUT", "Group/both", corpus.group("both", [{"entity": {"reference": r}} for r in (inner, f"Patient/{other}")]))
         self.assertEqual(self.patients("both"), sorted(expected | {other}))
+        response = self.asynchronously("POST", "Group", cohort("e", "Patient?gender=female",
+                                                              members=["Group/nowhere"]))["response"]
+        self.assertTrue(response["status"].startswith("422"), response)
+        self.assertIn("Group/nowhere", response["outcome"]["issue"][0]["diagnostics"])
 
     def assert_chooses(self, type, expected, *expressions):
         """A cohort is of just these: there are so many, all of them when it may choose from these, and none of others."""
