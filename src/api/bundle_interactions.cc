@@ -265,6 +265,7 @@ Result<http::Response> post_now(Service& service, const http::Router& router,
                                 const http::Request& request, const Principal& principal) {
   SLUICE_CHECK(check_formats(request));
   SLUICE_CHECK(refuse_cascade_header(request));
+  SLUICE_CHECK(refuse_headers(request));
   SLUICE_CHECK(check_body_type(request));
   SLUICE_TRY(auto preferences, read_preferences(request));
   // Nobody wants a Bundle back that was just sent, unless they say so.

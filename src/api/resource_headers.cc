@@ -37,6 +37,27 @@ Result<rest::Condition> read_condition(const http::Request& request) {
                                combined_if_any(request, "If-None-Match"));
 }
 
+Result<void> check_if_match(const http::Request& request, const rest::Stored& stored) {
+  SLUICE_TRY(const auto condition,
+             rest::parse_condition(combined_if_any(request, "If-Match"), std::nullopt));
+  if (condition.kind != rest::Condition::Kind::kVersion || condition.version == stored.version)
+    return {};
+  return Error{ErrorKind::kPreconditionFailed,
+               fmt::format("If-Match names another version, here is version {}", stored.version)};
+}
+
+Result<void> refuse_headers(const http::Request& request) {
+  const bool is_read = request.method == "GET" || request.method == "HEAD";
+  if (!is_read && request.headers.count("X-Provenance") > 0)
+    return Error{ErrorKind::kUnsupported,
+                 "the header X-Provenance is not supported: send the Provenance as a resource, in "
+                 "one transaction with what it is about"};
+  if (request.headers.count("If-Unmodified-Since") > 0)
+    return Error{ErrorKind::kUnsupported,
+                 "the header If-Unmodified-Since is not supported: use If-Match"};
+  return {};
+}
+
 bool is_known(const http::Request& request, const rest::Stored& stored) {
   rest::Known known{request.headers.combined("If-None-Match")};
   if (const auto since = request.headers.get("If-Modified-Since"))

@@ -22,6 +22,14 @@ std::string entity_tag(std::uint32_t version);
 /// more than one of them, or both headers; kUnsupported for If-None-Match with other than "*".
 Result<rest::Condition> read_condition(const http::Request& request);
 
+/// kPreconditionFailed for a read with an If-Match that names another version than this one (RFC
+/// 9110, 13.1.1); kInvalid as of read_condition().
+Result<void> check_if_match(const http::Request& request, const rest::Stored& stored);
+
+/// kUnsupported, naming it, for a header that asks for what is not done and must not be passed
+/// over: X-Provenance on a write, If-Unmodified-Since on anything.
+Result<void> refuse_headers(const http::Request& request);
+
 /// Whether a client that sent If-None-Match or If-Modified-Since has this version already.
 bool is_known(const http::Request& request, const rest::Stored& stored);
 

@@ -24,13 +24,6 @@
 namespace sluice::api {
 namespace {
 
-// The key that the path names; for reads and deletions what can be no id is not there.
-Result<fhir::ResourceId> key_of(const http::Request& request, fhir::ResourceType type) {
-  fhir::ResourceId key{type, std::string(request.parameter("id"))};
-  if (fhir::is_valid_id(key.id)) return key;
-  return not_found(fmt::format("there is no {}/{}", fhir::type_name(type), key.id.substr(0, 64)));
-}
-
 Result<http::Response> stored_response(const http::Request& request, const ResourceView& view,
                                        fhir::ResourceType type, rest::Stored stored) {
   http::Response response;
@@ -181,6 +174,7 @@ Result<http::Response> send_found(const Service& service, const http::Request& r
     if (!allowed) found = allowed.error();
   }
   SLUICE_TRY(auto stored, audited_read(service, request, principal, key, std::move(found)));
+  SLUICE_CHECK(check_if_match(request, stored));
   if (wants_raw(request, key.type)) return raw_response(request, stored);
   return stored_response(request, view, key.type, std::move(stored));
 }

@@ -22,6 +22,7 @@
 #include "api/member_operations.h"
 #include "api/principal.h"
 #include "api/registration.h"
+#include "api/resource_headers.h"
 #include "api/resource_history.h"
 #include "api/resource_interactions.h"
 #include "api/resource_search.h"
@@ -90,6 +91,8 @@ class Routes {
         [type, permissions, handler](Service& service, const auto& request, const auto& principal) {
           const auto allowed = authorize_and_audit(service, request, principal, type, permissions);
           if (!allowed) return request_error(request, allowed.error());
+          const auto refused = refuse_headers(request);
+          if (!refused) return request_error(request, refused.error());
           const Interaction interaction{type, permissions, is_by_search(request, permissions)};
           return call(service, request, principal, interaction,
                       [type, handler](Service& seen, const auto& asked, const auto& who) {

@@ -60,11 +60,10 @@ class Loader {
                .queue_max = 1024,
                .name = "parse",
                .nice = 0}),
-        pipeline_(pool_,
-                  {.limits = options.limits,
-                   .base_url = options.base_url,
-                   .leniency = options.leniency},
-                  stop_),
+        pipeline_(
+            pool_,
+            {.limits = options.limits, .base_url = options.base_url, .leniency = options.leniency},
+            stop_),
         committer_(store, {.batch_size = options.batch_size,
                            .pending_size_max = options.pending_size_max}) {}
 

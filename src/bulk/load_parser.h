@@ -16,8 +16,8 @@
 
 namespace sluice::bulk {
 
-/// A piece of input that was not loaded, or that a lenient load took as it is. `place` is a line number from 1 for NDJSON, an entry's
-/// index from 0 for a Bundle.
+/// A piece of input that was not loaded, or that a lenient load took as it is. `place` is a line
+/// number from 1 for NDJSON, an entry's index from 0 for a Bundle.
 struct LoadProblem {
   std::string path;
   std::uint64_t place = 0;

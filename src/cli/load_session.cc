@@ -59,14 +59,10 @@ json::object to_json(const bulk::LoadSummary& summary) {
   for (const auto& [type, counts] : summary.types)
     types[type] = {
         {"created", counts.created}, {"updated", counts.updated}, {"unchanged", counts.unchanged}};
-  return {{"types", std::move(types)},
-          {"resources", summary.resources},
-          {"superseded", summary.superseded},
-          {"bytes", summary.bytes},
-          {"files", summary.files},
-          {"problems", summary.problems},
-          {"warnings", summary.warnings},
-          {"stopped", summary.stopped_by_problem}};
+  return {{"types", std::move(types)},        {"resources", summary.resources},
+          {"superseded", summary.superseded}, {"bytes", summary.bytes},
+          {"files", summary.files},           {"problems", summary.problems},
+          {"warnings", summary.warnings},     {"stopped", summary.stopped_by_problem}};
 }
 
 bulk::LoadSummary summary_of(const json::object& object) {

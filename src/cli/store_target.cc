@@ -48,9 +48,10 @@ Result<client::Delivered> StoreTarget::put(const std::vector<std::filesystem::pa
   if (problems > kProblemsShown)
     notice_(fmt::format("and {} more that were not loaded", problems - kProblemsShown));
   if (summary->warnings > 0)
-    notice_(fmt::format("{} resources are not of the shape that FHIR R4 has for their type; they were "
-                        "taken as they are",
-                        summary->warnings));
+    notice_(
+        fmt::format("{} resources are not of the shape that FHIR R4 has for their type; they were "
+                    "taken as they are",
+                    summary->warnings));
   client::Delivered delivered;
   for (const auto& [type, counts] : summary->types) {
     delivered.counts[type].added = counts.created;

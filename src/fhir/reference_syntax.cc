@@ -32,12 +32,13 @@ bool is_absolute_uri(std::string_view text) {
   });
 }
 
-// Whether there is a member "reference" at all that cannot be one, wherever it stands. Nearly always
-// there is none, and no path has to be known.
+// Whether there is a member "reference" at all that cannot be one, wherever it stands. Nearly
+// always there is none, and no path has to be known.
 bool has_suspect(const JsonTokens& tokens) {
   std::string unescaped;
   for (std::size_t i = 0; i + 2 < tokens.size(); ++i) {
-    if (tokens.first(i) != '"' || tokens.first(i + 1) != ':' || tokens.first(i + 2) != '"') continue;
+    if (tokens.first(i) != '"' || tokens.first(i + 1) != ':' || tokens.first(i + 2) != '"')
+      continue;
     if (means(tokens.raw_string(i), "reference")) {
       unescape(tokens.raw_string(i + 2), unescaped);
       if (!is_reference(unescaped)) return true;

@@ -1,5 +1,5 @@
-// Whether the references of a resource can be ones, by their text. Apart from light_validation.h, which
-// looks at root elements only.
+// Whether the references of a resource can be ones, by their text. Apart from light_validation.h,
+// which looks at root elements only.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,6 @@ bool is_reference(std::string_view text);
 
 /// What is wrong with the first Reference.reference that is_reference() refuses, by its path;
 /// nullopt when there is none. The tokens must be of a checked resource.
-std::optional<std::string> find_bad_reference(const JsonTokens& tokens,
-                                              std::string_view type_name);
+std::optional<std::string> find_bad_reference(const JsonTokens& tokens, std::string_view type_name);
 
 }  // namespace sluice::fhir

@@ -1,5 +1,5 @@
-// What a resource that is written over REST must be beyond being readable: light validation, and what
-// the filters of a Group may be.
+// What a resource that is written over REST must be beyond being readable: light validation, and
+// what the filters of a Group may be.
 #pragma once
 
 #include <cstdint>

@@ -89,6 +89,31 @@ class Rest(harness.ServerCase):
         self.assertEqual(self.send("DELETE", "Patient/p", headers={"If-Match": '"2"'}).status, 204)
         self.assertEqual(self.put(patient("p"), {"If-Match": "*"}).status, 412)
 
+    def test_i02_conditions_of_reads(self):
+        self.serve()
+        self.assertEqual(self.put(patient("p")).status, 201)
+        self.assertEqual(self.put(patient("p", active=True)).status, 200)
+        for tag, status in (('W/"2"', 200), ('"2"', 200), ("*", 200), ('W/"1"', 412), ('W/"x"', 412), ("2", 400)):
+            self.assertEqual(self.send("GET", "Patient/p", headers={"If-Match": tag}).status, status, tag)
+        self.assertEqual(self.send("GET", "Patient/p/_history/1", headers={"If-Match": 'W/"1"'}).status, 200)
+        self.assert_outcome(self.send("GET", "Patient/p/_history/1", headers={"If-Match": 'W/"2"'}), 412, "version 1")
+
+    def test_i02_what_is_not_done_is_not_passed_over(self):
+        self.serve()
+        self.assertEqual(self.put(patient("p")).status, 201)
+        before = self.send("GET", "Patient/p").body
+        provenance = {"X-Provenance": '{"resourceType":"Provenance"}'}
+        unmodified = {"If-Unmodified-Since": "Sat, 01 Jan 2000 00:00:00 GMT"}
+        bundle = {"resourceType": "Bundle", "type": "batch", "entry": []}
+        for method, path, body, headers in (("PUT", "Patient/p", patient("p", active=True), provenance),
+                                            ("POST", "Patient", patient(None), provenance),
+                                            ("DELETE", "Patient/p", None, provenance), ("POST", "", bundle, provenance),
+                                            ("PUT", "Patient/p", patient("p", active=True), unmodified),
+                                            ("GET", "Patient/p", None, unmodified)):
+            with self.subTest(method=method, path=path):
+                self.assert_outcome(self.send(method, path, body, headers), 400, next(iter(headers)))
+        self.assertEqual(self.send("GET", "Patient/p").body, before)
+
     def test_i02_i05_what_is_refused_changes_nothing(self):
         self.serve()
         self.assertEqual(self.put(patient("p")).status, 201)
