@@ -10,6 +10,7 @@
 
 #include "api/export_status.h"
 #include "api/fhir_response.h"
+#include "api/job_kickoff.h"
 #include "api/request_headers.h"
 #include "api/resource_headers.h"
 #include "api/resource_interactions.h"
@@ -139,28 +140,16 @@ Result<std::optional<bulk::CohortRequest>> read_request(const Service& service,
 
 Result<job::Job> start(Service& service, const http::Request& request, const Principal& principal,
                        const bulk::CohortRequest& asked) {
-  std::size_t jobs_max = 0;
-  if (principal.client != nullptr) {
-    SLUICE_CHECK(service.authorization->take_kick_off(*principal.client, request.peer_address));
-    jobs_max = principal.client->limits.running_jobs;
-  }
-  auto job = service.engine.submit(
-      principal.client_id,
-      [&](const store::Commit&) -> Result<std::string> { return serialize(asked); }, jobs_max,
-      bulk::CohortJobs::kName);
-  if (!job) return job;
-  const auto audited =
-      audit(service, request, principal,
-            {.kind = asked.operation == Operation::kCreate ? smart::AuditKind::kResourceCreated
-                                                           : smart::AuditKind::kResourceUpdated,
-             .description = "asynchronously, by filters",
-             .job_id = job->id,
-             .subject = "Group/" + asked.group_id});
-  if (!audited) {
-    (void)service.engine.remove(job->id);
-    return audited.error();
-  }
-  return job;
+  return start_job(
+      service, request, principal,
+      {.kind = bulk::CohortJobs::kName,
+       .authorize = {},  // it was, while the request was read
+       .request = [&](const store::Commit&) -> Result<std::string> { return serialize(asked); },
+       .event = {.kind = asked.operation == Operation::kCreate
+                             ? smart::AuditKind::kResourceCreated
+                             : smart::AuditKind::kResourceUpdated,
+                 .description = "asynchronously, by filters",
+                 .subject = "Group/" + asked.group_id}});
 }
 
 /// nullopt when the request goes the synchronous way.
@@ -172,10 +161,7 @@ Result<std::optional<http::Response>> write_async(Service& service, const http::
   if (!asked) return std::optional<http::Response>();
   SLUICE_TRY(const auto job, start(service, request, principal, *asked));
   spdlog::info("cohort id={} job={} group={}", request.id, job.id, asked->group_id);
-  const std::string location = status_url(asked->base_url, job.id);
-  auto response = information(202, "The Group is being made: its status is at " + location);
-  response.headers.set("Content-Location", location);
-  return std::optional(std::move(response));
+  return std::optional(accepted("The Group is being made", asked->base_url, job, false));
 }
 
 http::Response write_group(Service& service, const http::Request& request,
@@ -257,16 +243,12 @@ http::Response cohort_status(Service& service, const http::Request& request,
     return fhir_response(500,
                          fhir::operation_outcome("fatal", "exception",
                                                  "The Group was not written: " + view.job.failure));
-  const auto wait = retry_after(service, view);
-  if (!service.polls->allow(view.job.id, wait))
-    return error_response({ErrorKind::kTooManyRequests,
-                           fmt::format("the job is polled too often: wait {} s", wait.count()),
-                           {},
-                           wait});
+  const auto wait = take_poll(service, view);
+  if (!wait) return error_response(wait.error());
   http::Response response;
   response.status = 202;
   response.headers.set("X-Progress", fmt::format("{:.0f}% evaluated", 100 * view.progress));
-  response.headers.set("Retry-After", fmt::to_string(wait.count()));
+  response.headers.set("Retry-After", fmt::to_string(wait->count()));
   return response;
 }
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/fhir_response.h"
-#include "api/request_headers.h"
+#include "api/job_kickoff.h"
 #include "base/log.h"
 #include "bulk/export_job.h"
 #include "fhir/parameters.h"
@@ -27,10 +27,7 @@ Result<std::vector<fhir::Parameter>> read_parameters(const http::Request& reques
     append(parameters, form);
     return parameters;
   }
-  if (type != kFhirJson && type != "application/json")
-    return Error{ErrorKind::kUnsupportedMediaType,
-                 fmt::format("Content-Type '{}' is not supported: use application/fhir+json",
-                             type.substr(0, 64))};
+  SLUICE_CHECK(check_parameters_type(type));
   SLUICE_TRY(const auto body, fhir::read_parameters(request.body));
   parameters.insert(parameters.end(), body.begin(), body.end());
   return parameters;
@@ -43,13 +40,7 @@ struct KickOff {
 
 Result<KickOff> read_kick_off(const Service& service, const http::Request& request,
                               bulk::ExportLevel level) {
-  if (!accepts_fhir_json(request))
-    return Error{ErrorKind::kNotAcceptable,
-                 fmt::format("Accept '{}' is not supported: use application/fhir+json",
-                             request.headers.combined("Accept").substr(0, 64))};
-  SLUICE_TRY(const auto preferences, read_preferences(request));
-  if (service.options.require_respond_async && !preferences.respond_async)
-    return invalid("this server wants the header Prefer: respond-async");
+  SLUICE_TRY(const auto preferences, read_kick_off_preferences(service, request));
   SLUICE_TRY(const auto parameters, read_parameters(request));
   const std::string base_url = service.base_url(request);
   SLUICE_TRY(auto parsed, bulk::parse_export_request(
@@ -69,41 +60,21 @@ Result<KickOff> read_kick_off(const Service& service, const http::Request& reque
 Result<job::Job> start(Service& service, const http::Request& request, const Principal& principal,
                        KickOff& kick_off) {
   bulk::ExportRequest& asked = kick_off.request;
-  const auto event = [&](smart::AuditOutcome outcome, std::string job_id, std::string why) {
-    return audit(service, request, principal,
-                 {.kind = smart::AuditKind::kKickOff,
-                  .outcome = outcome,
-                  .description = std::move(why),
-                  .job_id = std::move(job_id),
-                  .request = asked.url,
-                  .scope = principal.claims ? principal.claims->scopes.to_string() : ""});
-  };
-  std::size_t jobs_max = 0;
-  if (principal.client != nullptr) {
-    SLUICE_CHECK(service.authorization->take_kick_off(*principal.client, request.peer_address));
-    jobs_max = principal.client->limits.running_jobs;
-  }
   if (principal.client != nullptr)
     asked.attachment_access = principal.client->file_access == smart::FileAccess::kToken
                                   ? bulk::AttachmentAccess::kToken
                                   : bulk::AttachmentAccess::kCapability;
-  if (const auto allowed = authorize_export(principal, asked); !allowed) {
-    SLUICE_CHECK(event(smart::AuditOutcome::kSerious, {}, allowed.error().message));
-    return allowed.error();
-  }
-  auto job = service.engine.submit(
-      principal.client_id,
-      [&](const store::Commit& snapshot) -> Result<std::string> {
-        SLUICE_CHECK(bulk::check_against_store(service.store, asked, snapshot, kick_off.lenient));
-        return serialize(asked);
-      },
-      jobs_max);
-  if (!job) return job;
-  if (const auto audited = event(smart::AuditOutcome::kSuccess, job->id, {}); !audited) {
-    (void)service.engine.remove(job->id);
-    return audited.error();
-  }
-  return job;
+  return start_job(
+      service, request, principal,
+      {.kind = bulk::ExportJobs::kName,
+       .authorize = [&] { return authorize_export(principal, asked); },
+       .request = [&](const store::Commit& snapshot) -> Result<std::string> {
+         SLUICE_CHECK(bulk::check_against_store(service.store, asked, snapshot, kick_off.lenient));
+         return serialize(asked);
+       },
+       .event = {.kind = smart::AuditKind::kKickOff,
+                 .request = asked.url,
+                 .scope = principal.claims ? principal.claims->scopes.to_string() : ""}});
 }
 
 }  // namespace
@@ -120,12 +91,7 @@ http::Response export_kickoff(Service& service, const http::Request& request,
                : level == bulk::ExportLevel::kPatient ? "patient"
                                                       : "group",
                job->snapshot.sequence.value);
-  const std::string location = status_url(asked.base_url, job->id);
-  auto response = information(202, "The export was accepted: its status is at " + location);
-  response.headers.set("Content-Location", location);
-  if (asked.separate_export_status)
-    response.headers.set("Preference-Applied", "respond-async, separate-export-status");
-  return response;
+  return accepted("The export was accepted", asked.base_url, *job, asked.separate_export_status);
 }
 
 }  // namespace sluice::api

@@ -113,6 +113,15 @@ seconds retry_after(const Service& service, const job::JobView& view) {
                     service.options.retry_after_max);
 }
 
+Result<seconds> take_poll(const Service& service, const job::JobView& view) {
+  const seconds wait = retry_after(service, view);
+  if (service.polls->allow(view.job.id, wait)) return wait;
+  return Error{ErrorKind::kTooManyRequests,
+               fmt::format("the job is polled too often: wait {} s", wait.count()),
+               {},
+               wait};
+}
+
 // K-04: with separate-export-status the HTTP status is the polling's own.
 void set_job_status(http::Response& response, bool separate, int status, std::string_view reason) {
   response.status = separate ? 200 : status;
@@ -179,13 +188,9 @@ http::Response export_status(Service& service, const http::Request& request,
     return done_page(request, view, asked, read_page(service, principal, view.job, asked, {}));
   if (view.job.state == job::JobState::kDone) return done(service, request, principal, view, asked);
   if (view.job.state == job::JobState::kFailed) return failed(view, asked.separate_export_status);
-  const seconds wait = retry_after(service, view);
-  if (!service.polls->allow(view.job.id, wait))
-    return error_response({ErrorKind::kTooManyRequests,
-                           fmt::format("the job is polled too often: wait {} s", wait.count()),
-                           {},
-                           wait});
-  auto response = running(view, wait, asked.separate_export_status);
+  const auto wait = take_poll(service, view);
+  if (!wait) return error_response(wait.error());
+  auto response = running(view, *wait, asked.separate_export_status);
   if (!asked.partial_manifests) return response;
   auto page = read_page(service, principal, view.job, asked, {});
   if (!page) return request_error(request, page.error());

@@ -34,6 +34,8 @@ struct FoundJob {
 
 /// S-01: how long a client that polls should wait.
 std::chrono::seconds retry_after(const Service& service, const job::JobView& view);
+/// The same, when this poll may be answered: kTooManyRequests otherwise (S-04).
+Result<std::chrono::seconds> take_poll(const Service& service, const job::JobView& view);
 /// K-04: with `separate` the HTTP status is the polling's own, and the job's is a header.
 void set_job_status(http::Response& response, bool separate, int status, std::string_view reason);
 /// Makes the suffix of the URLs of a job's files (F-07); empty when they need a token or nothing.

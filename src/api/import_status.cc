@@ -44,16 +44,12 @@ http::Response import_status(Service& service, const http::Request& request,
     set_job_status(response, asked.separate_export_status, 500, "Internal Server Error");
     return response;
   }
-  const auto wait = retry_after(service, view);
-  if (!service.polls->allow(view.job.id, wait))
-    return error_response({ErrorKind::kTooManyRequests,
-                           fmt::format("the job is polled too often: wait {} s", wait.count()),
-                           {},
-                           wait});
+  const auto wait = take_poll(service, view);
+  if (!wait) return error_response(wait.error());
   http::Response response;
   set_job_status(response, asked.separate_export_status, 202, "Accepted");
   response.headers.set("X-Progress", fmt::format("{:.0f}% imported", 100 * view.progress));
-  response.headers.set("Retry-After", fmt::to_string(wait.count()));
+  response.headers.set("Retry-After", fmt::to_string(wait->count()));
   return response;
 }
 

@@ -129,12 +129,7 @@ Result<void> Database::check_format() {
   const auto status = db_->Get(rocksdb::ReadOptions(), metadata, kFormatKey, &value);
   if (status.IsNotFound()) {
     // New, or the very first opening ended between making the files and this.
-    rocksdb::WriteOptions durable;
-    durable.sync = true;
-    const auto written = db_->Put(durable, metadata, kFormatKey, encode_number(kFormatVersion));
-    log_spoilt_ = !written.ok();
-    if (!written.ok()) return write_error(written);
-    return {};
+    return write_format();
   }
   if (!status.ok()) return read_error(status);
   const auto version = parse_number(value);
@@ -146,6 +141,10 @@ Result<void> Database::check_format() {
   spdlog::info("store upgrade from={} to={}", *version, kFormatVersion);
   if (*version == kFormatWithoutMembers) SLUICE_CHECK(remember_members_of_all_groups(*this));
   if (*version != kFormatWithoutPacking) SLUICE_CHECK(remember_targets_of_all_provenances(*this));
+  return write_format();
+}
+
+Result<void> Database::write_format() {
   rocksdb::WriteOptions durable;
   durable.sync = true;
   const auto written = db_->Put(durable, metadata, kFormatKey, encode_number(kFormatVersion));

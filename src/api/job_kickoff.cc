@@ -1,0 +1,64 @@
+#include "api/job_kickoff.h"
+
+#include <fmt/format.h>
+
+#include "api/fhir_response.h"
+
+namespace sluice::api {
+
+Result<Preferences> read_kick_off_preferences(const Service& service,
+                                              const http::Request& request) {
+  if (!accepts_fhir_json(request))
+    return Error{ErrorKind::kNotAcceptable,
+                 fmt::format("Accept '{}' is not supported: use application/fhir+json",
+                             request.headers.combined("Accept").substr(0, 64))};
+  SLUICE_TRY(auto preferences, read_preferences(request));
+  if (service.options.require_respond_async && !preferences.respond_async)
+    return invalid("this server wants the header Prefer: respond-async");
+  return preferences;
+}
+
+Result<void> check_parameters_type(std::string_view media_type) {
+  if (media_type == kFhirJson || media_type == "application/json") return {};
+  return Error{ErrorKind::kUnsupportedMediaType,
+               fmt::format("Content-Type '{}' is not supported: use application/fhir+json",
+                           media_type.substr(0, 64))};
+}
+
+Result<job::Job> start_job(Service& service, const http::Request& request,
+                           const Principal& principal, const JobStart& start) {
+  std::size_t jobs_max = 0;
+  if (principal.client != nullptr) {
+    SLUICE_CHECK(service.authorization->take_kick_off(*principal.client, request.peer_address));
+    jobs_max = principal.client->limits.running_jobs;
+  }
+  auto event = start.event;
+  if (start.authorize) {
+    if (const auto allowed = start.authorize(); !allowed) {
+      event.outcome = smart::AuditOutcome::kSerious;
+      event.description = allowed.error().message;
+      SLUICE_CHECK(audit(service, request, principal, std::move(event)));
+      return allowed.error();
+    }
+  }
+  auto job = service.engine.submit(principal.client_id, start.request, jobs_max, start.kind);
+  if (!job) return job;
+  event.job_id = job->id;
+  if (const auto audited = audit(service, request, principal, std::move(event)); !audited) {
+    (void)service.engine.remove(job->id);
+    return audited.error();
+  }
+  return job;
+}
+
+http::Response accepted(std::string_view what, std::string_view base_url, const job::Job& job,
+                        bool separate_export_status) {
+  const std::string location = status_url(base_url, job.id);
+  auto response = information(202, fmt::format("{}: its status is at {}", what, location));
+  response.headers.set("Content-Location", location);
+  if (separate_export_status)
+    response.headers.set("Preference-Applied", "respond-async, separate-export-status");
+  return response;
+}
+
+}  // namespace sluice::api

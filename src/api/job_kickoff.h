@@ -1,0 +1,43 @@
+// What the kick-offs of exports, imports and cohorts have in common: the headers, the client's
+// limits, the audit lines and the answer.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "api/principal.h"
+#include "api/request_headers.h"
+#include "api/service.h"
+#include "http/message.h"
+#include "job/engine.h"
+#include "smart/audit_event.h"
+
+namespace sluice::api {
+
+/// What a kick-off of the Bulk Data pattern prefers: kNotAcceptable for Accept other than JSON,
+/// kInvalid without respond-async where the server wants it (K-03).
+Result<Preferences> read_kick_off_preferences(const Service& service, const http::Request& request);
+
+/// kUnsupportedMediaType, naming what is supported, for a media type other than FHIR JSON.
+Result<void> check_parameters_type(std::string_view media_type);
+
+struct JobStart {
+  std::string_view kind;
+  /// Asked once the client may kick off at all; what it refuses is audited. Empty: nothing to ask.
+  std::function<Result<void>()> authorize;
+  /// What is stored with the job, which is to read this snapshot.
+  std::function<Result<std::string>(const store::Commit&)> request;
+  smart::AuditEvent event;  ///< of success, but for the job
+};
+
+/// Submits a job within the limits of its client. kForbidden as `authorize`, kTooManyRequests over a
+/// limit. What cannot be audited is not started.
+Result<job::Job> start_job(Service& service, const http::Request& request,
+                           const Principal& principal, const JobStart& start);
+
+/// 202 with Content-Location. `what` begins a sentence: "The export was accepted".
+http::Response accepted(std::string_view what, std::string_view base_url, const job::Job& job,
+                        bool separate_export_status);
+
+}  // namespace sluice::api
