@@ -1,7 +1,6 @@
 #include "query/find.h"
 
-#include <algorithm>
-#include <utility>
+#include <limits>
 
 #include "query/store_resolver.h"
 #include "query/walk.h"
@@ -24,17 +23,31 @@ Result<search::Query> prepare(const store::Store& store, fhir::ResourceType type
   return resolve(store, query, as_of.sequence, bounds);
 }
 
+namespace {
+
+/// Calls `take` for the first `limit` matches.
+template <class Take>
+Result<void> each_match(const store::Store& store, const search::Query& query,
+                        store::Sequence as_of, std::uint64_t limit, const Bounds& bounds,
+                        Take&& take) {
+  Walk walk(store, query, as_of, bounds);
+  store::RecordView record;
+  for (std::uint64_t n = 0; n < limit; ++n) {
+    SLUICE_TRY(const bool more, walk.next(record));
+    if (!more) break;
+    take(record);
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<std::vector<store::Record>> find(const store::Store& store, const search::Query& query,
                                         store::Sequence as_of, std::size_t limit,
                                         const Bounds& bounds) {
   std::vector<store::Record> found;
-  Walk walk(store, query, as_of, bounds);
-  store::RecordView record;
-  while (found.size() < limit) {
-    SLUICE_TRY(const bool more, walk.next(record));
-    if (!more) break;
-    found.push_back(copy_of(record));
-  }
+  SLUICE_CHECK(each_match(store, query, as_of, limit, bounds,
+                          [&](const auto& record) { found.push_back(copy_of(record)); }));
   return found;
 }
 
@@ -42,13 +55,8 @@ Result<std::vector<std::string>> find_ids(const store::Store& store, const searc
                                           store::Sequence as_of, std::size_t limit,
                                           const Bounds& bounds) {
   std::vector<std::string> found;
-  Walk walk(store, query, as_of, bounds);
-  store::RecordView record;
-  while (found.size() < limit) {
-    SLUICE_TRY(const bool more, walk.next(record));
-    if (!more) break;
-    found.emplace_back(record.id);
-  }
+  SLUICE_CHECK(each_match(store, query, as_of, limit, bounds,
+                          [&](const auto& record) { found.emplace_back(record.id); }));
   return found;
 }
 
@@ -90,13 +98,9 @@ Result<std::vector<std::vector<std::string>>> find_ids_of_each(
 Result<std::uint64_t> count(const store::Store& store, const search::Query& query,
                             store::Sequence as_of, const Bounds& bounds) {
   std::uint64_t total = 0;
-  Walk walk(store, query, as_of, bounds);
-  store::RecordView record;
-  while (true) {
-    SLUICE_TRY(const bool more, walk.next(record));
-    if (!more) return total;
-    ++total;
-  }
+  SLUICE_CHECK(each_match(store, query, as_of, std::numeric_limits<std::uint64_t>::max(), bounds,
+                          [&](const auto&) { ++total; }));
+  return total;
 }
 
 }  // namespace sluice::query

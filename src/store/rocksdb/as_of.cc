@@ -25,10 +25,21 @@ Result<void> fill(Record& record, const ParsedRecord& parsed) {
 
 }  // namespace
 
-void HistoryReader::seek(std::string_view key) {
+Result<std::optional<std::string_view>> HistoryReader::first_of_key() {
+  using Found = std::optional<std::string_view>;
   if (!iterator_)
     iterator_.reset(database_.db().NewIterator(rocksdb::ReadOptions(), database_.history));
-  iterator_->Seek(rocksdb::Slice(key.data(), key.size()));
+  iterator_->Seek(rocksdb::Slice(key_.data(), key_.size()));
+  if (!iterator_->Valid()) {
+    if (!iterator_->status().ok()) return read_error(iterator_->status());
+    return Found();
+  }
+  const std::string_view found = to_view(iterator_->key());
+  const std::size_t same = key_.size() - sizeof(std::uint64_t);
+  if (found.size() != key_.size() ||
+      found.substr(0, same) != std::string_view(key_).substr(0, same))
+    return Found();
+  return Found(to_view(iterator_->value()));
 }
 
 Result<std::optional<std::string_view>> HistoryReader::find(std::string_view record_key,
@@ -36,23 +47,13 @@ Result<std::optional<std::string_view>> HistoryReader::find(std::string_view rec
   using Found = std::optional<std::string_view>;
   key_.clear();
   append_history_key(key_, record_key, as_of);
-  seek(key_);
-  if (!iterator_->Valid()) {
-    if (!iterator_->status().ok()) return read_error(iterator_->status());
-    return Found();
-  }
-  // The same up to the sequence: a version of this record, the newest that is old enough.
-  const std::string_view found = to_view(iterator_->key());
-  const std::size_t same = key_.size() - sizeof(std::uint64_t);
-  if (found.size() != key_.size() ||
-      found.substr(0, same) != std::string_view(key_).substr(0, same))
-    return Found();
-  const std::string_view value = to_view(iterator_->value());
-  const auto superseded = read_superseded(value);
+  SLUICE_TRY(const auto value, first_of_key());
+  if (!value) return Found();
+  const auto superseded = read_superseded(*value);
   if (!superseded) return corrupt_value("history");
   // Superseded by a deletion or a move that left nothing here.
   if (*superseded <= as_of) return Found();
-  return Found(value.substr(kSupersededSize));
+  return Found(value->substr(kSupersededSize));
 }
 
 Result<std::optional<std::string>> HistoryReader::former_place(std::string_view locator_key,
@@ -60,17 +61,9 @@ Result<std::optional<std::string>> HistoryReader::former_place(std::string_view 
   using Found = std::optional<std::string>;
   key_.clear();
   append_place_key(key_, locator_key, {as_of.value + 1});
-  seek(key_);
-  if (!iterator_->Valid()) {
-    if (!iterator_->status().ok()) return read_error(iterator_->status());
-    return Found();
-  }
-  const std::string_view found = to_view(iterator_->key());
-  const std::size_t same = key_.size() - sizeof(std::uint64_t);
-  if (found.size() != key_.size() ||
-      found.substr(0, same) != std::string_view(key_).substr(0, same))
-    return Found();
-  return Found(to_view(iterator_->value()).substr(kSupersededSize));
+  SLUICE_TRY(const auto value, first_of_key());
+  if (!value) return Found();
+  return Found(value->substr(kSupersededSize));
 }
 
 Result<std::optional<std::string>> PointReader::record_at(std::string_view record_key,

@@ -34,7 +34,9 @@ class HistoryReader {
   Result<std::optional<std::string>> former_place(std::string_view locator_key, Sequence as_of);
 
  private:
-  void seek(std::string_view key);
+  /// The value at `key_`, which ends in a sequence, or at the next one of the same beginning: the
+  /// newest version that is old enough.
+  Result<std::optional<std::string_view>> first_of_key();
 
   const Database& database_;
   std::unique_ptr<rocksdb::Iterator> iterator_;

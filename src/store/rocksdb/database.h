@@ -57,6 +57,7 @@ class Database {
   /// Writes the version into a new database, checks it in an old one, and upgrades what an earlier
   /// program wrote.
   Result<void> check_format();
+  Result<void> write_format();
 
   std::filesystem::path folder_;
   std::atomic<bool> log_spoilt_ = false;
