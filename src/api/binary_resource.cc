@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "api/fhir_response.h"
 #include "api/request_headers.h"
 #include "api/resource_headers.h"
+#include "base/text.h"
 #include "fhir/reference.h"
 #include "fhir/resource_reader.h"
 #include "http/byte_range.h"
@@ -24,19 +24,9 @@ bool is_fhir(std::string_view type) {
          type == "application/fhir+xml" || type == "application/xml+fhir";
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 // Without parameters; they neither choose nor refuse.
 std::string essence(std::string_view type) {
-  std::string text(trimmed(type.substr(0, type.find(';'))));
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return text;
+  return to_lower(trimmed(type.substr(0, type.find(';'))));
 }
 
 template <class Visit>

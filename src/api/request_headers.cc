@@ -3,24 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <vector>
+
+#include "base/text.h"
 
 namespace sluice::api {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
 
 std::vector<std::string_view> split(std::string_view text, std::string_view separators) {
   std::vector<std::string_view> parts;
@@ -35,7 +23,7 @@ std::vector<std::string_view> split(std::string_view text, std::string_view sepa
 
 Result<Preferences::Return> read_return(std::string_view value) {
   using Return = Preferences::Return;
-  const std::string name = lower(value);
+  const std::string name = to_lower(value);
   if (name == "minimal") return Return::kMinimal;
   if (name == "representation") return Return::kRepresentation;
   if (name == "operationoutcome") return Return::kOperationOutcome;
@@ -51,7 +39,7 @@ Result<Preferences> read_preferences(const http::Request& request) {
   const std::string all = request.headers.combined("Prefer");
   for (const auto item : split(all, ",;")) {
     const std::size_t equals = item.find('=');
-    const std::string name = lower(trimmed(item.substr(0, equals)));
+    const std::string name = to_lower(trimmed(item.substr(0, equals)));
     std::string_view value =
         equals == std::string_view::npos ? std::string_view() : trimmed(item.substr(equals + 1));
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
@@ -61,7 +49,7 @@ Result<Preferences> read_preferences(const http::Request& request) {
     } else if (name == "separate-export-status") {
       preferences.separate_export_status = true;
     } else if (name == "handling") {
-      const std::string handling = lower(value);
+      const std::string handling = to_lower(value);
       if (handling != "lenient" && handling != "strict")
         return invalid(fmt::format("Prefer: handling '{}' is neither strict nor lenient",
                                    value.substr(0, 64)));
@@ -78,7 +66,8 @@ std::optional<std::string> media_parameter(std::string_view media_type, std::str
   for (const auto part :
        split(media_type.substr(std::min(media_type.find(';'), media_type.size())), ";")) {
     const std::size_t equals = part.find('=');
-    if (equals == std::string_view::npos || lower(trimmed(part.substr(0, equals))) != lower(name))
+    if (equals == std::string_view::npos ||
+        to_lower(trimmed(part.substr(0, equals))) != to_lower(name))
       continue;
     std::string_view value = trimmed(part.substr(equals + 1));
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
@@ -97,7 +86,7 @@ bool accepts_fhir_json(const http::Request& request) {
   const std::string accept = request.headers.combined("Accept");
   if (trimmed(accept).empty()) return true;
   for (const auto range : split(accept, ",")) {
-    const std::string type = lower(trimmed(range.substr(0, range.find(';'))));
+    const std::string type = to_lower(trimmed(range.substr(0, range.find(';'))));
     const auto weight = media_parameter(range, "q");
     const bool is_refused = weight && weight->find_first_not_of("0.") == std::string::npos;
     if (is_refused || !is_this_fhir_version(range)) continue;
@@ -111,7 +100,7 @@ bool accepts_fhir_json(const http::Request& request) {
 std::string content_type(const http::Request& request) {
   const auto header = request.headers.get("Content-Type");
   if (!header) return {};
-  return lower(trimmed(header->substr(0, header->find(';'))));
+  return to_lower(trimmed(header->substr(0, header->find(';'))));
 }
 
 }  // namespace sluice::api

@@ -37,6 +37,14 @@ inline std::uint64_t read_be64(const char* p) {
   return __builtin_bswap64(v);
 }
 
+/// 0 to 15, or -1 for what is no hexadecimal digit.
+inline int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
 /// Lower-case hexadecimal.
 std::string to_hex(std::string_view bytes);
 /// The bytes of a hexadecimal string; kInvalid for odd lengths and other characters.

@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/sort_unique.h"
 #include "bulk/roster.h"
 #include "fhir/group_members.h"
 #include "query/limited_store.h"
@@ -28,11 +29,6 @@ constexpr std::size_t kExistBatch = 10'000;
 // A base population of more is intersected with what a scan finds. Each part of a job is a write.
 constexpr std::size_t kFewPatients = 50;
 constexpr std::uint64_t kSeekBytes = 64u << 10;  // what can be scanned while one patient is sought
-
-void sort_unique(SubjectIds& ids) {
-  std::sort(ids.begin(), ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-}
 
 SubjectIds intersect(const SubjectIds& a, const SubjectIds& b) {
   SubjectIds both;

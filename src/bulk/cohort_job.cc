@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/sort_unique.h"
 #include "fhir/cohort_text.h"
 #include "fhir/group_members.h"
 #include "fhir/resource_reader.h"
@@ -168,8 +169,7 @@ Result<std::vector<SubjectIds>> CohortJobs::collect(const job::Job& job,
     after = page.back().key;
   }
   for (auto& ids : found) {
-    std::sort(ids.begin(), ids.end());
-    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+    sort_unique(ids);
   }
   return found;
 }

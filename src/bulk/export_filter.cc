@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
+#include "base/sort_unique.h"
 #include "bulk/export_request.h"
 #include "query/store_resolver.h"
 
@@ -111,8 +110,7 @@ std::optional<std::vector<std::string>> united(const std::vector<search::Query>&
     if (!some) return std::nullopt;
     all.insert(all.end(), some->begin(), some->end());
   }
-  std::sort(all.begin(), all.end());
-  all.erase(std::unique(all.begin(), all.end()), all.end());
+  sort_unique(all);
   return all;
 }
 

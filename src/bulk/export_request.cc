@@ -8,6 +8,7 @@
 #include <charconv>
 #include <map>
 
+#include "base/sort_unique.h"
 #include "fhir/elements.h"
 #include "fhir/reference.h"
 
@@ -291,8 +292,7 @@ class RequestParser {
 
   Result<void> check_types() {
     auto& types = request_.types;
-    std::sort(types.begin(), types.end());
-    types.erase(std::unique(types.begin(), types.end()), types.end());
+    sort_unique(types);
     if (!types_given_) return {};
     // Skipping all of them would turn "these types" into "everything".
     if (types.empty())
@@ -347,8 +347,7 @@ class RequestParser {
     if (request_.level == ExportLevel::kSystem)
       return invalid("the parameter 'patient' is for Patient and Group exports only");
     auto& patients = *request_.patients;
-    std::sort(patients.begin(), patients.end());
-    patients.erase(std::unique(patients.begin(), patients.end()), patients.end());
+    sort_unique(patients);
     return {};
   }
 

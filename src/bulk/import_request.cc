@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <optional>
 
+#include "base/sort_unique.h"
 #include "fhir/json_check.h"
 #include "fhir/json_tokens.h"
 
@@ -289,8 +290,7 @@ Result<ImportRequest> check(RawImport raw, const ImportRules& rules) {
 std::vector<fhir::ResourceType> ImportRequest::types() const {
   std::vector<fhir::ResourceType> types;
   for (const auto& input : inputs) types.push_back(input.type);
-  std::sort(types.begin(), types.end());
-  types.erase(std::unique(types.begin(), types.end()), types.end());
+  sort_unique(types);
   return types;
 }
 

@@ -5,18 +5,13 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "fhir/json_check.h"
 #include "fhir/json_walk.h"
 #include "fhir/resource_type.h"
 
 namespace sluice::bulk {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
 
 // A Bundle says what it is near its beginning, or near its end when its keys are sorted; looking
 // there costs less than parsing every resource twice.
@@ -35,6 +30,7 @@ std::string uuid_of(const fhir::ContentDigest& digest) {
                      id.substr(16, 4), id.substr(20));
 }
 
+constexpr std::string_view kBlank = " \t\r\n";
 constexpr std::size_t kBundleDepthMax = 110;  // as read_bundle() has it
 
 }  // namespace
@@ -47,14 +43,14 @@ ParsedChunk LoadParser::parse(const LoadChunk& chunk) {
     return out;
   }
   if (chunk.is_document) {
-    parse_text(chunk, trimmed(chunk.text), chunk.first_line, out);
+    parse_text(chunk, trimmed(chunk.text, kBlank), chunk.first_line, out);
     return out;
   }
   std::uint64_t line = chunk.first_line;
   std::string_view rest = chunk.text;
   while (!rest.empty()) {
     const std::size_t end = rest.find('\n');
-    const std::string_view text = trimmed(rest.substr(0, end));
+    const std::string_view text = trimmed(rest.substr(0, end), kBlank);
     if (!text.empty()) parse_text(chunk, text, line, out);
     ++line;
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);

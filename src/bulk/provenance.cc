@@ -6,6 +6,7 @@
 #include <array>
 #include <limits>
 
+#include "base/sort_unique.h"
 #include "bulk/export_plan.h"
 #include "bulk/internal_lines.h"
 
@@ -52,11 +53,6 @@ bool is_in_scope_of_provenance(const ExportRequest& request, fhir::ResourceType 
 }
 
 namespace {
-
-void sort_unique(std::vector<std::string>& ids) {
-  std::sort(ids.begin(), ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-}
 
 /// Seeks each patient of the roster and asks for the Provenances of what there is.
 class ScopeWalk {

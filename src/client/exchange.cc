@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <cctype>
 #include <mutex>
 
+#include "base/text.h"
 #include "client/curl_handle.h"
 #include "client/url.h"
 
@@ -92,9 +92,7 @@ void AnswerHeaders::take(std::string_view line) {
   }
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return;
-  std::string name(line.substr(0, colon));
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string name = to_lower(line.substr(0, colon));
   line.remove_prefix(colon + 1);
   const auto first = line.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos)

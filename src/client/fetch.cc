@@ -14,6 +14,8 @@
 #include <memory>
 #include <mutex>
 
+#include "base/text.h"
+
 namespace sluice::client {
 namespace {
 
@@ -81,16 +83,9 @@ std::size_t take_body(const char* bytes, std::size_t, std::size_t size, void* co
   return size;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 std::size_t take_header(const char* bytes, std::size_t, std::size_t size, void* context) {
   auto& transfer = *static_cast<Transfer*>(context);
-  const std::string line = lower({bytes, size});
+  const std::string line = to_lower({bytes, size});
   if (!line.starts_with("cache-control:")) return size;
   if (line.find("no-store") != std::string::npos || line.find("no-cache") != std::string::npos) {
     transfer.fetched.max_age = std::chrono::seconds(0);

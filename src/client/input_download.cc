@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <condition_variable>
@@ -13,6 +12,7 @@
 #include <mutex>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "client/fetch.h"
 
 namespace sluice::client {
@@ -22,19 +22,6 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kProgressStep = 1u << 20;
 constexpr auto kProgressTime = std::chrono::seconds(1);
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
-  while (!text.empty() && static_cast<unsigned char>(text.front()) <= ' ') text.remove_prefix(1);
-  return text;
-}
 
 // "bytes 100-199/200": where the part begins.
 std::optional<std::uint64_t> range_start(std::string_view value) {
@@ -91,11 +78,11 @@ std::size_t take_header(const char* bytes, std::size_t, std::size_t size, void* 
     attempt.length.reset();
   }
   if (colon == std::string_view::npos) return size;
-  const std::string name = lower(line.substr(0, colon));
-  const std::string_view value = trimmed(line.substr(colon + 1));
+  const std::string name = to_lower(line.substr(0, colon));
+  const std::string_view value = trimmed(line.substr(colon + 1), " \t\r\n");
   if (name == "etag") attempt.etag = value;
   if (name == "last-modified") attempt.last_modified = value;
-  if (name == "content-encoding") attempt.encoding = lower(value);
+  if (name == "content-encoding") attempt.encoding = to_lower(value);
   if (name == "content-range") attempt.part_start = range_start(value);
   if (name == "content-length" && !value.empty() && value.size() < 19 &&
       value.find_first_not_of("0123456789") == std::string_view::npos)

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <iterator>
 
+#include "base/sort_unique.h"
 #include "client/ndjson_lines.h"
 #include "client/ndjson_writer.h"
 
@@ -128,8 +129,7 @@ Result<std::vector<std::string>> read_ids(const std::vector<fs::path>& files) {
       if (key.type == "Patient") ids.push_back(std::move(key.id));
       return {};
     }));
-  std::sort(ids.begin(), ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  sort_unique(ids);
   return ids;
 }
 

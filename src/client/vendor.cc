@@ -1,8 +1,8 @@
 #include "client/vendor.h"
 
-#include <algorithm>
 #include <boost/json.hpp>
-#include <cctype>
+
+#include "base/text.h"
 
 namespace sluice::client {
 namespace {
@@ -20,18 +20,12 @@ const std::vector<VendorProfile> kProfiles = {
     {"smart", "SMART reference server (bulk-data-server)", false, false, 8, 500ms, 10s, "", false},
 };
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 // The words that tell a server: of software, implementation and publisher, in lower case.
 std::string self_description(const json::object& statement) {
   std::string words;
   const auto add = [&](const json::value* value) {
-    if (value != nullptr && value->is_string()) words += lower(value->get_string().c_str()) + " \n";
+    if (value != nullptr && value->is_string())
+      words += to_lower(value->get_string().c_str()) + " \n";
   };
   for (const char* name : {"publisher", "name", "title"}) add(statement.if_contains(name));
   for (const char* name : {"software", "implementation"}) {

@@ -1,8 +1,8 @@
 #include "fhir/reference_walk.h"
 
-#include <algorithm>
 #include <string>
 
+#include "base/sort_unique.h"
 #include "fhir/json_check.h"
 #include "fhir/json_walk.h"
 
@@ -34,8 +34,7 @@ std::vector<ResourceId> targets_at(const JsonTokens& tokens, std::size_t value, 
     if (const auto reference = parse(text))
       targets.push_back({reference->type, std::string(reference->id)});
   });
-  std::sort(targets.begin(), targets.end());
-  targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
+  sort_unique(targets);
   return targets;
 }
 

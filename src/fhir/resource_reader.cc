@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/sort_unique.h"
 #include "fhir/compartment.h"
 #include "fhir/group_members.h"
 #include "fhir/json_check.h"
@@ -184,8 +185,7 @@ void ResourceReader::Impl::take_references(IncomingResource& out) {
   for (const PatientAt& patient : patients) {
     if (paths.counts(patient.place, out.type)) out.owners.emplace_back(patient.id);
   }
-  std::sort(out.owners.begin(), out.owners.end());
-  out.owners.erase(std::unique(out.owners.begin(), out.owners.end()), out.owners.end());
+  sort_unique(out.owners);
   if (out.type == types::kPatient) {
     std::erase(out.owners, out.id);
     out.owners.insert(out.owners.begin(), out.id);

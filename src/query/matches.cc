@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/sort_unique.h"
 #include "query/find.h"
 #include "search/matcher.h"
 
@@ -71,8 +72,7 @@ Result<bool> Matches::can_apply(store::Sequence to, std::vector<std::string>& ch
     changed.emplace_back(change.id);
     if (changed.size() > kChangesMax) return false;
   }
-  std::sort(changed.begin(), changed.end());
-  changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
+  sort_unique(changed);
   return true;
 }
 

@@ -6,6 +6,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/sort_unique.h"
+
 namespace sluice::rest {
 namespace {
 
@@ -81,8 +83,7 @@ Result<void> check_condition(const fhir::ResourceId& patient, std::uint32_t vers
 std::vector<fhir::ResourceType> types_of(const std::vector<store::Precondition>& found) {
   std::vector<fhir::ResourceType> types{fhir::types::kPatient};
   for (const auto& one : found) types.push_back(one.key.type);
-  std::sort(types.begin(), types.end());
-  types.erase(std::unique(types.begin(), types.end()), types.end());
+  sort_unique(types);
   return types;
 }
 

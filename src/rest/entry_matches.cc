@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/sort_unique.h"
+
 namespace sluice::rest {
 
 Result<std::size_t> EntryMatches::add(fhir::ResourceType type, std::string_view text) {
@@ -50,8 +52,7 @@ std::vector<store::Unchanged> EntryMatches::conditions() const {
   }
   std::vector<store::Unchanged> conditions;
   for (auto& [since, all] : types) {
-    std::sort(all.begin(), all.end());
-    all.erase(std::unique(all.begin(), all.end()), all.end());
+    sort_unique(all);
     conditions.push_back({since, std::move(all)});
   }
   return conditions;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/sort_unique.h"
 #include "search/query.h"
 
 namespace sluice::search {
@@ -39,8 +40,7 @@ std::vector<std::string> parts_of(std::string_view canonical) {
 }
 
 std::string joined(std::vector<std::string> parts) {
-  std::sort(parts.begin(), parts.end());
-  parts.erase(std::unique(parts.begin(), parts.end()), parts.end());
+  sort_unique(parts);
   std::string text;
   for (const auto& part : parts) {
     if (!text.empty()) text += '&';

@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
+#include "base/sort_unique.h"
 #include "fhir/cohort_text.h"
 #include "search/compartment.h"
 #include "search/resource_filter.h"
@@ -92,8 +91,7 @@ std::vector<fhir::ResourceType> Cohort::types_read() const {
     types.push_back(filter.type());
     types.insert(types.end(), filter.other_types().begin(), filter.other_types().end());
   }
-  std::sort(types.begin(), types.end());
-  types.erase(std::unique(types.begin(), types.end()), types.end());
+  sort_unique(types);
   return types;
 }
 

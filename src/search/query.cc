@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
+#include "base/sort_unique.h"
 #include "fhir/r4_tables.h"
 #include "search/criterion.h"
 #include "search/matcher.h"
@@ -11,13 +13,6 @@
 
 namespace sluice::search {
 namespace {
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 Result<std::string> decoded(std::string_view raw) {
   std::string text;
@@ -34,12 +29,6 @@ Result<std::string> decoded(std::string_view raw) {
     i += 2;
   }
   return text;
-}
-
-template <class T>
-void sort_unique(std::vector<T>& values) {
-  std::sort(values.begin(), values.end());
-  values.erase(std::unique(values.begin(), values.end()), values.end());
 }
 
 /// The ids that an _id parameter allows; nullopt when it does not limit.

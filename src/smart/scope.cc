@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "base/sort_unique.h"
 #include "search/query.h"
 
 namespace sluice::smart {
@@ -164,8 +165,7 @@ Result<ScopeSet> ScopeSet::parse(std::string_view list) {
 
 ScopeSet ScopeSet::of(std::vector<Scope> scopes) {
   ScopeSet set;
-  std::sort(scopes.begin(), scopes.end());
-  scopes.erase(std::unique(scopes.begin(), scopes.end()), scopes.end());
+  sort_unique(scopes);
   set.scopes_ = std::move(scopes);
   set.bulk_submit_ = std::any_of(set.scopes_.begin(), set.scopes_.end(), [](const Scope& scope) {
     return scope.spelling == Scope::Spelling::kBulkSubmit;
@@ -207,8 +207,7 @@ search::QueryLimit ScopeSet::limit(fhir::ResourceType type, Permissions permissi
     std::vector<std::string> part;
     for (const Scope& scope : scopes_)
       if (is_of(scope, type) && scope.permissions.all_of(letter)) part.push_back(scope.query);
-    std::sort(part.begin(), part.end());
-    part.erase(std::unique(part.begin(), part.end()), part.end());
+    sort_unique(part);
     if (std::find(limit.begin(), limit.end(), part) == limit.end())
       limit.push_back(std::move(part));
   }
