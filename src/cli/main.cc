@@ -17,6 +17,9 @@ namespace {
 void give_large_blocks_back() {
   constexpr int kLarge = 4 << 20;  // bytes
   mallopt(M_MMAP_THRESHOLD, kLarge);
+  // Setting one threshold fixes the other at 128 KiB, which an export's buffers are above and below
+  // all the time: a tenth of its time went into page faults.
+  mallopt(M_TRIM_THRESHOLD, 2 * kLarge);
 }
 
 int report(const Error& error) {
