@@ -203,6 +203,11 @@ Result<ShardInputs> ExportJobs::inputs_of(const job::Job& job, const job::Shard&
   SLUICE_TRY(auto files, internal_files(job));
   inputs.provenances = std::move(files.provenances);
   if (shard.phase == kProvenancePhase) return inputs;
+  if (shard.phase == kSupportingPhase) {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = referred_.find(job.id); found != referred_.end())
+      inputs.referred = found->second;
+  }
   inputs.references = std::move(files.references);
   SLUICE_TRY(const auto spec, parse_shard_spec(shard.spec));
   if (spec.segments.empty()) return inputs;

@@ -394,48 +394,78 @@ class Planner {
     return {};
   }
 
-  // Large types become several shards, small ones share one.
+  // Large types become several shards, small ones share some.
   Result<void> cut() {
     std::uint64_t total = 0;
     for (const auto& type : types_) total += type.weight;
     const std::uint64_t target =
         std::clamp(total / (sizes_.workers * 4), sizes_.shard_size_min, sizes_.shard_size);
-    ShardSpec open;
-    std::uint64_t weight = 0;
-    const auto close = [&] {
-      if (open.segments.empty()) return;
-      shards_.push_back({serialize(open), weight});
-      open.segments.clear();
-      weight = 0;
-    };
+    std::vector<const TypeToRead*> small;
     for (const auto& type : types_) {
       // With a minimal file size only the last file of a type may be smaller, so a type is one
       // chain.
       const bool whole = request_.file_size_min || type.mode != ReadMode::kScan ||
                          type.weight < target + target / 2;
-      std::vector<store::KeyRange> parts{type.range};
-      if (!whole) {
-        // The weight can be more than what is read; parts are cut by what is read.
-        const double scale = static_cast<double>(type.size) / static_cast<double>(type.weight);
-        SLUICE_TRY(
-            parts,
-            store_.split(type.range,
-                         std::max<std::uint64_t>(
-                             1, static_cast<std::uint64_t>(static_cast<double>(target) * scale))));
+      if (whole) {
+        small.push_back(&type);
+        continue;
       }
-      const std::uint64_t part_weight = std::max<std::uint64_t>(1, type.weight / parts.size());
+      // The weight can be more than what is read; parts are cut by what is read.
+      const double scale = static_cast<double>(type.size) / static_cast<double>(type.weight);
+      SLUICE_TRY(
+          auto parts,
+          store_.split(type.range,
+                       std::max<std::uint64_t>(
+                           1, static_cast<std::uint64_t>(static_cast<double>(target) * scale))));
       for (auto& part : parts) {
-        if (weight + part_weight > target + target / 2) close();
-        Segment segment{type.mode, std::move(part)};
-        segment.finds_provenances = finds_provenances_ && type.mode == ReadMode::kSeek &&
-                                    is_in_scope_of_provenance(request_, type.range.type);
-        segment.why = type.why;
-        open.segments.push_back(std::move(segment));
-        weight += part_weight;
+        ShardSpec spec;
+        spec.segments.push_back(segment_of(type, std::move(part)));
+        shards_.push_back(
+            {serialize(spec), std::max<std::uint64_t>(1, type.weight / parts.size())});
       }
     }
-    close();
+    share_shards(std::move(small), target);
     return {};
+  }
+
+  Segment segment_of(const TypeToRead& type, store::KeyRange range) const {
+    Segment segment{type.mode, std::move(range)};
+    segment.finds_provenances = finds_provenances_ && type.mode == ReadMode::kSeek &&
+                                is_in_scope_of_provenance(request_, type.range.type);
+    segment.why = type.why;
+    return segment;
+  }
+
+  // Whole types in shards of about the same weight, as many for each worker, for few shards are
+  // over when the last one is. The heaviest type goes first, each to the lightest shard.
+  void share_shards(std::vector<const TypeToRead*> types, std::uint64_t target) {
+    if (types.empty()) return;
+    struct Shared {
+      std::uint64_t weight = 0;
+      std::vector<const TypeToRead*> types = {};
+    };
+    std::uint64_t total = 0;
+    for (const auto* type : types) total += type->weight;
+    // A shard ends with waits for the disk: as many as there are workers will do for little.
+    std::uint64_t count = total / (2 * target) / sizes_.workers * sizes_.workers;
+    if (count == 0) count = total > target ? sizes_.workers : 1;
+    count = std::min<std::uint64_t>(count, types.size());
+    std::vector<Shared> shared(static_cast<std::size_t>(count));
+    std::stable_sort(types.begin(), types.end(),
+                     [](const auto* a, const auto* b) { return a->weight > b->weight; });
+    for (const auto* type : types) {
+      auto& lightest =
+          *std::min_element(shared.begin(), shared.end(),
+                            [](const auto& a, const auto& b) { return a.weight < b.weight; });
+      lightest.weight += type->weight;
+      lightest.types.push_back(type);
+    }
+    for (auto& each : shared) {
+      std::sort(each.types.begin(), each.types.end());  // as they stand in types_
+      ShardSpec spec;
+      for (const auto* type : each.types) spec.segments.push_back(segment_of(*type, type->range));
+      shards_.push_back({serialize(spec), each.weight});
+    }
   }
 
   const store::Store& store_;

@@ -59,7 +59,7 @@ class ShardRun {
       case ReadMode::kChanges:
         return changes(segment);
       case ReadMode::kSupporting:
-        return supporting(inputs.references);
+        return supporting(inputs);
       case ReadMode::kOutcome:
         return outcome();
       case ReadMode::kDeleted:
@@ -246,15 +246,16 @@ class ShardRun {
     return {};
   }
 
-  Result<void> supporting(const std::vector<InternalLines>& references) {
+  Result<void> supporting(const ShardInputs& inputs) {
     SLUICE_TRY(const auto found,
-               close_references(environment_.files, environment_.store, job_.id, references,
-                                prepared_.snapshot.sequence, request_));
+               close_references(environment_.files, environment_.store, job_.id, inputs.references,
+                                prepared_.snapshot.sequence, request_, inputs.referred.get()));
     for (const auto& [type, ids] : found.all) {
       if (!request_.wants(type)) continue;
       const auto of_new_members = found.of_new_members.find(type);
       for (const auto& id : ids) {
-        SLUICE_TRY(const auto record, read({type, id}));
+        SLUICE_TRY(const auto record,
+                   environment_.store.read_of({}, {type, id}, prepared_.snapshot.sequence));
         if (!record) continue;
         SLUICE_CHECK(step(record->json.size()));
         const bool whatever_age =

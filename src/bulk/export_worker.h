@@ -35,7 +35,7 @@ struct ShardInputs {
   std::vector<InternalLines> references;  ///< kSupporting
   FoundProvenances provenances;           ///< kProvenanceOfScope
   /// kProvenance, kProvenanceChanges: the supporting resources of the export; nullptr for a level
-  /// without.
+  /// without. kSupporting: those that were known before, if they still are.
   std::shared_ptr<const ClosedReferences> referred;
   std::vector<std::string> runs;  ///< kLatest, kChosen, kBlocks: those of the shard's part
 };

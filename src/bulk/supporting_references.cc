@@ -12,15 +12,25 @@ namespace {
 // Before a line.
 constexpr char kOfNewMember = '+';
 
+// References that were found, and those of them that were not followed yet.
+struct Opening {
+  ReferencesByType found;
+  std::vector<fhir::ResourceId> open;
+
+  void add(fhir::ResourceType type, std::string_view id) {
+    if (found[type].emplace(id).second) open.push_back({type, std::string(id)});
+  }
+};
+
 Result<void> read_references(output::FileStore& files, std::string_view job_id,
-                             const InternalLines& lines, ClosedReferences& references) {
+                             const InternalLines& lines, Opening& all, Opening& of_new_members) {
   return each_line(files, job_id, lines, [&](std::string_view line) -> Result<void> {
     const bool of_new_member = line.starts_with(kOfNewMember);
     if (of_new_member) line.remove_prefix(1);
     const auto reference = fhir::parse_reference(line);
     if (!reference) return corrupt("an internal file of an export cannot be read");
-    references.all[reference->type].emplace(reference->id);
-    if (of_new_member) references.of_new_members[reference->type].emplace(reference->id);
+    all.add(reference->type, reference->id);
+    if (of_new_member) of_new_members.add(reference->type, reference->id);
     return {};
   });
 }
@@ -35,24 +45,18 @@ Result<void> add_lines(InternalLinesWriter& writer, const ReferenceSet& referenc
   return {};
 }
 
-// Adds what the resources in `found` refer to, to the end.
-Result<void> close(ReferencesByType& found, const store::Store& store, store::Sequence as_of,
+// Adds what the resources refer to, to the end.
+Result<void> close(Opening& references, const store::Store& store, store::Sequence as_of,
                    const ExportRequest& request) {
-  std::vector<fhir::ResourceId> open;
-  for (const auto& [type, ids] : found)
-    for (const auto& id : ids) open.push_back({type, id});
-  while (!open.empty()) {
-    const fhir::ResourceId next = std::move(open.back());
-    open.pop_back();
+  while (!references.open.empty()) {
+    const fhir::ResourceId next = std::move(references.open.back());
+    references.open.pop_back();
     if (!request.wants(next.type)) continue;
-    SLUICE_TRY(const auto record, store.read(next, as_of));
+    SLUICE_TRY(const auto record, store.read_of({}, next, as_of));
     if (!record) continue;
-    store::SupportingReferences references(record->supporting);
-    while (const auto item = references.next()) {
-      if (!is_supporting_type(item->type)) continue;
-      if (found[item->type].emplace(item->id).second)
-        open.push_back({item->type, std::string(item->id)});
-    }
+    store::SupportingReferences supporting(record->supporting);
+    while (const auto item = supporting.next())
+      if (is_supporting_type(item->type)) references.add(item->type, item->id);
   }
   return {};
 }
@@ -71,12 +75,19 @@ Result<InternalLines> keep_references(output::FileStore& files, std::string_view
 Result<ClosedReferences> close_references(output::FileStore& files, const store::Store& store,
                                           std::string_view job_id,
                                           const std::vector<InternalLines>& references,
-                                          store::Sequence as_of, const ExportRequest& request) {
-  ClosedReferences found;
-  for (const auto& each : references) SLUICE_CHECK(read_references(files, job_id, each, found));
-  SLUICE_CHECK(close(found.all, store, as_of, request));
-  SLUICE_CHECK(close(found.of_new_members, store, as_of, request));
-  return found;
+                                          store::Sequence as_of, const ExportRequest& request,
+                                          const ClosedReferences* known) {
+  Opening all;
+  Opening of_new_members;
+  if (known != nullptr) {
+    all.found = known->all;
+    of_new_members.found = known->of_new_members;
+  }
+  for (const auto& each : references)
+    SLUICE_CHECK(read_references(files, job_id, each, all, of_new_members));
+  SLUICE_CHECK(close(all, store, as_of, request));
+  SLUICE_CHECK(close(of_new_members, store, as_of, request));
+  return ClosedReferences{std::move(all.found), std::move(of_new_members.found)};
 }
 
 }  // namespace sluice::bulk
