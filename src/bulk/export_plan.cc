@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <set>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "bulk/export_costs.h"
 #include "bulk/provenance.h"
 #include "bulk/provenance_costs.h"
+#include "bulk/share_out.h"
 
 namespace sluice::bulk {
 namespace {
@@ -67,18 +69,10 @@ class Planner {
         sizes_(sizes) {}
 
   Result<std::vector<job::ShardPlan>> plan() {
-    if (!request_.skipped.empty()) add_outcome();
+    SLUICE_CHECK(plan_resources());
+    // Little as they are, they come last: each ends with a wait for the disk.
     if (request_.since) SLUICE_CHECK(add_deletions());
-    SLUICE_CHECK(find_types());
-    if (by_patient()) {
-      SLUICE_CHECK(cut_by_owner());
-      return std::move(shards_);
-    }
-    SLUICE_TRY(const bool by_changes, choose_changes());
-    if (by_changes) return std::move(shards_);
-    choose_modes();
-    SLUICE_CHECK(choose_provenance());
-    SLUICE_CHECK(cut());
+    if (!request_.skipped.empty()) add_outcome();
     return std::move(shards_);
   }
 
@@ -95,19 +89,16 @@ class Planner {
       std::uint64_t count = 0;
       SLUICE_TRY(const bool by_changes, are_changes_cheaper(count));
       if (by_changes) {
-        ShardSpec spec;
-        spec.segments.push_back({ReadMode::kProvenanceChanges, {}});
-        shards_.push_back({serialize(spec), std::max<std::uint64_t>(1, count * kLoggedWeight)});
+        add_shard({ReadMode::kProvenanceChanges, {}}, count * kLoggedWeight);
         return std::move(shards_);
       }
     }
     const auto costs = provenance_costs(request_, roster_, statistics, size, walked);
     const std::string why = costs ? costs->log_and_tell() : std::string();
     if (costs && costs->by_scope < costs->by_all) {
-      ShardSpec spec;
-      spec.segments.push_back({ReadMode::kProvenanceOfScope, {}});
-      spec.segments.back().why = why;
-      shards_.push_back({serialize(spec), std::max<std::uint64_t>(1, weight_of(costs->by_scope))});
+      Segment segment{ReadMode::kProvenanceOfScope, {}};
+      segment.why = why;
+      add_shard(std::move(segment), weight_of(costs->by_scope));
       return std::move(shards_);
     }
     const std::uint64_t target =
@@ -116,20 +107,34 @@ class Planner {
             : std::clamp(size / (sizes_.workers * 4), sizes_.shard_size_min, sizes_.shard_size);
     SLUICE_TRY(const auto parts, store_.split(whole, std::max<std::uint64_t>(1, target)));
     for (const auto& part : parts) {
-      ShardSpec spec;
-      spec.segments.push_back({ReadMode::kProvenance, part});
-      spec.segments.back().why = why;
-      shards_.push_back({serialize(spec), std::max<std::uint64_t>(1, size / parts.size())});
+      Segment segment{ReadMode::kProvenance, part};
+      segment.why = why;
+      add_shard(std::move(segment), size / parts.size());
     }
     return std::move(shards_);
   }
 
  private:
-  void add_outcome() {
-    ShardSpec spec;
-    spec.segments.push_back({ReadMode::kOutcome, {}});
-    shards_.push_back({serialize(spec), 1});
+  Result<void> plan_resources() {
+    SLUICE_CHECK(find_types());
+    if (by_patient()) return cut_by_owner();
+    SLUICE_TRY(const bool by_changes, choose_changes());
+    if (by_changes) return {};
+    choose_modes();
+    SLUICE_CHECK(choose_provenance());
+    return cut();
   }
+
+  void add_shard(const ShardSpec& spec, std::uint64_t weight) {
+    shards_.push_back({serialize(spec), std::max<std::uint64_t>(1, weight)});
+  }
+  void add_shard(Segment segment, std::uint64_t weight) {
+    ShardSpec spec;
+    spec.segments.push_back(std::move(segment));
+    add_shard(spec, weight);
+  }
+
+  void add_outcome() { add_shard({ReadMode::kOutcome, {}}, 1); }
 
   Result<void> add_deletions() {
     SLUICE_TRY(const auto window, change_window(store_, request_, snapshot_));
@@ -137,9 +142,7 @@ class Planner {
     if (count == 0) return {};
     const unsigned parts = deletion_parts(count);
     for (unsigned part = 0; part < parts; ++part) {
-      ShardSpec spec;
-      spec.segments.push_back({ReadMode::kDeleted, {}, part, parts});
-      shards_.push_back({serialize(spec), count * kLoggedWeight});
+      add_shard({ReadMode::kDeleted, {}, part, parts}, count * kLoggedWeight);
     }
     return {};
   }
@@ -199,11 +202,9 @@ class Planner {
                              ? 1
                              : std::clamp<std::uint64_t>(count / kChangesOfPart, 1, sizes_.workers);
       for (unsigned part = 0; part < parts; ++part) {
-        ShardSpec spec;
-        spec.segments.push_back({ReadMode::kChanges, {}, part, static_cast<unsigned>(parts)});
-        spec.segments.back().why = changes_why_;
-        shards_.push_back(
-            {serialize(spec), std::max<std::uint64_t>(1, count * kChangeWeight / parts)});
+        Segment segment{ReadMode::kChanges, {}, part, static_cast<unsigned>(parts)};
+        segment.why = changes_why_;
+        add_shard(std::move(segment), count * kChangeWeight / parts);
       }
     }
     if (by_changes && new_members() > 0) add_new_members();
@@ -305,13 +306,9 @@ class Planner {
         patients_ == 0 ? 1 : std::min(1.0, new_members() / static_cast<double>(patients_));
     for (const auto& type : types_) {
       if (type.mode == ReadMode::kGroups) continue;
-      ShardSpec spec;
-      spec.segments.push_back({ReadMode::kNewMembers, type.range});
       const double cost =
           new_members() * cost::kSeek + static_cast<double>(type.size) * share * cost::kWriteByte;
-      shards_.push_back(
-          {serialize(spec),
-           std::max<std::uint64_t>(1, static_cast<std::uint64_t>(cost / cost::kWriteByte))});
+      add_shard({ReadMode::kNewMembers, type.range}, weight_of(cost));
     }
   }
 
@@ -389,7 +386,7 @@ class Planner {
         weight += size;
         spec.segments.push_back({ReadMode::kByOwner, std::move(range)});
       }
-      shards_.push_back({serialize(spec), std::max<std::uint64_t>(1, weight)});
+      add_shard(spec, weight);
     }
     return {};
   }
@@ -417,14 +414,10 @@ class Planner {
           store_.split(type.range,
                        std::max<std::uint64_t>(
                            1, static_cast<std::uint64_t>(static_cast<double>(target) * scale))));
-      for (auto& part : parts) {
-        ShardSpec spec;
-        spec.segments.push_back(segment_of(type, std::move(part)));
-        shards_.push_back(
-            {serialize(spec), std::max<std::uint64_t>(1, type.weight / parts.size())});
-      }
+      for (auto& part : parts)
+        add_shard(segment_of(type, std::move(part)), type.weight / parts.size());
     }
-    share_shards(std::move(small), target);
+    share_shards(small, target);
     return {};
   }
 
@@ -437,34 +430,23 @@ class Planner {
   }
 
   // Whole types in shards of about the same weight, as many for each worker, for few shards are
-  // over when the last one is. The heaviest type goes first, each to the lightest shard.
-  void share_shards(std::vector<const TypeToRead*> types, std::uint64_t target) {
+  // over when the last one is.
+  void share_shards(const std::vector<const TypeToRead*>& types, std::uint64_t target) {
     if (types.empty()) return;
-    struct Shared {
-      std::uint64_t weight = 0;
-      std::vector<const TypeToRead*> types = {};
-    };
-    std::uint64_t total = 0;
-    for (const auto* type : types) total += type->weight;
+    std::vector<std::uint64_t> weights;
+    for (const auto* type : types) weights.push_back(type->weight);
+    const auto total = std::accumulate(weights.begin(), weights.end(), std::uint64_t{0});
     // A shard ends with waits for the disk: as many as there are workers will do for little.
     std::uint64_t count = total / (2 * target) / sizes_.workers * sizes_.workers;
     if (count == 0) count = total > target ? sizes_.workers : 1;
-    count = std::min<std::uint64_t>(count, types.size());
-    std::vector<Shared> shared(static_cast<std::size_t>(count));
-    std::stable_sort(types.begin(), types.end(),
-                     [](const auto* a, const auto* b) { return a->weight > b->weight; });
-    for (const auto* type : types) {
-      auto& lightest =
-          *std::min_element(shared.begin(), shared.end(),
-                            [](const auto& a, const auto& b) { return a.weight < b.weight; });
-      lightest.weight += type->weight;
-      lightest.types.push_back(type);
-    }
-    for (auto& each : shared) {
-      std::sort(each.types.begin(), each.types.end());  // as they stand in types_
+    for (const auto& share : share_out(weights, count)) {
       ShardSpec spec;
-      for (const auto* type : each.types) spec.segments.push_back(segment_of(*type, type->range));
-      shards_.push_back({serialize(spec), each.weight});
+      std::uint64_t weight = 0;
+      for (const std::size_t i : share) {
+        spec.segments.push_back(segment_of(*types[i], types[i]->range));
+        weight += weights[i];
+      }
+      add_shard(spec, weight);
     }
   }
 
