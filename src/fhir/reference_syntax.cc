@@ -32,6 +32,8 @@ bool is_absolute_uri(std::string_view text) {
   });
 }
 
+constexpr std::string_view kReference = "reference";
+
 // Whether there is a member "reference" at all that cannot be one, wherever it stands. Nearly
 // always there is none, and no path has to be known.
 bool has_suspect(const JsonTokens& tokens) {
@@ -39,7 +41,9 @@ bool has_suspect(const JsonTokens& tokens) {
   for (std::size_t i = 0; i + 2 < tokens.size(); ++i) {
     if (tokens.first(i) != '"' || tokens.first(i + 1) != ':' || tokens.first(i + 2) != '"')
       continue;
-    if (means(tokens.raw_string(i), "reference")) {
+    // An escaped key is longer still.
+    const std::string_view key = tokens.raw_string(i);
+    if (key.size() >= kReference.size() && means(key, kReference)) {
       unescape(tokens.raw_string(i + 2), unescaped);
       if (!is_reference(unescaped)) return true;
     }
@@ -90,7 +94,7 @@ std::optional<std::string> find_bad_reference(const JsonTokens& tokens,
       if (tokens.first(i + 1) != '"') continue;
       ++i;
       // Immunization.education.reference is a uri, and may stand alone.
-      if (means(key, "reference") && !path.ends_with(".education") &&
+      if (means(key, kReference) && !path.ends_with(".education") &&
           !is_reference(unescape(tokens.raw_string(i))))
         frame.bad_reference = i;
     }
