@@ -145,9 +145,8 @@ Result<job::Job> start(Service& service, const http::Request& request, const Pri
       {.kind = bulk::CohortJobs::kName,
        .authorize = {},  // it was, while the request was read
        .request = [&](const store::Commit&) -> Result<std::string> { return serialize(asked); },
-       .event = {.kind = asked.operation == Operation::kCreate
-                             ? smart::AuditKind::kResourceCreated
-                             : smart::AuditKind::kResourceUpdated,
+       .event = {.kind = asked.operation == Operation::kCreate ? smart::AuditKind::kResourceCreated
+                                                               : smart::AuditKind::kResourceUpdated,
                  .description = "asynchronously, by filters",
                  .subject = "Group/" + asked.group_id}});
 }

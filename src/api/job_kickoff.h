@@ -31,8 +31,8 @@ struct JobStart {
   smart::AuditEvent event;  ///< of success, but for the job
 };
 
-/// Submits a job within the limits of its client. kForbidden as `authorize`, kTooManyRequests over a
-/// limit. What cannot be audited is not started.
+/// Submits a job within the limits of its client. kForbidden as `authorize`, kTooManyRequests over
+/// a limit. What cannot be audited is not started.
 Result<job::Job> start_job(Service& service, const http::Request& request,
                            const Principal& principal, const JobStart& start);
 
