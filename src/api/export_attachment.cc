@@ -84,6 +84,12 @@ http::Response export_attachment(Service& service, const http::Request& request,
     return request_error(request, not_found("the address of the attachment is not a valid one"));
   const auto line = read_line(service, request, found->view.job, found->asked);
   if (!line) return request_error(request, line.error());
+  // The token may be narrower than the one that the job was kicked off with.
+  if (principal.claims != nullptr) {
+    const auto allowed = authorize_content(principal, fhir::types::kBinary, *line,
+                                           {smart::Permissions::kRead}, found->asked.base_url);
+    if (!allowed) return request_error(request, allowed.error());
+  }
   if (request.headers.combined("Accept").find("json") != std::string::npos)
     return fhir_response(200, *line);
   auto content = fhir::read_binary(*line);

@@ -113,12 +113,29 @@ std::vector<bulk::AccessLimit> export_limits(const smart::ScopeSet& scopes) {
   return limits;
 }
 
+// Whose Binaries a client may read: of these types, or of everything.
+std::optional<std::vector<fhir::ResourceType>> binary_contexts(const smart::ScopeSet& scopes) {
+  if (scopes.every().all_of({smart::Permissions::kRead})) return std::nullopt;
+  std::vector<fhir::ResourceType> types;
+  for (const auto type : fhir::all_resource_types())
+    if (scopes.permissions(type).all_of({smart::Permissions::kRead})) types.push_back(type);
+  std::sort(types.begin(), types.end());
+  return types;
+}
+
 // A job whose limits are wider than those of the token has what the token does not cover.
 Result<void> check_limits(const smart::ScopeSet& scopes, const bulk::ExportRequest& request) {
   for (const auto type : fhir::all_resource_types())
-    if (!search::limit_is_within(bulk::limit_of(request.limits, type), export_limit(scopes, type)))
+    if (!search::limit_is_within(bulk::limit_of(request.limits.by_query, type),
+                                 export_limit(scopes, type)))
       return not_covered(fmt::format("all {} of this export", fhir::type_name(type)));
-  return {};
+  if (!request.wants(fhir::types::kBinary)) return {};
+  const auto contexts = binary_contexts(scopes);
+  if (!contexts || (request.limits.contexts && std::includes(contexts->begin(), contexts->end(),
+                                                             request.limits.contexts->begin(),
+                                                             request.limits.contexts->end())))
+    return {};
+  return not_covered("all Binaries of this export, by their securityContext");
 }
 
 /// The rights on one type by what the scopes give for it.
@@ -167,7 +184,8 @@ Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& r
   SLUICE_CHECK(check_filters(principal, request));
   if (request.associated_provenance && !may_read(principal, fhir::types::kProvenance))
     return not_covered("Provenance, which includeAssociatedData asks for");
-  request.limits = export_limits(principal.claims->scopes);
+  request.limits = {export_limits(principal.claims->scopes),
+                    binary_contexts(principal.claims->scopes)};
   if (!request.types.empty() || principal.claims->scopes.covers_all()) return {};
   request.types = principal.claims->scopes.readable_types();
   // As without scopes: a Group is part of a Group export only when it is named (G-05).

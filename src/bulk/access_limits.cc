@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "fhir/binary_content.h"
+#include "fhir/reference.h"
+
 namespace sluice::bulk {
 
 search::QueryLimit limit_of(const std::vector<AccessLimit>& limits, fhir::ResourceType type) {
@@ -12,10 +15,12 @@ search::QueryLimit limit_of(const std::vector<AccessLimit>& limits, fhir::Resour
   return {};
 }
 
-Result<AccessFilters> AccessFilters::compile(const std::vector<AccessLimit>& limits,
+Result<AccessFilters> AccessFilters::compile(const AccessLimits& limits,
                                              const search::QueryOptions& options) {
   AccessFilters filters;
-  for (const auto& [types, limit] : limits) {
+  filters.contexts_ = limits.contexts;
+  filters.base_url_ = options.base_url;
+  for (const auto& [types, limit] : limits.by_query) {
     for (const auto type : types) {
       SLUICE_TRY(auto filter, search::ResourceFilter::compile(type, limit, options));
       if (filter.limits()) filters.by_type_.emplace(type, std::move(filter));
@@ -24,8 +29,19 @@ Result<AccessFilters> AccessFilters::compile(const std::vector<AccessLimit>& lim
   return filters;
 }
 
+Result<bool> AccessFilters::passes_context(std::string_view json) const {
+  SLUICE_TRY(const auto context, fhir::read_security_context(json));
+  if (!context) return true;
+  const auto reference = fhir::parse_reference(*context, base_url_);
+  return reference && std::binary_search(contexts_->begin(), contexts_->end(), reference->type);
+}
+
 Result<bool> AccessFilters::pass(search::Matcher& matcher, fhir::ResourceType type,
                                  std::string_view json) const {
+  if (contexts_ && type == fhir::types::kBinary) {
+    SLUICE_TRY(const bool passes, passes_context(json));
+    if (!passes) return false;
+  }
   const auto found = by_type_.find(type);
   if (found == by_type_.end()) return true;
   return found->second.passes(matcher, json);

@@ -1,8 +1,10 @@
-// What a scope with a query lets a client see, as an export keeps it: by type, whatever the
-// export reads the type for.
+// What a client may see, as an export keeps it, whatever the export reads a resource for: by
+// the queries of its scopes, and of Binaries by what their securityContext names.
 #pragma once
 
 #include <map>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,20 +24,33 @@ struct AccessLimit {
   friend bool operator==(const AccessLimit&, const AccessLimit&) = default;
 };
 
+struct AccessLimits {
+  std::vector<AccessLimit> by_query = {};
+  /// The types that a Binary's securityContext may name, sorted: those that the client may read.
+  /// nullopt: any, and what is not of this server too.
+  std::optional<std::vector<fhir::ResourceType>> contexts = std::nullopt;
+};
+
 /// The limit of one type; none when no AccessLimit names it.
 search::QueryLimit limit_of(const std::vector<AccessLimit>& limits, fhir::ResourceType type);
 
 /// Limits compiled. Immutable, thread-safe.
 class AccessFilters {
  public:
-  static Result<AccessFilters> compile(const std::vector<AccessLimit>& limits,
+  static Result<AccessFilters> compile(const AccessLimits& limits,
                                        const search::QueryOptions& options);
 
-  bool limits(fhir::ResourceType type) const { return by_type_.contains(type); }
+  bool limits(fhir::ResourceType type) const {
+    return by_type_.contains(type) || (contexts_ && type == fhir::types::kBinary);
+  }
   /// Whether a resource may be seen.
   Result<bool> pass(search::Matcher& matcher, fhir::ResourceType type, std::string_view json) const;
 
  private:
+  Result<bool> passes_context(std::string_view json) const;
+
+  std::optional<std::vector<fhir::ResourceType>> contexts_;
+  std::string base_url_;
   std::map<fhir::ResourceType, search::ResourceFilter> by_type_;
 };
 

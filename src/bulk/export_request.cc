@@ -383,13 +383,24 @@ std::vector<TypeFilter> filters_of(const json::object& object) {
   return filters;
 }
 
+json::array names_of(const std::vector<fhir::ResourceType>& types) {
+  json::array names;
+  for (const auto type : types) names.emplace_back(json::string(fhir::type_name(type)));
+  return names;
+}
+
+// Throws what is caught for everything that cannot be read.
+std::vector<fhir::ResourceType> types_of(const json::value& names) {
+  std::vector<fhir::ResourceType> types;
+  for (const auto& name : names.as_array())
+    types.push_back(fhir::find_resource_type(name.as_string()).value());
+  return types;
+}
+
 json::array to_json(const std::vector<AccessLimit>& limits) {
   json::array array;
-  for (const auto& [types, limit] : limits) {
-    json::array names;
-    for (const auto type : types) names.emplace_back(json::string(fhir::type_name(type)));
-    array.push_back(json::object{{"types", std::move(names)}, {"parts", json::value_from(limit)}});
-  }
+  for (const auto& [types, limit] : limits)
+    array.push_back(json::object{{"types", names_of(types)}, {"parts", json::value_from(limit)}});
   return array;
 }
 
@@ -399,8 +410,7 @@ std::vector<AccessLimit> limits_of(const json::object& object) {
   if (found == nullptr) return limits;
   for (const auto& entry : found->as_array()) {
     AccessLimit& limit = limits.emplace_back();
-    for (const auto& name : entry.at("types").as_array())
-      limit.types.push_back(fhir::find_resource_type(name.as_string()).value());
+    limit.types = types_of(entry.at("types"));
     limit.limit = json::value_to<search::QueryLimit>(entry.at("parts"));
   }
   return limits;
@@ -425,14 +435,13 @@ std::string serialize(const ExportRequest& request) {
   json::object object;
   object["level"] = static_cast<unsigned>(request.level);
   object["group"] = request.group_id;
-  json::array types;
-  for (const auto type : request.types) types.emplace_back(json::string(fhir::type_name(type)));
-  object["types"] = std::move(types);
+  object["types"] = names_of(request.types);
   if (request.since) object["since"] = request.since->milliseconds;
   if (request.until) object["until"] = request.until->milliseconds;
   object["elements"] = to_json(request.elements);
   object["filters"] = to_json(request.type_filters);
-  if (!request.limits.empty()) object["limits"] = to_json(request.limits);
+  if (!request.limits.by_query.empty()) object["limits"] = to_json(request.limits.by_query);
+  if (request.limits.contexts) object["contexts"] = names_of(*request.limits.contexts);
   if (request.patients) object["patients"] = to_json(*request.patients);
   if (request.history_of_new_members) object["history_of_new_members"] = true;
   if (request.organize_by)
@@ -458,18 +467,17 @@ Result<ExportRequest> parse_stored_request(std::string_view text) {
     ExportRequest request;
     request.level = static_cast<ExportLevel>(object.at("level").to_number<unsigned>());
     request.group_id = json::value_to<std::string>(object.at("group"));
-    for (const auto& name : strings_of(object, "types")) {
-      const auto type = fhir::find_resource_type(name);
-      if (!type) return corrupt("a stored export request cannot be read", "type " + name);
-      request.types.push_back(*type);
-    }
+    request.types = types_of(object.at("types"));
     if (object.contains("since"))
       request.since = Instant{object.at("since").to_number<std::int64_t>()};
     if (object.contains("until"))
       request.until = Instant{object.at("until").to_number<std::int64_t>()};
     request.elements = strings_of(object, "elements");
     request.type_filters = filters_of(object);
-    request.limits = limits_of(object);
+    request.limits.by_query = limits_of(object);
+    if (const auto* contexts = object.if_contains("contexts")) {
+      request.limits.contexts = types_of(*contexts);
+    }
     if (object.contains("patients")) request.patients = strings_of(object, "patients");
     request.history_of_new_members = object.contains("history_of_new_members");
     if (object.contains("organize_by"))

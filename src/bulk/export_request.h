@@ -42,8 +42,7 @@ struct ExportRequest {
   std::vector<std::string> elements;  ///< as given, checked
   /// Several of one type are alternatives; a type without one is not limited.
   std::vector<TypeFilter> type_filters;
-  /// What the client may see of a type, by its scopes' queries. Not the client's to ask for.
-  std::vector<AccessLimit> limits;
+  AccessLimits limits;  ///< what the client may see by its scopes; not its to ask for
   /// Patients to limit to: ids, sorted, unique; nullopt: not limited.
   std::optional<std::vector<std::string>> patients;
   /// For a Group export with `_since`: resources of patients who joined later are wanted whatever

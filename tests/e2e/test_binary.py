@@ -153,6 +153,45 @@ class Binary(harness.ServerCase):
         self.assertEqual(self.send("DELETE", "Binary/p", headers=only).status, 204)
         self.assertEqual(self.send("PUT", "Binary/p", b"again", {**only, **text}).status, 201)
 
+    def test_a06_exports_ask_the_security_context_too(self):
+        client = smart.Client(self.folder, self.data, "all", scope="system/*.cruds")
+        server = self.serve(is_open=False)
+        full = client.headers(server)
+        for id, context in (("p", "Patient/p"), ("none", None), ("far", "https://other.example/Patient/p")):
+            self.send("PUT", f"Binary/{id}", {"resourceType": "Binary", "id": id, "contentType": "text/plain", "data": "aGk=",
+                                              **({"securityContext": {"reference": context}} if context else {})}, full)
+            self.send("PUT", f"DocumentReference/{id}", {
+                "resourceType": "DocumentReference", "id": id, "status": "current",
+                "content": [{"attachment": {"url": f"Binary/{id}"}}]}, full)
+        shown = {"system/Binary.rs": {"none"}, "system/Binary.rs system/Patient.rs": {"none", "p"},
+                 "system/*.rs": {"none", "p", "far"}}
+        status_url, before = smart.export(server, "$export", {"_type": "Binary"}, full)
+        for scope, ids in shown.items():
+            headers = client.headers(server, scope)
+            _, manifest = smart.export(server, "$export", {"_type": "Binary"}, headers)
+            lines = [line for item in manifest["output"] for line in harness.request("GET", item["url"], headers).body.splitlines()]
+            self.assertEqual({json.loads(line)["id"] for line in lines}, ids, scope)
+            # A job is shown to tokens that cover it.
+            self.assertEqual(harness.request("GET", status_url, headers).status, 200 if len(ids) == 3 else 403, scope)
+            # What is attached is got with the job's rights, and no more than the token's.
+            headers = client.headers(server, scope + " system/DocumentReference.rs")
+            _, manifest = smart.export(server, "$export", {"_type": "DocumentReference"}, headers)
+            lines = harness.request("GET", manifest["output"][0]["url"], headers).body.splitlines()
+            urls = {json.loads(line)["id"]: json.loads(line)["content"][0]["attachment"]["url"] for line in lines}
+            got = {id for id, url in urls.items() if harness.request("GET", url, headers).body == b"hi"}
+            self.assertEqual((set(urls), got), ({"p", "none", "far"}, ids), scope)
+            if len(ids) == 3:
+                narrow = client.headers(server, "system/DocumentReference.rs")
+                self.assert_outcome(harness.request("GET", urls["p"], narrow), 403, "securityContext")
+        for id in ("p", "none", "far"):
+            self.assertEqual(self.send("DELETE", f"Binary/{id}", headers=full).status, 204)
+        for scope, ids in shown.items():
+            headers = client.headers(server, scope)
+            _, manifest = smart.export(server, "$export", {"_type": "Binary", "_since": before["transactionTime"]}, headers)
+            deleted = {entry["request"]["url"] for item in manifest["deleted"] for line in
+                       harness.request("GET", item["url"], headers).body.splitlines() for entry in json.loads(line)["entry"]}
+            self.assertEqual(deleted, {f"Binary/{id}" for id in ids}, scope)
+
     def conditions_ask_it_too(self, only, both, full):
         text = {"Content-Type": "text/plain"}
         patch = json.dumps([{"op": "add", "path": "/language", "value": "de"}]).encode()
