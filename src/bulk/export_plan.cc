@@ -434,6 +434,7 @@ class Planner {
   void share_shards(const std::vector<const TypeToRead*>& types, std::uint64_t target) {
     if (types.empty()) return;
     std::vector<std::uint64_t> weights;
+    weights.reserve(types.size());
     for (const auto* type : types) weights.push_back(type->weight);
     const auto total = std::accumulate(weights.begin(), weights.end(), std::uint64_t{0});
     // A shard ends with waits for the disk: as many as there are workers will do for little.
