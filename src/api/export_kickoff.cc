@@ -6,6 +6,7 @@
 #include "api/job_kickoff.h"
 #include "base/log.h"
 #include "bulk/export_job.h"
+#include "bulk/stored_export.h"
 #include "fhir/parameters.h"
 #include "fhir/resource_type.h"
 

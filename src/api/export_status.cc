@@ -14,6 +14,7 @@
 #include "bulk/import_job.h"
 #include "bulk/manifest.h"
 #include "bulk/manifest_pages.h"
+#include "bulk/stored_export.h"
 #include "fhir/operation_outcome.h"
 
 namespace sluice::api {

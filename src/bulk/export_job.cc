@@ -10,6 +10,7 @@
 #include "bulk/block_sorter.h"
 #include "bulk/provenance.h"
 #include "bulk/sorted_runs.h"
+#include "bulk/stored_export.h"
 
 namespace sluice::bulk {
 namespace {

@@ -80,8 +80,4 @@ struct ExportRequestContext {
 Result<ExportRequest> parse_export_request(const std::vector<fhir::Parameter>& parameters,
                                            const ExportRequestContext& context);
 
-/// The request as the job keeps it, and back (kCorrupt).
-std::string serialize(const ExportRequest& request);
-Result<ExportRequest> parse_stored_request(std::string_view text);
-
 }  // namespace sluice::bulk

@@ -12,6 +12,7 @@
 #include "bulk/export_job.h"
 #include "bulk/export_request.h"
 #include "bulk/export_shard.h"
+#include "bulk/stored_export.h"
 #include "fhir/resource_type.h"
 #include "job/job.h"
 

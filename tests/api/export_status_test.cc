@@ -18,6 +18,7 @@
 #include "bulk/export_request.h"
 #include "bulk/export_shard.h"
 #include "bulk/manifest_pages.h"
+#include "bulk/stored_export.h"
 #include "store/rocksdb/rocksdb_store.h"
 
 namespace sluice::api {

@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "bulk/export_job.h"
 #include "bulk/export_shard.h"
+#include "bulk/stored_export.h"
 #include "fhir/resource_reader.h"
 #include "job/engine.h"
 #include "output/file_store.h"

@@ -1,5 +1,6 @@
 // Parameters of a kick-off, one by one and together.
 #include "bulk/export_request.h"
+#include "bulk/stored_export.h"
 
 #include <gtest/gtest.h>
 

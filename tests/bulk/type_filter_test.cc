@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "bulk/stored_export.h"
 #include "export_fixture.h"
 
 namespace sluice::bulk {
