@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <set>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,6 +16,7 @@
 #include "bulk/export_shard.h"
 #include "bulk/stored_export.h"
 #include "fhir/resource_reader.h"
+#include "file_lines.h"
 #include "job/engine.h"
 #include "output/file_store.h"
 #include "store/rocksdb/rocksdb_store.h"
@@ -111,15 +111,7 @@ class ExportFixture : public ::testing::Test {
   }
 
   std::vector<std::string> lines_of(const std::string& id, const std::string& name) {
-    const auto file = files_->open(id, name);
-    EXPECT_TRUE(file) << name;
-    output::InflatingReader reader(*file, 0);
-    std::string text((*file)->info().uncompressed_size, '\0');
-    EXPECT_EQ(*reader.read(text), text.size());
-    std::istringstream stream(text);
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(stream, line);) lines.push_back(line);
-    return lines;
+    return lines_of_file(*files_, id, name);
   }
 
   /// Runs an export to its end; every line of its files of a kind, in order of output.

@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <sstream>
 
 #include "base/file.h"
+#include "file_lines.h"
 #include "load_fixture.h"
 
 namespace sluice::bulk {
@@ -60,15 +60,7 @@ class ImportShardTest : public LoadTest {
   }
 
   std::vector<std::string> outcomes(const ImportResult& result) {
-    const auto file = files_->open(job_.id, result.file);
-    EXPECT_TRUE(file);
-    output::InflatingReader reader(*file, 0);
-    std::string text((*file)->info().uncompressed_size, '\0');
-    EXPECT_EQ(*reader.read(text), text.size());
-    std::istringstream stream(text);
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(stream, line);) lines.push_back(line);
-    return lines;
+    return lines_of_file(*files_, job_.id, result.file);
   }
 
   // 1000 Patients of about 12,000 bytes, so several chunks; every hundredth line is none.

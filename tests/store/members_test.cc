@@ -1,7 +1,6 @@
 // G-02: what the store remembers of the members of Groups: joins, leaves, periods, as of every
 // sequence; and the upgrade of stores that remembered nothing.
 #include <fmt/format.h>
-#include <rocksdb/db.h>
 
 #include <algorithm>
 #include <map>
@@ -10,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "fhir/group_members.h"
-#include "store/rocksdb/record_format.h"
+#include "raw_database.h"
 #include "store/rocksdb/rocksdb_store.h"
 #include "store_fixture.h"
 
@@ -253,33 +252,6 @@ TEST_P(Members, RandomHistoriesAgreeWithWalkingBackInTime) {
 INSTANTIATE_TEST_SUITE_P(EachBackend, Members, testing::ValuesIn(backends()),
                          [](const auto& backend) { return backend.param.name; });
 
-/// Opens the database below the store as RocksDB sees it.
-template <class Use>
-void with_database(const std::filesystem::path& folder, Use use) {
-  const auto path = (folder / "store").string();
-  std::vector<std::string> names;
-  ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, path, &names).ok());
-  std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  for (const auto& name : names) families.emplace_back(name, rocksdb::ColumnFamilyOptions());
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* db = nullptr;
-  ASSERT_TRUE(rocksdb::DB::Open({}, path, families, &handles, &db).ok());
-  for (auto* handle : handles) use(*db, *handle);
-  for (auto* handle : handles) ASSERT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
-  delete db;
-}
-
-std::vector<std::string> dump_members(const std::filesystem::path& folder) {
-  std::vector<std::string> found;
-  with_database(folder, [&](rocksdb::DB& db, rocksdb::ColumnFamilyHandle& family) {
-    if (family.GetName() != "members") return;
-    const std::unique_ptr<rocksdb::Iterator> it(db.NewIterator({}, &family));
-    for (it->SeekToFirst(); it->Valid(); it->Next())
-      found.push_back(to_hex(it->key().ToString()) + " " + to_hex(it->value().ToString()));
-  });
-  return found;
-}
-
 // The worked example of docs/formats.md.
 TEST(MembersFormat, IsWhatTheDocumentationShows) {
   TemporaryFolder folder;
@@ -296,32 +268,32 @@ TEST(MembersFormat, IsWhatTheDocumentationShows) {
       .value();
   store.reset();
   const std::string patient = to_hex(range_key(type_of("Patient"), ""));
-  EXPECT_EQ(dump_members(folder.path()), (Lines{"6700" + patient +
-                                                    "61"
-                                                    "00"
-                                                    "0000000000000001"
-                                                    " "
-                                                    "0200000000000000"
-                                                    "e803000000000000"
-                                                    "e803000000000000",
-                                                "6700" + patient +
-                                                    "62"
-                                                    "00"
-                                                    "0000000000000001"
-                                                    " "
-                                                    "ffffffffffffffff"
-                                                    "e803000000000000"
-                                                    "e803000000000000",
-                                                "6700" + patient +
-                                                    "63"
-                                                    "00"
-                                                    "0000000000000002"
-                                                    " "
-                                                    "ffffffffffffffff"
-                                                    "e903000000000000"
-                                                    "0000000000000080"
-                                                    "d007000000000000"
-                                                    "ffffffffffffff7f"}));
+  EXPECT_EQ(dump(folder.path(), "members"), (Lines{"6700" + patient +
+                                                       "61"
+                                                       "00"
+                                                       "0000000000000001"
+                                                       " "
+                                                       "0200000000000000"
+                                                       "e803000000000000"
+                                                       "e803000000000000",
+                                                   "6700" + patient +
+                                                       "62"
+                                                       "00"
+                                                       "0000000000000001"
+                                                       " "
+                                                       "ffffffffffffffff"
+                                                       "e803000000000000"
+                                                       "e803000000000000",
+                                                   "6700" + patient +
+                                                       "63"
+                                                       "00"
+                                                       "0000000000000002"
+                                                       " "
+                                                       "ffffffffffffffff"
+                                                       "e903000000000000"
+                                                       "0000000000000080"
+                                                       "d007000000000000"
+                                                       "ffffffffffffff7f"}));
 }
 
 // A store of format version 1 gets the same rows that the program would have written.
@@ -340,29 +312,16 @@ TEST(MembersUpgrade, RemembersWhatTheVersionsOfTheGroupsTell) {
   write(Batch().put(plain_group("gone", {"Patient/a"})));
   write(Batch().remove("Group", "gone"));
   store.reset();
-  const auto expected = dump_members(folder.path());
+  const auto expected = dump(folder.path(), "members");
   EXPECT_EQ(expected.size(), 8u);
-  const auto downgrade = [&] {
-    with_database(folder.path(), [](rocksdb::DB& db, rocksdb::ColumnFamilyHandle& family) {
-      if (family.GetName() == "members") {
-        ASSERT_TRUE(db.DropColumnFamily(&family).ok());
-      }
-      if (family.GetName() == "default") {
-        ASSERT_TRUE(db.Put({}, &family, "format", encode_number(1)).ok());
-      }
-    });
-  };
-  downgrade();
+  drop_family(folder.path(), "members");
+  set_format(folder.path(), 1);
   open_rocksdb_store(folder.path(), clock).value().reset();
-  EXPECT_EQ(dump_members(folder.path()), expected);
+  EXPECT_EQ(dump(folder.path(), "members"), expected);
   // A crash before the new version was noted: all of it is done again.
-  with_database(folder.path(), [](rocksdb::DB& db, rocksdb::ColumnFamilyHandle& family) {
-    if (family.GetName() == "default") {
-      ASSERT_TRUE(db.Put({}, &family, "format", encode_number(1)).ok());
-    }
-  });
+  set_format(folder.path(), 1);
   open_rocksdb_store(folder.path(), clock).value().reset();
-  EXPECT_EQ(dump_members(folder.path()), expected);
+  EXPECT_EQ(dump(folder.path(), "members"), expected);
 }
 
 }  // namespace

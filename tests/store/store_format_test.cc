@@ -1,36 +1,13 @@
 // The bytes on disk, as docs/formats.md shows them: what one version wrote, all later ones read.
 #include "store/rocksdb/record_format.h"
 
-#include <rocksdb/db.h>
-
 #include "base/bytes.h"
+#include "raw_database.h"
 #include "store/rocksdb/rocksdb_store.h"
 #include "store_fixture.h"
 
 namespace sluice::store {
 namespace {
-
-/// Everything in one column family as "key value", both in hexadecimal.
-std::vector<std::string> dump(const std::filesystem::path& folder, const std::string& family) {
-  std::vector<std::string> names;
-  const auto path = (folder / "store").string();
-  EXPECT_TRUE(rocksdb::DB::ListColumnFamilies({}, path, &names).ok());
-  std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  for (const auto& name : names) families.emplace_back(name, rocksdb::ColumnFamilyOptions());
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* db = nullptr;
-  EXPECT_TRUE(rocksdb::DB::OpenForReadOnly({}, path, families, &handles, &db).ok());
-  std::vector<std::string> found;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i] != family) continue;
-    const std::unique_ptr<rocksdb::Iterator> it(db->NewIterator({}, handles[i]));
-    for (it->SeekToFirst(); it->Valid(); it->Next())
-      found.push_back(to_hex(it->key().ToString()) + " " + to_hex(it->value().ToString()));
-  }
-  for (auto* handle : handles) EXPECT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
-  delete db;
-  return found;
-}
 
 // The worked example of docs/formats.md.
 TEST(StoreFormat, IsWhatTheDocumentationShows) {
