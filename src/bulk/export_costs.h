@@ -1,10 +1,7 @@
 // What the planner reckons with.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
-
-#include "bulk/roster.h"
 
 namespace sluice::bulk {
 
@@ -24,12 +21,6 @@ inline constexpr double kOwners = 6e-6;  // ask who owns a target
 /// The weight of a shard that takes so many seconds: in bytes to write.
 inline std::uint64_t weight_of(double seconds) {
   return static_cast<std::uint64_t>(seconds / cost::kWriteByte);
-}
-
-/// The roster's share of all patients; 1 without a roster.
-inline double share_of(const Roster* roster, std::uint64_t patients) {
-  if (roster == nullptr || patients == 0) return 1;
-  return std::min(1.0, static_cast<double>(roster->size()) / static_cast<double>(patients));
 }
 
 }  // namespace sluice::bulk

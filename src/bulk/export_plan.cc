@@ -13,12 +13,12 @@
 #include "bulk/export_costs.h"
 #include "bulk/provenance.h"
 #include "bulk/provenance_costs.h"
+#include "bulk/roster_cost.h"
 #include "bulk/share_out.h"
+#include "bulk/ways_to_read.h"
 
 namespace sluice::bulk {
 namespace {
-
-constexpr double kResourceBytes = 1000;  // a resource whose size is not known
 
 // What a seek or a change counts as in a shard's weight, in bytes.
 constexpr std::uint64_t kChangeWeight =
@@ -37,26 +37,6 @@ struct TypeToRead {
   std::uint64_t weight = 1;
   std::string why = {};
 };
-
-/// A way to find the resources of a type that belong to the export.
-struct Way {
-  ReadMode mode;
-  double finding = 0;  ///< seconds
-  double written = 0;  ///< bytes, about
-};
-
-std::string_view name_of(ReadMode mode) {
-  switch (mode) {
-    case ReadMode::kSeek:
-      return "seek by patient";
-    case ReadMode::kFilteredIds:
-      return "read by id";
-    case ReadMode::kFilteredPatients:
-      return "seek by the filter's patients";
-    default:
-      return "scan";
-  }
-}
 
 class Planner {
  public:
@@ -93,13 +73,17 @@ class Planner {
         return std::move(shards_);
       }
     }
-    const auto costs = provenance_costs(request_, roster_, statistics, size, walked);
-    const std::string why = costs ? costs->log_and_tell() : std::string();
-    if (costs && costs->by_scope < costs->by_all) {
-      Segment segment{ReadMode::kProvenanceOfScope, {}};
-      segment.why = why;
-      add_shard(std::move(segment), weight_of(costs->by_scope));
-      return std::move(shards_);
+    std::string why;
+    if (roster_ != nullptr) {
+      SLUICE_CHECK(find_patients(statistics));
+      const auto costs = provenance_costs(request_, roster_cost_, statistics, size, walked);
+      why = costs.log_and_tell();
+      if (costs.by_scope < costs.by_all) {
+        Segment segment{ReadMode::kProvenanceOfScope, {}};
+        segment.why = why;
+        add_shard(std::move(segment), weight_of(costs.by_scope));
+        return std::move(shards_);
+      }
     }
     const std::uint64_t target =
         request_.file_size_min
@@ -147,11 +131,18 @@ class Planner {
     return {};
   }
 
+  Result<void> find_patients(const std::vector<store::TypeStatistics>& statistics) {
+    for (const auto& type : statistics)
+      if (type.type == fhir::types::kPatient) patients_ = type.resources;
+    SLUICE_TRY(roster_cost_, roster_cost(store_, roster_, patients_, snapshot_.sequence));
+    return {};
+  }
+
   // The types to read in the first phase, with their ranges and sizes.
   Result<void> find_types() {
     SLUICE_TRY(const auto statistics, store_.statistics());
+    SLUICE_CHECK(find_patients(statistics));
     for (const auto& type : statistics) {
-      if (type.type == fhir::types::kPatient) patients_ = type.resources;
       if (!request_.wants(type.type)) continue;
       if (type.type == fhir::types::kProvenance && chooses_provenance(request_)) continue;
       TypeToRead read;
@@ -187,8 +178,6 @@ class Planner {
     if (!request_.types.empty()) return request_.wants(fhir::types::kGroup);
     return request_.level == ExportLevel::kPatient && roster_ == nullptr;
   }
-
-  double share_of_patients() const { return share_of(roster_, patients_); }
 
   // `_since` with few changes reads the change log (P-02: the cost grows with what changed).
   Result<bool> choose_changes() {
@@ -263,42 +252,14 @@ class Planner {
   // What finding the records takes without the change log, by the cheapest way for each type.
   double reading_cost() const {
     double cost = 0;
-    for (const auto& type : types_) cost += best_of(ways(type)).finding;
+    for (const auto& type : types_) cost += cheapest(ways(type)).finding;
     return cost;
   }
 
-  // The ways there are to read a type. What matches a filter is not known before, so that it does
-  // not make a way cheaper or dearer than another.
   std::vector<Way> ways(const TypeToRead& type) const {
-    const auto size = static_cast<double>(type.size);
-    const bool is_filtered = filters_.limits(type.range.type);
-    const double wanted = size * share_of_patients();
-    const double filter = is_filtered ? cost::kFilterByte : 0;
-    std::vector<Way> ways{{ReadMode::kScan, size * cost::kScanByte + wanted * filter, wanted}};
-    if (type.mode == ReadMode::kGroups) return {{type.mode, size * cost::kScanByte, size}};
-    if (roster_ != nullptr)
-      ways.push_back({ReadMode::kSeek,
-                      static_cast<double>(roster_->size()) * cost::kSeek + wanted * filter,
-                      wanted});
-    if (!is_filtered) return ways;
-    if (const auto ids = filters_.ids_of(type.range.type))
-      ways.push_back({ReadMode::kFilteredIds, static_cast<double>(ids->size()) * cost::kChange,
-                      std::min(size, static_cast<double>(ids->size()) * kResourceBytes)});
-    if (const auto patients = filters_.patients_of(type.range.type)) {
-      const auto count = static_cast<double>(patients->size());
-      const double of_them = size * std::min(1.0, count / std::max(1.0, all_patients()));
-      ways.push_back(
-          {ReadMode::kFilteredPatients, count * cost::kSeek + of_them * filter, of_them});
-    }
-    return ways;
-  }
-
-  double all_patients() const { return static_cast<double>(patients_); }
-
-  static const Way& best_of(const std::vector<Way>& ways) {
-    return *std::min_element(ways.begin(), ways.end(), [](const Way& a, const Way& b) {
-      return a.finding + a.written * cost::kWriteByte < b.finding + b.written * cost::kWriteByte;
-    });
+    if (type.mode == ReadMode::kGroups) return {way_to_scan(type.mode, type.size)};
+    return ways_to_read(type.range.type, type.size, roster_ == nullptr ? nullptr : &roster_cost_,
+                        patients_, filters_);
   }
 
   void add_new_members() {
@@ -317,13 +278,12 @@ class Planner {
     double estimate = 0;
     for (auto& type : types_) {
       const auto all = ways(type);
-      const Way& best = best_of(all);
+      const Way& best = cheapest(all);
       if (type.mode == ReadMode::kGroups) {
         type.weight = std::max<std::uint64_t>(1, type.size);
       } else {
         type.mode = best.mode;
-        const double cost = best.finding + best.written * cost::kWriteByte;
-        type.weight = std::max<std::uint64_t>(1, weight_of(cost));
+        type.weight = std::max<std::uint64_t>(1, weight_of(best.cost()));
       }
       estimate += static_cast<double>(type.weight) * cost::kWriteByte;
       ++counts[type.mode];
@@ -336,7 +296,7 @@ class Planner {
         "export plan types={} roster={} share={:.4f} scan={} seek={} by_id={} "
         "by_filter_patients={} "
         "estimate_s={:.4f}",
-        types_.size(), roster_ == nullptr ? 0 : roster_->size(), share_of_patients(),
+        types_.size(), roster_ == nullptr ? 0 : roster_->size(), roster_cost_.share,
         counts[ReadMode::kScan], counts[ReadMode::kSeek], counts[ReadMode::kFilteredIds],
         counts[ReadMode::kFilteredPatients], estimate);
   }
@@ -351,8 +311,8 @@ class Planner {
     std::set<fhir::ResourceType> sought;
     for (const auto& type : types_)
       if (type.mode == ReadMode::kSeek) sought.insert(type.range.type);
-    const auto costs = provenance_costs(request_, roster_, statistics, size, sought);
-    finds_provenances_ = costs && costs->by_scope < costs->by_all;
+    const auto costs = provenance_costs(request_, roster_cost_, statistics, size, sought);
+    finds_provenances_ = costs.by_scope < costs.by_all;
     return {};
   }
 
@@ -460,6 +420,7 @@ class Planner {
   std::vector<TypeToRead> types_;
   std::uint64_t total_size_ = 0;
   std::uint64_t patients_ = 0;
+  RosterCost roster_cost_;
   std::string changes_why_;         // what was weighed for `_since`
   bool finds_provenances_ = false;  // seeks look for Provenances on the way
   std::vector<job::ShardPlan> shards_;

@@ -15,18 +15,14 @@ std::string ProvenanceCosts::log_and_tell() const {
                      by_all);
 }
 
-std::optional<ProvenanceCosts> provenance_costs(
-    const ExportRequest& request, const Roster* roster,
-    const std::vector<store::TypeStatistics>& statistics, std::uint64_t size,
-    const std::set<fhir::ResourceType>& walked) {
-  if (roster == nullptr) return std::nullopt;
-  std::uint64_t patients = 0;
+ProvenanceCosts provenance_costs(const ExportRequest& request, const RosterCost& roster,
+                                 const std::vector<store::TypeStatistics>& statistics,
+                                 std::uint64_t size, const std::set<fhir::ResourceType>& walked) {
   double count = 0;      // of all Provenances
   double resources = 0;  // in patients' compartments
   double types = 0;      // that are walked for this alone
   double bytes = 0;      // of them
   for (const auto& type : statistics) {
-    if (type.type == fhir::types::kPatient) patients = type.resources;
     if (type.type == fhir::types::kProvenance) count = static_cast<double>(type.resources);
     if (!is_in_scope_of_provenance(request, type.type)) continue;
     resources += static_cast<double>(type.resources);
@@ -34,11 +30,10 @@ std::optional<ProvenanceCosts> provenance_costs(
     bytes += static_cast<double>(type.bytes);
     types += 1;
   }
-  const double share = share_of(roster, patients);
   ProvenanceCosts costs;
   costs.by_scope =
-      static_cast<double>(roster->size()) * types * cost::kSeek +
-      share * (bytes * cost::kScanByte + resources * cost::kTarget + count * cost::kChange);
+      roster.seeks * types * cost::kSeek +
+      roster.share * (bytes * cost::kScanByte + resources * cost::kTarget + count * cost::kChange);
   costs.by_all =
       static_cast<double>(size) * cost::kScanByte + count * (cost::kTarget + cost::kOwners);
   return costs;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bulk/export_request.h"
-#include "bulk/roster.h"
+#include "bulk/roster_cost.h"
 #include "fhir/resource_type.h"
 #include "store/store.h"
 
@@ -23,11 +23,11 @@ struct ProvenanceCosts {
   std::string log_and_tell() const;
 };
 
-/// nullopt without a roster, where there is one way only. `size`: of all Provenances, in bytes.
+/// Of an export that is limited to patients; otherwise there is one way only. `size`: of all
+/// Provenances, in bytes.
 /// `walked`: types whose compartments are read anyway, so that finding them costs nothing more.
-std::optional<ProvenanceCosts> provenance_costs(
-    const ExportRequest& request, const Roster* roster,
-    const std::vector<store::TypeStatistics>& statistics, std::uint64_t size,
-    const std::set<fhir::ResourceType>& walked);
+ProvenanceCosts provenance_costs(const ExportRequest& request, const RosterCost& roster,
+                                 const std::vector<store::TypeStatistics>& statistics,
+                                 std::uint64_t size, const std::set<fhir::ResourceType>& walked);
 
 }  // namespace sluice::bulk
