@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "bulk/export_job.h"
 #include "bulk/export_shard.h"
+#include "bulk/stored_export.h"
 #include "job/engine.h"
 #include "output/file_store.h"
 #include "raw_pipeline.h"
