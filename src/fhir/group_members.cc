@@ -84,13 +84,23 @@ class RosterReader {
       : tokens_(tokens), base_url_(base_url), subject_(subject) {}
 
   std::string read() {
-    const std::size_t members = member(0, "member");
-    if (members == 0 || tokens_.first(members) != '[') return {};
-    (void)each_element(tokens_, members, [&](std::size_t value) -> Result<void> {
-      if (tokens_.first(value) == '{') read_member(value);
-      return {};
-    });
+    each_stated([] { return true; });
     return sorted();
+  }
+
+  /// Whether there is a subject who is a member at the instant.
+  bool has_subject(Instant at) {
+    bool found = false;
+    each_stated([&] {
+      if (starts_.empty()) return true;
+      const std::string_view key = key_at(starts_.back());
+      found = read_be16(key.data()) == subject_.code &&
+              read_period(block_.data() + starts_.back() + 2 + key.size()).contains(at);
+      starts_.clear();
+      block_.clear();
+      return !found;
+    });
+    return found;
   }
 
   /// The token of the value of a member of the object at `object`; 0 for none.
@@ -104,6 +114,18 @@ class RosterReader {
   }
 
  private:
+  /// Reads one element of `member` after the other, until `wants_more` says no.
+  template <class WantsMore>
+  void each_stated(WantsMore wants_more) {
+    const std::size_t members = member(0, "member");
+    if (members == 0 || tokens_.first(members) != '[') return;
+    (void)each_element(tokens_, members, [&](std::size_t value) -> Result<void> {
+      if (tokens_.first(value) == '{') read_member(value);
+      if (wants_more()) return {};
+      return Error{ErrorKind::kCancelled, "enough"};
+    });
+  }
+
   void read_member(std::size_t object) {
     std::size_t entity = 0;
     std::size_t period = 0;
@@ -254,16 +276,30 @@ std::optional<RosterEntry> RosterEntries::next() {
   return entry;
 }
 
+namespace {
+
+Result<void> read_group(std::string_view group_json, JsonTokens& tokens) {
+  if (!tokens.read(group_json) || !check_json_object(tokens, kDepthMax))
+    return corrupt("stored Group: not JSON");
+  if (string_member(tokens, 0, "resourceType") != "Group")
+    return corrupt("stored Group: another resource");
+  return {};
+}
+
+}  // namespace
+
+Result<bool> has_group_member(std::string_view group_json, Instant at, std::string_view base_url,
+                              ResourceType subject) {
+  JsonTokens tokens;
+  SLUICE_CHECK(read_group(group_json, tokens));
+  return RosterReader(tokens, base_url, subject).has_subject(at);
+}
+
 Result<GroupMembers> read_group_members(std::string_view group_json, Instant at,
                                         std::string_view base_url, ResourceType subject) {
   JsonTokens tokens;
-  if (!tokens.read(group_json) || !check_json_object(tokens, kDepthMax))
-    return corrupt("stored Group: not JSON");
-  RosterReader reader(tokens, base_url, subject);
-  const std::size_t type = reader.member(0, "resourceType");
-  if (type == 0 || tokens.first(type) != '"' || !means(tokens.raw_string(type), "Group"))
-    return corrupt("stored Group: another resource");
-  const std::string roster = reader.read();
+  SLUICE_CHECK(read_group(group_json, tokens));
+  const std::string roster = RosterReader(tokens, base_url, subject).read();
   GroupMembers out;
   RosterEntries entries(roster);
   while (const auto entry = entries.next()) {

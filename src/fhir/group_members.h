@@ -87,4 +87,9 @@ Result<GroupMembers> read_group_members(std::string_view group_json, Instant at,
                                         std::string_view base_url = {},
                                         ResourceType subject = types::kPatient);
 
+/// Whether read_group_members() would give any subject. Reads up to the first.
+Result<bool> has_group_member(std::string_view group_json, Instant at,
+                              std::string_view base_url = {},
+                              ResourceType subject = types::kPatient);
+
 }  // namespace sluice::fhir

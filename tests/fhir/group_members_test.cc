@@ -13,10 +13,11 @@ using testing::IsEmpty;
 const Instant kNow = parse_fhir_instant("2026-11-23T12:00:00Z").value();
 
 GroupMembers members(std::string_view list, Instant at = kNow, std::string_view base_url = {}) {
-  return read_group_members(
-             R"({"resourceType":"Group","id":"g","member":)" + std::string(list) + "}", at,
-             base_url)
-      .value();
+  const std::string group =
+      R"({"resourceType":"Group","id":"g","member":)" + std::string(list) + "}";
+  auto read = read_group_members(group, at, base_url).value();
+  EXPECT_EQ(has_group_member(group, at, base_url).value(), !read.subjects.empty()) << list;
+  return read;
 }
 
 /// Whether a member with this period counts at the instant.
@@ -103,6 +104,7 @@ TEST(GroupMembers, AnythingButAGroupIsCorrupt) {
     const auto read = read_group_members(json, kNow);
     ASSERT_FALSE(read) << json;
     EXPECT_EQ(read.error().kind, ErrorKind::kCorrupt);
+    EXPECT_EQ(has_group_member(json, kNow).error().kind, ErrorKind::kCorrupt);
   }
 }
 
