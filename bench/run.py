@@ -51,9 +51,14 @@ class Client:
     def request(self, method, url, body=None, **headers):
         path = urllib.parse.urlsplit(url)
         target = path.path + ('?' + path.query if path.query else '')
-        self.connection.request(method, target, body=body,
-                                headers={k.replace('_', '-'): v for k, v in headers.items()})
-        response = self.connection.getresponse()
+        headers = {k.replace('_', '-'): v for k, v in headers.items()}
+        try:
+            self.connection.request(method, target, body=body, headers=headers)
+            response = self.connection.getresponse()
+        except http.client.RemoteDisconnected:  # it was idle for too long
+            self.connection.close()
+            self.connection.request(method, target, body=body, headers=headers)
+            response = self.connection.getresponse()
         return response, response.read()
 
     def kick_off(self, url, **headers):
