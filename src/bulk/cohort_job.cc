@@ -168,9 +168,7 @@ Result<std::vector<SubjectIds>> CohortJobs::collect(const job::Job& job,
     }
     after = page.back().key;
   }
-  for (auto& ids : found) {
-    sort_unique(ids);
-  }
+  for (auto& ids : found) sort_unique(ids);
   return found;
 }
 

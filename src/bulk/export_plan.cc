@@ -59,8 +59,8 @@ class Planner {
   Result<std::vector<job::ShardPlan>> plan_provenance(const std::set<fhir::ResourceType>& walked) {
     const auto whole = store::whole_type(fhir::types::kProvenance);
     SLUICE_TRY(const std::uint64_t size, store_.approximate_size(whole));
-    SLUICE_TRY(const auto statistics, store_.statistics());
-    if (std::none_of(statistics.begin(), statistics.end(),
+    SLUICE_CHECK(look_at_store());
+    if (std::none_of(statistics_.begin(), statistics_.end(),
                      [&](const auto& each) { return each.type == whole.type; }))
       return std::move(shards_);
     // What joined later is wanted whatever its age, and the Provenance of what is returned too.
@@ -75,8 +75,7 @@ class Planner {
     }
     std::string why;
     if (roster_ != nullptr) {
-      SLUICE_CHECK(find_patients(statistics));
-      const auto costs = provenance_costs(request_, roster_cost_, statistics, size, walked);
+      const auto costs = provenance_costs(request_, roster_cost_, statistics_, size, walked);
       why = costs.log_and_tell();
       if (costs.by_scope < costs.by_all) {
         Segment segment{ReadMode::kProvenanceOfScope, {}};
@@ -100,6 +99,7 @@ class Planner {
 
  private:
   Result<void> plan_resources() {
+    SLUICE_CHECK(look_at_store());
     SLUICE_CHECK(find_types());
     if (by_patient()) return cut_by_owner();
     SLUICE_TRY(const bool by_changes, choose_changes());
@@ -131,8 +131,10 @@ class Planner {
     return {};
   }
 
-  Result<void> find_patients(const std::vector<store::TypeStatistics>& statistics) {
-    for (const auto& type : statistics)
+  // What all plans reckon with; once for each.
+  Result<void> look_at_store() {
+    SLUICE_TRY(statistics_, store_.statistics());
+    for (const auto& type : statistics_)
       if (type.type == fhir::types::kPatient) patients_ = type.resources;
     SLUICE_TRY(roster_cost_, roster_cost(store_, roster_, patients_, snapshot_.sequence));
     return {};
@@ -140,9 +142,7 @@ class Planner {
 
   // The types to read in the first phase, with their ranges and sizes.
   Result<void> find_types() {
-    SLUICE_TRY(const auto statistics, store_.statistics());
-    SLUICE_CHECK(find_patients(statistics));
-    for (const auto& type : statistics) {
+    for (const auto& type : statistics_) {
       if (!request_.wants(type.type)) continue;
       if (type.type == fhir::types::kProvenance && chooses_provenance(request_)) continue;
       TypeToRead read;
@@ -305,13 +305,12 @@ class Planner {
   // way to find them all.
   Result<void> choose_provenance() {
     if (roster_ == nullptr || !chooses_provenance(request_)) return {};
-    SLUICE_TRY(const auto statistics, store_.statistics());
     SLUICE_TRY(const std::uint64_t size,
                store_.approximate_size(store::whole_type(fhir::types::kProvenance)));
     std::set<fhir::ResourceType> sought;
     for (const auto& type : types_)
       if (type.mode == ReadMode::kSeek) sought.insert(type.range.type);
-    const auto costs = provenance_costs(request_, roster_cost_, statistics, size, sought);
+    const auto costs = provenance_costs(request_, roster_cost_, statistics_, size, sought);
     finds_provenances_ = costs.by_scope < costs.by_all;
     return {};
   }
@@ -419,6 +418,7 @@ class Planner {
   const ExportSizes& sizes_;
   std::vector<TypeToRead> types_;
   std::uint64_t total_size_ = 0;
+  std::vector<store::TypeStatistics> statistics_;
   std::uint64_t patients_ = 0;
   RosterCost roster_cost_;
   std::string changes_why_;         // what was weighed for `_since`

@@ -18,7 +18,7 @@ Result<RosterCost> roster_cost(const store::Store& store, const Roster* roster,
   cost.share = std::min(1.0, cost.seeks / static_cast<double>(patients));
   if (roster->size() <= patients) return cost;
   SLUICE_TRY(const auto scan, store.scan(store::with_owner(fhir::types::kPatient), as_of));
-  // A hundredth of the patients costs less to look for than a hundredth of reading them all.
+  // Looking for every tenth patient takes a few hundredths of reading what they all have.
   const std::uint64_t seeks_max = std::min(kSeeksMax, 100 + patients / 10);
   std::uint64_t seeks = 0;
   std::uint64_t here = 0;
