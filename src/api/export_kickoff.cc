@@ -4,6 +4,7 @@
 
 #include "api/fhir_response.h"
 #include "api/job_kickoff.h"
+#include "api/resource_headers.h"
 #include "base/log.h"
 #include "bulk/export_job.h"
 #include "bulk/stored_export.h"
@@ -28,7 +29,7 @@ Result<std::vector<fhir::Parameter>> read_parameters(const http::Request& reques
     append(parameters, form);
     return parameters;
   }
-  SLUICE_CHECK(check_parameters_type(type));
+  SLUICE_CHECK(check_json_type(type));
   SLUICE_TRY(const auto body, fhir::read_parameters(request.body));
   parameters.insert(parameters.end(), body.begin(), body.end());
   return parameters;

@@ -2,27 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "api/fhir_response.h"
+#include "api/resource_headers.h"
 
 namespace sluice::api {
 
 Result<Preferences> read_kick_off_preferences(const Service& service,
                                               const http::Request& request) {
-  if (!accepts_fhir_json(request))
-    return Error{ErrorKind::kNotAcceptable,
-                 fmt::format("Accept '{}' is not supported: use application/fhir+json",
-                             request.headers.combined("Accept").substr(0, 64))};
+  SLUICE_CHECK(check_format(request, std::nullopt));
   SLUICE_TRY(auto preferences, read_preferences(request));
   if (service.options.require_respond_async && !preferences.respond_async)
     return invalid("this server wants the header Prefer: respond-async");
   return preferences;
-}
-
-Result<void> check_parameters_type(std::string_view media_type) {
-  if (media_type == kFhirJson || media_type == "application/json") return {};
-  return Error{ErrorKind::kUnsupportedMediaType,
-               fmt::format("Content-Type '{}' is not supported: use application/fhir+json",
-                           media_type.substr(0, 64))};
 }
 
 Result<job::Job> start_job(Service& service, const http::Request& request,

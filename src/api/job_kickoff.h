@@ -19,9 +19,6 @@ namespace sluice::api {
 /// kInvalid without respond-async where the server wants it (K-03).
 Result<Preferences> read_kick_off_preferences(const Service& service, const http::Request& request);
 
-/// kUnsupportedMediaType, naming what is supported, for a media type other than FHIR JSON.
-Result<void> check_parameters_type(std::string_view media_type);
-
 struct JobStart {
   std::string_view kind;
   /// Asked once the client may kick off at all; what it refuses is audited. Empty: nothing to ask.

@@ -96,9 +96,13 @@ Result<void> check_format(const http::Request& request, const std::optional<std:
                fmt::format("_format '{}' is not supported: use json", format->substr(0, 64))};
 }
 
+Result<void> check_json_type(std::string_view media_type) {
+  if (media_type == kFhirJson || media_type == "application/json") return {};
+  return unsupported_type(media_type, kFhirJson);
+}
+
 Result<void> check_body_type(const http::Request& request) {
-  const std::string type = content_type(request);
-  if (type != kFhirJson && type != "application/json") return unsupported_type(type, kFhirJson);
+  SLUICE_CHECK(check_json_type(content_type(request)));
   const std::string header(request.headers.get("Content-Type").value_or(""));
   if (is_this_fhir_version(header)) return {};
   return unsupported_type(header, "fhirVersion=4.0");

@@ -44,7 +44,9 @@ Error unsupported_parameter(std::string_view name);
 /// _format.
 Result<void> check_format(const http::Request& request, const std::optional<std::string>& format);
 
-/// Checks the body's media type: kUnsupportedMediaType for other than FHIR JSON.
+/// kUnsupportedMediaType, naming what is supported, for a media type other than FHIR JSON.
+Result<void> check_json_type(std::string_view media_type);
+/// The same of the body, whose FHIR version counts too.
 Result<void> check_body_type(const http::Request& request);
 /// The media type of the patches that are understood, and the check that a body is one.
 inline constexpr std::string_view kJsonPatch = "application/json-patch+json";

@@ -93,12 +93,7 @@ void AnswerHeaders::take(std::string_view line) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return;
   const std::string name = to_lower(line.substr(0, colon));
-  line.remove_prefix(colon + 1);
-  const auto first = line.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos)
-    values_[name] = "";
-  else
-    values_[name] = line.substr(first, line.find_last_not_of(" \t\r\n") - first + 1);
+  values_[name] = trimmed(line.substr(colon + 1), " \t\r\n");
 }
 
 const std::string& AnswerHeaders::get(const std::string& name) const {
