@@ -97,6 +97,15 @@ class Free(Into):
         self.assert_equal_stores()
         self.assertEqual(os.listdir(beside), [".sluice"])
 
+    def test_l10_i02_what_light_validation_finds_is_taken_as_the_source_has_it(self):
+        self.load({**patient("faulty"), "nmae": "x"})
+        done = pull(self.source.base, "--into", self.data)
+        self.assertIn("1 resources are not of the shape", done.err)
+        with harness.Server(self.data) as server:
+            taken = content(server)
+        self.assertEqual(taken["Patient", "faulty"]["nmae"], "x")
+        self.assertEqual(taken, content(self.source))
+
     def test_l10_what_does_not_fit_is_refused(self):
         out = os.path.join(self.folder, "out")
         pull(self.source.base, "--out", out, "--type", "Patient")
