@@ -8,8 +8,8 @@ import urllib.parse
 class Gate:
     """Listens on a free port of the loopback interface and passes on to `target`, a URL or a port.
 
-    `cut_after`: bytes of one connection towards the client until it is cut; None: never. The bytes are
-    those of sockets, headers included."""
+    `cut_after`: bytes of one connection towards the client until it is cut, at once when they have passed already;
+    None: never. The bytes are those of sockets, headers included. A cut is orderly: the client gets what was counted."""
 
     def __init__(self, test, target, cut_after=None):
         self.target = target if isinstance(target, int) else urllib.parse.urlsplit(target).port
@@ -47,46 +47,59 @@ class Gate:
             except OSError:
                 near.close()
                 continue
+            # So that little is under way when the client is killed.
+            near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
             self.connections += 1
-            threading.Thread(target=self._up, args=(near, far), daemon=True).start()
-            threading.Thread(target=self._down, args=(near, far), daemon=True).start()
+            threading.Thread(target=self._pass, args=(near, far), daemon=True).start()
+
+    def _pass(self, near, far):
+        up = threading.Thread(target=self._up, args=(near, far), daemon=True)
+        up.start()
+        self._down(near, far)
+        # Towards the client this is the end of the stream and no reset, which would take bytes back: its own
+        # bytes are read until it has closed, too.
+        self._end(near, socket.SHUT_WR)
+        self._end(far, socket.SHUT_RDWR)
+        up.join()
+        near.close()
+        far.close()
 
     @staticmethod
-    def _shut(*sockets):
-        for one in sockets:
-            try:
-                one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+    def _end(one, how):
+        try:
+            one.shutdown(how)
+        except OSError:
+            pass
 
     def _up(self, near, far):
         try:
             while data := near.recv(65536):
-                far.sendall(data)
+                try:
+                    far.sendall(data)
+                except OSError:
+                    pass  # cut: nobody is there for it
         except OSError:
             pass
-        self._shut(far)
+        self._end(far, socket.SHUT_RDWR)
 
     def _down(self, near, far):
         passed = 0
         try:
             while True:
                 size = 65536
-                if self.cut_after is not None:
-                    size = min(size, self.cut_after - passed)
+                limit = self.cut_after
+                if limit is not None:
+                    size = min(size, max(0, limit - passed))
                 if size == 0:
-                    self.cuts += 1
-                    break
+                    with self._lock:
+                        self.cuts += 1
+                    return
                 data = far.recv(size)
                 if not data:
-                    break
+                    return
                 near.sendall(data)
                 passed += len(data)
                 with self._lock:
                     self.received += len(data)
         except OSError:
             pass
-        # Orderly towards the client, so that what was sent arrives.
-        self._shut(near, far)
-        near.close()
-        far.close()

@@ -19,8 +19,10 @@ import unittest
 import urllib.parse
 
 BINARY = os.environ.get("SLUICE_BINARY", "sluice")
-START_SECONDS = 60
-EXPORT_SECONDS = 120
+START_SECONDS = 120
+EXPORT_SECONDS = 300
+# For what should come at once: long, because a busy machine is slow.
+PATIENCE_SECONDS = 120
 FHIR_JSON = "application/fhir+json"
 
 
@@ -56,7 +58,7 @@ class Response:
         return f"{self.status} {dict(self.headers)} {self.body[:600]!r}"
 
 
-def request(method, url, headers=None, body=None, timeout=60):
+def request(method, url, headers=None, body=None, timeout=PATIENCE_SECONDS):
     """One HTTP request on a connection of its own; sends no header that is not given but Host."""
     parts = urllib.parse.urlsplit(url)
     target = parts.path + ("?" + parts.query if parts.query else "")
@@ -74,7 +76,7 @@ def request(method, url, headers=None, body=None, timeout=60):
         connection.close()
 
 
-def raw_exchange(url, data, timeout=15):
+def raw_exchange(url, data, timeout=30):
     """Sends bytes as they are and returns all that comes back until the server closes or is silent."""
     parts = urllib.parse.urlsplit(url)
     with socket.create_connection((parts.hostname, parts.port), timeout=timeout) as connection:
@@ -97,7 +99,7 @@ class SlowDownload:
         parts = urllib.parse.urlsplit(url)
         self.connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-        self.connection.settimeout(60)
+        self.connection.settimeout(PATIENCE_SECONDS)
         self.connection.connect((parts.hostname, parts.port))
         lines = [f"GET {parts.path} HTTP/1.1", f"Host: {parts.netloc}", "Connection: close",
                  *(f"{name}: {value}" for name, value in (headers or {}).items()), "", ""]
@@ -164,7 +166,7 @@ class Export:
 def download(item, zipped=True):
     """The lines of one manifest item, checked against its count and size."""
     headers = {"Accept-Encoding": "gzip"} if zipped else {}
-    answer = request("GET", item["url"], headers, timeout=120)
+    answer = request("GET", item["url"], headers)
     assert answer.status == 200, (item, answer)
     assert answer.headers["Content-Type"] == "application/fhir+ndjson", answer
     body = answer.body
@@ -228,7 +230,11 @@ class Server:
             log.seek(start)
             return log.read().decode(errors="replace")
 
-    def stop(self, timeout=30):
+    def wait_for_log(self, test, text, count=1):
+        """Until the log holds the text so many times; returns the log."""
+        return eventually(test, lambda: (log := self.log()).count(text) >= count and log, f"'{text}' in the log")
+
+    def stop(self, timeout=PATIENCE_SECONDS):
         """SIGTERM; returns the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -292,6 +298,15 @@ def wait(status_url, timeout=EXPORT_SECONDS, headers=None):
             pause = min(pause, early.pop(0))
         time.sleep(pause)
     raise AssertionError(f"not done after {timeout} s: {status_url}")
+
+
+def eventually(test, looked_for, what="what is waited for", timeout=PATIENCE_SECONDS, pause=0.02):
+    """Looks until it finds, and returns what it found. The time only ends what hangs."""
+    deadline = time.monotonic() + timeout
+    while not (found := looked_for()):
+        test.assertLess(time.monotonic(), deadline, f"{what} does not come")
+        time.sleep(pause)
+    return found
 
 
 def sluice_instant():

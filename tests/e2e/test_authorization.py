@@ -14,6 +14,15 @@ import harness
 import smart
 
 
+def until_too_many(ask):
+    """Answers up to the first 429: how many a rate lets through depends on how fast they come."""
+    answers = [ask()]
+    while answers[-1].status != 429 and len(answers) < 10_000:
+        answers.append(ask())
+    assert answers[-1].status == 429, answers[-1]
+    return answers
+
+
 class KeyServer:
     """A JWKS URL on loopback that counts its requests."""
 
@@ -114,7 +123,9 @@ class Authorization(harness.TestCase):
         server.listen = f"127.0.0.1:{port}"
         server.start()
         self.assertEqual(server.get("$export", {"_type": "Device"}, headers).status, 202)
-        time.sleep(max(0.0, 10.5 - (time.monotonic() - started)))
+        harness.eventually(self, lambda: server.get("Device", {"_count": 1}, headers).status == 401,
+                           "the end of the token", pause=0.2)
+        self.assertGreaterEqual(time.monotonic() - started, 9)  # a token counts in whole seconds
         self.assert_outcome(server.get("$export", None, headers), 401)
 
     def test_rfc_7662_7009_introspection_and_revocation(self):
@@ -309,31 +320,29 @@ class Authorization(harness.TestCase):
     def test_a02_token_requests_of_an_address_are_limited(self):
         client = self.client("eager")
         server = self.serve("--token-rate", 5)
-        answers = [client.token_answer(server) for _ in range(8)]
+        answers = until_too_many(lambda: client.token_answer(server))
         self.assertEqual([a.status for a in answers[:5]], [200] * 5)
-        self.assertEqual(answers[-1].status, 429, answers[-1])
         self.assertGreaterEqual(int(answers[-1].headers["Retry-After"]), 1)
 
     def test_a02_tokens_of_a_client_and_kick_offs_of_an_address_are_limited(self):
         client, other = self.client("eager"), self.client("calm")
         server = self.serve("--client-token-rate", 3, "--address-kick-off-rate", 4)
         headers = client.headers(server)
-        answers = [client.token_answer(server) for _ in range(5)]
+        answers = until_too_many(lambda: client.token_answer(server))
         self.assertEqual([a.status for a in answers[:2]], [200] * 2)
-        self.assertEqual(answers[-1].status, 429, answers[-1])
         self.assertEqual(other.token_answer(server).status, 200)
-        statuses = [server.get("$export", {"_type": "Device"}, headers).status for _ in range(7)]
-        self.assertEqual(statuses[:4], [202] * 4)
-        self.assert_outcome(server.get("$export", {"_type": "Device"}, other.headers(server)), 429,
-                            "address")
+        others = other.headers(server)
+        answers = until_too_many(lambda: server.get("$export", {"_type": "Device"}, headers))
+        self.assertEqual([a.status for a in answers[:4]], [202] * 4)
+        self.assert_outcome(server.get("$export", {"_type": "Device"}, others), 429, "address")
 
     def test_a12_who_has_no_token_cannot_fill_the_audit_log(self):
         client = self.client("honest")
         server = self.serve()
         headers = client.headers(server)
-        statuses = [server.get("$export").status for _ in range(700)]
-        self.assertEqual(set(statuses[:600]), {401})
-        self.assertEqual(statuses[-1], 429)
+        statuses = [answer.status for answer in until_too_many(lambda: server.get("$export"))]
+        self.assertGreaterEqual(len(statuses), 600)
+        self.assertEqual(set(statuses[:-1]), {401})
         self.assertEqual(server.get("$export", {"_type": "Device"}, headers).status, 202)
 
     # ---- the commands ----

@@ -352,7 +352,7 @@ class Hostile(harness.TestCase):
         for _ in range(20):
             answer = harness.request("GET", server.base + "/$export")
             self.assert_outcome(answer, 401)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + harness.PATIENCE_SECONDS
         waiting = {each.fileno(): each for each in slow}
         while waiting and time.monotonic() < deadline:
             for each in list(waiting.values()):

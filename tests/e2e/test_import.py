@@ -351,7 +351,7 @@ class OtherServers(ImportCase):
             manifest = harness.wait(moved(kept, server)).manifest
             self.assertEqual([self.counts(item) for item in manifest["output"]], [(2, 0, 0, 0)])
             self.assertEqual(harness.request("GET", moved(cancelled, server)).status, 404)
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + harness.PATIENCE_SECONDS
             while os.listdir(os.path.join(self.data, "imports")) not in ([], [kept.rsplit("/", 1)[1]]):
                 self.assertLess(time.monotonic(), deadline)
                 time.sleep(0.02)
@@ -373,7 +373,7 @@ class Authorization(ImportCase):
         for headers in (reader, creator, grouped, everything.headers(server, "system/Observation.cud")):
             self.assert_outcome(self.kick_off(server, body, headers), 403)
         status_url = self.start(server, body, everything.headers(server, "system/Patient.cud"))
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + harness.PATIENCE_SECONDS
         while (answer := harness.request("GET", status_url, writer)).status == 202:
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.02)

@@ -156,7 +156,7 @@ class Malformed(harness.TestCase):
             self.assert_outcome(answer, 400, "cycle-")
 
     def failure(self, status_url):
-        for _ in range(200):
+        for _ in range(1200):
             answer = harness.request("GET", status_url)
             if answer.status not in (202, 429):
                 return answer

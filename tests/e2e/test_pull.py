@@ -8,7 +8,6 @@ import random
 import re
 import signal
 import subprocess
-import time
 import unittest
 
 import gate
@@ -48,7 +47,7 @@ def requests_of(folder):
         return [json.loads(line) for line in log]
 
 
-def pull(*arguments, code=0, env=None, timeout=120):
+def pull(*arguments, code=0, env=None, timeout=300):
     done = harness.sluice("pull", *arguments, check=False, env=env, timeout=timeout)
     if done.returncode != code:
         raise AssertionError(f"exit {done.returncode} instead of {code}:\n{done.out}\n{done.err}")
@@ -175,9 +174,9 @@ class Pull(harness.TestCase):
         out = self.out()
         process = subprocess.Popen([harness.BINARY, "pull", "--status-url", way.url(location), "--out", out,
                                     "--keep-job"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        time.sleep(0.3)
+        harness.eventually(self, lambda: way.cuts, "a connection of the pull")
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=120)
         self.assertEqual(process.returncode, 6, err)
         self.assertIn(b"same command goes on", err)
         way.cut_after = None

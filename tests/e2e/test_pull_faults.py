@@ -167,7 +167,7 @@ class Polling(Faults):
     def test_l08_a_time_limit_is_6_and_the_next_run_goes_on_with_the_same_job(self):
         self.server.on("GET", "/status", Answer(202, b"", {"Retry-After": "30"}))
         out = self.out()
-        done = pull(self.server.base, "--out", out, "--timeout", "1", code=6)
+        done = pull(self.server.base, "--out", out, "--timeout", "3", code=6)
         self.assertIn("--timeout", done.err)
         self.server.finish(self.output)
         pull(self.server.base, "--out", out, "--timeout", "30")

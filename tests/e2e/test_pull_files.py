@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import signal
 import subprocess
 import threading
 import time
@@ -162,7 +163,13 @@ class Files(Faults):
                 self.server.on("GET", "/p1", lambda r: file_answer(r, body, cut_after=200_000),
                                Answer(503, b"", {"Retry-After": "30"}))
                 out = self.out()
-                pull(self.server.base, "--out", out, "--timeout", "1", code=6)
+                before = len(self.server.sent("GET", "/p1"))
+                process = subprocess.Popen([harness.BINARY, "pull", self.server.base, "--out", out],
+                                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                harness.eventually(self, lambda: len(self.server.sent("GET", "/p1")) > before + 1,
+                                   "the second request")
+                process.send_signal(signal.SIGTERM)
+                self.assertEqual(process.wait(120), 6)
                 self.assertEqual(os.path.getsize(os.path.join(out, "Patient-00001.ndjson.part")), 200_000)
                 # As if the machine had been started anew since.
                 records = [{"e": "start", "boot": "another"}]

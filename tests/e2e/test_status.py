@@ -24,10 +24,7 @@ class Large(harness.TestCase):
     def server(self, *options):
         server = harness.start_server(self, self.data, "--export-workers", 1, *options)
         # Jobs of the tests before, taken up again, would count.
-        deadline = time.monotonic() + 30
-        while self.running(server) != 0:
-            self.assertLess(time.monotonic(), deadline, "the jobs taken up again do not end")
-            time.sleep(0.02)
+        harness.eventually(self, lambda: self.running(server) == 0, "the end of the jobs taken up again")
         return server
 
     def running(self, server):
@@ -129,16 +126,13 @@ class Deleting(Large):
         server = self.server()
         before = self.file_names()
         status_url = server.kick_off("$export", self.SLOW)
-        time.sleep(0.1)
+        harness.eventually(self, lambda: self.file_names() - before, "a file of the job", pause=0.005)
         answer = harness.request("DELETE", status_url)
         self.assertEqual(answer.status, 202, answer)
         self.assert_outcome(harness.request("GET", status_url), 404)
         self.assert_outcome(harness.request("DELETE", status_url), 404)
-        deadline = time.monotonic() + 3
-        while time.monotonic() < deadline and (self.running(server) or self.file_names() - before):
-            time.sleep(0.02)
-        self.assertEqual(self.running(server), 0)
-        self.assertEqual(self.file_names() - before, set())
+        harness.eventually(self, lambda: self.running(server) == 0, "the end of the job")
+        harness.eventually(self, lambda: self.file_names() == before, "the end of its files")
 
     def test_s05_a_finished_job_and_its_files_are_gone(self):
         server = self.server()

@@ -137,7 +137,8 @@ class Everything(Sync):
                 process = subprocess.Popen([harness.BINARY, "sync", self.out], stdout=subprocess.DEVNULL,
                                            stderr=subprocess.DEVNULL)
                 try:
-                    self.assertEqual(process.wait(timeout=dice.uniform(0.005, 0.09)), 0, f"seed {seed}")
+                    wait = dice.uniform(0.005, 0.09) if kills else 0.002
+                    self.assertEqual(process.wait(timeout=wait), 0, f"seed {seed}")
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()

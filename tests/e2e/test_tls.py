@@ -90,9 +90,7 @@ class Tls(harness.TestCase):
             self.get(server.base + "/metadata", trusted_new)
         use(new)
         server.process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + 20
-        while "certificates reloaded" not in server.log() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        server.wait_for_log(self, "certificates reloaded")
         self.get(server.base + "/metadata", trusted_new)
 
     def test_a10_client_certificates(self):

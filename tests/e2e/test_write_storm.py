@@ -225,7 +225,9 @@ class WriteStorm(harness.TestCase):
             try:
                 self.check(server, logs)
                 writers = self.writers(server, logs, round)
-                time.sleep(randomness.uniform(0, 0.4))
+                wanted = randomness.randrange(10, 60)
+                harness.eventually(self, lambda: sum(len(w.seconds) for w in writers) >= wanted, "the writes",
+                                   pause=0.002)
             finally:
                 server.kill()
             self.end(writers)
