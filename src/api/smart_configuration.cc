@@ -13,7 +13,7 @@ http::Response smart_configuration(const Service& service, const http::Request& 
   if (options.more_algorithms)
     for (const char* name : {"RS256", "ES256", "PS384"}) algorithms.push_back(json::string(name));
   json::object configuration{
-      {"issuer", base},
+      // No "issuer": that is OpenID Connect's, and left out without it.
       {"jwks_uri", jwks_url(base)},
       {"token_endpoint", token_url(base)},
       {"introspection_endpoint", introspection_url(base)},

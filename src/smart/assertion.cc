@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cmath>
 #include <optional>
 
 namespace sluice::smart {
@@ -15,8 +16,8 @@ constexpr std::size_t kJtiSizeMax = 256;
 constexpr std::size_t kAudiencesMax = 16;
 // A used id is kept a little longer than the assertion lives, should the clock be set back.
 constexpr std::chrono::minutes kKeptLonger{1};
-// Far below where seconds turn milliseconds overflow.
-constexpr std::int64_t kSecondsMax = 253'402'300'799;  // the year 9999
+// Far below where seconds turned into milliseconds overflow.
+constexpr double kSecondsMax = 253'402'300'799;  // the year 9999
 
 // The same words for every reason, so that nobody learns which clients exist.
 OAuthError refused(std::string detail) {
@@ -29,9 +30,12 @@ std::optional<std::string_view> string_of(const json::object& object, json::stri
   return std::string_view(member->get_string().data(), member->get_string().size());
 }
 
-std::optional<std::int64_t> integer_of(const json::value& value) {
-  if (value.is_int64()) return value.get_int64();
-  return std::nullopt;  // also what only fits an uint64
+// RFC 7519 section 2: seconds since 1970, which may have a fraction.
+std::optional<Instant> numeric_date(const json::value& value) {
+  if (!value.is_number()) return std::nullopt;
+  const double seconds = value.to_number<double>();
+  if (!(seconds >= 0 && seconds <= kSecondsMax)) return std::nullopt;
+  return Instant{static_cast<std::int64_t>(std::floor(seconds * 1000))};
 }
 
 bool is_for_us(const json::value* audience, const std::vector<std::string>& accepted) {
@@ -50,17 +54,16 @@ bool is_for_us(const json::value* audience, const std::vector<std::string>& acce
   return matches(*audience);
 }
 
-// "iat" and "nbf" are optional, but must make sense (RFC 7519 section 4.1): a number, not later
-// than now. Fractions are allowed there.
+// "iat" and "nbf" are optional, but must make sense (RFC 7519 section 4.1): a time, not later than
+// now.
 std::optional<std::string> check_past(const json::object& claims, json::string_view name,
                                       Instant latest) {
   const json::value* value = claims.if_contains(name);
   if (value == nullptr) return std::nullopt;
-  if (!value->is_number() || value->is_uint64())
-    return fmt::format("\"{}\" is not a time", std::string_view(name.data(), name.size()));
-  const double seconds = value->to_number<double>();
-  if (!(seconds >= 0) || seconds * 1000 > static_cast<double>(latest.milliseconds))
-    return fmt::format("\"{}\" is in the future", std::string_view(name.data(), name.size()));
+  const std::string_view shown(name.data(), name.size());
+  const auto time = numeric_date(*value);
+  if (!time) return fmt::format("\"{}\" is not a time", shown);
+  if (*time > latest) return fmt::format("\"{}\" is in the future", shown);
   return std::nullopt;
 }
 
@@ -69,17 +72,18 @@ boost::system::result<Instant, std::string> check_times(const json::object& clai
                                                         const AssertionOptions& options) {
   const json::value* value = claims.if_contains("exp");
   if (value == nullptr) return std::string("\"exp\" is missing");
-  const auto seconds = integer_of(*value);
-  if (!seconds || *seconds < 0 || *seconds > kSecondsMax)
-    return std::string("\"exp\" is not an integer that is a time");
-  const Instant expires{*seconds * 1000};
-  if (expires + options.skew <= now) return std::string("\"exp\" is past");
-  if (expires > now + options.lifetime_max + options.skew)
+  const auto expires = numeric_date(*value);
+  if (!expires) return std::string("\"exp\" is not a time");
+  if (*expires + options.skew <= now) return std::string("\"exp\" is past");
+  // Counted from the whole second, as clients count: one whose clock is ahead by less than the skew
+  // may ask for the whole lifetime, and nobody for the skew besides.
+  const Instant second{now.milliseconds / 1000 * 1000};
+  if (*expires >= second + options.lifetime_max + options.skew)
     return fmt::format("\"exp\" is more than {} s ahead", options.lifetime_max.count());
   for (const char* name : {"nbf", "iat"}) {
     if (auto wrong = check_past(claims, name, now + options.skew)) return std::move(*wrong);
   }
-  return expires;
+  return *expires;
 }
 
 }  // namespace

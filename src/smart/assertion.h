@@ -16,13 +16,14 @@
 
 namespace sluice::smart {
 
-/// Where a client's public keys come from. Implementations are thread-safe; they may block (a
-/// fetch), so the check belongs on a worker thread.
+/// Where a client's public keys come from. Implementations are thread-safe; they may wait for a
+/// while, but never for as long as another server pleases.
 class KeySource {
  public:
   virtual ~KeySource() = default;
   /// The client's keys. `kid` is what is looked for: a source that caches may fetch again when it
-  /// does not hold that one. kUnavailable, kTimeout when they cannot be had now.
+  /// does not hold that one. kUnavailable, kTimeout when they cannot be had now; with when to come
+  /// again where that is known.
   virtual Result<jose::JwkSet> keys(const Client& client, std::string_view kid) = 0;
 };
 
@@ -37,6 +38,8 @@ struct AssertionOptions {
   std::vector<std::string> audiences;
   /// RS256, ES256, PS384 may be added.
   std::vector<jose::Algorithm> algorithms = {jose::Algorithm::kRs384, jose::Algorithm::kEs384};
+  /// How far clocks may be apart: an assertion counts so long after its "exp", and one whose "exp"
+  /// is less than so much beyond `lifetime_max`.
   std::chrono::seconds skew{30};
   std::chrono::seconds lifetime_max{300};
 };

@@ -82,8 +82,10 @@ class Authorization(harness.TestCase):
         self.assertLessEqual({"client-confidential-asymmetric", "permission-v1", "permission-v2"},
                              set(configuration["capabilities"]))
         self.assertNotIn("registration_endpoint", configuration)
-        for name in ("introspection_endpoint", "revocation_endpoint", "scopes_supported", "issuer"):
+        for name in ("introspection_endpoint", "revocation_endpoint", "scopes_supported"):
             self.assertTrue(configuration[name], name)
+        # The issuer is that of OpenID Connect, and left out without it.
+        self.assertNotIn("issuer", configuration)
         keys = harness.request("GET", configuration["jwks_uri"]).json()["keys"]
         self.assertTrue(keys)
         for key in keys:
@@ -107,6 +109,16 @@ class Authorization(harness.TestCase):
                     "Authorization": "bearer " + token["access_token"]})
                 self.assertTrue(manifest["requiresAccessToken"])
                 server.kill()
+
+    def test_a03_exp_may_have_a_fraction_and_is_five_minutes_ahead_at_most(self):
+        client = self.client("exp")
+        server = self.serve()
+        now = int(time.time())
+        for exp, status in ((now + 60.75, 200), (now + 300, 200), (now + 300.5, 200), (now + 360, 401),
+                            (now - 60.5, 401), (str(now + 60), 401), (True, 401)):
+            assertion = client.assertion(server, claims={"exp": exp})
+            answer = smart.post_form(smart.token_url(server), smart.form_of(assertion))
+            self.assertEqual(answer.status, status, exp)
 
     def test_a03_more_algorithms_behind_a_setting(self):
         client = self.client("es256", "ES256")

@@ -113,7 +113,7 @@ TEST_F(AssertionTest, TheClientThatSignedIsFound) {
   EXPECT_EQ(verifier->verify(sign(right("other"), other_es384_key())).value()->id, "other");
 }
 
-TEST_F(AssertionTest, ClaimsAreChecked) {
+TEST_F(AssertionTest, A03ClaimsAreChecked) {
   struct Case {
     const char* what;
     json::object claims;
@@ -146,7 +146,12 @@ TEST_F(AssertionTest, ClaimsAreChecked) {
       {"aud is null", with("aud", nullptr), "aud"},
       {"exp missing", without("exp"), "exp"},
       {"exp is a string", with("exp", std::to_string(now() + 60).c_str()), "exp"},
-      {"exp is a float", with("exp", exp), "exp"},
+      {"exp has a fraction", with("exp", exp + 0.5), ""},
+      {"exp has a fraction and is past", with("exp", exp - 90.001), "past"},
+      {"exp has a fraction and is past within the skew", with("exp", exp - 89.999), ""},
+      {"exp is a float without a fraction", with("exp", exp), ""},
+      {"exp is a huge float", with("exp", 1e300), "exp"},
+      {"exp is a negative float", with("exp", -0.5), "exp"},
       {"exp is null", with("exp", nullptr), "exp"},
       {"exp is true", with("exp", true), "exp"},
       {"exp is negative", with("exp", -1), "exp"},
@@ -158,8 +163,9 @@ TEST_F(AssertionTest, ClaimsAreChecked) {
       {"exp is past within the skew", with("exp", now() - 29), ""},
       {"exp is past by the skew", with("exp", now() - 30), "past"},
       {"exp is 5 minutes ahead", with("exp", now() + 300), ""},
-      {"exp is 5 minutes and the skew ahead", with("exp", now() + 330), ""},
-      {"exp is a second more", with("exp", now() + 331), "ahead"},
+      {"exp is 5 minutes ahead by a clock within the skew", with("exp", now() + 329), ""},
+      {"exp is so with a fraction", with("exp", static_cast<double>(now()) + 329.999), ""},
+      {"exp is 5 minutes and the skew ahead", with("exp", now() + 330), "ahead"},
       {"exp is 6 minutes ahead", with("exp", now() + 360), "ahead"},
       {"exp is a year ahead", with("exp", now() + 31'536'000), "ahead"},
       {"iat is now", with("iat", now()), ""},
@@ -188,6 +194,15 @@ TEST_F(AssertionTest, ClaimsAreChecked) {
       EXPECT_EQ(detail, "") << c.what;
     else
       EXPECT_THAT(detail, HasSubstr(c.detail)) << c.what;
+  }
+}
+
+TEST_F(AssertionTest, A03AnAssertionOf330SecondsIsTooLongWhateverTheFractionOfOurSecond) {
+  // A client counts from the second that it sees.
+  for (const int milliseconds : {0, 1, 500, 999}) {
+    clock.milliseconds = clock.milliseconds / 1000 * 1000 + milliseconds;
+    EXPECT_EQ(refusal(sign(with("exp", now() + 329))), "") << milliseconds;
+    EXPECT_THAT(refusal(sign(with("exp", now() + 330))), HasSubstr("ahead")) << milliseconds;
   }
 }
 
