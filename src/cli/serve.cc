@@ -174,11 +174,17 @@ Result<std::unique_ptr<api::Authorization>> open_authorization(ServeArguments& a
     if (options.registration_token.size() < 20)
       return invalid("serve: the initial access token of registration has less than 20 characters");
   }
+  smart::FetchedKeysOptions limits;
+  limits.waiting_max = std::max<std::size_t>(1, arguments.request_threads / 4);
   auto keys = std::make_unique<smart::FetchedKeys>(
-      [fetch = arguments.jwks_fetch](const std::string& url) -> Result<smart::FetchedJwks> {
+      [fetching = arguments.jwks_fetch](const std::string& url,
+                                       const std::stop_token& stop) -> Result<smart::FetchedJwks> {
+        client::FetchOptions fetch = fetching;
+        fetch.stop = stop;
         SLUICE_TRY(auto got, client::fetch(url, fetch));
         return smart::FetchedJwks{std::move(got.body), got.max_age};
-      });
+      },
+      limits);
   return api::Authorization::open(store, clock, std::move(keys), options);
 }
 

@@ -99,6 +99,11 @@ std::size_t take_header(const char* bytes, std::size_t, std::size_t size, void* 
   return size;
 }
 
+// curl asks about once a second, also while it resolves a name and connects.
+int look_whether_to_stop(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<Transfer*>(context)->options->stop.stop_requested() ? 1 : 0;
+}
+
 }  // namespace
 
 bool is_public_address(std::string_view address) {
@@ -150,6 +155,9 @@ Result<Fetched> send(const std::string& url, const FetchRequest& request,
   set(CURLOPT_WRITEDATA, static_cast<void*>(&transfer));
   set(CURLOPT_HEADERFUNCTION, take_header);
   set(CURLOPT_HEADERDATA, static_cast<void*>(&transfer));
+  set(CURLOPT_NOPROGRESS, 0L);
+  set(CURLOPT_XFERINFOFUNCTION, look_whether_to_stop);
+  set(CURLOPT_XFERINFODATA, static_cast<void*>(&transfer));
   if (headers) set(CURLOPT_HTTPHEADER, headers.get());
   if (request.method != "GET") {
     set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
@@ -164,6 +172,8 @@ Result<Fetched> send(const std::string& url, const FetchRequest& request,
   if (transfer.too_large)
     return Error{ErrorKind::kTooLarge,
                  fmt::format("'{}' answers with more than {} bytes", where, options.size_max)};
+  if (code == CURLE_ABORTED_BY_CALLBACK)
+    return Error{ErrorKind::kCancelled, fmt::format("'{}' is not asked any more", where)};
   if (code != CURLE_OK)
     return Error{code == CURLE_OPERATION_TIMEDOUT ? ErrorKind::kTimeout : ErrorKind::kUnavailable,
                  fmt::format("'{}' cannot be reached: {}", where, curl_easy_strerror(code))};

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@ struct FetchOptions {
   bool allow_private = false;
   std::string user_agent = "Sluice";
   std::string authority_file;  ///< PEM file of the authorities trusted; empty: the system's
+  std::stop_token stop = {};   ///< ends it within about a second: kCancelled
 };
 
 struct FetchRequest {
@@ -42,7 +44,8 @@ bool is_public_address(const sockaddr& address);
 /// Sends one request and returns what comes, whatever the status. The name is resolved here and the
 /// address that is connected to is the one that was checked. Redirects are not followed. kInvalid
 /// for a URL that is not https (or http, where private addresses are allowed), kForbidden for an
-/// address that is not public, kTooLarge, kTimeout, kUnavailable else. Blocks; thread-safe.
+/// address that is not public, kTooLarge, kTimeout, kCancelled, kUnavailable else. Blocks;
+/// thread-safe.
 Result<Fetched> send(const std::string& url, const FetchRequest& request,
                      const FetchOptions& options);
 /// A GET whose status must be 200: kUnavailable otherwise.

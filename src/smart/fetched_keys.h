@@ -1,5 +1,7 @@
 // Keys by JWKS URL, cached: Cache-Control within bounds, a fetch for an unknown "kid" at
-// most once a minute for each URL, the old keys when a fetch fails.
+// most once a minute for each URL, the old keys when a fetch fails. Fetches have threads of their
+// own: however slowly somebody's server answers, no more than a few callers wait for it, and
+// not for long.
 #pragma once
 
 #include <chrono>
@@ -8,9 +10,11 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "base/result.h"
+#include "base/worker_pool.h"
 #include "smart/assertion.h"
 
 namespace sluice::smart {
@@ -25,19 +29,30 @@ struct FetchedKeysOptions {
   std::chrono::seconds age_max{24 * 3600};  ///< what is older is, whatever Cache-Control says
   std::chrono::seconds age_default{3600};   ///< without Cache-Control
   std::size_t urls_max = 10'000;
+  std::size_t fetches_max = 8;  ///< at once
+  std::size_t queue_max = 64;   ///< fetches that wait for a thread
+  /// Callers that may wait for a fetch at once, and how long: others are told to come again.
+  std::size_t waiting_max = 2;
+  std::chrono::milliseconds wait_max{2000};
 };
 
-/// A client's inline keys, or those at its URL. Thread-safe; of several threads that want the same
-/// URL one fetches and the others wait.
+/// A client's inline keys, or those at its URL. Thread-safe; one fetch of a URL at a time.
 class FetchedKeys final : public KeySource {
  public:
   using Time = std::chrono::steady_clock::time_point;
-  using Fetch = std::function<Result<FetchedJwks>(const std::string& url)>;
+  /// Runs on the fetches' own threads; ends early when asked to stop.
+  using Fetch =
+      std::function<Result<FetchedJwks>(const std::string& url, const std::stop_token& stop)>;
 
   explicit FetchedKeys(Fetch fetch, FetchedKeysOptions options = {},
-                       std::function<Time()> now = std::chrono::steady_clock::now)
-      : fetch_(std::move(fetch)), options_(options), now_(std::move(now)) {}
+                       std::function<Time()> now = std::chrono::steady_clock::now);
+  /// Asks fetches to stop and waits for them.
+  ~FetchedKeys() override;
+  FetchedKeys(const FetchedKeys&) = delete;
+  FetchedKeys& operator=(const FetchedKeys&) = delete;
 
+  /// kUnavailable with when to come again while a fetch is under way for longer than the caller may
+  /// wait. Keys that are fresh are given at once, also while they are fetched again.
   Result<jose::JwkSet> keys(const Client& client, std::string_view kid) override;
 
  private:
@@ -48,8 +63,12 @@ class FetchedKeys final : public KeySource {
     bool is_fetching = false;
     std::optional<Error> error;  ///< of the last attempt
   };
+  bool is_fresh(const Cached& cached, std::string_view kid) const;
   bool wants_fetch(const Cached& cached, std::string_view kid) const;
   void store(Cached& cached, Result<FetchedJwks> fetched) const;
+  Cached& entry(const std::string& url);  // under mutex_
+  void run_fetch(const std::string& url);
+  bool wait_for_fetch(std::unique_lock<std::mutex>& lock, const std::string& url);
 
   const Fetch fetch_;
   const FetchedKeysOptions options_;
@@ -57,6 +76,9 @@ class FetchedKeys final : public KeySource {
   std::mutex mutex_;
   std::condition_variable fetched_;
   std::map<std::string, Cached> by_url_;  // guarded by mutex_
+  std::size_t waiting_ = 0;               // guarded by mutex_
+  std::stop_source stop_;
+  WorkerPool pool_;  // the last: its threads use the rest
 };
 
 }  // namespace sluice::smart

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <stop_token>
 #include <string>
+#include <thread>
 
 #include "scripted_server.h"
 
@@ -70,6 +72,41 @@ TEST(Fetch, A04PrivateAddressesAreNotConnectedTo) {
     EXPECT_EQ(refused.error().kind, ErrorKind::kForbidden) << refused.error().message;
   }
   EXPECT_TRUE(server.asked().empty());
+}
+
+// Connections are made, by the kernel, and nobody answers them.
+class SilentServer {
+ public:
+  SilentServer() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(socket_, 8), 0);
+    ::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
+    url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/keys";
+  }
+  ~SilentServer() { ::close(socket_); }
+  SilentServer(const SilentServer&) = delete;
+  SilentServer& operator=(const SilentServer&) = delete;
+
+  const std::string& url() const { return url_; }
+
+ private:
+  int socket_;
+  std::string url_;
+};
+
+TEST(Fetch, R02ASilentServerIsGivenUpWhenAskedToStop) {
+  const SilentServer server;
+  std::stop_source stop;
+  FetchOptions options = allowing();
+  options.timeout = 600s;
+  options.stop = stop.get_token();
+  std::thread stopper([&] { stop.request_stop(); });
+  EXPECT_EQ(fetch(server.url(), options).error().kind, ErrorKind::kCancelled);
+  stopper.join();
 }
 
 TEST(Fetch, OtherSchemesAreRefused) {

@@ -28,11 +28,15 @@ class KeyServer:
 
     def __init__(self, test):
         self.keys, self.requests, self.cache_control = [], 0, "max-age=3600"
+        self.answers = threading.Event()  # while it is not set, nothing is answered
+        self.answers.set()
+        test.addCleanup(self.answers.set)
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 outer.requests += 1
+                outer.answers.wait()
                 body = json.dumps({"keys": outer.keys}).encode()
                 self.send_response(200)
                 self.send_header("Cache-Control", outer.cache_control)
@@ -315,6 +319,68 @@ class Authorization(harness.TestCase):
         keys.keys, client.key = [second.jwk()], second
         self.assertEqual([client.token_answer(server).status for _ in range(3)], [401] * 3)
         self.assertEqual(keys.requests, 1)
+
+    def by_url(self, keys, id):
+        """A client with its keys at the URL of a key server."""
+        client = self.client(id)
+        keys.keys.append(client.key.jwk())
+        harness.sluice("client", "update", "--data", self.data, "--id", client.id, "--jwks-url", keys.url)
+        return client
+
+    def test_r02_a_slow_key_server_stops_nobody(self):
+        keys = KeyServer(self)
+        client, other = self.by_url(keys, "slow"), self.client("fast")
+        forger = smart.Key(harness.temporary_folder(self), kid=client.key.kid)
+        server = self.serve("--jwks-allow-private", "--request-threads", 4)
+        keys.answers.clear()
+        answers = []
+
+        def forge():
+            assertion = smart.jwt(forger, smart.header_of(forger),
+                                  smart.claims_of(client.id, smart.token_url(server)))
+            answers.append(smart.post_form(smart.token_url(server), smart.form_of(assertion)))
+        forgers = [threading.Thread(target=forge) for _ in range(12)]
+        for thread in forgers:
+            thread.start()
+        # All are answered while the key server is silent, and others are served.
+        self.assertEqual(harness.request("GET", server.base.removesuffix("/fhir") + "/healthz").status, 200)
+        headers = other.headers(server)
+        self.assertEqual(server.get("$export", {"_type": "Device"}, headers).status, 202)
+        for thread in forgers:
+            thread.join()
+        self.assertFalse(keys.answers.is_set())
+        self.assertEqual({answer.status for answer in answers}, {503})
+        for answer in answers:
+            self.assertEqual(answer.json()["error"], "temporarily_unavailable")
+            self.assertEqual(answer.headers["Retry-After"], "1")
+            self.assertEqual(answer.headers["Cache-Control"], "no-store")
+        self.assertEqual(keys.requests, 1, "one fetch of a URL at a time")
+        # The same where an assertion revokes a token.
+        token = headers["Authorization"].split()[1]
+        answer = smart.post_form(server.base + "/auth/revoke", {
+            "token": token, "client_assertion_type": smart.JWT_BEARER,
+            "client_assertion": client.assertion(server)})
+        self.assertEqual((answer.status, answer.headers["Retry-After"]), (503, "1"))
+        keys.answers.set()
+        deadline = time.monotonic() + 60
+        answer = client.token_answer(server)
+        while answer.status == 503 and time.monotonic() < deadline:
+            answer = client.token_answer(server)
+        self.assertEqual((answer.status, keys.requests), (200, 1), answer)
+
+    def test_r02_an_assertion_that_is_wrong_by_itself_fetches_no_keys(self):
+        keys = KeyServer(self)
+        client = self.by_url(keys, "cheap")
+        server = self.serve("--jwks-allow-private")
+        for header, claims in (({"alg": "HS384"}, {}), ({"kid": ...}, {}), ({"kid": 7}, {}), ({}, {"iss": "x"}),
+                               ({}, {"sub": ...}), ({}, {"aud": "https://x.example"}), ({}, {"exp": ...}),
+                               ({}, {"exp": int(time.time()) - 60}), ({}, {"exp": int(time.time()) + 400}),
+                               ({}, {"jti": ...}), ({}, {"jti": ""}), ({"jku": "https://x.example"}, {})):
+            assertion = smart.jwt(client.key, smart.header_of(client.key, **header),
+                                  smart.claims_of(client.id, smart.token_url(server), **claims))
+            answer = smart.post_form(smart.token_url(server), smart.form_of(assertion))
+            self.assertEqual((answer.status, keys.requests), (401, 0), (header, claims))
+        self.assertEqual(client.token_answer(server).status, 200, "at the first try")
 
     def test_k06_a_client_s_limits(self):
         client = self.client("limited", options=["--requests-per-minute", "3", "--running-jobs", "1"])

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -38,12 +41,29 @@ class FetchedKeysTest : public ::testing::Test {
   std::atomic<int> fetches_ = 0;
   FetchedKeys::Time now_{1000h};
   Client client_;
-  FetchedKeys keys_{[this](const std::string&) {
-                      ++fetches_;
-                      return answer_;
-                    },
-                    {},
-                    [this] { return now_; }};
+  // While it is shut, the server at the URL does not answer.
+  void shut() { is_open_ = false; }
+  void open() {
+    {
+      const std::lock_guard lock(gate_mutex_);
+      is_open_ = true;
+    }
+    gate_.notify_all();
+  }
+
+  std::mutex gate_mutex_;
+  std::condition_variable_any gate_;
+  bool is_open_ = true;
+  FetchedKeys::Fetch fetch_ = [this](const std::string&,
+                                     const std::stop_token& stop) -> Result<FetchedJwks> {
+    ++fetches_;
+    std::unique_lock lock(gate_mutex_);
+    if (!gate_.wait(lock, stop, [this] { return is_open_; }))
+      return Error{ErrorKind::kCancelled, "stopped"};
+    return answer_;
+  };
+  FetchedKeysOptions options_ = {.waiting_max = 8, .wait_max = 60s};
+  FetchedKeys keys_{fetch_, options_, [this] { return now_; }};
 };
 
 TEST_F(FetchedKeysTest, A04KeysAreKeptAsLongAsCacheControlSays) {
@@ -118,6 +138,108 @@ TEST_F(FetchedKeysTest, A04ThreadsWaitForOneFetch) {
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(found, 8);
   EXPECT_EQ(fetches_, 1);
+}
+
+TEST_F(FetchedKeysTest, R02WhoMayNotWaitIsToldAtOnceToComeAgain) {
+  options_.waiting_max = 0;
+  FetchedKeys keys(fetch_, options_, [this] { return now_; });
+  shut();
+  for (int i = 0; i < 20; ++i) {
+    const auto none = keys.keys(client_, kid_);
+    ASSERT_FALSE(none);
+    EXPECT_EQ(none.error().kind, ErrorKind::kUnavailable);
+    EXPECT_EQ(none.error().retry_after, 1s);
+  }
+  open();
+  while (!keys.keys(client_, kid_)) std::this_thread::yield();
+  EXPECT_EQ(fetches_, 1) << "one fetch of a URL at a time";
+}
+
+TEST_F(FetchedKeysTest, R02ACallerWaitsForAWhileOnly) {
+  options_.wait_max = 20ms;
+  FetchedKeys keys(fetch_, options_, [this] { return now_; });
+  shut();
+  const auto none = keys.keys(client_, kid_);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().retry_after, 1s);
+  open();
+  while (!keys.keys(client_, kid_)) std::this_thread::yield();
+  EXPECT_EQ(fetches_, 1);
+}
+
+TEST_F(FetchedKeysTest, R02SoManyCallersWaitAndNoMore) {
+  options_.waiting_max = 2;
+  FetchedKeys keys(fetch_, options_, [this] { return now_; });
+  shut();
+  std::atomic<int> refused = 0;
+  std::atomic<int> found = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 6; ++i)
+    threads.emplace_back([&] {
+      if (keys.keys(client_, kid_))
+        ++found;
+      else
+        ++refused;
+    });
+  while (refused < 4) std::this_thread::yield();
+  open();
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(found, 2);
+  EXPECT_EQ(refused, 4);
+  EXPECT_EQ(fetches_, 1);
+}
+
+TEST_F(FetchedKeysTest, R02FreshKeysAreGivenWhileAnUnknownKidIsLookedFor) {
+  EXPECT_TRUE(has(kid_));
+  now_ += 61s;
+  options_.waiting_max = 0;
+  FetchedKeys keys(fetch_, options_, [this] { return now_; });
+  while (!keys.keys(client_, kid_)) std::this_thread::yield();
+  now_ += 61s;
+  shut();
+  EXPECT_FALSE(keys.keys(client_, "nobody"));
+  EXPECT_TRUE(keys.keys(client_, kid_));
+  open();
+}
+
+TEST_F(FetchedKeysTest, R02KeysThatAreNotFreshDoNotCountWhileTheyAreFetchedAgain) {
+  options_.waiting_max = 0;
+  FetchedKeys keys(fetch_, options_, [this] { return now_; });
+  while (!keys.keys(client_, kid_)) std::this_thread::yield();
+  now_ += 601s;
+  shut();
+  EXPECT_FALSE(keys.keys(client_, kid_)) << "it may have been withdrawn";
+  open();
+  while (!keys.keys(client_, kid_)) std::this_thread::yield();
+}
+
+TEST_F(FetchedKeysTest, R02TheQueueOfFetchesIsBounded) {
+  options_.waiting_max = 0;
+  options_.fetches_max = 1;
+  options_.queue_max = 2;
+  FetchedKeys keys(fetch_, options_, [this] { return now_; });
+  shut();
+  for (int i = 0; i < 50; ++i) {
+    client_.jwks_url = "https://slow.example/" + std::to_string(i);
+    EXPECT_FALSE(keys.keys(client_, kid_));
+  }
+  open();
+  client_.jwks_url = "https://acme.example/jwks";
+  while (!keys.keys(client_, kid_)) std::this_thread::yield();
+  EXPECT_LE(fetches_, 5) << "one at work, one that it may have freed, two in the queue, and ours";
+}
+
+TEST_F(FetchedKeysTest, R02AnEndDoesNotWaitForASlowServer) {
+  shut();
+  {
+    options_.waiting_max = 0;
+    FetchedKeys keys(fetch_, options_, [this] { return now_; });
+    for (int i = 0; i < 20; ++i) {
+      client_.jwks_url = "https://slow.example/" + std::to_string(i);
+      EXPECT_FALSE(keys.keys(client_, kid_));
+    }
+  }
+  SUCCEED() << "the fetches were asked to stop";
 }
 
 TEST_F(FetchedKeysTest, A04InlineKeysAreNotFetched) {
