@@ -26,7 +26,7 @@ Result<void> check_proof(const Service& service, const http::Request& request) {
   for (const auto& [name, value] : request.query)
     if (name == kProofParameter)
       return service.authorization->capabilities().check(
-          request.parameter("id"), proof_name(request.parameter("name")), value);
+          {request.parameter("id"), proof_name(request.parameter("name"))}, value);
   return Error{ErrorKind::kNotFound, {}};
 }
 
@@ -63,9 +63,13 @@ bulk::BinaryUrl attachment_urls(const std::unique_ptr<Authorization>& authorizat
       return Error{ErrorKind::kInternal, "an address could not be signed",
                    "the job is a client's, but the server runs open"};
     const bool by_token = request.attachment_access == bulk::AttachmentAccess::kToken;
-    SLUICE_TRY(const auto signature, authorization->capabilities().sign(
-                                         job.id, by_token ? proof_name(id) : attachment_name(id),
-                                         job.snapshot.instant + kSignedFor));
+    // A capability ends with the tokens of its client; a proof is shown with a token.
+    const auto client = by_token ? nullptr : authorization->clients().find(job.client);
+    const std::string name = by_token ? proof_name(id) : attachment_name(id);
+    SLUICE_TRY(const auto signature,
+               authorization->capabilities().sign(
+                   {job.id, name, client == nullptr ? std::string_view() : client->generation},
+                   job.snapshot.instant + kSignedFor));
     return fmt::format("{}?{}={}", url, by_token ? kProofParameter : kCapabilityParameter,
                        signature);
   };

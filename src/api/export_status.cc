@@ -135,9 +135,9 @@ bulk::ManifestStream::UrlSuffix file_url_suffix(const Service& service, const Pr
   if (!principal.client || fetches_by_token(principal)) return {};
   const auto as_of = same_always ? std::optional(job.snapshot.instant) : std::nullopt;
   const Instant expires = same_always ? job.snapshot.instant + kPagesSignedFor : job.expires;
-  return [&signer = service.authorization->capabilities(), id = job.id, expires,
-          as_of](std::string_view name) -> Result<std::string> {
-    SLUICE_TRY(const auto capability, signer.sign(id, name, expires, as_of));
+  return [&signer = service.authorization->capabilities(), id = job.id, client = principal.client,
+          expires, as_of](std::string_view name) -> Result<std::string> {
+    SLUICE_TRY(const auto capability, signer.sign({id, name, client->generation}, expires, as_of));
     return fmt::format("?{}={}", kCapabilityParameter, capability);
   };
 }
@@ -151,7 +151,7 @@ Result<FoundJob> find_job(const Service& service, const http::Request& request,
   event.job_id = request.parameter("id");
   const auto find = [&]() -> Result<FoundJob> {
     SLUICE_TRY(auto view, service.engine.view(event.job_id));
-    if (view.job.client != principal.client_id)
+    if (!owns(principal, view.job))
       return not_found(fmt::format("there is no job '{}'", event.job_id.substr(0, 64)));
     if (view.job.kind == bulk::ImportJobs::kName) {
       SLUICE_TRY(auto import, bulk::parse_stored_import(view.job.request));

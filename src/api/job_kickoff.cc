@@ -21,9 +21,11 @@ Result<Preferences> read_kick_off_preferences(const Service& service,
 Result<job::Job> start_job(Service& service, const http::Request& request,
                            const Principal& principal, const JobStart& start) {
   std::size_t jobs_max = 0;
+  std::string_view registration;
   if (principal.client != nullptr) {
     SLUICE_CHECK(service.authorization->take_kick_off(*principal.client, request.peer_address));
     jobs_max = principal.client->limits.running_jobs;
+    registration = principal.client->registration;
   }
   auto event = start.event;
   if (start.authorize) {
@@ -34,7 +36,8 @@ Result<job::Job> start_job(Service& service, const http::Request& request,
       return allowed.error();
     }
   }
-  auto job = service.engine.submit(principal.client_id, start.request, jobs_max, start.kind);
+  auto job =
+      service.engine.submit(principal.client_id, start.request, jobs_max, start.kind, registration);
   if (!job) return job;
   event.job_id = job->id;
   if (const auto audited = audit(service, request, principal, std::move(event)); !audited) {

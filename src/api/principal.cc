@@ -42,15 +42,23 @@ Result<Principal> by_token(Authorization& authorization, const http::Request& re
   return principal;
 }
 
+// Whether the job is the client's, and not one's that had the same id before it.
+bool is_of(const job::Job& job, std::string_view client_id, const smart::Client* client) {
+  return job.client == client_id && (client == nullptr || job.registration == client->registration);
+}
+
 // The capability says which file; the job says whose it is.
 Result<Principal> by_capability(const Service& service, const http::Request& request,
                                 const std::string& name, std::string_view capability) {
   const std::string job(request.parameter("id"));
-  SLUICE_CHECK(service.authorization->capabilities().check(job, name, capability));
   const auto view = service.engine.view(job);
   if (!view) return unauthenticated("the capability is not valid");
   auto client = service.authorization->clients().find(view->job.client);
-  if (!client || !client->is_active()) return unauthenticated("the capability is not valid");
+  if (!client || !client->is_active() || !is_of(view->job, client->id, client.get()) ||
+      client->file_access != smart::FileAccess::kCapability)
+    return unauthenticated("the capability is not valid");
+  SLUICE_CHECK(
+      service.authorization->capabilities().check({job, name, client->generation}, capability));
   Principal principal{view->job.client, std::move(client), nullptr};
   return principal;
 }
@@ -77,6 +85,51 @@ Result<void> check_group(const smart::Client& client, const bulk::ExportRequest&
   if (!client.may_see_group(request.group_id))
     return Error{ErrorKind::kForbidden,
                  fmt::format("this client may not export Group/{}", request.group_id)};
+  return {};
+}
+
+// Whether a filter's chains or _has look at other resources than the one that is exported.
+Result<bool> looks_at_others(const bulk::ExportRequest& request) {
+  for (const auto& filter : request.type_filters) {
+    SLUICE_TRY(const auto types, bulk::types_read_by(filter, request.base_url));
+    if (!types.empty()) return true;
+  }
+  return false;
+}
+
+// What a client that is limited to groups may learn of by this token.
+std::optional<bulk::GroupLimit> group_limit(const Principal& principal) {
+  if (!principal.client->groups) return std::nullopt;
+  bulk::GroupLimit limit{*principal.client->groups};
+  std::sort(limit.groups.begin(), limit.groups.end());
+  if (!principal.claims->scopes.covers_all()) {
+    limit.types = principal.claims->scopes.readable_types();
+    std::sort(limit.types->begin(), limit.types->end());
+  }
+  return limit;
+}
+
+// an export that the client asked for before it was limited, or limited to less, may tell of
+// what it may export no more, by its group and by what its filters looked at.
+Result<void> check_group_limit(const Principal& principal, const bulk::ExportRequest& request) {
+  const smart::Client& client = *principal.client;
+  SLUICE_CHECK(check_group(client, request));
+  if (!client.groups) return {};
+  SLUICE_TRY(const bool others, looks_at_others(request));
+  if (!others) return {};
+  const auto& limit = request.limits.groups;
+  const bool covers_groups =
+      limit && std::all_of(limit->groups.begin(), limit->groups.end(),
+                           [&](const auto& id) { return client.may_see_group(id); });
+  if (!covers_groups)
+    return Error{ErrorKind::kForbidden,
+                 "the filters of this export looked at more groups than this client may export"};
+  if (principal.claims == nullptr || principal.claims->scopes.covers_all()) return {};
+  if (!limit->types) return not_covered("all types, as the filters of this export do");
+  for (const auto type : *limit->types)
+    if (!may_read(principal, type))
+      return not_covered(
+          fmt::format("{}, which filters of this export rest on", fhir::type_name(type)));
   return {};
 }
 
@@ -176,6 +229,10 @@ Result<Principal> principal_of(const Service& service, const http::Request& requ
   return by_token(*service.authorization, request);
 }
 
+bool owns(const Principal& principal, const job::Job& job) {
+  return is_of(job, principal.client_id, principal.client.get());
+}
+
 Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& request) {
   if (principal.client == nullptr) return {};
   SLUICE_CHECK(check_group(*principal.client, request));
@@ -185,7 +242,7 @@ Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& r
   if (request.associated_provenance && !may_read(principal, fhir::types::kProvenance))
     return not_covered("Provenance, which includeAssociatedData asks for");
   request.limits = {export_limits(principal.claims->scopes),
-                    binary_contexts(principal.claims->scopes)};
+                    binary_contexts(principal.claims->scopes), group_limit(principal)};
   if (!request.types.empty() || principal.claims->scopes.covers_all()) return {};
   request.types = principal.claims->scopes.readable_types();
   // As without scopes: a Group is part of a Group export only when it is named (G-05).
@@ -196,6 +253,8 @@ Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& r
 }
 
 Result<void> authorize_job(const Principal& principal, const bulk::ExportRequest& request) {
+  // A capability too: the client may have been limited to groups since.
+  if (principal.client != nullptr) SLUICE_CHECK(check_group_limit(principal, request));
   if (principal.claims == nullptr) return {};
   if (request.types.empty() && !principal.claims->scopes.covers_all())
     return not_covered("all types, as this export does");

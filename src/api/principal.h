@@ -47,11 +47,14 @@ std::string attachment_name(std::string_view binary_id);
 /// or capability. On an open server everybody is the same client.
 Result<Principal> principal_of(const Service& service, const http::Request& request, Access access);
 
+/// Whether a job is the principal's. One of a client that was removed is not its successor's of the
+/// same id.
+bool owns(const Principal& principal, const job::Job& job);
 /// Checks an export against what the principal may do, and limits it to that: without types it gets
 /// those that the scopes cover. kForbidden names the type or the group.
 Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& request);
-/// Whether the principal may look at a job that was asked for so: kForbidden when its token covers
-/// less than the job.
+/// Whether the principal may look at a job that was asked for so: kForbidden when its token, or the
+/// client by now, covers less than the job.
 Result<void> authorize_job(const Principal& principal, const bulk::ExportRequest& request);
 
 /// Whether the principal may import these types, and see such a job: kForbidden names the type that

@@ -1,5 +1,6 @@
 // What a client may see, as an export keeps it, whatever the export reads a resource for: by
-// the queries of its scopes, and of Binaries by what their securityContext names.
+// the queries of its scopes, of Binaries by what their securityContext names, and by the Groups
+// that it is limited to.
 #pragma once
 
 #include <map>
@@ -24,11 +25,20 @@ struct AccessLimit {
   friend bool operator==(const AccessLimit&, const AccessLimit&) = default;
 };
 
+/// Of a client that may export certain Groups and nothing else: what it may learn of is what
+/// such exports could give it.
+struct GroupLimit {
+  std::vector<std::string> groups;  ///< ids, sorted
+  /// The types that its scopes cover, sorted; nullopt: all.
+  std::optional<std::vector<fhir::ResourceType>> types = std::nullopt;
+};
+
 struct AccessLimits {
   std::vector<AccessLimit> by_query = {};
   /// The types that a Binary's securityContext may name, sorted: those that the client may read.
   /// nullopt: any, and what is not of this server too.
   std::optional<std::vector<fhir::ResourceType>> contexts = std::nullopt;
+  std::optional<GroupLimit> groups = std::nullopt;
 };
 
 /// The limit of one type; none when no AccessLimit names it.

@@ -4,6 +4,7 @@
 
 #include "base/sort_unique.h"
 #include "bulk/export_request.h"
+#include "bulk/group_reach.h"
 #include "query/store_resolver.h"
 
 namespace sluice::bulk {
@@ -81,7 +82,10 @@ Result<ExportFilters> ExportFilters::prepare(const store::Store& store,
   const search::QueryOptions options{.base_url = request.base_url, .now = snapshot.instant};
   SLUICE_TRY(filters.access_, AccessFilters::compile(request.limits, options));
   query::StoreResolver all(store, snapshot.sequence);
-  SeenResolver resolver(all, filters.access_);
+  std::optional<GroupReach> reach;
+  if (request.limits.groups)
+    reach.emplace(store, *request.limits.groups, filters.access_, snapshot, request.base_url);
+  SeenResolver resolver(reach ? static_cast<search::Resolver&>(*reach) : all, filters.access_);
   for (const TypeFilter& filter : request.type_filters) {
     SLUICE_TRY(const auto query, search::Query::compile(filter.type, filter.query, options));
     SLUICE_TRY(auto resolved, query.resolved(resolver));

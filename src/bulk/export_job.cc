@@ -260,8 +260,14 @@ Result<void> check_against_store(const store::Store& store, ExportRequest& reque
     SLUICE_CHECK(check_groups(store, request, snapshot));
   }
   if (!request.patients) return {};
-  SLUICE_TRY(const auto exist,
-             seen(store, request, fhir::types::kPatient, *request.patients, snapshot));
+  SLUICE_TRY(auto exist, seen(store, request, fhir::types::kPatient, *request.patients, snapshot));
+  if (request.limits.groups) {
+    // To a client that is limited to groups, who is no member is nobody.
+    SLUICE_TRY(const auto members,
+               read_members(store, request.group_id, snapshot, request.base_url, {}));
+    for (std::size_t i = 0; i < exist.size(); ++i)
+      exist[i] = exist[i] && members.contains((*request.patients)[i]);
+  }
   std::vector<std::string> known;
   std::string unknown;
   std::size_t missing = 0;

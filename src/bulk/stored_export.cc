@@ -84,6 +84,11 @@ std::string serialize(const ExportRequest& request) {
   object["filters"] = to_json(request.type_filters);
   if (!request.limits.by_query.empty()) object["limits"] = to_json(request.limits.by_query);
   if (request.limits.contexts) object["contexts"] = names_of(*request.limits.contexts);
+  if (request.limits.groups) {
+    json::object of_groups{{"ids", to_json(request.limits.groups->groups)}};
+    if (request.limits.groups->types) of_groups["types"] = names_of(*request.limits.groups->types);
+    object["groups"] = std::move(of_groups);
+  }
   if (request.patients) object["patients"] = to_json(*request.patients);
   if (request.history_of_new_members) object["history_of_new_members"] = true;
   if (request.organize_by)
@@ -119,6 +124,12 @@ Result<ExportRequest> parse_stored_request(std::string_view text) {
     request.limits.by_query = limits_of(object);
     if (const auto* contexts = object.if_contains("contexts")) {
       request.limits.contexts = types_of(*contexts);
+    }
+    if (const auto* found = object.if_contains("groups")) {
+      const json::object& of_groups = found->as_object();
+      GroupLimit& limit = request.limits.groups.emplace();
+      limit.groups = strings_of(of_groups, "ids");
+      if (const auto* types = of_groups.if_contains("types")) limit.types = types_of(*types);
     }
     if (object.contains("patients")) request.patients = strings_of(object, "patients");
     request.history_of_new_members = object.contains("history_of_new_members");

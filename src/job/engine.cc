@@ -234,7 +234,8 @@ void Engine::stop() {
 
 Result<Job> Engine::submit(std::string_view client,
                            const std::function<Result<std::string>(store::Commit)>& make_request,
-                           std::size_t client_jobs_max, std::string_view kind_name) {
+                           std::size_t client_jobs_max, std::string_view kind_name,
+                           std::string_view registration) {
   JobKind* kind = kind_name.empty() ? impl_->kinds.front().kind : impl_->find_kind(kind_name);
   if (kind == nullptr)
     return Error{ErrorKind::kInternal, fmt::format("there is no kind of job '{}'", kind_name)};
@@ -270,6 +271,7 @@ Result<Job> Engine::submit(std::string_view client,
     Job job{.id = random_hex(16),
             .kind = std::string(kind->name()),
             .client = std::string(client),
+            .registration = std::string(registration),
             .request = {},
             .snapshot = fixed.commit,
             .finished = {},

@@ -125,10 +125,12 @@ class Engine {
   /// snapshot and returns the job's request; its error is returned and leaves no job.
   /// kTooManyRequests over a limit, kUnavailable after stop().
   /// `client_jobs_max` other than 0 stands in for the limit of one client's running jobs. `kind`
-  /// names the job's kind; empty: the first of the engine's.
+  /// names the job's kind; empty: the first of the engine's. `registration`: the client's, kept
+  /// with the job.
   Result<Job> submit(std::string_view client,
                      const std::function<Result<std::string>(store::Commit)>& make_request,
-                     std::size_t client_jobs_max = 0, std::string_view kind = {});
+                     std::size_t client_jobs_max = 0, std::string_view kind = {},
+                     std::string_view registration = {});
   /// kNotFound for an unknown or removed job.
   Result<JobView> view(std::string_view job_id) const;
   /// Finished shards in order, by pages: at most `limit` after `after_key` (empty: from the start).

@@ -52,6 +52,7 @@ std::string serialize(const Job& job) {
   json::object object;
   object["kind"] = job.kind;
   object["client"] = job.client;
+  if (!job.registration.empty()) object["registration"] = job.registration;
   object["request"] = job.request;
   object["sequence"] = job.snapshot.sequence.value;
   object["instant"] = job.snapshot.instant.milliseconds;
@@ -81,6 +82,7 @@ Result<Job> parse_job(std::string_view id, std::string_view text) {
     // Before there were others, every job was an export.
     job.kind = object.contains("kind") ? text_of(object, "kind") : "export";
     job.client = text_of(object, "client");
+    if (object.contains("registration")) job.registration = text_of(object, "registration");
     job.request = text_of(object, "request");
     job.snapshot.sequence.value = object.at("sequence").to_number<std::uint64_t>();
     job.snapshot.instant.milliseconds = object.at("instant").to_number<std::int64_t>();

@@ -20,9 +20,11 @@ enum class JobState : std::uint8_t {
 
 /// Kept as document "job/<id>".
 struct Job {
-  std::string id;          ///< 32 hexadecimal digits, not guessable
-  std::string kind = {};   ///< whose it is: JobKind::name()
-  std::string client;      ///< who may see it; jobs take turns by this
+  std::string id;         ///< 32 hexadecimal digits, not guessable
+  std::string kind = {};  ///< whose it is: JobKind::name()
+  std::string client;     ///< who may see it; jobs take turns by this
+  /// Which of those that had the client's id in the course of time; empty where ids are enough.
+  std::string registration = {};
   std::string request;     ///< the kind's own text
   store::Commit snapshot;  ///< what the job reads; its instant is the transactionTime
   JobState state = JobState::kRunning;

@@ -29,14 +29,15 @@ void append_text(std::string& out, std::string_view text) {
   out += text;
 }
 
-// Lengths stand before the texts, so that no two pairs of job and file give the same bytes.
-Result<std::string> mac_of(const RingKey& key, std::string_view job_id, std::string_view file,
+// Lengths stand before the texts, so that no two subjects give the same bytes.
+Result<std::string> mac_of(const RingKey& key, const CapabilitySigner::Subject& subject,
                            std::int64_t seconds) {
   SLUICE_TRY(const std::string secret, from_hex(key.secret));
   std::string text;
-  append_text(text, "sluice file 1");
-  append_text(text, job_id);
-  append_text(text, file);
+  append_text(text, "sluice file 2");
+  append_text(text, subject.job_id);
+  append_text(text, subject.file);
+  append_text(text, subject.generation);
   append_be64(text, static_cast<std::uint64_t>(seconds));
   std::string mac(EVP_MAX_MD_SIZE, '\0');
   std::size_t size = 0;
@@ -71,17 +72,16 @@ Result<std::unique_ptr<CapabilitySigner>> CapabilitySigner::open(store::Store& s
   return signer;
 }
 
-Result<std::string> CapabilitySigner::sign(std::string_view job_id, std::string_view file,
-                                           Instant expires, std::optional<Instant> as_of) {
+Result<std::string> CapabilitySigner::sign(const Subject& subject, Instant expires,
+                                           std::optional<Instant> as_of) {
   const Instant latest = clock_.now() + options_.lifetime_max;
   const std::int64_t seconds = std::min(expires, latest).milliseconds / 1000;
   const auto key = as_of ? keys_->current_at(*as_of) : keys_->current();
-  SLUICE_TRY(const std::string mac, mac_of(*key, job_id, file, seconds));
+  SLUICE_TRY(const std::string mac, mac_of(*key, subject, seconds));
   return fmt::format("{}.{}.{}", seconds, key->id, jose::base64url_encode(mac));
 }
 
-Result<void> CapabilitySigner::check(std::string_view job_id, std::string_view file,
-                                     std::string_view capability) const {
+Result<void> CapabilitySigner::check(const Subject& subject, std::string_view capability) const {
   if (capability.size() > kCapabilitySizeMax) return refused("too long");
   const std::size_t first = capability.find('.');
   const std::size_t second = capability.rfind('.');
@@ -96,7 +96,7 @@ Result<void> CapabilitySigner::check(std::string_view job_id, std::string_view f
   if (key == nullptr) return refused("unknown key");
   const auto given = jose::base64url_decode(capability.substr(second + 1));
   if (!given || given->size() != kMacBytes) return refused("the signature is not base64url");
-  SLUICE_TRY(const std::string mac, mac_of(*key, job_id, file, seconds));
+  SLUICE_TRY(const std::string mac, mac_of(*key, subject, seconds));
   if (CRYPTO_memcmp(mac.data(), given->data(), kMacBytes) != 0)
     return refused("the signature is wrong");
   if (Instant{seconds * 1000} <= clock_.now())

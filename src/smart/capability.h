@@ -1,5 +1,6 @@
 // Capability URLs: a file's address that itself is the permission to read it, for a while (clients
-// with FileAccess::kCapability). HMAC-SHA256 by OpenSSL over job, file and expiry.
+// with FileAccess::kCapability). HMAC-SHA256 by OpenSSL over job, file, generation of the client
+// and expiry.
 //
 // Thread-safe.
 #pragma once
@@ -29,17 +30,24 @@ class CapabilitySigner {
   static Result<std::unique_ptr<CapabilitySigner>> open(store::Store& store, const Clock& clock,
                                                         CapabilityOptions options = {});
 
+  /// What a capability is good for.
+  struct Subject {
+    std::string_view job_id;
+    std::string_view file;
+    /// Client::generation of whom it is for: with another one it is void.
+    std::string_view generation = {};
+  };
+
   /// The value of a query parameter that lets its bearer read one file of a job until `expires`
   /// (cut to lifetime_max from now, and to whole seconds): "<seconds>.<key id>.<base64url>", safe
   /// in a URL as it is. Secret: never logged.
   /// With `as_of` always the same for the same arguments: by the key of that time.
-  Result<std::string> sign(std::string_view job_id, std::string_view file, Instant expires,
+  Result<std::string> sign(const Subject& subject, Instant expires,
                            std::optional<Instant> as_of = std::nullopt);
 
-  /// kUnauthenticated when it is malformed, for another job or file, or by a key we do not have;
-  /// kGone when it is right but expired. Compared in constant time.
-  Result<void> check(std::string_view job_id, std::string_view file,
-                     std::string_view capability) const;
+  /// kUnauthenticated when it is malformed, for something else, or by a key we do not have; kGone
+  /// when it is right but expired. Compared in constant time.
+  Result<void> check(const Subject& subject, std::string_view capability) const;
 
   /// Replaces the key when it is time, drops those that are over. Call about once an hour.
   Result<void> maintain();

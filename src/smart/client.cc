@@ -86,6 +86,7 @@ Client read(const json::object& object) {
   client.created.milliseconds = object.at("created").to_number<std::int64_t>();
   client.updated.milliseconds = object.at("updated").to_number<std::int64_t>();
   client.generation = text_of(object, "generation");
+  if (object.contains("registration")) client.registration = text_of(object, "registration");
   return client;
 }
 
@@ -155,6 +156,7 @@ std::string serialize(const Client& client) {
   object["created"] = client.created.milliseconds;
   object["updated"] = client.updated.milliseconds;
   object["generation"] = client.generation;
+  if (!client.registration.empty()) object["registration"] = client.registration;
   return json::serialize(object);
 }
 

@@ -48,9 +48,12 @@ struct Client {
   ClientState state = ClientState::kActive;
   Instant created;  ///< set by the registry
   Instant updated;  ///< set by the registry
-  /// Access tokens carry it; when it changes, all tokens issued before are void. Set by the
-  /// registry, which changes it when the client is disabled or may do less than before.
+  /// Access tokens and signed URLs carry it; when it changes, all that were made before are void.
+  /// Set by the registry, which changes it when the client is disabled or may do less than before.
   std::string generation;
+  /// Jobs carry it: a client that is removed and added again is another one, whatever its id. Set
+  /// by the registry once. Empty: registered by an earlier version.
+  std::string registration;
 
   bool is_active() const { return state == ClientState::kActive; }
   bool may_see_group(std::string_view group_id) const;

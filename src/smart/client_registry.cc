@@ -68,6 +68,7 @@ Result<ClientRegistry::ClientPtr> ClientRegistry::add(Client client) {
   client.created = clock_.now();
   client.updated = client.created;
   client.generation = random_hex(kGenerationBytes);
+  client.registration = random_hex(kGenerationBytes);
   return keep(std::move(client));
 }
 
@@ -79,6 +80,7 @@ Result<ClientRegistry::ClientPtr> ClientRegistry::update(
   SLUICE_CHECK(change(after));
   if (after.id != before->id) return invalid("a client's id never changes");
   after.created = before->created;
+  after.registration = before->registration;
   after.updated = clock_.now();
   if (may_do_less(*before, after)) after.generation = random_hex(kGenerationBytes);
   return keep(std::move(after));

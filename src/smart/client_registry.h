@@ -31,14 +31,14 @@ class ClientRegistry {
   /// outlive the registry.
   static Result<std::unique_ptr<ClientRegistry>> open(store::Store& store, const Clock& clock);
 
-  /// Adds a client; sets its instants and generation. kConflict when the id is taken, kInvalid as
-  /// check_client. Durable when it returns, as all changes here.
+  /// Adds a client; sets its instants, generation and registration. kConflict when the id is taken,
+  /// kInvalid as check_client. Durable when it returns, as all changes here.
   Result<ClientPtr> add(Client client);
   /// Changes a client: `change` gets a copy, and must leave its id alone. kNotFound, kInvalid.
   Result<ClientPtr> update(std::string_view id, const std::function<Result<void>(Client&)>& change);
   /// Disables or enables. A disabled client gets no tokens and those it has are void.
   Result<ClientPtr> set_state(std::string_view id, ClientState state);
-  /// Voids every token the client has.
+  /// Voids every token and every signed URL that the client has.
   Result<ClientPtr> revoke_tokens(std::string_view id);
   Result<void> remove(std::string_view id);
 

@@ -11,6 +11,7 @@ TEST(Job, ComesBackFromItsDocument) {
   job.id = "abc";
   job.kind = "import";
   job.client = "c1";
+  job.registration = "r1";
   job.request = R"({"a":"b \" c"})";
   job.snapshot = {{7}, {1234}};
   job.state = JobState::kFailed;
@@ -25,6 +26,7 @@ TEST(Job, ComesBackFromItsDocument) {
   EXPECT_EQ(back->id, "abc");
   EXPECT_EQ(back->kind, "import");
   EXPECT_EQ(back->client, "c1");
+  EXPECT_EQ(back->registration, "r1");
   EXPECT_EQ(back->request, job.request);
   EXPECT_EQ(back->snapshot.sequence.value, 7u);
   EXPECT_EQ(back->snapshot.instant.milliseconds, 1234);
@@ -44,6 +46,18 @@ TEST(Job, WithoutAKindItIsAnExport) {
   ASSERT_NE(text.find(kind), std::string::npos) << text;
   text.erase(text.find(kind), kind.size());
   EXPECT_EQ(parse_job("x", text)->kind, "export");
+}
+
+TEST(Job, R06OfAnEarlierVersionItHasNoRegistration) {
+  const std::string text = serialize(Job{.id = "x",
+                                         .client = "c1",
+                                         .request = {},
+                                         .snapshot = {},
+                                         .finished = {},
+                                         .expires = {},
+                                         .failure = {}});
+  EXPECT_EQ(text.find("registration"), std::string::npos);
+  EXPECT_EQ(parse_job("x", text)->registration, "");
 }
 
 TEST(Job, ADamagedDocumentIsAnError) {

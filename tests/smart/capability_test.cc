@@ -23,11 +23,11 @@ class CapabilityTest : public SmartTest {
     open();
   }
   std::string sign(std::string_view job = "j1", std::string_view file = "Patient.1.ndjson") {
-    return signer->sign(job, file, clock.now() + hours(1)).value();
+    return signer->sign({job, file, "g1"}, clock.now() + hours(1)).value();
   }
   bool good(std::string_view capability, std::string_view job = "j1",
             std::string_view file = "Patient.1.ndjson") {
-    return signer->check(job, file, capability).has_value();
+    return signer->check({job, file, "g1"}, capability).has_value();
   }
 
   std::unique_ptr<CapabilitySigner> signer;
@@ -56,13 +56,23 @@ TEST_F(CapabilityTest, IsGoodForNoOtherJobOrFile) {
   EXPECT_FALSE(good(sign("j1", std::string("a\0b", 3)), "j1", "a"));
 }
 
+TEST_F(CapabilityTest, R06IsGoodForOneGenerationOfItsClient) {
+  const std::string capability = sign();
+  for (const char* generation : {"g2", "", "g", "g11"})
+    EXPECT_EQ(signer->check({"j1", "Patient.1.ndjson", generation}, capability).error().kind,
+              ErrorKind::kUnauthenticated)
+        << generation;
+  EXPECT_FALSE(signer->check({"j1", "Patient.1.ndjsong1", ""}, capability));
+}
+
 TEST_F(CapabilityTest, EndsWhenItExpiresAndSaysSo) {
   const std::string capability = sign();
   clock.advance(hours(1) - std::chrono::milliseconds(1));
   EXPECT_TRUE(good(capability));
   clock.advance(std::chrono::milliseconds(1));
-  EXPECT_EQ(signer->check("j1", "Patient.1.ndjson", capability).error().kind, ErrorKind::kGone);
-  EXPECT_EQ(signer->check("j2", "Patient.1.ndjson", capability).error().kind,
+  EXPECT_EQ(signer->check({"j1", "Patient.1.ndjson", "g1"}, capability).error().kind,
+            ErrorKind::kGone);
+  EXPECT_EQ(signer->check({"j2", "Patient.1.ndjson", "g1"}, capability).error().kind,
             ErrorKind::kUnauthenticated)
       << "only a right one learns that it is over";
 }
@@ -109,7 +119,7 @@ TEST_F(CapabilityTest, RefusesWhatWasChanged) {
 
 TEST_F(CapabilityTest, OldKeysAreAcceptedUntilTheLongestLifetimeIsOver) {
   const std::string capability =
-      signer->sign("j1", "Patient.1.ndjson", clock.now() + hours(24 * 365)).value();
+      signer->sign({"j1", "Patient.1.ndjson", "g1"}, clock.now() + hours(24 * 365)).value();
   EXPECT_EQ(capability.substr(0, 11), "1702592000.") << "cut to 30 days";
   for (int day = 0; day < 29; ++day) {
     clock.advance(hours(24));

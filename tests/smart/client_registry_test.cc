@@ -125,6 +125,40 @@ TEST_F(ClientRegistryTest, AClientAddedAgainHasAnotherGeneration) {
   EXPECT_NE(generation("acme"), before);
 }
 
+TEST_F(ClientRegistryTest, R06AClientAddedAgainHasAnotherRegistrationAndAnUpdateKeepsIt) {
+  ASSERT_TRUE(add("acme"));
+  const std::string before = registry->find("acme")->registration;
+  EXPECT_EQ(before.size(), 16u);
+  ASSERT_TRUE(registry->revoke_tokens("acme"));
+  ASSERT_TRUE(registry->update("acme", [](Client& client) -> Result<void> {
+    client.registration = "forged";
+    client.groups = {"g"};
+    return {};
+  }));
+  restart();
+  EXPECT_EQ(registry->find("acme")->registration, before);
+  ASSERT_TRUE(registry->remove("acme"));
+  ASSERT_TRUE(add("acme"));
+  EXPECT_NE(registry->find("acme")->registration, before);
+}
+
+TEST_F(ClientRegistryTest, AClientOfAnEarlierVersionHasNoRegistrationAndGetsNone) {
+  ASSERT_TRUE(add("acme"));
+  const auto found = store().document("client/acme");
+  std::string text = found.value().value();
+  const std::string member = R"(,"registration":")" + registry->find("acme")->registration + '"';
+  ASSERT_NE(text.find(member), std::string::npos) << text;
+  text.erase(text.find(member), member.size());
+  store::Transaction transaction;
+  transaction.documents.push_back({"client/acme", text});
+  ASSERT_TRUE(store().write(transaction));
+  restart();
+  EXPECT_EQ(registry->find("acme")->registration, "");
+  // Its jobs have none either.
+  ASSERT_TRUE(registry->revoke_tokens("acme"));
+  EXPECT_EQ(registry->find("acme")->registration, "");
+}
+
 TEST_F(ClientRegistryTest, CuttingBackVoidsTokensGivingMoreDoesNot) {
   ASSERT_TRUE(add("acme", "system/*.read system/bulk-submit"));
   struct Case {

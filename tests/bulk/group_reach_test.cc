@@ -1,0 +1,191 @@
+// R-06: a client that is limited to Groups learns nothing of what its exports could not give it,
+// whatever its filters ask.
+#include "bulk/group_reach.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "bulk/stored_export.h"
+#include "export_fixture.h"
+
+namespace sluice::bulk {
+namespace {
+
+using Keys = std::set<std::string>;
+using Texts = std::vector<std::string>;
+
+std::string group(const std::string& id, const Texts& members) {
+  std::string text;
+  for (const auto& member : members)
+    text += fmt::format(R"({}{{"entity":{{"reference":"{}"}}}})", text.empty() ? "" : ",", member);
+  return fmt::format(
+      R"({{"resourceType":"Group","id":"{}","type":"person","actual":true,"name":"{}","member":[{}]}})",
+      id, id, text);
+}
+
+class GroupReachTest : public ExportFixture {
+ protected:
+  void SetUp() override {
+    ExportFixture::SetUp();
+    put({group("mine", {"Patient/in", "Group/inner"}), group("inner", {"Patient/nested"}),
+         group("second", {"Patient/in2"}), group("other", {"Patient/in", "Patient/out"}),
+         patient("in", R"("link":[{"other":{"reference":"Patient/out"},"type":"seealso"}],)"
+                       R"("managingOrganization":{"reference":"Organization/of-in"})"),
+         patient("nested", R"("link":[{"other":{"reference":"Patient/in2"},"type":"seealso"}])"),
+         patient("in2", R"("managingOrganization":{"reference":"Organization/shared"})"),
+         patient("out", R"("managingOrganization":{"reference":"Organization/of-out"})"),
+         named("Organization", "of-in", R"("partOf":{"reference":"Organization/parent"})"),
+         named("Organization", "parent"), named("Organization", "of-out"),
+         named("Organization", "shared"),
+         // Refers to a member's Organization, and is referred to by nobody.
+         named("Organization", "child", R"("partOf":{"reference":"Organization/of-in"})"),
+         observation("in", "Patient/in", R"("performer":[{"reference":"Practitioner/of-in"}])"),
+         observation("out", "Patient/out",
+                     R"("performer":[{"reference":"Practitioner/of-out"},)"
+                     R"({"reference":"Practitioner/of-in"}],)"
+                     R"("hasMember":[{"reference":"Observation/in"}])"),
+         named("Practitioner", "of-in"), named("Practitioner", "of-out"),
+         named("Practitioner", "of-provenance"),
+         provenance("of-o", "Observation/in", "of-provenance"),
+         provenance("of-hidden", "Observation/out", "of-out")});
+  }
+  static std::string patient(const std::string& id, const std::string& more) {
+    return fmt::format(R"({{"resourceType":"Patient","id":"{}","birthDate":"1970-01-01",{}}})", id,
+                       more);
+  }
+  static std::string named(const std::string& type, const std::string& id,
+                           const std::string& more = R"("active":true)") {
+    const std::string name = type == "Organization"
+                                 ? fmt::format(R"("name":"{}")", id)
+                                 : fmt::format(R"("name":[{{"family":"{}"}}])", id);
+    return fmt::format(R"({{"resourceType":"{}","id":"{}",{},{}}})", type, id, name, more);
+  }
+  static std::string observation(const std::string& id, const std::string& subject,
+                                 const std::string& more) {
+    return fmt::format(
+        R"({{"resourceType":"Observation","id":"{}","status":"final","code":{{"text":"x"}},)"
+        R"("subject":{{"reference":"{}"}},{}}})",
+        id, subject, more);
+  }
+  static std::string provenance(const std::string& id, const std::string& target,
+                                const std::string& who) {
+    return fmt::format(
+        R"({{"resourceType":"Provenance","id":"{}","recorded":"2020-01-01T00:00:00Z",)"
+        R"("target":[{{"reference":"{}"}}],"agent":[{{"who":{{"reference":"Practitioner/{}"}}}}]}})",
+        id, target, who);
+  }
+
+  ExportRequest request(const std::string& filter, const std::string& group_id = "mine") {
+    const auto parsed = parse_export_request(
+        {{"_typeFilter", filter, "valueString"},
+         {"_type", "Patient,Observation,Provenance,Organization,Practitioner", "valueString"}},
+        {ExportLevel::kGroup, false, "http://here/fhir"});
+    EXPECT_TRUE(parsed) << parsed.error().message;
+    ExportRequest asked = *parsed;
+    asked.group_id = group_id;
+    return asked;
+  }
+  /// What passes the filter.
+  Keys exported(const std::string& filter, std::optional<GroupLimit> limit) {
+    ExportRequest asked = request(filter);
+    asked.limits.groups = std::move(limit);
+    Keys found = keys(run(asked));
+    const std::string type = filter.substr(0, filter.find('?')) + "/";
+    std::erase_if(found, [&](const auto& key) { return !key.starts_with(type); });
+    return found;
+  }
+};
+
+TEST_F(GroupReachTest, R06ChainsAndHasSeeWhatTheGroupsExportsCouldGive) {
+  struct Case {
+    const char* filter;
+    Keys all;   // what a client without limits gets
+    Keys mine;  // what the one gets that may export Group/mine
+  };
+  const Keys none;
+  const std::vector<Case> cases = {
+      {"Patient?_has:Group:member:_id=other", {"Patient/in"}, none},
+      {"Patient?_has:Group:member:_id=mine", {"Patient/in"}, {"Patient/in"}},
+      {"Patient?_has:Group:member:_id=inner", {"Patient/nested"}, none},
+      {"Patient?link:Patient.birthdate=1970-01-01", {"Patient/in", "Patient/nested"}, none},
+      {"Patient?organization.name=of-in", {"Patient/in"}, {"Patient/in"}},
+      {"Patient?organization:Organization.partof=Organization/parent",
+       {"Patient/in"},
+       {"Patient/in"}},
+      {"Organization?_has:Organization:partof:name=of-in",
+       {"Organization/parent"},
+       {"Organization/parent"}},
+      {"Organization?_has:Organization:partof:name=child", {"Organization/of-in"}, none},
+      {"Organization?_has:Patient:organization:birthdate=1970-01-01",
+       {"Organization/of-in"},
+       {"Organization/of-in"}},
+      {"Practitioner?_has:Observation:performer:subject=Patient/out", {"Practitioner/of-in"}, none},
+      {"Observation?performer:Practitioner.name=of-in", {"Observation/in"}, {"Observation/in"}},
+      {"Observation?_has:Observation:has-member:status=final", {"Observation/in"}, none},
+      {"Observation?_has:Provenance:target:recorded=2020", {"Observation/in"}, {"Observation/in"}},
+      {"Practitioner?_has:Provenance:agent:recorded=2020",
+       {"Practitioner/of-provenance"},
+       {"Practitioner/of-provenance"}},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(exported(c.filter, std::nullopt), c.all) << c.filter;
+    EXPECT_EQ(exported(c.filter, GroupLimit{{"mine"}}), c.mine) << c.filter;
+  }
+}
+
+TEST_F(GroupReachTest, R06AllGroupsOfTheClientAreInReach) {
+  const std::string linked = "Patient?link:Patient.birthdate=1970-01-01";
+  EXPECT_EQ(exported(linked, GroupLimit{{"mine", "second"}}), Keys{"Patient/nested"});
+  EXPECT_EQ(exported("Patient?_has:Group:member:_id=other", GroupLimit{{"mine", "other"}}),
+            Keys{"Patient/in"});
+  EXPECT_EQ(exported(linked, GroupLimit{{"mine", "nosuch"}}), Keys());
+  // Groups that cannot be exported give nothing.
+  put({group("ring", {"Group/ring", "Patient/out"})});
+  EXPECT_EQ(exported(linked, GroupLimit{{"mine", "ring"}}), Keys());
+}
+
+TEST_F(GroupReachTest, R06OnlyWhatTheScopesCoverLeadsToSupportingResources) {
+  const std::string filter = "Patient?organization.name=of-in";
+  const auto with = [](const char* other) {
+    GroupLimit limit{{"mine"}};
+    limit.types = {{*fhir::find_resource_type("Organization"), *fhir::find_resource_type(other)}};
+    std::sort(limit.types->begin(), limit.types->end());
+    return limit;
+  };
+  EXPECT_EQ(exported(filter, with("Patient")), Keys{"Patient/in"});
+  EXPECT_EQ(exported(filter, with("Observation")), Keys());
+}
+
+TEST_F(GroupReachTest, R06APatientWhoIsNoMemberIsOneWhoIsNotThere) {
+  const auto answer = [&](const Texts& patients, bool limited, bool lenient = false) {
+    ExportRequest asked = request("Patient?gender=female");
+    asked.patients = patients;
+    if (limited) asked.limits.groups = GroupLimit{{"mine"}};
+    const auto checked = check_against_store(*store_, asked, store_->last_commit(), lenient);
+    return checked ? fmt::format("{}", fmt::join(*asked.patients, ",")) +
+                         (asked.skipped.empty() ? "" : "; " + asked.skipped[0])
+                   : checked.error().message;
+  };
+  EXPECT_EQ(answer({"out"}, true), "patient: 1 of 1 are not known: Patient/out");
+  EXPECT_EQ(answer({"xxx"}, true), "patient: 1 of 1 are not known: Patient/xxx");
+  EXPECT_EQ(answer({"in", "out"}, true, true), "in; patient: 1 of 2 are not known: Patient/out");
+  EXPECT_EQ(answer({"in", "xxx"}, true, true), "in; patient: 1 of 2 are not known: Patient/xxx");
+  EXPECT_EQ(answer({"in", "nested"}, true), "in,nested");
+  EXPECT_EQ(answer({"out"}, false), "patient: 1 of 1 are not members of Group/mine: Patient/out");
+}
+
+TEST_F(GroupReachTest, TheLimitComesBackFromTheStoredRequest) {
+  ExportRequest asked = request("Patient?gender=female");
+  EXPECT_FALSE(parse_stored_request(serialize(asked))->limits.groups);
+  asked.limits.groups = GroupLimit{{"a", "b"}};
+  auto back = parse_stored_request(serialize(asked));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->limits.groups->groups, (Texts{"a", "b"}));
+  EXPECT_FALSE(back->limits.groups->types);
+  asked.limits.groups->types = {fhir::types::kPatient};
+  back = parse_stored_request(serialize(asked));
+  EXPECT_EQ(back->limits.groups->types, std::vector{fhir::types::kPatient});
+}
+
+}  // namespace
+}  // namespace sluice::bulk
