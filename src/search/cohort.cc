@@ -36,8 +36,6 @@ Result<void> check_profile(const fhir::CohortText& text) {
                              ? "Group.actual must be true, for there is a member"
                              : "Group.actual must be false, for there is no member: the filters "
                                "choose from all");
-  if (text.filters.size() > kFiltersMax)
-    return unprocessable(fmt::format("a Group has at most {} member-filters", kFiltersMax));
   return {};
 }
 
@@ -105,8 +103,20 @@ Result<std::optional<Cohort>> read_cohort(std::string_view group_json, const Que
   cohort.base_url = options.base_url;
   SLUICE_TRY(cohort.limits, read_limits(text->limits, options));
   cohort.has_members = text->has_members;
+  if (text->filters.size() > kFiltersMax)
+    return unprocessable(fmt::format("a Group has at most {} member-filters", kFiltersMax));
+  QueryCost cost;
   for (const auto& filter : text->filters) {
     SLUICE_TRY(auto query, compile(filter, cohort.subject, options));
+    cost += query.cost();
+    if (cost.values > kFilterValuesMax)
+      return unprocessable(
+          fmt::format("the member-filters of a Group have more than {} values", kFilterValuesMax));
+    if (cost.chains > kFilterChainsMax)
+      return unprocessable(fmt::format(
+          "the member-filters of a Group have more than {} chained parameters and _has, each type "
+          "counted",
+          kFilterChainsMax));
     cohort.filters.push_back(std::move(query));
   }
   return std::optional(std::move(cohort));

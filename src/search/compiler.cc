@@ -42,7 +42,10 @@ class CriterionCompiler {
       return refused("has an empty modifier");
     if (modifier_ == "missing") return compile_missing();
     SLUICE_CHECK(read_modifier());
-    for (const std::string_view part : split_escaped(value_, ',')) {
+    const auto parts = split_escaped(value_, ',', kQueryValuesMax);
+    if (parts.size() > kQueryValuesMax)
+      return refused(fmt::format("has more than {} values", kQueryValuesMax));
+    for (const std::string_view part : parts) {
       if (part.empty()) return refused("has an empty value in its list");
       if (parameter_->type == ParameterType::kComposite) {
         SLUICE_TRY(auto tuple, parse_tuple(part));
@@ -52,6 +55,7 @@ class CriterionCompiler {
         criterion_.tests.push_back(std::move(test));
       }
     }
+    criterion_.look_up_values();
     return std::move(criterion_);
   }
 
@@ -228,7 +232,7 @@ class CriterionCompiler {
   }
 
   Result<std::vector<ValueTest>> parse_tuple(std::string_view text) const {
-    const auto parts = split_escaped(text, '$');
+    const auto parts = split_escaped(text, '$', criterion_.components.size());
     if (parts.size() != criterion_.components.size())
       return bad_value(text, invalid(fmt::format("does not have {} parts separated by '$'",
                                                  criterion_.components.size())));

@@ -18,15 +18,10 @@
 #include "search/search_parameter.h"
 #include "search/string_test.h"
 #include "search/token_test.h"
+#include "search/value_index.h"
 
 namespace sluice::search {
 
-struct StringHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const {
-    return std::hash<std::string_view>()(text);
-  }
-};
 /// Ids of one type, of a resolved chain or _has.
 using IdSet = std::unordered_set<std::string, StringHash, std::equal_to<>>;
 
@@ -44,7 +39,13 @@ struct Target {
   ParameterType type = ParameterType::kToken;
   Look look = Look::kValue;
   std::vector<Path> paths;
+
+  /// Whether what is there has texts by which the values that it passes are found: codes, ids.
+  bool has_keys() const;
 };
+
+/// The texts by which a value of a target with keys is found; empty ones are none.
+std::pair<std::string_view, std::string_view> keys_of(const ValueTest& test);
 
 struct Criterion {
   enum class Kind : std::uint8_t {
@@ -61,6 +62,9 @@ struct Criterion {
   /// For each path the place in QueryImpl::roots of its first step; kNoToken without steps.
   std::vector<std::size_t> roots = {};
   std::vector<ValueTest> tests = {};
+  /// Of many tests those with keys, by these; the numbers of the others. Empty: there are few.
+  ValueIndex by_key = {};
+  std::vector<std::uint32_t> without_key = {};
 
   std::vector<Target> components = {};
   std::vector<std::vector<ValueTest>> tuples = {};
@@ -72,6 +76,14 @@ struct Criterion {
   /// What `inner` found; nullopt: not yet resolved.
   std::optional<std::vector<std::pair<fhir::ResourceType, std::shared_ptr<const IdSet>>>>
       resources = {};
+
+  /// Fills `by_key` when the values are many.
+  void look_up_values();
+  /// Whether every value has a key.
+  bool is_keyed() const;
+  /// How many values there are, those of `inner` too, and how many of them are compared one by one.
+  std::size_t value_count() const;
+  std::size_t compared_count() const;
 };
 
 struct Query::Impl {
@@ -83,6 +95,10 @@ struct Query::Impl {
   std::optional<std::vector<std::string>> ids;
   std::optional<std::vector<std::string>> patients;
   bool needs_resolver = false;
+  QueryCost cost;
+
+  /// Adds what the criterion costs; kInvalid when that is too much.
+  Result<void> add_cost(const Criterion& criterion);
 };
 
 /// Compiles one parameter. Errors as Query::compile.

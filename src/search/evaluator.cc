@@ -61,21 +61,6 @@ bool Evaluator::holds(const Criterion& criterion) {
   return false;
 }
 
-template <class Visit>
-bool Evaluator::any_value_of(const Criterion& criterion, Visit&& visit) {
-  const auto& paths = criterion.target.paths;
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    const Path& path = paths[i];
-    const bool is_whole = criterion.roots[i] == kNoToken;
-    const std::size_t begin = is_whole ? 0 : roots_[criterion.roots[i]];
-    if (begin == kNoToken) continue;
-    if (any_value(*tokens_, begin, path, is_whole ? 0 : 1,
-                  [&](std::size_t value) { return visit(path, value); }))
-      return true;
-  }
-  return false;
-}
-
 bool Evaluator::some_value_passes(const Criterion& criterion) {
   if (criterion.target.look == Target::Look::kPresence) {
     const bool is_present = has_value(criterion);
@@ -84,9 +69,25 @@ bool Evaluator::some_value_passes(const Criterion& criterion) {
     });
   }
   return any_value_of(criterion, [&](const Path& path, std::size_t value) {
+    if (!criterion.by_key.empty()) return some_value_is_found(criterion, path, value);
     return std::any_of(criterion.tests.begin(), criterion.tests.end(), [&](const ValueTest& test) {
       return passes(test, criterion.target, path, value);
     });
+  });
+}
+
+// A key tells which tests may be passed; whether they are is asked of the value.
+bool Evaluator::some_value_is_found(const Criterion& criterion, const Path& path,
+                                    std::size_t value) {
+  const auto some_passes = [&](const std::vector<std::uint32_t>& numbers) {
+    return std::any_of(numbers.begin(), numbers.end(), [&](std::uint32_t number) {
+      return passes(criterion.tests[number], criterion.target, path, value);
+    });
+  };
+  if (some_passes(criterion.without_key)) return true;
+  return any_key(criterion.target, path, value, [&](std::string_view key) {
+    const auto* const numbers = criterion.by_key.find(key);
+    return numbers != nullptr && some_passes(*numbers);
   });
 }
 

@@ -115,7 +115,7 @@ bool NumberTest::matches(const fhir::JsonTokens& tokens, std::size_t value) cons
 }
 
 Result<QuantityTest> QuantityTest::parse(std::string_view value) {
-  const auto parts = split_escaped(value, '|');
+  const auto parts = split_escaped(value, '|', 3);
   if (parts.size() != 1 && parts.size() != 3)
     return invalid("is neither number nor number|system|code");
   QuantityTest test;

@@ -14,6 +14,10 @@
 namespace sluice::search {
 namespace {
 
+Error too_many_parameters() {
+  return invalid(fmt::format("a query has more than {} parameters", kQueryParametersMax));
+}
+
 Result<std::string> decoded(std::string_view raw) {
   std::string text;
   for (std::size_t i = 0; i < raw.size(); ++i) {
@@ -67,7 +71,70 @@ std::optional<std::vector<std::string>> patients_of(const Criterion& criterion,
   return patients;
 }
 
+// Fewer are compared as fast as they are looked up.
+constexpr std::size_t kLookedUpFrom = 8;
+
 }  // namespace
+
+bool Target::has_keys() const {
+  if (type == ParameterType::kReference && look == Look::kValue) return true;
+  const bool is_token =
+      (type == ParameterType::kToken && look == Look::kValue) || look == Look::kIdentifier;
+  // Of these the case does not count, or there is no text.
+  return is_token && std::none_of(paths.begin(), paths.end(), [](const Path& path) {
+           return path.type == DataType::kText || path.type == DataType::kBoolean;
+         });
+}
+
+std::pair<std::string_view, std::string_view> keys_of(const ValueTest& test) {
+  if (const auto* const token = std::get_if<TokenTest>(&test)) return {token->code(), {}};
+  if (const auto* const reference = std::get_if<ReferenceTest>(&test))
+    return {reference->id(), reference->text()};
+  return {};
+}
+
+void Criterion::look_up_values() {
+  if (kind != Kind::kValues || tests.size() < kLookedUpFrom || !target.has_keys()) return;
+  for (std::uint32_t i = 0; i < tests.size(); ++i) {
+    const auto [first, second] = keys_of(tests[i]);
+    if (first.empty() && second.empty()) without_key.push_back(i);
+    if (!first.empty()) by_key.add(first, i);
+    if (!second.empty()) by_key.add(second, i);
+  }
+}
+
+bool Criterion::is_keyed() const {
+  return kind == Kind::kValues && target.has_keys() &&
+         std::all_of(tests.begin(), tests.end(), [](const ValueTest& test) {
+           const auto [first, second] = keys_of(test);
+           return !first.empty() || !second.empty();
+         });
+}
+
+std::size_t Criterion::value_count() const {
+  std::size_t count = tests.size() + tuples.size();
+  for (const Query& query : inner) count += query.cost().values;
+  return count;
+}
+
+std::size_t Criterion::compared_count() const {
+  std::size_t count = tuples.size() + (target.has_keys() ? without_key.size() : tests.size());
+  for (const Query& query : inner) count += query.cost().compared;
+  return count;
+}
+
+Result<void> Query::Impl::add_cost(const Criterion& criterion) {
+  cost += {criterion.value_count(), criterion.compared_count(), criterion.inner.size()};
+  const auto too_many = [](std::size_t max, std::string_view what) {
+    return invalid(fmt::format("a query has more than {} {}", max, what));
+  };
+  if (cost.values > kQueryValuesMax) return too_many(kQueryValuesMax, "values");
+  if (cost.compared > kQueryComparedMax)
+    return too_many(kQueryComparedMax, "values that are no ids, codes or references");
+  if (cost.chains > kQueryChainsMax)
+    return too_many(kQueryChainsMax, "chained parameters and _has, each type counted");
+  return {};
+}
 
 Result<Parameters> parse_query_string(std::string_view raw) {
   if (raw.starts_with('?')) raw.remove_prefix(1);
@@ -80,6 +147,7 @@ Result<Parameters> parse_query_string(std::string_view raw) {
     SLUICE_TRY(auto name, decoded(part.substr(0, equals)));
     SLUICE_TRY(auto value, decoded(part.substr(std::min(part.size(), equals + 1))));
     if (name.empty()) return invalid(fmt::format("'{}' in a query has no name", shown(part)));
+    if (parameters.size() == kQueryParametersMax) return too_many_parameters();
     parameters.emplace_back(std::move(name), std::move(value));
   }
   return parameters;
@@ -93,8 +161,7 @@ Result<Query> Query::compile(fhir::ResourceType type, std::string_view raw,
 
 Result<Query> Query::compile(fhir::ResourceType type, const Parameters& parameters,
                              const QueryOptions& options) {
-  if (parameters.size() > kQueryParametersMax)
-    return invalid(fmt::format("a query has more than {} parameters", kQueryParametersMax));
+  if (parameters.size() > kQueryParametersMax) return too_many_parameters();
   auto impl = std::make_shared<Impl>();
   impl->type = type;
   impl->base_url = options.base_url;
@@ -110,6 +177,7 @@ Result<Query> Query::compile(fhir::ResourceType type, const Parameters& paramete
       criterion.roots.push_back(static_cast<std::size_t>(known - impl->roots.begin()));
       if (known == impl->roots.end()) impl->roots.push_back(root);
     }
+    SLUICE_CHECK(impl->add_cost(criterion));
     for (const Query& inner : criterion.inner) impl->other_types.push_back(inner.type());
     impl->needs_resolver = impl->needs_resolver || !criterion.inner.empty();
     if (!impl->ids) impl->ids = ids_of(criterion);
@@ -130,6 +198,9 @@ bool Query::matches_everything() const {
 }
 const std::vector<fhir::ResourceType>& Query::other_types() const {
   return impl_->other_types;
+}
+const QueryCost& Query::cost() const {
+  return impl_->cost;
 }
 bool Query::needs_resolver() const {
   return impl_->needs_resolver;

@@ -20,7 +20,7 @@ namespace sluice::search {
 using Parameters = std::vector<std::pair<std::string, std::string>>;
 
 /// "a=b&c=d" taken apart: percent escapes and '+' decoded. A leading '?' is skipped; kInvalid for a
-/// bad escape or a part without a name.
+/// bad escape, a part without a name, more than kQueryParametersMax.
 Result<Parameters> parse_query_string(std::string_view raw);
 
 struct QueryOptions {
@@ -28,6 +28,28 @@ struct QueryOptions {
   /// What a date with the prefix ap is relative to; without it, the time of compiling.
   std::optional<Instant> now = std::nullopt;
 };
+
+/// How much there is to a query.
+struct QueryCost {
+  std::size_t values = 0;    ///< in lists, those of chained parameters once for each type
+  std::size_t compared = 0;  ///< of these, those that are compared one by one: no ids and no codes
+  std::size_t chains = 0;    ///< passes over other types, for chained parameters and _has
+  QueryCost& operator+=(const QueryCost& other) {
+    values += other.values;
+    compared += other.compared;
+    chains += other.chains;
+    return *this;
+  }
+};
+/// The most of each in one query. Lists of ids are long in honest use; to compare a resource with a
+/// thousand texts takes as long as to read it a hundred times.
+inline constexpr std::size_t kQueryParametersMax = 100;
+inline constexpr std::size_t kQueryValuesMax = 20'000;
+inline constexpr std::size_t kQueryComparedMax = 1'000;
+inline constexpr std::size_t kQueryChainsMax = 20;
+/// The most in all filters of one export, or of one Group.
+inline constexpr std::size_t kFilterValuesMax = 100'000;
+inline constexpr std::size_t kFilterChainsMax = 100;
 
 /// Immutable, thread-safe, cheap to copy.
 class Query {
@@ -43,6 +65,7 @@ class Query {
 
   fhir::ResourceType type() const;
   bool matches_everything() const;  ///< there is no parameter
+  const QueryCost& cost() const;
 
   /// The other types whose resources decide (chained parameters, _has), sorted, unique. Who asks
   /// must be allowed to read them.
@@ -65,11 +88,10 @@ class Query {
 
  private:
   friend class Matcher;
+  friend class QuerySet;
   std::shared_ptr<const Impl> impl_;  // shared: a query is used by every shard and thread
 };
 
-/// The most parameters of a query: none that means something comes near.
-inline constexpr std::size_t kQueryParametersMax = 100;
 /// The most ids that one chained parameter may resolve to.
 inline constexpr std::size_t kResolvedIdsMax = 4'000'000;
 

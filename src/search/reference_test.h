@@ -37,6 +37,8 @@ class ReferenceTest {
 
   /// The id when it is one of a resource of this server; the type when it was named.
   const std::string& id() const { return id_; }
+  /// As it was given.
+  const std::string& text() const { return text_; }
   const std::optional<fhir::ResourceType>& type() const { return type_; }
 
  private:

@@ -16,7 +16,7 @@ bool has_system(DataType type) {
 }  // namespace
 
 Result<TokenTest> TokenTest::parse(std::string_view value, const std::vector<Path>& paths) {
-  const std::vector<std::string_view> parts = split_escaped(value, '|');
+  const std::vector<std::string_view> parts = split_escaped(value, '|', 2);
   if (parts.size() > 2) return invalid("has more than one '|'");
   TokenTest test;
   test.code_ = unescape_value(parts.back());

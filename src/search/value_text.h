@@ -7,11 +7,13 @@
 
 namespace sluice::search {
 
-/// The parts of `text` between separators that have no backslash before them; escapes stay.
-inline std::vector<std::string_view> split_escaped(std::string_view text, char separator) {
+/// The parts of `text` between separators that have no backslash before them; escapes stay. Of more
+/// than `parts_max` the first, one more than it: what follows is not looked at.
+inline std::vector<std::string_view> split_escaped(std::string_view text, char separator,
+                                                   std::size_t parts_max) {
   std::vector<std::string_view> parts;
   std::size_t start = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = 0; i < text.size() && parts.size() <= parts_max; ++i) {
     if (text[i] == '\\') {
       ++i;
     } else if (text[i] == separator) {
@@ -19,7 +21,7 @@ inline std::vector<std::string_view> split_escaped(std::string_view text, char s
       start = i + 1;
     }
   }
-  parts.push_back(text.substr(start));
+  if (parts.size() <= parts_max) parts.push_back(text.substr(start));
   return parts;
 }
 

@@ -1,0 +1,40 @@
+// Many queries on one type asked of one resource after the other: which of them match. The text is
+// read once, and a query that looks for a code, an identifier or a reference costs nothing unless
+// the resource has it, so that thousands of queries take little longer than one.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "search/query.h"
+
+namespace sluice::search {
+
+/// Holds the buffers of the evaluation: one a thread.
+class QuerySet {
+ public:
+  /// Resolved, of one type.
+  explicit QuerySet(std::vector<Query> queries);
+  ~QuerySet();
+  QuerySet(QuerySet&&) noexcept;
+  QuerySet& operator=(QuerySet&&) noexcept;
+
+  /// The numbers of the queries that match, ascending, until the next call. `resource` and errors
+  /// as of Matcher::matches.
+  Result<const std::vector<std::size_t>*> matching(std::string_view resource);
+  /// The query is asked no more.
+  void drop(std::size_t number);
+  bool empty() const;
+
+  /// Queries that were compared with a resource, in all: what the set is there to keep small.
+  std::size_t comparisons() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice::search
