@@ -24,12 +24,12 @@ class BoundsCheck {
   /// Call it for each resource that is looked at. kCancelled when asked to stop, kTimeout when the
   /// deadline has passed.
   Result<void> step() { return (++steps_ & kMask) == 0 ? look() : Result<void>(); }
+  /// The same now: before each of many short searches, and before what takes long by itself.
+  Result<void> look() const;
 
  private:
   // A clock costs as much as a small resource.
   static constexpr std::uint32_t kMask = 63;
-
-  Result<void> look() const;
 
   const Bounds bounds_;
   std::uint32_t steps_ = 0;

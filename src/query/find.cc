@@ -1,10 +1,11 @@
 #include "query/find.h"
 
 #include <limits>
+#include <utility>
 
 #include "query/store_resolver.h"
 #include "query/walk.h"
-#include "search/matcher.h"
+#include "search/query_set.h"
 
 namespace sluice::query {
 
@@ -64,33 +65,34 @@ Result<std::vector<std::vector<std::string>>> find_ids_of_each(
     const store::Store& store, std::span<const search::Query> queries, store::Sequence as_of,
     std::size_t limit, const Bounds& bounds) {
   std::vector<std::vector<std::string>> found(queries.size());
-  std::vector<std::size_t> scanning;  // the queries that need every resource, until they are full
+  std::vector<std::size_t> scanning;  // the queries that need every resource
+  std::vector<search::Query> scanned;
+  BoundsCheck check(bounds);
   for (std::size_t i = 0; i < queries.size(); ++i) {
+    SLUICE_CHECK(check.look());
     if (queries[i].ids() || queries[i].patients()) {
       SLUICE_TRY(found[i], find_ids(store, queries[i], as_of, limit, bounds));
     } else if (limit > 0) {
       scanning.push_back(i);
+      scanned.push_back(queries[i]);
     }
   }
   if (scanning.empty()) return found;
   const auto type = queries[scanning.front()].type();
   SLUICE_TRY(const auto scan, store.scan(store::whole_type(type), as_of));
-  BoundsCheck check(bounds);
-  search::Matcher matcher;
+  search::QuerySet set(std::move(scanned));
   store::RecordView record;
-  while (!scanning.empty()) {
+  while (!set.empty()) {
     SLUICE_CHECK(check.step());
     SLUICE_TRY(const bool more, scan->next(record));
     if (!more) break;
     if (record.is_link) continue;
-    bool some_is_full = false;
-    for (const std::size_t i : scanning) {
-      SLUICE_TRY(const bool matches, matcher.matches(queries[i], record.json));
-      if (matches) found[i].emplace_back(record.id);
-      some_is_full = some_is_full || found[i].size() == limit;
+    SLUICE_TRY(const auto* const matching, set.matching(record.json));
+    for (const std::size_t number : *matching) {
+      auto& ids = found[scanning[number]];
+      ids.emplace_back(record.id);
+      if (ids.size() == limit) set.drop(number);
     }
-    if (some_is_full)
-      std::erase_if(scanning, [&](std::size_t i) { return found[i].size() == limit; });
   }
   return found;
 }

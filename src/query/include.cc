@@ -149,6 +149,7 @@ class Including {
       if (only_iterating && !include.iterate) continue;
       for (const std::string& parameter : include.parameters) {
         if (is_too_much_) return {};
+        SLUICE_CHECK(BoundsCheck(bounds_).look());
         SLUICE_CHECK(include.reverse ? follow_back(from, include, parameter)
                                      : follow(from, include, parameter));
       }

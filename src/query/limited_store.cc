@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <utility>
 
 namespace sluice::query {
@@ -40,15 +41,17 @@ class LimitedScan final : public store::Scan {
   /// Whether the newest may be seen as well; empty when the scan shows the newest.
   using SeesNewest = std::function<Result<bool>(const fhir::ResourceId&)>;
   LimitedScan(const store::Store& store, std::unique_ptr<store::Scan> scan, ResourceFilter filter,
-              store::Sequence as_of, SeesNewest sees_newest)
+              store::Sequence as_of, SeesNewest sees_newest, const Bounds& bounds)
       : store_(store),
         scan_(std::move(scan)),
         filter_(std::move(filter)),
         as_of_(as_of),
-        sees_newest_(std::move(sees_newest)) {}
+        sees_newest_(std::move(sees_newest)),
+        check_(bounds) {}
 
   Result<bool> next(store::RecordView& record) override {
     while (true) {
+      SLUICE_CHECK(check_.step());
       SLUICE_TRY(const bool more, scan_->next(record));
       if (!more) return false;
       SLUICE_TRY(const bool seen, sees(record));
@@ -77,6 +80,7 @@ class LimitedScan final : public store::Scan {
   const ResourceFilter filter_;
   const store::Sequence as_of_;
   const SeesNewest sees_newest_;
+  BoundsCheck check_;
   search::Matcher matcher_;
 };
 
@@ -94,11 +98,12 @@ class NoMembers final : public store::MemberScan {
 class LimitedChanges final : public store::ChangeScan {
  public:
   using Sees = std::function<Result<bool>(const store::Change&)>;
-  LimitedChanges(std::unique_ptr<store::ChangeScan> scan, Sees sees)
-      : scan_(std::move(scan)), sees_(std::move(sees)) {}
+  LimitedChanges(std::unique_ptr<store::ChangeScan> scan, Sees sees, const Bounds& bounds)
+      : scan_(std::move(scan)), sees_(std::move(sees)), check_(bounds) {}
 
   Result<bool> next(store::Change& change) override {
     while (true) {
+      SLUICE_CHECK(check_.step());
       SLUICE_TRY(const bool more, scan_->next(change));
       if (!more) return false;
       SLUICE_TRY(const bool seen, sees_(change));
@@ -109,14 +114,8 @@ class LimitedChanges final : public store::ChangeScan {
  private:
   std::unique_ptr<store::ChangeScan> scan_;
   const Sees sees_;
+  BoundsCheck check_;
 };
-
-void guard(store::Transaction& transaction, const fhir::ResourceId& key, std::uint32_t version) {
-  const bool is_there =
-      std::any_of(transaction.preconditions.begin(), transaction.preconditions.end(),
-                  [&](const auto& known) { return known.key == key && known.version == version; });
-  if (!is_there) transaction.preconditions.push_back({key, version});
-}
 
 // The newest version that is no deletion.
 Result<std::optional<store::Version>> newest_living(const store::Store& store,
@@ -171,15 +170,43 @@ Result<bool> LimitedStore::sees_as_of(const fhir::ResourceId& key, std::string_v
 
 // ---- writing ----
 
+/// A transaction with the conditions that what was looked at is what is there.
+class LimitedStore::Guarded {
+ public:
+  explicit Guarded(const store::Transaction& asked) : transaction(asked) {
+    transaction.removals.clear();
+    for (const auto& condition : asked.preconditions)
+      known_.emplace(condition.key, condition.version);
+  }
+
+  /// Whether the client's own condition is that nothing is there.
+  bool creates(const fhir::ResourceId& key) const { return known_.contains({key, 0}); }
+  void guard(const fhir::ResourceId& key, std::uint32_t version) {
+    if (known_.emplace(key, version).second) transaction.preconditions.push_back({key, version});
+  }
+  /// That nothing is there holds by itself.
+  void waive(const fhir::ResourceId& key) { waived_.insert(key); }
+  void drop_waived() {
+    if (waived_.empty()) return;
+    std::erase_if(transaction.preconditions, [&](const auto& condition) {
+      return condition.version == 0 && waived_.contains(condition.key);
+    });
+  }
+
+  store::Transaction transaction;
+
+ private:
+  std::set<std::pair<fhir::ResourceId, std::uint32_t>> known_;
+  std::set<fhir::ResourceId> waived_;
+};
+
 Result<void> LimitedStore::check_put(const fhir::IncomingResource& resource,
-                                     store::Transaction& guarded) const {
+                                     Guarded& guarded) const {
   const fhir::ResourceId key{resource.type, resource.id};
   SLUICE_TRY(const Rights* const of_type, rights(key.type));
   if (is_free(of_type->update)) return {};
   SLUICE_TRY(const auto before, store_.read(key, store_.last_commit().sequence));
-  const bool creates = std::any_of(
-      guarded.preconditions.begin(), guarded.preconditions.end(),
-      [&](const auto& condition) { return condition.key == key && condition.version == 0; });
+  const bool creates = guarded.creates(key);
   if (before) {
     SLUICE_TRY(const bool seen, passes(of_type->update, before->json));
     // A create that meets a resource fails by its own condition.
@@ -194,12 +221,11 @@ Result<void> LimitedStore::check_put(const fhir::IncomingResource& resource,
   fhir::append_with_meta(after, resource, before ? before->version + 1 : 1, clock_->now());
   SLUICE_TRY(const bool fits, passes(before ? of_type->update : of_type->create, after));
   if (!fits) return not_covered(key.type);
-  if (!creates) guard(guarded, key, before->version);
+  if (!creates) guarded.guard(key, before->version);
   return {};
 }
 
-Result<void> LimitedStore::check_removal(const fhir::ResourceId& key,
-                                         store::Transaction& guarded) const {
+Result<void> LimitedStore::check_removal(const fhir::ResourceId& key, Guarded& guarded) const {
   SLUICE_TRY(const Rights* const of_type, rights(key.type));
   if (!is_free(of_type->remove)) {
     SLUICE_TRY(const auto newest, newest_living(store_, key));
@@ -211,15 +237,13 @@ Result<void> LimitedStore::check_removal(const fhir::ResourceId& key,
       // To who sees nothing there, the condition that nothing is there holds.
       SLUICE_TRY(const auto shown, read(key, store_.last_commit().sequence));
       if (shown) return not_covered(key.type);
-      std::erase_if(guarded.preconditions, [&](const auto& condition) {
-        return condition.key == key && condition.version == 0;
-      });
+      guarded.waive(key);
       return {};
     }
     SLUICE_TRY(const auto record, store_.read(key, store_.last_commit().sequence));
-    guard(guarded, key, record ? record->version : 0);
+    guarded.guard(key, record ? record->version : 0);
   }
-  guarded.removals.push_back(key);
+  guarded.transaction.removals.push_back(key);
   return {};
 }
 
@@ -227,15 +251,16 @@ Result<store::WriteOutcome> LimitedStore::write(const store::Transaction& transa
   if (writes_ == nullptr)
     return Error{ErrorKind::kInternal, "a write to a store that is there to be read"};
   for (int attempt = 1;; ++attempt) {
-    store::Transaction guarded = transaction;
-    guarded.removals.clear();
-    for (const auto* resource : transaction.puts) SLUICE_CHECK(check_put(*resource, guarded));
+    Guarded limited(transaction);
+    store::Transaction& guarded = limited.transaction;
+    for (const auto* resource : transaction.puts) SLUICE_CHECK(check_put(*resource, limited));
     std::vector<bool> kept;
     for (const auto& key : transaction.removals) {
       const std::size_t before = guarded.removals.size();
-      SLUICE_CHECK(check_removal(key, guarded));
+      SLUICE_CHECK(check_removal(key, limited));
       kept.push_back(guarded.removals.size() > before);
     }
+    limited.drop_waived();
     // To who may not see it, a resource that is not removed is one that was not there.
     const auto restored = [&](store::WriteOutcome outcome) {
       std::vector<store::PutOutcome> removals;
@@ -350,14 +375,17 @@ Result<std::unique_ptr<store::Scan>> LimitedStore::scan(const store::KeyRange& r
   if (writes_ != nullptr && as_of < store_.last_commit().sequence)
     sees_newest = [this](const fhir::ResourceId& key) { return this->sees_newest(key); };
   return std::make_unique<LimitedScan>(store_, std::move(scan), *of_type->read, as_of,
-                                       std::move(sees_newest));
+                                       std::move(sees_newest), bounds_);
 }
 
 std::unique_ptr<store::ChangeScan> LimitedStore::seen_of(
     std::unique_ptr<store::ChangeScan> scan) const {
-  return std::make_unique<LimitedChanges>(std::move(scan), [this](const store::Change& change) {
-    return sees_newest({change.type, std::string(change.id)});
-  });
+  return std::make_unique<LimitedChanges>(
+      std::move(scan),
+      [this](const store::Change& change) {
+        return sees_newest({change.type, std::string(change.id)});
+      },
+      bounds_);
 }
 
 Result<std::unique_ptr<store::ChangeScan>> LimitedStore::changes(store::Sequence after,

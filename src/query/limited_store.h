@@ -19,6 +19,7 @@
 #include "base/instant.h"
 #include "base/result.h"
 #include "fhir/resource_type.h"
+#include "query/bounds.h"
 #include "search/matcher.h"
 #include "search/resource_filter.h"
 #include "store/store.h"
@@ -38,8 +39,13 @@ using RightsOf = std::function<Result<Rights>(fhir::ResourceType)>;
 class LimitedStore final : public store::Store {
  public:
   /// The references must outlive it.
-  LimitedStore(store::Store& store, const Clock& clock, RightsOf rights)
-      : store_(store), writes_(&store), clock_(&clock), rights_of_(std::move(rights)) {}
+  /// `bounds` end a scan that passes over much and shows nothing.
+  LimitedStore(store::Store& store, const Clock& clock, RightsOf rights, Bounds bounds = {})
+      : store_(store),
+        writes_(&store),
+        clock_(&clock),
+        rights_of_(std::move(rights)),
+        bounds_(std::move(bounds)) {}
   /// To read one state of the store for what is kept with its results: a resource is seen that
   /// could be seen then, whatever has become of it. Writes are kInternal.
   LimitedStore(const store::Store& store, RightsOf rights)
@@ -123,13 +129,15 @@ class LimitedStore final : public store::Store {
   /// Whether a resource may be seen that was `json` as of a sequence.
   Result<bool> sees_as_of(const fhir::ResourceId& key, std::string_view json,
                           store::Sequence as_of) const;
-  Result<void> check_put(const fhir::IncomingResource& resource, store::Transaction& guarded) const;
-  Result<void> check_removal(const fhir::ResourceId& key, store::Transaction& guarded) const;
+  class Guarded;
+  Result<void> check_put(const fhir::IncomingResource& resource, Guarded& guarded) const;
+  Result<void> check_removal(const fhir::ResourceId& key, Guarded& guarded) const;
 
   const store::Store& store_;
   store::Store* const writes_ = nullptr;
   const Clock* const clock_ = nullptr;
   const RightsOf rights_of_;
+  const Bounds bounds_ = {};
   mutable std::mutex mutex_;
   mutable std::map<fhir::ResourceType, std::unique_ptr<const Rights>> rights_;  // guarded by mutex_
 };

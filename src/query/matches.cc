@@ -1,11 +1,12 @@
 #include "query/matches.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "base/sort_unique.h"
 #include "query/find.h"
-#include "search/matcher.h"
+#include "search/query_set.h"
 
 namespace sluice::query {
 namespace {
@@ -25,7 +26,7 @@ Matches::Matches(const store::Store& store, search::Query query, std::size_t lim
 Result<Matches> Matches::find(const store::Store& store, search::Query query, std::size_t limit,
                               Bounds bounds) {
   Matches matches(store, std::move(query), limit, std::move(bounds));
-  SLUICE_CHECK(matches.search(store.last_commit().sequence));
+  SLUICE_CHECK(search_each({&matches}, store.last_commit().sequence));
   // The search may have taken long.
   SLUICE_CHECK(matches.catch_up());
   return matches;
@@ -34,73 +35,120 @@ Result<Matches> Matches::find(const store::Store& store, search::Query query, st
 Result<std::vector<Matches>> Matches::find_each(const store::Store& store,
                                                 const std::vector<search::Query>& queries,
                                                 std::size_t limit, const Bounds& bounds) {
-  const store::Sequence as_of = store.last_commit().sequence;
   std::vector<Matches> all;
-  std::vector<search::Query> resolved;
-  for (const auto& query : queries) {
-    all.push_back(Matches(store, query, limit, bounds));
-    SLUICE_TRY(all.back().resolved_, resolve(store, query, as_of, bounds));
-    resolved.push_back(all.back().resolved_);
-  }
-  SLUICE_TRY(auto ids, find_ids_of_each(store, resolved, as_of, limit, bounds));
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    all[i].ids_ = std::move(ids[i]);
-    std::sort(all[i].ids_.begin(), all[i].ids_.end());
-    all[i].as_of_ = as_of;
-    SLUICE_CHECK(all[i].catch_up());
-  }
+  for (const auto& query : queries) all.push_back(Matches(store, query, limit, bounds));
+  std::vector<Matches*> each;
+  for (auto& matches : all) each.push_back(&matches);
+  SLUICE_CHECK(search_each(each, store.last_commit().sequence));
+  SLUICE_CHECK(catch_up_each(each));
   return all;
 }
 
-Result<void> Matches::search(store::Sequence as_of) {
-  SLUICE_TRY(resolved_, resolve(*store_, query_, as_of, bounds_));
-  SLUICE_TRY(ids_, find_ids(*store_, resolved_, as_of, limit_, bounds_));
-  std::sort(ids_.begin(), ids_.end());
-  as_of_ = as_of;
+Result<void> Matches::search_each(const std::vector<Matches*>& all, store::Sequence as_of) {
+  if (all.empty()) return {};
+  const Matches& first = *all.front();
+  std::vector<search::Query> resolved;
+  for (Matches* const matches : all) {
+    SLUICE_TRY(matches->resolved_, resolve(*first.store_, matches->query_, as_of, first.bounds_));
+    resolved.push_back(matches->resolved_);
+  }
+  SLUICE_TRY(auto ids,
+             find_ids_of_each(*first.store_, resolved, as_of, first.limit_, first.bounds_));
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i]->ids_ = std::move(ids[i]);
+    std::sort(all[i]->ids_.begin(), all[i]->ids_.end());
+    all[i]->as_of_ = as_of;
+  }
   return {};
 }
 
-Result<bool> Matches::can_apply(store::Sequence to, std::vector<std::string>& changed) const {
-  const auto& others = query_.other_types();
+Result<Matches::Changes> Matches::changes_up_to(store::Sequence to) const {
+  Changes changes;
   SLUICE_TRY(const auto scan, store_->changes_with_hidden(as_of_, to));
+  BoundsCheck check(bounds_);
   store::Change change;
   while (true) {
+    SLUICE_CHECK(check.step());
     SLUICE_TRY(const bool more, scan->next(change));
     if (!more) break;
-    if (std::binary_search(others.begin(), others.end(), change.type)) return false;
-    if (change.type != query_.type()) continue;
-    changed.emplace_back(change.id);
-    if (changed.size() > kChangesMax) return false;
+    changes.types.insert(change.type);
+    if (change.type != query_.type() || changes.are_too_many) continue;
+    changes.ids.emplace_back(change.id);
+    changes.are_too_many = changes.ids.size() > kChangesMax;
   }
-  sort_unique(changed);
-  return true;
+  sort_unique(changes.ids);
+  return changes;
 }
 
 Result<void> Matches::catch_up() {
-  const store::Sequence newest = store_->last_commit().sequence;
-  if (newest == as_of_) return {};
-  std::vector<std::string> changed;
-  SLUICE_TRY(const bool applicable, can_apply(newest, changed));
-  if (!applicable) return search(newest);
-  const bool had_more = ids_.size() >= limit_;
-  search::Matcher matcher;
+  return catch_up_each({this});
+}
+
+Result<void> Matches::catch_up_each(const std::vector<Matches*>& all) {
+  if (all.empty()) return {};
+  const Matches& first = *all.front();
+  const store::Sequence newest = first.store_->last_commit().sequence;
+  if (newest == first.as_of_) return {};
+  SLUICE_TRY(const auto changes, first.changes_up_to(newest));
+  std::vector<Matches*> searching;
+  std::vector<Matches*> applying;
+  for (Matches* const matches : all) {
+    const auto& others = matches->query_.other_types();
+    const bool is_decided_by_others =
+        std::any_of(others.begin(), others.end(),
+                    [&](fhir::ResourceType type) { return changes.types.contains(type); });
+    (changes.are_too_many || is_decided_by_others ? searching : applying).push_back(matches);
+  }
+  SLUICE_CHECK(apply(applying, changes.ids, newest, searching));
+  return search_each(searching, newest);
+}
+
+Result<void> Matches::apply(const std::vector<Matches*>& all,
+                            const std::vector<std::string>& changed, store::Sequence newest,
+                            std::vector<Matches*>& searching) {
+  if (all.empty()) return {};
+  const Matches& first = *all.front();
+  std::vector<search::Query> queries;
+  std::unordered_map<std::string, std::vector<std::size_t>> holders;  // who had an id
+  std::vector<bool> may_have_more;
+  std::vector<bool> is_unknown(all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    queries.push_back(all[i]->resolved_);
+    for (const auto& id : all[i]->ids_) holders[id].push_back(i);
+    may_have_more.push_back(all[i]->ids_.size() >= first.limit_);
+    all[i]->as_of_ = newest;
+  }
+  search::QuerySet set(std::move(queries));
+  BoundsCheck check(first.bounds_);
+  const std::vector<std::size_t> none;
   for (const std::string& id : changed) {
-    const auto known = std::lower_bound(ids_.begin(), ids_.end(), id);
-    const bool was = known != ids_.end() && *known == id;
-    SLUICE_TRY(const auto record, store_->read({query_.type(), id}, newest));
-    bool is = false;
+    SLUICE_CHECK(check.step());
+    SLUICE_TRY(const auto record, first.store_->read({first.query_.type(), id}, newest));
+    const std::vector<std::size_t>* matching = &none;
     if (record) {
-      SLUICE_TRY(is, matcher.matches(resolved_, record->json));
+      SLUICE_TRY(matching, set.matching(record->json));
     }
-    if (was && !is) {
+    for (const std::size_t i : *matching) {
+      auto& ids = all[i]->ids_;
+      const auto place = std::lower_bound(ids.begin(), ids.end(), id);
+      if (place != ids.end() && *place == id) continue;
+      if (ids.size() < first.limit_)
+        ids.insert(place, id);
+      else
+        may_have_more[i] = true;
+    }
+    const auto known = holders.find(id);
+    if (known == holders.end()) continue;
+    for (const std::size_t i : known->second) {
+      if (std::binary_search(matching->begin(), matching->end(), i)) continue;
+      auto& ids = all[i]->ids_;
+      ids.erase(std::lower_bound(ids.begin(), ids.end(), id));
       // Others were not looked for.
-      if (had_more) return search(newest);
-      ids_.erase(known);
-    } else if (is && !was && ids_.size() < limit_) {
-      ids_.insert(known, id);
+      is_unknown[i] = is_unknown[i] || may_have_more[i];
     }
   }
-  as_of_ = newest;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (is_unknown[i]) searching.push_back(all[i]);
   return {};
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,8 @@ class Matches {
   /// Brings ids() to the newest commit: by what was written since, or by a new search when other
   /// types decide and one of them was written, or when of more than `limit` one is gone.
   Result<void> catch_up();
+  /// The same for several of one type, store, limit and as_of(), with one look at what was written.
+  static Result<void> catch_up_each(const std::vector<Matches*>& all);
 
   /// For Transaction::unchanged: nothing was written since that can change ids(). When the store
   /// says kConflict, catch_up() and try again; the window is that between the two calls.
@@ -45,9 +48,18 @@ class Matches {
 
  private:
   Matches(const store::Store& store, search::Query query, std::size_t limit, Bounds bounds);
-  Result<void> search(store::Sequence as_of);
-  /// Whether the changes up to `to` can be applied one by one; then `changed` has the ids.
-  Result<bool> can_apply(store::Sequence to, std::vector<std::string>& changed) const;
+  /// What was written since as_of().
+  struct Changes {
+    std::vector<std::string> ids;  ///< of the query's type, sorted, unique
+    std::set<fhir::ResourceType> types;
+    bool are_too_many = false;  ///< a search of its own costs less; `ids` are not all
+  };
+  Result<Changes> changes_up_to(store::Sequence to) const;
+  static Result<void> search_each(const std::vector<Matches*>& all, store::Sequence as_of);
+  /// Brings them forward by what changed; those that have to search anew are added to `searching`.
+  static Result<void> apply(const std::vector<Matches*>& all,
+                            const std::vector<std::string>& changed, store::Sequence newest,
+                            std::vector<Matches*>& searching);
 
   const store::Store* store_;
   search::Query query_;

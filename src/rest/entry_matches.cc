@@ -1,5 +1,7 @@
 #include "rest/entry_matches.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/sort_unique.h"
@@ -14,8 +16,24 @@ Result<std::size_t> EntryMatches::add(fhir::ResourceType type, std::string_view 
     known_.erase(known);
     return std::move(query).error();
   }
+  cost_ += query->cost();
   queries_.push_back(std::move(*query));
+  SLUICE_CHECK(check_cost());
   return queries_.size() - 1;
+}
+
+Result<void> EntryMatches::check_cost() const {
+  const auto too_many = [](std::size_t max, std::string_view what) {
+    return Error{ErrorKind::kTooLarge,
+                 fmt::format("the conditions and conditional references of a transaction are more "
+                             "than {} {}",
+                             max, what)};
+  };
+  if (queries_.size() > kConditionsMax) return too_many(kConditionsMax, "different ones");
+  if (cost_.values > search::kQueryValuesMax) return too_many(search::kQueryValuesMax, "values");
+  if (cost_.chains > search::kQueryChainsMax)
+    return too_many(search::kQueryChainsMax, "chained parameters and _has, each type counted");
+  return {};
 }
 
 void EntryMatches::look_for(fhir::ResourceType type, std::size_t ids) {
@@ -38,7 +56,9 @@ Result<void> EntryMatches::find() {
     }
   }
   // Those that were found first have waited for the last.
-  for (auto& matches : matches_) SLUICE_CHECK(matches->catch_up());
+  std::map<std::pair<fhir::ResourceType, store::Sequence>, std::vector<query::Matches*>> together;
+  for (auto& matches : matches_) together[{matches->type(), matches->as_of()}].push_back(&*matches);
+  for (const auto& [of, matches] : together) SLUICE_CHECK(query::Matches::catch_up_each(matches));
   return {};
 }
 

@@ -19,6 +19,9 @@
 
 namespace sluice::rest {
 
+/// The most different conditions and conditional references of one transaction.
+inline constexpr std::size_t kConditionsMax = 5'000;
+
 /// One thread at a time.
 class EntryMatches {
  public:
@@ -29,7 +32,8 @@ class EntryMatches {
         base_url_(std::move(base_url)),
         bounds_(std::move(bounds)) {}
 
-  /// Adds a query, or finds the one that is there; its number. Errors of Query::compile.
+  /// Adds a query, or finds the one that is there; its number. Errors of Query::compile; kTooLarge
+  /// for more than kConditionsMax, or when all together have more of something than one query may.
   Result<std::size_t> add(fhir::ResourceType type, std::string_view text);
   /// At least so many ids of the type's queries are looked for. Before the first find().
   void look_for(fhir::ResourceType type, std::size_t ids);
@@ -48,11 +52,14 @@ class EntryMatches {
   std::vector<store::Unchanged> conditions() const;
 
  private:
+  Result<void> check_cost() const;
+
   const StoreFor store_for_;
   const std::string base_url_;
   const query::Bounds bounds_;
   std::map<std::pair<fhir::ResourceType, std::string>, std::size_t> known_;
   std::map<fhir::ResourceType, std::size_t> limits_;
+  search::QueryCost cost_;
   std::vector<search::Query> queries_;
   std::vector<std::optional<query::Matches>> matches_;  // one for each query, once found
 };

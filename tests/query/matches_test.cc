@@ -61,6 +61,42 @@ TEST_F(MatchesTest, MoreThanTheLimitAreLookedForAgain) {
   EXPECT_THAT(found.ids(), ElementsAre("3"));
 }
 
+// Of two that came when one had room, the other is not forgotten when the first goes.
+TEST_F(MatchesTest, WhatHadNoRoomIsLookedForWhenThereIsRoomAgain) {
+  put({observation("5", "x", "")});
+  auto found = matches("Observation?code=x");
+  put({observation("1", "x", ""), observation("2", "x", ""), observation("5", "y", "")});
+  ASSERT_TRUE(found.catch_up());
+  EXPECT_THAT(found.ids(), ElementsAre("1", "2"));
+}
+
+TEST_F(MatchesTest, SeveralAreBroughtForwardAsEachWouldBe) {
+  put({patient("a", "male"), observation("1", "x", "Patient/a"), observation("2", "y", "")});
+  std::vector<search::Query> queries;
+  const std::vector<std::string> texts = {"Observation?code=x", "Observation?code=y",
+                                          "Observation?code=z", "Observation?_id=2,3",
+                                          "Observation?patient.gender=male"};
+  for (const auto& text : texts) queries.push_back(compiled(text));
+  auto together = Matches::find_each(*store_, queries, 2).value();
+  const auto expect_same = [&] {
+    std::vector<Matches*> each;
+    for (auto& one : together) each.push_back(&one);
+    ASSERT_TRUE(Matches::catch_up_each(each));
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      EXPECT_EQ(together[i].ids(), matches(texts[i]).ids()) << texts[i];
+      EXPECT_EQ(together[i].as_of(), store_->last_commit().sequence);
+    }
+  };
+  expect_same();
+  put({observation("3", "x", ""), observation("4", "z", "")});
+  expect_same();
+  put({observation("1", "z", ""), observation("5", "x", "")});
+  remove("Observation", "2");
+  expect_same();
+  put({patient("a", "female")});
+  expect_same();
+}
+
 TEST_F(MatchesTest, OtherTypesDecideToo) {
   put({patient("a", "female"), observation("1", "x", "Patient/a")});
   auto found = matches("Observation?patient.gender=male");
