@@ -112,6 +112,7 @@ Result<std::optional<bulk::CohortRequest>> read_request(const Service& service,
   SLUICE_CHECK(rest::validate(*resource, rest::MemberFilters::kAllowed, service.options.leniency));
   SLUICE_TRY(const auto cohort, cohort_of(*resource));
   if (!cohort) return std::optional<bulk::CohortRequest>();
+  SLUICE_CHECK(take_kick_off(service, request, principal));
   if (operation == Operation::kUpdate && resource->id != request.parameter("id"))
     return invalid("the resource's id is not that of the address");
   if (request.headers.count("If-None-Exist") > 0)

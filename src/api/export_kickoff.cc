@@ -41,8 +41,8 @@ struct KickOff {
 };
 
 Result<KickOff> read_kick_off(const Service& service, const http::Request& request,
-                              bulk::ExportLevel level) {
-  SLUICE_TRY(const auto preferences, read_kick_off_preferences(service, request));
+                              const Principal& principal, bulk::ExportLevel level) {
+  SLUICE_TRY(const auto preferences, begin_kick_off(service, request, principal));
   SLUICE_TRY(const auto parameters, read_parameters(request));
   const std::string base_url = service.base_url(request);
   SLUICE_TRY(auto parsed, bulk::parse_export_request(
@@ -83,7 +83,7 @@ Result<job::Job> start(Service& service, const http::Request& request, const Pri
 
 http::Response export_kickoff(Service& service, const http::Request& request,
                               const Principal& principal, bulk::ExportLevel level) {
-  auto kick_off = read_kick_off(service, request, level);
+  auto kick_off = read_kick_off(service, request, principal, level);
   if (!kick_off) return request_error(request, kick_off.error());
   bulk::ExportRequest& asked = kick_off->request;
   const auto job = start(service, request, principal, *kick_off);

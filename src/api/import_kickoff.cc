@@ -12,8 +12,9 @@
 namespace sluice::api {
 namespace {
 
-Result<bulk::ImportRequest> read_kick_off(const Service& service, const http::Request& request) {
-  SLUICE_TRY(const auto preferences, read_kick_off_preferences(service, request));
+Result<bulk::ImportRequest> read_kick_off(const Service& service, const http::Request& request,
+                                          const Principal& principal) {
+  SLUICE_TRY(const auto preferences, begin_kick_off(service, request, principal));
   if (!request.query.empty())
     return invalid(fmt::format("$import takes no query, but there is '{}'",
                                request.query.front().first.substr(0, 64)));
@@ -43,7 +44,7 @@ Result<job::Job> start(Service& service, const http::Request& request, const Pri
 
 http::Response import_kickoff(Service& service, const http::Request& request,
                               const Principal& principal) {
-  const auto asked = read_kick_off(service, request);
+  const auto asked = read_kick_off(service, request, principal);
   if (!asked) return request_error(request, asked.error());
   const auto job = start(service, request, principal, *asked);
   if (!job) return request_error(request, job.error());

@@ -9,8 +9,15 @@
 
 namespace sluice::api {
 
-Result<Preferences> read_kick_off_preferences(const Service& service,
-                                              const http::Request& request) {
+Result<void> take_kick_off(const Service& service, const http::Request& request,
+                           const Principal& principal) {
+  if (principal.client == nullptr) return {};
+  return service.authorization->take_kick_off(*principal.client, request.peer_address);
+}
+
+Result<Preferences> begin_kick_off(const Service& service, const http::Request& request,
+                                   const Principal& principal) {
+  SLUICE_CHECK(take_kick_off(service, request, principal));
   SLUICE_CHECK(check_format(request, std::nullopt));
   SLUICE_TRY(auto preferences, read_preferences(request));
   if (service.options.require_respond_async && !preferences.respond_async)
@@ -23,7 +30,6 @@ Result<job::Job> start_job(Service& service, const http::Request& request,
   std::size_t jobs_max = 0;
   std::string_view registration;
   if (principal.client != nullptr) {
-    SLUICE_CHECK(service.authorization->take_kick_off(*principal.client, request.peer_address));
     jobs_max = principal.client->limits.running_jobs;
     registration = principal.client->registration;
   }

@@ -15,9 +15,15 @@
 
 namespace sluice::api {
 
-/// What a kick-off of the Bulk Data pattern prefers: kNotAcceptable for Accept other than JSON,
-/// kInvalid without respond-async where the server wants it (K-03).
-Result<Preferences> read_kick_off_preferences(const Service& service, const http::Request& request);
+/// Takes one from the kick-offs of the client's minute and of its address's, before anything that
+/// it asks for is looked at: kTooManyRequests.
+Result<void> take_kick_off(const Service& service, const http::Request& request,
+                           const Principal& principal);
+
+/// The same, and what a kick-off of the Bulk Data pattern prefers: kNotAcceptable for Accept other
+/// than JSON, kInvalid without respond-async where the server wants it (K-03).
+Result<Preferences> begin_kick_off(const Service& service, const http::Request& request,
+                                   const Principal& principal);
 
 struct JobStart {
   std::string_view kind;
@@ -28,8 +34,8 @@ struct JobStart {
   smart::AuditEvent event;  ///< of success, but for the job
 };
 
-/// Submits a job within the limits of its client. kForbidden as `authorize`, kTooManyRequests over
-/// a limit. What cannot be audited is not started.
+/// Submits a job of a kick-off that was taken. kForbidden as `authorize`, kTooManyRequests when too
+/// many run. What cannot be audited is not started.
 Result<job::Job> start_job(Service& service, const http::Request& request,
                            const Principal& principal, const JobStart& start);
 

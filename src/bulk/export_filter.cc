@@ -10,9 +10,12 @@
 namespace sluice::bulk {
 namespace {
 
-/// The type that `text` names before a '?'.
+constexpr std::size_t kTypeNameMax = 64;
+
+/// The type that `text` names before a '?'. Looks at no more than a name's length, for it is asked
+/// of what follows each comma.
 std::optional<fhir::ResourceType> filtered_type(std::string_view text) {
-  const std::size_t mark = text.find('?');
+  const std::size_t mark = text.substr(0, kTypeNameMax).find('?');
   if (mark == std::string_view::npos) return std::nullopt;
   return fhir::find_resource_type(text.substr(0, mark));
 }
@@ -39,7 +42,8 @@ class SeenResolver final : public search::Resolver {
 
 }  // namespace
 
-Result<TypeFilter> parse_type_filter(std::string_view text, std::string_view base_url) {
+Result<TypeFilter> parse_type_filter(std::string_view text, std::string_view base_url,
+                                     search::QueryCost* cost) {
   const auto type = filtered_type(text);
   if (!type)
     return invalid(fmt::format("_typeFilter '{}' does not begin with a resource type and '?'",
@@ -52,13 +56,15 @@ Result<TypeFilter> parse_type_filter(std::string_view text, std::string_view bas
                  fmt::format("_typeFilter '{}': {}", text.substr(0, 128), query.error().message)};
   if (query->matches_everything())
     return invalid(fmt::format("_typeFilter '{}' has no search parameter", text.substr(0, 128)));
+  if (cost != nullptr) *cost += query->cost();
   return filter;
 }
 
-std::vector<std::string> split_type_filters(std::string_view value) {
+std::vector<std::string> split_type_filters(std::string_view value, std::size_t filters_max) {
   std::vector<std::string> filters;
   std::size_t start = 0;
-  for (std::size_t comma = value.find(','); comma != std::string_view::npos;
+  for (std::size_t comma = value.find(',');
+       comma != std::string_view::npos && filters.size() < filters_max;
        comma = value.find(',', comma + 1)) {
     if (!filtered_type(value.substr(comma + 1))) continue;
     filters.emplace_back(value.substr(start, comma - start));

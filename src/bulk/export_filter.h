@@ -28,11 +28,13 @@ struct TypeFilter {
 };
 
 /// Reads "Observation?category=laboratory". kInvalid or kUnsupported names what is not understood:
-/// nothing of a filter is ignored.
-Result<TypeFilter> parse_type_filter(std::string_view text, std::string_view base_url);
+/// nothing of a filter is ignored. What it costs is added to `cost`.
+Result<TypeFilter> parse_type_filter(std::string_view text, std::string_view base_url,
+                                     search::QueryCost* cost = nullptr);
 /// The filters in a value of _typeFilter, which may be separated by commas: a comma separates only
-/// when a resource type and '?' follow, for others belong to a filter's values.
-std::vector<std::string> split_type_filters(std::string_view value);
+/// when a resource type and '?' follow, for others belong to a filter's values. Of more than
+/// `filters_max` the first, and one that is no filter any more.
+std::vector<std::string> split_type_filters(std::string_view value, std::size_t filters_max);
 /// The types whose resources a filter reads beside its own (chains, _has).
 Result<std::vector<fhir::ResourceType>> types_read_by(const TypeFilter& filter,
                                                       std::string_view base_url);

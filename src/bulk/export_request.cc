@@ -38,10 +38,15 @@ std::string shown(std::string_view text) {
   return std::string(text.substr(0, 128));
 }
 
-std::vector<std::string> split_at_commas(std::string_view text) {
+Error too_many(std::string_view name, std::size_t max) {
+  return invalid(fmt::format("the parameter '{}' has more than {} values", name, max));
+}
+
+/// Of more than `parts_max` one more.
+std::vector<std::string> split_at_commas(std::string_view text, std::size_t parts_max) {
   std::vector<std::string> parts;
   std::size_t start = 0;
-  while (start <= text.size()) {
+  while (start <= text.size() && parts.size() <= parts_max) {
     std::size_t end = text.find(',', start);
     if (end == std::string_view::npos) end = text.size();
     std::string_view part = text.substr(start, end - start);
@@ -98,6 +103,9 @@ class RequestParser {
   // Lenient handling skips what we do not do; the outcome file says so.
   Result<void> skip_or_refuse(ErrorKind kind, std::string why) {
     if (!context_.lenient) return Error{kind, std::move(why)};
+    if (request_.skipped.size() == kSkippedMax)
+      return invalid(fmt::format("there are more than {} parameters and values that are not known",
+                                 kSkippedMax));
     request_.skipped.push_back(std::move(why));
     return {};
   }
@@ -163,7 +171,8 @@ class RequestParser {
   Result<void> read_types(const fhir::Parameter& parameter) {
     SLUICE_CHECK(check_kind(parameter, kTextKinds));
     types_given_ = true;
-    for (const auto& name : split_at_commas(parameter.value)) {
+    for (const auto& name : split_at_commas(parameter.value, kTypesMax)) {
+      if (++types_count_ > kTypesMax) return too_many("_type", kTypesMax);
       const auto type = fhir::find_resource_type(name);
       if (type)
         request_.types.push_back(*type);
@@ -177,8 +186,11 @@ class RequestParser {
 
   Result<void> read_type_filter(const fhir::Parameter& parameter) {
     SLUICE_CHECK(check_kind(parameter, kTextKinds));
-    for (const auto& text : split_type_filters(parameter.value)) {
-      auto filter = parse_type_filter(text, context_.base_url);
+    for (const auto& text : split_type_filters(parameter.value, kTypeFiltersMax)) {
+      if (++filters_count_ > kTypeFiltersMax)
+        return invalid(fmt::format("there are more than {} _typeFilter", kTypeFiltersMax));
+      auto filter = parse_type_filter(text, context_.base_url, &filters_cost_);
+      SLUICE_CHECK(check_cost_of_filters());
       if (filter)
         request_.type_filters.push_back(std::move(*filter));
       else if (filter.error().kind == ErrorKind::kUnsupported)
@@ -189,18 +201,34 @@ class RequestParser {
     return {};
   }
 
+  Result<void> check_cost_of_filters() const {
+    if (filters_cost_.values > search::kFilterValuesMax)
+      return invalid(fmt::format("the filters of _typeFilter have more than {} values",
+                                 search::kFilterValuesMax));
+    if (filters_cost_.chains > search::kFilterChainsMax)
+      return invalid(fmt::format(
+          "the filters of _typeFilter have more than {} chained parameters and _has, each type "
+          "counted",
+          search::kFilterChainsMax));
+    return {};
+  }
+
   Result<void> read_elements(const fhir::Parameter& parameter) {
     SLUICE_CHECK(check_kind(parameter, kTextKinds));
-    for (auto& value : split_at_commas(parameter.value))
+    for (auto& value : split_at_commas(parameter.value, kElementsMax)) {
+      if (request_.elements.size() == kElementsMax) return too_many("_elements", kElementsMax);
       request_.elements.push_back(std::move(value));
+    }
     return {};
   }
 
   Result<void> read_patient(const fhir::Parameter& parameter) {
     SLUICE_CHECK(check_kind(parameter, kReferenceKinds));
     if (!request_.patients) request_.patients.emplace();
-    for (const auto& text : parameter.kind == "query" ? split_at_commas(parameter.value)
-                                                      : std::vector<std::string>{parameter.value}) {
+    for (const auto& text : parameter.kind == "query"
+                                ? split_at_commas(parameter.value, kPatientsMax)
+                                : std::vector<std::string>{parameter.value}) {
+      if (request_.patients->size() == kPatientsMax) return too_many("patient", kPatientsMax);
       const auto reference = fhir::parse_reference(text, context_.base_url);
       if (reference && reference->type == fhir::types::kPatient) {
         request_.patients->emplace_back(reference->id);
@@ -251,7 +279,9 @@ class RequestParser {
 
   Result<void> read_associated(const fhir::Parameter& parameter) {
     SLUICE_CHECK(check_kind(parameter, kCodeKinds, kAssociatedDataSystem));
-    for (const auto& value : split_at_commas(parameter.value)) {
+    for (const auto& value : split_at_commas(parameter.value, kAssociatedDataMax)) {
+      if (++associated_count_ > kAssociatedDataMax)
+        return too_many("includeAssociatedData", kAssociatedDataMax);
       std::optional<AssociatedProvenance> asked;
       if (value == "LatestProvenanceResources") asked = AssociatedProvenance::kLatest;
       if (value == "RelevantProvenanceResources") asked = AssociatedProvenance::kRelevant;
@@ -352,6 +382,10 @@ class RequestParser {
   const ExportRequestContext& context_;
   ExportRequest request_;
   bool types_given_ = false;
+  std::size_t types_count_ = 0;
+  std::size_t filters_count_ = 0;
+  std::size_t associated_count_ = 0;
+  search::QueryCost filters_cost_;
   std::map<std::string, int> seen_;
 };
 

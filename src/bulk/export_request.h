@@ -32,6 +32,14 @@ enum class AssociatedProvenance : std::uint8_t {
   kRelevant,  ///< RelevantProvenanceResources: all
 };
 
+/// The most of each that one kick-off may ask for.
+inline constexpr std::size_t kTypesMax = 1'000;
+inline constexpr std::size_t kElementsMax = 1'000;
+inline constexpr std::size_t kPatientsMax = 100'000;
+inline constexpr std::size_t kTypeFiltersMax = 100;
+inline constexpr std::size_t kAssociatedDataMax = 100;
+inline constexpr std::size_t kSkippedMax = 100;  ///< what lenient handling leaves out
+
 struct ExportRequest {
   ExportLevel level = ExportLevel::kSystem;
   std::string group_id;  ///< kGroup
@@ -76,7 +84,8 @@ struct ExportRequestContext {
 };
 
 /// Checks names, values and combinations. kInvalid (or kUnsupported) names the parameter and the
-/// value; with `lenient` what can be skipped is skipped and listed in `skipped`.
+/// value, or what there is too much of; with `lenient` what can be skipped is skipped and listed in
+/// `skipped`.
 Result<ExportRequest> parse_export_request(const std::vector<fhir::Parameter>& parameters,
                                            const ExportRequestContext& context);
 

@@ -16,6 +16,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kDepthMax = 20;
+constexpr std::size_t kBodySizeMax = 10u << 20;  // some thousand inputs with long signed URLs
 constexpr std::size_t kUrlMax = 8u << 10;
 
 std::string shown(std::string_view text) {
@@ -295,6 +296,9 @@ std::vector<fhir::ResourceType> ImportRequest::types() const {
 }
 
 Result<ImportRequest> parse_import_request(std::string_view body, const ImportRules& rules) {
+  if (body.size() > kBodySizeMax)
+    return Error{ErrorKind::kTooLarge,
+                 fmt::format("the body of an import has at most {} bytes", kBodySizeMax)};
   // As strict as for resources: no duplicate keys, valid UTF-8, bounded depth.
   fhir::JsonTokens tokens;
   SLUICE_CHECK(tokens.read(body));

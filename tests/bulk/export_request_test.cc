@@ -2,6 +2,7 @@
 #include "bulk/export_request.h"
 #include "bulk/stored_export.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace sluice::bulk {
@@ -186,6 +187,41 @@ TEST(ExportRequest, AllowPartialManifestsIsABoolean) {
   EXPECT_FALSE(parse({{"allowPartialManifests", "true", "valueCode"}}));
   EXPECT_FALSE(
       parse({query("allowPartialManifests", "true"), query("allowPartialManifests", "true")}));
+}
+
+std::string repeated(std::string_view value, std::size_t count) {
+  std::string list;
+  for (std::size_t i = 0; i < count; ++i) list.append(i == 0 ? "" : ",").append(value);
+  return list;
+}
+
+TEST(ExportRequest, ListsAreBoundedWhetherJoinedOrRepeated_R01) {
+  const auto why = [](std::vector<Parameter> parameters, bool lenient = false) {
+    const auto request = parse(std::move(parameters), ExportLevel::kPatient, lenient);
+    return request ? std::string("accepted") : request.error().message;
+  };
+  const struct {
+    const char* name;
+    const char* value;
+    std::size_t max;
+  } lists[] = {{"_type", "Patient", 1'000},
+               {"_elements", "id", 1'000},
+               {"patient", "Patient/a", 100'000},
+               {"includeAssociatedData", "LatestProvenanceResources", 100}};
+  for (const auto& list : lists) {
+    const auto refusal =
+        fmt::format("the parameter '{}' has more than {} values", list.name, list.max);
+    EXPECT_EQ(why({query(list.name, repeated(list.value, list.max))}), "accepted") << list.name;
+    EXPECT_EQ(why({query(list.name, repeated(list.value, list.max + 1))}), refusal);
+    EXPECT_EQ(why({query(list.name, repeated(list.value, list.max)), query(list.name, list.value)}),
+              refusal);
+    EXPECT_NE(why({query(list.name, std::string(32u << 20, ','))}), "accepted");
+  }
+  EXPECT_EQ(why(std::vector<Parameter>(100'001, {"patient", "Patient/a", "valueReference"})),
+            "the parameter 'patient' has more than 100000 values");
+  EXPECT_EQ(why(std::vector<Parameter>(100, query("nosuch", "1")), true), "accepted");
+  EXPECT_EQ(why(std::vector<Parameter>(101, query("nosuch", "1")), true),
+            "there are more than 100 parameters and values that are not known");
 }
 
 }  // namespace

@@ -136,5 +136,15 @@ TEST(ImportState, IsReadAsItWasWritten) {
   EXPECT_EQ(parse_import_state("{}").error().kind, ErrorKind::kCorrupt);
 }
 
+TEST(ImportRequest, ItsBodyIsBounded_R01) {
+  const std::string good = parameters({kFormat, input("Patient", "https://h.example/p")});
+  EXPECT_TRUE(parse_import_request(good + std::string((10u << 20) - good.size(), ' '), {}));
+  const auto refused =
+      parse_import_request(good + std::string((10u << 20) + 1 - good.size(), ' '), {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kTooLarge);
+  EXPECT_EQ(refused.error().message, "the body of an import has at most 10485760 bytes");
+}
+
 }  // namespace
 }  // namespace sluice::bulk

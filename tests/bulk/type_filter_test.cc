@@ -80,8 +80,43 @@ TEST(TypeFilter, LenientHandlingSkipsUnknownParametersNotMistakes) {
 }
 
 TEST(TypeFilter, CommasSeparateFiltersOnlyBeforeAType) {
-  EXPECT_EQ(split_type_filters("Observation?status=final,amended,Patient?gender=male"),
+  EXPECT_EQ(split_type_filters("Observation?status=final,amended,Patient?gender=male", 100),
             (Texts{"Observation?status=final,amended", "Patient?gender=male"}));
+  EXPECT_EQ(split_type_filters("Patient?a=1,Patient?b=2,Patient?c=3", 1),
+            (Texts{"Patient?a=1", "Patient?b=2,Patient?c=3"}));
+}
+
+// sixteen million commas are looked at once each. With a look from each comma to the next '?'
+// this test would run for days.
+TEST(TypeFilter, AListOfCommasCostsWhatItsLengthIs_R01) {
+  const std::string commas(16u << 20, ',');
+  EXPECT_EQ(split_type_filters("Patient?_id=" + commas, 100).size(), 1u);
+  const auto refused = parse({"Patient?_id=" + commas});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kInvalid);
+}
+
+TEST(TypeFilter, FiltersAndTheirValuesAreBounded_R01) {
+  const auto why = [](const Texts& filters) {
+    const auto request = parse(filters);
+    return request ? std::string("accepted") : request.error().message;
+  };
+  EXPECT_EQ(why(Texts(100, "Patient?gender=male")), "accepted");
+  EXPECT_EQ(why(Texts(101, "Patient?gender=male")), "there are more than 100 _typeFilter");
+  std::string joined = "Patient?gender=male";
+  for (int i = 0; i < 100; ++i) joined += ",Patient?gender=male";
+  EXPECT_EQ(why({joined}), "there are more than 100 _typeFilter");
+  std::string ids = "Patient?_id=p";
+  for (int i = 1; i < 20'000; ++i) ids += ",p";
+  EXPECT_EQ(why(Texts(5, ids)), "accepted");
+  EXPECT_EQ(why({ids, ids, ids, ids, ids, "Patient?gender=male"}),
+            "the filters of _typeFilter have more than 100000 values");
+  std::string chains = "Observation?subject:Patient.gender=male";
+  for (int i = 1; i < 20; ++i) chains += "&subject:Patient.gender=male";
+  EXPECT_EQ(why(Texts(5, chains)), "accepted");
+  EXPECT_EQ(why(Texts(6, chains)),
+            "the filters of _typeFilter have more than 100 chained parameters and _has, each type "
+            "counted");
 }
 
 TEST(TypeFilter, AJobKeepsItsFilters) {
