@@ -68,6 +68,11 @@ Result<void> Authorization::take_refusal(std::string_view address) {
               "too many requests without a valid access token");
 }
 
+Result<void> Authorization::take_revocation(std::string_view address) {
+  return take("revocation/" + std::string(address), options_.token_requests_per_minute,
+              "too many requests");
+}
+
 Result<void> Authorization::take(const std::string& key, unsigned limit, const std::string& what) {
   if (limit == 0) return {};
   const auto wait = limiter_.take(key, smart::Rate::per_minute(limit));

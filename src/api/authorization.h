@@ -56,6 +56,9 @@ class Authorization {
   /// is a line of the audit log, which nobody shall fill who has no token.
   Result<void> take_refusal(std::string_view address);
 
+  /// As take_kick_off, for revocations: who asks may be anybody, and a signature costs to check.
+  Result<void> take_revocation(std::string_view address);
+
   const AuthorizationOptions& options() const { return options_; }
   smart::ClientRegistry& clients() { return *clients_; }
   smart::AccessTokens& tokens() { return *tokens_; }

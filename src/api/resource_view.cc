@@ -15,12 +15,15 @@ namespace {
 // Of an answer that is laid out for people to read.
 constexpr std::size_t kPrettySizeMax = 64u << 20;
 
+constexpr std::size_t kElementsMax = 1'000;
+
+/// Of more than kElementsMax parts one more.
 std::vector<std::string> split(std::string_view text) {
   std::vector<std::string> parts;
   while (true) {
     const std::size_t comma = std::min(text.find(','), text.size());
     parts.emplace_back(text.substr(0, comma));
-    if (comma == text.size()) return parts;
+    if (comma == text.size() || parts.size() > kElementsMax) return parts;
     text.remove_prefix(comma + 1);
   }
 }
@@ -37,7 +40,10 @@ Result<bool> ResourceView::take(fhir::ResourceType type, std::string_view name,
   if (!taken_.try_emplace(std::string(name), value).second)
     return invalid(fmt::format("the parameter '{}' is there more than once", name));
   if (name == "_elements") {
-    SLUICE_TRY(elements_, fhir::ElementsSelection::parse(split(value), {type}));
+    const auto elements = split(value);
+    if (elements.size() > kElementsMax)
+      return invalid(fmt::format("_elements has more than {} values", kElementsMax));
+    SLUICE_TRY(elements_, fhir::ElementsSelection::parse(elements, {type}));
   } else if (name == "_summary") {
     SLUICE_CHECK(take_summary(value));
   } else if (value == "true" || value == "false") {

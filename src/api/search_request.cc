@@ -15,13 +15,16 @@ namespace sluice::api {
 namespace {
 
 constexpr std::size_t kIncludesMax = 50;
+constexpr std::size_t kSearchParametersMax = 200;
+constexpr std::size_t kSortKeysMax = 2;  // there are no others
 
-std::vector<std::string_view> split(std::string_view text) {
+/// Of more than `parts_max` parts one more.
+std::vector<std::string_view> split(std::string_view text, std::size_t parts_max) {
   std::vector<std::string_view> parts;
   while (true) {
     const std::size_t comma = std::min(text.find(','), text.size());
     parts.push_back(text.substr(0, comma));
-    if (comma == text.size()) return parts;
+    if (comma == text.size() || parts.size() > parts_max) return parts;
     text.remove_prefix(comma + 1);
   }
 }
@@ -106,7 +109,7 @@ class Reader {
   }
 
   Result<void> take_sort(std::string_view value) {
-    for (const auto part : split(value)) {
+    for (const auto part : split(value, kSortKeysMax)) {
       query::SortKey key;
       key.descending = part.starts_with('-');
       const std::string_view by = part.substr(key.descending ? 1 : 0);
@@ -157,6 +160,8 @@ class Reader {
 
 Result<SearchRequest> read_search_request(fhir::ResourceType type,
                                           const http::NameValues& parameters, bool lenient) {
+  if (parameters.size() > kSearchParametersMax)
+    return invalid(fmt::format("a search has more than {} parameters", kSearchParametersMax));
   Reader reader(type, lenient);
   for (const auto& [name, value] : parameters) SLUICE_CHECK(reader.take(name, value));
   return reader.finish();

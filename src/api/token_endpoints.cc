@@ -106,6 +106,9 @@ http::Response introspect(Service& service, const http::Request& request,
 }
 
 http::Response revoke(Service& service, const http::Request& request) {
+  if (const auto allowed = service.authorization->take_revocation(request.peer_address); !allowed)
+    return oauth_error({smart::OAuthCode::kSlowDown, allowed.error().message, "address limited",
+                        allowed.error().retry_after});
   auto form = read_form(request);
   if (!form) return oauth_error(form.error());
   const auto client = revoking_client(service, request, *form);

@@ -22,10 +22,10 @@ class Walk {
     for (std::size_t i = resource;; ++i) {
       switch (tokens_.first(i)) {
         case '{':
-          frames_.push_back({true, i, name_of(key), {}});
+          frames_.push_back({true, i, name_of(key), {}, false});
           break;
         case '[':
-          frames_.push_back({false, i, name_of(key), {}});
+          frames_.push_back({false, i, name_of(key), {}, false});
           break;
         case '}':
         case ']':
@@ -57,7 +57,8 @@ class Walk {
     bool is_object = false;
     std::size_t token = 0;
     std::string name;    // the member whose value this is
-    std::string parent;  // what its members stand in; empty until somebody asks
+    std::string parent;  // what its members stand in, once somebody asked
+    bool knows_parent = false;
   };
 
   // Within an array the name is the array's.
@@ -86,7 +87,8 @@ class Walk {
   /// The name of what an element stands in: for a root element the resource's type.
   const std::string& parent() {
     Frame& object = innermost_object();
-    if (!object.parent.empty()) return object.parent;
+    if (object.knows_parent) return object.parent;
+    object.knows_parent = true;
     object.parent = object.name;
     const bool is_resource =
         object.name.empty() || object.name == "contained" || object.name == "resource";

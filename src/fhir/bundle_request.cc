@@ -15,6 +15,9 @@ namespace {
 // A resource may be nested as deep as the reader of resources allows; the Bundle adds three levels.
 constexpr std::size_t kDepthMax = 110;
 constexpr std::size_t kShownMax = 64;  // of a client's text in a message
+constexpr std::size_t kFullUrlMax = 4u << 10;
+constexpr std::size_t kUrlMax = 256u << 10;       // with a search, which may list many ids
+constexpr std::size_t kConditionMax = 16u << 10;  // an entity tag, a method, an instant
 
 // What R4 has beside what is read: it says nothing of what shall be done.
 constexpr std::array<std::string_view, 9> kUnreadOfBundle = {
@@ -91,6 +94,9 @@ Result<void> BundleRequest::read_root() {
 }
 
 Result<void> BundleRequest::read_entry(std::size_t object) {
+  if (entries_.size() == kBundleEntriesMax)
+    return Error{ErrorKind::kTooLarge,
+                 fmt::format("a Bundle has at most {} entries", kBundleEntriesMax)};
   if (tokens_.first(object) != '{') return bad_entry("not an object");
   BundleRequestEntry entry;
   std::size_t request = 0;
@@ -111,6 +117,8 @@ Result<void> BundleRequest::read_entry(std::size_t object) {
           has_full_url = true;
           auto text = string_at(value, name);
           if (!text) return bad_entry(text.error().message);
+          if (text->size() > kFullUrlMax)
+            return bad_entry(fmt::format("fullUrl has more than {} bytes", kFullUrlMax));
           entry.full_url = std::move(*text);
         } else if (!is_one_of(kUnreadOfEntry, name)) {
           return bad_entry(
@@ -147,6 +155,10 @@ Result<void> BundleRequest::read_interaction(std::size_t object, BundleRequestEn
         if (*place->second) return bad_entry("a key stands twice in one object");
         auto text = string_at(value, "request." + name);
         if (!text) return bad_entry(text.error().message);
+        const bool is_search = name == "url" || name == "ifNoneExist";
+        const std::size_t size_max = is_search ? kUrlMax : kConditionMax;
+        if (text->size() > size_max)
+          return bad_entry(fmt::format("request.{} has more than {} bytes", name, size_max));
         *place->second = std::move(*text);
         return {};
       }));

@@ -14,6 +14,9 @@
 
 namespace sluice::fhir {
 
+/// The most entries of one Bundle.
+inline constexpr std::size_t kBundleEntriesMax = 100'000;
+
 /// One entry. Texts are as the client wrote them, with JSON's escapes resolved.
 struct BundleRequestEntry {
   std::string full_url;  ///< empty when there is none
@@ -32,7 +35,8 @@ class BundleRequest {
   enum class Kind : std::uint8_t { kTransaction, kBatch };
 
   /// kInvalid when the text is not such a Bundle, with "Bundle.entry[n]" for what is wrong with an
-  /// entry: no request, a member of another kind than R4's, one that a request does not have.
+  /// entry: no request, a member of another kind than R4's, one that a request does not have,
+  /// a text longer than such texts are; kTooLarge for more entries than kBundleEntriesMax.
   static Result<BundleRequest> read(std::string_view json);
 
   Kind kind() const { return kind_; }

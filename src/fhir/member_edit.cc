@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "fhir/json_check.h"
@@ -30,6 +32,14 @@ struct Stated {
   bool inactive = false;
   bool states_inactive = false;
 };
+
+/// What is stated of `inactive`.
+enum class Inactive : std::uint8_t { kUnstated, kNo, kYes };
+
+Inactive inactive_of(const MemberEntry& entry) {
+  if (!entry.states_inactive) return Inactive::kUnstated;
+  return entry.inactive ? Inactive::kYes : Inactive::kNo;
+}
 
 std::string period_of(const Stated& stated) {
   if (stated.start.empty() && stated.end.empty()) return {};
@@ -120,50 +130,56 @@ class GroupText {
   std::size_t actual_ = 0;
 };
 
-/// The entries of a change, found by their reference.
+/// The entries of a change, found by all that they state at once: one patient may be named with
+/// ever so many periods.
 class Wanted {
  public:
   explicit Wanted(const std::vector<MemberEntry>& entries) : met_(entries.size()) {
     for (std::size_t i = 0; i < entries.size(); ++i) {
-      auto& same = by_reference_[entries[i].reference];
       // Named twice in one change is named once.
-      const bool is_known = std::any_of(same.begin(), same.end(), [&](std::size_t other) {
-        return entries[other].period == entries[i].period &&
-               entries[other].inactive == entries[i].inactive &&
-               entries[other].states_inactive == entries[i].states_inactive;
-      });
-      if (is_known) continue;
-      same.push_back(i);
-      ++size_;
+      if (!by_key_
+               .try_emplace(
+                   key_of(entries[i].reference, entries[i].period, inactive_of(entries[i])), i)
+               .second)
+        continue;
+      indexes_.push_back(i);
+      references_.insert(entries[i].reference);
     }
   }
 
-  std::size_t size() const { return size_; }
-  bool is_met(std::size_t index) const { return met_[index]; }
+  std::size_t size() const { return indexes_.size(); }
 
-  /// Calls `visit(index)` for each wanted entry of this reference.
-  template <class Visit>
-  void each(const std::string& reference, Visit visit) const {
-    const auto found = by_reference_.find(reference);
-    if (found == by_reference_.end()) return;
-    for (const std::size_t index : found->second) visit(index);
+  /// Whether some entry is about this reference; most of a Group's are not.
+  bool names(const std::string& reference) const { return references_.contains(reference); }
+  /// Meets the wanted entry of this reference, period and statement, if there is one.
+  bool meet(std::string_view reference, std::string_view period, Inactive inactive) {
+    const auto found = by_key_.find(key_of(reference, period, inactive));
+    if (found == by_key_.end()) return false;
+    met_[found->second] = true;
+    return true;
   }
   /// Calls `visit(index)` for each that no entry of the Group met, in the order they were given.
   template <class Visit>
   void each_unmet(Visit visit) const {
-    std::vector<std::size_t> unmet;
-    for (const auto& [reference, indexes] : by_reference_)
-      for (const std::size_t index : indexes)
-        if (!met_[index]) unmet.push_back(index);
-    std::sort(unmet.begin(), unmet.end());
-    for (const std::size_t index : unmet) visit(index);
+    for (const std::size_t index : indexes_)
+      if (!met_[index]) visit(index);
   }
-  void meet(std::size_t index) { met_[index] = true; }
 
  private:
-  std::unordered_map<std::string, std::vector<std::size_t>> by_reference_;
+  // A period has no line feed in it, for it is as it stands in JSON.
+  static std::string key_of(std::string_view reference, std::string_view period,
+                            Inactive inactive) {
+    std::string key;
+    key.reserve(reference.size() + period.size() + 2);
+    key.append(period).push_back('\n');
+    key.push_back(static_cast<char>('0' + static_cast<int>(inactive)));
+    return key.append(reference);
+  }
+
+  std::unordered_map<std::string, std::size_t> by_key_;
+  std::unordered_set<std::string> references_;
   std::vector<bool> met_;
-  std::size_t size_ = 0;
+  std::vector<std::size_t> indexes_;  // without repetitions
 };
 
 /// The text with `entries` at the end of its list of members.
@@ -230,6 +246,9 @@ Result<std::vector<MemberEntry>> read_member_entries(std::string_view group_json
     if (stated.reference.empty())
       return invalid(
           fmt::format("member[{}] has no entity.reference, which it needs", entries.size()));
+    if (entries.size() == kMembersMax)
+      return Error{ErrorKind::kTooLarge,
+                   fmt::format("a change names at most {} members", kMembersMax)};
     MemberEntry entry;
     const std::size_t begin = tokens.begin(value);
     entry.json = tokens.text().substr(begin, tokens.end(tokens.behind(value) - 1) - begin);
@@ -256,11 +275,11 @@ Result<MemberEdit> add_members(std::string_view group_json, const std::vector<Me
         each_element(group.tokens(), group.members(), [&](std::size_t value) -> Result<void> {
           const Stated stated = group.stated(value);
           group.normalize(stated.reference, reference);
-          wanted.each(reference, [&](std::size_t index) {
-            if (entries[index].inactive == stated.inactive &&
-                entries[index].period == period_of(stated))
-              wanted.meet(index);
-          });
+          if (!wanted.names(reference)) return {};
+          // Who is not inactive may be named so or not.
+          const std::string period = period_of(stated);
+          wanted.meet(reference, period, stated.inactive ? Inactive::kYes : Inactive::kNo);
+          if (!stated.inactive) wanted.meet(reference, period, Inactive::kUnstated);
           return {};
         }));
   MemberEdit edit;
@@ -293,13 +312,14 @@ Result<MemberEdit> remove_members(std::string_view group_json,
       const Stated stated = group.stated(value);
       group.normalize(stated.reference, reference);
       bool goes = false;
-      wanted.each(reference, [&](std::size_t index) {
-        const MemberEntry& entry = entries[index];
-        if (!entry.period.empty() && entry.period != period_of(stated)) return;
-        if (entry.states_inactive && entry.inactive != stated.inactive) return;
-        wanted.meet(index);
-        goes = true;
-      });
+      const bool is_named = wanted.names(reference);
+      const std::string period = is_named ? period_of(stated) : std::string();
+      for (const auto inactive :
+           {Inactive::kUnstated, stated.inactive ? Inactive::kYes : Inactive::kNo}) {
+        if (!is_named) break;
+        goes = wanted.meet(reference, {}, inactive) || goes;
+        if (!period.empty()) goes = wanted.meet(reference, period, inactive) || goes;
+      }
       const std::size_t behind = tokens.behind(value);
       const bool is_last = tokens.first(behind) == ']';
       if (!goes) {

@@ -12,6 +12,9 @@
 namespace sluice::fhir {
 
 /// One entry of Group.member, as a change names it.
+/// The most members that one change names.
+inline constexpr std::size_t kMembersMax = 100'000;
+
 struct MemberEntry {
   std::string json;       ///< the entry as it was sent
   std::string reference;  ///< "Patient/1"; as it was sent when it is of another server
@@ -23,7 +26,7 @@ struct MemberEntry {
 /// The entries of `member` of the Group whose text is given, which must have gone through a
 /// ResourceReader. Nothing but `member` may be in it, beside what every Group has (resourceType,
 /// id, type, actual, meta): kInvalid names what else there is, and the entry that has no
-/// entity.reference or is no object.
+/// entity.reference or is no object; kTooLarge for more than kMembersMax.
 Result<std::vector<MemberEntry>> read_member_entries(std::string_view group_json,
                                                      std::string_view base_url);
 

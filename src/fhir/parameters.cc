@@ -95,6 +95,9 @@ class ParametersReader {
   }
 
   Result<void> read_entry(std::size_t entry) {
+    if (out_.size() == kParametersMax)
+      return Error{ErrorKind::kTooLarge,
+                   fmt::format("Parameters has more than {} parameters", kParametersMax)};
     name_.clear();
     if (tokens_.first(entry) != '{') return bad_entry("not an object");
     std::optional<Parameter> parameter;

@@ -2,6 +2,7 @@
 // value pairs in order.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,9 @@
 #include "base/result.h"
 
 namespace sluice::fhir {
+
+/// The most parameters of one request.
+inline constexpr std::size_t kParametersMax = 200'000;
 
 /// One parameter. `kind` is the value[x] that carried it ("valueString", "valueInstant",
 /// "valueReference", "valueCode", "valueCoding", "valueUri", "valueUrl", "valueCanonical",
@@ -25,7 +29,8 @@ struct Parameter {
 
 /// Reads a Parameters resource. kInvalid for malformed JSON, another resourceType, an entry without
 /// name, without or with two values, with `resource` or `part`, or with a value[x] not listed
-/// above; the message names the entry. An absent or empty `parameter` is an empty list.
+/// above; the message names the entry. kTooLarge for more
+/// than kParametersMax. An absent or empty `parameter` is an empty list.
 Result<std::vector<Parameter>> read_parameters(std::string_view json);
 
 }  // namespace sluice::fhir

@@ -100,6 +100,9 @@ Result<NameValues> parse_query(std::string_view query) {
     const std::string_view pair = query.substr(0, end);
     query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
     if (pair.empty()) continue;
+    if (parameters.size() == kParametersMax)
+      return Error{ErrorKind::kTooLarge,
+                   "there are more than " + std::to_string(kParametersMax) + " parameters"};
     const std::size_t equals = pair.find('=');
     SLUICE_TRY(std::string name, percent_decode(pair.substr(0, equals), true));
     std::string value;

@@ -1,6 +1,7 @@
 // HTTP requests and responses as handlers see them. Knows nothing of sockets, nothing of FHIR.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -52,6 +53,8 @@ struct Request {
   /// "http://host:port" of the request: Host header, or X-Forwarded-Proto/-Host from a trusted
   /// proxy.
   std::string origin;
+  /// When the whole is out of time that this is a part of; nullopt: it is a request of its own.
+  std::optional<std::chrono::steady_clock::time_point> deadline;
   /// What the route's "{name}" segments matched.
   NameValues path_parameters;
 
@@ -79,6 +82,8 @@ struct Response {
   int status = 200;
   Headers headers;
   std::variant<std::string, FileBody, StreamBody> body;
+  /// What the header Last-Modified says in whole seconds.
+  std::optional<Instant> last_modified = std::nullopt;
 };
 
 /// "Not Found" for 404; what a status line ends with.
@@ -89,7 +94,10 @@ std::string_view reason_phrase(int status);
 Result<std::string> percent_decode(std::string_view text, bool plus_is_space);
 /// RFC 3986 unreserved characters stay, the rest becomes %XX.
 std::string percent_encode(std::string_view text);
-/// "a=1&b=2": kInvalid as percent_decode.
+/// The most parameters of a query or a form. A list of a hundred thousand patients may come as one
+/// parameter for each.
+inline constexpr std::size_t kParametersMax = 200'000;
+/// "a=1&b=2": kInvalid as percent_decode, kTooLarge for more than kParametersMax.
 Result<NameValues> parse_query(std::string_view query);
 
 }  // namespace sluice::http

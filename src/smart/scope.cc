@@ -152,13 +152,13 @@ Result<ScopeSet> ScopeSet::parse(std::string_view list) {
     if (space > 0) {
       SLUICE_TRY(const Scope scope, parse_scope(list.substr(0, space)));
       queries += scope.query.empty() ? 0 : 1;
+      if (queries > kScopeQueriesMax)
+        return Error{ErrorKind::kTooLarge,
+                     fmt::format("a list has at most {} scopes with a query", kScopeQueriesMax)};
       scopes.push_back(scope);
     }
     list.remove_prefix(std::min(space + 1, list.size()));
   }
-  if (queries > kScopeQueriesMax)
-    return Error{ErrorKind::kTooLarge,
-                 fmt::format("a list has at most {} scopes with a query", kScopeQueriesMax)};
   if (scopes.empty()) return invalid("there is no scope");
   return of(std::move(scopes));
 }

@@ -84,5 +84,14 @@ TEST_F(BundleLinks, AnErrorEndsIt) {
   EXPECT_EQ(rewritten(R"({"text":{"div":"<a href='urn:uuid:bad'/>"}})"), "bad link");
 }
 
+// R-01: what stands in a resource without a type is found out once, not for each of a million
+// texts.
+TEST_F(BundleLinks, ManyTextsWithoutATypeCostWhatTheirNumberIs_R01) {
+  std::string json = "{";
+  for (int i = 0; i < 1'000'000; ++i) json += R"("a":"x:y",)";
+  json.back() = '}';
+  EXPECT_TRUE(stays(json));
+}
+
 }  // namespace
 }  // namespace sluice::fhir

@@ -85,5 +85,25 @@ TEST(BundleRequest, NamesTheEntryThatIsWrong) {
             "Bundle.entry[1]: 'modifierExtension' is not known in an entry of a request");
 }
 
+TEST(BundleRequest, EntriesAndTextsAreBounded_R01) {
+  const std::string entry = R"({"request":{"method":"GET","url":"Patient/1"}})";
+  std::string entries = entry;
+  for (std::size_t i = 1; i < kBundleEntriesMax; ++i) entries.append(",").append(entry);
+  EXPECT_EQ(refusal(bundle(entries)), "accepted");
+  const auto refused = BundleRequest::read(bundle(entries + "," + entry));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kTooLarge);
+  EXPECT_EQ(refused.error().message, "a Bundle has at most 100000 entries");
+  const auto with = [&](std::size_t full_url, std::size_t url, std::size_t if_match) {
+    return refusal(bundle(R"({"fullUrl":")" + std::string(full_url, 'x') +
+                          R"(","request":{"method":"GET","url":")" + std::string(url, 'x') +
+                          R"(","ifMatch":")" + std::string(if_match, 'x') + R"("}})"));
+  };
+  EXPECT_EQ(with(4'096, 262'144, 16'384), "accepted");
+  EXPECT_EQ(with(4'097, 1, 1), "Bundle.entry[0]: fullUrl has more than 4096 bytes");
+  EXPECT_EQ(with(1, 262'145, 1), "Bundle.entry[0]: request.url has more than 262144 bytes");
+  EXPECT_EQ(with(1, 1, 16'385), "Bundle.entry[0]: request.ifMatch has more than 16384 bytes");
+}
+
 }  // namespace
 }  // namespace sluice::fhir

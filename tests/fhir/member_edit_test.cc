@@ -141,5 +141,26 @@ TEST(MemberEdit, SaysWhatItCannotChange) {
             ErrorKind::kUnprocessable);
 }
 
+// R-01: a hundred thousand periods of one patient in a Group that has them all. Compared with each
+// other this would be ten thousand million times.
+TEST(MemberEdit, ManyEntriesOfOneReferenceCostWhatTheirNumberIs_R01) {
+  std::string list = "[";
+  for (std::size_t i = 0; i < kMembersMax; ++i)
+    list += R"({"entity":{"reference":"Patient/a"},"period":{"start":")" + std::to_string(i) +
+            R"("}},)";
+  list.back() = ']';
+  const auto change = entries(list);
+  const auto added = add_members(group("[]"), change, kBase).value();
+  EXPECT_EQ(added.added, kMembersMax);
+  EXPECT_EQ(add_members(added.json, change, kBase)->added, 0u);
+  EXPECT_EQ(remove_members(added.json, change, kBase)->removed, kMembersMax);
+  list.back() = ',';
+  list += R"({"entity":{"reference":"Patient/b"}}])";
+  const auto refused = read_member_entries(group(list), kBase);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kTooLarge);
+  EXPECT_EQ(refused.error().message, "a change names at most 100000 members");
+}
+
 }  // namespace
 }  // namespace sluice::fhir

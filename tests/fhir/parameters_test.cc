@@ -147,5 +147,18 @@ TEST(Parameters, RefusesWhatIsNoParameters) {
   EXPECT_THAT(message_of(R"({"resourceType":"Parameters")"), testing::StartsWith("not JSON: "));
 }
 
+TEST(Parameters, TheirNumberIsBounded_R01) {
+  std::string list;
+  for (std::size_t i = 0; i < kParametersMax; ++i) list += R"({"name":"a","valueId":"b"},)";
+  list.pop_back();
+  const auto of_list = [](const std::string& text) {
+    return read_parameters(R"({"resourceType":"Parameters","parameter":[)" + text + "]}");
+  };
+  EXPECT_EQ(of_list(list)->size(), 200'000u);
+  const auto refused = of_list(list + R"(,{"name":"a","valueId":"b"})");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kTooLarge);
+}
+
 }  // namespace
 }  // namespace sluice::fhir

@@ -55,6 +55,11 @@ TEST(ParseQuery, KeepsOrderRepetitionsAndEmptyValues) {
                                {"empty", ""},
                                {"x=y", "a=b"}};
   EXPECT_EQ(*query, expected);
+  //
+  std::string many = "a";
+  for (std::size_t i = 1; i < kParametersMax; ++i) many += "&a";
+  EXPECT_EQ(parse_query(many)->size(), 200'000u);
+  EXPECT_EQ(parse_query(many + "&a").error().kind, ErrorKind::kTooLarge);
   EXPECT_TRUE(parse_query("")->empty());
   EXPECT_FALSE(parse_query("a=%zz"));
   EXPECT_FALSE(parse_query("%=1"));
