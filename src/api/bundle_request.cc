@@ -133,9 +133,9 @@ BundleResponseEntry entry_of_response(const http::Request& request, http::Respon
   entry.status = response.status;
   entry.etag = response.headers.combined("ETag");
   entry.location = response.headers.combined("Location");
+  if (entry.location.empty()) entry.location = response.headers.combined("Content-Location");
   if (entry.location.starts_with(base_url)) entry.location.erase(0, base_url.size() + 1);
-  if (const auto modified = response.headers.get("Last-Modified"))
-    if (const auto instant = parse_http_date(*modified)) entry.last_modified = *instant;
+  entry.last_modified = response.last_modified;
   // A read may give an OperationOutcome that is stored; a write gives one as its outcome.
   const bool is_outcome =
       response.status >= 400 ||

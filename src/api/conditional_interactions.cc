@@ -65,16 +65,13 @@ Result<search::Parameters> read_query(const http::Request& request, bool any_acc
   return filters;
 }
 
-Result<search::Parameters> read_if_none_exist(const http::Request& request,
+Result<search::Parameters> read_if_none_exist(const Service& service, const http::Request& request,
                                               fhir::ResourceType type) {
   SLUICE_CHECK(check_formats(request, is_raw_upload(request, type)));
   if (request.headers.count("If-None-Exist") > 1)
     return invalid("there is more than one If-None-Exist header");
   std::string_view query = *request.headers.get("If-None-Exist");
-  // Some write it as they would a URL.
-  const std::string_view name = fhir::type_name(type);
-  if (query.starts_with(name) && query.substr(name.size()).starts_with('?'))
-    query.remove_prefix(name.size());
+  SLUICE_TRY(query, rest::query_of_condition(query, type, service.base_url(request)));
   SLUICE_TRY(auto filters, search::parse_query_string(query));
   if (filters.empty()) return invalid("If-None-Exist has no search parameter");
   return filters;
@@ -96,7 +93,8 @@ class Conditional {
                                                          .now = service_.clock.now()}));
     SLUICE_CHECK(authorize_query(service_, request_, principal_, query));
     names_ = names_of(filters);
-    auto matches = query::Matches::find(service_.store, query, most + 1, search_bounds(service_));
+    auto matches =
+        query::Matches::find(service_.store, query, most + 1, search_bounds(service_, request_));
     if (!matches) return search_error(service_, matches.error());
     return matches;
   }
@@ -129,7 +127,7 @@ class Conditional {
                           .subject = std::string(fhir::type_name(type_))}));
     for (const auto& intent : intents_)
       SLUICE_CHECK(write_line(intent, std::string(to_string(outcome.error().kind))));
-    return outcome;
+    return search_error(service_, std::move(outcome).error());
   }
 
  private:
@@ -152,7 +150,7 @@ class Conditional {
 
 Result<http::Response> create_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
-  SLUICE_TRY(const auto filters, read_if_none_exist(request, type));
+  SLUICE_TRY(const auto filters, read_if_none_exist(service, request, type));
   SLUICE_TRY(const auto asked, read_asked_headers(request, is_raw_upload(request, type)));
   if (asked.condition.kind != rest::Condition::Kind::kNone)
     return Error{ErrorKind::kUnsupported, "a create takes neither If-Match nor If-None-Match"};
@@ -160,16 +158,15 @@ Result<http::Response> create_now(Service& service, const http::Request& request
   fhir::ResourceReader reader({}, service.base_url(request));
   SLUICE_TRY(const auto resource, reader.read_as_new(body, random_hex(kIdBytes)));
   SLUICE_CHECK(check_type(service, resource, type));
-  SLUICE_TRY(const auto slot, service.searches->take());
+  SLUICE_TRY(const auto slot, take_slot(service, request));
   Conditional conditional(service, request, principal, type);
   SLUICE_TRY(auto matches, conditional.find(filters, 1));
   SLUICE_TRY(auto done, conditional.finish(rest::create_unless_found(
                             service.store, matches, resource, conditional.watch())));
-  const std::uint32_t version = done.written.stored.version;
   auto response =
       written_response(service, request, asked.preferences, done.key, std::move(done.written));
-  // Also of what was there: the client has no other way to its id with return=minimal.
-  response.headers.set("Location", version_url(service, request, done.key, version));
+  // Also of what was there: it is what the client wanted to create.
+  response.headers.set("Location", response.headers.combined("Content-Location"));
   return response;
 }
 
@@ -188,7 +185,7 @@ Result<http::Response> update_now(Service& service, const http::Request& request
   };
   const std::string new_id = random_hex(kIdBytes);
   SLUICE_CHECK(read_body(new_id));
-  SLUICE_TRY(const auto slot, service.searches->take());
+  SLUICE_TRY(const auto slot, take_slot(service, request));
   Conditional conditional(service, request, principal, type);
   SLUICE_TRY(auto matches, conditional.find(filters, 1));
   SLUICE_TRY(auto done, conditional.finish(rest::update_found(
@@ -207,7 +204,7 @@ Result<http::Response> patch_now(Service& service, const http::Request& request,
     return Error{ErrorKind::kUnsupported, "a patch takes no If-None-Match"};
   SLUICE_CHECK(check_patch_type(request));
   SLUICE_TRY(const auto patch, rest::JsonPatch::parse(request.body));
-  SLUICE_TRY(const auto slot, service.searches->take());
+  SLUICE_TRY(const auto slot, take_slot(service, request));
   Conditional conditional(service, request, principal, type);
   SLUICE_TRY(auto matches, conditional.find(filters, 1));
   const std::string base_url = service.base_url(request);
@@ -222,7 +219,7 @@ Result<http::Response> delete_now(Service& service, const http::Request& request
   SLUICE_CHECK(refuse_cascade_header(request));
   SLUICE_TRY(const auto filters, read_query(request));
   SLUICE_TRY(const auto asked, read_asked_headers(request));
-  SLUICE_TRY(const auto slot, service.searches->take());
+  SLUICE_TRY(const auto slot, take_slot(service, request));
   const std::size_t most = service.options.conditional_delete_of_several ? kDeletedMax : 1;
   Conditional conditional(service, request, principal, type);
   SLUICE_TRY(auto matches, conditional.find(filters, most));

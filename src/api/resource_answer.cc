@@ -65,6 +65,7 @@ http::Response patch_answer(http::Response response) {
 void set_version(http::Response& response, const rest::Stored& stored) {
   response.headers.set("ETag", entity_tag(stored.version));
   response.headers.set("Last-Modified", to_http_date(stored.last_updated));
+  response.last_modified = stored.last_updated;
 }
 
 std::vector<std::string> passed_faults(const Service& service, const http::Request& request,
@@ -99,8 +100,10 @@ http::Response written_response(const Service& service, const http::Request& req
         outcome_of_write(fmt::format("{} is version {} now", name_of(key), written.stored.version),
                          faults));
   set_version(response, written.stored);
-  if (written.created)
-    response.headers.set("Location", version_url(service, request, key, written.stored.version));
+  // What the answer tells of is this version (RFC 9110 section 8.7).
+  const std::string location = version_url(service, request, key, written.stored.version);
+  response.headers.set("Content-Location", location);
+  if (written.created) response.headers.set("Location", location);
   return response;
 }
 

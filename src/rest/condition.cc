@@ -39,6 +39,22 @@ Result<Condition> parse_condition(const std::optional<std::string>& if_match,
   return Condition{Kind::kVersion, version};
 }
 
+Result<std::string_view> query_of_condition(std::string_view text, fhir::ResourceType type,
+                                            std::string_view base_url) {
+  std::string_view rest = text;
+  const bool is_ours = !base_url.empty() && rest.starts_with(base_url) &&
+                       rest.substr(base_url.size()).starts_with('/');
+  if (is_ours) rest.remove_prefix(base_url.size());
+  if (rest.starts_with('/')) rest.remove_prefix(1);
+  const std::string_view name = fhir::type_name(type);
+  if (rest.starts_with(name) && rest.substr(name.size()).starts_with('?'))
+    return rest.substr(name.size() + 1);
+  // Behind our base the type must stand; another server's URL is no name of a parameter.
+  if (is_ours || rest.starts_with("http://") || rest.starts_with("https://"))
+    return invalid(fmt::format("the condition is a URL, but not of {} on this server", name));
+  return text.starts_with('?') ? text.substr(1) : text;
+}
+
 bool is_known(const Known& known, std::uint32_t version, Instant last_updated) {
   if (!known.tags.empty()) {
     if (known.tags == "*") return true;

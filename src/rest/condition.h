@@ -9,6 +9,7 @@
 
 #include "base/instant.h"
 #include "base/result.h"
+#include "fhir/resource_type.h"
 
 namespace sluice::rest {
 
@@ -27,6 +28,11 @@ struct Condition {
 /// texts; kUnsupported for If-None-Match with other than "*".
 Result<Condition> parse_condition(const std::optional<std::string>& if_match,
                                   const std::optional<std::string>& if_none_match);
+
+/// The query of If-None-Exist, which some write as they would a URL: "Patient?identifier=x",
+/// "?identifier=x", with our own base in front. kInvalid for the URL of another type or server.
+Result<std::string_view> query_of_condition(std::string_view text, fhir::ResourceType type,
+                                            std::string_view base_url);
 
 /// What a read is not sent again for.
 struct Known {

@@ -117,11 +117,8 @@ class ActionReader {
     };
     if (entry_.if_none_exist) {
       if (action_.kind != Kind::kCreate) return misplaced("ifNoneExist");
-      std::string_view query = *entry_.if_none_exist;
-      // Some write it as they would a URL.
-      if (const std::size_t mark = query.find('?');
-          mark != std::string_view::npos && query.substr(0, mark) == parts_.front())
-        query.remove_prefix(mark + 1);
+      SLUICE_TRY(const std::string_view query,
+                 query_of_condition(*entry_.if_none_exist, action_.type, base_url_));
       if (query.empty()) return invalid("request.ifNoneExist is empty");
       action_.search = std::string(query);
     }

@@ -334,7 +334,9 @@ class Bundles(bundles.TestCase):
         self.assertEqual(got[2]["resource"]["id"], "p")
         self.assertEqual(got[0]["response"]["location"], "Patient/p/_history/1")
         self.assertEqual(got[0]["response"]["etag"], 'W/"1"')
-        self.assertTrue(got[0]["response"]["lastModified"])
+        # To the millisecond, also when the resource itself is not sent.
+        for item, path in ((got[0], "Patient/p/_history/1"), (got[2], "Patient/p/_history/1")):
+            self.assertEqual(item["response"]["lastModified"], self.read(path).json()["meta"]["lastUpdated"])
 
     # ---- who may ----
 

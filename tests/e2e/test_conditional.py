@@ -28,7 +28,8 @@ class Conditional(harness.ServerCase):
         first = self.create("1")
         self.assertEqual((first.status, first.headers["ETag"]), (201, 'W/"1"'))
         id = first.json()["id"]
-        for query in ("identifier=1", "?identifier=1", "Patient?identifier=1", "identifier=%7C1"):
+        for query in ("identifier=1", "?identifier=1", "Patient?identifier=1", "identifier=%7C1",
+                      f"{self.server.base}/Patient?identifier=1"):
             again = self.create("1", query, active=True)
             self.assertEqual((again.status, again.body), (200, first.body), query)
             self.assertEqual(again.headers["Location"], f"{self.server.base}/Patient/{id}/_history/1")
@@ -41,6 +42,8 @@ class Conditional(harness.ServerCase):
         for query, *words in (("nosuch=1", "nosuch"), ("_count=1", "_count"), ("identifier", "identifier"),
                               ("birthdate=soon", "soon"), ("_include=Patient:link", "_include")):
             self.assert_outcome(self.create("1", query), 400, *words)
+        for query in ("https://other.example/fhir/Patient?identifier=1", f"{self.server.base}/Group?identifier=1"):
+            self.assert_outcome(self.create("1", query), 400, "URL", "Patient")
         self.assert_outcome(self.create("1", headers={"If-Match": 'W/"1"'}), 400, "If-Match")
         self.assertEqual(self.create("9", "_has:Patient:link:identifier=1").status, 201)
 

@@ -64,8 +64,14 @@ TEST(EntryAction, ReadsConditions) {
   auto create = entry("POST", "Patient", true);
   create.if_none_exist = "identifier=a|b";
   EXPECT_EQ(action_of(create).search, "identifier=a|b");
-  create.if_none_exist = "Patient?identifier=a|b";
-  EXPECT_EQ(action_of(create).search, "identifier=a|b");
+  for (const char* const condition :
+       {"Patient?identifier=a|b", "?identifier=a|b", "/Patient?identifier=a|b",
+        "https://here.example.org/fhir/Patient?identifier=a|b"}) {
+    create.if_none_exist = condition;
+    EXPECT_EQ(action_of(create).search, "identifier=a|b") << condition;
+  }
+  create.if_none_exist = "identifier=https://here.example.org/fhir/Patient?x|b";
+  EXPECT_EQ(action_of(create).search, "identifier=https://here.example.org/fhir/Patient?x|b");
   auto update = entry("PUT", "Patient/1", true);
   update.if_match = R"(W/"7")";
   EXPECT_EQ(action_of(update).condition.version, 7u);
@@ -77,6 +83,19 @@ TEST(EntryAction, ReadsConditions) {
   read.if_modified_since = "2020-01-02T03:04:05Z";
   EXPECT_EQ(action_of(read).known.tags, R"(W/"7")");
   EXPECT_EQ(action_of(read).known.since->milliseconds, 1577934245000);
+}
+
+TEST(EntryAction, RefusesAConditionOfAnotherTypeOrServer) {
+  auto create = entry("POST", "Patient", true);
+  for (const char* const condition :
+       {"https://here.example.org/fhir/Observation?code=x", "https://here.example.org/fhir/Patient",
+        "https://here.example.org/fhir/?identifier=x",
+        "https://there.example.org/fhir/Patient?identifier=x",
+        "https://here.example.org/fhir2/Patient?identifier=x"}) {
+    create.if_none_exist = condition;
+    EXPECT_EQ(refusal(create), "the condition is a URL, but not of Patient on this server")
+        << condition;
+  }
 }
 
 TEST(EntryAction, RefusesWhatNoEntryCanAskFor) {
