@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -25,9 +28,6 @@ namespace {
 
 using Kind = rest::EntryAction::Kind;
 using Return = Preferences::Return;
-
-// Searches of conditions and references: what a client waits for anyway.
-constexpr std::chrono::seconds kSearchTimeMax{60};
 
 smart::Permissions permissions_of(Kind kind) {
   using smart::Permissions;
@@ -74,15 +74,27 @@ class TransactionRequest {
         preferences_(preferences),
         bundle_(bundle),
         base_url_(service.base_url(request)),
+        bounds_(search_bounds(service, request)),
         view_(ScopedTransaction::of(service, request, principal)) {}
 
   Result<http::Response> run() {
+    auto response = run_now();
+    if (response || response.error().kind != ErrorKind::kTimeout) return response;
+    // As a search that takes too long: to send the same again would not help.
+    return Error{ErrorKind::kUnprocessable,
+                 fmt::format("the searches and patches of the transaction take more than {} s, so "
+                             "nothing of it is done: send it in parts",
+                             service_.options.search_timeout.count())};
+  }
+
+ private:
+  Result<http::Response> run_now() {
     rest::TransactionOptions options{
         .base_url = base_url_,
         // Of what is let pass, the stored resources tell.
         .with_resources = preferences_.returned == Return::kRepresentation ||
                           service_.options.leniency == rest::Leniency::kLenient,
-        .bounds = {.deadline = std::chrono::steady_clock::now() + kSearchTimeMax},
+        .bounds = bounds_,
         .leniency = service_.options.leniency,
         .view = view_.get()};
     if (service_.authorization != nullptr)
@@ -93,6 +105,12 @@ class TransactionRequest {
     SLUICE_TRY(auto transaction,
                rest::Transaction::read(service_.store, bundle_, std::move(options)));
     SLUICE_CHECK(authorize(transaction));
+    std::optional<SearchSlots::Slot> slot;
+    if (transaction.may_take_long()) {
+      auto taken = take_slot(service_, request_);
+      if (!taken) return std::move(taken).error();
+      slot = std::move(*taken);
+    }
     for (std::size_t i = 0; i < transaction.actions().size(); ++i)
       if (transaction.actions()[i].kind == Kind::kSearch)
         if (auto refused = try_search(i)) return std::move(*refused);
@@ -110,7 +128,6 @@ class TransactionRequest {
     return answer(transaction.actions(), std::move(*outcome));
   }
 
- private:
   Result<void> authorize_entry(std::size_t index, fhir::ResourceType type,
                                smart::Permissions permissions) {
     auto allowed = authorize_and_audit(service_, request_, principal_, type, permissions);
@@ -144,9 +161,16 @@ class TransactionRequest {
                             id)});
   }
 
-  Result<BundleResponseEntry> search(std::size_t index) {
+  // It has the slot and the time of the whole.
+  Result<http::Request> search_request(std::size_t index) const {
     SLUICE_TRY(auto request,
                entry_request(request_, base_url_, preferences_, bundle_, bundle_.entries()[index]));
+    request.deadline = bounds_.deadline;
+    return request;
+  }
+
+  Result<BundleResponseEntry> search(std::size_t index) {
+    SLUICE_TRY(auto request, search_request(index));
     return dispatch_entry(router_, std::move(request), base_url_);
   }
 
@@ -182,8 +206,7 @@ class TransactionRequest {
     for (std::size_t i = 0; i < actions.size(); ++i) {
       const auto& action = actions[i];
       if (action.kind == Kind::kSearch) {
-        SLUICE_TRY(auto request,
-                   entry_request(request_, base_url_, preferences_, bundle_, bundle_.entries()[i]));
+        SLUICE_TRY(const auto request, search_request(i));
         response.add(entry_of_response(request, search_as_of(request, action.type, outcome.commit),
                                        base_url_));
         continue;
@@ -245,16 +268,55 @@ class TransactionRequest {
   const Preferences& preferences_;
   const fhir::BundleRequest& bundle_;
   const std::string base_url_;
+  const query::Bounds bounds_;
   const std::unique_ptr<ScopedTransaction> view_;  // nullptr: the scopes have no queries
   bool audited_ = false;
 };
 
-http::Response run_batch(Service& service, const http::Router& router, const http::Request& request,
-                         const Preferences& preferences, const fhir::BundleRequest& bundle) {
+/// "Patient", "Patient/1" or "Patient/1/_history/2" of an entry's URL.
+std::string_view path_of(const fhir::BundleRequestEntry& entry, std::string_view base_url) {
+  std::string_view path = entry.url;
+  if (path.starts_with(base_url)) path.remove_prefix(base_url.size());
+  if (path.starts_with('/')) path.remove_prefix(1);
+  return path.substr(0, path.find('?'));
+}
+
+// Whether an entry may take long for its size: all but what names one resource by its id, and plain
+// creates. What is overlooked here takes a slot of its own.
+bool may_take_long(const fhir::BundleRequestEntry& entry, std::string_view base_url) {
+  if (entry.if_none_exist || entry.method == "PATCH") return true;
+  const std::string_view path = path_of(entry, base_url);
+  const bool names_one = path.find('/') != std::string_view::npos && !path.ends_with("/_history") &&
+                         !path.ends_with("/_search");
+  if (entry.method == "DELETE" && entry.url.find('?') != std::string::npos) return true;
+  return entry.method != "POST" && !names_one;
+}
+
+Result<http::Response> run_batch(Service& service, const http::Router& router,
+                                 const http::Request& request, const Preferences& preferences,
+                                 const fhir::BundleRequest& bundle) {
   const std::string base_url = service.base_url(request);
+  std::optional<SearchSlots::Slot> slot;
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+  if (std::any_of(bundle.entries().begin(), bundle.entries().end(),
+                  [&](const auto& entry) { return may_take_long(entry, base_url); })) {
+    auto taken = take_slot(service, request);
+    if (!taken) return std::move(taken).error();
+    slot = std::move(*taken);
+    deadline = search_bounds(service, request).deadline;
+  }
   BundleResponse response("batch-response");
   for (const auto& entry : bundle.entries()) {
+    // What was done before stays done, so that the answer tells of each.
+    if (deadline && std::chrono::steady_clock::now() > *deadline) {
+      response.add(error_entry(
+          {ErrorKind::kUnavailable,
+           fmt::format("the batch takes more than {} s: this entry was not done, send it again",
+                       service.options.search_timeout.count())}));
+      continue;
+    }
     auto single = entry_request(request, base_url, preferences, bundle, entry);
+    if (single) single->deadline = deadline;
     response.add(single ? dispatch_entry(router, std::move(*single), base_url)
                         : error_entry(single.error()));
   }

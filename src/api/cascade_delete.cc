@@ -112,6 +112,7 @@ Result<http::Response> delete_now(Service& service, const http::Request& request
   SLUICE_TRY(auto key, key_of(request, type));
   // One store has the limits of one interaction with one type; this one is with many.
   SLUICE_CHECK(refuse_scope_queries(service, request, principal, "deletions with _cascade"));
+  SLUICE_TRY(const auto slot, take_slot(service, request));
   SLUICE_TRY(const auto deleted,
              CascadeDelete(service, request, principal, key).run(asked.condition));
   http::Response response;

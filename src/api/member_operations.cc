@@ -107,10 +107,11 @@ Result<http::Response> change_now(Service& service, const http::Request& request
   };
   // Before the write, which cannot be taken back; one more when it came to nothing.
   SLUICE_CHECK(event(smart::AuditOutcome::kSuccess, {}));
-  auto changed = service.member_changes->apply(
-      id, operation, entries, condition, base_url, [&](const fhir::IncomingResource& group) {
-        return authorize_base_change(service, request, principal, group);
-      });
+  auto changed = service.member_changes->apply(service.store, id, operation, entries, condition,
+                                               base_url, [&](const fhir::IncomingResource& group) {
+                                                 return authorize_base_change(service, request,
+                                                                              principal, group);
+                                               });
   if (!changed) {
     SLUICE_CHECK(event(smart::AuditOutcome::kMinor, changed.error().message));
     return std::move(changed).error();

@@ -326,7 +326,8 @@ std::shared_ptr<store::Store> limited_store(const Service& service, const http::
           return rights_by(scopes, type, interaction->permissions, written, options);
         const smart::Permissions searched{smart::Permissions::kSearch};
         return rights_by(scopes, type, searched, written | (given & searched), options);
-      });
+      },
+      search_bounds(service, request));
 }
 
 Result<bool> covers(const Service& service, const http::Request& request,

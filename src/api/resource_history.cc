@@ -173,8 +173,16 @@ using ReadPage = std::function<Result<rest::HistoryPage>(const Asked&)>;
 Result<http::Response> answer(const Service& service, const http::Request& request,
                               const Principal& principal, std::string subject,
                               const ReadPage& read) {
-  SLUICE_TRY(const auto asked, read_asked(service, request, std::move(subject)));
-  const auto page = read(asked);
+  SLUICE_TRY(auto asked, read_asked(service, request, std::move(subject)));
+  SLUICE_TRY(const auto slot, take_slot(service, request));
+  asked.limits.bounds = search_bounds(service, request);
+  auto page = read(asked);
+  // As for a search: the same request would take as long again.
+  if (!page && page.error().kind == ErrorKind::kTimeout)
+    page = Error{ErrorKind::kUnprocessable,
+                 fmt::format("the history takes more than {} s: narrow it by _since or to one "
+                             "resource",
+                             service.options.search_timeout.count())};
   const auto outcome = page ? smart::AuditOutcome::kSuccess : smart::AuditOutcome::kMinor;
   SLUICE_CHECK(audit(service, request, principal,
                      {.kind = smart::AuditKind::kHistoryRead,

@@ -22,6 +22,7 @@ namespace {
 
 // What a page holds at most, beside its first match; and what is included with it.
 constexpr std::size_t kPageBytesMax = 8u << 20;
+constexpr std::size_t kFormSizeMax = 4u << 20;
 constexpr query::IncludeLimits kIncludeLimits{.resources_max = 10'000, .bytes_max = 16u << 20};
 
 Result<http::NameValues> read_parameters(const http::Request& request) {
@@ -33,6 +34,9 @@ Result<http::NameValues> read_parameters(const http::Request& request) {
                  fmt::format("Content-Type '{}' is not supported: a search is sent as "
                              "application/x-www-form-urlencoded",
                              type.substr(0, 64))};
+  if (request.body.size() > kFormSizeMax)
+    return Error{ErrorKind::kTooLarge,
+                 fmt::format("the form of a search has at most {} bytes", kFormSizeMax)};
   SLUICE_TRY(const auto form, http::parse_query(request.body));
   parameters.insert(parameters.end(), form.begin(), form.end());
   return parameters;
@@ -59,7 +63,7 @@ class Search {
                search::Query::compile(asked_.type, asked_.filters,
                                       {.base_url = base_url_, .now = result_.as_of.instant}));
     SLUICE_CHECK(authorize(query));
-    const auto bounds = search_bounds(service_);
+    const auto bounds = search_bounds(service_, request_);
     SLUICE_TRY(query, query::resolve(service_.store, query, as_of(), bounds));
     if (asked_.count_only || (asked_.wants_total.value_or(false) && !asked_.page)) {
       SLUICE_TRY(result_.total, query::count(service_.store, query, as_of(), bounds));
@@ -120,18 +124,17 @@ class Search {
     SLUICE_TRY(auto page, query::read_page(service_.store, query, wanted, bounds));
     if (!result_.total && asked_.wants_total.value_or(true)) result_.total = page.total;
     result_.matches = std::move(page.matches);
-    SLUICE_CHECK(include(page.next));
+    SLUICE_CHECK(include(page.next, bounds));
     if (page.next)
       result_.next = PageLink{result_.as_of, until_, std::move(*page.next), result_.total};
     return {};
   }
 
   // A page becomes shorter until what is included with it has room.
-  Result<void> include(std::optional<query::Place>& next) {
+  Result<void> include(std::optional<query::Place>& next, const query::Bounds& bounds) {
     while (!asked_.includes.empty() && !result_.matches.empty()) {
-      SLUICE_TRY(auto found,
-                 query::included(service_.store, as_of(), result_.matches, asked_.includes,
-                                 base_url_, kIncludeLimits, search_bounds(service_)));
+      SLUICE_TRY(auto found, query::included(service_.store, as_of(), result_.matches,
+                                             asked_.includes, base_url_, kIncludeLimits, bounds));
       if (found) {
         result_.included = std::move(*found);
         return {};
@@ -164,7 +167,7 @@ Result<http::Response> search_now(Service& service, const http::Request& request
   SLUICE_TRY(const auto parameters, read_parameters(request));
   SLUICE_TRY(auto asked, read_search_request(type, parameters, preferences.handling_lenient));
   SLUICE_CHECK(check_format(request, asked.format));
-  SLUICE_TRY(const auto slot, service.searches->take());
+  SLUICE_TRY(const auto slot, take_slot(service, request));
   Search search(service, request, principal, std::move(asked), as_of);
   auto bundle = search.run();
   // The values of a search can be PHI, and so can what an error says of them.
@@ -197,11 +200,6 @@ http::Response search_resources_as_of(Service& service, const http::Request& req
                                       const Principal& principal, fhir::ResourceType type,
                                       store::Commit as_of) {
   return answer(request, search_now(service, request, principal, type, as_of));
-}
-
-query::Bounds search_bounds(const Service& service) {
-  return {.stop = service.stopping.get_token(),
-          .deadline = std::chrono::steady_clock::now() + service.options.search_timeout};
 }
 
 Result<void> authorize_search(const Service& service, const http::Request& request,

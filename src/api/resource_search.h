@@ -7,7 +7,6 @@
 #include "api/service.h"
 #include "fhir/resource_type.h"
 #include "http/message.h"
-#include "query/bounds.h"
 #include "search/query.h"
 #include "store/store.h"
 
@@ -23,8 +22,6 @@ http::Response search_resources_as_of(Service& service, const http::Request& req
 
 // ---- what conditional interactions share with it ----
 
-/// When a search that begins now must end.
-query::Bounds search_bounds(const Service& service);
 /// Whether the principal may search the type; a refusal is audited.
 Result<void> authorize_search(const Service& service, const http::Request& request,
                               const Principal& principal, fhir::ResourceType type);

@@ -1,4 +1,5 @@
-// How many requests may search at once, so that searches of large types leave threads for others.
+// How many requests may do what can take long at once (searches, histories, conditions, Bundles
+// with such), so that they leave threads for others.
 #pragma once
 
 #include <chrono>
@@ -20,7 +21,10 @@ class SearchSlots {
    public:
     explicit Slot(SearchSlots& slots) : slots_(&slots) {}
     Slot(Slot&& other) noexcept : slots_(std::exchange(other.slots_, nullptr)) {}
-    Slot& operator=(Slot&&) = delete;
+    Slot& operator=(Slot&& other) noexcept {
+      std::swap(slots_, other.slots_);
+      return *this;
+    }
     ~Slot() {
       if (slots_ == nullptr) return;
       const std::lock_guard lock(slots_->mutex_);
@@ -36,7 +40,7 @@ class SearchSlots {
     const std::lock_guard lock(mutex_);
     if (free_ == 0)
       return Error{ErrorKind::kUnavailable,
-                   "the server is busy with other searches",
+                   "the server is busy with other searches: try again later",
                    {},
                    std::chrono::seconds(1)};
     --free_;

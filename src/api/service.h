@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -15,6 +16,7 @@
 #include "http/message.h"
 #include "job/engine.h"
 #include "output/file_store.h"
+#include "query/bounds.h"
 #include "rest/member_changes.h"
 #include "rest/validation.h"
 #include "store/store.h"
@@ -57,7 +59,7 @@ struct Service {
   std::shared_ptr<PollLimiter> polls;  ///< shared: by what clients see of the service, as are
   std::shared_ptr<BundleBudget> bundles;
   std::shared_ptr<SearchSlots> searches;
-  std::shared_ptr<rest::MemberChanges> member_changes;  ///< on `store`
+  std::shared_ptr<rest::MemberChanges> member_changes;
   /// Asked to stop before the server waits for the requests that are under way. Copies share it.
   std::stop_source stopping;
   /// Set before the first request; nullptr: the server runs open.
@@ -72,7 +74,8 @@ struct Service {
         polls(std::make_shared<PollLimiter>(options.poll_burst)),
         bundles(std::make_shared<BundleBudget>()),
         searches(std::make_shared<SearchSlots>(options.searches_max)),
-        member_changes(std::make_shared<rest::MemberChanges>(s)) {}
+        member_changes(std::make_shared<rest::MemberChanges>()) {}
+  /// Whatever is bounded for all is shared; only the store is another.
   Service(const Service& service, store::Store& seen)
       : store(seen),
         files(service.files),
@@ -82,13 +85,21 @@ struct Service {
         polls(service.polls),
         bundles(service.bundles),
         searches(service.searches),
-        member_changes(std::make_shared<rest::MemberChanges>(seen)),
+        member_changes(service.member_changes),
         stopping(service.stopping),
         authorization(service.authorization) {}
 
   /// The FHIR base for URLs in the answer to `request`, without a trailing slash.
   std::string base_url(const http::Request& request) const;
 };
+
+/// A slot for what can take long; none for a part of a request that has one already. kUnavailable
+/// as of SearchSlots::take.
+Result<std::optional<SearchSlots::Slot>> take_slot(const Service& service,
+                                                   const http::Request& request);
+/// When what begins now must end: after the time of a search, or with the request that it is a part
+/// of.
+query::Bounds search_bounds(const Service& service, const http::Request& request);
 
 /// The URLs of a job.
 std::string status_url(std::string_view base_url, std::string_view job_id);

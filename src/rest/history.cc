@@ -62,7 +62,9 @@ Result<HistoryPage> history_of(const store::Store& store, const fhir::ResourceId
   std::size_t seen = 0;
   std::size_t seen_bytes = 0;
   std::size_t at_once = std::min(kReadAtOnce, limits.count);
+  const query::BoundsCheck check(limits.bounds);
   while (true) {
+    SLUICE_CHECK(check.look());
     SLUICE_TRY(auto versions, store.versions(key, before, at_once));
     if (versions.empty() && seen == 0 && !range.before)
       return not_found(fmt::format("there is no {}/{}", fhir::type_name(key.type), key.id));
@@ -87,10 +89,18 @@ Result<HistoryPage> history_of_types(const store::Store& store,
   Pager pager(limits);
   const store::ChangePlace end{{range.up_to.value + 1}, 0};
   store::ChangePlace at = range.before ? std::min(*range.before, end) : end;
+  const store::ChangePlace start = at;
   SLUICE_TRY(const auto changes, store.changes_newest_first(at, range.after));
+  query::BoundsCheck check(limits.bounds);
   store::Change change;
   while (true) {
-    SLUICE_TRY(const bool more, changes->next(change));
+    auto found = [&]() -> Result<bool> {
+      SLUICE_CHECK(check.step());
+      return changes->next(change);
+    }();
+    // A page that is not full is one, too, when there is a place to go on from.
+    if (!found && found.error().kind == ErrorKind::kTimeout && at != start) return pager.take(at);
+    SLUICE_TRY(const bool more, std::move(found));
     if (!more) return pager.take(std::nullopt);
     if (pager.is_full() || pager.has_looked(1)) return pager.take(at);
     at = {change.sequence, change.number};

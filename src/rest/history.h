@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "fhir/resource_type.h"
+#include "query/bounds.h"
 #include "store/store.h"
 
 namespace sluice::rest {
@@ -27,6 +28,7 @@ struct HistoryLimits {
   std::size_t count = 100;
   std::size_t bytes = 16u << 20;
   std::size_t looks = 500'000;  ///< entries of the change log, and 50 for each version looked up
+  query::Bounds bounds = {};    ///< kTimeout when they end it before there is a place to go on from
 };
 
 struct HistoryEntry {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <utility>
 
 #include "fhir/resource_reader.h"
@@ -25,16 +26,60 @@ Result<void> check(const Stored& stored, const Condition& condition, const std::
   return {};
 }
 
+Error busy() {
+  return {ErrorKind::kUnavailable,
+          "the server is changing the members of another large Group: try again later",
+          {},
+          std::chrono::seconds(1)};
+}
+
 }  // namespace
 
-Result<MembersChanged> MemberChanges::apply(const std::string& group_id, MemberOperation operation,
+class MemberChanges::Turn {
+ public:
+  explicit Turn(MemberChanges& changes) : changes_(changes), lock_(changes.mutex_) {}
+  ~Turn() {
+    if (!is_large_) return;
+    lock_.lock();
+    changes_.being_changed_.reset();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  /// Whether the Group is being changed by another.
+  bool is_taken(const std::string& group_id) const {
+    return !is_large_ && changes_.being_changed_ == group_id;
+  }
+  /// Goes on as a large change, for which nobody waits; false when there is another.
+  bool become_large(const std::string& group_id) {
+    if (is_large_) return true;
+    if (changes_.being_changed_) return false;
+    changes_.being_changed_ = group_id;
+    is_large_ = true;
+    lock_.unlock();
+    return true;
+  }
+
+ private:
+  MemberChanges& changes_;
+  std::unique_lock<std::mutex> lock_;  // held while the change is a small one
+  bool is_large_ = false;
+};
+
+Result<MembersChanged> MemberChanges::apply(store::Store& store, const std::string& group_id,
+                                            MemberOperation operation,
                                             const std::vector<fhir::MemberEntry>& entries,
                                             const Condition& condition, const std::string& base_url,
                                             const MayWrite& may_write) {
-  const std::lock_guard lock(mutex_);
+  std::size_t bytes_of_entries = 0;
+  for (const auto& entry : entries) bytes_of_entries += entry.json.size();
+  Turn turn(*this);
   const fhir::ResourceId key{fhir::types::kGroup, group_id};
   for (int attempt = 1;; ++attempt) {
-    SLUICE_TRY(auto stored, read(store_, key));
+    if (turn.is_taken(group_id)) return busy();
+    SLUICE_TRY(auto stored, read(store, key));
+    if (stored.json.size() + bytes_of_entries >= large_from_ && !turn.become_large(group_id))
+      return busy();
     SLUICE_CHECK(check(stored, condition, group_id));
     SLUICE_TRY(auto edit, operation == MemberOperation::kAdd
                               ? fhir::add_members(stored.json, entries, base_url)
@@ -48,7 +93,7 @@ Result<MembersChanged> MemberChanges::apply(const std::string& group_id, MemberO
     // Without anybody stated as a member, filters would choose from all.
     SLUICE_CHECK(search::read_cohort(resource.content, {}, search::Strictness::kWholeProfile));
     if (may_write) SLUICE_CHECK(may_write(resource));
-    auto written = update(store_, resource, {.kind = Kind::kVersion, .version = version});
+    auto written = update(store, resource, {.kind = Kind::kVersion, .version = version});
     if (written) {
       changed.stored = std::move(written->stored);
       return changed;

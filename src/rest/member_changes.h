@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,27 +27,36 @@ struct MembersChanged {
   std::size_t absent = 0;
 };
 
-/// Thread-safe. One change at a time, whatever the Group: a roster of a million takes some hundred
-/// megabytes while it is edited, and changes of one Group would only get into each other's way.
+/// Thread-safe. A roster of a million takes some hundred megabytes while it is edited, so of large
+/// Groups one is changed at a time, and nobody waits for it; small ones wait for each other, which
+/// is a moment, and changes of one Group would only get into each other's way.
 class MemberChanges {
  public:
-  explicit MemberChanges(store::Store& store) : store_(store) {}
+  /// Bytes of a Group and what is added to it from which on it counts as large.
+  static constexpr std::size_t kLargeFrom = 4u << 20;
+
+  explicit MemberChanges(std::size_t large_from = kLargeFrom) : large_from_(large_from) {}
 
   /// Asked of the Group as it is to be written; its error is that of the change.
   using MayWrite = std::function<Result<void>(const fhir::IncomingResource&)>;
 
   /// Changes the newest version of a Group in one transaction, which makes a new version; none when
   /// everything is as wanted already. kNotFound and kGone as rest::read, kPreconditionFailed when
-  /// the condition does not hold, kConflict when other writes come between again and again, others
-  /// as fhir::add_members.
-  Result<MembersChanged> apply(const std::string& group_id, MemberOperation operation,
+  /// the condition does not hold, kConflict when other writes come between again and again,
+  /// kUnavailable while another large Group is changed, others as fhir::add_members.
+  Result<MembersChanged> apply(store::Store& store, const std::string& group_id,
+                               MemberOperation operation,
                                const std::vector<fhir::MemberEntry>& entries,
                                const Condition& condition, const std::string& base_url,
                                const MayWrite& may_write = {});
 
  private:
-  store::Store& store_;
-  std::mutex mutex_;
+  /// What one change holds.
+  class Turn;
+
+  const std::size_t large_from_;
+  std::mutex mutex_;                          // of small changes, and of looking how large one is
+  std::optional<std::string> being_changed_;  // the large Group; guarded by mutex_
 };
 
 }  // namespace sluice::rest

@@ -1,5 +1,6 @@
 #include "rest/transaction.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "rest/transaction_plan.h"
@@ -48,6 +49,13 @@ const std::vector<EntryAction>& Transaction::actions() const {
 
 const std::vector<Transaction::Searched>& Transaction::searched() const {
   return impl_->plan.searched();
+}
+
+bool Transaction::may_take_long() const {
+  return !searched().empty() ||
+         std::any_of(actions().begin(), actions().end(), [](const EntryAction& action) {
+           return action.kind == Kind::kSearch || action.kind == Kind::kPatch;
+         });
 }
 
 Result<TransactionOutcome> Transaction::run(const BeforeWrite& before_write) {

@@ -22,7 +22,7 @@ namespace sluice::rest {
 struct TransactionOptions {
   std::string base_url = {};    ///< URLs and references below it are our own
   bool with_resources = false;  ///< writes give the resource back
-  query::Bounds bounds = {};    ///< of searches
+  query::Bounds bounds = {};    ///< of searches and patches
   Leniency leniency = Leniency::kStrict;
   /// Asked about each Binary that an entry reads, replaces or deletes, as it is before: its error
   /// is the transaction's. Empty: all may be done. Binaries say themselves who may
@@ -69,6 +69,8 @@ class Transaction {
 
   const std::vector<EntryAction>& actions() const;
   const std::vector<Searched>& searched() const;
+  /// Whether it may take long for its size: it searches or patches.
+  bool may_take_long() const;
 
   /// Does it, once. Errors name the entry: those of the interactions on one resource;
   /// of the view; kPreconditionFailed for a condition that finds several resources; kInvalid for a

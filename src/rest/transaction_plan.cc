@@ -12,7 +12,7 @@
 #include "rest/json_patch.h"
 #include "rest/patch.h"
 #include "rest/validation.h"
-#include "search/matcher.h"
+#include "search/query_set.h"
 
 namespace sluice::rest {
 namespace {
@@ -20,8 +20,6 @@ namespace {
 using Kind = EntryAction::Kind;
 
 constexpr std::size_t kIdBytes = 16;  // random, as 32 hexadecimal digits
-// A conditional reference is matched against the Bundle's own resources of the type, too.
-constexpr std::size_t kOwnMatchesMax = 2'000'000;
 
 std::string name_of(const fhir::ResourceId& key) {
   return fmt::format("{}/{}", fhir::type_name(key.type), key.id);
@@ -97,6 +95,11 @@ Result<void> TransactionPlan::read_references(std::size_t entry) {
   const auto& sent = bundle_.entries()[entry];
   if (sent.resource == 0) return {};
   std::string unused;
+  // A hundred thousand references may search one type.
+  std::set<fhir::ResourceType> known;
+  const auto searches = [&](fhir::ResourceType type) {
+    if (known.insert(type).second) searched_.push_back({entry, type});
+  };
   return fhir::rewrite_links(
       bundle_.tokens(), sent.resource,
       [&](fhir::LinkPlace place, std::string_view text) -> Result<std::optional<std::string>> {
@@ -105,9 +108,8 @@ Result<void> TransactionPlan::read_references(std::size_t entry) {
         if (conditional->query.empty())
           return invalid("a conditional reference has an empty query");
         SLUICE_TRY(const std::size_t number, matches_.add(conditional->type, conditional->query));
-        searched_.push_back({entry, conditional->type});
-        for (const auto type : matches_.queries()[number].other_types())
-          searched_.push_back({entry, type});
+        searches(conditional->type);
+        for (const auto type : matches_.queries()[number].other_types()) searches(type);
         return std::nullopt;
       },
       unused);
@@ -118,6 +120,8 @@ Result<void> TransactionPlan::make() {
   links_.clear();
   writers_.clear();
   references_.clear();
+  own_found_.clear();
+  own_ids_.clear();
   preconditions_.clear();
   SLUICE_CHECK(matches_.find());
   auto identified = each([&](std::size_t i) -> Result<void> {
@@ -303,6 +307,7 @@ Result<fhir::IncomingResource> TransactionPlan::patched_resource(std::size_t ent
   if (binary.content_type != "application/json-patch+json")
     return Error{ErrorKind::kUnsupportedMediaType,
                  "a PATCH takes a Binary with contentType application/json-patch+json"};
+  SLUICE_CHECK(query::BoundsCheck(options_.bounds).look());
   SLUICE_TRY(const auto patch, JsonPatch::parse(binary.bytes));
   SLUICE_TRY(const auto stored, rest::read(seen_by(entry), key));
   preconditions_.push_back({key, stored.version});
@@ -345,23 +350,37 @@ Result<std::string> TransactionPlan::resolve(fhir::ResourceType type, std::strin
         actions_[writer->second].kind == Kind::kPatch)
       ids.push_back(id);
   }
-  search::Matcher matcher;
+  SLUICE_CHECK(find_own(type));
+  const auto& own = own_ids_[number];
+  ids.insert(ids.end(), own.begin(), own.end());
+  if (ids.size() != 1)
+    return failed(fmt::format("a conditional reference to {} finds {}", fhir::type_name(type),
+                              ids.empty() ? "nothing" : "more than one resource"));
+  return references_.emplace(number, name_of({type, ids.front()})).first->second;
+}
+
+Result<void> TransactionPlan::find_own(fhir::ResourceType type) {
+  if (!own_found_.insert(type).second) return {};
+  std::vector<std::size_t> numbers;
+  std::vector<search::Query> queries;
+  for (std::size_t i = 0; i < matches_.queries().size(); ++i) {
+    if (matches_.queries()[i].type() != type || !matches_.is_found(i)) continue;
+    numbers.push_back(i);
+    queries.push_back(matches_.resolved(i));
+  }
+  search::QuerySet set(std::move(queries));
+  const query::BoundsCheck check(options_.bounds);
   for (std::size_t i = 0; i < actions_.size(); ++i) {
     const Kind kind = actions_[i].kind;
     if (actions_[i].type != type || !planned_[i].is_written ||
         (kind != Kind::kCreate && kind != Kind::kUpdate))
       continue;
-    if (++own_matches_ > kOwnMatchesMax)
-      return Error{ErrorKind::kTooLarge,
-                   "there are too many conditional references to types that the Bundle writes"};
-    SLUICE_TRY(const bool is_match, matcher.matches(matches_.resolved(number),
-                                                    bundle_.resource_of(bundle_.entries()[i])));
-    if (is_match) ids.push_back(planned_[i].key.id);
+    SLUICE_CHECK(check.look());
+    SLUICE_TRY(const auto* const matching, set.matching(bundle_.resource_of(bundle_.entries()[i])));
+    for (const std::size_t match : *matching)
+      own_ids_[numbers[match]].push_back(planned_[i].key.id);
   }
-  if (ids.size() != 1)
-    return failed(fmt::format("a conditional reference to {} finds {}", fhir::type_name(type),
-                              ids.empty() ? "nothing" : "more than one resource"));
-  return references_.emplace(number, name_of({type, ids.front()})).first->second;
+  return {};
 }
 
 // What a read will find is told before the writes, for a read that finds nothing undoes all.

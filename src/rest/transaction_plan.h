@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,6 +71,8 @@ class TransactionPlan {
   Result<void> rewrite(std::size_t entry, const fhir::JsonTokens& tokens, std::size_t object,
                        std::string& out);
   Result<std::string> resolve(fhir::ResourceType type, std::string_view query);
+  /// Finds which of the type's resources that this Bundle writes match which queries.
+  Result<void> find_own(fhir::ResourceType type);
   Result<fhir::IncomingResource> patched_resource(std::size_t entry);
   /// The store as an entry may see it.
   const store::Store& seen_for(Look look, fhir::ResourceType type) const {
@@ -96,7 +99,8 @@ class TransactionPlan {
   std::map<fhir::ResourceId, std::size_t> writers_;  // which entry writes a resource
   std::map<std::size_t, std::string> references_;    // resolved ones, by their number in matches_
   std::vector<store::Precondition> preconditions_;
-  std::size_t own_matches_ = 0;
+  std::set<fhir::ResourceType> own_found_;  // types whose written resources were looked at
+  std::map<std::size_t, std::vector<std::string>> own_ids_;  // that match, by number in matches_
 };
 
 }  // namespace sluice::rest

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "fhir/resource_reader.h"
+#include "query/limited_store.h"
 #include "store/rocksdb/rocksdb_store.h"
 #include "temporary_folder.h"
 
@@ -29,8 +30,8 @@ class MemberChangesTest : public testing::Test {
  protected:
   Result<MembersChanged> change(MemberOperation operation, const std::vector<std::string>& patients,
                                 const Condition& condition = {}) {
-    return changes_.apply("g", operation, fhir::read_member_entries(group(patients), {}).value(),
-                          condition, {});
+    return changes_.apply(*store_, "g", operation,
+                          fhir::read_member_entries(group(patients), {}).value(), condition, {});
   }
   void put(const std::vector<std::string>& patients) {
     ASSERT_TRUE(update(*store_, fhir::ResourceReader().read(group(patients)).value(), {}));
@@ -49,7 +50,7 @@ class MemberChangesTest : public testing::Test {
   TemporaryFolder folder_;
   SystemClock clock_;
   std::unique_ptr<store::Store> store_ = store::open_rocksdb_store(folder_.path(), clock_).value();
-  MemberChanges changes_{*store_};
+  MemberChanges changes_;
 };
 
 TEST_F(MemberChangesTest, EachIsAVersionAndRememberedWithItsInstant) {
@@ -108,6 +109,46 @@ TEST_F(MemberChangesTest, NoChangeIsLostAmongManyWriters) {
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(members().size(), 1u + kThreads * kEach);
   EXPECT_EQ(read(*store_, {fhir::types::kGroup, "g"})->version, 1u + kThreads * kEach);
+}
+
+// R-01, R-02: whatever store a client's scopes make of it, one large Group is in memory at a time,
+// and who comes meanwhile is told so instead of holding a thread.
+TEST_F(MemberChangesTest, OfLargeGroupsOneIsChangedAtATimeAndNobodyWaits_R01_R02) {
+  MemberChanges all_large(1);
+  put({"a"});
+  ASSERT_TRUE(
+      update(*store_,
+             fhir::ResourceReader()
+                 .read(R"({"resourceType":"Group","id":"other","type":"person","actual":true})")
+                 .value(),
+             {}));
+  const auto one = fhir::read_member_entries(group({"b"}), {}).value();
+  const query::RightsOf everything = [](fhir::ResourceType) -> Result<query::Rights> {
+    return query::Rights{search::ResourceFilter(), search::ResourceFilter(),
+                         search::ResourceFilter(), search::ResourceFilter()};
+  };
+  query::LimitedStore limited(*store_, clock_, everything);
+  int asked = 0;
+  const auto changed = all_large.apply(
+      *store_, "g", MemberOperation::kAdd, one, {}, {}, [&](const auto&) -> Result<void> {
+        ++asked;
+        for (const char* const id : {"g", "other"}) {
+          const auto second = all_large.apply(limited, id, MemberOperation::kAdd, one, {}, {});
+          EXPECT_EQ(second.error().kind, ErrorKind::kUnavailable) << id;
+          EXPECT_EQ(second.error().retry_after, std::chrono::seconds(1)) << id;
+        }
+        return {};
+      });
+  ASSERT_TRUE(changed);
+  EXPECT_EQ(asked, 1);
+  // It is over, also after a refusal.
+  EXPECT_EQ(all_large
+                .apply(*store_, "other", MemberOperation::kAdd, one, {}, {},
+                       [](const auto&) -> Result<void> { return invalid("no"); })
+                .error()
+                .kind,
+            ErrorKind::kInvalid);
+  EXPECT_TRUE(all_large.apply(limited, "other", MemberOperation::kAdd, one, {}, {}));
 }
 
 }  // namespace

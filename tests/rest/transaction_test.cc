@@ -164,5 +164,54 @@ TEST_F(Transactions, ManyAtOnceMakeOneResourceOfOneCondition) {
     EXPECT_EQ(row.resources, fhir::type_name(row.type) == "Patient" ? 25u : 100u);
 }
 
+std::vector<std::string> creates_unless_found(std::size_t count, const std::string& more = "") {
+  std::vector<std::string> entries;
+  for (std::size_t i = 0; i < count; ++i)
+    entries.push_back(entry("POST", "Patient", R"({"resourceType":"Patient"})",
+                            fmt::format(R"(,"ifNoneExist":"identifier={}{}")", i, more)));
+  return entries;
+}
+
+TEST_F(Transactions, ConditionsAreBounded_R01) {
+  EXPECT_TRUE(run(creates_unless_found(1'000)));
+  const auto refused = run(creates_unless_found(5'001));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kTooLarge);
+  EXPECT_EQ(refused.error().message,
+            "Bundle.entry[5000]: the conditions and conditional references of a transaction are "
+            "more than 5000 different ones");
+  std::string values;
+  for (int i = 0; i < 1'000; ++i) values += ",x";
+  EXPECT_THAT(why(run(creates_unless_found(20, values))), HasSubstr("more than 20000 values"));
+  std::vector<std::string> chains;
+  for (int i = 0; i < 21; ++i)
+    chains.push_back(entry("POST", "Observation", R"({"resourceType":"Observation"})",
+                           fmt::format(R"(,"ifNoneExist":"patient.identifier={}")", i)));
+  EXPECT_THAT(why(run(chains)), HasSubstr("more than 20 chained parameters"));
+  EXPECT_EQ(patients(), 1'000u);
+}
+
+// R-01: searches and patches end with the time that they were given, and nothing is done.
+TEST_F(Transactions, EndWithTheirTime_R01) {
+  put(patient("a"));
+  const auto run_late = [&](const std::string& entries) {
+    const auto bundle = fhir::BundleRequest::read(
+        fmt::format(R"({{"resourceType":"Bundle","type":"transaction","entry":[{}]}})", entries));
+    TransactionOptions options;
+    options.bounds.deadline = std::chrono::steady_clock::now() - std::chrono::seconds(1);
+    return Transaction::read(*store_, *bundle, options)
+        .value()
+        .run([](const auto&) -> Result<void> { return {}; });
+  };
+  EXPECT_EQ(run_late(creates_unless_found(1).front()).error().kind, ErrorKind::kTimeout);
+  const std::string patch = entry(
+      "PATCH", "Patient/a",
+      R"({"resourceType":"Binary","contentType":"application/json-patch+json","data":"W10="})");
+  EXPECT_EQ(run_late(patch).error().kind, ErrorKind::kTimeout);
+  // What takes no longer than its size is done.
+  EXPECT_TRUE(run_late(entry("PUT", "Patient/b", patient("b"))));
+  EXPECT_EQ(patients(), 2u);
+}
+
 }  // namespace
 }  // namespace sluice::rest
