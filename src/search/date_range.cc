@@ -185,10 +185,12 @@ bool DateTest::matches(const DateRange& range) const {
       return range.end > asked_.end;
     case Prefix::kLess:
       return range.begin < asked_.begin;
+    // As HL7 clarified (FHIR-51068): "ge" begins where the value that was asked for begins, and
+    // "le" ends where it ends; what only overlaps it is meant too.
     case Prefix::kGreaterOrEqual:
-      return range.end > asked_.end || contained;
+      return range.end > asked_.begin;
     case Prefix::kLessOrEqual:
-      return range.begin < asked_.begin || contained;
+      return range.begin < asked_.end;
     case Prefix::kStartsAfter:
       return range.begin >= asked_.end;
     case Prefix::kEndsBefore:

@@ -66,6 +66,35 @@ TEST(Date, PartialDatesAreRanges_Q03) {
   EXPECT_EQ(date_time("2012-02", "2012-03-01"), "no match");
 }
 
+// HL7's clarification FHIR-51068: it is enough that the two overlap.
+TEST(Date, GeAndLeHoldForWhatOverlapsTheValue_Q03) {
+  EXPECT_EQ(period("ge2015", "1983-05-02", "2015-06-30"), "match");
+  EXPECT_EQ(period("ge2015", "1983-05-02", "2015-01-01"), "match") << "its end is at the start";
+  EXPECT_EQ(period("ge2015", "1983-05-02", "2014-12-31"), "no match");
+  EXPECT_EQ(period("ge2015", "1983-05-02", "2014-12-31T23:59:59.999Z"), "no match");
+  EXPECT_EQ(period("ge2015", "", "2015"), "match");
+  EXPECT_EQ(period("ge2015", "2014", ""), "match");
+  EXPECT_EQ(period("le2015", "2015-06-30", "2020"), "match");
+  EXPECT_EQ(period("le2015", "2015-12-31T23:59:59.999Z", "2020"), "match");
+  EXPECT_EQ(period("le2015", "2016-01-01", "2020"), "no match");
+  EXPECT_EQ(period("le2015", "2016", ""), "no match");
+  EXPECT_EQ(date_time("ge2013-07", "2013"), "match") << "the year is wider than the month";
+  EXPECT_EQ(date_time("le2013-07", "2013"), "match");
+  EXPECT_EQ(date_time("ge2013-07-31T23:59:59Z", "2013-07"), "match");
+  EXPECT_EQ(date_time("ge2013-08-01", "2013-07"), "no match");
+  EXPECT_EQ(date_time("le2013-06-30", "2013-07"), "no match");
+  // gt and lt keep their wording: something of the target lies beyond the value.
+  EXPECT_EQ(period("gt2015", "1983-05-02", "2015-06-30"), "no match");
+  EXPECT_EQ(period("lt2015", "2015-06-30", "2020"), "no match");
+  // An instant is one moment.
+  EXPECT_EQ(search("Condition?_lastUpdated=ge2024-05-01T10:00:00.5Z",
+                   R"({"meta":{"lastUpdated":"2024-05-01T10:00:00.500Z"}})"),
+            "match");
+  EXPECT_EQ(search("Condition?_lastUpdated=ge2024-05-01T10:00:00.501Z",
+                   R"({"meta":{"lastUpdated":"2024-05-01T10:00:00.500Z"}})"),
+            "no match");
+}
+
 TEST(Date, ZonesAreCorrected_Q03) {
   EXPECT_EQ(date_time("2013-01-14", "2013-01-15T01:00:00+02:00"), "match");
   EXPECT_EQ(date_time("2013-01-14", "2013-01-14T23:00:00-02:00"), "no match");

@@ -89,6 +89,13 @@ TEST(Quantity, RangesMoneyAndSamples_Q03) {
   EXPECT_EQ(search("Condition?onset-age=lt45", age), "match");
   EXPECT_EQ(search("Condition?onset-age=sa39||a", age), "match");
   EXPECT_EQ(search("Condition?onset-age=gt50", age), "no match");
+  // FHIR-51068: the range's end is at or after the value, its start at or before it.
+  EXPECT_EQ(search("Condition?onset-age=ge45", age), "match");
+  EXPECT_EQ(search("Condition?onset-age=ge50", age), "match");
+  EXPECT_EQ(search("Condition?onset-age=ge50.1", age), "no match");
+  EXPECT_EQ(search("Condition?onset-age=le45", age), "match");
+  EXPECT_EQ(search("Condition?onset-age=le40", age), "match");
+  EXPECT_EQ(search("Condition?onset-age=le39.9", age), "no match");
   EXPECT_EQ(search("Condition?onset-age=45", age), "no match");
   constexpr std::string_view invoice = R"({"totalNet":{"value":48.5,"currency":"EUR"}})";
   EXPECT_EQ(search("Invoice?totalnet=gt48||EUR", invoice), "match");

@@ -96,8 +96,10 @@ bool time_holds(const std::string& prefix, const Time& value, const Time& found,
   if (prefix == "ne") return !contains;
   if (prefix == "gt") return reaches_above;
   if (prefix == "lt") return reaches_below;
-  if (prefix == "ge") return reaches_above || contains;
-  if (prefix == "le") return reaches_below || contains;
+  // FHIR-51068: ge, when the end found is at or after the start of the value; le, when the start
+  // found is at or before the end of the value. Ends here are the first moment that is not in it.
+  if (prefix == "ge") return found.end > value.begin;
+  if (prefix == "le") return found.begin < value.end;
   if (prefix == "sa") return found.begin >= value.end;
   if (prefix == "eb") return found.end <= value.begin;
   // ap: the server's choice is a tenth of the distance from now.
