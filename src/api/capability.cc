@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "api/fhir_response.h"
@@ -82,13 +83,19 @@ std::string canonical(const Operation& operation) {
   return fmt::format("{}/OperationDefinition/{}", kCanonicalBase, operation.id);
 }
 
+// C-01: one name for clients of every version of the guide, one that says which it follows.
+constexpr std::pair<std::string_view, std::string_view> kExportNames[] = {{"export", ""},
+                                                                          {"export-v4", "|4.0.0"}};
+
 json::array operations_of(std::string_view type) {
   json::array operations;
   for (const auto& operation : kOperations) {
     if (operation.type != type) continue;
-    operations.push_back({{"name", "export"},
-                          {"definition", canonical(operation)},
-                          {"documentation", json::string(operation.title)}});
+    for (const auto& [name, version] : kExportNames)
+      operations.push_back(
+          {{"name", json::string(name)},
+           {"definition", json::string(fmt::format("{}{}", canonical(operation), version))},
+           {"documentation", json::string(operation.title)}});
   }
   return operations;
 }

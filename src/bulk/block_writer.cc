@@ -51,6 +51,7 @@ Result<void> BlockWriter::write_buffered() {
   while (!rest.empty()) {
     const std::size_t end = rest.find('\n');
     SLUICE_CHECK(write_through(rest.substr(0, end)));
+    if (rest.size() == buffer_.size()) ++headers_;  // the first line
     rest.remove_prefix(end + 1);
   }
   buffer_.clear();
@@ -66,6 +67,7 @@ Result<void> BlockWriter::write_through(std::string_view line) {
     SLUICE_CHECK(open());
     files_written_.back().continues_in = name_;
     SLUICE_CHECK(writer_->append_line(header_));
+    ++headers_;
   }
   return writer_->append_line(line);
 }
@@ -80,7 +82,8 @@ Result<void> BlockWriter::close() {
   SLUICE_TRY(const auto info, closed_.add(std::move(writer_)));
   OutputFile file;
   file.name = name_;
-  file.count = info.lines;
+  // A header is no resource that was asked for (M-03).
+  file.count = info.lines - std::exchange(headers_, 0);
   file.size = info.uncompressed_size;
   files_written_.push_back(std::move(file));
   return {};

@@ -31,7 +31,7 @@ std::string manifest_item(const OutputFile& file, const std::string& url,
     item += fmt::format(R"(,"continuesInFile":{})", quoted(continuation_url));
   // Only what lenient handling skipped is reported there, each a warning (M-06).
   if (file.kind == FileKind::kOutcome)
-    item += fmt::format(R"(,"countSeverity":[{{"severity":"warning","count":{}}}])", file.count);
+    item += fmt::format(R"(,"countSeverity":[{{"code":"warning","count":{}}}])", file.count);
   return item + "}";
 }
 

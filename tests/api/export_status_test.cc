@@ -170,7 +170,7 @@ TEST_F(ExportStatusTest, M02M06OutcomesAreNamedTwiceWithTheirSeverities) {
   EXPECT_EQ(manifest.at("error"), manifest.at("outcome"));
   const auto& item = manifest.at("outcome").as_array().at(0).as_object();
   EXPECT_EQ(item.at("count").as_int64(), 3);
-  EXPECT_EQ(item.at("countSeverity"), json::parse(R"([{"severity":"warning","count":3}])"));
+  EXPECT_EQ(item.at("countSeverity"), json::parse(R"([{"code":"warning","count":3}])"));
   EXPECT_TRUE(item.at("url").as_string().ends_with("/OperationOutcome-0.ndjson"));
 }
 

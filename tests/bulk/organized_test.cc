@@ -47,7 +47,7 @@ class OrganizedTest : public ExportFixture {
       EXPECT_EQ(file.type, "");
       EXPECT_TRUE(expected_file.empty() || file.name == expected_file) << file.name;
       const auto lines = lines_of(id, file.name);
-      EXPECT_EQ(lines.size(), file.count);
+      EXPECT_EQ(resources_of(lines), file.count);
       EXPECT_TRUE(lines.size() <= 2 || file.size <= size_max) << file.name;
       for (std::size_t i = 0; i < lines.size(); ++i) {
         const auto object = boost::json::parse(lines[i]).as_object();

@@ -41,12 +41,14 @@ class Capability(harness.TestCase):
     def test_c01_the_operations_stand_where_they_work(self):
         self.assertEqual(self.operations_of(self.rest),
                          {"export": f"{CANONICAL}/OperationDefinition/export",
+                          "export-v4": f"{CANONICAL}/OperationDefinition/export|4.0.0",
                           "import": f"{self.server.base}/OperationDefinition/import"})
         by_type = {r["type"]: self.operations_of(r) for r in self.rest["resource"]}
         members = {name: f"{self.server.base}/OperationDefinition/group-{name}" for name in ("add", "remove")}
         for name, more in (("Patient", {}), ("Group", members)):
             self.assertEqual(by_type[name],
-                             {"export": f"{CANONICAL}/OperationDefinition/{OPERATIONS[name]}", **more})
+                             {"export": f"{CANONICAL}/OperationDefinition/{OPERATIONS[name]}",
+                              "export-v4": f"{CANONICAL}/OperationDefinition/{OPERATIONS[name]}|4.0.0", **more})
         self.assertEqual({name for name, operations in by_type.items() if operations},
                          {"Patient", "Group"})
         # Every type of R4 can be exported, and R4 has 148 or so of them.
