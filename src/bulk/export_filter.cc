@@ -60,6 +60,31 @@ Result<TypeFilter> parse_type_filter(std::string_view text, std::string_view bas
   return filter;
 }
 
+Result<TypeFilter> known_part_of_type_filter(std::string_view text, std::string_view base_url,
+                                             std::vector<std::string>& skipped,
+                                             search::QueryCost* cost) {
+  const std::size_t mark = text.find('?');
+  const std::string_view type_and_mark = text.substr(0, mark + 1);
+  std::string known(type_and_mark);
+  std::string_view rest = text.substr(mark + 1);
+  while (!rest.empty()) {
+    const std::string_view part = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(rest.size(), part.size() + 1));
+    if (part.empty()) continue;
+    const auto alone = parse_type_filter(std::string(type_and_mark).append(part), base_url, cost);
+    if (alone)
+      known.append(known.size() > type_and_mark.size() ? "&" : "").append(part);
+    else if (alone.error().kind == ErrorKind::kUnsupported)
+      skipped.push_back(alone.error().message);
+    else
+      return alone.error();
+  }
+  if (known.size() > type_and_mark.size()) return parse_type_filter(known, base_url);
+  skipped.back() += "; nothing of it is understood, so that it matches nothing";
+  // Every resource has an id.
+  return parse_type_filter(known + "_id:missing=true", base_url);
+}
+
 std::vector<std::string> split_type_filters(std::string_view value, std::size_t filters_max) {
   std::vector<std::string> filters;
   std::size_t start = 0;

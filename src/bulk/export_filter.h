@@ -31,6 +31,13 @@ struct TypeFilter {
 /// nothing of a filter is ignored. What it costs is added to `cost`.
 Result<TypeFilter> parse_type_filter(std::string_view text, std::string_view base_url,
                                      search::QueryCost* cost = nullptr);
+/// What lenient handling makes of a filter that is not understood whole (P-04, P-05): the
+/// parameters that are understood; when there are none a filter that nothing matches, so that no
+/// more comes than was asked for. What was skipped is added to `skipped`, a sentence each. Errors
+/// of parse_type_filter but kUnsupported.
+Result<TypeFilter> known_part_of_type_filter(std::string_view text, std::string_view base_url,
+                                             std::vector<std::string>& skipped,
+                                             search::QueryCost* cost = nullptr);
 /// The filters in a value of _typeFilter, which may be separated by commas: a comma separates only
 /// when a resource type and '?' follow, for others belong to a filter's values. Of more than
 /// `filters_max` the first, and one that is no filter any more.

@@ -74,8 +74,8 @@ class RequestParser {
     SLUICE_CHECK(check_elements());
     SLUICE_CHECK(check_patients());
     if (request_.file_size_min && request_.file_size_max &&
-        *request_.file_size_min > *request_.file_size_max)
-      return invalid(fmt::format("_minimumFileSize {} is greater than _maximumFileSize {}",
+        *request_.file_size_min >= *request_.file_size_max)
+      return invalid(fmt::format("_maximumFileSize {1} is not greater than _minimumFileSize {0}",
                                  *request_.file_size_min, *request_.file_size_max));
     return std::move(request_);
   }
@@ -103,11 +103,14 @@ class RequestParser {
   // Lenient handling skips what we do not do; the outcome file says so.
   Result<void> skip_or_refuse(ErrorKind kind, std::string why) {
     if (!context_.lenient) return Error{kind, std::move(why)};
-    if (request_.skipped.size() == kSkippedMax)
-      return invalid(fmt::format("there are more than {} parameters and values that are not known",
-                                 kSkippedMax));
     request_.skipped.push_back(std::move(why));
-    return {};
+    return check_skipped();
+  }
+
+  Result<void> check_skipped() const {
+    if (request_.skipped.size() <= kSkippedMax) return {};
+    return invalid(fmt::format("there are more than {} parameters and values that are not known",
+                               kSkippedMax));
   }
 
   template <class Kinds>
@@ -191,12 +194,14 @@ class RequestParser {
         return invalid(fmt::format("there are more than {} _typeFilter", kTypeFiltersMax));
       auto filter = parse_type_filter(text, context_.base_url, &filters_cost_);
       SLUICE_CHECK(check_cost_of_filters());
-      if (filter)
-        request_.type_filters.push_back(std::move(*filter));
-      else if (filter.error().kind == ErrorKind::kUnsupported)
-        SLUICE_CHECK(skip_or_refuse(filter.error().kind, filter.error().message));
-      else
-        return filter.error();  // a mistake, which nobody asked to overlook
+      if (!filter && context_.lenient && filter.error().kind == ErrorKind::kUnsupported) {
+        filter =
+            known_part_of_type_filter(text, context_.base_url, request_.skipped, &filters_cost_);
+        SLUICE_CHECK(check_skipped());
+        SLUICE_CHECK(check_cost_of_filters());
+      }
+      if (!filter) return filter.error();  // also a mistake, which nobody asked to overlook
+      request_.type_filters.push_back(std::move(*filter));
     }
     return {};
   }
@@ -356,15 +361,21 @@ class RequestParser {
     if (types.empty())
       types.assign(fhir::all_resource_types().begin(), fhir::all_resource_types().end());
     std::vector<std::string> known;
-    for (auto& element : request_.elements) {
+    std::vector<std::string> only_mandatory;
+    for (const auto& element : request_.elements) {
       const auto selection = fhir::ElementsSelection::parse({element}, types);
       if (selection)
-        known.push_back(std::move(element));
+        known.push_back(element);
       else
         SLUICE_CHECK(skip_or_refuse(selection.error().kind, selection.error().message));
+      // Else a type of which only unknown elements were asked for would come whole.
+      const auto type = fhir::find_resource_type(element.substr(0, element.find('.')));
+      if (!selection && type)
+        only_mandatory.push_back(fmt::format("{}.id", fhir::type_name(*type)));
     }
     if (known.empty())
       return invalid("_elements names no known element: " + request_.skipped.back());
+    known.insert(known.end(), only_mandatory.begin(), only_mandatory.end());
     request_.elements = std::move(known);
     return {};
   }

@@ -119,6 +119,7 @@ TEST(ExportRequest, TwiceWhereOneIsAllowedOrOfTheWrongKindIsRefused) {
       {query("_maximumFileSize", "ten")},
       {query("_maximumFileSize", "99999999999999999999999")},
       {query("_minimumFileSize", "10"), query("_maximumFileSize", "9")},
+      {query("_minimumFileSize", "10"), query("_maximumFileSize", "10")},
   };
   for (const auto& parameters : bad)
     EXPECT_FALSE(parse(parameters)) << parameters[0].name << "=" << parameters[0].value;

@@ -73,10 +73,43 @@ TEST(TypeFilter, LenientHandlingSkipsUnknownParametersNotMistakes) {
   const auto lenient = parse({"Observation?nosuch=1", "Patient?gender=male"}, true);
   ASSERT_TRUE(lenient);
   EXPECT_EQ(lenient->type_filters,
-            (std::vector<TypeFilter>{{fhir::types::kPatient, "gender=male"}}));
+            (std::vector<TypeFilter>{{*fhir::find_resource_type("Observation"), "_id:missing=true"},
+                                     {fhir::types::kPatient, "gender=male"}}));
   ASSERT_EQ(lenient->skipped.size(), 1u);
   EXPECT_NE(lenient->skipped[0].find("nosuch"), std::string::npos);
   EXPECT_FALSE(parse({"Observation?date=soon"}, true));
+  EXPECT_FALSE(parse({"Observation?nosuch=1&date=soon"}, true));
+}
+
+TEST_F(TypeFilterTest, LenientHandlingNeverWidens_P04) {
+  const auto exported = [&](const Texts& filters) {
+    auto request = parse(filters, true, "Patient,Observation");
+    EXPECT_TRUE(request) << request.error().message;
+    EXPECT_FALSE(request->skipped.empty());
+    return request ? keys(run(*request)) : Keys();
+  };
+  const Keys observations = {"Observation/1", "Observation/2", "Observation/3"};
+  const auto with = [&](Keys more) {
+    more.insert(observations.begin(), observations.end());
+    return more;
+  };
+  // The known part stays.
+  EXPECT_EQ(exported({"Patient?gender=female&colour=red"}), with({"Patient/a"}));
+  EXPECT_EQ(exported({"Patient?colour=red&gender=female&taste=sweet"}), with({"Patient/a"}));
+  EXPECT_EQ(exported({"Patient?gender=female&name:below=x"}), with({"Patient/a"}));
+  // Nothing is known: nothing of the type.
+  EXPECT_EQ(exported({"Patient?colour=red"}), observations);
+  // Alternatives: those that are known.
+  EXPECT_EQ(exported({"Patient?colour=red", "Patient?gender=male"}), with({"Patient/b"}));
+}
+
+TEST_F(TypeFilterTest, LenientHandlingOfElementsNeverWidens_P06) {
+  const auto lenient =
+      parse_export_request({{"_elements", "Observation.status,Patient.colour", "valueString"}},
+                           {ExportLevel::kPatient, true, "http://here/fhir"});
+  ASSERT_TRUE(lenient) << lenient.error().message;
+  EXPECT_EQ(lenient->skipped.size(), 1u);
+  EXPECT_EQ(lenient->elements, (Texts{"Observation.status", "Patient.id"}));
 }
 
 TEST(TypeFilter, CommasSeparateFiltersOnlyBeforeAType) {
