@@ -92,8 +92,37 @@ bool is_cohort(const JsonTokens& tokens) {
 
 bool may_be_cohort(std::string_view group_json) {
   // A backslash may hide a letter of it.
-  return group_json.find("member-filter") != std::string_view::npos ||
+  return group_json.find("modifierExtension") != std::string_view::npos ||
          group_json.find('\\') != std::string_view::npos;
+}
+
+std::optional<std::string> unknown_modifier(const JsonTokens& tokens) {
+  std::optional<std::string> unknown;
+  const auto look = [&](std::size_t object, bool is_root) {
+    const std::size_t list = find_member(tokens, object, "modifierExtension");
+    if (list == 0) return;
+    if (tokens.first(list) != '[') {
+      unknown = "";
+      return;
+    }
+    (void)each_element(tokens, list, [&](std::size_t extension) -> Result<void> {
+      if (!unknown && !(is_root && has_url(tokens, extension, kMemberFilterUrl)))
+        unknown = tokens.first(extension) == '{'
+                      ? string_member(tokens, extension, "url").value_or("")
+                      : "";
+      return {};
+    });
+  };
+  look(0, true);
+  for (const std::string_view part : {"member", "characteristic"}) {
+    const std::size_t list = find_member(tokens, 0, part);
+    if (list == 0 || tokens.first(list) != '[') continue;
+    (void)each_element(tokens, list, [&](std::size_t element) -> Result<void> {
+      if (tokens.first(element) == '{') look(element, false);
+      return {};
+    });
+  }
+  return unknown;
 }
 
 Result<std::optional<CohortText>> read_cohort_text(std::string_view group_json) {
@@ -101,13 +130,14 @@ Result<std::optional<CohortText>> read_cohort_text(std::string_view group_json) 
   JsonTokens tokens;
   if (!tokens.read(group_json) || !check_json_object(tokens, kDepthMax))
     return corrupt("stored Group: not JSON");
+  if (const auto unknown = unknown_modifier(tokens))
+    return Error{ErrorKind::kUnprocessable,
+                 fmt::format("a modifierExtension '{}' of a Group is not known here: {} is",
+                             unknown->size() > 200 ? "..." : *unknown, kMemberFilterUrl)};
   if (!is_cohort(tokens)) return std::optional<CohortText>();
   CohortText out;
   SLUICE_CHECK(
       each_extension(tokens, "modifierExtension", [&](std::size_t extension) -> Result<void> {
-        if (!has_url(tokens, extension, kMemberFilterUrl))
-          return Error{ErrorKind::kUnprocessable,
-                       "a modifierExtension beside member-filter is not known here"};
         CohortText::Filter filter;
         const std::size_t expression = find_member(tokens, extension, "valueExpression");
         if (expression != 0 && tokens.first(expression) == '{')

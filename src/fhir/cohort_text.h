@@ -25,7 +25,12 @@ inline constexpr std::string_view kCohortLimitUrl = "urn:sluice:cohort-limit";
 /// Whether the checked Group whose text `tokens` hold has a member-filter, well formed or not.
 bool is_cohort(const JsonTokens& tokens);
 
-/// False for a text that holds no member-filter for sure; reads it once, at memory speed.
+/// The url of a modifier extension of the checked Group that is not known here, of a member or a
+/// characteristic too; nullopt when there is none. Who does not know it must not take the Group for
+/// what it seems (FHIR R4, extensibility).
+std::optional<std::string> unknown_modifier(const JsonTokens& tokens);
+
+/// False for a text that holds no modifier extension for sure; reads it once, at memory speed.
 bool may_be_cohort(std::string_view group_json);
 
 /// Resources of a type that count for the filters must match one of these queries, as scopes spell
@@ -50,9 +55,8 @@ struct CohortText {
   std::optional<bool> actual;
 };
 
-/// nullopt for a Group without member-filter. kCorrupt when the text is no JSON object. An unknown
-/// modifier extension beside a member-filter is kUnprocessable: who does not know it must not take
-/// the Group for what it seems.
+/// nullopt for a Group without member-filter. kCorrupt when the text is no JSON object. A modifier
+/// extension that unknown_modifier() finds is kUnprocessable, with a member-filter or without.
 Result<std::optional<CohortText>> read_cohort_text(std::string_view group_json);
 
 /// The Group's text with the members-refreshed extension of an evaluation and the `quantity` that

@@ -195,6 +195,21 @@ TEST_F(CohortTest, EvaluatedAtTheExportItIsTheSame) {
   EXPECT_EQ(members("h"), (Names{"p006"}));
 }
 
+// G-03: loaded as it is, but a plain Group it must not seem to be.
+TEST_F(CohortTest, AGroupWithAnUnknownModifierIsRefusedWhenItIsExported) {
+  put({R"({"resourceType":"Group","id":"m","type":"person","actual":true,"member":[)"
+       R"({"entity":{"reference":"Patient/p001"}}],"modifierExtension":[{"url":)"
+       R"("http://hl7.org/fhir/uv/bulkdata/StructureDefinition/members-filter"}]})"});
+  ExportRequest request;
+  request.level = ExportLevel::kGroup;
+  request.group_id = "m";
+  const auto checked = check_groups(*store_, request, store_->last_commit());
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().kind, ErrorKind::kUnprocessable);
+  EXPECT_NE(checked.error().message.find("members-filter"), std::string::npos);
+  EXPECT_FALSE(read_members(*store_, "m", store_->last_commit(), {}, {}));
+}
+
 TEST_F(CohortTest, CohortsThatChooseFromEachOtherAreAnError) {
   put({cohort("a", {"Patient?gender=male"}, "Group/b"),
        cohort("b", {"Patient?gender=male"}, "Group/a")});

@@ -301,8 +301,10 @@ class Cohorts(CohortCase):
         unknown["modifierExtension"].append({"url": "urn:unknown", "valueBoolean": True})
         nameless = cohort("c", "Patient?gender=female")
         del nameless["name"]
+        misspelt = cohort("c", "Patient?gender=female")
+        misspelt["modifierExtension"][0]["url"] += "s"
         for body, *words in (
-                (cohort("c", "Patient?color=red"), "color"), (cohort("c", "Patient?gender:near=x"), "near"),
+                (misspelt, "member-filters"), (cohort("c", "Patient?color=red"), "color"), (cohort("c", "Patient?gender:near=x"), "near"),
                 (cohort("c", "Patient?gender=female", "Encounter?nosuch=1"), "nosuch"),
                 (cohort("c", "Patient?birthdate=yesterday"), "yesterday"), (cohort("c", "Patient?_sort=_id"), "_sort"),
                 (cohort("c", "Patient?_count=1"), "_count"), (cohort("c", "Patient?gender=female&_include=x"), "_include"),

@@ -26,7 +26,6 @@ std::string cohort(std::string_view more = "") {
 
 TEST(CohortText, OnlyAMemberFilterMakesACohort) {
   EXPECT_FALSE(*read_cohort_text(group("")));
-  EXPECT_FALSE(*read_cohort_text(group(R"(,"modifierExtension":[{"url":"urn:other"}])")));
   EXPECT_FALSE(*read_cohort_text(group(R"(,"extension":[)" + std::string(kFilter) + "]")));
   const auto text = *read_cohort_text(cohort(R"(,"name":"n","actual":false)"));
   ASSERT_TRUE(text);
@@ -44,10 +43,23 @@ TEST(CohortText, AnEscapedLetterHidesNothing) {
   EXPECT_TRUE(*read_cohort_text(text));
 }
 
-TEST(CohortText, AnotherModifierBesideItIsRefused) {
-  const std::string text =
-      group(R"(,"modifierExtension":[)" + std::string(kFilter) + R"(,{"url":"urn:other"}])");
-  EXPECT_EQ(read_cohort_text(text).error().kind, ErrorKind::kUnprocessable);
+// G-03: a misspelt member-filter must not leave a plain Group.
+TEST(CohortText, AModifierThatIsNotKnownIsRefused) {
+  const std::string other = R"({"url":"urn:other"})";
+  for (const auto& more :
+       {R"("modifierExtension":[)" + std::string(kFilter) + "," + other + "]",
+        R"("modifierExtension":[)" + other + "]", R"("modif\u0069erExtension":[)" + other + "]",
+        std::string(R"("modifierExtension":{"url":"urn:other"})"),
+        R"("modifierExtension":[)" + std::string(kFilter) +
+            R"(],"member":[{},{"modifierExtension":[)" + other + "]}]",
+        R"("member":[{"modifierExtension":[)" + std::string(kFilter) + "]}]",
+        R"("characteristic":[{"modifierExtension":[)" + other + "]}]"}) {
+    const auto text = read_cohort_text(group("," + more));
+    ASSERT_FALSE(text) << more;
+    EXPECT_EQ(text.error().kind, ErrorKind::kUnprocessable) << more;
+    EXPECT_NE(text.error().message.find("modifierExtension"), std::string::npos);
+  }
+  EXPECT_FALSE(*read_cohort_text(group(R"(,"modifierExtension":[],"name":"a\\b")")));
 }
 
 TEST(CohortText, AnEmptyListOfMembersIsOne) {

@@ -25,5 +25,17 @@ TEST(Validation, LenientIsNotSoWithFiltersOfMembers) {
   EXPECT_FALSE(validate(group, MemberFilters::kRefused, Leniency::kLenient));
 }
 
+TEST(Validation, AGroupWithAnUnknownModifierIsRefused_G03) {
+  const auto group =
+      fhir::ResourceReader()
+          .read(R"({"resourceType":"Group","id":"g","type":"person","actual":true,)"
+                R"("modifierExtension":[{"url":"http://hl7.org/fhir/uv/bulkdata/)"
+                R"(StructureDefinition/members-filter","valueString":"Patient?gender=male"}]})")
+          .value();
+  const auto outcome = validate(group, MemberFilters::kRefused, Leniency::kLenient);
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().kind, ErrorKind::kUnprocessable);
+}
+
 }  // namespace
 }  // namespace sluice::rest
