@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "fhir/contained_references.h"
 #include "fhir/json_check.h"
 #include "fhir/json_tokens.h"
 #include "fhir/json_walk.h"
@@ -110,6 +111,8 @@ struct ElementsProjector::Impl {
   bool are_left_out = false;  // the named ones, else the others
   NameSet named;
   JsonTokens tokens;
+  JsonTokens projected_tokens;  // of a projection that is read once more
+  std::string projected;
 };
 
 ElementsProjector::Impl::Impl(const ElementsSelection& selection, ResourceType type)
@@ -222,7 +225,9 @@ Result<void> ElementsProjector::Impl::project(std::string_view line, std::string
   if (!tokens.read(line) || tokens.size() < 2 || tokens.first(0) != '{') return broken();
   const std::size_t last = tokens.size() - 1;
   if (tokens.first(last) != '}') return broken();
+  const std::size_t start = out.size();
   bool has_meta = false;
+  bool has_cut_contained = false;
   char before = '{';
   // Only root members are looked at; what is inside them is skipped by counting brackets.
   for (std::size_t key = last == 1 ? 2 : 1; key <= last;) {
@@ -239,6 +244,8 @@ Result<void> ElementsProjector::Impl::project(std::string_view line, std::string
         const std::size_t from = tokens.begin(key);
         out.append(tokens.text().substr(from, tokens.end(behind - 1) - from));
       }
+    } else if (means(tokens.raw_string(key), "contained")) {
+      has_cut_contained = true;
     }
     key = behind + 1;
   }
@@ -247,7 +254,10 @@ Result<void> ElementsProjector::Impl::project(std::string_view line, std::string
     fmt::format_to(std::back_inserter(out), R"("meta":{{"tag":[{}]}})", kSubsettedCoding);
   }
   out.push_back('}');
-  return {};
+  if (!has_cut_contained) return {};
+  projected.assign(out, start);
+  out.resize(start);
+  return cut_contained_references(projected, projected_tokens, out);
 }
 
 ElementsProjector::ElementsProjector(const ElementsSelection& selection, ResourceType type)

@@ -47,7 +47,8 @@ class ElementsProjector {
   /// Appends to `out` the projection of `line` (a stored line: valid JSON on one line, no line
   /// break at the end): resourceType, id, meta, mandatory and selected root elements and their
   /// "_element" siblings in source order and with the source's bytes; meta.tag gains SUBSETTED.
-  /// kCorrupt when the line is not what the store promised.
+  /// When `contained` is left out, so are the references to what it held
+  /// (cut_contained_references). kCorrupt when the line is not what the store promised.
   Result<void> project(std::string_view line, std::string& out);
 
  private:

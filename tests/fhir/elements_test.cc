@@ -117,6 +117,40 @@ TEST(Elements, SiblingsOfAPrimitiveStayWithIt) {
             R"(]},"_active":{}})");
 }
 
+TEST(Elements, ReferencesToContainedResourcesGoWithThem_P06) {
+  const auto of = [](const std::vector<std::string>& values, const std::string& members) {
+    const std::string out = projected(
+        values, "Observation",
+        R"({"resourceType":"Observation","id":"1","meta":{"tag":[)" SUBSETTED
+        R"(]},"status":"final","code":{},)" +
+            members +
+            R"(,"contained":[{"resourceType":"Patient","id":"p","managingOrganization":{"reference":"#"}}]})");
+    const std::string before = R"({"resourceType":"Observation","id":"1","meta":{"tag":[)" SUBSETTED
+                               R"(]},"status":"final","code":{},)";
+    EXPECT_TRUE(out.starts_with(before)) << out;
+    return out.substr(std::min(before.size(), out.size()));
+  };
+  constexpr const char* kMasked =
+      R"({"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"masked"}]})";
+  EXPECT_EQ(of({"subject"}, R"("subject":{"reference":"#p"})"),
+            R"("subject":)" + std::string(kMasked) + "}");
+  EXPECT_EQ(of({"subject"}, R"("subject":{"reference":"#p","display":"x"})"),
+            R"("subject":{"display":"x"}})");
+  EXPECT_EQ(of({"subject"}, R"("subject":{"display":"x","reference":"#p"})"),
+            R"("subject":{"display":"x"}})");
+  EXPECT_EQ(of({"subject"}, R"("subject":{"type":"Patient","reference":"\u0023p","display":"x"})"),
+            R"("subject":{"type":"Patient","display":"x"}})");
+  EXPECT_EQ(of({"performer"},
+               R"("performer":[{"reference":"#p"},{"reference":"Patient/1"},{"reference":"#"}])"),
+            R"("performer":[)" + std::string(kMasked) +
+                R"(,{"reference":"Patient/1"},{"reference":"#"}]})");
+  EXPECT_EQ(of({"note"}, R"("note":[{"text":"\"reference\":\"#p\""}])"),
+            R"("note":[{"text":"\"reference\":\"#p\""}]})");
+  // Whoever takes the contained resources along keeps the references.
+  EXPECT_TRUE(of({"subject", "contained"}, R"("subject":{"reference":"#p"})")
+                  .starts_with(R"("subject":{"reference":"#p"},"contained":[)"));
+}
+
 TEST(Elements, TheTagIsAddedOnce) {
   const auto with_meta = [](std::string_view meta) {
     const std::string out =

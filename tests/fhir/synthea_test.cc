@@ -101,6 +101,23 @@ TEST_F(Synthea, OwnersAndSupportingAreThoseOfASlowReading) {
   }
 }
 
+/// Takes references to contained resources out.
+void cut_slowly(json::value& value) {
+  if (auto* const array = value.if_array())
+    for (auto& element : *array) cut_slowly(element);
+  auto* const object = value.if_object();
+  if (object == nullptr) return;
+  if (const auto* reference = object->if_contains("reference");
+      reference != nullptr && reference->is_string() && reference->get_string().starts_with("#")) {
+    object->erase("reference");
+    if (object->empty())
+      *object = json::parse(R"({"extension":[{"url":
+          "http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"masked"}]})")
+                    .as_object();
+  }
+  for (auto& member : *object) cut_slowly(member.value());
+}
+
 /// The projection by Boost.JSON: members whose names begin the way the selection says.
 json::object projected_slowly(const json::object& resource, const std::set<std::string>& names) {
   json::object out;
@@ -114,6 +131,8 @@ json::object projected_slowly(const json::object& resource, const std::set<std::
   meta["tag"].as_array().push_back(
       {{"system", "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"},
        {"code", "SUBSETTED"}});
+  if (resource.contains("contained") && !out.contains("contained"))
+    for (auto& member : out) cut_slowly(member.value());
   return out;
 }
 
