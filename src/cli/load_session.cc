@@ -160,6 +160,7 @@ void serve_load(store::Store& store, smart::AuditLog* audit, ControlChannel& cha
   const auto run = [&]() -> Result<bulk::LoadSummary> {
     // What cannot be audited is not done.
     SLUICE_CHECK(audit_load(audit, smart::AuditOutcome::kSuccess, "sluice load begins"));
+    spdlog::info("sluice load begins");
     try {
       return run_load(store, channel, request, stop);
     } catch (const std::exception& e) {

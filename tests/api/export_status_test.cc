@@ -316,7 +316,7 @@ TEST_F(ExportStatusTest, P10APageThatWasShownOnlyGainsItsLink) {
     }
     changed.notify_all();
     ++done;
-    for (int i = 0; i < 3000 && engine_->statistics().shards_total < done; ++i)
+    for (int i = 0; i < 60'000 && engine_->statistics().shards_total < done; ++i)
       std::this_thread::sleep_for(1ms);
     const std::size_t files = look();
     EXPECT_GE(files, seen);

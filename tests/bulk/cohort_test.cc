@@ -274,7 +274,7 @@ TEST_F(CohortTest, TheRefresherFindsWhatCameInAndWhatIsDue) {
   put({cohort("g", {"Patient?gender=male"})});
   CohortRefresher refresher(*store_, *engine_, clock_, {std::chrono::seconds(100), {}});
   const auto look_until_version = [&](std::uint32_t wanted) {
-    for (int i = 0; i < 2000 && version("g") != wanted; ++i) {
+    for (int i = 0; i < 30'000 && version("g") != wanted; ++i) {
       ASSERT_TRUE(refresher.look());
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -23,6 +25,16 @@
 #include "store/rocksdb/rocksdb_store.h"
 
 namespace sluice::bulk {
+
+/// The machine's clock, ahead by as much as a test says.
+class AdvancedClock final : public Clock {
+ public:
+  Instant now() const override { return SystemClock().now() + ahead_.load(); }
+  void advance(std::chrono::milliseconds by) { ahead_ = ahead_.load() + by; }
+
+ private:
+  std::atomic<std::chrono::milliseconds> ahead_{};
+};
 
 class ExportFixture : public ::testing::Test {
  protected:
@@ -154,7 +166,7 @@ class ExportFixture : public ::testing::Test {
     return keys;
   }
 
-  SystemClock clock_;
+  AdvancedClock clock_;
   std::filesystem::path folder_;
   ExportSizes sizes_;
   job::EngineOptions engine_options_;

@@ -134,7 +134,7 @@ TEST_F(InputDownload, I05IsBoundedInSizeAndTimeAndCanBeStopped) {
   limits_.attempts_max = 1000;
   limits_.retry_delay = 10s;
   std::jthread stopper([&] {
-    std::this_thread::sleep_for(50ms);
+    while (busy.asked().empty()) std::this_thread::sleep_for(1ms);
     stop_.request_stop();
   });
   EXPECT_EQ(failure(busy.url("/f?sig=s3cret")), ErrorKind::kCancelled);

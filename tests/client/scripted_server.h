@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -19,7 +18,7 @@
 namespace sluice::client {
 
 /// Gives each connection the next answer, the last for ever, and keeps what was asked. An empty
-/// answer is a silence that outlasts the clients of these tests. Thread-safe.
+/// answer is a silence until the client leaves. Thread-safe.
 class ScriptedServer {
  public:
   explicit ScriptedServer(std::vector<std::string> answers) : answers_(std::move(answers)) {
@@ -70,8 +69,15 @@ class ScriptedServer {
       }
       const std::string& answer = answers_[std::min(next++, answers_.size() - 1)];
       (void)!::send(connection, answer.data(), answer.size(), MSG_NOSIGNAL);
-      if (answer.empty()) std::this_thread::sleep_for(std::chrono::milliseconds{700});
+      if (answer.empty()) wait_until_left(connection, stop);
       ::close(connection);
+    }
+  }
+
+  /// Until the client has closed.
+  static void wait_until_left(int connection, const std::stop_token& stop) {
+    pollfd wanted{connection, POLLIN, 0};
+    while (!stop.stop_requested() && ::poll(&wanted, 1, 20) <= 0) {
     }
   }
 

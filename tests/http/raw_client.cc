@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -18,11 +19,14 @@ namespace sluice::http {
 
 using namespace std::chrono_literals;
 
+// Only ends what hangs: a busy machine may be slow.
+constexpr auto kPatience = 60s;
+
 RawClient::RawClient(std::uint16_t port, int receive_buffer) {
   socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (receive_buffer > 0)
     setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-  const timeval timeout{20, 0};
+  const timeval timeout{60, 0};
   setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -59,6 +63,11 @@ bool RawClient::fill() {
   if (n <= 0) return false;
   buffer_.append(bytes, static_cast<std::size_t>(n));
   return true;
+}
+
+bool RawClient::hears() {
+  pollfd wanted{socket_, POLLIN, 0};
+  return !buffer_.empty() || ::poll(&wanted, 1, 10) > 0;
 }
 
 std::string RawClient::receive(std::size_t size) {
@@ -191,21 +200,28 @@ void ServerTest::release() {
 
 void ServerTest::wait_for_slow(int count) {
   std::unique_lock lock(mutex_);
-  EXPECT_TRUE(changed_.wait_for(lock, 10s, [&] { return slow_ >= count; }));
+  EXPECT_TRUE(changed_.wait_for(lock, kPatience, [&] { return slow_ >= count; }));
 }
 
 std::vector<RequestRecord> ServerTest::records(std::size_t count) {
   std::unique_lock lock(mutex_);
-  EXPECT_TRUE(changed_.wait_for(lock, 10s, [&] { return records_.size() >= count; }));
+  EXPECT_TRUE(changed_.wait_for(lock, kPatience, [&] { return records_.size() >= count; }));
   return records_;
 }
 
 bool ServerTest::wait_for_connections(std::size_t count) {
-  for (int i = 0; i < 1000; ++i) {
-    if (server_->connections() == count) return true;
-    std::this_thread::sleep_for(10ms);
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (server_->connections() != count) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(5ms);
   }
-  return false;
+  return true;
+}
+
+void ServerTest::wait_until_closed() {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (RawClient(port()).is_connected())
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "it goes on listening";
 }
 
 void ServerTest::add_routes() {

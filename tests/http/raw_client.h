@@ -47,6 +47,9 @@ class RawClient {
     send(request);
     return read(is_head);
   }
+  /// Whether there is something to read, or the end, within a moment.
+  bool hears();
+  bool is_connected() const { return socket_ >= 0; }
   /// What is received until `size` bytes are there or the connection ends.
   std::string receive(std::size_t size);
   /// Whether the server ends the connection without another byte.
@@ -78,8 +81,10 @@ class ServerTest : public testing::Test {
   void wait_for_slow(int count);
   /// Waits until `count` requests were recorded; all of them.
   std::vector<RequestRecord> records(std::size_t count);
-  /// Whether the server comes down to `count` connections within a few seconds.
+  /// Whether the server has come down, or up, to `count` connections before a test is given up.
   bool wait_for_connections(std::size_t count);
+  /// Waits until the server that is stopping takes no connections any more.
+  void wait_until_closed();
 
   static constexpr std::size_t kFileSize = 3'000'000;
   static constexpr std::size_t kBigFileSize = 64'000'000;

@@ -173,12 +173,12 @@ TEST_F(ServerTest, AnswersAClientThatHasShutDownItsSide) {
 
 TEST_F(ServerTest, ServesASlowReaderAsLongAsItReads) {
   ServerOptions options;
-  options.write_timeout = std::chrono::milliseconds(300);
+  options.write_timeout = std::chrono::seconds(1);
   start(options);
   RawClient client(port(), 8192);
   client.send(get("/large"));
   const auto begun = std::chrono::steady_clock::now();
-  while (std::chrono::steady_clock::now() - begun < std::chrono::milliseconds(1500)) {
+  while (std::chrono::steady_clock::now() - begun < std::chrono::milliseconds(2500)) {
     ASSERT_EQ(client.receive(20'000).size(), 20'000u);
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
@@ -192,7 +192,7 @@ TEST_F(ServerTest, CutsAReaderThatStandsStill) {
   for (const char* path : {"/big-file", "/large", "/endless"}) {
     RawClient client(port(), 8192);
     client.send(get(path));
-    EXPECT_TRUE(wait_for_connections(1));
+    client.receive(1);
     EXPECT_TRUE(wait_for_connections(0)) << path;
   }
   for (const auto& record : records(3)) EXPECT_TRUE(record.aborted);

@@ -1,6 +1,7 @@
 // What the server refuses: malformed, ambiguous, too large, too slow, too many.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <thread>
 
@@ -159,9 +160,12 @@ TEST_F(ServerTest, BoundsTheMemoryOfAllBodiesTogether) {
   start(options);
   RawClient holder(port());
   holder.send(post("Content-Length: 900000\r\n") + std::string(800'000, 'x'));
-  std::this_thread::sleep_for(300ms);  // Nothing says that a part of a body was read.
-  RawClient refused(port());
-  const Answer answer = refused.ask(post("Content-Length: 300000\r\n") + std::string(300'000, 'x'));
+  Answer answer;
+  // Nothing says how much of a body was read, but that there is no room for others.
+  for (int i = 0; i < 10'000 && answer.status != 503; ++i) {
+    RawClient refused(port());
+    answer = refused.ask(post("Content-Length: 300000\r\n") + std::string(300'000, 'x'));
+  }
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(answer.header("Retry-After"), "1");
   holder.send(std::string(100'000, 'x'));
@@ -184,15 +188,17 @@ TEST_F(ServerTest, CutsAHeadThatTricklesIn) {
   RawClient client(port());
   const auto begun = std::chrono::steady_clock::now();
   client.send("GET /hello HTTP/1.1\r\nHost: a\r\n");
+  // For as long as it takes: the time is that of the whole head, not of a line.
+  std::atomic<bool> over{false};
   std::thread trickle([&] {
-    for (int i = 0; i < 40 && client.send("X: y\r\n"); ++i) std::this_thread::sleep_for(20ms);
+    while (!over && client.send("X: y\r\n")) std::this_thread::sleep_for(20ms);
   });
   const Answer answer = client.read();
+  over = true;
   const auto took = std::chrono::steady_clock::now() - begun;
   trickle.join();
   EXPECT_EQ(answer.status, 408);
   EXPECT_GE(took, 250ms);
-  EXPECT_LT(took, 700ms);
 }
 
 TEST_F(ServerTest, CutsABodyThatStandsStill) {
@@ -210,16 +216,18 @@ TEST_F(ServerTest, CutsABodyThatTricklesBelowTheMinimumRate) {
   start(options);
   RawClient client(port());
   client.send(post("Content-Length: 100000\r\n"));
+  std::atomic<bool> over{false};
   std::thread trickle([&] {
-    for (int i = 0; i < 100 && client.send("x"); ++i) std::this_thread::sleep_for(20ms);
+    while (!over && client.send("x")) std::this_thread::sleep_for(20ms);
   });
   EXPECT_EQ(client.read().status, 408);
+  over = true;
   trickle.join();
 }
 
 TEST_F(ServerTest, ClosesIdleConnectionsSilently) {
   ServerOptions options;
-  options.idle_timeout = 150ms;
+  options.idle_timeout = 1s;  // until then `used` must have asked
   start(options);
   RawClient fresh(port());
   RawClient used(port());

@@ -1,6 +1,7 @@
 // Shutting down while connections are in every state.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <thread>
 
@@ -20,7 +21,7 @@ TEST_F(ServerTest, StopsAtOnceWithIdleConnections) {
   EXPECT_TRUE(wait_for_connections(2));
   const auto begun = Clock::now();
   server_->stop();
-  EXPECT_LT(Clock::now() - begun, 2s);
+  EXPECT_LT(Clock::now() - begun, ServerOptions().shutdown_timeout);
   EXPECT_TRUE(fresh.sees_close());
   EXPECT_TRUE(used.sees_close());
   EXPECT_EQ(server_->connections(), 0u);
@@ -33,7 +34,7 @@ TEST_F(ServerTest, FinishesTheRequestUnderWayWhenItStops) {
   client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
   wait_for_slow(1);
   std::thread stopper([&] { server_->stop(); });
-  std::this_thread::sleep_for(50ms);
+  wait_until_closed();
   RawClient late(port());
   release();
   const Answer answer = client.read();
@@ -50,7 +51,7 @@ TEST_F(ServerTest, FinishesADownloadWhenItStops) {
   client.send("GET /big-file HTTP/1.1\r\nHost: a\r\n\r\n");
   const std::string beginning = client.receive(1000);
   std::thread stopper([&] { server_->stop(); });
-  std::this_thread::sleep_for(50ms);
+  wait_until_closed();
   std::size_t received = beginning.size();
   while (const std::size_t size = client.receive(1'000'000).size()) received += size;
   EXPECT_GT(received, kBigFileSize);
@@ -73,7 +74,7 @@ TEST_F(ServerTest, CutsWhatDoesNotFinishInTime) {
   const auto begun = Clock::now();
   server_->stop();
   EXPECT_GE(Clock::now() - begun, 200ms);
-  EXPECT_LT(Clock::now() - begun, 5s);
+  EXPECT_LT(Clock::now() - begun, 60s);
   for (const auto& record : records(2)) EXPECT_TRUE(record.aborted);
 }
 
@@ -84,15 +85,20 @@ TEST_F(ServerTest, WaitsForAHandlerEvenAfterTheTimeOut) {
   RawClient client(port());
   client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
   wait_for_slow(1);
-  std::thread releaser([&] {
-    std::this_thread::sleep_for(300ms);
-    release();
+  RawClient stream(port());
+  stream.send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n");
+  stream.receive(1000);
+  std::atomic<bool> stopped{false};
+  std::thread stopper([&] {
+    server_->stop();
+    stopped = true;
   });
-  const auto begun = Clock::now();
-  server_->stop();
-  EXPECT_GE(Clock::now() - begun, 250ms);
-  releaser.join();
-  EXPECT_TRUE(records(1)[0].aborted);
+  while (!stream.receive(1'000'000).empty()) {  // until the time-out cuts it
+  }
+  EXPECT_FALSE(stopped);
+  release();
+  stopper.join();
+  for (const auto& record : records(2)) EXPECT_TRUE(record.aborted) << record.route;
 }
 
 TEST_F(ServerTest, StopsWithoutEverHavingStarted) {
@@ -114,7 +120,7 @@ TEST_F(ServerTest, StopsUnderFire) {
       }
     });
   }
-  std::this_thread::sleep_for(200ms);
+  records(50);
   server_.reset();
   over = true;
   for (auto& client : clients) client.join();

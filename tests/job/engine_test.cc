@@ -137,7 +137,7 @@ class EngineTest : public ::testing::Test {
   }
 
   JobView wait(const std::string& id) {
-    for (int i = 0; i < 1000; ++i) {
+    for (int i = 0; i < 6000; ++i) {
       const auto view = engine_->view(id);
       if (!view) break;
       if (view->job.state != JobState::kRunning) return *view;
@@ -148,7 +148,7 @@ class EngineTest : public ::testing::Test {
   }
 
   bool eventually(const std::function<bool()>& what) {
-    for (int i = 0; i < 500; ++i) {
+    for (int i = 0; i < 6000; ++i) {
       if (what()) return true;
       std::this_thread::sleep_for(10ms);
     }

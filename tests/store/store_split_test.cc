@@ -2,7 +2,7 @@
 // whatever the ids look like.
 #include <fmt/format.h>
 
-#include <chrono>
+#include <ctime>
 #include <numeric>
 #include <random>
 
@@ -152,12 +152,12 @@ TEST_P(StoreSplit, AThousandPartsTakeLittleTime) {
   load(
       20'000, 1000, [&](int) { return uuid(); }, [&](int i) { return std::to_string(i % 1000); });
   store_->compact().value();
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // of the processor: a busy machine takes longer
   const auto parts = store_->split(whole_type(type_of("Observation")), 20'000).value();
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   EXPECT_GT(parts.size(), 200u);  // a block of the store holds more than one part
-  EXPECT_LT(seconds.count(), 2.0);
-  RecordProperty("milliseconds", static_cast<int>(seconds.count() * 1000));
+  EXPECT_LT(seconds, 2.0);
+  RecordProperty("milliseconds", static_cast<int>(seconds * 1000));
 }
 
 }  // namespace
