@@ -314,6 +314,15 @@ def eventually(test, looked_for, what="what is waited for", timeout=PATIENCE_SEC
     return found
 
 
+def until_too_many(ask):
+    """Answers up to the first 429: how many a rate lets through depends on how fast they come."""
+    answers = [ask()]
+    while answers[-1].status != 429 and len(answers) < 10_000:
+        answers.append(ask())
+    assert answers[-1].status == 429, answers[-1]
+    return answers
+
+
 def sluice_instant():
     """The machine's time as the server writes instants."""
     now = time.time()

@@ -1,7 +1,6 @@
 """SMART Backend Services end to end: discovery, tokens, scopes, clients, limits, capability URLs, the
 audit log (A-01 to A-12, K-06, F-07)."""
 import glob
-import http.server
 import json
 import os
 import re
@@ -12,45 +11,7 @@ import unittest
 import corpus
 import harness
 import smart
-
-
-def until_too_many(ask):
-    """Answers up to the first 429: how many a rate lets through depends on how fast they come."""
-    answers = [ask()]
-    while answers[-1].status != 429 and len(answers) < 10_000:
-        answers.append(ask())
-    assert answers[-1].status == 429, answers[-1]
-    return answers
-
-
-class KeyServer:
-    """A JWKS URL on loopback that counts its requests."""
-
-    def __init__(self, test):
-        self.keys, self.requests, self.cache_control = [], 0, "max-age=3600"
-        self.answers = threading.Event()  # while it is not set, nothing is answered
-        self.answers.set()
-        test.addCleanup(self.answers.set)
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                outer.requests += 1
-                outer.answers.wait()
-                body = json.dumps({"keys": outer.keys}).encode()
-                self.send_response(200)
-                self.send_header("Cache-Control", outer.cache_control)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        test.addCleanup(self.server.server_close)
-        test.addCleanup(self.server.shutdown)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/jwks.json"
+from key_server import KeyServer
 
 
 class Authorization(harness.TestCase):
@@ -398,7 +359,7 @@ class Authorization(harness.TestCase):
     def test_a02_token_requests_of_an_address_are_limited(self):
         client = self.client("eager")
         server = self.serve("--token-rate", 5)
-        answers = until_too_many(lambda: client.token_answer(server))
+        answers = harness.until_too_many(lambda: client.token_answer(server))
         self.assertEqual([a.status for a in answers[:5]], [200] * 5)
         self.assertGreaterEqual(int(answers[-1].headers["Retry-After"]), 1)
 
@@ -406,11 +367,11 @@ class Authorization(harness.TestCase):
         client, other = self.client("eager"), self.client("calm")
         server = self.serve("--client-token-rate", 3, "--address-kick-off-rate", 4)
         headers = client.headers(server)
-        answers = until_too_many(lambda: client.token_answer(server))
+        answers = harness.until_too_many(lambda: client.token_answer(server))
         self.assertEqual([a.status for a in answers[:2]], [200] * 2)
         self.assertEqual(other.token_answer(server).status, 200)
         others = other.headers(server)
-        answers = until_too_many(lambda: server.get("$export", {"_type": "Device"}, headers))
+        answers = harness.until_too_many(lambda: server.get("$export", {"_type": "Device"}, headers))
         self.assertEqual([a.status for a in answers[:4]], [202] * 4)
         self.assert_outcome(server.get("$export", {"_type": "Device"}, others), 429, "address")
 
@@ -418,7 +379,7 @@ class Authorization(harness.TestCase):
         client = self.client("honest")
         server = self.serve()
         headers = client.headers(server)
-        statuses = [answer.status for answer in until_too_many(lambda: server.get("$export"))]
+        statuses = [answer.status for answer in harness.until_too_many(lambda: server.get("$export"))]
         self.assertGreaterEqual(len(statuses), 600)
         self.assertEqual(set(statuses[:-1]), {401})
         self.assertEqual(server.get("$export", {"_type": "Device"}, headers).status, 202)
