@@ -157,7 +157,7 @@ Command add_client(CLI::App& app) {
       {"update", "Change a client", true, true},
       {"disable", "Give a client no more tokens and void those it has", true, false},
       {"enable", "Undo disable", true, false},
-      {"revoke-tokens", "Void all tokens of a client", true, false},
+      {"revoke-tokens", "Void all tokens and signed URLs of a client", true, false},
       {"remove", "Remove a client", true, false},
   };
   for (const auto& verb : verbs) {

@@ -173,6 +173,26 @@ class GroupLimits(harness.TestCase):
             content.setdefault(kind, {})
         return content
 
+    def test_r06_deletions_of_others_are_not_told(self):
+        hidden = ("Observation/hidden", "Provenance/hidden", "Patient/out", "Organization/of-out",
+                  "Practitioner/of-out")
+        told = []
+        for resources, more in ((INSIDE, ()), (INSIDE + OUTSIDE, hidden)):
+            _, data, server, client = self.world("deletions", resources)
+            all = smart.Client(harness.temporary_folder(self), data, "all", scope="system/*.cruds")
+            everything, headers = all.headers(server), client.headers(server)
+            since = self.exported(server, headers, "Group/mine/$export")[1]["transactionTime"]
+            for key in more:
+                answer = harness.request("DELETE", f"{server.base}/{key}", everything)
+                self.assertIn(answer.status, (200, 204), key)
+            for key in ("Provenance/p", "Observation/o"):
+                harness.request("DELETE", f"{server.base}/{key}", everything)
+            manifest = self.exported(server, headers, "Group/mine/$export", _since=since)[1]
+            content = self.content(manifest, headers)
+            told.append(content)
+            self.assertIn("Observation/o", json.dumps(content["deleted"]))
+        self.assertEqual(told[0], told[1])
+
     def test_r06_lenient_handling_tells_no_more_of_a_patient_who_is_no_member(self):
         _, _, server, client = self.world("with others", INSIDE + OUTSIDE)
         headers = client.headers(server)
