@@ -40,9 +40,10 @@ function(sluice_module name)
   endif()
 endfunction()
 
-# sluice_test(name SOURCES ... DEPS ...): a GoogleTest program registered with ctest.
+# sluice_test(name [SHARED] SOURCES ... DEPS ...): a GoogleTest program registered with ctest. SHARED: it
+# runs once more on the data that SLUICE_SHARED names, when it names any.
 function(sluice_test name)
-  cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(TEST "SHARED" "TIMEOUT" "SOURCES;DEPS;LIBS" ${ARGN})
   add_executable(${name} ${TEST_SOURCES})
   target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/tests/support")
   foreach(dep IN LISTS TEST_DEPS)
@@ -50,11 +51,16 @@ function(sluice_test name)
   endforeach()
   target_link_libraries(${name} PRIVATE ${TEST_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
   if(NOT TEST_TIMEOUT)
-    set(TEST_TIMEOUT 120)
+    set(TEST_TIMEOUT 600)
   endif()
   if(SLUICE_SANITIZE)  # about ten times slower
     math(EXPR TEST_TIMEOUT "${TEST_TIMEOUT} * 10")
   endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${TEST_TIMEOUT})
+  if(TEST_SHARED AND SLUICE_SHARED)
+    add_test(NAME shared_${name} COMMAND ${name})
+    set_tests_properties(shared_${name} PROPERTIES
+      TIMEOUT ${TEST_TIMEOUT} LABELS shared ENVIRONMENT "SLUICE_SHARED=${SLUICE_SHARED}")
+  endif()
 endfunction()

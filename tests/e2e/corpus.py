@@ -1,7 +1,7 @@
-"""The data that the end-to-end tests load: real Synthea data when it is there, generated data else, and
-hand-made resources for what neither has.
+"""The data that the end-to-end tests load: generated, and hand-made resources for what the generator does not make.
 
-SLUICE_SHARED_DATA names the folder of real data (<Type>.ndjson.gz); it may be missing.
+In the runs that ctest labels `shared` the environment variable SLUICE_SHARED names a folder whose `data` holds
+Synthea's resources (<Type>.ndjson.gz), which take the place of the generated ones.
 """
 import gzip
 import json
@@ -10,7 +10,7 @@ import os
 import harness
 from fhir_model import parse_exactly
 
-SHARED_DATA = os.environ.get("SLUICE_SHARED_DATA", "")
+SHARED = os.environ.get("SLUICE_SHARED")
 # Enough types for every scope, without the largest two: for tests that export often.
 SMALL_TYPES = ("Patient", "Practitioner", "Organization", "Encounter", "Observation", "Condition",
                "Immunization", "Procedure", "Device", "MedicationRequest", "CareTeam", "Location",
@@ -57,16 +57,12 @@ class Corpus:
         return counts
 
 
-def real_data_is_there():
-    return os.path.isdir(SHARED_DATA) and any(
-        name.endswith(".ndjson.gz") for name in os.listdir(SHARED_DATA))
-
-
 def base_corpus(folder, types=None, patients=60):
-    """The real data (only `types`, when given), or that of so many generated patients."""
+    """That of so many generated patients, or Synthea's; only `types`, when given."""
     corpus = Corpus(folder)
-    source = SHARED_DATA
-    if not real_data_is_there():
+    if SHARED:
+        source = os.path.join(SHARED, "data")
+    else:
         source = os.path.join(folder, "generated")
         harness.sluice("generate", "--patients", patients, "--seed", "7", "--out", source)
     for name in sorted(os.listdir(source)):

@@ -8,8 +8,6 @@
 #include <map>
 #include <sstream>
 
-#include "synthea.h"
-
 namespace sluice::fhir {
 namespace {
 
@@ -319,9 +317,8 @@ TEST(ResourceReader, SupportingReferencesAreFoundEverywhere) {
 
 // The expressions of the standard, taken apart here by other means than those that made our table.
 TEST(ResourceReader, EveryCompartmentPathOfTheStandardCounts) {
-  std::ifstream compartment(shared_folder() / "spec/fhir-r4/patient-compartment.tsv");
-  std::ifstream searches(shared_folder() / "spec/fhir-r4/search-parameters.tsv");
-  if (!compartment || !searches) GTEST_SKIP() << "no shared tables";
+  std::ifstream compartment(SLUICE_FHIR_R4 "/patient_compartment.tsv");
+  std::ifstream searches(SLUICE_FHIR_R4 "/search_parameters.tsv");
   std::map<std::string, std::string> expressions;  // by "Type param"
   for (std::string line; std::getline(searches, line);) {
     std::istringstream cells(line);

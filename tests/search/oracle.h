@@ -73,7 +73,8 @@ struct Node {
 
 class Oracle {
  public:
-  Oracle(const std::string& table_path, std::string base_url, std::int64_t now);
+  /// `tables`: the folder of search_parameters.tsv and resource_types.tsv.
+  Oracle(const std::string& tables, std::string base_url, std::int64_t now);
 
   /// A resource of the data that chains and _has see.
   void add(const std::string& line);

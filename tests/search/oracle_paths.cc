@@ -24,18 +24,33 @@ const std::set<std::string>& choices() {
   return kNames;
 }
 
+/// What a reference to anything may name: all types that are stored.
+std::vector<std::string> types_to_refer_to(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  std::vector<std::string> types;
+  while (std::getline(file, line)) {
+    const std::string type = line.substr(0, line.find('\t'));
+    // R4B has the second only.
+    if (type != "Parameters" && type != "SubscriptionStatus") types.push_back(type);
+  }
+  return types;
+}
+
 }  // namespace
 
-Oracle::Oracle(const std::string& table_path, std::string base_url, std::int64_t now)
+Oracle::Oracle(const std::string& tables, std::string base_url, std::int64_t now)
     : base_url_(std::move(base_url)), now_(now) {
-  std::ifstream file(table_path);
+  const auto any = types_to_refer_to(tables + "/resource_types.tsv");
+  std::ifstream file(tables + "/search_parameters.tsv");
   std::string line;
   std::getline(file, line);
   while (std::getline(file, line)) {
     auto cells = columns(line, '\t');
     cells.resize(7);
     Parameter parameter{cells[1], cells[2], cells[4], cells[5], {}};
-    if (!cells[3].empty()) parameter.targets = columns(cells[3], ',');
+    if (!cells[3].empty()) parameter.targets = cells[3] == "*" ? any : columns(cells[3], ',');
     by_canonical_[cells[6].substr(cells[6].rfind('/') + 1)] = parameter;
     // Not supported: positions, and an expression that names an element which R4 does not have.
     if (parameter.type == "special" ||
@@ -43,7 +58,7 @@ Oracle::Oracle(const std::string& table_path, std::string base_url, std::int64_t
       continue;
     table_[cells[0]].push_back(std::move(parameter));
   }
-  if (table_.empty()) throw std::runtime_error("no search parameters in " + table_path);
+  if (table_.empty()) throw std::runtime_error("no search parameters in " + tables);
 }
 
 void Oracle::add(const std::string& line) {

@@ -138,6 +138,12 @@ class Files(unittest.TestCase):
                          ["a.md:2: white space at the end of the line",
                           "a.md:3: no line break at the end of the file"])
 
+    def test_a_folder_beside_the_clone_is_found(self):
+        beside = "../" + "shared"
+        self.assertEqual(on(tidy.check_clone, {"tests/CMakeLists.txt": f'# x\nset(D "${{ROOT}}/{beside}/data")\n'}),
+                         [f"tests/CMakeLists.txt:2: '{beside}' is outside of the clone"])
+        self.assertEqual(on(tidy.check_clone, {".ci/run": f"./dev test --shared {beside}\n", "a.md": "shared/x\n"}), [])
+
     def test_words_and_places_are_found(self):
         for word in tidy.FORBIDDEN_WORDS:
             self.assertEqual(len(on(tidy.check_words, {"a.cc": f"// {word}: x\n"})), 1, word)

@@ -21,6 +21,7 @@ TEXT_NAMES = (".cc", ".h", ".py", ".sh", ".cmake", ".txt", ".md", ".toml", ".jso
               ".tsv", ".service", ".1", "dev", "run", ".clang-format", ".clang-tidy", ".gitignore")
 # Words that are put together here, so that this file does not contain them.
 FORBIDDEN_WORDS = ("TO" + "DO", "FIX" + "ME", "X" * 3)
+BESIDE = r"\.\./" + "shared"
 FORBIDDEN_PATHS = tuple("/" + name + "/" for name in ("work", "root"))
 
 
@@ -355,6 +356,15 @@ def check_white_space(tree: Tree) -> Iterator[Finding]:
             yield Finding(path, line_of(text, len(text)), "no line break at the end of the file")
 
 
+def check_clone(tree: Tree) -> Iterator[Finding]:
+    """A clone is whole: only continuous integration looks at what stands beside it, and says so by an option."""
+    for path, text in tree.files.items():
+        if path == ".ci/run":
+            continue
+        for match in re.finditer(BESIDE, text):
+            yield Finding(path, line_of(text, match.start()), f"'{match.group(0)}' is outside of the clone")
+
+
 def check_words(tree: Tree) -> Iterator[Finding]:
     words = re.compile(r"\b(" + "|".join(FORBIDDEN_WORDS) + r")\b")
     paths = re.compile(r"(?<![\w.$}/-])(" + "|".join(map(re.escape, FORBIDDEN_PATHS)) + ")")
@@ -369,7 +379,7 @@ def check_words(tree: Tree) -> Iterator[Finding]:
 
 RULES = (check_includes, check_dependencies, check_layer_table, check_routes, check_pragma_once,
          check_await_temporaries, check_detached, check_registration, check_length,
-         check_first_comment, check_white_space, check_words)
+         check_first_comment, check_white_space, check_clone, check_words)
 
 
 def main() -> int:
