@@ -257,7 +257,7 @@ void write_related_person(Chart& chart) {
       {"http://terminology.hl7.org/CodeSystem/v3-RoleCode", "SPS", "spouse"},
       {"http://terminology.hl7.org/CodeSystem/v3-RoleCode", "CHILD", "child"},
       {"http://terminology.hl7.org/CodeSystem/v3-RoleCode", "SIB", "sibling"},
-      {"http://terminology.hl7.org/CodeSystem/v3-RoleCode", "NFRND", "unrelated friend"},
+      {"http://terminology.hl7.org/CodeSystem/v3-RoleCode", "FRND", "unrelated friend"},
   });
   constexpr Code kParent{"http://terminology.hl7.org/CodeSystem/v3-RoleCode", "PRN", "parent"};
   Random& random = chart.random;

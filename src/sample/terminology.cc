@@ -446,7 +446,7 @@ Code dose_form(std::string_view form) {
   constexpr std::string_view kForms = "http://terminology.hl7.org/CodeSystem/v3-orderableDrugForm";
   if (form == "capsule") return {kForms, "CAP", "Capsule"};
   if (form == "inhaler") return {kForms, "MDINHL", "Metered Dose Inhaler"};
-  if (form == "injection") return {kForms, "INJ", "Injection"};
+  if (form == "injection") return {kForms, "SUSP", "Suspension"};
   return {kForms, "TAB", "Tablet"};
 }
 

@@ -98,6 +98,65 @@ TEST(SampleResources, UseOnlyCodesOfTheRequiredBindings) {
             << type << "." << name << " " << resource.at(name);
 }
 
+// Of HL7's code systems, the codes that are used here, looked up one by one at terminology.hl7.org.
+const std::map<std::string, std::set<std::string>> kTerminology = {
+    {"adjudication", {"benefit", "copay", "eligible", "submitted"}},
+    {"allergyintolerance-clinical", {"active"}},
+    {"allergyintolerance-verification", {"confirmed"}},
+    {"appointment-cancellation-reason", {"pat"}},
+    {"claim-type", {"institutional", "pharmacy", "professional"}},
+    {"claimcareteamrole", {"primary"}},
+    {"claiminformationcategory", {"info"}},
+    {"condition-category", {"encounter-diagnosis", "problem-list-item"}},
+    {"condition-clinical", {"active", "resolved"}},
+    {"condition-ver-status", {"confirmed", "provisional"}},
+    {"coverage-class", {"plan"}},
+    {"data-absent-reason", {"unknown"}},
+    {"diagnosis-role", {"billing"}},
+    {"discharge-disposition", {"home"}},
+    {"ex-diagnosistype", {"principal"}},
+    {"ex-serviceplace", {"19", "21"}},
+    {"goal-achievement", {"achieved", "in-progress"}},
+    {"observation-category", {"laboratory", "social-history", "vital-signs"}},
+    {"organization-type", {"pay", "prov"}},
+    {"practitioner-role", {"doctor"}},
+    {"processpriority", {"normal"}},
+    {"provenance-participant-type", {"author"}},
+    {"subscriber-relationship", {"other", "self"}},
+    {"v2-0074", {"LAB", "RAD"}},
+    {"v2-0203", {"DL", "MB", "MR", "SS"}},
+    {"v2-0360", {"MD"}},
+    {"v3-ActCode", {"AMB", "EHCPOL", "EMER", "IMP", "PUBLICPOL", "VR"}},
+    {"v3-ActReason", {"PATOBJ"}},
+    {"v3-ActSite", {"LA", "RA"}},
+    {"v3-Confidentiality", {"R"}},
+    {"v3-MaritalStatus", {"D", "M", "S", "W"}},
+    {"v3-ObservationInterpretation", {"H", "L", "N"}},
+    {"v3-ParticipationType", {"PPRF"}},
+    {"v3-RoleCode", {"CHILD", "FRND", "HU", "OF", "PRN", "SIB", "SPS"}},
+    {"v3-orderableDrugForm", {"CAP", "MDINHL", "SUSP", "TAB"}},
+};
+
+void check_codes(const value& value) {
+  if (const auto* array = value.if_array()) {
+    for (const auto& each : *array) check_codes(each);
+  } else if (const auto* object = value.if_object()) {
+    constexpr std::string_view kHl7 = "http://terminology.hl7.org/CodeSystem/";
+    const auto* system = object->if_contains("system");
+    if (system != nullptr && system->as_string().starts_with(kHl7)) {
+      const auto known = kTerminology.find(system->as_string().c_str() + kHl7.size());
+      ASSERT_NE(known, kTerminology.end()) << *system;
+      EXPECT_TRUE(known->second.contains(std::string(object->at("code").as_string()))) << *object;
+    }
+    for (const auto& member : *object) check_codes(member.value());
+  }
+}
+
+TEST(SampleResources, UseOnlyCodesThatTheirSystemsHave) {
+  for (const auto& [type, resources] : fifty_patients_parsed())
+    for (const object& resource : resources) check_codes(resource);
+}
+
 TEST(SampleResources, FillTheMandatoryElementsBelowTheRoot) {
   for (const object& resource : all_of("DocumentReference"))
     for (const value& content : resource.at("content").as_array()) {
