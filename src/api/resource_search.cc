@@ -93,12 +93,12 @@ class Search {
       return {};
     }
     const auto& page = *asked_.page;
-    SLUICE_TRY(const auto commit, service_.store.commit_at(page.as_of.instant));
-    if (commit.sequence != page.as_of.sequence || commit.instant != page.as_of.instant)
+    SLUICE_TRY(const auto commit, service_.store.commit_of(page.as_of.sequence));
+    if (!commit || commit->instant != page.as_of.instant)
       return invalid(fmt::format("{} is not of a link that this server made", kPageParameter));
-    if (page.until < now || service_.store.history_horizon() > commit.sequence)
+    if (page.until < now || service_.store.history_horizon() > commit->sequence)
       return history_gone();
-    result_.as_of = commit;
+    result_.as_of = *commit;
     result_.total = page.total;
     until_ = page.until;
     return {};

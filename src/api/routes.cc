@@ -271,6 +271,14 @@ http::ErrorResponder error_responder() {
   };
 }
 
+// Still ready: everything works, but instants are not the clock's, and someone should look at it.
+std::string clock_notice(const Service& service) {
+  const auto ahead = service.store.last_commit().instant - service.clock.now();
+  if (ahead <= store::kAheadOfClockMax) return {};
+  return fmt::format("clock behind: the newest commit is {} s ahead of it\n",
+                     std::chrono::duration_cast<std::chrono::seconds>(ahead).count());
+}
+
 void add_routes(http::Router& router, Service& service, const Metrics& metrics) {
   Routes routes(router, service);
   add_export_routes(routes);
@@ -288,7 +296,7 @@ void add_routes(http::Router& router, Service& service, const Metrics& metrics) 
                // A document that is never there: asks the store without reading anything.
                if (!asked.store.document("readyz"))
                  return plain(503, "the store does not answer\n");
-               return plain(200, "ready\n");
+               return plain(200, "ready\n" + clock_notice(asked));
              });
   routes.add("GET", "/metrics", "metrics", Access::kPublic,
              [&metrics](const Service& asked, const auto&, const auto&) {

@@ -266,6 +266,7 @@ Result<Job> Engine::submit(std::string_view client,
   const auto make = [&]() -> Result<std::shared_ptr<Entry>> {
     // An empty transaction fixes the snapshot: what commits later has a later instant (M-01).
     store::Transaction fix;
+    fix.seals_instant = true;
     fix.durable = false;
     SLUICE_TRY(const auto fixed, impl_->store.write(fix));
     Job job{.id = random_hex(16),

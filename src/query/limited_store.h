@@ -63,6 +63,9 @@ class LimitedStore final : public store::Store {
   Result<store::Commit> commit_at(Instant instant) const override {
     return store_.commit_at(instant);
   }
+  Result<std::optional<store::Commit>> commit_of(store::Sequence sequence) const override {
+    return store_.commit_of(sequence);
+  }
   /// As in scans, a state before the newest shows only what may also be seen now.
   Result<std::optional<store::Record>> read(const fhir::ResourceId& key,
                                             store::Sequence as_of) const override;

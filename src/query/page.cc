@@ -8,6 +8,7 @@ namespace {
 
 /// What a match is sorted by.
 struct Key {
+  Instant last_updated;
   store::Sequence sequence;
   std::string id;
 };
@@ -17,13 +18,16 @@ class Before {
   explicit Before(const Order& order) : order_(order) {}
 
   bool operator()(const Key& a, const Key& b) const {
+    std::optional<bool> newest_first;
     for (const SortKey& key : order_) {
-      // One commit, one instant: sequences are in the order of lastUpdated.
       const bool by_id = key.by == SortKey::By::kId;
-      const bool less = by_id ? a.id < b.id : a.sequence < b.sequence;
-      const bool greater = by_id ? b.id < a.id : b.sequence < a.sequence;
+      const bool less = by_id ? a.id < b.id : a.last_updated < b.last_updated;
+      const bool greater = by_id ? b.id < a.id : b.last_updated < a.last_updated;
       if (less || greater) return less != key.descending;
+      if (!by_id) newest_first = key.descending;
     }
+    // Commits of one millisecond come in their order when it is time that was asked for.
+    if (newest_first && a.sequence != b.sequence) return (a.sequence < b.sequence) != *newest_first;
     return a.id < b.id;
   }
 
@@ -84,7 +88,11 @@ Result<Page> read_sorted(const store::Store& store, const search::Query& query,
                          const PageRequest& request, const Bounds& bounds) {
   const Before before(request.order);
   std::optional<Key> start;
-  if (request.after) start = Key{request.after->sequence, request.after->position.id};
+  if (request.after) {
+    SLUICE_TRY(const auto commit, store.commit_of(request.after->sequence));
+    if (!commit) return invalid("a page begins behind a commit that is not there");
+    start = Key{commit->instant, commit->sequence, request.after->position.id};
+  }
   // The first keys behind the start, one more than the page has; the last of them on top.
   std::vector<Key> heap;
   std::uint64_t total = 0;
@@ -94,7 +102,7 @@ Result<Page> read_sorted(const store::Store& store, const search::Query& query,
     SLUICE_TRY(const bool more, walk.next(record));
     if (!more) break;
     ++total;
-    Key key{record.sequence, std::string(record.id)};
+    Key key{record.last_updated, record.sequence, std::string(record.id)};
     if (start && !before(*start, key)) continue;
     if (heap.size() > request.count) {
       if (!before(key, heap.front())) continue;

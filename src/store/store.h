@@ -5,6 +5,7 @@
 // Thread-safe: any number of threads read and write at once. Writes are ordered by the store.
 #pragma once
 
+#include <chrono>
 #include <compare>
 #include <cstdint>
 #include <functional>
@@ -28,12 +29,16 @@ struct Sequence {
   friend auto operator<=>(const Sequence&, const Sequence&) = default;
 };
 
-/// A committed transaction. Instants increase strictly with sequences, also across restarts and
-/// when the wall clock goes back.
+/// A committed transaction. Instants never decrease with sequences, also across restarts and when
+/// the wall clock goes back; several commits may share one (see Transaction::seals_instant).
 struct Commit {
   Sequence sequence;
   Instant instant;
 };
+
+/// Instants are the clock's, until it goes back: then commits go on at the newest instant there is.
+/// More than this ahead of the clock is said to the operator.
+inline constexpr std::chrono::milliseconds kAheadOfClockMax = std::chrono::minutes(1);
 
 // ---- writing ----
 
@@ -99,6 +104,10 @@ struct Transaction {
   /// Likewise: kConflict names the type that was changed.
   std::vector<Unchanged> unchanged = {};
   OnDifferent on_different = OnDifferent::kReplace;
+  /// The commit has its instant alone: every commit before it has an earlier one, every later one a
+  /// later. Waits for the clock's next millisecond where that is near, and so does the write after
+  /// it, rather than run ahead.
+  bool seals_instant = false;
   /// Wait until the write-ahead log is on disk. Without it a crash may lose the transaction (and
   /// all after it), but never a part of one.
   bool durable = true;
@@ -267,15 +276,18 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  /// Commits one transaction. An empty one is a commit of its own: it fixes an instant, which is
-  /// how a job gets its snapshot (M-01): every commit before it has an earlier instant, every later
-  /// one a later.
+  /// Commits one transaction. An empty one is a commit of its own; one that seals its instant is
+  /// how a job gets its snapshot (M-01): what has a later instant was not in it, what has an
+  /// earlier was.
   virtual Result<WriteOutcome> write(const Transaction& transaction) = 0;
 
   /// The newest commit.
   virtual Commit last_commit() const = 0;
-  /// The newest commit whose instant is at most `instant`; {0, 0} when there is none.
+  /// The newest commit whose instant is at most `instant`; {0, 0} when there is none. More may
+  /// still be committed at an instant that is not over.
   virtual Result<Commit> commit_at(Instant instant) const = 0;
+  /// The commit with that number; nullopt when there is none yet.
+  virtual Result<std::optional<Commit>> commit_of(Sequence sequence) const = 0;
 
   /// The resource as of a sequence; nullopt when it did not exist or was deleted.
   virtual Result<std::optional<Record>> read(const fhir::ResourceId& key, Sequence as_of) const = 0;

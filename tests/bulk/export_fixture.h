@@ -23,16 +23,18 @@
 #include "job/engine.h"
 #include "output/file_store.h"
 #include "store/rocksdb/rocksdb_store.h"
+#include "ticking_clock.h"
 
 namespace sluice::bulk {
 
-/// The machine's clock, ahead by as much as a test says.
+/// The machine's clock, ahead by as much as a test says, and later at each look.
 class AdvancedClock final : public Clock {
  public:
-  Instant now() const override { return SystemClock().now() + ahead_.load(); }
+  Instant now() const override { return machine_.now() + ahead_.load(); }
   void advance(std::chrono::milliseconds by) { ahead_ = ahead_.load() + by; }
 
  private:
+  TickingClock machine_;
   std::atomic<std::chrono::milliseconds> ahead_{};
 };
 

@@ -11,6 +11,7 @@
 #include "rest/interactions.h"
 #include "store/rocksdb/rocksdb_store.h"
 #include "temporary_folder.h"
+#include "ticking_clock.h"
 
 namespace sluice::query {
 namespace {
@@ -88,7 +89,7 @@ class LimitedStoreTest : public testing::Test {
   store::Sequence now() const { return store_->last_commit().sequence; }
 
   TemporaryFolder folder_;
-  SystemClock clock_;
+  TickingClock clock_;
   std::unique_ptr<store::Store> store_ = store::open_rocksdb_store(folder_.path(), clock_).value();
 };
 

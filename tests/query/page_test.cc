@@ -63,6 +63,32 @@ TEST_F(PageTest, EachOrderHasEachMatchOnce) {
   }
 }
 
+class StandingClock final : public Clock {
+ public:
+  Instant now() const override { return {1'700'000'000'000}; }
+};
+
+// Commits of one millisecond have one lastUpdated: the next key decides, and after the keys the
+// order of commits.
+TEST_F(PageTest, EqualInstantsAreEqualForASort) {
+  const StandingClock clock;
+  store_.reset();
+  store_ = store::open_rocksdb_store(folder_ / "standing", clock).value();
+  for (const char* id : {"b", "d", "a", "c"}) put({patient(id, "male")});
+  for (const std::size_t count : {1, 3, 10}) {
+    const auto ids = [&](const Order& order) {
+      std::string all = pages("Patient?", order, count);
+      std::erase(all, '|');
+      return all;
+    };
+    EXPECT_EQ(ids({{By::kLastUpdated}, {By::kId}}), "abcd");
+    EXPECT_EQ(ids({{By::kLastUpdated, true}, {By::kId}}), "abcd");
+    EXPECT_EQ(ids({{By::kLastUpdated}, {By::kId, true}}), "dcba");
+    EXPECT_EQ(ids({{By::kLastUpdated}}), "bdac");
+    EXPECT_EQ(ids({{By::kLastUpdated, true}}), "cadb");
+  }
+}
+
 TEST_F(PageTest, APageHasRoomForOneMatchAtLeast) {
   for (const Order& order : {Order{}, Order{{By::kId}}}) {
     EXPECT_EQ(pages("Patient?", order, 10, 1), "a|b|c|d|e|");

@@ -11,6 +11,7 @@
 #include "query/find.h"
 #include "store/rocksdb/rocksdb_store.h"
 #include "temporary_folder.h"
+#include "ticking_clock.h"
 
 namespace sluice::query {
 
@@ -38,7 +39,7 @@ class Querying : public testing::Test {
   Ids found(std::string_view text) { return found(text, store_->last_commit()); }
 
   TemporaryFolder folder_;
-  SystemClock clock_;
+  TickingClock clock_;
   std::unique_ptr<store::Store> store_ = store::open_rocksdb_store(folder_.path(), clock_).value();
 };
 

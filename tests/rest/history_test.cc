@@ -7,6 +7,7 @@
 #include "rest/interactions.h"
 #include "store/rocksdb/rocksdb_store.h"
 #include "temporary_folder.h"
+#include "ticking_clock.h"
 
 namespace sluice::rest {
 namespace {
@@ -55,7 +56,7 @@ class History : public testing::Test {
   }
 
   TemporaryFolder folder_;
-  SystemClock clock_;
+  TickingClock clock_;
   std::unique_ptr<store::Store> store_ = store::open_rocksdb_store(folder_.path(), clock_).value();
   const fhir::ResourceType basic_ = *fhir::find_resource_type("Basic");
   const std::vector<fhir::ResourceType> basics_{basic_};

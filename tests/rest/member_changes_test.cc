@@ -10,6 +10,7 @@
 #include "query/limited_store.h"
 #include "store/rocksdb/rocksdb_store.h"
 #include "temporary_folder.h"
+#include "ticking_clock.h"
 
 namespace sluice::rest {
 namespace {
@@ -48,7 +49,7 @@ class MemberChangesTest : public testing::Test {
   }
 
   TemporaryFolder folder_;
-  SystemClock clock_;
+  TickingClock clock_;
   std::unique_ptr<store::Store> store_ = store::open_rocksdb_store(folder_.path(), clock_).value();
   MemberChanges changes_;
 };

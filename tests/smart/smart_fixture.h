@@ -34,6 +34,9 @@ class RefusingStore final : public store::Store {
   Result<store::WriteOutcome> write(const store::Transaction& transaction) override;
   store::Commit last_commit() const override { return inner_.last_commit(); }
   Result<store::Commit> commit_at(Instant i) const override { return inner_.commit_at(i); }
+  Result<std::optional<store::Commit>> commit_of(store::Sequence s) const override {
+    return inner_.commit_of(s);
+  }
   Result<std::optional<store::Record>> read(const fhir::ResourceId& key,
                                             store::Sequence as_of) const override {
     return inner_.read(key, as_of);

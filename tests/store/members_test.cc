@@ -57,6 +57,7 @@ Lines members_of(const Store& store, const std::string& group, Sequence as_of, I
 class Members : public StoreTest {
  protected:
   Commit put_group(const std::string& id, const Lines& references) {
+    ++clock_.milliseconds;
     return write(Batch().put(plain_group(id, references))).commit;
   }
   Lines now(const std::string& group) {
@@ -184,17 +185,28 @@ TEST_P(Members, RandomHistoriesAgreeWithWalkingBackInTime) {
     std::map<std::string, std::vector<Stated>> members;
   };
   std::vector<Version> versions;
+  const auto states = [](const Version& version, const std::string& who, std::int64_t at) {
+    if (!version.members.contains(who)) return false;
+    for (const auto& stated : version.members.at(who))
+      if (stated.from <= at && at <= stated.to) return true;
+    return false;
+  };
   const auto is_member = [&](const std::string& who, std::int64_t at, std::size_t known) {
     const Version* current = nullptr;
     for (std::size_t i = 0; i < known; ++i)
       if (versions[i].commit.instant.milliseconds <= at) current = &versions[i];
-    if (current == nullptr || !current->members.contains(who)) return false;
-    for (const auto& stated : current->members.at(who))
-      if (stated.from <= at && at <= stated.to) return true;
-    return false;
+    return current != nullptr && states(*current, who, at);
+  };
+  // Several commits of one millisecond: whom one of them leaves out has a gap there.
+  const auto has_gap = [&](const std::string& who, std::int64_t at, std::size_t known) {
+    return std::any_of(versions.begin(), versions.begin() + static_cast<std::ptrdiff_t>(known),
+                       [&](const Version& version) {
+                         return version.commit.instant.milliseconds == at &&
+                                !states(version, who, at);
+                       });
   };
   for (int round = 0; round < 120; ++round) {
-    clock_.milliseconds += static_cast<std::int64_t>(random() % 12);
+    clock_.milliseconds += static_cast<std::int64_t>(random() % 2 * (random() % 12));
     Version version;
     Batch batch;
     std::string text;
@@ -240,7 +252,7 @@ TEST_P(Members, RandomHistoriesAgreeWithWalkingBackInTime) {
         const std::string who = fmt::format("Patient/p{}", p);
         std::int64_t since = at;
         if (!is_member(who, at, known)) continue;
-        while (is_member(who, since - 1, known)) --since;
+        while (!has_gap(who, since, known) && is_member(who, since - 1, known)) --since;
         expected.push_back(fmt::format("{} since {}", who, since));
       }
       ASSERT_EQ(members_of(*store_, "g", as_of.sequence, {at}), expected)
@@ -259,6 +271,7 @@ TEST(MembersFormat, IsWhatTheDocumentationShows) {
   clock.milliseconds = 1000;
   auto store = open_rocksdb_store(folder.path(), clock).value();
   store->write(Batch().put(plain_group("g", {"Patient/a", "Patient/b"})).transaction()).value();
+  clock.milliseconds = 1001;
   store
       ->write(Batch()
                   .put(group_of("g", member("Patient/b") + "," +

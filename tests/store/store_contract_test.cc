@@ -266,16 +266,22 @@ TEST_P(StoreContract, AnOwnerChangeMovesTheResource) {
   }
 }
 
-TEST_P(StoreContract, InstantsIncreaseAlsoWhenTheClockGoesBack) {  // M-01
+// R-05, M-01
+TEST_P(StoreContract, InstantsAreTheClocksAndGoOnAtTheNewestWhenItGoesBack) {
   clock_.milliseconds = 5000;
   EXPECT_EQ(write(Batch()).commit.instant.milliseconds, 5000);
+  EXPECT_EQ(write(Batch()).commit.instant.milliseconds, 5000);
+  clock_.milliseconds = 5001;
   EXPECT_EQ(write(Batch()).commit.instant.milliseconds, 5001);
   clock_.milliseconds = 10;
-  EXPECT_EQ(write(Batch()).commit.instant.milliseconds, 5002);
-  reopen();
-  EXPECT_EQ(store_->last_commit().sequence.value, 3u);
-  EXPECT_EQ(store_->last_commit().instant.milliseconds, 5002);
+  EXPECT_EQ(write(Batch()).commit.instant.milliseconds, 5001);
+  EXPECT_EQ(write(Batch().seal()).commit.instant.milliseconds, 5002);
   EXPECT_EQ(write(Batch()).commit.instant.milliseconds, 5003);
+  reopen();
+  EXPECT_EQ(store_->last_commit().sequence.value, 6u);
+  EXPECT_EQ(store_->last_commit().instant.milliseconds, 5003);
+  EXPECT_EQ(write(Batch()).commit.instant.milliseconds, 5004) << "it may have been a seal";
+  EXPECT_EQ(write(Batch()).commit.instant.milliseconds, 5004);
   clock_.milliseconds = 9000;
   EXPECT_EQ(write(Batch()).commit.instant.milliseconds, 9000);
   for (int round = 0; round < 2; ++round) {
@@ -283,15 +289,46 @@ TEST_P(StoreContract, InstantsIncreaseAlsoWhenTheClockGoesBack) {  // M-01
       return store_->commit_at({instant}).value().sequence.value;
     };
     EXPECT_EQ(at(4999), 0u);
-    EXPECT_EQ(at(5000), 1u);
-    EXPECT_EQ(at(5001), 2u);
-    EXPECT_EQ(at(5003), 4u);
-    EXPECT_EQ(at(8999), 4u);
-    EXPECT_EQ(at(9000), 5u);
-    EXPECT_EQ(at(99999), 5u);
+    EXPECT_EQ(at(5000), 2u);
+    EXPECT_EQ(at(5001), 4u);
+    EXPECT_EQ(at(5002), 5u);
+    EXPECT_EQ(at(5003), 6u);
+    EXPECT_EQ(at(8999), 8u);
+    EXPECT_EQ(at(9000), 9u);
+    EXPECT_EQ(at(99999), 9u);
     EXPECT_EQ(at(-1), 0u);
-    EXPECT_EQ(store_->commit_at({8999}).value().instant.milliseconds, 5003);
+    EXPECT_EQ(store_->commit_at({8999}).value().instant.milliseconds, 5004);
+    const auto instant_of = [&](std::uint64_t sequence) {
+      return store_->commit_of({sequence}).value()->instant.milliseconds;
+    };
+    EXPECT_EQ(instant_of(0), 0);
+    EXPECT_EQ(instant_of(1), 5000);
+    EXPECT_EQ(instant_of(2), 5000);
+    EXPECT_EQ(instant_of(9), 9000);
+    EXPECT_FALSE(store_->commit_of({10}).value());
     reopen();
+  }
+}
+
+// M-01 with a clock that many commits share a millisecond of: a seal has its own, and nothing runs
+// ahead of the clock for it.
+TEST_P(StoreContract, ASealedInstantIsOfOneCommitAloneAndNotAheadOfTheClock) {
+  const SystemClock clock;
+  store_.reset();
+  const auto store = GetParam().open(folder_.path() / "other", clock).value();
+  std::vector<std::pair<Instant, bool>> commits;
+  for (int i = 0; i < 400; ++i) {
+    Batch batch;
+    if (i % 10 == 9) batch.seal();
+    batch.not_durable();
+    const Instant instant = store->write(batch.transaction()).value().commit.instant;
+    ASSERT_LE(instant, clock.now());
+    commits.emplace_back(instant, i % 10 == 9);
+  }
+  for (std::size_t i = 1; i < commits.size(); ++i) {
+    const bool is_apart = commits[i - 1].second || commits[i].second;
+    ASSERT_LE(commits[i - 1].first.milliseconds + (is_apart ? 1 : 0), commits[i].first.milliseconds)
+        << i;
   }
 }
 

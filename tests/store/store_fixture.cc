@@ -83,6 +83,11 @@ Batch& Batch::leave_different() {
   return *this;
 }
 
+Batch& Batch::seal() {
+  transaction_.seals_instant = true;
+  return *this;
+}
+
 Batch& Batch::not_durable() {
   transaction_.durable = false;
   return *this;

@@ -50,6 +50,7 @@ class Batch {
   Batch& document(std::string key, std::optional<std::string> value);
   Batch& leave_different();
   Batch& not_durable();
+  Batch& seal();
   /// Views into this Batch.
   Transaction transaction() const;
 

@@ -103,9 +103,12 @@ class Update {
       row.since = commit_.instant;
       // Who was a member until this very commit did not join with it.
       if (old != nullptr) {
-        const auto before =
-            member_of(*old).member_since(commit_.instant + std::chrono::milliseconds(-1));
-        if (before) row.since = *before;
+        const Member before = member_of(*old);
+        const auto since =
+            before.stated < commit_.instant
+                ? before.member_since(commit_.instant + std::chrono::milliseconds(-1))
+                : before.since;  // stated by a commit of this very instant
+        if (since) row.since = *since;
       }
     }
     put(row);

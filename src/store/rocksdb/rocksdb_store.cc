@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "store/rocksdb/as_of.h"
+#include "store/rocksdb/clock_watch.h"
 #include "store/rocksdb/counters.h"
 #include "store/rocksdb/database.h"
 #include "store/rocksdb/key_split.h"
@@ -51,6 +52,7 @@ class RocksdbStore final : public Store {
     return published_.commit;
   }
   Result<Commit> commit_at(Instant instant) const override;
+  Result<std::optional<Commit>> commit_of(Sequence sequence) const override;
 
   Result<std::optional<Record>> read(const fhir::ResourceId& key, Sequence as_of) const override {
     return points_.read(key, no_later(as_of));
@@ -129,6 +131,8 @@ class RocksdbStore final : public Store {
   // Nothing later than the newest commit has happened yet: who asks for it reads the newest.
   Sequence no_later(Sequence sequence) const { return std::min(sequence, last_commit().sequence); }
 
+  /// The instant of the next commit; needs write_mutex_.
+  Instant next_instant(bool seals);
   /// Commits; needs write_mutex_.
   Result<WriteOutcome> commit(const Transaction& transaction);
   /// After an error of the disk: makes RocksDB take writes again, if it can.
@@ -149,6 +153,10 @@ class RocksdbStore final : public Store {
   const std::chrono::milliseconds resume_patience_;
   std::mutex write_mutex_;
   bool resumable_ = false;  // guarded by write_mutex_: see prepare_resume()
+  // Whether the newest commit has its instant alone; guarded by write_mutex_. It may have, when the
+  // store was opened, and then the one that tells of it may be gone.
+  bool is_sealed_ = true;
+  ClockWatch clock_watch_;  // guarded by write_mutex_
 
   mutable std::mutex published_mutex_;
   Published published_;  // guarded by published_mutex_; changes under write_mutex_ too
@@ -165,6 +173,7 @@ Result<void> RocksdbStore::start() {
     if (!parse_transaction(to_view(it->value()), entry)) return corrupt_value("transaction");
     published_.commit = {{read_be64(it->key().data() + 1)}, entry.instant};
     published_.changes = entry.changes;
+    clock_watch_.look(published_.commit.instant, clock_.now());
   }
   return counters_.read(*database_);
 }
@@ -187,10 +196,19 @@ Result<WriteOutcome> RocksdbStore::write(const Transaction& transaction) {
   return outcome;
 }
 
+Instant RocksdbStore::next_instant(bool seals) {
+  const Instant newest = published_.commit.instant;
+  const bool is_later = (seals || is_sealed_) && published_.commit.sequence.value != 0;
+  const Instant least = newest + std::chrono::milliseconds(is_later ? 1 : 0);
+  const Instant now = wait_for_clock(clock_, least);
+  clock_watch_.look(newest, now);
+  return std::max(now, least);
+}
+
 Result<WriteOutcome> RocksdbStore::commit(const Transaction& transaction) {
   Published next = published_;
   next.commit.sequence.value += 1;
-  next.commit.instant = std::max(clock_.now(), next.commit.instant + std::chrono::milliseconds(1));
+  next.commit.instant = next_instant(transaction.seals_instant);
   TransactionBatch built(*database_, next.commit, transaction);
   SLUICE_TRY(auto outcome, built.build());
   next.changes += built.change_count();
@@ -211,6 +229,7 @@ Result<WriteOutcome> RocksdbStore::commit(const Transaction& transaction) {
     return write_error(status);
   }
   counters_.apply(built.counters());
+  is_sealed_ = transaction.seals_instant;
   const std::lock_guard lock(published_mutex_);
   published_ = next;
   return outcome;
@@ -273,6 +292,13 @@ Result<Commit> RocksdbStore::commit_at(Instant instant) const {
   if (!sequence) return corrupt_value("instant");
   SLUICE_TRY(const auto entry, transaction_entry({*sequence}));
   return Commit{{*sequence}, entry.instant};
+}
+
+Result<std::optional<Commit>> RocksdbStore::commit_of(Sequence sequence) const {
+  if (sequence.value == 0) return std::optional(Commit());
+  if (sequence > last_commit().sequence) return std::optional<Commit>();
+  SLUICE_TRY(const auto entry, transaction_entry(sequence));
+  return std::optional(Commit{sequence, entry.instant});
 }
 
 Result<TransactionEntry> RocksdbStore::transaction_entry(Sequence sequence) const {

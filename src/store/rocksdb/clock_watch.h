@@ -1,0 +1,23 @@
+// What commits have to do with the machine's clock: waiting for its next millisecond, and saying
+// when it went back (docs/decisions).
+#pragma once
+
+#include "base/instant.h"
+
+namespace sluice::store {
+
+/// The clock's time, after it has come to `least` when that is a few milliseconds away. It does not
+/// wait for a clock that stands still or went back: then what it returns is before `least`.
+Instant wait_for_clock(const Clock& clock, Instant least);
+
+/// Writes to the log when commits begin to run ahead of the clock, and when they no longer do. One
+/// thread at a time.
+class ClockWatch {
+ public:
+  void look(Instant newest_commit, Instant now);
+
+ private:
+  bool is_ahead_ = false;
+};
+
+}  // namespace sluice::store
