@@ -7,6 +7,7 @@
 
 #include "api/export_status.h"
 #include "api/fhir_response.h"
+#include "base/log.h"
 #include "bulk/export_shard.h"
 #include "bulk/manifest_pages.h"
 #include "http/byte_range.h"
@@ -17,16 +18,36 @@ namespace {
 
 using FilePointer = std::shared_ptr<const output::SeekableGzipFile>;
 
-// Plain NDJSON from a range of the uncompressed bytes.
-http::StreamBody inflated(const FilePointer& file, const http::ByteRange& range) {
-  const auto reader = std::make_shared<output::InflatingReader>(file, range.offset);
+// that a file is damaged is told once for all: in the log, and by the job's status, so that
+// nobody takes the rest of the export for the whole.
+void note_damage(job::Engine& engine, const std::string& job_id, const std::string& name,
+                 const Error& error) {
+  if (error.kind != ErrorKind::kCorrupt) return;
+  spdlog::error("output file damaged job={} file={} error=\"{}\" detail=\"{}\"", job_id, name,
+                error.message, error.detail);
+  engine.mark_damaged(job_id,
+                      fmt::format("the file {} is damaged on the server's disk; delete the job and "
+                                  "start it again",
+                                  name));
+}
+
+// A range of what a reader gives: the uncompressed bytes, or those that are stored. Blocks are
+// checked before their bytes are given; after an error the connection is cut.
+template <class Reader>
+http::StreamBody checked(job::Engine& engine, const std::string& job_id, const std::string& name,
+                         const FilePointer& file, const http::ByteRange& range) {
+  const auto reader = std::make_shared<Reader>(file, range.offset);
   const auto left = std::make_shared<std::uint64_t>(range.length);
-  return {[reader, left](std::span<char> buffer) -> Result<std::size_t> {
+  return {[&engine, job_id, name, reader, left](std::span<char> buffer) -> Result<std::size_t> {
             const auto wanted =
                 static_cast<std::size_t>(std::min<std::uint64_t>(*left, buffer.size()));
-            SLUICE_TRY(const std::size_t n, reader->read(buffer.first(wanted)));
-            *left -= n;
-            return n;
+            const auto n = reader->read(buffer.first(wanted));
+            if (!n) {
+              note_damage(engine, job_id, name, n.error());
+              return n.error();
+            }
+            *left -= *n;
+            return *n;
           },
           range.length};
 }
@@ -38,12 +59,14 @@ Result<FilePointer> open_file(Service& service, const http::Request& request,
   const Error missing = not_found(fmt::format("there is no file '{}'", name.substr(0, 128)));
   // Only what a manifest names is there (F-04).
   if (name.empty() || name.front() == bulk::kInternalFilePrefix) return missing;
-  if (view.job.state != job::JobState::kDone) {
+  // The other files of a job whose file was found damaged are still good.
+  if (view.job.state != job::JobState::kDone && !view.job.is_damaged) {
     if (!found.asked.partial_manifests || view.job.state != job::JobState::kRunning) return missing;
     SLUICE_TRY(const bool finished, bulk::is_finished_file(service.engine, view.job.id, name));
     if (!finished) return missing;
   }
   auto file = service.files.open(view.job.id, name);
+  if (!file) note_damage(service.engine, view.job.id, name, file.error());
   if (!file &&
       (file.error().kind == ErrorKind::kNotFound || file.error().kind == ErrorKind::kInvalid))
     return missing;
@@ -62,6 +85,7 @@ http::Response export_file(Service& service, const http::Request& request,
   const auto opened = open_file(service, request, *found);
   if (!opened) return request_error(request, opened.error());
   const FilePointer& file = *opened;
+  const std::string name(request.parameter("name"));
 
   const bool gzip = http::accepts_gzip(request);
   const std::uint64_t size = gzip ? file->info().compressed_size : file->info().uncompressed_size;
@@ -84,9 +108,11 @@ http::Response export_file(Service& service, const http::Request& request,
     response.headers.set("Expires", to_http_date(view->job.expires));
   if (gzip) {
     response.headers.set("Content-Encoding", "gzip");
-    response.body = http::FileBody{file->fd(), decision.range.offset, decision.range.length, file};
+    response.body =
+        checked<output::StoredReader>(service.engine, view->job.id, name, file, decision.range);
   } else {
-    response.body = inflated(file, decision.range);
+    response.body =
+        checked<output::InflatingReader>(service.engine, view->job.id, name, file, decision.range);
   }
   return response;
 }

@@ -336,6 +336,29 @@ Result<void> Engine::remove(std::string_view job_id) {
   return {};
 }
 
+void Engine::mark_damaged(std::string_view job_id, const std::string& failure) {
+  std::shared_ptr<Entry> entry;
+  Job job;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    const auto found = impl_->entries.find(job_id);
+    if (found == impl_->entries.end() || found->second->leaving) return;
+    entry = found->second;
+    if (entry->job.state == JobState::kFailed) return;
+    if (entry->job.state == JobState::kDone) {
+      entry->job.state = JobState::kFailed;
+      entry->job.failure = failure;
+      entry->job.is_damaged = true;
+      ++impl_->totals.failed_total;
+    }
+    job = entry->job;
+  }
+  if (job.state == JobState::kRunning) return impl_->end_job(*entry, JobState::kFailed, failure);
+  spdlog::error("job failed after its end id={} failure=\"{}\"", job.id, failure);
+  if (!impl_->write_documents(*entry, {{job_key(job.id), serialize(job)}}))
+    entry->unsaved = true;  // Housekeeping tries again.
+}
+
 EngineStatistics Engine::statistics() const {
   const std::lock_guard lock(impl_->mutex);
   EngineStatistics statistics = impl_->totals;

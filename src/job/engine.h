@@ -141,6 +141,10 @@ class Engine {
   /// Forgets the job at once; its shards are asked to stop and its files go when none runs (S-05).
   Result<void> remove(std::string_view job_id);
 
+  /// A file of the job was found damaged: the job is failed from now on, whether it was done or
+  /// still runs. Nothing happens to one that is gone, or failed before.
+  void mark_damaged(std::string_view job_id, const std::string& failure);
+
   EngineStatistics statistics() const;
   /// Expires what is due, renews the history horizon. Called by the engine every second; for tests.
   void housekeeping();

@@ -63,7 +63,9 @@ void Engine::Impl::work(const JobKind& kind) {
 
 void Engine::Impl::discard_if_idle(Entry& entry) {
   if (entry.at_work != 0 || entry.discarded) return;
-  if (!entry.leaving && entry.job.state != JobState::kFailed) return;
+  // What a damaged job has beside the damage can still be fetched.
+  const bool is_of_use = entry.job.state != JobState::kFailed || entry.job.is_damaged;
+  if (!entry.leaving && is_of_use) return;
   entry.discarded = true;
   entry.kind.discard(entry.job.id);
 }

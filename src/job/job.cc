@@ -63,6 +63,7 @@ std::string serialize(const Job& job) {
   object["finished"] = job.finished.milliseconds;
   object["expires"] = job.expires.milliseconds;
   object["failure"] = job.failure;
+  if (job.is_damaged) object["damaged"] = true;
   return json::serialize(object);
 }
 
@@ -95,6 +96,7 @@ Result<Job> parse_job(std::string_view id, std::string_view text) {
     job.finished.milliseconds = object.at("finished").to_number<std::int64_t>();
     job.expires.milliseconds = object.at("expires").to_number<std::int64_t>();
     job.failure = text_of(object, "failure");
+    job.is_damaged = object.contains("damaged") && object.at("damaged").as_bool();
     return job;
   });
 }

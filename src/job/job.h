@@ -34,6 +34,8 @@ struct Job {
   Instant finished;        ///< kDone, kFailed
   Instant expires;         ///< kDone, kFailed: when it is removed
   std::string failure;     ///< kFailed: for the caller, without PHI
+  /// kFailed: it was kDone, until a file of it was found damaged.
+  bool is_damaged = false;
 };
 
 /// A part of a job. Kept as document "shard/<job id>/<phase>/<number>", in the order of the output.

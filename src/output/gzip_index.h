@@ -15,11 +15,14 @@
 
 namespace sluice::output {
 
-/// Where a block begins: it ends where the next one begins.
+/// Where a block begins: it ends where the next one begins. The first begins with the gzip header,
+/// the last ends with the trailer, so that blocks are all of the file.
 struct GzipBlock {
   std::uint64_t uncompressed_offset = 0;
   std::uint64_t compressed_offset = 0;
   std::uint64_t first_line = 0;
+  std::uint32_t content_crc = 0;  ///< CRC-32 of what it inflates to
+  std::uint32_t stored_crc = 0;   ///< CRC-32 of its bytes in the file
   friend bool operator==(const GzipBlock&, const GzipBlock&) = default;
 };
 
@@ -27,7 +30,27 @@ struct GzipIndex {
   GzipFileInfo info;
   std::string identity;  ///< 16 random bytes
   std::vector<GzipBlock> blocks;
+  /// Whether the checksums of the blocks count: version 1 had none.
+  bool has_checksums = true;
+
+  std::uint64_t end_of_content(std::size_t block) const {
+    return block + 1 == blocks.size() ? info.uncompressed_size
+                                      : blocks[block + 1].uncompressed_offset;
+  }
+  std::uint64_t end_in_file(std::size_t block) const {
+    return block + 1 == blocks.size() ? info.compressed_size : blocks[block + 1].compressed_offset;
+  }
 };
+
+/// CRC-32 of RFC 1952, of what has `crc` and `bytes` behind it.
+std::uint32_t crc32(std::uint32_t crc, std::string_view bytes);
+/// That of two pieces, of which the second has `size` bytes.
+std::uint32_t joined_crc32(std::uint32_t first, std::uint32_t second, std::uint64_t size);
+
+/// The gzip header of a file whose index is beside it.
+std::string_view plain_header();
+/// The gzip trailer: checksum and size of the content.
+std::string trailer(std::uint32_t content_crc, std::uint64_t uncompressed_size);
 
 std::string serialize(const GzipIndex& index);
 /// kCorrupt when the bytes are not a whole index whose offsets grow within its sizes, or a block is
@@ -35,13 +58,14 @@ std::string serialize(const GzipIndex& index);
 Result<GzipIndex> parse_gzip_index(std::string_view bytes);
 
 /// Size of the gzip header that begins a file with its index inside.
-inline constexpr std::size_t kIndexedHeaderSize = 10 + 2 + 4 + 16 + 2 * 8;
+inline constexpr std::size_t kIndexedHeaderSize = 10 + 2 + 4 + 16 + 2 * 8 + 2 * 4;
 
-/// The gzip header of a file that is one block or empty, with `identity`, lines and uncompressed
-/// size in its extra field.
-std::string serialize_header(const GzipIndex& index);
+/// The gzip header of a file that is one block or empty, with `identity`, lines, uncompressed size
+/// and `data_crc`, the CRC-32 of all bytes behind the header, in its extra field.
+std::string serialize_header(const GzipIndex& index, std::uint32_t data_crc);
 /// The index in the first kIndexedHeaderSize bytes of a file of `compressed_size` bytes; nullopt
-/// when the header has none. kCorrupt when it has an impossible one.
+/// when the header has none. kCorrupt when it is damaged or has an impossible one. Of a file that
+/// version 2 wrote there is one block, also when it is empty; its content_crc is not known.
 Result<std::optional<GzipIndex>> parse_header(std::string_view bytes,
                                               std::uint64_t compressed_size);
 

@@ -118,7 +118,7 @@ class LocalFileStore final : public FileStore {
                                                        std::string_view name) override {
     SLUICE_CHECK(check_name(folder));
     SLUICE_CHECK(check_name(name));
-    SLUICE_TRY(auto file, SeekableGzipFile::open(root_ / folder / name));
+    SLUICE_TRY(auto file, SeekableGzipFile::open(root_ / folder / name, checked_));
     const std::string key(folder);
     counts_->add(key);
     const auto* plain = file.get();
@@ -186,6 +186,7 @@ class LocalFileStore final : public FileStore {
   const std::filesystem::path root_;
   const GzipOptions options_;
   const std::shared_ptr<OpenCounts> counts_;
+  const std::shared_ptr<CheckedFiles> checked_ = make_checked_files();
   WorkerPool sync_pool_;
 };
 

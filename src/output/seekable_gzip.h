@@ -1,6 +1,8 @@
 // NDJSON as seekable gzip: one valid gzip member made of independent blocks, with an index of the
 // blocks in a file beside it, or in its header when it is one block (docs/formats.md). gzip clients
 // get the bytes as they are; for others a block is found by the index and inflated on its own.
+// Either way a block is compared with its checksum in the index before a byte of it is given
+//
 #pragma once
 
 #include <cstddef>
@@ -53,25 +55,47 @@ class SeekableGzipWriter {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Which files without checksums were found whole, so that each is looked through once however
+/// often it is opened. Thread-safe.
+class CheckedFiles;
+std::shared_ptr<CheckedFiles> make_checked_files();
+
 /// An open finished file. Thread-safe; keeps working after the file is unlinked.
 class SeekableGzipFile {
  public:
   /// kNotFound when there is no such file, kCorrupt when its index is missing, damaged or another
-  /// file's.
-  static Result<std::shared_ptr<const SeekableGzipFile>> open(const std::filesystem::path& path);
+  /// file's. `checked` remembers what is found of files whose index has no checksums.
+  static Result<std::shared_ptr<const SeekableGzipFile>> open(
+      const std::filesystem::path& path, std::shared_ptr<CheckedFiles> checked = nullptr);
   ~SeekableGzipFile();
 
   const GzipFileInfo& info() const;
-  /// The descriptor of the gzip bytes, for sendfile; valid as long as this object.
-  int fd() const;
   /// Unique for the content: the same for the life of the file, other for another file. Printable,
   /// without quotes: the base of an ETag.
   const std::string& identity() const;
 
  private:
   friend class InflatingReader;
+  friend class StoredReader;
+  friend class GzipBlockReader;
   struct Impl;
   explicit SeekableGzipFile(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Reads the gzip bytes as they are stored, from `offset` on, front to back, with no memory of its
+/// own. One thread at a time.
+class StoredReader {
+ public:
+  /// `offset` up to and including compressed_size.
+  StoredReader(std::shared_ptr<const SeekableGzipFile> file, std::uint64_t offset);
+  ~StoredReader();
+  /// Fills the beginning of `buffer` with the next bytes: at least one, 0 only at the end. kCorrupt
+  /// for a damaged block, before its first byte.
+  Result<std::size_t> read(std::span<char> buffer);
+
+ private:
+  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
@@ -83,6 +107,7 @@ class InflatingReader {
   InflatingReader(std::shared_ptr<const SeekableGzipFile> file, std::uint64_t offset);
   ~InflatingReader();
   /// Fills `buffer` with the next bytes; fewer than its size only at the end, 0 at the end.
+  /// kCorrupt for a damaged block.
   Result<std::size_t> read(std::span<char> buffer);
 
  private:

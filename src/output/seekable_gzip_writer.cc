@@ -49,6 +49,8 @@ struct SeekableGzipWriter::Impl {
   std::size_t compressed_size = 0;
   std::unique_ptr<std::uint8_t[]> level_buffer;
   isal_zstream stream{};
+  std::uint32_t content_crc = 0;   // of all blocks so far
+  std::uint32_t stored_crc = 0;    // of the block at hand, as far as it is written
   std::uint64_t block_lines = 0;   // lines before the block at hand
   std::uint64_t written_back = 0;  // of the compressed bytes
   bool has_index_inside = false;
@@ -71,18 +73,35 @@ struct SeekableGzipWriter::Impl {
     written_back += n;
   }
 
+  Result<void> write(std::string_view bytes) {
+    SLUICE_CHECK(write_all(fd.get(), bytes, data_path));
+    stored_crc = crc32(stored_crc, bytes);
+    index.info.compressed_size += bytes.size();
+    return {};
+  }
+
+  // Room for the header that is written when the checksum of what follows it is known.
+  Result<void> begin_file(bool is_only_block) {
+    has_index_inside = is_only_block;
+    if (!has_index_inside) return write(plain_header());
+    index.info.compressed_size = kIndexedHeaderSize;
+    return write_all(fd.get(), std::string(kIndexedHeaderSize, '\0'), data_path);
+  }
+
+  Result<void> end_file() {
+    SLUICE_CHECK(write(trailer(content_crc, index.info.uncompressed_size)));
+    if (!has_index_inside) return {};
+    if (::lseek(fd.get(), 0, SEEK_SET) != 0) return errno_error("cannot seek", data_path, errno);
+    return write_all(fd.get(), serialize_header(index, stored_crc), data_path);
+  }
+
   Result<void> compress(bool last) {
     SLUICE_CHECK(check_room(path.parent_path(), kDiskReserve));
-    if (!block.empty())
-      index.blocks.push_back(
-          {index.info.uncompressed_size - block.size(), index.info.compressed_size, block_lines});
-    if (last && index.info.compressed_size == 0) {
-      const std::string header = serialize_header(index);
-      SLUICE_CHECK(write_all(fd.get(), header, data_path));
-      index.info.compressed_size = header.size();
-      stream.gzip_flag = IGZIP_GZIP_NO_HDR;
-      has_index_inside = true;
-    }
+    GzipBlock entry{index.info.uncompressed_size - block.size(), index.info.compressed_size,
+                    block_lines, crc32(0, block), 0};
+    stored_crc = 0;
+    if (index.info.compressed_size == 0) SLUICE_CHECK(begin_file(last));
+    content_crc = joined_crc32(content_crc, entry.content_crc, block.size());
     stream.next_in = reinterpret_cast<std::uint8_t*>(block.data());
     stream.avail_in = static_cast<std::uint32_t>(block.size());
     stream.end_of_stream = last ? 1 : 0;
@@ -94,11 +113,19 @@ struct SeekableGzipWriter::Impl {
       if (isal_deflate(&stream) != COMP_OK)
         return Error{ErrorKind::kInternal, "cannot compress", path.string()};
       const std::size_t n = compressed_size - stream.avail_out;
-      SLUICE_CHECK(
-          write_all(fd.get(), {reinterpret_cast<const char*>(compressed.get()), n}, data_path));
-      index.info.compressed_size += n;
+      SLUICE_CHECK(write({reinterpret_cast<const char*>(compressed.get()), n}));
       start_writing_back(kWriteBack);
     } while (stream.avail_out == 0);
+    if (last) SLUICE_CHECK(end_file());
+    // What ends a file after its last block belongs to that block.
+    if (block.empty() && !index.blocks.empty()) {
+      auto& before = index.blocks.back();
+      before.stored_crc = joined_crc32(before.stored_crc, stored_crc,
+                                       index.info.compressed_size - entry.compressed_offset);
+    } else if (!block.empty()) {
+      entry.stored_crc = stored_crc;
+      index.blocks.push_back(entry);
+    }
     block.clear();
     block_lines = index.info.lines;
     return {};
@@ -154,7 +181,7 @@ Result<std::unique_ptr<SeekableGzipWriter>> SeekableGzipWriter::create(
   impl->stream.level = static_cast<std::uint32_t>(options.level);
   impl->stream.level_buf = impl->level_buffer.get();
   impl->stream.level_buf_size = kLevelBuffer;
-  impl->stream.gzip_flag = IGZIP_GZIP;
+  impl->stream.gzip_flag = IGZIP_DEFLATE;
   return std::unique_ptr<SeekableGzipWriter>(new SeekableGzipWriter(std::move(impl)));
 }
 

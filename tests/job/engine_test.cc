@@ -189,6 +189,39 @@ TEST_F(EngineTest, EachJobHasASnapshotOfItsOwn) {
   EXPECT_LT(first.instant, second.instant);
 }
 
+//
+TEST_F(EngineTest, AJobWhoseFileIsFoundDamagedIsFailedAlsoAfterItsEndAndARestart) {
+  const std::string id = submit("c", "1");
+  const JobView done = wait(id);
+  ASSERT_EQ(done.job.state, JobState::kDone);
+  engine_->mark_damaged(id, "the file x is damaged");
+  engine_->mark_damaged(id, "the file y is damaged");
+  for (int round = 0; round < 2; ++round) {
+    const auto view = engine_->view(id);
+    ASSERT_TRUE(view);
+    EXPECT_EQ(view->job.state, JobState::kFailed);
+    EXPECT_EQ(view->job.failure, "the file x is damaged");
+    EXPECT_TRUE(view->job.is_damaged);
+    EXPECT_EQ(view->job.expires, done.job.expires);
+    EXPECT_FALSE(kind_.is_discarded(id)) << "its other files are still there";
+    restart();
+  }
+  engine_->mark_damaged("unknown", "nothing happens");
+}
+
+TEST_F(EngineTest, AJobThatRunsIsEndedByADamagedFile) {
+  kind_.on_run = [&](const auto&, const auto&, const auto& context) {
+    gate_.pass(context.stop);
+    return Result<std::string>("");
+  };
+  const std::string id = submit("c", "2");
+  engine_->mark_damaged(id, "the file x is damaged");
+  EXPECT_EQ(wait(id).job.state, JobState::kFailed);
+  EXPECT_EQ(engine_->view(id)->job.failure, "the file x is damaged");
+  EXPECT_FALSE(engine_->view(id)->job.is_damaged);
+  gate_.open();
+}
+
 // K-06: a client's big job does not starve another client's small one.
 TEST_F(EngineTest, ClientsTakeTurnsShardByShard) {
   options_.workers = 1;

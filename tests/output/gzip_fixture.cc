@@ -9,6 +9,8 @@
 #include <iostream>
 #include <iterator>
 
+#include "base/bytes.h"
+
 namespace sluice::output {
 
 std::vector<std::string> names_in(const std::filesystem::path& folder) {
@@ -42,7 +44,7 @@ std::string gunzip(std::string_view compressed) {
 
 std::uint32_t crc_of(std::string_view bytes) {
   return static_cast<std::uint32_t>(
-      crc32(0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size())));
+      ::crc32(0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size())));
 }
 
 std::string content_of(const std::filesystem::path& path) {
@@ -100,6 +102,48 @@ Result<std::string> read_range(const std::shared_ptr<const SeekableGzipFile>& fi
     if (n < wanted) break;
   }
   return out;
+}
+
+Result<std::string> read_stored(const std::shared_ptr<const SeekableGzipFile>& file,
+                                std::uint64_t offset, std::size_t size, std::size_t step) {
+  StoredReader reader(file, offset);
+  std::string out;
+  std::string buffer(step, '\0');
+  while (out.size() < size) {
+    const std::size_t wanted = std::min(step, size - out.size());
+    SLUICE_TRY(const std::size_t n, reader.read({buffer.data(), wanted}));
+    out.append(buffer, 0, n);
+    if (n == 0) break;
+  }
+  return out;
+}
+
+std::string index_of_version_1(const GzipIndex& index) {
+  std::string bytes = "SLGZIDX1" + index.identity;
+  for (const std::uint64_t number :
+       {index.info.lines, index.info.uncompressed_size, index.info.compressed_size,
+        std::uint64_t{index.blocks.size()}})
+    append_be64(bytes, number);
+  for (const auto& block : index.blocks)
+    for (const std::uint64_t number :
+         {block.uncompressed_offset, block.compressed_offset, block.first_line})
+      append_be64(bytes, number);
+  append_be32(bytes, crc_of(bytes));
+  return bytes;
+}
+
+void turn_into_version_1(const std::filesystem::path& path) {
+  std::string bytes = content_of(path);
+  const std::filesystem::path index = path.string() + ".idx";
+  if (std::filesystem::exists(index)) {
+    overwrite(index, index_of_version_1(*parse_gzip_index(content_of(index))));
+    return;
+  }
+  // The subfield was 32 bytes long: identity, lines and size.
+  bytes.erase(48, 8);
+  bytes[10] = 36;
+  bytes[14] = 32;
+  overwrite(path, bytes);
 }
 
 std::uint64_t test_seed() {

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "output/gzip_index.h"
 #include "output/seekable_gzip.h"
 #include "temporary_folder.h"
 
@@ -41,6 +42,14 @@ std::string joined(const std::vector<std::string>& lines);
 GzipFileInfo write_lines(const std::filesystem::path& path, const std::vector<std::string>& lines,
                          const GzipOptions& options = {});
 
+/// An index as version 1 of the format had it, and a file and its index turned into such.
+std::string index_of_version_1(const GzipIndex& index);
+void turn_into_version_1(const std::filesystem::path& path);
+
+/// The gzip bytes from `offset` on, `size` of them, in steps of `step`.
+Result<std::string> read_stored(const std::shared_ptr<const SeekableGzipFile>& file,
+                                std::uint64_t offset, std::size_t size,
+                                std::size_t step = 1u << 16);
 /// Reads from `offset` to the end, or `size` bytes, in steps of `step`.
 Result<std::string> read_range(const std::shared_ptr<const SeekableGzipFile>& file,
                                std::uint64_t offset, std::size_t size, std::size_t step = 1u << 16);

@@ -20,7 +20,7 @@ constexpr std::size_t kBlocksOffset = kCountOffset + 8;
 GzipIndex an_index() {
   return {{.lines = 30, .uncompressed_size = 3000, .compressed_size = 900},
           "0123456789abcdef",
-          {{0, 0, 0}, {1000, 300, 10}, {2000, 600, 20}}};
+          {{0, 0, 0, 0x01020304, 0xfffefdfc}, {1000, 300, 10, 1, 2}, {2000, 600, 20, 3, 4}}};
 }
 
 /// Gives the bytes the checksum that belongs to them.
@@ -47,6 +47,8 @@ void expect_same(const GzipIndex& a, const GzipIndex& b) {
     EXPECT_EQ(a.blocks[i].uncompressed_offset, b.blocks[i].uncompressed_offset);
     EXPECT_EQ(a.blocks[i].compressed_offset, b.blocks[i].compressed_offset);
     EXPECT_EQ(a.blocks[i].first_line, b.blocks[i].first_line);
+    EXPECT_EQ(a.blocks[i].content_crc, b.blocks[i].content_crc);
+    EXPECT_EQ(a.blocks[i].stored_crc, b.blocks[i].stored_crc);
   }
 }
 
@@ -61,13 +63,16 @@ TEST(GzipIndex, WhatIsWrittenIsRead) {
 TEST(GzipIndex, TheBytesAreThoseThatTheDocumentationShows) {
   GzipIndex index{{.lines = 1, .uncompressed_size = 5, .compressed_size = 258},
                   "0123456789abcdef",
-                  {{0, 0, 0}}};
-  std::string expected = "SLGZIDX10123456789abcdef";
+                  {{0, 0, 0, 0xd491916e, 0x0a0b0c0d}}};  // of "null" and a line break
+  std::string expected = "SLGZIDX20123456789abcdef";
   expected += std::string("\0\0\0\0\0\0\0\1", 8) + std::string("\0\0\0\0\0\0\0\5", 8);
   expected += std::string("\0\0\0\0\0\0\1\2", 8) + std::string("\0\0\0\0\0\0\0\1", 8);
   expected += std::string(24, '\0');
-  expected += "\x5f\x63\x8e\xdc";
-  EXPECT_EQ(serialize(index), expected);
+  expected += "\xd4\x91\x91\x6e\x0a\x0b\x0c\x0d";
+  std::string checksum;
+  append_be32(checksum, crc_of(expected));
+  EXPECT_EQ(to_hex(checksum), "e4e4787e");
+  EXPECT_EQ(serialize(index), expected + checksum);
 }
 
 TEST(GzipIndex, AnIndexOfAnEmptyFileHasNoBlocks) {
@@ -122,7 +127,7 @@ TEST(GzipIndex, WhatIsImpossibleIsRefusedEvenWithARightChecksum) {
   constexpr auto kMax = std::numeric_limits<std::uint64_t>::max();
   ASSERT_TRUE(parse_gzip_index(resealed(bytes)));
   const auto block = [](std::size_t i, std::size_t field) {
-    return kBlocksOffset + i * 24 + field * 8;
+    return kBlocksOffset + i * 32 + field * 8;
   };
   const struct {
     const char* what;
@@ -161,7 +166,7 @@ TEST(GzipIndex, ContentWithoutBlocksIsRefused) {
 
 TEST(GzipIndex, AnotherVersionIsRefused) {
   auto bytes = serialize(an_index());
-  bytes[7] = '2';
+  bytes[7] = '3';
   EXPECT_FALSE(parse_gzip_index(resealed(bytes)));
 }
 
@@ -170,9 +175,11 @@ TEST(GzipIndex, AnotherVersionIsRefused) {
 TEST(GzipIndex, TheHeaderOfASmallFileIsItsIndex) {
   GzipIndex index{{.lines = 2, .uncompressed_size = 50, .compressed_size = 100},
                   "0123456789abcdef",
-                  {{0, 0, 0}}};
-  const auto header = serialize_header(index);
+                  {{0, 0, 0, 0, 0}}};
+  const std::string data(100 - kIndexedHeaderSize, 'x');
+  const auto header = serialize_header(index, crc_of(data));
   EXPECT_EQ(header.size(), kIndexedHeaderSize);
+  index.blocks[0].stored_crc = crc_of(header + data);
   const auto read = parse_header(header, 100);
   ASSERT_TRUE(read);
   ASSERT_TRUE(*read);
@@ -181,7 +188,7 @@ TEST(GzipIndex, TheHeaderOfASmallFileIsItsIndex) {
 
 TEST(GzipIndex, AForeignHeaderHasNoIndex) {
   for (const std::string& bytes :
-       {std::string(), std::string("\x1f\x8b\x08\0\0\0\0\0\0\x03", 10), std::string(48, '\0'),
+       {std::string(), std::string("\x1f\x8b\x08\0\0\0\0\0\0\x03", 10), std::string(56, '\0'),
         std::string("{\"resourceType\":\"Patient\",\"id\":\"not gzip at all, a line\"}")}) {
     const auto read = parse_header(bytes, 100);
     ASSERT_TRUE(read);
@@ -191,9 +198,9 @@ TEST(GzipIndex, AForeignHeaderHasNoIndex) {
 
 TEST(GzipIndex, AHeaderThatCannotBeIsRefused) {
   const auto header = [](std::uint64_t lines, std::uint64_t size) {
-    return serialize_header({{.lines = lines, .uncompressed_size = size, .compressed_size = 0},
-                             "0123456789abcdef",
-                             {}});
+    return serialize_header(
+        {{.lines = lines, .uncompressed_size = size, .compressed_size = 0}, "0123456789abcdef", {}},
+        0);
   };
   for (const auto& bytes : {header(0, 5), header(1, 0), header(6, 5), header(1, 1u << 30),
                             header(1, std::numeric_limits<std::uint64_t>::max())}) {
@@ -201,6 +208,28 @@ TEST(GzipIndex, AHeaderThatCannotBeIsRefused) {
     ASSERT_FALSE(read);
     EXPECT_EQ(read.error().kind, ErrorKind::kCorrupt);
   }
+}
+
+TEST(GzipIndex, EveryFlippedBitOfAHeaderIsRefusedOrNoIndex) {
+  const auto header = serialize_header(
+      {{.lines = 2, .uncompressed_size = 50, .compressed_size = 0}, "0123456789abcdef", {}}, 7);
+  for (std::size_t bit = 0; bit < header.size() * 8; ++bit) {
+    auto damaged = header;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+    const auto read = parse_header(damaged, 100);
+    ASSERT_TRUE(!read || !*read) << "bit " << bit;
+  }
+}
+
+// ---- what version 1 wrote ----
+
+TEST(GzipIndex, AnIndexOfVersionOneIsReadWithoutChecksums) {
+  auto expected = an_index();
+  const auto read = parse_gzip_index(index_of_version_1(expected));
+  ASSERT_TRUE(read);
+  EXPECT_FALSE(read->has_checksums);
+  for (auto& block : expected.blocks) block.content_crc = block.stored_crc = 0;
+  expect_same(*read, expected);
 }
 
 // ---- files with a wrong index ----

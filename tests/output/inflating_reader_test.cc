@@ -1,7 +1,6 @@
 // Any range of an output file's content without the rest: equal to the slice, damage is noticed.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "gzip_fixture.h"
 #include "output/gzip_index.h"
@@ -164,17 +163,6 @@ TEST(InflatingReader, AFileOfManyBlocksIsReadInSmallSteps) {  // F-08
   write_lines(folder / "f", lines, {.block_size = 64u << 10});
   const auto file = *SeekableGzipFile::open(folder / "f");
   EXPECT_EQ(*read_range(file, 0, 3u << 20, 1000), joined(lines));
-}
-
-TEST(InflatingReader, TheDescriptorGivesTheStoredGzipBytes) {  // F-08
-  TemporaryFolder folder;
-  write_lines(folder / "f", {"one", "two"});
-  const auto file = *SeekableGzipFile::open(folder / "f");
-  std::string bytes(file->info().compressed_size + 10, '\0');
-  const auto n = ::pread(file->fd(), bytes.data(), bytes.size(), 0);
-  ASSERT_EQ(static_cast<std::uint64_t>(n), file->info().compressed_size);
-  bytes.resize(static_cast<std::size_t>(n));
-  EXPECT_EQ(gunzip(bytes), "one\ntwo\n");
 }
 
 }  // namespace
