@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "faulty_disk.h"
+#include "store/rocksdb/log_check.h"
 #include "store/rocksdb/open_with_env.h"
 #include "store_fixture.h"
 
@@ -225,6 +226,58 @@ TEST_F(StoreFault, APowerLossKeepsWhatWasAcknowledgedAndNoHalfTransactions) {
     // Before the first durable transaction nothing may be left, not even a type.
     const auto statistics = (*left)->statistics().value();
     EXPECT_EQ(statistics.empty() ? 0u : statistics[0].resources, states[last.value].size());
+  }
+}
+
+// RocksDB alone would open such a store without a word, as of the damage.
+TEST_F(StoreFault, DamageInTheMiddleOfTheLogRefusesTheStartAndSaysWhatToDo) {
+  for (int i = 1; i <= 20; ++i) ASSERT_TRUE(put("a", fmt::format("text {}", i)));
+  TemporaryFolder copy;
+  disk_.copy_after_power_loss(folder_.path() / "store", copy.path() / "store");
+  std::filesystem::path log;
+  for (const auto& entry : std::filesystem::directory_iterator(copy.path() / "store"))
+    if (entry.path().extension() == ".log" && entry.file_size() > 0) log = entry.path();
+  std::fstream file(log, std::ios::in | std::ios::out | std::ios::binary);
+  std::string bytes(std::filesystem::file_size(log), '\0');
+  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  const std::size_t damaged = bytes.find("text 11");
+  ASSERT_NE(damaged, std::string::npos);
+  file.seekp(static_cast<std::streamoff>(damaged));
+  file.put('T');
+  file.close();
+  const auto refused = open_rocksdb_store(copy.path(), clock_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kCorrupt);
+  const std::string& message = refused.error().message;
+  EXPECT_NE(message.find("transactions after 10 would be lost"), std::string::npos) << message;
+  const std::size_t advice = message.find("truncate -s ");
+  ASSERT_NE(advice, std::string::npos) << message;
+  EXPECT_NE(message.find(log.string(), advice), std::string::npos) << message;
+  EXPECT_FALSE(open_rocksdb_store(copy.path(), clock_)) << "a second start is no better";
+  // Who does what it says has what was before the damage.
+  std::filesystem::resize_file(log, std::stoull(message.substr(advice + 12)));
+  const auto opened = open_rocksdb_store(copy.path(), clock_);
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_EQ((*opened)->last_commit().sequence.value, 10u);
+}
+
+TEST_F(StoreFault, ALogThatACrashCutOffOpensWithWhatIsWhole) {
+  for (int i = 1; i <= 5; ++i) ASSERT_TRUE(put("a", std::string(1000, 'x') + fmt::format("{}", i)));
+  for (const std::size_t cut : {1, 500, 1200, 3000}) {
+    TemporaryFolder copy;
+    disk_.copy_after_power_loss(folder_.path() / "store", copy.path() / "store");
+    std::uint64_t expected = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(copy.path() / "store")) {
+      if (entry.path().extension() != ".log" || entry.file_size() == 0) continue;
+      std::filesystem::resize_file(entry.path(), entry.file_size() - cut);
+      const auto check = check_logs(copy.path() / "store", *rocksdb::Env::Default()).value();
+      ASSERT_EQ(check.torn.size(), 1u);
+      expected = check.last_transaction;
+    }
+    EXPECT_LT(expected, 5u);
+    const auto opened = open_rocksdb_store(copy.path(), clock_);
+    ASSERT_TRUE(opened) << opened.error().message;
+    EXPECT_EQ((*opened)->last_commit().sequence.value, expected);
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "store/rocksdb/log_check.h"
 #include "store/rocksdb/members_upgrade.h"
 #include "store/rocksdb/record_format.h"
 #include "store/rocksdb/target_rows.h"
@@ -42,13 +43,31 @@ std::string foreign_version(const std::string& path) {
 
 // A write that the disk refused leaves half a record at the end of its write-ahead log, and the
 // store goes on with a new log. As long as the old one is there, RocksDB's usual recovery stops at
-// the half record and calls what came later a contradiction. This one takes every log to its last
-// whole record and still refuses damage anywhere else, so that nothing acknowledged is passed over.
-// It cannot be the usual one: after a power loss the newest log may end in garbage, not half a
-// record.
+// the half record and calls what came later a contradiction, or leaves it out. This one takes every
+// log to its last whole record. It cannot be the usual one: after a power loss the newest log may
+// end in garbage, not half a record. Neither of them is trusted with damage: see log_check.h.
 rocksdb::DBOptions tolerate_cut_logs(rocksdb::DBOptions database) {
   database.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   return database;
+}
+
+// The logs are read before RocksDB reads them, by whoever could open the database: a log that
+// somebody else is writing ends anywhere.
+Result<LogCheck> check_unlocked_logs(const std::filesystem::path& folder, rocksdb::Env& env) {
+  rocksdb::FileLock* lock = nullptr;
+  const std::string name = (folder / "LOCK").string();
+  if (!env.LockFile(name, &lock).ok()) return LogCheck();  // opening will tell
+  auto check = check_logs(folder, env);
+  env.UnlockFile(lock).PermitUncheckedError();
+  return check;
+}
+
+void report_torn(const LogCheck& check) {
+  for (const auto& torn : check.torn)
+    spdlog::warn(
+        "write-ahead log ends within a record, as after a crash or a failed write log={} byte={} "
+        "dropped_bytes={} last_transaction={}",
+        torn.name, torn.offset, torn.dropped, check.last_transaction);
 }
 
 bool has_only_our_families(const std::vector<std::string>& names) {
@@ -92,7 +111,9 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fo
   }
   const auto database = database_options(options, env);
   std::vector<std::string> names;
+  LogCheck logs;
   if (exists) {
+    SLUICE_TRY(logs, check_unlocked_logs(folder, *database.env));
     const auto listed = rocksdb::DB::ListColumnFamilies(database, path, &names);
     if (!listed.ok()) return database_error(listed, "the store could not be opened");
     if (!has_only_our_families(names)) return unknown_format(foreign_version(path));
@@ -103,14 +124,15 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fo
   self->horizon_ = std::make_shared<Horizon>(0);
   rocksdb::DB* raw = nullptr;
   const auto families = column_family_options(options, self->horizon_);
-  auto status = rocksdb::DB::Open(database, path, families, &self->handles_, &raw);
-  if (status.IsCorruption()) {
-    const auto tolerant = tolerate_cut_logs(database);
-    if (rocksdb::DB::Open(tolerant, path, families, &self->handles_, &raw).ok()) {
-      spdlog::warn("store opened over a write-ahead log that a failed write cut off: {}",
-                   status.ToString());
-      status = rocksdb::Status::OK();
-    }
+  const auto tolerant = tolerate_cut_logs(database);
+  const auto& first = logs.is_torn_before_last ? tolerant : database;
+  const auto& second = logs.is_torn_before_last ? database : tolerant;
+  auto status = rocksdb::DB::Open(first, path, families, &self->handles_, &raw);
+  if (status.IsCorruption() &&
+      rocksdb::DB::Open(second, path, families, &self->handles_, &raw).ok()) {
+    spdlog::warn("store opened over a write-ahead log that a failed write cut off: {}",
+                 status.ToString());
+    status = rocksdb::Status::OK();
   }
   if (is_locked(status))
     return Error{ErrorKind::kConflict,
@@ -118,6 +140,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fo
                  status.ToString()};
   if (!status.ok()) return database_error(status, "the store could not be opened");
   self->db_.reset(raw);
+  self->last_logged_transaction_ = logs.last_transaction;
+  report_torn(logs);
   for (std::size_t i = 0; i < self->handles_.size(); ++i)
     self.get()->*column_families()[i].handle = self->handles_[i];
   SLUICE_CHECK(self->check_format());

@@ -38,6 +38,8 @@ class Database {
   /// with assertions, and has one there.
   bool is_log_spoilt() const { return log_spoilt_; }
   void set_log_spoilt(bool spoilt) { log_spoilt_ = spoilt; }
+  /// The newest transaction that stood whole in the logs when they were opened; 0: none did.
+  std::uint64_t last_logged_transaction() const { return last_logged_transaction_; }
   /// Whether a file can be written to the disk now: kStorage when not.
   Result<void> try_disk() const;
 
@@ -61,6 +63,7 @@ class Database {
 
   std::filesystem::path folder_;
   std::atomic<bool> log_spoilt_ = false;
+  std::uint64_t last_logged_transaction_ = 0;
   std::shared_ptr<Horizon> horizon_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;

@@ -1,5 +1,6 @@
 #include "store/rocksdb/rocksdb_store.h"
 
+#include <fmt/format.h>
 #include <rocksdb/convenience.h>
 
 #include <algorithm>
@@ -175,6 +176,12 @@ Result<void> RocksdbStore::start() {
     published_.changes = entry.changes;
     clock_watch_.look(published_.commit.instant, clock_.now());
   }
+  const std::uint64_t logged = database_->last_logged_transaction();
+  if (published_.commit.sequence.value < logged)
+    return corrupt(
+        fmt::format("the store was opened without transactions {} to {}, which its "
+                    "write-ahead log holds; restore the data folder from a copy",
+                    published_.commit.sequence.value + 1, logged));
   return counters_.read(*database_);
 }
 
