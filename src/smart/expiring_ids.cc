@@ -18,6 +18,9 @@ constexpr std::size_t kPurgedAtOnce = 10'000;
 constexpr std::size_t kExpiryDigits = 13;
 constexpr std::int64_t kExpiryMax = 9'999'999'999'999;
 constexpr std::chrono::minutes kPurgeEvery{1};
+// Of an id whose document does not say it, as earlier versions wrote them.
+constexpr std::chrono::milliseconds kLifeUnknown = std::chrono::hours(1);
+constexpr std::chrono::milliseconds kLifeMax = std::chrono::hours(24 * 366);
 
 // Ids are the peer's own text: of any bytes, and not ours to keep.
 std::string identity(std::string_view client, std::string_view id) {
@@ -38,6 +41,16 @@ std::optional<Instant> expiry_of(std::string_view rest) {
   return expires;
 }
 
+// How long an id lives from the moment when it was taken: the text of its document.
+std::chrono::milliseconds life_of(std::string_view value) {
+  std::int64_t milliseconds = 0;
+  const auto [end, failed] =
+      std::from_chars(value.data(), value.data() + value.size(), milliseconds);
+  if (failed != std::errc() || end != value.data() + value.size() || milliseconds < 0)
+    return kLifeUnknown;
+  return std::min(std::chrono::milliseconds(milliseconds), kLifeMax);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ExpiringIds>> ExpiringIds::open(store::Store& store, const Clock& clock,
@@ -53,50 +66,53 @@ Result<std::unique_ptr<ExpiringIds>> ExpiringIds::open(store::Store& store, cons
       const auto expires = expiry_of(rest);
       if (!expires) return corrupt("a stored id cannot be read", "document " + document.key);
       ids->keys_.insert(document.key);
-      ids->expiries_.emplace(rest.substr(kExpiryDigits + 1), *expires);
+      // Keys come by expiry: of two for one id the later counts.
+      ids->held_[std::string(rest.substr(kExpiryDigits + 1))] = {
+          *expires, ids->options_.monotonic() + life_of(document.value)};
     }
     after = page.back().key;
   }
-  SLUICE_CHECK(ids->purge());
+  ids->purged_ = ids->options_.monotonic();
   return ids;
 }
 
 Result<bool> ExpiringIds::insert(std::string_view client, std::string_view id, Instant expires) {
   const Instant now = clock_.now();
   // What could not be purged today can be tomorrow.
-  if (wants_purge(now)) static_cast<void>(purge().has_value());
+  if (wants_purge()) static_cast<void>(purge().has_value());
   std::string name = identity(client, id);
   expires.milliseconds = std::clamp<std::int64_t>(expires.milliseconds, 0, kExpiryMax);
   const std::string key =
       fmt::format("{}{:0{}}/{}", options_.prefix, expires.milliseconds, kExpiryDigits, name);
+  const auto life = std::clamp<std::chrono::milliseconds>(expires - now, {}, kLifeMax);
   {
     const std::lock_guard lock(mutex_);
-    const auto found = expiries_.find(name);
-    if (found != expiries_.end() && found->second > now) return false;
-    if (expiries_.size() >= options_.ids_max)
+    const auto found = held_.find(name);
+    if (found != held_.end() && found->second.expires > now) return false;
+    if (held_.size() >= options_.ids_max)
       return Error{ErrorKind::kUnavailable, "too many ids are alive",
-                   fmt::format("{} ids below {}", expiries_.size(), options_.prefix)};
+                   fmt::format("{} ids below {}", held_.size(), options_.prefix)};
     // From here on the id is taken, whatever becomes of the write: a second thread must not win
     // because the first has not reached the disk yet.
-    expiries_[std::move(name)] = expires;
+    held_[std::move(name)] = {expires, options_.monotonic() + life};
     keys_.insert(key);
   }
   store::Transaction transaction;
-  transaction.documents.push_back({key, ""});
+  transaction.documents.push_back({key, fmt::to_string(life.count())});
   SLUICE_CHECK(store_.write(transaction));
   return true;
 }
 
-bool ExpiringIds::wants_purge(Instant now) const {
+bool ExpiringIds::wants_purge() const {
   const std::lock_guard lock(mutex_);
-  return now - purged_ >= kPurgeEvery || expiries_.size() >= options_.ids_max;
+  return options_.monotonic() - purged_ >= kPurgeEvery || held_.size() >= options_.ids_max;
 }
 
 bool ExpiringIds::contains(std::string_view client, std::string_view id) const {
   const std::string name = identity(client, id);
   const std::lock_guard lock(mutex_);
-  const auto found = expiries_.find(name);
-  return found != expiries_.end() && found->second > clock_.now();
+  const auto found = held_.find(name);
+  return found != held_.end() && found->second.expires > clock_.now();
 }
 
 Result<void> ExpiringIds::purge() {
@@ -104,15 +120,18 @@ Result<void> ExpiringIds::purge() {
   std::vector<std::string> over;
   {
     const std::lock_guard lock(mutex_);
-    purged_ = now;
+    purged_ = options_.monotonic();
     while (!keys_.empty() && over.size() < kPurgedAtOnce) {
       const std::string& key = *keys_.begin();
       const auto expires = expiry_of(std::string_view(key).substr(options_.prefix.size()));
       if (expires && *expires > now) break;
       const std::string name = key.substr(options_.prefix.size() + kExpiryDigits + 1);
       // The same id may have been taken again since, with a later expiry.
-      const auto found = expiries_.find(name);
-      if (found != expiries_.end() && found->second <= now) expiries_.erase(found);
+      const auto found = held_.find(name);
+      if (found != held_.end() && (!expires || found->second.expires == *expires)) {
+        if (found->second.kept_until > purged_) break;
+        held_.erase(found);
+      }
       over.push_back(key);
       keys_.erase(keys_.begin());
     }
@@ -127,7 +146,7 @@ Result<void> ExpiringIds::purge() {
 
 std::size_t ExpiringIds::size() const {
   const std::lock_guard lock(mutex_);
-  return expiries_.size();
+  return held_.size();
 }
 
 }  // namespace sluice::smart

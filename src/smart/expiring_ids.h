@@ -2,10 +2,16 @@
 // tokens that were revoked. Kept as documents "<prefix><expiry in ms, 13 digits>/<client>/<SHA-256
 // of the id>", so that the expired ones are the first of their prefix; all of it is in memory too.
 //
+// An id counts until the wall clock has come to its expiry, but it is dropped only when the
+// machine's monotonic clock has run for its life too: a wall clock that was ahead for a while and
+// is set back must find it still there. What was alive before a restart gets its life anew.
+//
 // Thread-safe.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -23,10 +29,13 @@ class ExpiringIds {
  public:
   struct Options {
     std::string prefix;               ///< "jti/"
-    std::size_t ids_max = 1'000'000;  ///< alive at once, about 200 bytes each
+    std::size_t ids_max = 1'000'000;  ///< kept at once, about 200 bytes each
+    /// The clock that nobody sets.
+    std::function<std::chrono::steady_clock::time_point()> monotonic =
+        &std::chrono::steady_clock::now;
   };
 
-  /// Reads what is alive and removes what has expired. Store and clock must outlive it.
+  /// Reads what is kept. Store and clock must outlive it.
   static Result<std::unique_ptr<ExpiringIds>> open(store::Store& store, const Clock& clock,
                                                    Options options);
 
@@ -44,15 +53,20 @@ class ExpiringIds {
  private:
   ExpiringIds(store::Store& store, const Clock& clock, Options options)
       : store_(store), clock_(clock), options_(std::move(options)) {}
-  bool wants_purge(Instant now) const;
+  using Monotonic = std::chrono::steady_clock::time_point;
+  struct Held {
+    Instant expires;
+    Monotonic kept_until;
+  };
+  bool wants_purge() const;
 
   store::Store& store_;
   const Clock& clock_;
   const Options options_;
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, Instant> expiries_;  // by "<client>/<hash>", guarded by mutex_
-  std::set<std::string, std::less<>> keys_;            // of documents, guarded by mutex_
-  Instant purged_;                                     // guarded by mutex_
+  std::unordered_map<std::string, Held> held_;  // by "<client>/<hash>", guarded by mutex_
+  std::set<std::string, std::less<>> keys_;     // of documents, guarded by mutex_
+  Monotonic purged_;                            // guarded by mutex_
 };
 
 }  // namespace sluice::smart

@@ -16,12 +16,19 @@ class ExpiringIdsTest : public SmartTest {
   ExpiringIdsTest() { open(); }
   void open(std::size_t ids_max = 1000) {
     ids.reset();
-    ids = ExpiringIds::open(store(), clock, {"jti/", ids_max}).value();
+    ids =
+        ExpiringIds::open(store(), clock, {"jti/", ids_max, [this] { return monotonic; }}).value();
+  }
+  /// Both clocks.
+  void advance(std::chrono::milliseconds by) {
+    clock.advance(by);
+    monotonic += by;
   }
   bool insert(std::string_view client, std::string_view id, int seconds = 60) {
     return ids->insert(client, id, clock.now() + std::chrono::seconds(seconds)).value();
   }
 
+  std::chrono::steady_clock::time_point monotonic;
   std::unique_ptr<ExpiringIds> ids;
 };
 
@@ -49,29 +56,74 @@ TEST_F(ExpiringIdsTest, AnIdIsStillTakenAfterARestart) {
 TEST_F(ExpiringIdsTest, WhatHasExpiredIsFreeAgainAndGoes) {
   EXPECT_TRUE(insert("a", "1", 60));
   EXPECT_TRUE(insert("a", "2", 120));
-  clock.advance(std::chrono::seconds(59));
+  advance(std::chrono::seconds(59));
   EXPECT_FALSE(insert("a", "1"));
-  clock.advance(std::chrono::seconds(1));
+  advance(std::chrono::seconds(1));
   EXPECT_FALSE(ids->contains("a", "1"));
   EXPECT_TRUE(insert("a", "1", 100)) << "and this insert purges";
   EXPECT_EQ(ids->size(), 2u);
   EXPECT_EQ(documents("jti/"), 2u);
   EXPECT_FALSE(insert("a", "1"));
-  clock.advance(std::chrono::hours(1));
+  advance(std::chrono::hours(1));
   ASSERT_TRUE(ids->purge());
   EXPECT_EQ(ids->size(), 0u);
   EXPECT_EQ(documents("jti/"), 0u);
 }
 
-TEST_F(ExpiringIdsTest, TheStartDropsWhatHasExpired) {
+TEST_F(ExpiringIdsTest, WhatHasExpiredGoesWhenItHasHadItsLifeSinceTheStart) {
   EXPECT_TRUE(insert("a", "1", 60));
   EXPECT_TRUE(insert("a", "2", 3600));
-  clock.advance(std::chrono::seconds(100));
+  advance(std::chrono::seconds(100));
   ids.reset();
   reopen();
   open();
+  ASSERT_TRUE(ids->purge());
+  EXPECT_EQ(ids->size(), 2u);
+  advance(std::chrono::seconds(60));
+  ASSERT_TRUE(ids->purge());
   EXPECT_EQ(ids->size(), 1u);
   EXPECT_EQ(documents("jti/"), 1u);
+}
+
+TEST_F(ExpiringIdsTest, AnIdStaysTakenWhenTheClockWentForwardsAndBack) {
+  for (const bool restarts : {false, true}) {
+    const std::string id = restarts ? "1" : "2";
+    const auto expires = clock.now() + std::chrono::minutes(5);
+    EXPECT_TRUE(ids->insert("a", id, expires).value());
+    clock.advance(std::chrono::hours(24 * 40));
+    monotonic += std::chrono::minutes(2);
+    EXPECT_TRUE(insert("a", "meanwhile " + id));
+    ASSERT_TRUE(ids->purge());
+    if (restarts) {
+      ids.reset();
+      reopen();
+      open();
+      ASSERT_TRUE(ids->purge());
+    }
+    clock.advance(-std::chrono::hours(24 * 40));
+    EXPECT_TRUE(ids->contains("a", id));
+    EXPECT_FALSE(ids->insert("a", id, expires).value());
+    monotonic += std::chrono::minutes(10);
+    ASSERT_TRUE(ids->purge());
+    EXPECT_TRUE(ids->contains("a", id)) << "the wall clock has not come to its end";
+    advance(std::chrono::minutes(5));
+    ASSERT_TRUE(ids->purge());
+    EXPECT_FALSE(ids->contains("a", id));
+  }
+}
+
+TEST_F(ExpiringIdsTest, AnIdThatAnEarlierVersionWroteIsKeptAnHourAfterTheStart) {
+  store::Transaction transaction;
+  const std::int64_t expired = clock.now().milliseconds - 1000;
+  transaction.documents.push_back({fmt::format("jti/{:013}/a/00", expired), ""});
+  ASSERT_TRUE(store().write(transaction));
+  open();
+  advance(std::chrono::minutes(59));
+  ASSERT_TRUE(ids->purge());
+  EXPECT_EQ(ids->size(), 1u);
+  advance(std::chrono::minutes(1));
+  ASSERT_TRUE(ids->purge());
+  EXPECT_EQ(ids->size(), 0u);
 }
 
 TEST_F(ExpiringIdsTest, AnIdThatCouldNotBeKeptIsNotGivenTwice) {
@@ -88,7 +140,7 @@ TEST_F(ExpiringIdsTest, IsBounded) {
   EXPECT_TRUE(insert("a", "2"));
   EXPECT_EQ(ids->insert("a", "3", clock.now() + std::chrono::minutes(1)).error().kind,
             ErrorKind::kUnavailable);
-  clock.advance(std::chrono::minutes(2));
+  advance(std::chrono::minutes(2));
   EXPECT_TRUE(insert("a", "3")) << "the expired ones made room";
 }
 
