@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/control_server.h"
 #include "cli/options.h"
+#include "cli/private_data.h"
 #include "smart/audit.h"
 #include "smart/client_registry.h"
 #include "store/rocksdb/rocksdb_store.h"
@@ -75,6 +76,7 @@ Result<json::object> to_request(const ClientArguments& arguments, const std::str
 Result<json::object> ask(const std::string& data, const json::object& request) {
   if (auto answer = ask_control_server(data, request)) return std::move(*answer);
   const SystemClock clock;
+  keep_private(data);
   SLUICE_TRY(const auto store, store::open_rocksdb_store(data, clock));
   SLUICE_TRY(const auto clients, smart::ClientRegistry::open(*store, clock));
   SLUICE_TRY(const auto audit, smart::AuditLog::open(std::filesystem::path(data) / "audit", clock));

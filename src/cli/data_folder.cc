@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cli/control_server.h"
 #include "cli/load_session.h"
+#include "cli/private_data.h"
 #include "store/rocksdb/rocksdb_store.h"
 
 namespace sluice::cli {
@@ -148,6 +149,7 @@ Result<bulk::LoadSummary> load_into(const std::filesystem::path& data,
     return load_by_server(channel, options, stop);
   }
   const SystemClock clock;
+  keep_private(data);
   SLUICE_TRY(const auto store, store::open_rocksdb_store(data, clock));
   return bulk::load(*store, options, stop);
 }
@@ -160,6 +162,7 @@ Result<RemovalCounts> remove_from(const std::filesystem::path& data, const Keys&
     return remove_by_server(channel, resources, stop);
   }
   const SystemClock clock;
+  keep_private(data);
   SLUICE_TRY(const auto store, store::open_rocksdb_store(data, clock));
   RemovalCounts counts;
   for (std::size_t at = 0; at < resources.size();) {

@@ -8,6 +8,7 @@
 #include "cli/control_server.h"
 #include "cli/job_report.h"
 #include "cli/options.h"
+#include "cli/private_data.h"
 #include "store/rocksdb/rocksdb_store.h"
 
 namespace sluice::cli {
@@ -28,6 +29,7 @@ Result<json::object> ask(const JobsArguments& arguments) {
   const SystemClock clock;
   store::RocksdbStoreOptions options;
   options.create_if_missing = false;
+  keep_private(arguments.data);
   SLUICE_TRY(const auto store, store::open_rocksdb_store(arguments.data, clock, options));
   return report_jobs(*store, arguments.id);
 }

@@ -25,6 +25,7 @@
 #include "cli/job_report.h"
 #include "cli/load_session.h"
 #include "cli/options.h"
+#include "cli/private_data.h"
 #include "cli/signals.h"
 #include "cli/store_report.h"
 #include "client/fetch.h"
@@ -248,6 +249,7 @@ Result<int> run_serve(ServeArguments& arguments) {
     arguments.service.base_url.pop_back();
 
   const SystemClock clock;
+  keep_private(arguments.data);
   SLUICE_TRY(const auto store, store::open_rocksdb_store(arguments.data, clock));
   SLUICE_TRY(const auto files,
              output::open_local_file_store(std::filesystem::path(arguments.data) / "files"));

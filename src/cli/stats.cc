@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/control_server.h"
 #include "cli/options.h"
+#include "cli/private_data.h"
 #include "cli/store_report.h"
 #include "store/rocksdb/rocksdb_store.h"
 
@@ -21,6 +22,7 @@ Result<json::object> ask(const std::string& data) {
   const SystemClock clock;
   store::RocksdbStoreOptions options;
   options.create_if_missing = false;
+  keep_private(data);
   SLUICE_TRY(const auto store, store::open_rocksdb_store(data, clock, options));
   return report_store(*store);
 }
