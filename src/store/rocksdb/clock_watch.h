@@ -1,5 +1,5 @@
 // What commits have to do with the machine's clock: waiting for its next millisecond, and saying
-// when it went back (docs/decisions).
+// when it went back (docs/decisions/0029).
 #pragma once
 
 #include "base/instant.h"
