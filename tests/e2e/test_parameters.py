@@ -21,7 +21,7 @@ class Parameters(harness.TestCase):
         cls.corpus = corpus.add_hand_made(corpus.base_corpus(folder, corpus.SMALL_TYPES))
         data = os.path.join(folder, "data")
         harness.load(data, *cls.corpus.paths)
-        cls.server = harness.start_server(cls, data)
+        cls.server = harness.start_server(cls, data, "--poll-burst", 100_000)
         cls.everything = cls.server.export()
         cls.by_key = {(r["resourceType"], r["id"]): r for r in cls.everything.resources()}
         cls.model = Model(cls.corpus.resources, now=cls.everything.transaction_time)

@@ -34,7 +34,7 @@ class Large(harness.TestCase):
 
 class Polling(Large):
     def test_s01_s02_progress_then_the_manifest(self):
-        server = self.server("--retry-after-max", 2)
+        server = self.server("--retry-after-max", 2, "--poll-burst", 100_000)
         status_url = server.kick_off("$export", self.SLOW)
         progress = []
         while True:
