@@ -8,6 +8,7 @@
 #include "api/request_headers.h"
 #include "api/resource_headers.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "fhir/reference.h"
 #include "fhir/resource_reader.h"
 #include "http/byte_range.h"
@@ -59,7 +60,7 @@ Result<std::string> uploaded_binary(const http::Request& request, std::string_vi
   if (type.empty())
     return Error{ErrorKind::kUnsupportedMediaType, "Content-Type is missing: what is it?"};
   if (!fhir::is_media_type(type))
-    return invalid(fmt::format("Content-Type '{}' is not a media type", type.substr(0, 64)));
+    return invalid(fmt::format("Content-Type '{}' is not a media type", shortened(type, 64)));
   if (request.body.size() > kContentSizeMax)
     return Error{ErrorKind::kTooLarge,
                  fmt::format("the content of a Binary has at most {} bytes", kContentSizeMax)};
@@ -68,7 +69,7 @@ Result<std::string> uploaded_binary(const http::Request& request, std::string_vi
     context = request.headers.combined(kSecurityContext);
     if (!fhir::parse_reference(context, base_url))
       return invalid(fmt::format("{} '{}' is not a reference to a resource of this server",
-                                 kSecurityContext, context.substr(0, 64)));
+                                 kSecurityContext, shortened(context, 64)));
   }
   return fhir::write_binary(id, type, context, request.body);
 }
@@ -122,9 +123,10 @@ Result<http::Response> raw_response(const http::Request& request, const rest::St
   const auto decision = http::decide_range(request, etag, stored.last_updated, size);
   http::Response response;
   if (decision.status == 416)
-    response = error_response({ErrorKind::kRangeNotSatisfiable,
-                               fmt::format("Range '{}' is not within the {} bytes of the content",
-                                           request.headers.combined("Range").substr(0, 64), size)});
+    response =
+        error_response({ErrorKind::kRangeNotSatisfiable,
+                        fmt::format("Range '{}' is not within the {} bytes of the content",
+                                    shortened(request.headers.combined("Range"), 64), size)});
   if (decision.status == 412)
     response = error_response(
         {ErrorKind::kPreconditionFailed, "the condition of the request does not hold"});

@@ -8,6 +8,7 @@
 
 #include "api/fhir_response.h"
 #include "api/service.h"
+#include "base/utf8.h"
 #include "fhir/binary_content.h"
 #include "fhir/json_walk.h"
 #include "fhir/resource_type.h"
@@ -41,8 +42,8 @@ Result<http::Target> target_of(std::string_view method, std::string_view url,
                                         [](const auto& s) { return s.starts_with('$'); });
   if (target.segments.size() < 2 || is_operation || !fhir::find_resource_type(target.segments[1]))
     return Error{ErrorKind::kUnsupported,
-                 fmt::format("there is no {} of '{}' in a Bundle", method.substr(0, 16),
-                             url.substr(0, std::min<std::size_t>(url.find('?'), 128)))};
+                 fmt::format("there is no {} of '{}' in a Bundle", shortened(method, 16),
+                             shortened(url.substr(0, url.find('?')), 128))};
   return target;
 }
 

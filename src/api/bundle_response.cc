@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "api/fhir_response.h"
+#include "base/json_text.h"
 #include "http/message.h"
 
 namespace sluice::api {
@@ -14,8 +15,7 @@ namespace {
 
 void append_member(std::string& out, std::string_view name, std::string_view value) {
   if (value.empty()) return;
-  fmt::format_to(std::back_inserter(out), R"(,"{}":{})", name,
-                 boost::json::serialize(boost::json::string_view(value)));
+  fmt::format_to(std::back_inserter(out), R"(,"{}":{})", name, json_string(value));
 }
 
 }  // namespace
@@ -36,9 +36,7 @@ void BundleResponse::add(const BundleResponseEntry& entry) {
   has_entries_ = true;
   json_.push_back('{');
   if (!entry.full_url.empty())
-    json_.append(R"("fullUrl":)")
-        .append(boost::json::serialize(boost::json::string_view(entry.full_url)))
-        .push_back(',');
+    json_.append(R"("fullUrl":)").append(json_string(entry.full_url)).push_back(',');
   if (!entry.resource.empty()) json_.append(R"("resource":)").append(entry.resource).push_back(',');
   fmt::format_to(std::back_inserter(json_), R"("response":{{"status":"{} {}")", entry.status,
                  http::reason_phrase(entry.status));

@@ -11,6 +11,8 @@
 #include "api/fhir_response.h"
 #include "api/resource_headers.h"
 #include "api/smart_configuration.h"
+#include "base/json_text.h"
+#include "base/utf8.h"
 #include "fhir/resource_type.h"
 #include "search/search_parameter.h"
 
@@ -281,7 +283,7 @@ Result<void> check_parameters(const http::Request& request) {
       return unsupported_parameter(name);
     else if (value != "full")
       return Error{ErrorKind::kUnsupported,
-                   fmt::format("mode '{}' is not supported: use full", value.substr(0, 64))};
+                   fmt::format("mode '{}' is not supported: use full", shortened(value, 64))};
   }
   return check_format(request, format);
 }
@@ -335,7 +337,7 @@ http::Response capability_statement(const Service& service, const http::Request&
       {"format", json::array{json::string(kFhirJson), "json"}},
       {"patchFormat", json::array{json::string(kJsonPatch)}},
       {"rest", json::array{std::move(rest)}}};
-  return fhir_response(200, json::serialize(statement));
+  return fhir_response(200, json_text(statement));
 }
 
 std::vector<std::string_view> own_definition_ids() {
@@ -361,11 +363,10 @@ http::Response operation_definition(const Service& service, const http::Request&
                                     std::string_view id) {
   if (const auto checked = check_formats(request); !checked)
     return request_error(request, checked.error());
-  if (id == kImportId)
-    return fhir_response(200, json::serialize(import_definition(service, request)));
+  if (id == kImportId) return fhir_response(200, json_text(import_definition(service, request)));
   for (const auto& row : kMemberOperations)
     if (row.id == id)
-      return fhir_response(200, json::serialize(member_definition(service, request, row)));
+      return fhir_response(200, json_text(member_definition(service, request, row)));
   for (const auto& operation : kOperations) {
     if (operation.id != id) continue;
     json::array parameters;
@@ -394,10 +395,10 @@ http::Response operation_definition(const Service& service, const http::Request&
         {"instance", operation.on_instance},
         {"parameter", std::move(parameters)}};
     if (!operation.type.empty()) definition["resource"] = json::array{json::string(operation.type)};
-    return fhir_response(200, json::serialize(definition));
+    return fhir_response(200, json_text(definition));
   }
   return error_response(
-      not_found(fmt::format("there is no OperationDefinition/{}", id.substr(0, 64))));
+      not_found(fmt::format("there is no OperationDefinition/{}", shortened(id, 64))));
 }
 
 }  // namespace sluice::api

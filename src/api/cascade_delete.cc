@@ -11,6 +11,7 @@
 #include "api/fhir_response.h"
 #include "api/resource_answer.h"
 #include "api/resource_headers.h"
+#include "base/utf8.h"
 #include "rest/cascade.h"
 
 namespace sluice::api {
@@ -22,7 +23,7 @@ constexpr const char* kHeader = "X-Cascade";
 Result<void> check_value(std::string_view name, std::string_view value) {
   if (value == "delete") return {};
   return Error{ErrorKind::kUnsupported,
-               fmt::format("{} '{}' is not supported: use delete", name, value.substr(0, 64))};
+               fmt::format("{} '{}' is not supported: use delete", name, shortened(value, 64))};
 }
 
 Result<void> check_cascade(const http::Request& request, fhir::ResourceType type) {
@@ -34,7 +35,7 @@ Result<void> check_cascade(const http::Request& request, fhir::ResourceType type
       format = value;
     } else {
       return Error{ErrorKind::kUnsupported,
-                   fmt::format("the parameter '{}' is not supported here", name.substr(0, 64))};
+                   fmt::format("the parameter '{}' is not supported here", shortened(name, 64))};
     }
   }
   SLUICE_CHECK(check_format(request, format));

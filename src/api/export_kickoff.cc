@@ -6,6 +6,7 @@
 #include "api/job_kickoff.h"
 #include "api/resource_headers.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "bulk/export_job.h"
 #include "bulk/stored_export.h"
 #include "fhir/parameters.h"
@@ -54,7 +55,7 @@ Result<KickOff> read_kick_off(const Service& service, const http::Request& reque
     parsed.history_of_new_members = service.options.history_of_new_members;
     parsed.group_id = request.parameter("id");
     if (!fhir::is_valid_id(parsed.group_id))
-      return not_found(fmt::format("there is no Group/{}", parsed.group_id.substr(0, 64)));
+      return not_found(fmt::format("there is no Group/{}", shortened(parsed.group_id, 64)));
   }
   return KickOff{std::move(parsed), preferences.handling_lenient};
 }

@@ -6,6 +6,7 @@
 #include "api/job_kickoff.h"
 #include "api/resource_headers.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "bulk/import_job.h"
 #include "bulk/import_request.h"
 
@@ -17,7 +18,7 @@ Result<bulk::ImportRequest> read_kick_off(const Service& service, const http::Re
   SLUICE_TRY(const auto preferences, begin_kick_off(service, request, principal));
   if (!request.query.empty())
     return invalid(fmt::format("$import takes no query, but there is '{}'",
-                               request.query.front().first.substr(0, 64)));
+                               shortened(request.query.front().first, 64)));
   SLUICE_CHECK(check_json_type(content_type(request)));
   SLUICE_TRY(auto asked, bulk::parse_import_request(request.body, service.options.import_rules));
   asked.separate_export_status = preferences.separate_export_status;

@@ -12,6 +12,7 @@
 #include "api/resource_answer.h"
 #include "api/resource_headers.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "fhir/json_check.h"
 #include "fhir/json_tokens.h"
 #include "fhir/json_walk.h"
@@ -94,7 +95,7 @@ Result<http::Response> change_now(Service& service, const http::Request& request
   SLUICE_TRY(const auto condition, read_condition(request));
   const std::string id(request.parameter("id"));
   if (!fhir::is_valid_id(id))
-    return not_found(fmt::format("there is no Group/{}", id.substr(0, 64)));
+    return not_found(fmt::format("there is no Group/{}", shortened(id, 64)));
   const std::string base_url = service.base_url(request);
   SLUICE_TRY(const auto entries, read_body(request, id, base_url, operation));
   const auto event = [&](smart::AuditOutcome outcome, const std::string& why) {

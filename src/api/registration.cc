@@ -9,6 +9,7 @@
 #include "api/request_headers.h"
 #include "api/token_endpoints.h"
 #include "base/bytes.h"
+#include "base/json_text.h"
 #include "base/log.h"
 
 namespace sluice::api {
@@ -19,8 +20,8 @@ namespace json = boost::json;
 constexpr std::size_t kBodySizeMax = 128u << 10;
 
 http::Response refused(int status, std::string_view error, std::string_view description) {
-  return oauth_json(
-      status, json::serialize(json::object{{"error", error}, {"error_description", description}}));
+  return oauth_json(status,
+                    json_text(json::object{{"error", error}, {"error_description", description}}));
 }
 
 bool knows_the_token(const http::Request& request, const std::string& expected) {
@@ -57,7 +58,7 @@ Result<smart::Client> read_client(const json::object& metadata, const std::strin
   client.name = text_of(metadata, "client_name");
   client.jwks_url = text_of(metadata, "jwks_uri");
   if (const auto* keys = metadata.if_contains("jwks")) {
-    SLUICE_TRY(client.jwks, jose::JwkSet::parse(json::serialize(*keys)));
+    SLUICE_TRY(client.jwks, jose::JwkSet::parse(json_text(*keys)));
   }
   const std::string scope = text_of(metadata, "scope");
   SLUICE_TRY(const auto asked, smart::ScopeSet::parse(scope.empty() ? scope_max : scope));
@@ -79,7 +80,7 @@ std::string registered(const smart::Client& client) {
     answer["jwks"] = json::parse(client.jwks->to_json());
   else
     answer["jwks_uri"] = client.jwks_url;
-  return json::serialize(answer);
+  return json_text(answer);
 }
 
 }  // namespace

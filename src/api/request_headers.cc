@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "base/text.h"
+#include "base/utf8.h"
 
 namespace sluice::api {
 namespace {
@@ -29,10 +31,27 @@ Result<Preferences::Return> read_return(std::string_view value) {
   if (name == "operationoutcome") return Return::kOperationOutcome;
   return invalid(
       fmt::format("Prefer: return '{}' is none of minimal, representation and OperationOutcome",
-                  value.substr(0, 64)));
+                  shortened(value, 64)));
 }
 
+constexpr std::array kHeadersRead = {
+    "Accept",        "Authorization",       "Content-Type", "If-Match",
+    "If-None-Exist", "If-None-Match",       "If-Range",     "If-Modified-Since",
+    "Prefer",        "If-Unmodified-Since", "Range",        "X-Cascade",
+    "X-Provenance",  "X-Security-Context"};
+
 }  // namespace
+
+Result<void> check_header_text(const http::Request& request) {
+  for (const auto& [name, value] : request.headers.all()) {
+    if (is_valid_utf8(value)) continue;
+    const std::string lower = to_lower(name);
+    for (const std::string_view read : kHeadersRead)
+      if (lower == to_lower(read))
+        return invalid(fmt::format("the header {} is not valid UTF-8", read));
+  }
+  return {};
+}
 
 Result<Preferences> read_preferences(const http::Request& request) {
   Preferences preferences;
@@ -52,7 +71,7 @@ Result<Preferences> read_preferences(const http::Request& request) {
       const std::string handling = to_lower(value);
       if (handling != "lenient" && handling != "strict")
         return invalid(fmt::format("Prefer: handling '{}' is neither strict nor lenient",
-                                   value.substr(0, 64)));
+                                   shortened(value, 64)));
       preferences.handling_lenient = handling == "lenient";
     } else if (name == "return") {
       SLUICE_TRY(preferences.returned, read_return(value));

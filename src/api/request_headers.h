@@ -11,6 +11,10 @@
 
 namespace sluice::api {
 
+/// that no header which the endpoints read, and may store or send back, holds bytes that are
+/// not UTF-8; kInvalid names the first that does. What others hold is nobody's business here.
+Result<void> check_header_text(const http::Request& request);
+
 /// What Prefer asks for (RFC 7240, FHIR async, Bulk Data separate-export-status).
 struct Preferences {
   bool respond_async = false;

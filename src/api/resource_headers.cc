@@ -6,6 +6,7 @@
 
 #include "api/fhir_response.h"
 #include "api/request_headers.h"
+#include "base/utf8.h"
 
 namespace sluice::api {
 namespace {
@@ -16,8 +17,9 @@ std::optional<std::string> combined_if_any(const http::Request& request, std::st
 }
 
 Error unsupported_type(std::string_view type, std::string_view supported) {
-  return {ErrorKind::kUnsupportedMediaType,
-          fmt::format("Content-Type '{}' is not supported: use {}", type.substr(0, 64), supported)};
+  return {
+      ErrorKind::kUnsupportedMediaType,
+      fmt::format("Content-Type '{}' is not supported: use {}", shortened(type, 64), supported)};
 }
 
 }  // namespace
@@ -25,7 +27,7 @@ Error unsupported_type(std::string_view type, std::string_view supported) {
 Result<fhir::ResourceId> key_of(const http::Request& request, fhir::ResourceType type) {
   fhir::ResourceId key{type, std::string(request.parameter("id"))};
   if (fhir::is_valid_id(key.id)) return key;
-  return not_found(fmt::format("there is no {}/{}", fhir::type_name(type), key.id.substr(0, 64)));
+  return not_found(fmt::format("there is no {}/{}", fhir::type_name(type), shortened(key.id, 64)));
 }
 
 std::string entity_tag(std::uint32_t version) {
@@ -67,7 +69,7 @@ bool is_known(const http::Request& request, const rest::Stored& stored) {
 
 Error unsupported_parameter(std::string_view name) {
   return {ErrorKind::kUnsupported,
-          fmt::format("the parameter '{}' is not supported here", name.substr(0, 64))};
+          fmt::format("the parameter '{}' is not supported here", shortened(name, 64))};
 }
 
 Result<void> check_formats(const http::Request& request, bool any_accept) {
@@ -87,13 +89,13 @@ Result<void> check_format(const http::Request& request, const std::optional<std:
     if (accepts_fhir_json(request)) return {};
     return Error{ErrorKind::kNotAcceptable,
                  fmt::format("Accept '{}' is not supported: use application/fhir+json",
-                             request.headers.combined("Accept").substr(0, 64))};
+                             shortened(request.headers.combined("Accept"), 64))};
   }
   if (*format == "json" || *format == "application/json" || *format == kFhirJson ||
       *format == "application/fhir json")
     return {};
   return Error{ErrorKind::kNotAcceptable,
-               fmt::format("_format '{}' is not supported: use json", format->substr(0, 64))};
+               fmt::format("_format '{}' is not supported: use json", shortened(*format, 64))};
 }
 
 Result<void> check_json_type(std::string_view media_type) {

@@ -9,6 +9,7 @@
 #include "api/binary_resource.h"
 #include "api/fhir_response.h"
 #include "api/resource_headers.h"
+#include "base/utf8.h"
 #include "fhir/json_check.h"
 #include "rest/history.h"
 #include "search/date_range.h"
@@ -34,7 +35,7 @@ bool read_number(std::string_view text, Number& number) {
 }
 
 Error bad_value(std::string_view name, std::string_view value, std::string_view rule) {
-  return invalid(fmt::format("{} '{}' {}", name, value.substr(0, 64), rule));
+  return invalid(fmt::format("{} '{}' {}", name, shortened(value, 64), rule));
 }
 
 Result<void> read_since(const store::Store& store, std::string_view value,
@@ -101,7 +102,7 @@ Result<Asked> read_asked(const Service& service, const http::Request& request,
       rest.query.emplace_back(name, value);
     }
     for (const auto& [earlier, ignored] : asked.parameters)
-      if (earlier == name) return invalid(fmt::format("{} stands twice", name.substr(0, 64)));
+      if (earlier == name) return invalid(fmt::format("{} stands twice", shortened(name, 64)));
     asked.parameters.emplace_back(name, value);
   }
   SLUICE_CHECK(check_formats(rest));

@@ -14,6 +14,7 @@
 #include "api/resource_headers.h"
 #include "api/resource_view.h"
 #include "base/bytes.h"
+#include "base/utf8.h"
 #include "fhir/operation_outcome.h"
 #include "fhir/resource_reader.h"
 #include "rest/interactions.h"
@@ -195,7 +196,7 @@ Result<http::Response> read_version_now(Service& service, const http::Request& r
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), version);
   if (failed != std::errc() || end != text.data() + text.size())
     return not_found(
-        fmt::format("there is no version '{}' of {}", text.substr(0, 64), name_of(key)));
+        fmt::format("there is no version '{}' of {}", shortened(text, 64), name_of(key)));
   return send_found(service, request, principal, key, view,
                     rest::read_version(service.store, key, version));
 }

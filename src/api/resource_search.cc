@@ -13,6 +13,7 @@
 #include "api/resource_headers.h"
 #include "api/search_bundle.h"
 #include "api/search_request.h"
+#include "base/utf8.h"
 #include "query/find.h"
 #include "query/include.h"
 #include "query/page.h"
@@ -33,7 +34,7 @@ Result<http::NameValues> read_parameters(const http::Request& request) {
     return Error{ErrorKind::kUnsupportedMediaType,
                  fmt::format("Content-Type '{}' is not supported: a search is sent as "
                              "application/x-www-form-urlencoded",
-                             type.substr(0, 64))};
+                             shortened(type, 64))};
   if (request.body.size() > kFormSizeMax)
     return Error{ErrorKind::kTooLarge,
                  fmt::format("the form of a search has at most {} bytes", kFormSizeMax)};

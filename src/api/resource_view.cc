@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/resource_headers.h"
+#include "base/utf8.h"
 #include "fhir/json_indent.h"
 
 namespace sluice::api {
@@ -29,7 +30,7 @@ std::vector<std::string> split(std::string_view text) {
 }
 
 Error bad_value(std::string_view name, std::string_view value, std::string_view why) {
-  return invalid(fmt::format("{} '{}' is {}", name, value.substr(0, 128), why));
+  return invalid(fmt::format("{} '{}' is {}", name, shortened(value, 128), why));
 }
 
 }  // namespace

@@ -22,6 +22,7 @@
 #include "api/member_operations.h"
 #include "api/principal.h"
 #include "api/registration.h"
+#include "api/request_headers.h"
 #include "api/resource_headers.h"
 #include "api/resource_history.h"
 #include "api/resource_interactions.h"
@@ -73,6 +74,8 @@ class Routes {
     router_.add(
         method, pattern, name,
         [access, &service = service_, handler = std::move(handler)](const http::Request& request) {
+          if (const auto text = check_header_text(request); !text)
+            return request_error(request, text.error());
           if (access == Access::kPublic) return handler(service, request, Principal{});
           const auto principal = principal_of(service, request, access);
           if (!principal) return refuse(service, request, principal.error());

@@ -6,13 +6,14 @@
 #include <map>
 #include <utility>
 
+#include "base/json_text.h"
 #include "fhir/operation_outcome.h"
 
 namespace sluice::api {
 namespace {
 
 std::string quoted(std::string_view text) {
-  return boost::json::serialize(boost::json::string_view(text));
+  return json_string(text);
 }
 
 std::string link(const SearchRequest& request, const std::optional<PageLink>& page,

@@ -9,6 +9,7 @@
 #include <set>
 #include <string_view>
 
+#include "base/utf8.h"
 #include "search/search_parameter.h"
 
 namespace sluice::api {
@@ -30,7 +31,7 @@ std::vector<std::string_view> split(std::string_view text, std::size_t parts_max
 }
 
 Error bad_value(std::string_view name, std::string_view value, std::string_view why) {
-  return invalid(fmt::format("{} '{}' {}", name, value.substr(0, 128), why));
+  return invalid(fmt::format("{} '{}' {}", name, shortened(value, 128), why));
 }
 
 class Reader {
@@ -76,7 +77,7 @@ class Reader {
 
  private:
   Result<void> skip(const std::string& name) {
-    const std::string shown = name.substr(0, 64);
+    const std::string shown(shortened(name, 64));
     if (!lenient_) {
       if (search::is_result_parameter(name) || name.starts_with('_'))
         return Error{ErrorKind::kUnsupported,
@@ -118,7 +119,7 @@ class Reader {
       else if (by != "_id")
         return Error{ErrorKind::kUnsupported,
                      fmt::format("_sort '{}' is not supported: only _id and _lastUpdated are",
-                                 part.substr(0, 64))};
+                                 shortened(part, 64))};
       if (std::any_of(request_.order.begin(), request_.order.end(),
                       [&](const query::SortKey& other) { return other.by == key.by; }))
         return bad_value("_sort", value, "names a parameter twice");

@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include "base/json_text.h"
+
 namespace sluice::api {
 
 namespace json = boost::json;
@@ -30,7 +32,7 @@ http::Response smart_configuration(const Service& service, const http::Request& 
     configuration["registration_endpoint"] = registration_url(base);
   http::Response response;
   response.headers.set("Content-Type", "application/json");
-  response.body = json::serialize(configuration);
+  response.body = json_text(configuration);
   return response;
 }
 

@@ -7,6 +7,7 @@
 
 #include "api/fhir_response.h"
 #include "api/request_headers.h"
+#include "base/json_text.h"
 #include "base/log.h"
 
 namespace sluice::api {
@@ -102,7 +103,7 @@ http::Response introspect(Service& service, const http::Request& request,
   // Others' tokens are as unknown as rubbish (RFC 7662 section 2.2).
   const auto* owner = answer.if_contains("client_id");
   if (owner == nullptr || *owner != json::value(principal.client_id)) answer = {{"active", false}};
-  return oauth_json(200, json::serialize(answer));
+  return oauth_json(200, json_text(answer));
 }
 
 http::Response revoke(Service& service, const http::Request& request) {

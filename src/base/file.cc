@@ -11,6 +11,27 @@
 
 namespace sluice {
 
+namespace {
+
+// What passes without anybody mending anything but making room; empty for other errors.
+std::string_view lack_of_room(int error_number) {
+  switch (error_number) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:  // by a limit of the process
+      return "the disk is full";
+    case EMFILE:
+    case ENFILE:
+      return "too many files are open";
+    case ENOMEM:
+      return "there is no memory";
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
 void FileDescriptor::reset() {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
@@ -18,9 +39,14 @@ void FileDescriptor::reset() {
 Error errno_error(std::string_view what, const std::filesystem::path& path, int error_number) {
   const ErrorKind kind = error_number == ENOENT ? ErrorKind::kNotFound : ErrorKind::kStorage;
   char buffer[128];
-  return {kind, std::string(what),
-          fmt::format("{} {}: {}", what, path.string(),
-                      ::strerror_r(error_number, buffer, sizeof buffer))};
+  Error error{kind, std::string(what),
+              fmt::format("{} {}: {}", what, path.string(),
+                          ::strerror_r(error_number, buffer, sizeof buffer))};
+  if (const auto why = lack_of_room(error_number); !why.empty()) {
+    error.message = fmt::format("{}: {}", what, why);
+    error.retry_after = kRoomRetry;
+  }
+  return error;
 }
 
 Result<FileDescriptor> open_for_reading(const std::filesystem::path& path) {
@@ -99,7 +125,8 @@ Result<void> check_room(const std::filesystem::path& path, std::uint64_t bytes) 
   if (room >= bytes) return {};
   return Error{
       ErrorKind::kStorage, "the disk is full",
-      fmt::format("{} MB left, {} MB wanted on {}", room >> 20, bytes >> 20, path.string())};
+      fmt::format("{} MB left, {} MB wanted on {}", room >> 20, bytes >> 20, path.string()),
+      kRoomRetry};
 }
 
 }  // namespace sluice

@@ -1,6 +1,7 @@
 // Files by descriptor: owned descriptors, whole reads and writes, durable renames.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -36,7 +37,11 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
+/// When to try again what had no room: on the disk, or among the descriptors of the process.
+inline constexpr std::chrono::seconds kRoomRetry{10};
+
 /// errno as a kStorage error whose detail is "<what> <path>: <strerror>". kNotFound for ENOENT.
+/// What passes when there is room again (a full disk, no descriptors left) has `retry_after`.
 Error errno_error(std::string_view what, const std::filesystem::path& path, int error_number);
 
 Result<FileDescriptor> open_for_reading(const std::filesystem::path& path);
@@ -57,7 +62,7 @@ Result<void> make_folder(const std::filesystem::path& folder);
 /// What is left free of a file system, so that what must be written (the end of a job, a deletion)
 /// still can be.
 inline constexpr std::uint64_t kDiskReserve = 64u << 20;
-/// kStorage when the file system of `path` has less than `bytes` free.
+/// kStorage, to be tried again, when the file system of `path` has less than `bytes` free.
 Result<void> check_room(const std::filesystem::path& path, std::uint64_t bytes);
 
 }  // namespace sluice

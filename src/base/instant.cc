@@ -5,6 +5,8 @@
 #include <array>
 #include <charconv>
 
+#include "base/utf8.h"
+
 namespace sluice {
 namespace {
 
@@ -53,7 +55,7 @@ bool take_char(std::string_view& text, char c) {
 }
 
 Error bad_instant(std::string_view text) {
-  return invalid(fmt::format("'{}' is not a FHIR instant, dateTime or date", text.substr(0, 64)));
+  return invalid(fmt::format("'{}' is not a FHIR instant, dateTime or date", shortened(text, 64)));
 }
 
 // Reads "Z", "+hh:mm", "-hh:mm" (also " hh:mm", a '+' that was not escaped) or nothing.
@@ -97,7 +99,7 @@ std::string to_http_date(Instant instant) {
 }
 
 Result<Instant> parse_http_date(std::string_view text) {
-  const Error bad = invalid(fmt::format("'{}' is not an HTTP-date", text.substr(0, 64)));
+  const Error bad = invalid(fmt::format("'{}' is not an HTTP-date", shortened(text, 64)));
   if (text.size() != 29 || text.substr(3, 2) != ", ") return bad;
   std::string_view rest = text.substr(5);
   int day = 0, year = 0, hour = 0, minute = 0, second = 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/sort_unique.h"
+#include "base/utf8.h"
 #include "bulk/export_request.h"
 #include "bulk/group_reach.h"
 #include "query/store_resolver.h"
@@ -47,15 +48,15 @@ Result<TypeFilter> parse_type_filter(std::string_view text, std::string_view bas
   const auto type = filtered_type(text);
   if (!type)
     return invalid(fmt::format("_typeFilter '{}' does not begin with a resource type and '?'",
-                               text.substr(0, 128)));
+                               shortened(text, 128)));
   TypeFilter filter{*type, std::string(text.substr(text.find('?') + 1))};
   const auto query =
       search::Query::compile(*type, filter.query, {.base_url = std::string(base_url)});
   if (!query)
     return Error{query.error().kind,
-                 fmt::format("_typeFilter '{}': {}", text.substr(0, 128), query.error().message)};
+                 fmt::format("_typeFilter '{}': {}", shortened(text, 128), query.error().message)};
   if (query->matches_everything())
-    return invalid(fmt::format("_typeFilter '{}' has no search parameter", text.substr(0, 128)));
+    return invalid(fmt::format("_typeFilter '{}' has no search parameter", shortened(text, 128)));
   if (cost != nullptr) *cost += query->cost();
   return filter;
 }

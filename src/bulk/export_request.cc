@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/sort_unique.h"
+#include "base/utf8.h"
 #include "fhir/elements.h"
 #include "fhir/reference.h"
 
@@ -35,7 +36,7 @@ constexpr std::array kOrganizers = {"Patient", "Group", "Practitioner", "Organiz
                                     "Encounter"};
 
 std::string shown(std::string_view text) {
-  return std::string(text.substr(0, 128));
+  return std::string(shortened(text, 128));
 }
 
 Error too_many(std::string_view name, std::size_t max) {

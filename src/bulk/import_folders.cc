@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <optional>
 
+#include "base/utf8.h"
+
 namespace sluice::bulk {
 namespace {
 
@@ -61,7 +63,7 @@ Result<ImportFolders> ImportFolders::open(const std::vector<std::string>& folder
 Result<ImportFolders::Place> ImportFolders::place_of(std::string_view url) const {
   const auto bad = [&](std::string_view why) {
     return invalid(
-        fmt::format("'{}': {}", url.substr(0, url.find_first_of("?#")).substr(0, 256), why));
+        fmt::format("'{}': {}", shortened(url.substr(0, url.find_first_of("?#")), 256), why));
   };
   if (!url.starts_with(kScheme)) return bad("it is not a file URL");
   std::string_view rest = url.substr(kScheme.size());
@@ -88,7 +90,7 @@ Result<ImportFolders::Place> ImportFolders::place_of(std::string_view url) const
   }
   return Error{ErrorKind::kForbidden,
                fmt::format("'{}': it is not below a folder that this server imports from",
-                           url.substr(0, 256))};
+                           shortened(url, 256))};
 }
 
 Result<void> ImportFolders::check(std::string_view url) const {

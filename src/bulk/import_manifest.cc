@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/instant.h"
+#include "base/json_text.h"
 #include "bulk/import_state.h"
 #include "fhir/resource_type.h"
 
@@ -51,12 +52,12 @@ Result<std::string> import_manifest(
     }
     after = page.back().first;
   }
-  return json::serialize(json::object{{"transactionTime", to_fhir_instant(job.finished)},
-                                      {"request", request.url},
-                                      {"requiresAccessToken", requires_access_token},
-                                      {"outputFormat", "application/fhir+ndjson"},
-                                      {"output", std::move(output)},
-                                      {"error", std::move(error)}});
+  return json_text(json::object{{"transactionTime", to_fhir_instant(job.finished)},
+                                {"request", request.url},
+                                {"requiresAccessToken", requires_access_token},
+                                {"outputFormat", "application/fhir+ndjson"},
+                                {"output", std::move(output)},
+                                {"error", std::move(error)}});
 }
 
 }  // namespace sluice::bulk

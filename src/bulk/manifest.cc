@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/instant.h"
+#include "base/json_text.h"
 
 namespace sluice::bulk {
 namespace {
@@ -16,7 +17,7 @@ namespace json = boost::json;
 constexpr std::size_t kPage = 200;
 
 std::string quoted(std::string_view text) {
-  return json::serialize(json::string(text.data(), text.size()));
+  return json_string(text);
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <boost/json.hpp>
 #include <charconv>
 
+#include "base/json_text.h"
+#include "base/utf8.h"
 #include "job/job.h"
 
 namespace sluice::bulk {
@@ -45,14 +47,14 @@ Result<PagePosition> parse_page_position(std::string_view text) {
     const std::size_t end = i + 1 < numbers.size() ? rest.find('-') : rest.size();
     const auto number = number_of(rest.substr(0, end));
     if (!number || end == std::string_view::npos)
-      return not_found(fmt::format("there is no page '{}'", text.substr(0, 64)));
+      return not_found(fmt::format("there is no page '{}'", shortened(text, 64)));
     numbers[i] = *number;
     rest.remove_prefix(std::min(rest.size(), end + 1));
   }
   const PagePosition position{numbers[0], numbers[1], numbers[2], numbers[3]};
   // One text for each page.
   if (to_text(position) != text)
-    return not_found(fmt::format("there is no page '{}'", text.substr(0, 64)));
+    return not_found(fmt::format("there is no page '{}'", shortened(text, 64)));
   return position;
 }
 
@@ -139,7 +141,7 @@ Result<std::optional<std::string>> ManifestPages::read(const PagePosition& posit
   text += R"("link":[)";
   if (files.next)
     text += fmt::format(R"({{"relation":"next","url":{}}})",
-                        json::serialize(json::string(pages_url_ + to_text(*files.next))));
+                        json_string(pages_url_ + to_text(*files.next)));
   return std::optional(text + "]}");
 }
 

@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "base/file.h"
+#include "base/json_text.h"
+#include "base/utf8.h"
 #include "cli/client_changes.h"
 #include "cli/command.h"
 #include "cli/control_server.h"
@@ -37,6 +39,10 @@ struct ClientArguments {
 
 Result<json::object> to_request(const ClientArguments& arguments, const std::string& what) {
   json::object request{{"do", what}};
+  for (const auto& [option, value] :
+       {std::pair{"--name", &arguments.name}, std::pair{"--jwks-url", &arguments.jwks_url},
+        std::pair{"--scope", &arguments.scope}})
+    if (!is_valid_utf8(*value)) return invalid(fmt::format("client: {} is not UTF-8", option));
   const auto put = [&](const char* name, const std::string& value) {
     if (!value.empty()) request[name] = value;
   };
@@ -89,7 +95,7 @@ std::string text_of(const json::object& client, const char* name) {
   const auto* member = client.if_contains(name);
   if (member == nullptr || member->is_null()) return "all";
   if (member->is_string()) return std::string(member->get_string());
-  return json::serialize(*member);
+  return json_text(*member);
 }
 
 void print(const json::object& client) {
@@ -103,7 +109,7 @@ Result<int> run_client(const ClientArguments& arguments, const std::string& what
   SLUICE_TRY(const auto request, to_request(arguments, what));
   SLUICE_TRY(const auto answer, ask(arguments.data, request));
   if (arguments.as_json) {
-    fmt::print("{}\n", json::serialize(answer));
+    fmt::print("{}\n", json_text(answer));
   } else if (what == "list") {
     fmt::print("{:<28} {:<9} {:<30} {}\n", "id", "state", "scope", "name");
     for (const auto& client : answer.at("clients").as_array()) {

@@ -5,6 +5,8 @@
 #include <boost/json.hpp>
 
 #include "base/instant.h"
+#include "base/json_text.h"
+#include "base/utf8.h"
 
 namespace sluice::cli {
 namespace {
@@ -31,7 +33,7 @@ Result<void> apply(const json::object& request, smart::Client& client) {
     SLUICE_TRY(client.name, text(request, "name"));
   }
   if (const auto* keys = request.if_contains("jwks")) {
-    SLUICE_TRY(client.jwks, jose::JwkSet::parse(json::serialize(*keys)));
+    SLUICE_TRY(client.jwks, jose::JwkSet::parse(json_text(*keys)));
     client.jwks_url.clear();
   }
   if (request.contains("jwks_url")) {
@@ -112,7 +114,7 @@ Result<json::object> change_clients(smart::ClientRegistry& clients, smart::Audit
   }
   SLUICE_TRY(const auto id, text(request, "id"));
   if (!smart::is_valid_client_id(id))
-    return invalid(fmt::format("client: '{}' is not a client id", id.substr(0, 128)));
+    return invalid(fmt::format("client: '{}' is not a client id", shortened(id, 128)));
   if (what == "show") {
     SLUICE_TRY(const auto client, clients.get(id));
     return described(*client);

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/json_text.h"
+
 namespace sluice::cli {
 namespace {
 
@@ -38,7 +40,7 @@ ControlChannel::ControlChannel(FileDescriptor socket, std::string received)
 
 Result<void> ControlChannel::send(const json::object& object, const std::stop_token& stop,
                                   int file) {
-  const std::string line = json::serialize(object) + "\n";
+  const std::string line = json_text(object) + "\n";
   std::size_t sent = 0;
   while (sent < line.size()) {
     SLUICE_CHECK(wait_for(socket_.get(), POLLOUT, stop));

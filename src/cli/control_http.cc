@@ -4,6 +4,8 @@
 
 #include <boost/json.hpp>
 
+#include "base/json_text.h"
+
 namespace sluice::cli {
 namespace {
 
@@ -12,7 +14,7 @@ namespace json = boost::json;
 constexpr std::string_view kJobs = "/jobs";
 
 std::string response(std::string_view status, const json::object& body) {
-  const std::string text = json::serialize(body) + "\n";
+  const std::string text = json_text(body) + "\n";
   return fmt::format(
       "HTTP/1.1 {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n"
       "Cache-Control: no-store\r\nConnection: close\r\n\r\n{}",

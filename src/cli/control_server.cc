@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/worker_pool.h"
 #include "cli/control_http.h"
@@ -173,7 +174,7 @@ void ControlServer::answer(FileDescriptor connection, const std::stop_token& sto
     message["result"] = *result;
   else
     message["error"] = to_json(result.error());
-  (void)send_all(connection.get(), json::serialize(message));
+  (void)send_all(connection.get(), json_text(message));
 }
 
 std::optional<Result<FileDescriptor>> connect_to_control_server(
@@ -202,7 +203,7 @@ std::optional<Result<json::object>> ask_control_server(const std::filesystem::pa
     return Result<json::object>(
         Error{ErrorKind::kUnavailable, "the server did not answer", path.string()});
   };
-  if (!send_all(socket.get(), json::serialize(request))) return cut();
+  if (!send_all(socket.get(), json_text(request))) return cut();
   ::shutdown(socket.get(), SHUT_WR);
   const auto bytes = receive_all(socket.get());
   if (!bytes || bytes->empty()) return cut();

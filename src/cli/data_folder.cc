@@ -7,6 +7,7 @@
 
 #include "base/instant.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "cli/control_server.h"
 #include "cli/load_session.h"
 #include "cli/private_data.h"
@@ -36,8 +37,8 @@ Result<void> remove_batch(store::Store& store, std::vector<fhir::ResourceId> bat
 Result<fhir::ResourceId> read_key(const std::string& type, const std::string& id) {
   const auto known = fhir::find_resource_type(type);
   if (!known || !fhir::is_valid_id(id))
-    return invalid(fmt::format("'{}/{}' is not a resource that can be deleted", type.substr(0, 64),
-                               id.substr(0, 64)));
+    return invalid(fmt::format("'{}/{}' is not a resource that can be deleted", shortened(type, 64),
+                               shortened(id, 64)));
   return fhir::ResourceId{*known, id};
 }
 

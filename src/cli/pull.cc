@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/instant.h"
+#include "base/json_text.h"
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/pull_display.h"
@@ -71,7 +72,7 @@ Result<void> check_keeping(const client::PullState& state, const boost::json::ob
       {"gzip", "gzip"},
   };
   const auto shown = [](const boost::json::value* value) {
-    return value == nullptr ? std::string() : boost::json::serialize(*value);
+    return value == nullptr ? std::string() : json_text(*value);
   };
   for (const auto& [name, option] : kOptions) {
     const std::string was = shown(before.if_contains(name));

@@ -8,6 +8,7 @@
 #include <boost/json.hpp>
 
 #include "base/instant.h"
+#include "base/json_text.h"
 #include "cli/command.h"
 
 namespace sluice::cli {
@@ -26,7 +27,7 @@ std::string now_text() {
 
 void write_line(int fd, const json::object& line) {
   // Nothing can be done about a log that cannot be written; the pull itself does not depend on it.
-  (void)write_all(fd, json::serialize(line) + "\n", "log");
+  (void)write_all(fd, json_text(line) + "\n", "log");
 }
 
 std::string eta_text(const client::PullProgress& progress, double seconds) {

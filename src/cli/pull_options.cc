@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/utf8.h"
 #include "cli/options.h"
 #include "jose/json_web_key.h"
 
@@ -64,7 +65,7 @@ Result<client::AttachmentOptions> make_attachment_options(const ServerArguments&
     if (failed != std::errc() || end != text.data() + text.size() || options.size_max == 0 ||
         options.size_max > kFileSizeMax * 100)
       return invalid(
-          fmt::format("--attachment-size-max '{}' is not a number of bytes", text.substr(0, 40)));
+          fmt::format("--attachment-size-max '{}' is not a number of bytes", shortened(text, 40)));
   }
   for (std::size_t at = 0; at < arguments.attachment_types.size();) {
     const auto end =
@@ -72,7 +73,7 @@ Result<client::AttachmentOptions> make_attachment_options(const ServerArguments&
     options.types.push_back(arguments.attachment_types.substr(at, end - at));
     if (options.types.back().find('/') == std::string::npos)
       return invalid(fmt::format("--attachment-types '{}' is no media type",
-                                 options.types.back().substr(0, 80)));
+                                 shortened(options.types.back(), 80)));
     at = end + 1;
   }
   return options;

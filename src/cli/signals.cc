@@ -18,6 +18,8 @@ SignalWaiter::SignalWaiter(std::initializer_list<int> signals) {
   pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
   // A client that goes away while we write is an outcome, not a reason to die.
   std::signal(SIGPIPE, SIG_IGN);
+  // A file that reaches a limit of the process is a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 SignalWaiter::~SignalWaiter() = default;

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "base/instant.h"
+#include "base/json_text.h"
 #include "cli/command.h"
 #include "cli/control_server.h"
 #include "cli/options.h"
@@ -37,7 +38,7 @@ Result<int> print_stats(const std::string& data, bool as_json) {
   if (data.empty()) return invalid("stats: --data DIR is missing");
   SLUICE_TRY(const auto report, ask(data));
   if (as_json) {
-    fmt::print("{}\n", json::serialize(report));
+    fmt::print("{}\n", json_text(report));
     return 0;
   }
   for (const auto& value : report.at("types").as_array()) {

@@ -10,6 +10,7 @@
 #include <stop_token>
 
 #include "base/instant.h"
+#include "base/json_text.h"
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/pull_display.h"
@@ -40,7 +41,7 @@ void print_report(const client::SyncReport& report, const SyncArguments& argumen
         {"since", report.since},    {"transactionTime", report.transaction_time},
         {"joined", report.joined},  {"changed", std::move(types)},
         {"refused", report.refused}};
-    fmt::print("{}\n", json::serialize(line));
+    fmt::print("{}\n", json_text(line));
     return;
   }
   fmt::print("{:<28}{:>12}{:>12}{:>12}{:>12}\n", "type", "added", "updated", "deleted", "total");

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/instant.h"
+#include "base/json_text.h"
 #include "cli/command.h"
 #include "cli/options.h"
 #include "client/fetch.h"
@@ -88,7 +89,7 @@ Result<int> print_token(TokenArguments& arguments) {
     return Error{ErrorKind::kForbidden,
                  fmt::format("token: {} answers {}: {} {}", endpoint, answered.status,
                              text("error"), text("error_description"))};
-  fmt::print("{}\n", arguments.as_json ? json::serialize(answer) : text("access_token"));
+  fmt::print("{}\n", arguments.as_json ? json_text(answer) : text("access_token"));
   return 0;
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "client/fetch.h"
 
 namespace sluice::client {
@@ -63,7 +64,11 @@ curl_socket_t open_socket(void* context, curlsocktype, curl_sockaddr* address) {
     attempt.refused_address = true;
     return CURL_SOCKET_BAD;
   }
-  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  const int socket = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  // Too many open files are no fault of the source.
+  if (socket < 0 && (errno == EMFILE || errno == ENFILE))
+    attempt.error = errno_error("cannot connect", "a download", errno);
+  return socket;
 }
 
 std::size_t take_header(const char* bytes, std::size_t, std::size_t size, void* context) {
@@ -97,7 +102,7 @@ Result<void> Attempt::begin_body() {
   if (status != 200 && status != 206) return {};
   if (!encoding.empty() && encoding != "gzip" && encoding != "x-gzip" && encoding != "identity")
     return Error{ErrorKind::kUnsupported,
-                 fmt::format("Content-Encoding '{}' is not supported", encoding.substr(0, 32))};
+                 fmt::format("Content-Encoding '{}' is not supported", shortened(encoding, 32))};
   if (status == 206 && part_start != file.received)
     return Error{ErrorKind::kUnavailable, "the answer is another part than was asked for"};
   if (status == 200) {
@@ -107,6 +112,8 @@ Result<void> Attempt::begin_body() {
   if (::lseek(fd, static_cast<off_t>(file.received), SEEK_SET) < 0)
     return errno_error("cannot seek in", "a download", errno);
   file.validator = !etag.empty() && !etag.starts_with("W/") ? etag : last_modified;
+  // R-03: it is kept in a document. Without one, the file is fetched from its beginning again.
+  if (!is_valid_utf8(file.validator)) file.validator.clear();
   file.total = length ? std::optional(file.received + *length) : std::nullopt;
   is_body = true;
   told = file.received;
@@ -238,7 +245,7 @@ bool pause(std::chrono::milliseconds delay, const std::stop_token& stop) {
 }  // namespace
 
 std::string shown_url(const std::string& url) {
-  return url.substr(0, url.find_first_of("?#")).substr(0, 256);
+  return std::string(shortened(std::string_view(url).substr(0, url.find_first_of("?#")), 256));
 }
 
 Result<void> download_input(const std::string& url, int fd, PartialFile& file,

@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/json_text.h"
 #include "fhir/attachment_walk.h"
 #include "fhir/json_check.h"
 #include "fhir/json_walk.h"
@@ -42,7 +43,7 @@ Result<void> AttachmentUrls::replace_url(std::size_t attachment, std::string_vie
     if (!target || target->type != types::kBinary) return {};
     SLUICE_TRY(const std::string absolute, url_of_(target->id));
     out.append(line.substr(copied, tokens_.begin(value) - copied));
-    out += boost::json::serialize(boost::json::string(absolute));
+    out += json_string(absolute);
     copied = tokens_.scalar_end(value);
     return {};
   });

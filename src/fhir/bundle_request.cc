@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "base/utf8.h"
 #include "fhir/json_check.h"
 #include "fhir/json_walk.h"
 
@@ -71,7 +72,7 @@ Result<void> BundleRequest::read_root() {
                                                         : nullptr;
     if (place == nullptr) {
       if (is_one_of(kUnreadOfBundle, name)) return {};
-      return invalid(fmt::format("'{}' is not an element of Bundle", name.substr(0, kShownMax)));
+      return invalid(fmt::format("'{}' is not an element of Bundle", shortened(name, kShownMax)));
     }
     if (*place != 0) return invalid("Bundle: a key stands twice in one object");
     *place = value;
@@ -84,7 +85,7 @@ Result<void> BundleRequest::read_root() {
   if (!is(type, "transaction") && !is(type, "batch")) {
     const bool is_text = type != 0 && tokens_.first(type) == '"';
     return invalid(fmt::format("Bundle.type '{}' is neither transaction nor batch",
-                               is_text ? tokens_.raw_string(type).substr(0, 32) : ""));
+                               is_text ? shortened(tokens_.raw_string(type), 32) : ""));
   }
   kind_ = is(type, "batch") ? Kind::kBatch : Kind::kTransaction;
   if (entry == 0) return {};
@@ -121,8 +122,8 @@ Result<void> BundleRequest::read_entry(std::size_t object) {
             return bad_entry(fmt::format("fullUrl has more than {} bytes", kFullUrlMax));
           entry.full_url = std::move(*text);
         } else if (!is_one_of(kUnreadOfEntry, name)) {
-          return bad_entry(
-              fmt::format("'{}' is not known in an entry of a request", name.substr(0, kShownMax)));
+          return bad_entry(fmt::format("'{}' is not known in an entry of a request",
+                                       shortened(name, kShownMax)));
         }
         return {};
       }));
@@ -151,7 +152,7 @@ Result<void> BundleRequest::read_interaction(std::size_t object, BundleRequestEn
             std::find_if(std::begin(places), std::end(places),
                          [&](const auto& known) { return known.first == name; });
         if (place == std::end(places))
-          return bad_entry(fmt::format("request.{} is not known", name.substr(0, kShownMax)));
+          return bad_entry(fmt::format("request.{} is not known", shortened(name, kShownMax)));
         if (*place->second) return bad_entry("a key stands twice in one object");
         auto text = string_at(value, "request." + name);
         if (!text) return bad_entry(text.error().message);

@@ -6,7 +6,8 @@
 #include <cstring>
 #include <optional>
 
-#include "fhir/utf8.h"
+#include "base/json_text.h"
+#include "base/utf8.h"
 
 namespace sluice::fhir {
 namespace {
@@ -257,7 +258,7 @@ void unescape(std::string_view raw, std::string& out) {
 }
 
 std::string escape(std::string_view text) {
-  const std::string quoted = boost::json::serialize(boost::json::string_view(text));
+  const std::string quoted = json_string(text);
   return quoted.substr(1, quoted.size() - 2);
 }
 

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <limits>
 
-#include "fhir/utf8.h"
+#include "base/utf8.h"
 
 namespace sluice::fhir {
 namespace {

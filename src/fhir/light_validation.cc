@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/utf8.h"
 #include "fhir/json_check.h"
 #include "fhir/json_walk.h"
 #include "fhir/reference_syntax.h"
@@ -84,7 +85,7 @@ class Validation {
     const auto shape = root_element_shape(type_, name);
     if (!shape || (is_sibling && shape->kind == JsonKind::kObject))
       return fault(fmt::format("'{}{}' is not an element of {}", is_sibling ? "_" : "",
-                               name.substr(0, 64), type_name_));
+                               shortened(name, 64), type_name_));
     SLUICE_CHECK(check_shape(is_sibling ? "_" + name : name,
                              {is_sibling ? JsonKind::kObject : shape->kind, shape->repeats},
                              value));

@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/utf8.h"
 #include "fhir/json_check.h"
 #include "fhir/json_tokens.h"
 #include "fhir/json_walk.h"
@@ -236,7 +237,7 @@ Result<std::vector<MemberEntry>> read_member_entries(std::string_view group_json
   SLUICE_CHECK(each_member(tokens, 0, [&](std::size_t key, std::size_t) -> Result<void> {
     const std::string name = unescape(tokens.raw_string(key));
     if (std::find(kAllowed.begin(), kAllowed.end(), name) != kAllowed.end()) return {};
-    return invalid(fmt::format("'{}' cannot be changed so: only member", name.substr(0, 64)));
+    return invalid(fmt::format("'{}' cannot be changed so: only member", shortened(name, 64)));
   }));
   std::vector<MemberEntry> entries;
   if (group.members() == 0 || tokens.first(group.members()) != '[')

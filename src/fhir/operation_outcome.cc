@@ -2,23 +2,19 @@
 
 #include <boost/json.hpp>
 
-#include "fhir/utf8.h"
+#include "base/json_text.h"
 
 namespace sluice::fhir {
 namespace {
 
 void append_issue(std::string& out, const OutcomeIssue& issue) {
-  // Diagnostics quote what a client sent, and that need not be UTF-8; the answer must be.
-  const auto quoted = [](std::string_view text) {
-    return boost::json::serialize(boost::json::string_view(replace_invalid_utf8(text)));
-  };
   out += R"({"severity":)";
-  out += quoted(issue.severity);
+  out += json_string(issue.severity);
   out += R"(,"code":)";
-  out += quoted(issue.code);
+  out += json_string(issue.code);
   if (!issue.diagnostics.empty()) {
     out += R"(,"diagnostics":)";
-    out += quoted(issue.diagnostics);
+    out += json_string(issue.diagnostics);
   }
   out += '}';
 }

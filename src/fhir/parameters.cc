@@ -6,6 +6,7 @@
 #include <array>
 #include <optional>
 
+#include "base/utf8.h"
 #include "fhir/json_check.h"
 #include "fhir/json_tokens.h"
 #include "fhir/json_walk.h"
@@ -80,7 +81,7 @@ class ParametersReader {
     if (type == 0 || tokens_.first(type) != '"')
       return invalid("the body has no resourceType, Parameters is wanted");
     if (const std::string name = unescape(tokens_.raw_string(type)); name != "Parameters")
-      return invalid(fmt::format("resourceType is '{}', not Parameters", name.substr(0, 64)));
+      return invalid(fmt::format("resourceType is '{}', not Parameters", shortened(name, 64)));
     if (list == 0) return std::vector<Parameter>();
     if (tokens_.first(list) != '[') return invalid("Parameters.parameter is not an array");
     SLUICE_CHECK(each_element(tokens_, list, [&](std::size_t entry) { return read_entry(entry); }));

@@ -90,7 +90,7 @@ struct Response {
 std::string_view reason_phrase(int status);
 
 /// `text` percent-decoded; with `plus_is_space` as in queries. kInvalid for "%" without two
-/// hexadecimal digits and for NUL.
+/// hexadecimal digits, for NUL and for what is not UTF-8.
 Result<std::string> percent_decode(std::string_view text, bool plus_is_space);
 /// RFC 3986 unreserved characters stay, the rest becomes %XX.
 std::string percent_encode(std::string_view text);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/json_text.h"
 #include "jose/base64url.h"
 #include "jose/compact_signature.h"
 #include "jose/jose_json.h"
@@ -94,8 +95,8 @@ Result<std::string> Jws::sign(const json::object& claims, const PrivateJwk& key,
   complete["alg"] = json::string_view(to_string(key.algorithm()));
   complete["kid"] = key.kid();
   if (!complete.contains("typ")) complete["typ"] = "JWT";
-  SLUICE_TRY(const JsonPtr protected_header, parse_object(json::serialize(complete), kJwtDepthMax));
-  return sign_compact(*key.parsed_, *protected_header, json::serialize(claims));
+  SLUICE_TRY(const JsonPtr protected_header, parse_object(json_text(complete), kJwtDepthMax));
+  return sign_compact(*key.parsed_, *protected_header, json_text(claims));
 }
 
 Result<VerifiedJwt> verify_jwt(std::string_view compact, const JwkSet& keys,

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "base/file.h"
+#include "base/utf8.h"
 #include "base/worker_pool.h"
 #include "output/file_store.h"
 
@@ -28,7 +29,7 @@ bool is_name(std::string_view name) {
 }
 
 Result<void> check_name(std::string_view name) {
-  if (!is_name(name)) return invalid(fmt::format("'{}' is not a file name", name.substr(0, 64)));
+  if (!is_name(name)) return invalid(fmt::format("'{}' is not a file name", shortened(name, 64)));
   return {};
 }
 

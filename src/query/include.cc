@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "base/utf8.h"
 #include "query/walk.h"
 #include "search/query.h"
 #include "search/reference_reader.h"
@@ -36,7 +37,7 @@ class IncludeParser {
 
  private:
   Error bad(std::string_view why) const {
-    return invalid(fmt::format("{} '{}' {}", name_, value_.substr(0, 128), why));
+    return invalid(fmt::format("{} '{}' {}", name_, shortened(value_, 128), why));
   }
 
   Result<void> read_name() {
@@ -47,7 +48,7 @@ class IncludeParser {
     // "recurse" is what iterate was called before R4.
     if (modifier != "iterate")
       return Error{ErrorKind::kUnsupported,
-                   fmt::format("the modifier ':{}' of {} is not supported", modifier.substr(0, 64),
+                   fmt::format("the modifier ':{}' of {} is not supported", shortened(modifier, 64),
                                name_.substr(0, colon))};
     include_.iterate = true;
     return {};

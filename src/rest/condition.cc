@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "base/utf8.h"
+
 namespace sluice::rest {
 namespace {
 
@@ -12,7 +14,7 @@ using Kind = Condition::Kind;
 // W/"3" or "3". 0, which is no version, for a tag that is not one of ours.
 Result<std::uint32_t> version_of(std::string_view header, std::string_view tag) {
   const Error bad = invalid(
-      fmt::format(R"({} '{}' is not one entity tag such as W/"3")", header, tag.substr(0, 64)));
+      fmt::format(R"({} '{}' is not one entity tag such as W/"3")", header, shortened(tag, 64)));
   if (tag.starts_with("W/")) tag.remove_prefix(2);
   if (tag.size() < 2 || tag.front() != '"' || tag.back() != '"') return bad;
   tag = tag.substr(1, tag.size() - 2);

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <vector>
 
+#include "base/utf8.h"
+
 namespace sluice::rest {
 namespace {
 
@@ -41,8 +43,8 @@ class ActionReader {
  private:
   Error not_understood() const {
     return {ErrorKind::kUnsupported,
-            fmt::format("there is no {} of '{}' in a Bundle", entry_.method.substr(0, 16),
-                        path_.substr(0, 128))};
+            fmt::format("there is no {} of '{}' in a Bundle", shortened(entry_.method, 16),
+                        shortened(path_, 128))};
   }
 
   // "Type", "Type/id" or "Type/id/_history/version", then perhaps a query.
@@ -92,7 +94,7 @@ class ActionReader {
       action_.kind = Kind::kPatch;
     } else {
       return invalid(fmt::format("request.method '{}' is none of GET, POST, PUT, PATCH, DELETE",
-                                 entry_.method.substr(0, 16)));
+                                 shortened(entry_.method, 16)));
     }
     if (has_id) return {};
     // Without a condition it would be meant for every resource of the type.

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/utf8.h"
 #include "fhir/json_check.h"
 #include "fhir/json_walk.h"
 
@@ -22,7 +23,7 @@ constexpr std::size_t kPatchDepthMax = 110;  // a resource's value within an ope
 constexpr std::size_t kShownMax = 128;       // of a pointer in a message
 
 std::string shown(std::string_view pointer) {
-  return std::string(pointer.substr(0, kShownMax)) + (pointer.size() > kShownMax ? "..." : "");
+  return std::string(shortened(pointer, kShownMax)) + (pointer.size() > kShownMax ? "..." : "");
 }
 
 std::string text_of(const JsonPointer& steps, std::size_t count) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/sort_unique.h"
+#include "base/utf8.h"
 #include "fhir/cohort_text.h"
 #include "search/compartment.h"
 #include "search/resource_filter.h"
@@ -24,7 +25,7 @@ Result<fhir::ResourceType> subject_of(std::string_view type) {
   return unprocessable(
       fmt::format("Group.type '{}' of a Group with member-filter is none of person, practitioner "
                   "and device",
-                  type.substr(0, 64)));
+                  shortened(type, 64)));
 }
 
 Result<void> check_profile(const fhir::CohortText& text) {
@@ -43,8 +44,8 @@ Result<Query> compile(const fhir::CohortText::Filter& filter, fhir::ResourceType
                       const QueryOptions& options) {
   if (filter.language != kLanguage)
     return unprocessable(fmt::format("member-filter: the language '{}' is not supported, {} is",
-                                     filter.language.substr(0, 64), kLanguage));
-  const std::string shown = filter.expression.substr(0, 128);
+                                     shortened(filter.language, 64), kLanguage));
+  const std::string shown(shortened(filter.expression, 128));
   const std::size_t mark = filter.expression.find('?');
   const auto type = mark == std::string::npos
                         ? std::nullopt
@@ -71,7 +72,7 @@ Result<std::map<fhir::ResourceType, QueryLimit>> read_limits(
     const auto type = fhir::find_resource_type(name);
     if (!type)
       return unprocessable(
-          fmt::format("{}: '{}' is no resource type", fhir::kCohortLimitUrl, name.substr(0, 64)));
+          fmt::format("{}: '{}' is no resource type", fhir::kCohortLimitUrl, shortened(name, 64)));
     limits[*type].push_back(queries);
   }
   for (const auto& [type, limit] : limits)

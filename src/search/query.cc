@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/sort_unique.h"
+#include "base/utf8.h"
 #include "fhir/r4_tables.h"
 #include "search/criterion.h"
 #include "search/matcher.h"
@@ -32,6 +33,8 @@ Result<std::string> decoded(std::string_view raw) {
     text.push_back(static_cast<char>(high * 16 + low));
     i += 2;
   }
+  if (!is_valid_utf8(text))
+    return invalid(fmt::format("the query '{}' is not UTF-8 when it is decoded", shown(raw)));
   return text;
 }
 

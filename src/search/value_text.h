@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/utf8.h"
+
 namespace sluice::search {
 
 /// The parts of `text` between separators that have no backslash before them; escapes stay. Of more
@@ -38,7 +40,7 @@ inline std::string unescape_value(std::string_view text) {
 
 /// A value as an error shows it.
 inline std::string shown(std::string_view text) {
-  return std::string(text.substr(0, 128));
+  return std::string(shortened(text, 128));
 }
 
 }  // namespace sluice::search

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/json_text.h"
+
 namespace sluice::smart {
 namespace {
 
@@ -156,7 +158,7 @@ std::string to_fhir_json(const AuditEvent& event, Instant recorded, std::string_
   object["source"] = std::move(observer);
   if (json::array entities = entities_of(event); !entities.empty())
     object["entity"] = std::move(entities);
-  return json::serialize(object);
+  return json_text(object);
 }
 
 }  // namespace sluice::smart

@@ -4,6 +4,8 @@
 #include <boost/json.hpp>
 #include <stdexcept>
 
+#include "base/json_text.h"
+
 namespace sluice::smart {
 
 std::string_view to_string(OAuthCode code) {
@@ -51,7 +53,7 @@ std::string to_json(const OAuthError& error) {
   boost::json::object object;
   object["error"] = boost::json::string_view(to_string(error.code));
   if (!description.empty()) object["error_description"] = description;
-  return boost::json::serialize(object);
+  return json_text(object);
 }
 
 OAuthError server_error(const Error& error) {

@@ -55,6 +55,20 @@ TEST(RequestHeaders, K03AcceptThatAllowsFhirJson) {
     EXPECT_FALSE(accepts_fhir_json(with("Accept", {accept}))) << accept;
 }
 
+// what is read may be stored or sent back.
+TEST(RequestHeaders, R03HeadersThatAreReadAreUtf8) {
+  for (const char* name : {"Prefer", "prefer", "ACCEPT", "If-None-Exist", "X-Security-Context"}) {
+    const auto checked = check_header_text(with(name, {"a\xff"}));
+    ASSERT_FALSE(checked) << name;
+    EXPECT_EQ(checked.error().kind, ErrorKind::kInvalid);
+    EXPECT_TRUE(check_header_text(with(name, {"a\u00fc"}))) << name;
+  }
+  EXPECT_EQ(check_header_text(with("prefer", {"\xff"})).error().message,
+            "the header Prefer is not valid UTF-8");
+  EXPECT_TRUE(check_header_text(with("User-Agent", {"M\xfcller/1.0"})))
+      << "nobody reads it, and foreign clients send what they like";
+}
+
 TEST(RequestHeaders, ContentTypeWithoutItsParameters) {
   EXPECT_EQ(content_type(with("Content-Type", {"Application/FHIR+json; charset=utf-8"})),
             "application/fhir+json");

@@ -68,6 +68,14 @@ TEST_F(InputDownload, I03GoesOnWhereItWasCut) {
   EXPECT_NE(asked[1].find("If-Range: \"v1\"\r\n"), std::string::npos);
 }
 
+// it would stand in the import's document.
+TEST_F(InputDownload, R03AValidatorThatIsNotUtf8IsNone) {
+  ScriptedServer server({whole("0123456789", "ETag: \"\xfc\"\r\nLast-Modified: \xfc\r\n")});
+  ASSERT_TRUE(download(server.url("/f")));
+  EXPECT_EQ(content(), "0123456789");
+  EXPECT_EQ(file_.validator, "");
+}
+
 TEST_F(InputDownload, I03WhatChangedIsFetchedAnew) {
   ScriptedServer server(
       {answer("200 OK", "ETag: \"v1\"\r\n", "0123", 10), whole("new", "ETag: \"v2\"\r\n")});

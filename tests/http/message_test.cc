@@ -38,6 +38,9 @@ TEST(PercentDecode, RefusesBrokenEscapesAndNul) {
   for (const char* text : {"%", "%2", "%2g", "%g2", "a%", "%%20", "%00", "a%00b", "% 0", "%+1"})
     EXPECT_FALSE(percent_decode(text, true)) << text;
   EXPECT_FALSE(percent_decode(std::string_view("a\0b", 3), true));
+  // nothing else would be valid in an answer or a document.
+  for (const char* text : {"%ff", "a%c3", "%c3a", "%ed%a0%80", "\xff"})
+    EXPECT_FALSE(percent_decode(text, true)) << text;
 }
 
 TEST(PercentEncode, KeepsOnlyUnreservedCharacters) {

@@ -44,6 +44,8 @@ TEST(Query, AQueryStringIsDecodedOnce) {
   EXPECT_FALSE(parse_query_string("a=%4"));
   EXPECT_FALSE(parse_query_string("a=%zz"));
   EXPECT_FALSE(parse_query_string("=b"));
+  EXPECT_FALSE(parse_query_string("a=%ff")) << "R-03: it would be no UTF-8 in what is stored";
+  EXPECT_FALSE(parse_query_string("a%c3=b"));
 }
 
 TEST(Query, NoParametersMatchEverything) {

@@ -98,6 +98,14 @@ class Coroutines(unittest.TestCase):
         self.assertEqual(len(self.check("spawn([this]() -> asio::awaitable<void> { co_return; });")), 1)
         self.assertEqual(self.check("spawn([](A a) -> awaitable<void> { co_return; });"), [])
 
+    def test_json_is_written_in_one_place(self):
+        files = {"src/api/a.cc": "x = json::serialize(y); z = json_text(y); w = serialize(job);",
+                 "src/base/json_text.cc": "return boost::json::serialize(value);",
+                 "src/api/b.cc": "// json::serialize(x)"}
+        found = on(tidy.check_json_text, files)
+        self.assertEqual(len(found), 1)
+        self.assertIn("src/api/a.cc:1:", found[0])
+
     def test_detached_may_stand_in_one_file(self):
         one = {"src/http/a.cc": "co_spawn(x, asio::detached);"}
         self.assertEqual(on(tidy.check_detached, one), [])

@@ -291,6 +291,20 @@ def check_detached(tree: Tree) -> Iterator[Finding]:
         yield from found
 
 
+# Where JSON may be written: elsewhere text that is not UTF-8 would get into it. The client checks what servers say
+# before it keeps it.
+JSON_WRITERS = r"src/(base/json_text\.cc|client/.*)"
+
+
+def check_json_text(tree: Tree) -> Iterator[Finding]:
+    """JSON is written by json_text() and json_string() of base, whose texts are valid whatever they are made of."""
+    for path, text in tree.matching(r"src/.*\.(h|cc)"):
+        if re.fullmatch(JSON_WRITERS, path):
+            continue
+        for match in re.finditer(r"\bjson::serialize\s*\(", without_comments_and_strings(text)):
+            yield Finding(path, line_of(text, match.start()), "use json_text() or json_string() of base/json_text.h")
+
+
 # ---- tests ----
 
 def names_test(cmake: str, stem: str) -> bool:
@@ -378,7 +392,7 @@ def check_words(tree: Tree) -> Iterator[Finding]:
 
 
 RULES = (check_includes, check_dependencies, check_layer_table, check_routes, check_pragma_once,
-         check_await_temporaries, check_detached, check_registration, check_length,
+         check_await_temporaries, check_detached, check_json_text, check_registration, check_length,
          check_first_comment, check_white_space, check_clone, check_words)
 
 

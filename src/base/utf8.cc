@@ -1,6 +1,9 @@
-#include "fhir/utf8.h"
+#include "base/utf8.h"
 
-namespace sluice::fhir {
+#include <cstdint>
+#include <cstring>
+
+namespace sluice {
 namespace {
 
 /// The length of the valid character at the beginning of `text`, 0 if there is none.
@@ -26,11 +29,33 @@ std::size_t character_length(std::string_view text) {
 std::size_t valid_utf8_prefix(std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {
+    // Most text is ASCII: eight characters at a time.
+    std::uint64_t eight = 0;
+    if (text.size() - at >= sizeof eight) {
+      std::memcpy(&eight, text.data() + at, sizeof eight);
+      if ((eight & 0x8080808080808080u) == 0) {
+        at += sizeof eight;
+        continue;
+      }
+    }
     const std::size_t length = character_length(text.substr(at));
     if (length == 0) break;
     at += length;
   }
   return at;
+}
+
+bool is_valid_utf8(std::string_view text) {
+  return valid_utf8_prefix(text) == text.size();
+}
+
+std::string_view shortened(std::string_view text, std::size_t size_max) {
+  if (text.size() <= size_max) return text;
+  // A character has at most three bytes after its first one.
+  std::size_t end = size_max;
+  for (int i = 0; i < 3 && end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80; ++i)
+    --end;
+  return text.substr(0, end);
 }
 
 std::string replace_invalid_utf8(std::string_view text) {
@@ -63,4 +88,4 @@ void append_utf8(std::string& out, unsigned code_point) {
   }
 }
 
-}  // namespace sluice::fhir
+}  // namespace sluice
