@@ -247,7 +247,8 @@ http::Response cohort_status(Service& service, const http::Request& request,
   if (!wait) return error_response(wait.error());
   http::Response response;
   response.status = 202;
-  response.headers.set("X-Progress", fmt::format("{:.0f}% evaluated", 100 * view.progress));
+  response.headers.set("X-Progress",
+                       progress_text(view, fmt::format("{:.0f}% evaluated", 100 * view.progress)));
   response.headers.set("Retry-After", fmt::to_string(wait->count()));
   return response;
 }

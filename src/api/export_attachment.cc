@@ -5,6 +5,7 @@
 #include "api/binary_resource.h"
 #include "api/export_status.h"
 #include "api/fhir_response.h"
+#include "base/utf8.h"
 #include "bulk/access_limits.h"
 #include "fhir/binary_content.h"
 
@@ -34,7 +35,7 @@ Result<std::string> read_line(const Service& service, const http::Request& reque
                               const job::Job& job, const bulk::ExportRequest& asked) {
   const std::string id(request.parameter("name"));
   const Error missing =
-      not_found(fmt::format("the export refers to no Binary/{}", id.substr(0, 64)));
+      not_found(fmt::format("the export refers to no Binary/{}", shortened(id, 64)));
   if (!fhir::is_valid_id(id)) return missing;
   const fhir::ResourceId key{fhir::types::kBinary, id};
   SLUICE_TRY(auto record, service.store.read(key, job.snapshot.sequence));
@@ -79,8 +80,9 @@ http::Response export_attachment(Service& service, const http::Request& request,
                                  const Principal& principal) {
   const auto found = find_job(service, request, principal,
                               {.kind = smart::AuditKind::kDownload,
-                               .file = attachment_name(request.parameter("name").substr(0, 64))});
+                               .file = attachment_name(shortened(request.parameter("name"), 64))});
   if (!found) return request_error(request, found.error());
+  if (found->unreadable) return lost_job(request, *found);
   if (found->import || found->cohort)
     return request_error(request, not_found("only exports have attachments"));
   // A capability has been checked; with a token, only what the job's resources name is there.

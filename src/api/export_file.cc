@@ -8,6 +8,7 @@
 #include "api/export_status.h"
 #include "api/fhir_response.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "bulk/export_shard.h"
 #include "bulk/manifest_pages.h"
 #include "http/byte_range.h"
@@ -56,7 +57,7 @@ Result<FilePointer> open_file(Service& service, const http::Request& request,
                               const FoundJob& found) {
   const job::JobView& view = found.view;
   const std::string name(request.parameter("name"));
-  const Error missing = not_found(fmt::format("there is no file '{}'", name.substr(0, 128)));
+  const Error missing = not_found(fmt::format("there is no file '{}'", shortened(name, 128)));
   // Only what a manifest names is there (F-04).
   if (name.empty() || name.front() == bulk::kInternalFilePrefix) return missing;
   // The other files of a job whose file was found damaged are still good.
@@ -79,8 +80,9 @@ http::Response export_file(Service& service, const http::Request& request,
                            const Principal& principal) {
   const auto found = find_job(service, request, principal,
                               {.kind = smart::AuditKind::kDownload,
-                               .file = std::string(request.parameter("name").substr(0, 128))});
+                               .file = std::string(shortened(request.parameter("name"), 128))});
   if (!found) return request_error(request, found.error());
+  if (found->unreadable) return lost_job(request, *found);
   const job::JobView* view = &found->view;
   const auto opened = open_file(service, request, *found);
   if (!opened) return request_error(request, opened.error());
@@ -97,9 +99,10 @@ http::Response export_file(Service& service, const http::Request& request,
 
   http::Response response;
   if (decision.status == 416)
-    response = error_response({ErrorKind::kRangeNotSatisfiable,
-                               fmt::format("Range '{}' is not within the {} bytes of the file",
-                                           request.headers.combined("Range").substr(0, 64), size)});
+    response =
+        error_response({ErrorKind::kRangeNotSatisfiable,
+                        fmt::format("Range '{}' is not within the {} bytes of the file",
+                                    shortened(request.headers.combined("Range"), 64), size)});
   http::apply_range(decision, etag, modified, size, response);
   response.headers.set("Vary", "Accept-Encoding");
   if (decision.status != 200 && decision.status != 206) return response;

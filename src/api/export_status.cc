@@ -9,6 +9,7 @@
 #include "api/fhir_response.h"
 #include "api/import_status.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "bulk/cohort_job.h"
 #include "bulk/export_request.h"
 #include "bulk/import_job.h"
@@ -26,6 +27,9 @@ using std::chrono::seconds;
 // A manifest up to this size is sent with its length, a larger one as a stream.
 constexpr std::size_t kWholeManifest = 256u << 10;
 
+// FHIR asynchronous requests: X-Progress is a text of less than 100 characters.
+constexpr std::size_t kProgressTextMax = 99;
+
 // The URLs in a page must not change, so they are signed from the start for a time that does not
 // depend on the job's end. With the job the files go, however long their URLs are signed for.
 constexpr std::chrono::hours kPagesSignedFor{29 * 24};
@@ -33,9 +37,10 @@ constexpr std::chrono::hours kPagesSignedFor{29 * 24};
 http::Response running(const job::JobView& view, seconds wait, bool separate) {
   http::Response response;
   set_job_status(response, separate, 202, "Accepted");
-  response.headers.set("X-Progress", view.job.planned || view.job.phase > 0
-                                         ? fmt::format("{:.0f}% exported", 100 * view.progress)
-                                         : "planning");
+  response.headers.set(
+      "X-Progress", progress_text(view, view.job.planned || view.job.phase > 0
+                                            ? fmt::format("{:.0f}% exported", 100 * view.progress)
+                                            : "planning"));
   response.headers.set("Retry-After", fmt::to_string(wait.count()));
   return response;
 }
@@ -114,6 +119,12 @@ seconds retry_after(const Service& service, const job::JobView& view) {
                     service.options.retry_after_max);
 }
 
+std::string progress_text(const job::JobView& view, std::string done) {
+  if (view.waits_for.empty()) return done;
+  return std::string(
+      shortened(fmt::format("{}, waiting: {}", done, view.waits_for), kProgressTextMax));
+}
+
 Result<seconds> take_poll(const Service& service, const job::JobView& view) {
   const seconds wait = retry_after(service, view);
   if (service.polls->allow(view.job.id, wait)) return wait;
@@ -152,29 +163,46 @@ Result<FoundJob> find_job(const Service& service, const http::Request& request,
   const auto find = [&]() -> Result<FoundJob> {
     SLUICE_TRY(auto view, service.engine.view(event.job_id));
     if (!owns(principal, view.job))
-      return not_found(fmt::format("there is no job '{}'", event.job_id.substr(0, 64)));
+      return not_found(fmt::format("there is no job '{}'", shortened(event.job_id, 64)));
+    const auto lost = [&](Error error) {
+      return FoundJob{std::move(view), {}, std::nullopt, std::nullopt, std::move(error)};
+    };
     if (view.job.kind == bulk::ImportJobs::kName) {
-      SLUICE_TRY(auto import, bulk::parse_stored_import(view.job.request));
-      SLUICE_CHECK(authorize_import(principal, import));
-      return FoundJob{std::move(view), {}, std::move(import)};
+      auto import = bulk::parse_stored_import(view.job.request);
+      if (!import) return lost(std::move(import).error());
+      SLUICE_CHECK(authorize_import(principal, *import));
+      return FoundJob{std::move(view), {}, std::move(*import)};
     }
     if (view.job.kind == bulk::CohortJobs::kName) {
-      SLUICE_TRY(auto cohort, bulk::parse_stored_cohort_request(view.job.request));
-      SLUICE_CHECK(authorize_cohort_job(principal, cohort));
-      return FoundJob{std::move(view), {}, std::nullopt, std::move(cohort)};
+      auto cohort = bulk::parse_stored_cohort_request(view.job.request);
+      if (!cohort) return lost(std::move(cohort).error());
+      SLUICE_CHECK(authorize_cohort_job(principal, *cohort));
+      return FoundJob{std::move(view), {}, std::nullopt, std::move(*cohort)};
     }
-    SLUICE_TRY(auto asked, bulk::parse_stored_request(view.job.request));
-    SLUICE_CHECK(authorize_job(principal, asked));
-    return FoundJob{std::move(view), std::move(asked), std::nullopt};
+    auto asked = bulk::parse_stored_request(view.job.request);
+    if (!asked) return lost(std::move(asked).error());
+    SLUICE_CHECK(authorize_job(principal, *asked));
+    return FoundJob{std::move(view), std::move(*asked), std::nullopt};
   };
   auto found = find();
   if (!found) {
     event.outcome = smart::AuditOutcome::kSerious;
     event.description = found.error().message;
-    event.job_id.resize(std::min<std::size_t>(event.job_id.size(), 64));
+    event.job_id.resize(shortened(event.job_id, 64).size());
   }
   SLUICE_CHECK(audit(service, request, principal, std::move(event)));
   return found;
+}
+
+// nothing is known of the job but whose it was.
+http::Response lost_job(const http::Request& request, const FoundJob& found) {
+  spdlog::error("request failed id={} job={} detail=\"{}\"", request.id, found.view.job.id,
+                found.unreadable->detail);
+  const std::string& why = found.view.job.failure;
+  return fhir_response(500,
+                       fhir::operation_outcome(
+                           "fatal", "exception",
+                           "The job failed: " + (why.empty() ? found.unreadable->message : why)));
 }
 
 http::Response export_status(Service& service, const http::Request& request,
@@ -183,6 +211,7 @@ http::Response export_status(Service& service, const http::Request& request,
   if (!found) return request_error(request, found.error());
   const auto& view = found->view;
   const auto& asked = found->asked;
+  if (found->unreadable) return lost_job(request, *found);
   if (found->cohort) return cohort_status(service, request, view, *found->cohort);
   if (found->import) return import_status(service, request, principal, view, *found->import);
   if (view.job.state == job::JobState::kDone && asked.partial_manifests)
@@ -205,8 +234,9 @@ http::Response export_page(Service& service, const http::Request& request,
   if (!found) return request_error(request, found.error());
   const auto& view = found->view;
   const auto& asked = found->asked;
+  if (found->unreadable) return lost_job(request, *found);
   const Error missing =
-      not_found(fmt::format("the job has no page '{}'", request.parameter("page").substr(0, 64)));
+      not_found(fmt::format("the job has no page '{}'", shortened(request.parameter("page"), 64)));
   if (found->import || !asked.partial_manifests) return request_error(request, missing);
   if (view.job.state == job::JobState::kFailed) return failed(view, asked.separate_export_status);
   const auto position = bulk::parse_page_position(request.parameter("page"));
@@ -234,6 +264,7 @@ http::Response export_delete(Service& service, const http::Request& request,
   if (found->cohort)
     return information(202,
                        "The making of the Group is cancelled or forgotten; what was written stays");
+  if (found->unreadable) return information(202, "The job is deleted");
   return information(202, found->import
                               ? "The import is cancelled or forgotten; what was committed stays"
                               : "The export is deleted");

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "api/principal.h"
@@ -30,12 +31,16 @@ struct FoundJob {
   bulk::ExportRequest asked;                                 ///< of an export
   std::optional<bulk::ImportRequest> import;                 ///< when the job is one
   std::optional<bulk::CohortRequest> cohort = std::nullopt;  ///< when the job makes a Group
+  /// The job's request cannot be read: it has failed, and can be deleted.
+  std::optional<Error> unreadable = std::nullopt;
 };
 
 /// S-01: how long a client that polls should wait.
 std::chrono::seconds retry_after(const Service& service, const job::JobView& view);
 /// The same, when this poll may be answered: kTooManyRequests otherwise (S-04).
 Result<std::chrono::seconds> take_poll(const Service& service, const job::JobView& view);
+/// What X-Progress says: `done`, and what the job waits for.
+std::string progress_text(const job::JobView& view, std::string done);
 /// K-04: with `separate` the HTTP status is the polling's own, and the job's is a header.
 void set_job_status(http::Response& response, bool separate, int status, std::string_view reason);
 /// Makes the suffix of the URLs of a job's files (F-07); empty when they need a token or nothing.
@@ -50,5 +55,7 @@ bool fetches_by_token(const Principal& principal);
 /// the attempt is audited as `event`.
 Result<FoundJob> find_job(const Service& service, const http::Request& request,
                           const Principal& principal, smart::AuditEvent event);
+/// The answer to everything but a deletion when the job found is `unreadable`.
+http::Response lost_job(const http::Request& request, const FoundJob& found);
 
 }  // namespace sluice::api

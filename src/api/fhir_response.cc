@@ -64,7 +64,9 @@ http::Response information(int status, std::string_view diagnostics) {
 }
 
 http::Response error_response(const Error& error) {
-  const Mapping& entry = mapping(error.kind);
+  // A full disk is nobody's fault that stays.
+  const bool passes = error.kind == ErrorKind::kStorage && error.retry_after;
+  const Mapping& entry = mapping(passes ? ErrorKind::kUnavailable : error.kind);
   auto response = fhir_response(
       entry.status,
       fhir::operation_outcome(entry.status >= 500 && entry.status != 503 ? "fatal" : "error",

@@ -48,7 +48,8 @@ http::Response import_status(Service& service, const http::Request& request,
   if (!wait) return error_response(wait.error());
   http::Response response;
   set_job_status(response, asked.separate_export_status, 202, "Accepted");
-  response.headers.set("X-Progress", fmt::format("{:.0f}% imported", 100 * view.progress));
+  response.headers.set("X-Progress",
+                       progress_text(view, fmt::format("{:.0f}% imported", 100 * view.progress)));
   response.headers.set("Retry-After", fmt::to_string(wait->count()));
   return response;
 }

@@ -21,6 +21,9 @@ void render_jobs(std::string& out, const job::EngineStatistics& jobs) {
   help(out, "sluice_jobs", "gauge", "Jobs (exports, imports) that are there, by state.");
   value(out, "sluice_jobs{state=\"running\"}", jobs.running);
   value(out, "sluice_jobs{state=\"finished\"}", jobs.finished);
+  help(out, "sluice_jobs_waiting", "gauge",
+       "Of the running jobs: those that wait for room on the disk or for file descriptors.");
+  value(out, "sluice_jobs_waiting", jobs.waiting);
   help(out, "sluice_jobs_total", "counter", "Jobs since the start, by event.");
   value(out, "sluice_jobs_total{event=\"submitted\"}", jobs.submitted_total);
   value(out, "sluice_jobs_total{event=\"done\"}", jobs.done_total);

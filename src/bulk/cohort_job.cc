@@ -48,7 +48,9 @@ Result<CohortPart> part_of(std::string_view spec) {
     return failed == std::errc() && end == field.data() + field.size();
   };
   CohortPart part;
-  if (!number(part.filter) || !number(part.range.type.code))
+  const auto all = fhir::all_resource_types();
+  if (!number(part.filter) || !number(part.range.type.code) ||
+      std::find(all.begin(), all.end(), part.range.type) == all.end())
     return corrupt("a shard of a cohort cannot be read");
   SLUICE_TRY(part.range.from, from_hex(next()));
   SLUICE_TRY(part.range.to, from_hex(next()));

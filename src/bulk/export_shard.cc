@@ -1,8 +1,11 @@
 #include "bulk/export_shard.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <stdexcept>
 
 #include "base/bytes.h"
+#include "base/json_text.h"
 #include "fhir/resource_type.h"
 
 namespace sluice::bulk {
@@ -19,6 +22,28 @@ std::string bytes_of(const json::object& object, const char* name) {
   return from_hex(text_of(object, name)).value();
 }
 
+fhir::ResourceType type_of(const json::value& value) {
+  const fhir::ResourceType type{value.to_number<std::uint16_t>()};
+  const auto all = fhir::all_resource_types();
+  if (std::find(all.begin(), all.end(), type) == all.end()) throw std::out_of_range("unknown type");
+  return type;
+}
+
+bool has_type(ReadMode mode) {
+  switch (mode) {
+    case ReadMode::kScan:
+    case ReadMode::kSeek:
+    case ReadMode::kGroups:
+    case ReadMode::kNewMembers:
+    case ReadMode::kByOwner:
+    case ReadMode::kFilteredIds:
+    case ReadMode::kFilteredPatients:
+      return true;
+    default:
+      return false;
+  }
+}
+
 InternalLines lines_of(const json::object& object, const std::string& name) {
   InternalLines lines;
   lines.count = object.at(name).to_number<std::uint64_t>();
@@ -31,8 +56,7 @@ template <class Fill>
 auto parse(std::string_view text, Fill fill)
     -> Result<decltype(fill(std::declval<const json::object&>()))> {
   try {
-    const json::value value = json::parse(json::string_view(text.data(), text.size()));
-    return fill(value.as_object());
+    return fill(stored_object(text));
   } catch (const std::exception& e) {
     return corrupt("a stored part of an export cannot be read", e.what());
   }
@@ -58,7 +82,7 @@ std::string serialize(const ShardSpec& spec) {
   }
   json::object object;
   object["segments"] = std::move(segments);
-  return json::serialize(object);
+  return json_text(object);
 }
 
 Result<ShardSpec> parse_shard_spec(std::string_view text) {
@@ -67,13 +91,19 @@ Result<ShardSpec> parse_shard_spec(std::string_view text) {
     for (const auto& value : object.at("segments").as_array()) {
       const json::object& part = value.as_object();
       Segment segment;
-      segment.mode = static_cast<ReadMode>(part.at("mode").to_number<unsigned>());
-      segment.range.type.code = part.at("type").to_number<std::uint16_t>();
+      const auto mode = part.at("mode").to_number<unsigned>();
+      if (mode > static_cast<unsigned>(ReadMode::kProvenanceOfScope))
+        throw std::out_of_range("unknown mode");
+      segment.mode = static_cast<ReadMode>(mode);
+      // Some modes read what they are told elsewhere and have no type.
+      if (const auto& type = part.at("type"); has_type(segment.mode) || type != 0)
+        segment.range.type = type_of(type);
       segment.range.from = bytes_of(part, "from");
       segment.range.to = bytes_of(part, "to");
       if (part.contains("parts")) {
         segment.part = part.at("part").to_number<unsigned>();
         segment.parts = part.at("parts").to_number<unsigned>();
+        if (segment.part >= segment.parts) throw std::out_of_range("unknown part");
       }
       segment.finds_provenances = part.contains("provenances");
       if (part.contains("why")) segment.why = text_of(part, "why");
@@ -115,7 +145,7 @@ std::string serialize(const ShardResult& result) {
       runs.push_back(json::object{{"name", run.name}, {"part", run.part}});
     object["runs"] = std::move(runs);
   }
-  return json::serialize(object);
+  return json_text(object);
 }
 
 Result<ShardResult> parse_shard_result(std::string_view text) {
@@ -137,7 +167,7 @@ Result<ShardResult> parse_shard_result(std::string_view text) {
     if (object.contains("provenances_of")) {
       result.provenances = lines_of(object, "provenances");
       for (const auto& type : object.at("provenances_of").as_array())
-        result.provenances_of.push_back({type.to_number<std::uint16_t>()});
+        result.provenances_of.push_back(type_of(type));
     }
     if (!object.contains("runs")) return result;
     for (const auto& value : object.at("runs").as_array()) {

@@ -6,7 +6,9 @@
 #include <boost/json.hpp>
 #include <optional>
 
+#include "base/json_text.h"
 #include "base/sort_unique.h"
+#include "base/utf8.h"
 #include "fhir/json_check.h"
 #include "fhir/json_tokens.h"
 
@@ -20,10 +22,10 @@ constexpr std::size_t kBodySizeMax = 10u << 20;  // some thousand inputs with lo
 constexpr std::size_t kUrlMax = 8u << 10;
 
 std::string shown(std::string_view text) {
-  return std::string(text.substr(0, 64));
+  return std::string(shortened(text, 64));
 }
 std::string shown_url(std::string_view url) {
-  return std::string(url.substr(0, url.find_first_of("?#")).substr(0, 256));
+  return std::string(shortened(url.substr(0, url.find_first_of("?#")), 256));
 }
 
 // The request before its values are looked at: both forms of the body come down to this.
@@ -319,18 +321,17 @@ std::string serialize(const ImportRequest& request) {
   json::array inputs;
   for (const auto& input : request.inputs)
     inputs.push_back({{"type", json::string(fhir::type_name(input.type))}, {"url", input.url}});
-  return json::serialize(json::object{{"url", request.url},
-                                      {"base", request.base_url},
-                                      {"source", request.source},
-                                      {"separate", request.separate_export_status},
-                                      {"lenient", request.leniency == fhir::Leniency::kLenient},
-                                      {"inputs", std::move(inputs)}});
+  return json_text(json::object{{"url", request.url},
+                                {"base", request.base_url},
+                                {"source", request.source},
+                                {"separate", request.separate_export_status},
+                                {"lenient", request.leniency == fhir::Leniency::kLenient},
+                                {"inputs", std::move(inputs)}});
 }
 
 Result<ImportRequest> parse_stored_import(std::string_view text) {
   try {
-    const auto value = json::parse(json::string_view(text.data(), text.size()));
-    const auto& object = value.as_object();
+    const auto object = stored_object(text);
     ImportRequest request;
     request.url = object.at("url").as_string();
     request.base_url = object.at("base").as_string();

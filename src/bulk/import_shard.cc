@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/utf8.h"
 #include "bulk/export_shard.h"
 #include "bulk/load_pipeline.h"
 #include "fhir/operation_outcome.h"
@@ -180,7 +181,7 @@ class ImportShard {
   Result<void> take(ParsedChunk chunk) {
     for (const auto& problem : chunk.problems)
       SLUICE_CHECK(add_problem(problem.is_loaded ? "warning" : "error", "invalid",
-                               fmt::format("'{}' line {}: {}", shown_url_.substr(0, 256),
+                               fmt::format("'{}' line {}: {}", shortened(shown_url_, 256),
                                            problem.place, problem.reason)));
     for (auto& resource : chunk.resources) SLUICE_CHECK(committer_->take(std::move(resource)));
     position_ = chunk.end;

@@ -4,6 +4,8 @@
 
 #include <boost/json.hpp>
 
+#include "base/json_text.h"
+
 namespace sluice::bulk {
 namespace {
 
@@ -37,8 +39,7 @@ ImportResult result_of(const json::object& object) {
 template <class Fill>
 auto parse(std::string_view text, Fill fill) -> Result<decltype(fill(json::object()))> {
   try {
-    const auto value = json::parse(json::string_view(text.data(), text.size()));
-    return fill(value.as_object());
+    return fill(stored_object(text));
   } catch (const std::exception& e) {
     return corrupt("a stored import cannot be read", e.what());
   }
@@ -47,7 +48,7 @@ auto parse(std::string_view text, Fill fill) -> Result<decltype(fill(json::objec
 }  // namespace
 
 std::string serialize(const ImportResult& result) {
-  return json::serialize(to_json(result));
+  return json_text(to_json(result));
 }
 
 Result<ImportResult> parse_import_result(std::string_view text) {
@@ -57,16 +58,16 @@ Result<ImportResult> parse_import_result(std::string_view text) {
 std::string serialize(const ImportState& state) {
   json::array files;
   for (const auto& file : state.problem_files) files.push_back(json::string(file));
-  return json::serialize(json::object{{"fetched", state.fetched},
-                                      {"received", state.received},
-                                      {"validator", state.validator},
-                                      {"segment", state.segment},
-                                      {"offset", state.position.offset},
-                                      {"line", state.position.line},
-                                      {"counted", state.counted},
-                                      {"result", to_json(state.so_far)},
-                                      {"problem_files", std::move(files)},
-                                      {"done", state.is_done}});
+  return json_text(json::object{{"fetched", state.fetched},
+                                {"received", state.received},
+                                {"validator", state.validator},
+                                {"segment", state.segment},
+                                {"offset", state.position.offset},
+                                {"line", state.position.line},
+                                {"counted", state.counted},
+                                {"result", to_json(state.so_far)},
+                                {"problem_files", std::move(files)},
+                                {"done", state.is_done}});
 }
 
 Result<ImportState> parse_import_state(std::string_view text) {

@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <stdexcept>
+
+#include "base/json_text.h"
 
 namespace sluice::bulk {
 namespace {
@@ -67,8 +71,28 @@ std::vector<AccessLimit> limits_of(const json::object& object) {
   return limits;
 }
 
+// The values of an enumeration are numbered from 0 to `last`.
+template <class Enum>
+Enum enum_of(const json::value& value, Enum last) {
+  const auto number = value.to_number<unsigned>();
+  if (number > static_cast<unsigned>(last)) throw std::out_of_range("unknown value");
+  return static_cast<Enum>(number);
+}
+
 std::vector<std::string> strings_of(const json::object& object, const char* name) {
   return json::value_to<std::vector<std::string>>(object.at(name));
+}
+
+// They become keys of the store.
+void check_ids(const ExportRequest& request) {
+  const bool are_valid =
+      (request.group_id.empty() || fhir::is_valid_id(request.group_id)) &&
+      (!request.limits.groups ||
+       std::all_of(request.limits.groups->groups.begin(), request.limits.groups->groups.end(),
+                   fhir::is_valid_id)) &&
+      (!request.patients ||
+       std::all_of(request.patients->begin(), request.patients->end(), fhir::is_valid_id));
+  if (!are_valid) throw std::invalid_argument("not an id");
 }
 
 }  // namespace
@@ -104,21 +128,18 @@ std::string serialize(const ExportRequest& request) {
     object["attachment_access"] = static_cast<unsigned>(request.attachment_access);
   object["url"] = request.url;
   object["base"] = request.base_url;
-  return json::serialize(object);
+  return json_text(object);
 }
 
 Result<ExportRequest> parse_stored_request(std::string_view text) {
   try {
-    const json::value value = json::parse(json::string_view(text.data(), text.size()));
-    const json::object& object = value.as_object();
+    const json::object object = stored_object(text);
     ExportRequest request;
-    request.level = static_cast<ExportLevel>(object.at("level").to_number<unsigned>());
+    request.level = enum_of(object.at("level"), ExportLevel::kGroup);
     request.group_id = json::value_to<std::string>(object.at("group"));
     request.types = types_of(object.at("types"));
-    if (object.contains("since"))
-      request.since = Instant{object.at("since").to_number<std::int64_t>()};
-    if (object.contains("until"))
-      request.until = Instant{object.at("until").to_number<std::int64_t>()};
+    if (object.contains("since")) request.since = stored_instant(object.at("since"));
+    if (object.contains("until")) request.until = stored_instant(object.at("until"));
     request.elements = strings_of(object, "elements");
     request.type_filters = filters_of(object);
     request.limits.by_query = limits_of(object);
@@ -135,10 +156,10 @@ Result<ExportRequest> parse_stored_request(std::string_view text) {
     request.history_of_new_members = object.contains("history_of_new_members");
     if (object.contains("organize_by"))
       request.organize_by =
-          fhir::find_resource_type(json::value_to<std::string>(object.at("organize_by")));
+          fhir::find_resource_type(json::value_to<std::string>(object.at("organize_by"))).value();
     if (object.contains("associated_provenance"))
-      request.associated_provenance = static_cast<AssociatedProvenance>(
-          object.at("associated_provenance").to_number<unsigned>());
+      request.associated_provenance =
+          enum_of(object.at("associated_provenance"), AssociatedProvenance::kRelevant);
     request.partial_manifests = object.contains("partial_manifests");
     if (object.contains("file_size_min"))
       request.file_size_min = object.at("file_size_min").to_number<std::uint64_t>();
@@ -148,9 +169,10 @@ Result<ExportRequest> parse_stored_request(std::string_view text) {
     request.separate_export_status = object.at("separate").as_bool();
     if (object.contains("attachment_access"))
       request.attachment_access =
-          static_cast<AttachmentAccess>(object.at("attachment_access").to_number<unsigned>());
+          enum_of(object.at("attachment_access"), AttachmentAccess::kCapability);
     request.url = json::value_to<std::string>(object.at("url"));
     request.base_url = json::value_to<std::string>(object.at("base"));
+    check_ids(request);
     return request;
   } catch (const std::exception& e) {
     return corrupt("a stored export request cannot be read", e.what());

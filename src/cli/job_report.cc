@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.h"
 #include "bulk/export_job.h"
 #include "bulk/export_request.h"
 #include "bulk/export_shard.h"
@@ -121,6 +122,19 @@ struct Shards {
   }
 };
 
+// A job whose document cannot be read: the next start of the server makes a failed one of it.
+job::Job lost_job(const std::string& id, std::string_view text, const Error& error) {
+  return {.id = id,
+          .kind = "lost",
+          .client = job::text_of_damaged_job(text, "client"),
+          .request = {},
+          .snapshot = {},
+          .state = job::JobState::kFailed,
+          .finished = {},
+          .expires = {},
+          .failure = error.message};
+}
+
 Result<void> add_request(const job::Job& job, json::object& out) {
   if (job.kind != bulk::ExportJobs::kName) return {};
   SLUICE_TRY(const auto request, bulk::parse_stored_request(job.request));
@@ -149,18 +163,21 @@ Result<json::object> describe(const store::Store& store, const job::Job& job, bo
   out["client"] = job.client;
   out["state"] = name_of(job.state);
   out["transactionTime"] = to_fhir_instant(job.snapshot.instant);
-  SLUICE_CHECK(add_request(job, out));
+  // what cannot be read is said of its own job, and hides no other.
+  if (const auto added = add_request(job, out); !added) out["unreadable"] = added.error().message;
   if (job.state == job::JobState::kFailed) out["failure"] = job.failure;
   if (job.state != job::JobState::kRunning) {
     out["finished"] = to_fhir_instant(job.finished);
     out["expires"] = to_fhir_instant(job.expires);
   }
   Shards shards;
-  SLUICE_CHECK(
+  const auto looked =
       each_document(store, job::shard_prefix(job.id), [&](const auto& document) -> Result<void> {
         SLUICE_TRY(const auto shard, job::parse_shard(document.key, document.value));
         return shards.take(job, shard);
-      }));
+      });
+  if (!looked && looked.error().kind != ErrorKind::kCorrupt) return looked.error();
+  if (!looked) out["unreadable"] = looked.error().message;
   out["phase"] = job.phase;
   out["planned"] = job.planned;
   out["shards"] = shards.count;
@@ -188,12 +205,14 @@ Result<json::object> report_jobs(const store::Store& store, const std::string& i
   SLUICE_CHECK(each_document(store, prefix, [&](const auto& document) -> Result<void> {
     const std::string job_id = document.key.substr(prefix.size());
     if (!id.empty() && job_id != id) return {};
-    SLUICE_TRY(auto job, job::parse_job(job_id, document.value));
-    jobs.push_back(std::move(job));
+    if (auto job = job::parse_job(job_id, document.value); job)
+      jobs.push_back(std::move(*job));
+    else
+      jobs.push_back(lost_job(job_id, document.value, job.error()));
     return {};
   }));
   if (!id.empty() && jobs.empty())
-    return not_found(fmt::format("there is no job '{}'", id.substr(0, 64)));
+    return not_found(fmt::format("there is no job '{}'", shortened(id, 64)));
   std::sort(jobs.begin(), jobs.end(), [](const job::Job& a, const job::Job& b) {
     return std::tuple(a.state, b.snapshot.sequence.value) <
            std::tuple(b.state, a.snapshot.sequence.value);

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "base/instant.h"
+#include "base/json_text.h"
 #include "cli/command.h"
 #include "cli/control_server.h"
 #include "cli/job_report.h"
@@ -38,7 +39,7 @@ std::string text_of(const json::object& object, const char* name) {
   const auto* member = object.if_contains(name);
   if (member == nullptr) return "";
   if (member->is_string()) return std::string(member->get_string());
-  return json::serialize(*member);
+  return json_text(*member);
 }
 
 std::string progress_of(const json::object& job) {
@@ -48,9 +49,9 @@ std::string progress_of(const json::object& job) {
 }
 
 void print(const json::object& job) {
-  for (const char* name : {"id", "kind", "client", "state", "failure", "level", "types", "since",
-                           "transactionTime", "finished", "expires", "phase", "planned", "shards",
-                           "shards_done", "bytes_estimated", "bytes_done"})
+  for (const char* name : {"id", "kind", "client", "state", "failure", "unreadable", "level",
+                           "types", "since", "transactionTime", "finished", "expires", "phase",
+                           "planned", "shards", "shards_done", "bytes_estimated", "bytes_done"})
     if (job.contains(name)) fmt::print("{:<17}{}\n", name, text_of(job, name));
   for (const auto& value : job.at("plan").as_array()) {
     const auto& row = value.as_object();
@@ -67,7 +68,7 @@ Result<int> run_jobs(const JobsArguments& arguments) {
   SLUICE_TRY(const auto answer, ask(arguments));
   const auto& jobs = answer.at("jobs").as_array();
   if (arguments.as_json) {
-    fmt::print("{}\n", json::serialize(answer));
+    fmt::print("{}\n", json_text(answer));
   } else if (!arguments.id.empty()) {
     print(jobs.front().as_object());
   } else {

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "base/worker_pool.h"
 #include "job/engine_impl.h"
 
@@ -38,12 +39,19 @@ Result<void> Engine::Impl::write_documents(Entry& entry,
 
 Result<void> Engine::Impl::forget(Entry& entry) {
   const std::lock_guard lock(entry.documents_mutex);
-  entry.removed = true;
   // The job first: without it, whatever shards a crash leaves are orphans and go at the next start.
   store::Transaction transaction;
   transaction.documents.push_back({job_key(entry.job.id), std::nullopt});
   SLUICE_CHECK(store.write(transaction));
-  const std::string prefix = shard_prefix(entry.job.id);
+  entry.removed = true;
+  if (const auto gone = forget_shards(entry.job.id); !gone)
+    spdlog::warn("parts of a removed job stay until the next start id={} detail=\"{}\"",
+                 entry.job.id, gone.error().detail);
+  return {};
+}
+
+Result<void> Engine::Impl::forget_shards(std::string_view job_id) {
+  const std::string prefix = shard_prefix(job_id);
   while (true) {
     SLUICE_TRY(const auto page, store.documents(prefix, {}, kPage));
     if (page.empty()) return {};
@@ -62,50 +70,79 @@ JobKind* Engine::Impl::find_kind(std::string_view name) const {
   return nullptr;
 }
 
-Result<std::shared_ptr<Entry>> Engine::Impl::adopt(Job job) {
-  JobKind* kind = find_kind(job.kind);
-  if (kind == nullptr)
-    return corrupt(fmt::format("a stored job is of the unknown kind '{}'", job.kind));
-  auto entry = std::make_shared<Entry>(std::move(job), *kind);
-  if (entry->job.state != JobState::kRunning) return entry;
-  ++entry->job.adoptions;
-  const std::string prefix = shard_prefix(entry->job.id);
+Result<void> Engine::Impl::adopt(Entry& entry) {
+  if (&entry.kind == &lost)
+    return corrupt(fmt::format("this server knows no jobs of the kind '{}'", entry.job.kind));
+  ++entry.job.adoptions;
+  const std::string prefix = shard_prefix(entry.job.id);
   std::string after;
   while (true) {
     SLUICE_TRY(const auto page, store.documents(prefix, after, kPage));
     if (page.empty()) break;
     for (const auto& document : page) {
       SLUICE_TRY(Shard shard, parse_shard(document.key, document.value));
-      entry->take(std::move(shard));
+      if (shard.phase == entry.job.phase && shard.number != entry.shards.size())
+        return corrupt("a stored part of the job is missing", document.key);
+      entry.take(std::move(shard));
     }
     after = page.back().key;
   }
-  if (entry->job.planned && entry->shards_open == 0) {
+  if (!entry.job.planned) entry.clear_shards();
+  if (entry.job.planned && entry.shards_open == 0) {
     // The crash came between the last shard and the step to the next phase.
-    ++entry->job.phase;
-    entry->job.planned = false;
-    entry->clear_shards();
+    ++entry.job.phase;
+    entry.job.planned = false;
+    entry.clear_shards();
   }
-  entry->stage = entry->job.planned ? Entry::Stage::kRunning : Entry::Stage::kToPlan;
-  SLUICE_CHECK(write_documents(*entry, {{job_key(entry->job.id), serialize(entry->job)}}));
-  return entry;
+  entry.stage = entry.job.planned ? Entry::Stage::kRunning : Entry::Stage::kToPlan;
+  // When this fails, the job only counts as stuck later.
+  (void)write_documents(entry, {{job_key(entry.job.id), serialize(entry.job)}});
+  return {};
+}
+
+// the job of a document that cannot be read fails for its client, if the document still says
+// whose it was, and expires.
+std::shared_ptr<Entry> Engine::Impl::lose(const store::Document& document) {
+  Job job{.id = document.key.substr(job_key({}).size()),
+          .kind = std::string(lost.name()),
+          .client = text_of_damaged_job(document.value, "client"),
+          .registration = text_of_damaged_job(document.value, "registration"),
+          .request = {},
+          .snapshot = {store.last_commit().sequence, clock.now()},
+          .finished = {},
+          .expires = {},
+          .failure = {}};
+  return std::make_shared<Entry>(std::move(job), lost);
 }
 
 Result<void> Engine::Impl::adopt_all() {
   std::string after;
   while (true) {
-    SLUICE_TRY(const auto page, store.documents("job/", after, kPage));
+    SLUICE_TRY(const auto page, store.documents(job_key({}), after, kPage));
     if (page.empty()) break;
     for (const auto& document : page) {
-      SLUICE_TRY(Job job, parse_job(std::string_view(document.key).substr(4), document.value));
-      SLUICE_TRY(auto entry, adopt(std::move(job)));
+      const auto id = std::string_view(document.key).substr(job_key({}).size());
+      auto job = parse_job(id, document.value);
+      JobKind* const kind = job ? find_kind(job->kind) : nullptr;
+      const auto entry =
+          job ? std::make_shared<Entry>(std::move(*job), kind == nullptr ? lost : *kind)
+              : lose(document);
       entries.emplace(entry->job.id, entry);
-      if (entry->job.state == JobState::kRunning) {
-        spdlog::info("job adopted id={} phase={} shards_waiting={}", entry->job.id,
-                     entry->job.phase, entry->waiting.size());
-        if (entry->job.adoptions > options.adoptions_max)
-          end_job(*entry, JobState::kFailed, "the job was interrupted too often");
+      if (entry->job.state == JobState::kFailed) continue;
+      if (entry->job.state == JobState::kDone && kind != nullptr) continue;
+      entry->job.state = JobState::kRunning;  // also one that was done, of a kind nobody knows
+      const auto adopted = job ? adopt(*entry) : Result<void>(job.error());
+      if (!adopted && adopted.error().kind != ErrorKind::kCorrupt) return adopted;
+      if (!adopted) {
+        spdlog::error("job failed at the start id={} error=\"{}\" detail=\"{}\"", entry->job.id,
+                      adopted.error().message, adopted.error().detail);
+        end_job(*entry, JobState::kFailed, adopted.error().message);
+        continue;
       }
+      spdlog::info("job adopted id={} phase={} shards_waiting={}", entry->job.id, entry->job.phase,
+                   entry->waiting.size());
+      if (entry->job.adoptions > options.adoptions_max)
+        end_job(*entry, JobState::kFailed, "the job was interrupted too often");
     }
     after = page.back().key;
   }
@@ -120,21 +157,15 @@ Result<void> Engine::Impl::remove_orphans() {
     const std::string& key = page.front().key;
     const std::string id = key.substr(6, key.find('/', 6) - 6);
     if (!entries.contains(id)) {
-      Entry orphan{Job{.id = id,
-                       .client = {},
-                       .request = {},
-                       .snapshot = {},
-                       .finished = {},
-                       .expires = {},
-                       .failure = {}},
-                   *kinds.front().kind};
-      SLUICE_CHECK(forget(orphan));
+      // What a full disk keeps goes at the next start.
+      if (const auto gone = forget_shards(id); !gone)
+        spdlog::warn("orphans not removed id={} detail=\"{}\"", id, gone.error().detail);
     }
     after = shard_prefix(id) + "~";
   }
   for (const auto& each : kinds)
     for (const auto& id : each.kind->leftovers())
-      if (!entries.contains(id)) each.kind->discard(id);
+      if (is_valid_job_id(id) && !entries.contains(id)) each.kind->discard(id);
   return {};
 }
 
@@ -168,13 +199,9 @@ void Engine::housekeeping() {
   for (const auto& entry : unsaved)
     if (impl_->write_documents(*entry, {{job_key(entry->job.id), serialize(entry->job)}}))
       entry->unsaved = false;
-  for (const auto& entry : due) {
-    if (!remove(entry->job.id)) continue;
-    const std::lock_guard lock(impl_->mutex);
-    --impl_->totals.deleted_total;
-    ++impl_->totals.expired_total;
-    spdlog::info("job expired id={}", entry->job.id);
-  }
+  for (const auto& entry : due)
+    if (impl_->remove(entry->job.id, &EngineStatistics::expired_total))
+      spdlog::info("job expired id={}", entry->job.id);
   impl_->update_horizon();
 }
 
@@ -197,8 +224,9 @@ Result<void> Engine::start() {
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->stopping = false;
-    for (const auto& [id, entry] : impl_->entries) impl_->discard_if_idle(*entry);
   }
+  // Nobody else has the list yet.
+  for (const auto& [id, entry] : impl_->entries) impl_->discard_if_idle(*entry);
   for (const auto& each : impl_->kinds)
     for (std::size_t i = 0; i < each.workers; ++i)
       impl_->threads.emplace_back([this, kind = each.kind] {
@@ -232,6 +260,41 @@ void Engine::stop() {
   }
 }
 
+// K-06: kick-offs under way count, or many at once would pass the limits.
+Result<void> Engine::Impl::take_place(std::string_view client, std::size_t client_jobs_max) {
+  const std::lock_guard lock(mutex);
+  if (stopping)
+    return Error{ErrorKind::kUnavailable, "the server is stopping", {}, std::chrono::seconds(10)};
+  std::size_t running = submitting;
+  const auto under_way = submitting_of.find(client);
+  std::size_t of_client = under_way == submitting_of.end() ? 0 : under_way->second;
+  for (const auto& [id, entry] : entries) {
+    if (entry->job.state != JobState::kRunning || entry->leaving) continue;
+    ++running;
+    if (entry->job.client == client) ++of_client;
+  }
+  if (of_client >= client_jobs_max)
+    return Error{ErrorKind::kTooManyRequests,
+                 fmt::format("{} jobs of this client are running, which is the limit", of_client),
+                 {},
+                 std::chrono::seconds(10)};
+  if (running >= options.jobs_max)
+    return Error{ErrorKind::kTooManyRequests,
+                 fmt::format("{} jobs are running, which is this server's limit", running),
+                 {},
+                 std::chrono::seconds(10)};
+  ++submitting;
+  ++submitting_of[std::string(client)];
+  return {};
+}
+
+// Needs the mutex.
+void Engine::Impl::leave_place(std::string_view client) {
+  --submitting;
+  const auto under_way = submitting_of.find(client);
+  if (--under_way->second == 0) submitting_of.erase(under_way);
+}
+
 Result<Job> Engine::submit(std::string_view client,
                            const std::function<Result<std::string>(store::Commit)>& make_request,
                            std::size_t client_jobs_max, std::string_view kind_name,
@@ -240,29 +303,7 @@ Result<Job> Engine::submit(std::string_view client,
   if (kind == nullptr)
     return Error{ErrorKind::kInternal, fmt::format("there is no kind of job '{}'", kind_name)};
   if (client_jobs_max == 0) client_jobs_max = impl_->options.jobs_per_client_max;
-  {
-    const std::lock_guard lock(impl_->mutex);
-    if (impl_->stopping)
-      return Error{ErrorKind::kUnavailable, "the server is stopping", {}, std::chrono::seconds(10)};
-    std::size_t running = impl_->submitting;
-    std::size_t of_client = 0;
-    for (const auto& [id, entry] : impl_->entries) {
-      if (entry->job.state != JobState::kRunning || entry->leaving) continue;
-      ++running;
-      if (entry->job.client == client) ++of_client;
-    }
-    if (of_client >= client_jobs_max)
-      return Error{ErrorKind::kTooManyRequests,
-                   fmt::format("{} jobs of this client are running, which is the limit", of_client),
-                   {},
-                   std::chrono::seconds(10)};
-    if (running >= impl_->options.jobs_max)
-      return Error{ErrorKind::kTooManyRequests,
-                   fmt::format("{} jobs are running, which is this server's limit", running),
-                   {},
-                   std::chrono::seconds(10)};
-    ++impl_->submitting;
-  }
+  SLUICE_CHECK(impl_->take_place(client, client_jobs_max));
   const auto make = [&]() -> Result<std::shared_ptr<Entry>> {
     // An empty transaction fixes the snapshot: what commits later has a later instant (M-01).
     store::Transaction fix;
@@ -283,9 +324,14 @@ Result<Job> Engine::submit(std::string_view client,
     SLUICE_CHECK(impl_->write_documents(*entry, {{job_key(entry->job.id), serialize(entry->job)}}));
     return entry;
   };
-  auto entry = make();
+  Result<std::shared_ptr<Entry>> entry = Error{ErrorKind::kInternal, "the kick-off failed"};
+  try {
+    entry = make();
+  } catch (const std::exception& e) {
+    entry = Error{ErrorKind::kInternal, "the kick-off failed", e.what()};
+  }
   const std::lock_guard lock(impl_->mutex);
-  --impl_->submitting;
+  impl_->leave_place(client);
   if (!entry) return entry.error();
   ++impl_->totals.submitted_total;
   impl_->entries.emplace((*entry)->job.id, *entry);
@@ -297,7 +343,7 @@ Result<JobView> Engine::view(std::string_view job_id) const {
   const std::lock_guard lock(impl_->mutex);
   const auto found = impl_->entries.find(job_id);
   if (found == impl_->entries.end() || found->second->leaving)
-    return not_found(fmt::format("there is no job '{}'", job_id.substr(0, 64)));
+    return not_found(fmt::format("there is no job '{}'", shortened(job_id, 64)));
   return found->second->view(impl_->clock.now());
 }
 
@@ -314,25 +360,35 @@ Result<std::vector<std::pair<std::string, Shard>>> Engine::shards(std::string_vi
 }
 
 Result<void> Engine::remove(std::string_view job_id) {
+  return impl_->remove(job_id, &EngineStatistics::deleted_total);
+}
+
+Result<void> Engine::Impl::remove(std::string_view job_id,
+                                  std::uint64_t EngineStatistics::*counter) {
   std::shared_ptr<Entry> entry;
   {
-    const std::lock_guard lock(impl_->mutex);
-    const auto found = impl_->entries.find(job_id);
-    if (found == impl_->entries.end() || found->second->leaving)
-      return not_found(fmt::format("there is no job '{}'", job_id.substr(0, 64)));
+    const std::lock_guard lock(mutex);
+    const auto found = entries.find(job_id);
+    if (found == entries.end() || found->second->leaving)
+      return not_found(fmt::format("there is no job '{}'", shortened(job_id, 64)));
     entry = found->second;
     entry->leaving = true;
     entry->stop.request_stop();
   }
-  const auto forgotten = impl_->forget(*entry);
-  const std::lock_guard lock(impl_->mutex);
-  if (!forgotten) {
-    entry->leaving = false;
-    return forgotten.error();
+  const auto forgotten = forget(*entry);
+  {
+    const std::lock_guard lock(mutex);
+    if (!forgotten) {
+      // It goes on, as far as anybody can tell.
+      entry->leaving = false;
+      entry->stop = std::stop_source();
+      return forgotten.error();
+    }
+    entry->forgotten = true;
+    ++(totals.*counter);
+    entries.erase(entry->job.id);
   }
-  ++impl_->totals.deleted_total;
-  impl_->entries.erase(impl_->entries.find(job_id));
-  impl_->discard_if_idle(*entry);
+  discard_if_idle(*entry);
   return {};
 }
 
@@ -363,7 +419,12 @@ EngineStatistics Engine::statistics() const {
   const std::lock_guard lock(impl_->mutex);
   EngineStatistics statistics = impl_->totals;
   for (const auto& [id, entry] : impl_->entries)
-    ++(entry->job.state == JobState::kRunning ? statistics.running : statistics.finished);
+    if (entry->job.state == JobState::kRunning) {
+      ++statistics.running;
+      if (!entry->waits_for.empty()) ++statistics.waiting;
+    } else {
+      ++statistics.finished;
+    }
   return statistics;
 }
 

@@ -1,5 +1,5 @@
 // The job engine: takes jobs, runs their shards on its own threads in fair turns, keeps every step
-// in the store, and ends every job (S-06).
+// in the store, and ends every job (S-06). A document that cannot be read costs its own job.
 //
 // Each kind of job has threads of its own, so that a slow download holds up no export. Among the
 // jobs of a kind, turns go round by client, and within a client to its oldest job that has a shard
@@ -58,7 +58,8 @@ class JobKind {
   /// is done. Called again after a crash, with the same answer expected for the same snapshot.
   virtual Result<std::optional<std::vector<ShardPlan>>> plan(const Job& job,
                                                              const std::stop_token& stop) = 0;
-  /// Does one shard and returns its result. May be called again after a crash or an error.
+  /// Does one shard and returns its result. May be called again after a crash or an error. After
+  /// one with `retry_after` the job waits, and the shard is done again without being counted.
   virtual Result<std::string> run(const Job& job, const Shard& shard,
                                   const ShardContext& context) = 0;
   /// Removes what the job left behind. Called once no shard of it runs; also for jobs nobody knows.
@@ -84,6 +85,11 @@ struct EngineOptions {
   std::chrono::seconds history_retention = std::chrono::hours(1);
   unsigned attempts_max = 3;    ///< of one shard, before its error fails the job
   unsigned adoptions_max = 25;  ///< restarts without one finished shard, before the job fails
+  /// A job that meets a full disk, or no descriptors left, waits: so long at first, twice as long
+  /// each time, and at most `wait_longest`; it fails when there is no room for `room_patience`.
+  std::chrono::milliseconds wait_first = std::chrono::seconds(1);
+  std::chrono::milliseconds wait_longest = std::chrono::minutes(1);
+  std::chrono::milliseconds room_patience = std::chrono::hours(24);
 };
 
 /// A job as its client may see it.
@@ -93,10 +99,12 @@ struct JobView {
   std::chrono::milliseconds running{0};
   /// Estimated from the rate so far; nullopt while there is none.
   std::optional<std::chrono::milliseconds> remaining;
+  std::string waits_for = {};  ///< why the job does not go on just now: "the disk is full"
 };
 
 struct EngineStatistics {
   std::size_t running = 0;
+  std::size_t waiting = 0;   ///< of these, for room on the disk or for descriptors
   std::size_t finished = 0;  ///< done or failed and not removed yet
   std::uint64_t submitted_total = 0;
   std::uint64_t done_total = 0;
@@ -117,6 +125,7 @@ class Engine {
   ~Engine();
 
   /// Takes up the jobs that the store knows, removes leftovers of unknown ones, starts the threads.
+  /// Jobs whose documents cannot be read, or that are of no kind of this engine, have failed.
   Result<void> start();
   /// Takes no new jobs, stops running shards (they are done again after the next start), joins.
   void stop();

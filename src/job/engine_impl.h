@@ -2,6 +2,7 @@
 // jobs and runs shards.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -16,29 +17,63 @@
 
 namespace sluice::job {
 
+/// Stands in for the kind of jobs of which nobody knows the kind any more: what any kind has of
+/// them goes with them.
+class LostJobs final : public JobKind {
+ public:
+  explicit LostJobs(const std::vector<KindOfJobs>& kinds) : kinds_(kinds) {}
+  std::string_view name() const override { return "lost"; }
+  bool reads_snapshot() const override { return false; }
+  Result<std::optional<std::vector<ShardPlan>>> plan(const Job&, const std::stop_token&) override {
+    return corrupt("a stored job cannot be read");
+  }
+  Result<std::string> run(const Job&, const Shard&, const ShardContext&) override {
+    return corrupt("a stored job cannot be read");
+  }
+  void discard(std::string_view job_id) override {
+    for (const auto& each : kinds_) each.kind->discard(job_id);
+  }
+  bool in_use(std::string_view job_id) override {
+    return std::any_of(kinds_.begin(), kinds_.end(),
+                       [&](const auto& each) { return each.kind->in_use(job_id); });
+  }
+  std::vector<std::string> leftovers() override { return {}; }
+
+ private:
+  const std::vector<KindOfJobs>& kinds_;
+};
+
 struct Engine::Impl {
   Impl(store::Store& s, const Clock& c, std::vector<KindOfJobs> k, EngineOptions o)
-      : store(s), clock(c), kinds(std::move(k)), options(o) {}
+      : store(s), clock(c), kinds(std::move(k)), options(o), lost(kinds) {}
 
   store::Store& store;
   const Clock& clock;
   const std::vector<KindOfJobs> kinds;
   const EngineOptions options;
+  LostJobs lost;
 
   mutable std::mutex mutex;
   std::condition_variable work_ready;
   std::condition_variable_any tick;
   std::map<std::string, std::shared_ptr<Entry>, std::less<>> entries;  // guarded by mutex
-  std::map<std::string, std::uint64_t> last_turn;  // guarded by mutex, by client
-  std::uint64_t turn = 0;                          // guarded by mutex
-  std::size_t submitting = 0;                      // guarded by mutex
-  bool stopping = true;                            // guarded by mutex
-  EngineStatistics totals;                         // guarded by mutex
+  std::map<std::string, std::uint64_t> last_turn;                 // guarded by mutex, by client
+  std::uint64_t turn = 0;                                         // guarded by mutex
+  std::size_t submitting = 0;                                     // guarded by mutex
+  std::map<std::string, std::size_t, std::less<>> submitting_of;  // guarded by mutex, by client
+  bool stopping = true;                                           // guarded by mutex
+  EngineStatistics totals;                                        // guarded by mutex
   std::vector<std::thread> threads;
   std::jthread housekeeper;
 
+  /// What a kick-off counts as until its job is in the list or refused.
+  Result<void> take_place(std::string_view client, std::size_t client_jobs_max);
+  void leave_place(std::string_view client);
+
   Result<void> adopt_all();
-  Result<std::shared_ptr<Entry>> adopt(Job job);
+  /// kCorrupt: the entry is that of a job which has to fail.
+  Result<void> adopt(Entry& entry);
+  std::shared_ptr<Entry> lose(const store::Document& document);
   Result<void> remove_orphans();
 
   /// nullptr when the engine has none of that name.
@@ -50,12 +85,20 @@ struct Engine::Impl {
   void set_weight(Entry& entry, Shard& shard, std::uint64_t weight);
   void progressed(Entry& entry);
   void plan(Entry& entry);
+  /// The shards of the job's phase or of the next one that has any; an exception is an error.
+  Result<std::optional<std::vector<ShardPlan>>> next_shards(Entry& entry, Job& job);
   void run_shard(Entry& entry, Shard shard);
   /// `reported`: how much of its weight counts as done already.
   void finish_shard(Entry& entry, Shard shard, std::string result, std::uint64_t reported);
   void shard_failed(Entry& entry, const Shard& shard, const Error& error);
+  /// Whether the job waits after this error; needs the mutex. Not when it waited too long already.
+  bool wait_for_room(Entry& entry, const Error& error);
   void end_job(Entry& entry, JobState state, const std::string& failure);
   Result<void> forget(Entry& entry);
+  Result<void> forget_shards(std::string_view job_id);
+  Result<void> remove(std::string_view job_id, std::uint64_t EngineStatistics::*counter);
+  /// Removes what a job left that ended or was removed, once nobody is at work for it. Without the
+  /// mutex: it may take long.
   void discard_if_idle(Entry& entry);
   /// `durable` as in store::Transaction.
   Result<void> write_documents(Entry& entry, std::vector<store::DocumentWrite> documents,

@@ -11,6 +11,15 @@ using namespace std::chrono_literals;
 
 constexpr auto kRetryStep = 500ms;
 
+// A full disk, no descriptors: nothing is wrong with the job.
+bool lacks_room(const Error& error) {
+  return error.kind == ErrorKind::kStorage && error.retry_after;
+}
+
+void log_wait(const std::string& job_id, const Error& error) {
+  spdlog::warn("job waits id={} error=\"{}\" detail=\"{}\"", job_id, error.message, error.detail);
+}
+
 }  // namespace
 
 // ---- turns ----
@@ -56,21 +65,54 @@ void Engine::Impl::work(const JobKind& kind) {
       run_shard(*entry, task.shard);
     lock.lock();
     --entry->at_work;
+    lock.unlock();
     discard_if_idle(*entry);
+    lock.lock();
     work_ready.notify_all();
   }
 }
 
 void Engine::Impl::discard_if_idle(Entry& entry) {
-  if (entry.at_work != 0 || entry.discarded) return;
-  // What a damaged job has beside the damage can still be fetched.
-  const bool is_of_use = entry.job.state != JobState::kFailed || entry.job.is_damaged;
-  if (!entry.leaving && is_of_use) return;
-  entry.discarded = true;
-  entry.kind.discard(entry.job.id);
+  {
+    const std::lock_guard lock(mutex);
+    if (entry.at_work != 0 || entry.discarded) return;
+    // What a damaged job has beside the damage can still be fetched.
+    const bool is_of_use = entry.job.state != JobState::kFailed || entry.job.is_damaged;
+    if (!entry.forgotten && is_of_use) return;
+    entry.discarded = true;
+  }
+  if (is_valid_job_id(entry.job.id)) entry.kind.discard(entry.job.id);
+}
+
+// ---- waiting ----
+
+bool Engine::Impl::wait_for_room(Entry& entry, const Error& error) {
+  if (!lacks_room(error)) return false;
+  const bool is_new = entry.waits_for.empty();
+  entry.wait_for(error.message, options.wait_first, options.wait_longest);
+  return is_new || std::chrono::steady_clock::now() - entry.waits_since <= options.room_patience;
 }
 
 // ---- planning ----
+
+Result<std::optional<std::vector<ShardPlan>>> Engine::Impl::next_shards(Entry& entry, Job& job) {
+  std::stop_token stop;
+  {
+    const std::lock_guard lock(mutex);
+    stop = entry.stop.get_token();
+  }
+  try {
+    auto planned = entry.kind.plan(job, stop);
+    // A phase without shards is over at once, and after a crash it is so again.
+    while (planned && *planned && (*planned)->empty()) {
+      ++job.phase;
+      planned = entry.kind.plan(job, stop);
+    }
+    return planned;
+  } catch (const std::exception& e) {
+    return Error{ErrorKind::kInternal, "the job failed", e.what()};
+  }
+}
 
 void Engine::Impl::plan(Entry& entry) {
   Job job;
@@ -78,18 +120,17 @@ void Engine::Impl::plan(Entry& entry) {
     const std::lock_guard lock(mutex);
     job = entry.job;
   }
-  auto planned = entry.kind.plan(job, entry.stop.get_token());
-  // A phase without shards is over at once, and after a crash it is so again.
-  while (planned && *planned && (*planned)->empty()) {
-    ++job.phase;
-    planned = entry.kind.plan(job, entry.stop.get_token());
-  }
+  auto planned = next_shards(entry, job);
   if (!planned) {
-    if (planned.error().kind == ErrorKind::kCancelled) {
+    bool waits = false;
+    {
       const std::lock_guard lock(mutex);
-      entry.stage = Entry::Stage::kToPlan;
-      return;
+      waits = wait_for_room(entry, planned.error());
+      if (waits || planned.error().kind == ErrorKind::kCancelled)
+        entry.stage = Entry::Stage::kToPlan;
     }
+    if (waits) log_wait(job.id, planned.error());
+    if (waits || planned.error().kind == ErrorKind::kCancelled) return;
     spdlog::error("job planning failed id={} error=\"{}\" detail=\"{}\"", job.id,
                   planned.error().message, planned.error().detail);
     end_job(entry, JobState::kFailed, planned.error().message);
@@ -117,10 +158,11 @@ void Engine::Impl::plan(Entry& entry) {
   const auto written = write_documents(entry, std::move(documents), false);
   const std::lock_guard lock(mutex);
   if (!written) {
-    entry.postpone(kRetryStep);
+    if (!wait_for_room(entry, written.error())) entry.postpone(kRetryStep);
     entry.stage = Entry::Stage::kToPlan;
     return;
   }
+  entry.goes_on();
   entry.job = job;
   for (auto& shard : shards) entry.take(std::move(shard));
   entry.stage = Entry::Stage::kRunning;
@@ -141,6 +183,7 @@ void Engine::Impl::progressed(Entry& entry) {
   Job job;
   {
     const std::lock_guard lock(mutex);
+    entry.goes_on();
     if (entry.job.adoptions == 0 || entry.job.state != JobState::kRunning) return;
     entry.job.adoptions = 0;
     job = entry.job;
@@ -154,13 +197,15 @@ void Engine::Impl::progressed(Entry& entry) {
 
 void Engine::Impl::run_shard(Entry& entry, Shard shard) {
   Job job;
+  std::stop_token stop;
   {
     const std::lock_guard lock(mutex);
     job = entry.job;
+    stop = entry.stop.get_token();
   }
   std::uint64_t reported = 0;
   const ShardContext context{
-      .stop = entry.stop.get_token(),
+      .stop = stop,
       .add_progress =
           [&](std::uint64_t weight) {
             weight = std::min(weight, shard.weight - std::min(reported, shard.weight));
@@ -212,6 +257,7 @@ void Engine::Impl::finish_shard(Entry& entry, Shard shard, std::string result,
   }
   const std::lock_guard lock(mutex);
   ++totals.shards_total;
+  entry.goes_on();
   // In one step: a poll in between must not see the progress fall.
   entry.weight_done += shard.weight - reported;
   if (entry.job.state != JobState::kRunning) return;
@@ -227,14 +273,18 @@ void Engine::Impl::finish_shard(Entry& entry, Shard shard, std::string result,
 
 void Engine::Impl::shard_failed(Entry& entry, const Shard& shard, const Error& error) {
   bool give_up = false;
+  bool waits = false;
   {
     const std::lock_guard lock(mutex);
     if (entry.leaving || entry.job.state != JobState::kRunning) return;
     entry.waiting.push_front(shard.number);
     if (error.kind == ErrorKind::kCancelled) return;
-    entry.postpone(kRetryStep);
-    give_up = ++entry.attempts[shard.number] >= options.attempts_max;
+    waits = wait_for_room(entry, error);
+    if (!waits) entry.postpone(kRetryStep);
+    if (!waits)
+      give_up = lacks_room(error) || ++entry.attempts[shard.number] >= options.attempts_max;
   }
+  if (waits) return log_wait(entry.job.id, error);
   spdlog::warn("shard failed job={} shard={} kind={} error=\"{}\" detail=\"{}\" final={}",
                entry.job.id, shard.number, to_string(error.kind), error.message, error.detail,
                give_up);
@@ -253,9 +303,9 @@ void Engine::Impl::end_job(Entry& entry, JobState state, const std::string& fail
     entry.stage = Entry::Stage::kEnded;
     entry.clear_shards();
     ++(state == JobState::kDone ? totals.done_total : totals.failed_total);
+    if (state == JobState::kFailed) entry.stop.request_stop();
     job = entry.job;
   }
-  if (state == JobState::kFailed) entry.stop.request_stop();
   const auto written = write_documents(entry, {{job_key(job.id), serialize(job)}});
   if (!written) entry.unsaved = true;  // Housekeeping tries again.
   spdlog::info("job ended id={} state={} seconds={:.3f}", job.id,

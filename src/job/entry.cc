@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace sluice::job {
+namespace {
+
+constexpr double kRemainingMax = 1e12;  // milliseconds; weights are estimates
+
+}  // namespace
 
 Entry::Entry(Job j, JobKind& k)
     : job(std::move(j)), kind(k), since(std::chrono::steady_clock::now()) {
@@ -34,6 +39,20 @@ void Entry::clear_shards() {
 
 void Entry::postpone(std::chrono::milliseconds delay) {
   not_before = std::chrono::steady_clock::now() + delay;
+}
+
+void Entry::wait_for(const std::string& what, std::chrono::milliseconds first,
+                     std::chrono::milliseconds longest) {
+  const auto now = std::chrono::steady_clock::now();
+  if (waits_for.empty()) {
+    waits_since = now;
+    last_wait = first;
+  } else if (now >= not_before) {
+    // Several shards that meet the same are one wait.
+    last_wait = std::min(2 * last_wait, longest);
+  }
+  waits_for = what;
+  postpone(last_wait);
 }
 
 bool Entry::has_task(std::chrono::steady_clock::time_point now) const {
@@ -68,12 +87,13 @@ JobView Entry::view(Instant now) {
   progress_shown = std::max(progress_shown, total == 0 ? 0 : std::min(done / total, 0.99));
   view.progress = progress_shown;
   view.running = now - job.snapshot.instant;
+  view.waits_for = waits_for;
   const double gained = done - static_cast<double>(weight_before);
   const auto elapsed = std::chrono::steady_clock::now() - since;
   if (gained > 0) {
     const double seconds = std::chrono::duration<double>(elapsed).count();
-    view.remaining = std::chrono::milliseconds(
-        static_cast<std::int64_t>(1000.0 * seconds * (total - done) / gained));
+    view.remaining = std::chrono::milliseconds(static_cast<std::int64_t>(
+        std::clamp(1000.0 * seconds * (total - done) / gained, 0.0, kRemainingMax)));
   }
   return view;
 }

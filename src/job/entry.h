@@ -34,9 +34,13 @@ struct Entry {
   std::deque<std::size_t> waiting;  ///< indexes of shards nobody works on
   std::size_t shards_open = 0;      ///< not done
   std::map<std::size_t, unsigned> attempts;
-  std::chrono::steady_clock::time_point not_before;  ///< after an error
-  std::size_t at_work = 0;                           ///< threads planning or running a shard
-  bool leaving = false;  ///< removed for its client; files go when nobody is at work
+  std::chrono::steady_clock::time_point not_before;   ///< after an error
+  std::string waits_for = {};                         ///< what passes by itself; empty: nothing
+  std::chrono::steady_clock::time_point waits_since;  ///< with waits_for
+  std::chrono::milliseconds last_wait{0};             ///< with waits_for
+  std::size_t at_work = 0;                            ///< threads planning or running a shard
+  bool leaving = false;                               ///< being removed: its client sees it no more
+  bool forgotten = false;                             ///< removed; files go when nobody is at work
   bool discarded = false;
 
   std::stop_source stop;
@@ -54,6 +58,11 @@ struct Entry {
   void take(Shard shard);
   void clear_shards();
   void postpone(std::chrono::milliseconds delay);
+  /// The job waits for what passes by itself; each time twice as long.
+  void wait_for(const std::string& what, std::chrono::milliseconds first,
+                std::chrono::milliseconds longest);
+  /// Something could be done again.
+  void goes_on() { waits_for.clear(); }
   bool has_task(std::chrono::steady_clock::time_point now) const;
   /// Only after has_task; counts the caller in `at_work`.
   Task take_task();

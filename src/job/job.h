@@ -48,6 +48,10 @@ struct Shard {
   std::string result;  ///< what came of it: the kind's own text
 };
 
+/// Whether `id` can be a job's: letters, digits, '-' and '_', so that it names a folder and nothing
+/// beyond it.
+bool is_valid_job_id(std::string_view id);
+
 std::string job_key(std::string_view job_id);
 std::string shard_key(std::string_view job_id, unsigned phase, unsigned number);
 /// The prefix of all shards of a job.
@@ -57,6 +61,9 @@ std::string serialize(const Job& job);
 std::string serialize(const Shard& shard);
 /// kCorrupt when the text is not what serialize made.
 Result<Job> parse_job(std::string_view id, std::string_view text);
+/// What a job's document that cannot be read still says in a member such as `client`, by which it
+/// is told whose it was; empty: nothing.
+std::string text_of_damaged_job(std::string_view text, std::string_view member);
 Result<Shard> parse_shard(std::string_view key, std::string_view text);
 
 }  // namespace sluice::job

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "base/bytes.h"
+#include "base/json_text.h"
 #include "jose/json_web_signature.h"
 
 namespace sluice::smart {
@@ -59,7 +60,7 @@ std::string IssuedToken::to_json() const {
   object["token_type"] = "bearer";
   object["expires_in"] = expires_in.count();
   object["scope"] = scope;
-  return json::serialize(object);
+  return json_text(object);
 }
 
 AccessTokens::AccessTokens(const ClientRegistry& clients, const Clock& clock,
@@ -83,6 +84,9 @@ Result<std::unique_ptr<AccessTokens>> AccessTokens::open(store::Store& store,
   // The ceiling, not the lifetime: it may have been longer before this start.
   ring.keep_for = kLifetimeMax + kSlack;
   ring.make = &make_key;
+  ring.is_secret = [](const std::string& secret) {
+    return jose::PrivateJwk::parse(secret).has_value();
+  };
   SLUICE_TRY(tokens->keys_, KeyRing::open(store, clock, std::move(ring)));
   SLUICE_TRY(tokens->revoked_, ExpiringIds::open(store, clock, {"revoked/"}));
   return tokens;

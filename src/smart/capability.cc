@@ -68,6 +68,9 @@ Result<std::unique_ptr<CapabilitySigner>> CapabilitySigner::open(store::Store& s
   ring.make = []() -> Result<RingKey> {
     return RingKey{random_hex(kIdBytes), {}, random_hex(kSecretBytes)};
   };
+  ring.is_secret = [](const std::string& secret) {
+    return secret.size() == 2 * kSecretBytes && from_hex(secret).has_value();
+  };
   SLUICE_TRY(signer->keys_, KeyRing::open(store, clock, std::move(ring)));
   return signer;
 }

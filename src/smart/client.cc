@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/json_text.h"
+#include "base/utf8.h"
+
 namespace sluice::smart {
 namespace {
 
@@ -69,7 +72,7 @@ Client read(const json::object& object) {
   client.name = text_of(object, "name");
   client.jwks_url = text_of(object, "jwks_url");
   if (const json::value* keys = object.if_contains("jwks"))
-    client.jwks = jose::JwkSet::parse(json::serialize(*keys)).value();
+    client.jwks = jose::JwkSet::parse(json_text(*keys)).value();
   client.scopes = ScopeSet::parse(text_of(object, "scope")).value();
   if (const json::value* groups = object.if_contains("groups"))
     client.groups = json::value_to<std::vector<std::string>>(*groups);
@@ -83,8 +86,8 @@ Client read(const json::object& object) {
     client.state = ClientState::kDisabled;
   else if (state != to_string(ClientState::kActive))
     throw std::out_of_range("unknown state");
-  client.created.milliseconds = object.at("created").to_number<std::int64_t>();
-  client.updated.milliseconds = object.at("updated").to_number<std::int64_t>();
+  client.created = stored_instant(object.at("created"));
+  client.updated = stored_instant(object.at("updated"));
   client.generation = text_of(object, "generation");
   if (object.contains("registration")) client.registration = text_of(object, "registration");
   return client;
@@ -123,6 +126,7 @@ Result<void> check_client(const Client& client) {
       std::any_of(client.name.begin(), client.name.end(),
                   [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; }))
     return invalid("the name is longer than 256 bytes or holds control characters");
+  if (!is_valid_utf8(client.name)) return invalid("the name is not valid UTF-8");
   SLUICE_CHECK(check_keys(client));
   if (client.scopes.empty()) return invalid("the client has no scopes");
   if (client.groups && client.groups->size() > kGroupsMax)
@@ -131,8 +135,8 @@ Result<void> check_client(const Client& client) {
     if (!fhir::is_valid_id(group))
       return invalid("groups: each is a Group's id, 1 to 64 of A-Z a-z 0-9 . -");
   }
-  // One document that cannot be read would stop the next start: bad UTF-8, keys that grow when they
-  // are written.
+  // A document that cannot be read is a client that is gone with the next start: keys may grow when
+  // they are written.
   if (const auto kept = parse_client(client.id, serialize(client)); !kept)
     return Error{ErrorKind::kInvalid, "the client cannot be kept as it is", kept.error().detail};
   return {};
@@ -157,18 +161,15 @@ std::string serialize(const Client& client) {
   object["updated"] = client.updated.milliseconds;
   object["generation"] = client.generation;
   if (!client.registration.empty()) object["registration"] = client.registration;
-  return json::serialize(object);
+  return json_text(object);
 }
 
 Result<Client> parse_client(std::string_view id, std::string_view text) {
   const auto bad = [&](std::string_view why) {
     return corrupt("a stored client cannot be read", fmt::format("{}: {}", client_key(id), why));
   };
-  boost::system::error_code failed;
-  const json::value value = json::parse(json::string_view(text.data(), text.size()), failed);
-  if (failed || !value.is_object()) return bad("not a JSON object");
   try {
-    Client client = read(value.get_object());
+    Client client = read(stored_object(text));
     client.id = id;
     return client;
   } catch (const std::exception& e) {

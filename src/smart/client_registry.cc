@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/log.h"
 
 namespace sluice::smart {
 namespace {
@@ -38,10 +39,15 @@ Result<std::unique_ptr<ClientRegistry>> ClientRegistry::open(store::Store& store
     SLUICE_TRY(const auto page, store.documents(prefix, after, kPage));
     if (page.empty()) return registry;
     for (const store::Document& document : page) {
-      SLUICE_TRY(Client client, parse_client(std::string_view(document.key).substr(prefix.size()),
-                                             document.value));
-      const std::string id = client.id;
-      registry->clients_[id] = std::make_shared<const Client>(std::move(client));
+      const std::string id = document.key.substr(prefix.size());
+      auto client = parse_client(id, document.value);
+      if (client) {
+        registry->clients_[id] = std::make_shared<const Client>(std::move(*client));
+        continue;
+      }
+      spdlog::error("a client cannot be read and is left out document={} detail=\"{}\"",
+                    document.key, client.error().detail);
+      registry->unreadable_.insert(id);
     }
     after = page.back().key;
   }
@@ -52,6 +58,7 @@ Result<ClientRegistry::ClientPtr> ClientRegistry::keep(Client client) {
   store::Transaction transaction;
   transaction.documents.push_back({client_key(client.id), serialize(client)});
   SLUICE_CHECK(store_.write(transaction));
+  unreadable_.erase(client.id);
   const std::string id = client.id;
   ClientPtr kept = std::make_shared<const Client>(std::move(client));
   const std::unique_lock lock(mutex_);
@@ -103,12 +110,14 @@ Result<ClientRegistry::ClientPtr> ClientRegistry::revoke_tokens(std::string_view
 
 Result<void> ClientRegistry::remove(std::string_view id) {
   const std::lock_guard one_at_a_time(writing_);
-  SLUICE_TRY(const ClientPtr client, get(id));
+  if (!unreadable_.contains(id)) SLUICE_CHECK(get(id));
+  const std::string name(id);
   store::Transaction transaction;
-  transaction.documents.push_back({client_key(client->id), std::nullopt});
+  transaction.documents.push_back({client_key(name), std::nullopt});
   SLUICE_CHECK(store_.write(transaction));
+  unreadable_.erase(name);
   const std::unique_lock lock(mutex_);
-  clients_.erase(client->id);
+  clients_.erase(name);
   return {};
 }
 

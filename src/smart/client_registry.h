@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
@@ -27,8 +28,8 @@ class ClientRegistry {
   /// Shared because a reader keeps the client it saw while the registry moves on.
   using ClientPtr = std::shared_ptr<const Client>;
 
-  /// Reads all clients. kCorrupt for a document that cannot be read, kStorage else. Both must
-  /// outlive the registry.
+  /// Reads all clients. One whose document cannot be read is no client until it is added anew or
+  /// removed. Both must outlive the registry.
   static Result<std::unique_ptr<ClientRegistry>> open(store::Store& store, const Clock& clock);
 
   /// Adds a client; sets its instants, generation and registration. kConflict when the id is taken,
@@ -58,6 +59,7 @@ class ClientRegistry {
   std::mutex writing_;                                     // one change at a time
   mutable std::shared_mutex mutex_;                        //
   std::map<std::string, ClientPtr, std::less<>> clients_;  // guarded by mutex_
+  std::set<std::string, std::less<>> unreadable_;          // guarded by writing_: ids
 };
 
 }  // namespace sluice::smart

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/log.h"
 
 namespace sluice::smart {
 namespace {
@@ -64,7 +65,10 @@ Result<std::unique_ptr<ExpiringIds>> ExpiringIds::open(store::Store& store, cons
     for (const store::Document& document : page) {
       const std::string_view rest = std::string_view(document.key).substr(prefix.size());
       const auto expires = expiry_of(rest);
-      if (!expires) return corrupt("a stored id cannot be read", "document " + document.key);
+      if (!expires) {
+        spdlog::error("a used id cannot be read and is left out document={}", document.key);
+        continue;
+      }
       ids->keys_.insert(document.key);
       // Keys come by expiry: of two for one id the later counts.
       ids->held_[std::string(rest.substr(kExpiryDigits + 1))] = {

@@ -35,7 +35,7 @@ class ExpiringIds {
         &std::chrono::steady_clock::now;
   };
 
-  /// Reads what is kept. Store and clock must outlive it.
+  /// Reads what is kept; what cannot be read is left out. Store and clock must outlive it.
   static Result<std::unique_ptr<ExpiringIds>> open(store::Store& store, const Clock& clock,
                                                    Options options);
 

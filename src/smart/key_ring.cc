@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/json_text.h"
 #include "base/log.h"
 
 namespace sluice::smart {
@@ -19,7 +20,7 @@ std::string serialize(const RingKey& key) {
   object["id"] = key.id;
   object["created"] = key.created.milliseconds;
   object["secret"] = key.secret;
-  return json::serialize(object);
+  return json_text(object);
 }
 
 Result<RingKey> parse_key(const store::Document& document) {
@@ -34,7 +35,7 @@ Result<RingKey> parse_key(const store::Document& document) {
     const json::object& object = value.get_object();
     RingKey key;
     key.id = json::value_to<std::string>(object.at("id"));
-    key.created.milliseconds = object.at("created").to_number<std::int64_t>();
+    key.created = stored_instant(object.at("created"));
     key.secret = json::value_to<std::string>(object.at("secret"));
     return key;
   } catch (const std::exception&) {
@@ -60,8 +61,13 @@ Result<void> KeyRing::load() {
   const std::string prefix = fmt::format("smart-key/{}/", options_.purpose);
   SLUICE_TRY(const auto documents, store_.documents(prefix, "", kKeysMax));
   for (const store::Document& document : documents) {
-    SLUICE_TRY(RingKey key, parse_key(document));
-    keys_.push_back(std::make_shared<const RingKey>(std::move(key)));
+    auto key = parse_key(document);
+    const bool is_ours = key && document.key == document_key(*key) &&
+                         (!options_.is_secret || options_.is_secret(key->secret));
+    if (is_ours)
+      keys_.push_back(std::make_shared<const RingKey>(std::move(*key)));
+    else
+      spdlog::error("a key cannot be read and is left out document={}", document.key);
   }
   std::reverse(keys_.begin(), keys_.end());  // documents come oldest first
   return {};

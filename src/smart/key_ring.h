@@ -34,9 +34,12 @@ class KeyRing {
     std::chrono::milliseconds rotate_every{0};  ///< age at which the newest key is replaced
     std::chrono::milliseconds keep_for{0};      ///< how long a replaced key is still accepted
     std::function<Result<RingKey>()> make;      ///< id and secret of a fresh key
+    /// Whether a stored secret can be one of the purpose's; empty: any.
+    std::function<bool(const std::string& secret)> is_secret = {};
   };
 
-  /// Reads the keys, makes the first one when there is none or the newest is too old.
+  /// Reads the keys, makes the first one when there is none or the newest is too old. A key that
+  /// cannot be read is left out: what it signed is void.
   static Result<std::unique_ptr<KeyRing>> open(store::Store& store, const Clock& clock,
                                                Options options);
 

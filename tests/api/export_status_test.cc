@@ -14,6 +14,8 @@
 #include <set>
 #include <thread>
 
+#include "api/export_attachment.h"
+#include "api/export_file.h"
 #include "base/bytes.h"
 #include "bulk/export_request.h"
 #include "bulk/export_shard.h"
@@ -141,6 +143,44 @@ TEST_F(ExportStatusTest, S03K04AFailedJobApartFromThePolling) {
   const auto response = export_status(*service_, asking(id), {"us"});
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.headers.get("X-Export-Status"), "500 Internal Server Error");
+}
+
+// the request in the document cannot be read; the job is its owner's to look at and delete.
+TEST_F(ExportStatusTest, R03AJobWhoseRequestCannotBeReadIsA500AndCanBeDeleted) {
+  kind_.answer = [](const auto&) { return bulk::serialize(bulk::ShardResult{}); };
+  run();  // makes the service
+  const auto job = engine_->submit("us", [](auto) { return Result<std::string>("\xff{"); });
+  ASSERT_TRUE(job);
+  wait(job->id);
+  const auto response = export_status(*service_, asking(job->id), {"us"});
+  EXPECT_EQ(response.status, 500);
+  EXPECT_EQ(json::parse(std::get<std::string>(response.body)).at("resourceType"),
+            "OperationOutcome");
+  EXPECT_EQ(export_page(*service_, asking_for_page(job->id, "/1"), {"us"}).status, 500);
+  auto file = asking(job->id);
+  file.path_parameters.push_back({"name", "Patient-0-00000-000.ndjson"});
+  EXPECT_EQ(export_file(*service_, file, {"us"}).status, 500);
+  EXPECT_EQ(export_attachment(*service_, file, {"us"}).status, 500);
+  EXPECT_EQ(export_status(*service_, asking(job->id), {"them"}).status, 404);
+  EXPECT_EQ(export_delete(*service_, asking(job->id), {"us"}).status, 202);
+  EXPECT_EQ(export_status(*service_, asking(job->id), {"us"}).status, 404);
+}
+
+// What is waited for is shown to who polls, in less than 100 characters.
+TEST_F(ExportStatusTest, S02AJobThatWaitsForRoomSaysSo) {
+  kind_.answer = [](const auto&) {
+    return Error{ErrorKind::kStorage, "the disk is full", "no room", 10s};
+  };
+  const std::string id = submit();
+  std::string progress;
+  for (int i = 0; i < 3000 && progress.find("waiting") == std::string::npos; ++i) {
+    progress = export_status(*service_, asking(id), {"us"}).headers.combined("X-Progress");
+    std::this_thread::sleep_for(10ms);
+  }
+  EXPECT_EQ(progress, "0% exported, waiting: the disk is full");
+  job::JobView view;
+  view.waits_for = std::string(200, 'x');
+  EXPECT_EQ(progress_text(view, "0% exported").size(), 99u);
 }
 
 TEST_F(ExportStatusTest, S05OthersJobsDoNotExist) {

@@ -67,5 +67,13 @@ TEST(FhirResponse, ControlCharactersAndQuotesOfAMessageStayText) {
   EXPECT_EQ(issue_of(response).at("diagnostics"), "\"a\"\n\x01 \xc3\xa4");
 }
 
+TEST(FhirResponse, AFullDiskIsToBeTriedAgain) {
+  const auto response =
+      error_response({ErrorKind::kStorage, "the disk is full", {}, std::chrono::seconds(10)});
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(response.headers.get("Retry-After"), "10");
+  EXPECT_EQ(issue_of(response).at("code"), "transient");
+}
+
 }  // namespace
 }  // namespace sluice::api

@@ -171,6 +171,16 @@ TEST(ExportRequest, ComesBackFromItsStoredForm) {
   EXPECT_EQ(back->url, request->url);
   EXPECT_EQ(back->base_url, "https://ehr.example/fhir");
   EXPECT_EQ(parse_stored_request("{}").error().kind, ErrorKind::kCorrupt);
+  // what no version of the program would have written.
+  const std::string text = serialize(*request);
+  for (const auto& [member, value] : std::vector<std::pair<std::string, std::string>>{
+           {"\"level\":", "9"}, {"\"since\":", "9223372036854775807"}}) {
+    std::string damaged = text;
+    const std::size_t at = damaged.find(member) + member.size();
+    ASSERT_LT(at, damaged.size()) << member;
+    damaged.replace(at, damaged.find_first_of(",}", at) - at, value);
+    EXPECT_EQ(parse_stored_request(damaged).error().kind, ErrorKind::kCorrupt) << damaged;
+  }
 }
 
 // P-10

@@ -2,167 +2,12 @@
 // only counts.
 #include "job/engine.h"
 
-#include <fmt/format.h>
-#include <gtest/gtest.h>
+#include <algorithm>
 
-#include <atomic>
-#include <condition_variable>
-#include <filesystem>
-#include <functional>
-#include <mutex>
-#include <set>
-#include <thread>
-
-#include "base/bytes.h"
-#include "store/rocksdb/rocksdb_store.h"
+#include "engine_fixture.h"
 
 namespace sluice::job {
 namespace {
-
-using namespace std::chrono_literals;
-
-class TestClock final : public Clock {
- public:
-  Instant now() const override { return {SystemClock().now().milliseconds + shift.load()}; }
-  std::atomic<std::int64_t> shift = 0;
-};
-
-// Jobs whose request is the number of shards of each phase, "3,2".
-class CountingKind final : public JobKind {
- public:
-  std::string_view name() const override { return kind_name; }
-  bool reads_snapshot() const override { return keeps_history; }
-  Result<std::optional<std::vector<ShardPlan>>> plan(const Job& job,
-                                                     const std::stop_token&) override {
-    std::vector<unsigned> phases;
-    std::string rest = job.request;
-    while (!rest.empty()) {
-      std::size_t digits = 0;
-      phases.push_back(static_cast<unsigned>(std::stoul(rest, &digits)));
-      rest.erase(0, std::min(rest.size(), digits + 1));
-    }
-    if (job.phase >= phases.size()) return std::optional<std::vector<ShardPlan>>();
-    std::vector<ShardPlan> shards;
-    for (unsigned i = 0; i < phases[job.phase]; ++i) shards.push_back({fmt::format("{}", i), 10});
-    return std::optional(std::move(shards));
-  }
-
-  Result<std::string> run(const Job& job, const Shard& shard,
-                          const ShardContext& context) override {
-    {
-      const std::lock_guard lock(mutex);
-      order.push_back(job.client);
-      runs.insert({job.id, shard.phase, shard.number});
-    }
-    if (on_run) return on_run(job, shard, context);
-    return fmt::format("result {}", shard.number);
-  }
-
-  void discard(std::string_view job_id) override {
-    const std::lock_guard lock(mutex);
-    discarded.emplace(job_id);
-  }
-  bool in_use(std::string_view) override { return used; }
-  std::vector<std::string> leftovers() override { return left; }
-
-  bool is_discarded(const std::string& id) {
-    const std::lock_guard lock(mutex);
-    return discarded.contains(id);
-  }
-
-  std::string kind_name = "counting";
-  bool keeps_history = true;
-  std::function<Result<std::string>(const Job&, const Shard&, const ShardContext&)> on_run;
-  std::mutex mutex;
-  std::vector<std::string> order;
-  std::multiset<std::tuple<std::string, unsigned, unsigned>> runs;
-  std::set<std::string> discarded;
-  std::atomic<bool> used = false;
-  std::vector<std::string> left;
-};
-
-// Holds shards back until it is opened.
-class Gate {
- public:
-  void open() {
-    const std::lock_guard lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
-  }
-  void pass(const std::stop_token& stop) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, stop, [this] { return open_; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable_any changed_;
-  bool open_ = false;
-};
-
-class EngineTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / ("sluice-engine-" + random_hex(8));
-    options_.workers = 2;
-    options_.worker_nice = 0;
-    open();
-  }
-  void TearDown() override {
-    engine_.reset();
-    store_.reset();
-    std::filesystem::remove_all(folder_);
-  }
-
-  void open() {
-    auto store = store::open_rocksdb_store(folder_, clock_);
-    ASSERT_TRUE(store) << store.error().message << store.error().detail;
-    store_ = std::move(*store);
-    start();
-  }
-  void start() {
-    engine_ = std::make_unique<Engine>(*store_, clock_, kind_, options_);
-    ASSERT_TRUE(engine_->start());
-  }
-  void restart() {
-    engine_.reset();
-    store_.reset();
-    open();
-  }
-
-  std::string submit(const std::string& client, const std::string& request) {
-    const auto job = engine_->submit(client, [&](auto) { return Result<std::string>(request); });
-    EXPECT_TRUE(job) << job.error().message;
-    return job ? job->id : std::string();
-  }
-
-  JobView wait(const std::string& id) {
-    for (int i = 0; i < 6000; ++i) {
-      const auto view = engine_->view(id);
-      if (!view) break;
-      if (view->job.state != JobState::kRunning) return *view;
-      std::this_thread::sleep_for(10ms);
-    }
-    ADD_FAILURE() << "the job did not end";
-    return {};
-  }
-
-  bool eventually(const std::function<bool()>& what) {
-    for (int i = 0; i < 6000; ++i) {
-      if (what()) return true;
-      std::this_thread::sleep_for(10ms);
-    }
-    return false;
-  }
-
-  std::filesystem::path folder_;
-  TestClock clock_;
-  Gate gate_;  // outlives the engine, whose threads may wait at it when a test's body is over
-  CountingKind kind_;
-  EngineOptions options_;
-  std::unique_ptr<store::Store> store_;
-  std::unique_ptr<Engine> engine_;
-};
 
 TEST_F(EngineTest, RunsEveryShardOfEveryPhaseOnce) {
   const std::string id = submit("c", "5,0,3");
@@ -423,12 +268,69 @@ TEST_F(EngineTest, KindsOfJobsHaveThreadsOfTheirOwn) {
                 .error()
                 .kind,
             ErrorKind::kInternal);
-  // Without the kind, nothing is guessed.
+  // Without the kind, nothing is guessed: its jobs have failed, and no others.
   engine_.reset();
-  engine_ = std::make_unique<Engine>(*store_, clock_, kind_, options_);
-  const auto started = engine_->start();
-  ASSERT_FALSE(started);
-  EXPECT_NE(started.error().message.find("slow"), std::string::npos);
+  start();
+  EXPECT_EQ(engine_->view(id)->job.state, JobState::kFailed);
+  EXPECT_NE(engine_->view(id)->job.failure.find("'slow'"), std::string::npos);
+  EXPECT_TRUE(kind_.is_discarded(id));
+  EXPECT_EQ(wait(submit("c", "1")).job.state, JobState::kDone);
+}
+
+// K-06: many kick-offs at once do not pass the limit of one client.
+TEST_F(EngineTest, KickOffsUnderWayCountForTheLimitOfTheirClient) {
+  options_.jobs_per_client_max = 1;
+  engine_.reset();
+  start();
+  std::atomic<bool> is_under_way = false;
+  std::jthread slow([&] {
+    const auto job = engine_->submit("a", [&](auto) {
+      is_under_way = true;
+      gate_.pass({});
+      return Result<std::string>("0");
+    });
+    EXPECT_TRUE(job);
+  });
+  ASSERT_TRUE(eventually([&] { return is_under_way.load(); }));
+  const auto request = [](auto) { return Result<std::string>("0"); };
+  EXPECT_EQ(engine_->submit("a", request).error().kind, ErrorKind::kTooManyRequests);
+  EXPECT_TRUE(engine_->submit("b", request));
+  gate_.open();
+  slow.join();
+  EXPECT_TRUE(eventually([&] { return engine_->submit("a", request).has_value(); }));
+  // What goes wrong in a kick-off gives its place back.
+  EXPECT_FALSE(engine_->submit("c", [](auto) -> Result<std::string> { throw std::bad_alloc(); }));
+  EXPECT_TRUE(engine_->submit("c", request));
+}
+
+TEST_F(EngineTest, CountersOnlyGoUp) {
+  for (int i = 0; i < 3; ++i) wait(submit("c", "1"));
+  ASSERT_TRUE(engine_->remove(submit("c", "1")));
+  EXPECT_EQ(engine_->statistics().deleted_total, 1u);
+  clock_.shift = 25 * 3600 * 1000;
+  engine_->housekeeping();
+  EXPECT_EQ(engine_->statistics().deleted_total, 1u);
+  EXPECT_EQ(engine_->statistics().expired_total, 3u);
+}
+
+// whoever polls does not wait for the files of another job to go.
+TEST_F(EngineTest, NobodyWaitsForFilesToBeRemoved) {
+  const std::string removed = submit("c", "1");
+  const std::string other = submit("c", "1");
+  wait(removed);
+  wait(other);
+  std::atomic<bool> removes = false;
+  kind_.on_discard = [&] {
+    removes = true;
+    gate_.pass({});
+  };
+  std::jthread remover([&] { EXPECT_TRUE(engine_->remove(removed)); });
+  ASSERT_TRUE(eventually([&] { return removes.load(); }));
+  EXPECT_TRUE(engine_->view(other));
+  EXPECT_EQ(engine_->statistics().finished, 1u);
+  EXPECT_FALSE(engine_->view(removed));
+  EXPECT_EQ(wait(submit("c", "1")).job.state, JobState::kDone);
+  gate_.open();
 }
 
 TEST_F(EngineTest, AShardMayWeighAnewAndYieldToOthers) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace sluice::job {
 namespace {
 
@@ -63,6 +65,42 @@ TEST(Job, R06OfAnEarlierVersionItHasNoRegistration) {
 TEST(Job, ADamagedDocumentIsAnError) {
   for (const char* bad : {"", "[]", "{}", "{\"client\":1}", "{"})
     EXPECT_EQ(parse_job("x", bad).error().kind, ErrorKind::kCorrupt) << bad;
+}
+
+// R-03: as an earlier version wrote it, with a cut umlaut in the request.
+TEST(Job, R03ADocumentWithBytesThatAreNotUtf8IsRead) {
+  Job job;
+  job.client = "c1";
+  job.request = "Muell";
+  std::string text = serialize(job);
+  text.replace(text.find("Muell"), 5, "M\xc3");
+  const auto back = parse_job("x", text);
+  ASSERT_TRUE(back) << back.error().detail;
+  EXPECT_EQ(back->request, "M\ufffd");
+}
+
+TEST(Job, R03ADamagedDocumentStillSaysWhoseItWas) {
+  Job job;
+  job.client = "c1";
+  job.request = R"({"client":"evil","x":1})";
+  const std::string text = serialize(job);
+  EXPECT_EQ(text_of_damaged_job(text.substr(0, text.size() / 2), "client"), "c1");
+  EXPECT_EQ(text_of_damaged_job(text.substr(text.find("request")), "client"), "")
+      << "what the request says does not count";
+  for (const char* bad : {"", "{}", R"({"client":)", R"({"client":"c)", R"({"client":"a b"})"})
+    EXPECT_EQ(text_of_damaged_job(bad, "client"), "") << bad;
+}
+
+TEST(Job, InstantsThatNobodyCouldWriteAreDamage) {
+  Job job;
+  job.expires = {std::numeric_limits<std::int64_t>::max()};
+  EXPECT_EQ(parse_job("x", serialize(job)).error().kind, ErrorKind::kCorrupt);
+}
+
+TEST(Shard, KeysThatAreNoShardsAreDamage) {
+  for (const char* key : {"", "x", "/", "shard/j/1", "shard/j/0001/", "shard/j/00x1/00000001",
+                          "shard/j/0001/-1", "shard/j/0001/99999999999999999999"})
+    EXPECT_EQ(parse_shard(key, serialize(Shard())).error().kind, ErrorKind::kCorrupt) << key;
 }
 
 TEST(Shard, KeysSortInTheOrderOfTheOutput) {

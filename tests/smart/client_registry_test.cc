@@ -196,11 +196,24 @@ TEST_F(ClientRegistryTest, RevokingTokensChangesTheGenerationOnly) {
   EXPECT_TRUE(registry->find("acme")->is_active());
 }
 
-TEST_F(ClientRegistryTest, ADocumentThatCannotBeReadStopsTheStart) {
+//
+TEST_F(ClientRegistryTest, R03AClientThatCannotBeReadIsNoneAndTheOthersGoOn) {
+  ASSERT_TRUE(add("acme"));
   store::Transaction transaction;
   transaction.documents.push_back({"client/bad", "{}"});
+  transaction.documents.push_back({"client/worse", "\xff"});
   ASSERT_TRUE(store().write(transaction));
-  EXPECT_EQ(ClientRegistry::open(store(), clock).error().kind, ErrorKind::kCorrupt);
+  registry = ClientRegistry::open(store(), clock).value();
+  EXPECT_NE(registry->find("acme"), nullptr);
+  EXPECT_EQ(registry->find("bad"), nullptr);
+  EXPECT_EQ(registry->list().size(), 1u);
+  // It can be removed, or added anew.
+  EXPECT_TRUE(registry->remove("bad"));
+  EXPECT_FALSE(*store().document("client/bad"));
+  EXPECT_EQ(registry->remove("bad").error().kind, ErrorKind::kNotFound);
+  EXPECT_TRUE(add("worse"));
+  registry = ClientRegistry::open(store(), clock).value();
+  EXPECT_NE(registry->find("worse"), nullptr);
 }
 
 TEST_F(ClientRegistryTest, ReadersAndWritersMeet) {

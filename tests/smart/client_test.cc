@@ -75,7 +75,7 @@ TEST(Client, IsRefusedWithTheMemberNamed) {
       {changed([](Client& c) { c.id = "a/b"; }), "client id"},
       {changed([](Client& c) { c.name = std::string(257, 'x'); }), "name"},
       {changed([](Client& c) { c.name = "a\nb"; }), "name"},
-      {changed([](Client& c) { c.name = "\xff"; }), "cannot be kept"},
+      {changed([](Client& c) { c.name = "\xff"; }), "the name is not valid UTF-8"},
       {changed([](Client& c) { c.scopes = more_scopes_than_a_list_holds(); }), "cannot be kept"},
       {changed([](Client& c) { c.jwks.reset(); }), "either jwks or jwks_url"},
       {changed([](Client& c) { c.jwks_url = "https://acme.example/jwks"; }),

@@ -84,20 +84,39 @@ TEST_F(KeyRingTest, GoesOnWithTheOldKeyWhenANewOneCannotBeKept) {
   EXPECT_NE(ring->current()->id, "k1");
 }
 
-TEST_F(KeyRingTest, DoesNotStartWithoutAKeyOrWithABrokenOne) {
+TEST_F(KeyRingTest, DoesNotStartWithoutAKey) {
   refuse_writes = true;
   KeyRing::Options other = options();
   other.purpose = "other";
   EXPECT_EQ(KeyRing::open(store(), clock, other).error().kind, ErrorKind::kStorage);
-  refuse_writes = false;
+}
+
+// R-03: what a key that cannot be read has signed is void; the others go on.
+TEST_F(KeyRingTest, R03AKeyThatCannotBeReadIsLeftOut) {
   store::Transaction transaction;
-  transaction.documents.push_back({"smart-key/test/1700000000001-x", R"({"secret":"find-me"})"});
+  const std::string other = fmt::format("smart-key/test/{:013}-", clock.now().milliseconds + 1);
+  transaction.documents.push_back({other + "a", R"({"secret":"find-me"})"});
+  transaction.documents.push_back({other + "b", "{"});
+  // Of another document's key: moved, or damaged.
+  transaction.documents.push_back({other + "c", R"({"id":"k9","created":1,"secret":"secret"})"});
   ASSERT_TRUE(store().write(transaction));
-  const auto opened = KeyRing::open(store(), clock, options());
-  ASSERT_FALSE(opened);
-  EXPECT_EQ(opened.error().kind, ErrorKind::kCorrupt);
-  EXPECT_THAT(opened.error().message + opened.error().detail,
-              ::testing::Not(::testing::HasSubstr("find-me")));
+  open();
+  EXPECT_THAT(ids(), ElementsAre("k1"));
+  // With no other, there is a new one.
+  store::Transaction damage;
+  for (const auto& document : *store().documents("smart-key/test/", {}, 10))
+    damage.documents.push_back({document.key, "\xff"});
+  ASSERT_TRUE(store().write(damage));
+  open();
+  EXPECT_THAT(ids(), ElementsAre("k2"));
+}
+
+TEST_F(KeyRingTest, R03ASecretThatCannotBeThePurposesIsLeftOut) {
+  KeyRing::Options strict = options();
+  strict.is_secret = [](const std::string& secret) { return secret == "another"; };
+  strict.make = []() -> Result<RingKey> { return RingKey{"new", {}, "another"}; };
+  ring = KeyRing::open(store(), clock, strict).value();
+  EXPECT_THAT(ids(), ElementsAre("new"));
 }
 
 TEST_F(KeyRingTest, ManyThreadsMakeOneNewKey) {

@@ -5,6 +5,8 @@
 #include <rocksdb/env.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -81,8 +83,15 @@ bool has_only_our_families(const std::vector<std::string>& names) {
 }  // namespace
 
 Error database_error(const rocksdb::Status& status, std::string_view what) {
-  return {status.IsCorruption() ? ErrorKind::kCorrupt : ErrorKind::kStorage, std::string(what),
-          status.ToString()};
+  Error error{status.IsCorruption() ? ErrorKind::kCorrupt : ErrorKind::kStorage, std::string(what),
+              status.ToString()};
+  // RocksDB has a code for a full disk, and of the rest what errno said as text.
+  for (const int lack : {ENOSPC, EDQUOT, EFBIG, EMFILE, ENFILE})
+    if (status.IsIOError() &&
+        (status.IsNoSpace() ||
+         error.detail.find(std::generic_category().message(lack)) != std::string::npos))
+      error.retry_after = kRoomRetry;
+  return error;
 }
 
 Error read_error(const rocksdb::Status& status) {

@@ -255,7 +255,7 @@ Result<void> RocksdbStore::resume() {
   if (status.IsShutdownInProgress())
     return Error{ErrorKind::kStorage,
                  "the store takes no writes after an error of the disk until it is opened again",
-                 status.ToString()};
+                 status.ToString(), kRoomRetry};
   if (!status.ok()) return write_error(status);
   spdlog::info("store takes writes again");
   database_->set_log_spoilt(false);

@@ -1,5 +1,7 @@
 #include "store/rocksdb/wal_sync.h"
 
+#include "base/file.h"
+
 namespace sluice::store {
 
 Result<void> WalSync::wait_for(Sequence sequence, const std::function<Sequence()>& last_written) {
@@ -10,7 +12,9 @@ Result<void> WalSync::wait_for(Sequence sequence, const std::function<Sequence()
       continue;
     }
     if (database_.is_log_spoilt())
-      return Error{ErrorKind::kStorage, "the store could not be written", "log damaged"};
+      // The next write tries to make it whole.
+      return Error{ErrorKind::kStorage, "the store could not be written", "log damaged",
+                   kRoomRetry};
     syncing_ = true;
     lock.unlock();
     const Sequence covered = last_written();
