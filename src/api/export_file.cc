@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "api/export_status.h"
 #include "api/fhir_response.h"
@@ -16,6 +17,9 @@
 
 namespace sluice::api {
 namespace {
+
+// A block of a file, as it is and inflated.
+constexpr std::size_t kInflaterMemory = 2u << 20;
 
 using FilePointer = std::shared_ptr<const output::SeekableGzipFile>;
 
@@ -33,24 +37,38 @@ void note_damage(job::Engine& engine, const std::string& job_id, const std::stri
 }
 
 // A range of what a reader gives: the uncompressed bytes, or those that are stored. Blocks are
-// checked before their bytes are given; after an error the connection is cut.
+// checked before their bytes are given; after an error the connection is cut. `memory`: what the
+// reader holds, about; nothing once the body is rewound.
 template <class Reader>
 http::StreamBody checked(job::Engine& engine, const std::string& job_id, const std::string& name,
-                         const FilePointer& file, const http::ByteRange& range) {
-  const auto reader = std::make_shared<Reader>(file, range.offset);
-  const auto left = std::make_shared<std::uint64_t>(range.length);
-  return {[&engine, job_id, name, reader, left](std::span<char> buffer) -> Result<std::size_t> {
-            const auto wanted =
-                static_cast<std::size_t>(std::min<std::uint64_t>(*left, buffer.size()));
-            const auto n = reader->read(buffer.first(wanted));
-            if (!n) {
-              note_damage(engine, job_id, name, n.error());
-              return n.error();
-            }
-            *left -= *n;
-            return *n;
-          },
-          range.length};
+                         const FilePointer& file, const http::ByteRange& range,
+                         std::size_t memory) {
+  struct Place {
+    std::optional<Reader> reader;
+    std::uint64_t done = 0;
+  };
+  const auto at = std::make_shared<Place>();
+  http::StreamBody stream;
+  stream.length = range.length;
+  stream.memory = memory;
+  stream.rewind = [at](std::uint64_t offset) {
+    at->reader.reset();
+    at->done = offset;
+  };
+  stream.read = [&engine, job_id, name, file, range,
+                 at](std::span<char> buffer) -> Result<std::size_t> {
+    if (!at->reader) at->reader.emplace(file, range.offset + at->done);
+    const auto wanted =
+        static_cast<std::size_t>(std::min<std::uint64_t>(range.length - at->done, buffer.size()));
+    const auto n = at->reader->read(buffer.first(wanted));
+    if (!n) {
+      note_damage(engine, job_id, name, n.error());
+      return n.error();
+    }
+    at->done += *n;
+    return *n;
+  };
+  return stream;
 }
 
 Result<FilePointer> open_file(Service& service, const http::Request& request,
@@ -112,10 +130,10 @@ http::Response export_file(Service& service, const http::Request& request,
   if (gzip) {
     response.headers.set("Content-Encoding", "gzip");
     response.body =
-        checked<output::StoredReader>(service.engine, view->job.id, name, file, decision.range);
+        checked<output::StoredReader>(service.engine, view->job.id, name, file, decision.range, 0);
   } else {
-    response.body =
-        checked<output::InflatingReader>(service.engine, view->job.id, name, file, decision.range);
+    response.body = checked<output::InflatingReader>(service.engine, view->job.id, name, file,
+                                                     decision.range, kInflaterMemory);
   }
   return response;
 }

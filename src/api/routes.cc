@@ -282,7 +282,8 @@ std::string clock_notice(const Service& service) {
                      std::chrono::duration_cast<std::chrono::seconds>(ahead).count());
 }
 
-void add_routes(http::Router& router, Service& service, const Metrics& metrics) {
+void add_routes(http::Router& router, Service& service, const Metrics& metrics,
+                const Readiness& readiness) {
   Routes routes(router, service);
   add_export_routes(routes);
   add_resource_routes(routes);
@@ -292,15 +293,12 @@ void add_routes(http::Router& router, Service& service, const Metrics& metrics) 
   routes.add("GET", "/fhir/metadata", "metadata", Access::kPublic,
              open_to_all(capability_statement));
   add_definition_routes(routes);
-  routes.add("GET", "/healthz", "healthz", Access::kPublic,
-             [](const auto&, const auto&, const auto&) { return plain(200, "ok\n"); });
-  routes.add("GET", "/readyz", "readyz", Access::kPublic,
-             [](const Service& asked, const auto&, const auto&) {
-               // A document that is never there: asks the store without reading anything.
-               if (!asked.store.document("readyz"))
-                 return plain(503, "the store does not answer\n");
-               return plain(200, "ready\n" + clock_notice(asked));
-             });
+  // Of the server's health everybody may know, whatever limits are reached and whoever is at work.
+  router.add_immediate("/healthz", "healthz", [](const auto&) { return plain(200, "ok\n"); });
+  router.add_immediate("/readyz", "readyz", [&readiness, &service](const auto&) {
+    const std::string wrong = readiness.trouble();
+    return wrong.empty() ? plain(200, "ready\n" + clock_notice(service)) : plain(503, wrong + "\n");
+  });
   routes.add("GET", "/metrics", "metrics", Access::kPublic,
              [&metrics](const Service& asked, const auto&, const auto&) {
                return metrics.render(asked.engine, asked.store);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api/metrics.h"
+#include "api/readiness.h"
 #include "api/service.h"
 #include "http/router.h"
 
@@ -10,7 +11,8 @@ namespace sluice::api {
 /// The responder for errors outside of handlers: OperationOutcomes like everywhere else.
 http::ErrorResponder error_responder();
 
-/// Adds all routes. `service` and `metrics` must outlive the router.
-void add_routes(http::Router& router, Service& service, const Metrics& metrics);
+/// Adds all routes. `service`, `metrics` and `readiness` must outlive the router.
+void add_routes(http::Router& router, Service& service, const Metrics& metrics,
+                const Readiness& readiness);
 
 }  // namespace sluice::api

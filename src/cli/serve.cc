@@ -9,6 +9,7 @@
 
 #include "api/export_attachment.h"
 #include "api/metrics.h"
+#include "api/readiness.h"
 #include "api/routes.h"
 #include "api/service.h"
 #include "base/file.h"
@@ -60,6 +61,7 @@ struct ServeArguments {
   std::uint64_t search_timeout = 20;
   std::string conditional_delete = "single";
   std::size_t request_threads = 8;
+  std::size_t connections_of_address_max = 0;
   std::uint64_t header_timeout = 10;
   std::uint64_t idle_timeout = 60;
   http::ServerOptions server;
@@ -125,6 +127,12 @@ Result<Address> check_exposure(const ServeArguments& arguments) {
   return address;
 }
 
+// One client leaves room for others; in a small server it may have what a browser or a pull needs.
+std::size_t connections_of_address_max(const ServeArguments& arguments) {
+  if (arguments.connections_of_address_max != 0) return arguments.connections_of_address_max;
+  return std::max<std::size_t>(64, arguments.server.connections_max / 4);
+}
+
 constexpr std::chrono::seconds kLookForCertificates(5);
 constexpr std::chrono::minutes kMaintainAuthorization(1);
 
@@ -161,6 +169,15 @@ std::string url_host(const Address& address) {
   return address.host.find(':') == std::string::npos ? address.host : "[" + address.host + "]";
 }
 
+// What an open server answers to beside loopback names: DNS rebinding must not reach it.
+std::vector<std::string> own_hosts(const ServeArguments& arguments, const Address& address) {
+  std::vector<std::string> hosts{url_host(address)};
+  const std::string& base = arguments.service.base_url;
+  if (const auto scheme = base.find("://"); scheme != std::string::npos)
+    hosts.push_back(base.substr(scheme + 3, base.find('/', scheme + 3) - (scheme + 3)));
+  return hosts;
+}
+
 Result<std::unique_ptr<api::Authorization>> open_authorization(ServeArguments& arguments,
                                                                store::Store& store,
                                                                const Clock& clock) {
@@ -179,7 +196,7 @@ Result<std::unique_ptr<api::Authorization>> open_authorization(ServeArguments& a
   limits.waiting_max = std::max<std::size_t>(1, arguments.request_threads / 4);
   auto keys = std::make_unique<smart::FetchedKeys>(
       [fetching = arguments.jwks_fetch](const std::string& url,
-                                       const std::stop_token& stop) -> Result<smart::FetchedJwks> {
+                                        const std::stop_token& stop) -> Result<smart::FetchedJwks> {
         client::FetchOptions fetch = fetching;
         fetch.stop = stop;
         SLUICE_TRY(auto got, client::fetch(url, fetch));
@@ -235,6 +252,7 @@ Result<int> run_serve(ServeArguments& arguments) {
   }
   arguments.server.header_timeout = std::chrono::seconds(arguments.header_timeout);
   arguments.server.idle_timeout = std::chrono::seconds(arguments.idle_timeout);
+  arguments.server.connections_of_address_max = connections_of_address_max(arguments);
   arguments.engine.expiry = std::chrono::seconds(arguments.file_expiry);
   arguments.engine.history_retention = std::chrono::seconds(arguments.history_retention);
   arguments.service.history_retention = arguments.engine.history_retention;
@@ -247,6 +265,8 @@ Result<int> run_serve(ServeArguments& arguments) {
   arguments.sizes.workers = arguments.engine.workers;
   while (!arguments.service.base_url.empty() && arguments.service.base_url.back() == '/')
     arguments.service.base_url.pop_back();
+
+  if (arguments.open) arguments.server.own_hosts = own_hosts(arguments, address);
 
   const SystemClock clock;
   keep_private(arguments.data);
@@ -286,7 +306,8 @@ Result<int> run_serve(ServeArguments& arguments) {
     service.authorization = authorization.get();
   }
   SLUICE_TRY(const auto control, start_control(arguments.data, *store, authorization.get()));
-  api::add_routes(router, service, metrics);
+  const api::Readiness readiness([&store] { return api::trouble_of(*store); }, {});
+  api::add_routes(router, service, metrics, readiness);
   // Not before: shards sign the URLs of attachments.
   SLUICE_CHECK(engine.start());
   bulk::CohortRefresher refresher(
@@ -372,6 +393,9 @@ void add_limits(CLI::App& command, ServeArguments& arguments) {
       ->check(CLI::Range(1, 100'000));
   add_option(command, "max-connections", arguments.server.connections_max, "Open connections")
       ->check(CLI::Range(1, 1'000'000));
+  add_option(command, "max-connections-per-address", arguments.connections_of_address_max,
+             "Open connections of one address; 0: a quarter of --max-connections, 64 at least")
+      ->check(CLI::Range(0, 1'000'000));
   add_option(command, "max-body-size", arguments.server.body_size_max,
              "Bytes of a request body; 64MB style units are understood")
       ->transform(CLI::AsSizeValue(false));

@@ -1,5 +1,9 @@
 #include "http/accept_loop.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <chrono>
@@ -7,6 +11,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "http/forwarded.h"
 
 namespace sluice::http {
 
@@ -15,20 +20,41 @@ using asio::ip::tcp;
 
 namespace {
 
-/// So many refused connections may wait for their 503 at a time; what comes above is just closed.
-constexpr std::size_t kRefusedMax = 256;
 /// After an accept that failed for want of descriptors or memory: an endless loop would not help.
 constexpr std::chrono::milliseconds kPause{100};
+/// Room for the request line of an immediate route.
+constexpr std::size_t kPeekSize = 256;
 
 }  // namespace
 
-AcceptLoop::AcceptLoop(const std::vector<std::unique_ptr<IoThread>>& threads,
-                       ConnectionCount& count, Services& services)
-    : threads_(threads),
-      count_(count),
+struct AcceptLoop::Arrival {
+  Arrival(tcp::socket new_socket, Admission::Ticket new_ticket)
+      : socket(std::move(new_socket)),
+        timer(socket.get_executor()),
+        ticket(std::move(new_ticket)) {}
+
+  void close() {
+    boost::system::error_code ignored;
+    timer.cancel();
+    socket.close(ignored);
+    ticket = {};
+  }
+
+  tcp::socket socket;
+  asio::steady_timer timer;
+  Admission::Ticket ticket;
+  Arrivals::iterator place;
+};
+
+AcceptLoop::AcceptLoop(IoThread& own, const std::vector<std::unique_ptr<IoThread>>& threads,
+                       Admission& admission, Services& services, Services& urgent)
+    : own_(own),
+      threads_(threads),
+      admission_(admission),
       services_(services),
-      acceptor_(*threads.front()->context()),
-      pause_(*threads.front()->context()) {}
+      urgent_(urgent),
+      acceptor_(*own.context()),
+      pause_(*own.context()) {}
 
 Result<void> AcceptLoop::listen(const std::string& host, std::uint16_t port) {
   boost::system::error_code error;
@@ -62,19 +88,89 @@ void AcceptLoop::start() {
 }
 
 asio::awaitable<void> AcceptLoop::run() {
-  for (std::size_t turn = 0; !is_stopping_; turn = (turn + 1) % threads_.size()) {
-    IoThread& thread = *threads_[turn];
-    auto [error, socket] = co_await acceptor_.async_accept(*thread.context(), kAwait);
-    if (!error) {
-      const bool refused = count_.served() >= services_.options.connections_max;
-      if (refused && count_.refused() >= kRefusedMax) continue;
-      thread.adopt(std::move(socket), refused, services_);
+  while (!is_stopping_) {
+    auto [error, socket] = co_await acceptor_.async_accept(*own_.context(), kAwait);
+    if (!error && !is_stopping_) {
+      take(std::move(socket));
     } else if (!is_stopping_ && error != asio::error::connection_aborted) {
       spdlog::warn("http cannot accept error={}", error.message());
       pause_.expires_after(kPause);
       co_await pause_.async_wait(kAwait);
     }
   }
+}
+
+void AcceptLoop::take(tcp::socket socket) {
+  boost::system::error_code error;
+  const std::string peer = canonical_address(socket.remote_endpoint(error).address().to_string());
+  auto ticket = admission_.admit(peer);
+  if (!ticket) {
+    make_room(peer);
+    ticket = admission_.admit(peer);
+  }
+  if (!ticket) return;
+  if (services_.options.tls) return hand_over(std::move(socket), std::move(*ticket));
+
+  const auto& options = (ticket->is_refused() ? urgent_ : services_).options;
+  const auto arrival = std::make_shared<Arrival>(std::move(socket), std::move(*ticket));
+  arrival->place = arrivals_.insert(arrivals_.end(), arrival);
+  arrival->timer.expires_after(options.idle_timeout);
+  arrival->timer.async_wait([arrival](boost::system::error_code cancelled) {
+    if (!cancelled) arrival->close();
+  });
+  arrival->socket.async_wait(tcp::socket::wait_read,
+                             [this, arrival](boost::system::error_code failed) {
+                               arrivals_.erase(arrival->place);
+                               arrival->timer.cancel();
+                               if (failed || !arrival->socket.is_open()) return arrival->close();
+                               look_at(arrival);
+                             });
+}
+
+// A request line that does not come in one piece is for the socket threads, and so are refusals:
+// here is no work but for what must be answered at once.
+void AcceptLoop::look_at(const std::shared_ptr<Arrival>& arrival) {
+  std::array<char, kPeekSize> bytes;
+  const ssize_t size =
+      ::recv(arrival->socket.native_handle(), bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
+  if (size == 0) return arrival->close();
+  const std::string_view peeked(bytes.data(), size < 0 ? 0 : static_cast<std::size_t>(size));
+  if (services_.router.begins_immediate(peeked))
+    own_.adopt(std::move(arrival->socket), std::move(arrival->ticket), urgent_);
+  else
+    hand_over(std::move(arrival->socket), std::move(arrival->ticket));
+}
+
+void AcceptLoop::hand_over(tcp::socket socket, Admission::Ticket ticket) {
+  IoThread& thread = *threads_[turn_];
+  turn_ = (turn_ + 1) % threads_.size();
+  boost::system::error_code error;
+  const auto protocol = socket.local_endpoint(error).protocol();
+  const auto descriptor = socket.release(error);
+  if (error) return;
+  tcp::socket moved(*thread.context());
+  moved.assign(protocol, descriptor, error);
+  if (error) {
+    ::close(descriptor);
+    return;
+  }
+  Services& services = ticket.is_refused() ? urgent_ : services_;
+  thread.adopt(std::move(moved), std::move(ticket), services);
+}
+
+// Who connects anew takes the place of a refused connection that has sent nothing: first one of the
+// same network, so that whoever holds many holds no others up.
+void AcceptLoop::make_room(const std::string& peer_address) {
+  const std::string network = admission_.network_of(peer_address);
+  Arrivals::iterator oldest = arrivals_.end();
+  for (auto it = arrivals_.begin(); it != arrivals_.end(); ++it) {
+    if (!(*it)->ticket.is_refused()) continue;
+    if (oldest == arrivals_.end()) oldest = it;
+    if ((*it)->ticket.network() != network) continue;
+    oldest = it;
+    break;
+  }
+  if (oldest != arrivals_.end()) (*oldest)->close();
 }
 
 void AcceptLoop::stop() {
@@ -84,6 +180,7 @@ void AcceptLoop::stop() {
     boost::system::error_code ignored;
     acceptor_.close(ignored);
     pause_.cancel();
+    for (const auto& arrival : arrivals_) arrival->close();
   });
   std::unique_lock lock(mutex_);
   ended_signal_.wait(lock, [this] { return ended_; });

@@ -1,12 +1,17 @@
-// Listens and hands connections to the socket threads in turn. Internal to http: only its .cc files
-// include this.
+// Listens, and looks at the first bytes of each connection: who asks whether the server is well is
+// answered on this thread, which does nothing else; the others are handed to the socket threads in
+// turn. Internal to http: only its .cc files include this.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <condition_variable>
 #include <cstdint>
+#include <list>
 #include <memory>
+#include <mutex>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -16,9 +21,10 @@ namespace sluice::http {
 
 class AcceptLoop {
  public:
-  /// Runs on the first of `threads`. All references outlive it.
-  AcceptLoop(const std::vector<std::unique_ptr<IoThread>>& threads, ConnectionCount& count,
-             Services& services);
+  /// Runs on `own`, where immediate routes are answered. Those and refusals are served by `urgent`.
+  /// All references outlive it.
+  AcceptLoop(IoThread& own, const std::vector<std::unique_ptr<IoThread>>& threads,
+             Admission& admission, Services& services, Services& urgent);
 
   /// Binds and listens; nothing is accepted before start().
   Result<void> listen(const std::string& host, std::uint16_t port);
@@ -28,16 +34,28 @@ class AcceptLoop {
   void stop();
 
  private:
-  boost::asio::awaitable<void> run();
+  /// A connection of which nothing was read yet.
+  struct Arrival;
+  using Arrivals = std::list<std::shared_ptr<Arrival>>;
 
+  boost::asio::awaitable<void> run();
+  void take(boost::asio::ip::tcp::socket socket);
+  void look_at(const std::shared_ptr<Arrival>& arrival);
+  void hand_over(boost::asio::ip::tcp::socket socket, Admission::Ticket ticket);
+  void make_room(const std::string& peer_address);
+
+  IoThread& own_;
   const std::vector<std::unique_ptr<IoThread>>& threads_;
-  ConnectionCount& count_;
+  Admission& admission_;
   Services& services_;
+  Services& urgent_;
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer pause_;
   std::uint16_t port_ = 0;
+  std::size_t turn_ = 0;  // its thread only, as are
+  Arrivals arrivals_;     // oldest first
+  bool is_stopping_ = false;
   bool started_ = false;
-  bool is_stopping_ = false;  // its thread only
   std::mutex mutex_;
   std::condition_variable ended_signal_;
   bool ended_ = false;  // guarded by mutex_

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "http/content_coding.h"
 #include "http/pool_job.h"
 #include "http/response_head.h"
 
@@ -15,10 +16,15 @@ namespace asio = boost::asio;
 
 namespace {
 
+/// How long a stream waits for memory before it is refused.
+constexpr std::chrono::milliseconds kStreamPatience{5000};
 /// How long a client may take to read our last answer before the socket is closed on it.
+/// Smaller answers are not counted: so many connections hold no more than so many of them, and what
+/// says that there is no room must have some.
+constexpr std::size_t kSmallAnswer = 16u << 10;
 constexpr std::chrono::milliseconds kLinger{2000};
 constexpr std::chrono::milliseconds kLingerWhenDraining{250};
-constexpr std::chrono::milliseconds kLingerWhenRefused{1000};
+constexpr std::chrono::milliseconds kLingerWhenRefused{500};
 
 Refusal overloaded(const char* message) {
   Refusal refusal{503, {ErrorKind::kUnavailable, message}};
@@ -43,6 +49,7 @@ Response ask_responder(const Error& error, const Request& request, const Router&
 Response respond_to(const Refusal& refusal, const Request& request, const Router& router) {
   Response response = ask_responder(refusal.error, request, router);
   response.status = refusal.status;
+  if (refusal.status == 415) response.headers.set("Accept-Encoding", "gzip");
   if (refusal.error.retry_after && response.headers.count("Retry-After") == 0)
     response.headers.set("Retry-After", std::to_string(refusal.error.retry_after->count()));
   return response;
@@ -58,7 +65,10 @@ Services::Services(const ServerOptions& server_options, const Router& server_rou
       on_request(std::move(record)),
       cors(server_options.cors_origins),
       proxies(server_options.trusted_proxies),
-      bodies(server_options.bodies_size_max) {}
+      own_hosts(server_options.own_hosts, server_options.cors_origins),
+      bodies(server_options.bodies_size_max),
+      answers(server_options.answers ? server_options.answers
+                                     : std::make_shared<MemoryBudget>(kAnswersSizeMax)) {}
 
 /// One request and its response. Shared with the pool while the handler runs.
 struct Connection::Exchange {
@@ -70,13 +80,15 @@ struct Connection::Exchange {
 };
 
 Connection::Connection(std::shared_ptr<asio::io_context> context, asio::ip::tcp::socket socket,
-                       Services& services)
+                       Admission::Ticket ticket, Services& services)
     : context_(std::move(context)),
       services_(services),
+      ticket_(std::move(ticket)),
       transport_(std::make_shared<Transport>(
           std::move(socket), services.options.transfer_rate_min,
           services.options.tls ? services.options.tls->current() : nullptr)),
-      reader_(transport_, services.options, services.proxies, services.bodies) {}
+      reader_(transport_, services.options, services.proxies, services.bodies,
+              [this](const Request& request) { return refuse_head(request); }) {}
 
 void Connection::drain() {
   is_draining_ = true;
@@ -97,7 +109,9 @@ asio::awaitable<void> Connection::serve() {
   }
   is_closing_ = true;
   // After a time-out or a vanished client there is nobody to wait for.
-  const auto linger = is_draining_ ? kLingerWhenDraining : kLinger;
+  const auto linger = is_draining_           ? kLingerWhenDraining
+                      : ticket_.is_refused() ? kLingerWhenRefused
+                                             : kLinger;
   co_await transport_->close(answered ? linger : std::chrono::milliseconds(0));
 }
 
@@ -108,20 +122,6 @@ asio::awaitable<bool> Connection::begin() {
   is_closing_ = true;
   co_await transport_->close(std::chrono::milliseconds(0));
   co_return false;
-}
-
-asio::awaitable<void> Connection::refuse() {
-  const bool begun = co_await begin();
-  if (!begun) co_return;
-  Incoming incoming;
-  incoming.kind = Incoming::Kind::kRefused;
-  incoming.begun = std::chrono::steady_clock::now();
-  incoming.request.id = random_hex(8);
-  incoming.request.peer_address = transport_->peer_address();
-  incoming.refusal = overloaded("too many connections");
-  (void)co_await answer(std::move(incoming));
-  is_closing_ = true;
-  co_await transport_->close(kLingerWhenRefused);
 }
 
 asio::awaitable<bool> Connection::answer(Incoming incoming) {
@@ -144,17 +144,39 @@ asio::awaitable<void> Connection::make_response(std::shared_ptr<Exchange> exchan
     exchange->route = "refused";
     exchange->response = respond_to(incoming.refusal, incoming.request, services_.router);
   } else {
-    exchange->keep_alive = incoming.keep_alive;
+    exchange->keep_alive =
+        incoming.keep_alive && services_.options.keeps_alive && !ticket_.is_refused();
     co_await run_handler(exchange);
+    count_answer(*exchange);
     co_await begin_stream(exchange);
   }
   services_.cors.apply(incoming.request, exchange->response);
 }
 
+std::optional<Refusal> Connection::refuse_head(const Request& request) const {
+  // They tell nothing, and whoever watches over the server may call it anything.
+  if (services_.router.is_immediate(request.method, request.path)) return std::nullopt;
+  if (ticket_.is_refused()) return ticket_.refusal();
+  if (auto refusal = services_.own_hosts.check(request, transport_->local_host())) return refusal;
+  return check_coding(request);
+}
+
 asio::awaitable<void> Connection::run_handler(std::shared_ptr<Exchange> exchange) {
+  if (Request& request = exchange->incoming.request;
+      services_.router.is_immediate(request.method, request.path)) {
+    exchange->response = services_.router.dispatch(request, exchange->route);
+    co_return;
+  }
   const auto job = std::make_shared<PoolJob>(context_, services_.pool);
-  std::function<void()> work = [exchange, &router = services_.router] {
-    exchange->response = router.dispatch(exchange->incoming.request, exchange->route);
+  std::function<void()> work = [exchange, &router = services_.router,
+                                body_size_max = services_.options.body_size_max] {
+    Request& request = exchange->incoming.request;
+    if (const auto refusal = decode_body(request, body_size_max, exchange->incoming.body_share)) {
+      exchange->route = "refused";
+      exchange->response = respond_to(*refusal, request, router);
+    } else {
+      exchange->response = router.dispatch(request, exchange->route);
+    }
   };
   if (!job->start(std::move(work))) {
     exchange->response = respond_to(overloaded("too many requests at once"),
@@ -162,6 +184,28 @@ asio::awaitable<void> Connection::run_handler(std::shared_ptr<Exchange> exchange
     co_return;
   }
   co_await job->wait();
+}
+
+/// Takes the answer's part of the budget, or answers that there is none.
+void Connection::count_answer(Exchange& exchange) {
+  Response& response = exchange.response;
+  const auto* text = std::get_if<std::string>(&response.body);
+  if (text == nullptr || text->capacity() <= kSmallAnswer) {
+    response.share = nullptr;
+    return;
+  }
+  if (!response.share) response.share = std::make_shared<MemoryBudget::Share>(*services_.answers);
+  const Request& request = exchange.incoming.request;
+  const auto held = response.share->hold(text->capacity());
+  response.share->shrink_to(text->capacity());
+  if (held) return;
+  const bool is_done = request.method != "GET" && request.method != "HEAD" && response.status < 300;
+  response.share = nullptr;
+  // What was done must not look undone: the client does not get back what it wrote.
+  if (is_done)
+    response.body = std::string();
+  else
+    response = respond_to({503, held.error()}, request, services_.router);
 }
 
 /// A stream's first bytes are read before the head is sent: what fails there can still be told.
@@ -175,9 +219,10 @@ asio::awaitable<void> Connection::begin_stream(std::shared_ptr<Exchange> exchang
   const bool has_content = response.status != 204 && response.status != 304;
   if (stream == nullptr || request.method == "HEAD" || !has_content) co_return;
 
-  auto pump = std::make_shared<StreamPump>(context_, services_.pool, *stream);
-  if (!pump->begin()) {
-    response = respond_to(overloaded("too many requests at once"), request, services_.router);
+  auto pump = std::make_shared<StreamPump>(context_, services_.pool, *services_.answers, *stream);
+  const Result<void> begun = co_await pump->begin(kStreamPatience);
+  if (!begun) {
+    response = respond_to({503, begun.error()}, request, services_.router);
     co_return;
   }
   const Result<void> first = co_await pump->wait_for_first();
@@ -200,6 +245,7 @@ asio::awaitable<Sent> Connection::send(std::shared_ptr<Exchange> exchange) {
   outgoing.head =
       write_head(exchange->response, outgoing.frame, services_.options.server_name, request.id);
   outgoing.with_body = request.method != "HEAD";
+  outgoing.answers = services_.answers;
   outgoing.response = std::move(exchange->response);
   exchange->response.status = outgoing.response.status;
   outgoing.pump = exchange->pump;

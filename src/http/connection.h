@@ -9,8 +9,10 @@
 #include <string>
 
 #include "base/worker_pool.h"
+#include "http/admission.h"
 #include "http/cors.h"
 #include "http/forwarded.h"
+#include "http/own_hosts.h"
 #include "http/request_reader.h"
 #include "http/response_writer.h"
 #include "http/router.h"
@@ -30,19 +32,20 @@ struct Services {
   const std::function<void(const RequestRecord&)> on_request;
   const Cors cors;
   const TrustedProxies proxies;
-  BodyBudget bodies;
+  const OwnHosts own_hosts;
+  MemoryBudget bodies;
+  const std::shared_ptr<MemoryBudget> answers;
 };
 
 /// Used on the thread of `context` only.
 class Connection {
  public:
   Connection(std::shared_ptr<boost::asio::io_context> context, boost::asio::ip::tcp::socket socket,
-             Services& services);
+             Admission::Ticket ticket, Services& services);
 
-  /// Serves until either side ends it. The connection must live until it returns.
+  /// Serves until either side ends it. Who has a ticket that is refused gets one answer: the
+  /// refusal, or that of an immediate route. The connection must live until it returns.
   boost::asio::awaitable<void> serve();
-  /// Answers 503, because there are too many connections, and closes.
-  boost::asio::awaitable<void> refuse();
   /// No further request: closes at once when idle, else after the response under way.
   void drain();
   /// Ends what is under way too.
@@ -53,15 +56,19 @@ class Connection {
 
   /// The TLS handshake, if there is one; false when it failed and the connection is closed.
   boost::asio::awaitable<bool> begin();
+  /// What a request is refused for as soon as its head is there.
+  std::optional<Refusal> refuse_head(const Request& request) const;
   boost::asio::awaitable<bool> answer(Incoming incoming);
   boost::asio::awaitable<void> make_response(std::shared_ptr<Exchange> exchange);
   boost::asio::awaitable<void> run_handler(std::shared_ptr<Exchange> exchange);
+  void count_answer(Exchange& exchange);
   boost::asio::awaitable<void> begin_stream(std::shared_ptr<Exchange> exchange);
   boost::asio::awaitable<Sent> send(std::shared_ptr<Exchange> exchange);
   void record(const Exchange& exchange, const Sent& sent, bool aborted) const;
 
   std::shared_ptr<boost::asio::io_context> context_;
   Services& services_;
+  const Admission::Ticket ticket_;
   std::shared_ptr<Transport> transport_;
   RequestReader reader_;
   bool is_draining_ = false;

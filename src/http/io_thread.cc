@@ -14,39 +14,8 @@ namespace sluice::http {
 
 namespace asio = boost::asio;
 
-void ConnectionCount::add(bool refused) {
-  const std::lock_guard lock(mutex_);
-  ++(refused ? refused_ : served_);
-}
-
-void ConnectionCount::remove(bool refused) {
-  const std::lock_guard lock(mutex_);
-  --(refused ? refused_ : served_);
-  if (served_ + refused_ == 0) changed_.notify_all();
-}
-
-std::size_t ConnectionCount::served() const {
-  const std::lock_guard lock(mutex_);
-  return served_;
-}
-
-std::size_t ConnectionCount::refused() const {
-  const std::lock_guard lock(mutex_);
-  return refused_;
-}
-
-bool ConnectionCount::wait_for_none(std::optional<std::chrono::milliseconds> timeout) {
-  std::unique_lock lock(mutex_);
-  const auto none = [this] { return served_ + refused_ == 0; };
-  if (timeout) return changed_.wait_for(lock, *timeout, none);
-  changed_.wait(lock, none);
-  return true;
-}
-
-IoThread::IoThread(ConnectionCount& count)
-    : count_(count),
-      context_(std::make_shared<asio::io_context>(1)),
-      work_(asio::make_work_guard(*context_)) {}
+IoThread::IoThread()
+    : context_(std::make_shared<asio::io_context>(1)), work_(asio::make_work_guard(*context_)) {}
 
 IoThread::~IoThread() {
   join();
@@ -75,18 +44,18 @@ void IoThread::run() {
   }
 }
 
-void IoThread::adopt(asio::ip::tcp::socket socket, bool refused, Services& services) {
-  count_.add(refused);
-  asio::post(*context_, [this, refused, &services, socket = std::move(socket)]() mutable {
-    open(std::make_shared<Connection>(context_, std::move(socket), services), refused);
+void IoThread::adopt(asio::ip::tcp::socket socket, Admission::Ticket ticket, Services& services) {
+  asio::post(*context_, [this, &services, socket = std::move(socket),
+                         ticket = std::move(ticket)]() mutable {
+    open(std::make_shared<Connection>(context_, std::move(socket), std::move(ticket), services));
   });
 }
 
-void IoThread::open(std::shared_ptr<Connection> connection, bool refused) {
+void IoThread::open(std::shared_ptr<Connection> connection) {
   Connection* raw = connection.get();
   connections_.insert(raw);
   // Called on this thread when the coroutine is over; keeps the connection until then.
-  auto on_end = [this, refused, connection = std::move(connection)](std::exception_ptr failure) {
+  auto on_end = [this, connection = std::move(connection)](std::exception_ptr failure) {
     try {
       if (failure) std::rethrow_exception(failure);
     } catch (const std::exception& e) {
@@ -94,9 +63,8 @@ void IoThread::open(std::shared_ptr<Connection> connection, bool refused) {
       connection->abort();
     }
     connections_.erase(connection.get());
-    count_.remove(refused);
   };
-  asio::co_spawn(*context_, refused ? raw->refuse() : raw->serve(), std::move(on_end));
+  asio::co_spawn(*context_, raw->serve(), std::move(on_end));
 }
 
 void IoThread::drain() {

@@ -36,8 +36,12 @@ void Headers::add(std::string name, std::string value) {
   fields_.emplace_back(std::move(name), std::move(value));
 }
 
-void Headers::set(std::string_view name, std::string value) {
+void Headers::remove(std::string_view name) {
   std::erase_if(fields_, [&](const auto& field) { return iequals(field.first, name); });
+}
+
+void Headers::set(std::string_view name, std::string value) {
+  remove(name);
   fields_.emplace_back(std::string(name), std::move(value));
 }
 
@@ -171,6 +175,8 @@ std::string_view reason_phrase(int status) {
       return "Range Not Satisfiable";
     case 417:
       return "Expectation Failed";
+    case 421:
+      return "Misdirected Request";
     case 422:
       return "Unprocessable Content";
     case 429:

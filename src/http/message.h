@@ -15,6 +15,7 @@
 
 #include "base/instant.h"
 #include "base/result.h"
+#include "http/memory_budget.h"
 
 namespace sluice::http {
 
@@ -29,6 +30,7 @@ class Headers {
   void add(std::string name, std::string value);
   /// Replaces all of that name.
   void set(std::string_view name, std::string value);
+  void remove(std::string_view name);
   const std::vector<std::pair<std::string, std::string>>& all() const { return fields_; }
 
  private:
@@ -76,6 +78,10 @@ struct FileBody {
 struct StreamBody {
   std::function<Result<std::size_t>(std::span<char>)> read;
   std::optional<std::uint64_t> length;  ///< without it: chunked (HTTP/1.1) or until close (1.0)
+  /// With the next read the body goes on at this offset; until then it holds no memory. Quick; not
+  /// called during a read. With it, and a length, nothing is kept of what a client does not fetch.
+  std::function<void(std::uint64_t)> rewind = {};
+  std::size_t memory = 0;  ///< that it holds while it is read, about
 };
 
 struct Response {
@@ -84,6 +90,9 @@ struct Response {
   std::variant<std::string, FileBody, StreamBody> body;
   /// What the header Last-Modified says in whole seconds.
   std::optional<Instant> last_modified = std::nullopt;
+  /// What it holds of the budget of answers, when its handler has taken that already. Shared,
+  /// because a response can be copied.
+  std::shared_ptr<MemoryBudget::Share> share = nullptr;
 };
 
 /// "Not Found" for 404; what a status line ends with.

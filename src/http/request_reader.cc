@@ -32,20 +32,13 @@ Refusal timed_out(const char* what) {
 
 }  // namespace
 
-bool BodyBudget::Share::grow_to(std::size_t size) {
-  if (budget_ == nullptr || size <= size_) return true;
-  const std::size_t more = size - size_;
-  if (budget_->used_.fetch_add(more) + more > budget_->size_max_) {
-    budget_->used_ -= more;
-    return false;
-  }
-  size_ = size;
-  return true;
-}
-
 RequestReader::RequestReader(std::shared_ptr<Transport> transport, const ServerOptions& options,
-                             const TrustedProxies& proxies, BodyBudget& bodies)
-    : transport_(std::move(transport)), options_(options), proxies_(proxies), bodies_(bodies) {}
+                             const TrustedProxies& proxies, MemoryBudget& bodies, Gate gate)
+    : transport_(std::move(transport)),
+      options_(options),
+      proxies_(proxies),
+      bodies_(bodies),
+      gate_(std::move(gate)) {}
 
 std::string_view RequestReader::received() const {
   const auto data = buffer_.cdata();
@@ -167,7 +160,7 @@ asio::awaitable<Incoming> RequestReader::next() {
   if (outcome == HeadOutcome::kClosed) co_return incoming;
   incoming.begun = std::chrono::steady_clock::now();
   incoming.kind = Incoming::Kind::kRefused;
-  incoming.body_share = BodyBudget::Share(bodies_);
+  incoming.body_share = MemoryBudget::Share(bodies_);
   incoming.request.peer_address = transport_->peer_address();
   incoming.request.origin = scheme() + "://" + transport_->local_host();
 
@@ -180,6 +173,7 @@ asio::awaitable<Incoming> RequestReader::next() {
       refusal = parser.put_head(head);
       auto misunderstood = understand(parser, incoming);
       if (!refusal) refusal = std::move(misunderstood);
+      if (!refusal) refusal = gate_(incoming.request);
     }
     buffer_.consume(scanner.head_size());
     if (refusal) {
@@ -189,7 +183,7 @@ asio::awaitable<Incoming> RequestReader::next() {
       if (co_await read_body(parser, incoming)) {
         incoming.kind = Incoming::Kind::kRequest;
       } else {
-        incoming.body_share = BodyBudget::Share();  // What was read goes with the parser.
+        incoming.body_share = MemoryBudget::Share();  // What was read goes with the parser.
       }
     }
   }

@@ -2,17 +2,18 @@
 // http: only its .cc files include this.
 #pragma once
 
-#include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "http/forwarded.h"
+#include "http/memory_budget.h"
 #include "http/message.h"
 #include "http/request_head.h"
 #include "http/request_parser.h"
@@ -20,39 +21,6 @@
 #include "http/transport.h"
 
 namespace sluice::http {
-
-/// How many bytes of request bodies all connections hold together. Thread-safe.
-class BodyBudget {
- public:
-  explicit BodyBudget(std::size_t size_max) : size_max_(size_max) {}
-
-  /// One request's part; gives it back at the end of its life.
-  class Share {
-   public:
-    Share() = default;
-    explicit Share(BodyBudget& budget) : budget_(&budget) {}
-    Share(Share&& other) noexcept
-        : budget_(std::exchange(other.budget_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-    Share& operator=(Share&& other) noexcept {
-      std::swap(budget_, other.budget_);
-      std::swap(size_, other.size_);
-      return *this;
-    }
-    ~Share() {
-      if (budget_ != nullptr) budget_->used_ -= size_;
-    }
-    /// Whether there was room to grow to `size` bytes.
-    bool grow_to(std::size_t size);
-
-   private:
-    BodyBudget* budget_ = nullptr;
-    std::size_t size_ = 0;
-  };
-
- private:
-  const std::size_t size_max_;
-  std::atomic<std::size_t> used_{0};
-};
 
 /// What came in.
 struct Incoming {
@@ -68,13 +36,16 @@ struct Incoming {
   bool http_1_0 = false;
   bool keep_alive = false;  ///< what the client wants
   std::chrono::steady_clock::time_point begun;
-  BodyBudget::Share body_share;
+  MemoryBudget::Share body_share;
 };
 
 class RequestReader {
  public:
+  /// Asked about each request whose head was understood, before its body is read.
+  using Gate = std::function<std::optional<Refusal>(const Request&)>;
+
   RequestReader(std::shared_ptr<Transport> transport, const ServerOptions& options,
-                const TrustedProxies& proxies, BodyBudget& bodies);
+                const TrustedProxies& proxies, MemoryBudget& bodies, Gate gate);
 
   boost::asio::awaitable<Incoming> next();
   /// Whether next() waits for the first byte of a request.
@@ -94,7 +65,8 @@ class RequestReader {
   std::shared_ptr<Transport> transport_;
   const ServerOptions& options_;
   const TrustedProxies& proxies_;
-  BodyBudget& bodies_;
+  MemoryBudget& bodies_;
+  const Gate gate_;
   boost::beast::flat_buffer buffer_;  // received, not yet consumed: what was pipelined stays here
   bool is_idle_ = false;
 };

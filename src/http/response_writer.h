@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "http/memory_budget.h"
 #include "http/message.h"
 #include "http/response_head.h"
 #include "http/stream_pump.h"
@@ -28,6 +29,7 @@ struct Outgoing {
   Response response;
   std::shared_ptr<StreamPump> pump;  ///< for a stream body that is to be sent, begun
   std::chrono::milliseconds write_timeout{0};
+  std::shared_ptr<MemoryBudget> answers;  ///< that response.share is of
 };
 
 boost::asio::awaitable<Sent> send_response(std::shared_ptr<Transport> transport, Outgoing outgoing);

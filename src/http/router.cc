@@ -69,6 +69,7 @@ Segments without_trailing_slash(const std::vector<std::string>& segments) {
 struct Router::Impl {
   ErrorResponder on_error;
   Node root;
+  std::set<std::string, std::less<>> immediate;  ///< paths
 
   /// What is said when even the error responder throws.
   Response fail(const Request& request, const Error& error) const {
@@ -113,6 +114,24 @@ void Router::add(std::string_view method, std::string_view pattern, std::string_
   if (!node->routes.try_emplace(std::string(method), std::move(route)).second)
     throw std::logic_error("route is there already: " + std::string(method) + " " +
                            std::string(pattern));
+}
+
+void Router::add_immediate(std::string_view path, std::string_view name, Handler handler) {
+  add("GET", path, name, std::move(handler));
+  impl_->immediate.emplace(path);
+}
+
+bool Router::is_immediate(std::string_view method, std::string_view path) const {
+  return (method == "GET" || method == "HEAD") && impl_->immediate.contains(path);
+}
+
+bool Router::begins_immediate(std::string_view bytes) const {
+  const std::size_t method_end = bytes.find(' ');
+  if (method_end == std::string_view::npos) return false;
+  const std::size_t target_end = bytes.find(' ', method_end + 1);
+  if (target_end == std::string_view::npos) return false;
+  const std::string_view target = bytes.substr(method_end + 1, target_end - method_end - 1);
+  return is_immediate(bytes.substr(0, method_end), target.substr(0, target.find('?')));
 }
 
 Router::Match Router::match(std::string_view method,

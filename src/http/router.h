@@ -31,6 +31,12 @@ class Router {
   /// logs and metrics. Throws std::logic_error for a pattern that is there already with the method.
   void add(std::string_view method, std::string_view pattern, std::string_view name,
            Handler handler);
+  /// A GET route that is answered at once, on the thread that read the request, whatever limits are
+  /// reached: `handler` must neither wait nor work. `path` has no parameters.
+  void add_immediate(std::string_view path, std::string_view name, Handler handler);
+  bool is_immediate(std::string_view method, std::string_view path) const;
+  /// Whether these first bytes of a connection hold the request line of an immediate route.
+  bool begins_immediate(std::string_view bytes) const;
 
   struct Match {
     const Handler* handler = nullptr;

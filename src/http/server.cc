@@ -6,19 +6,55 @@
 #include <mutex>
 #include <utility>
 
+#include "base/log.h"
 #include "http/accept_loop.h"
+#include "http/admission.h"
 #include "http/connection.h"
+#include "http/forwarded.h"
 #include "http/io_thread.h"
 
 namespace sluice::http {
 namespace {
 
-/// Every connection is a descriptor, and so are the files that are sent.
-void raise_descriptor_limit() {
+/// Of the descriptors that the process may have, for the store and the files that are sent.
+constexpr std::size_t kOtherDescriptors = 1024;
+
+/// Every connection is a descriptor, and so are the files that are sent. How many connections there
+/// may be: without a descriptor left not even a refusal could be told.
+std::size_t make_room_for(std::size_t connections) {
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return connections;
   limit.rlim_cur = limit.rlim_max;
-  (void)setrlimit(RLIMIT_NOFILE, &limit);  // Without it the accept loop pauses when they run out.
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return connections;
+  const std::size_t all = limit.rlim_cur;
+  const std::size_t possible = all - std::min(all / 2, kOtherDescriptors);
+  if (possible < connections)
+    spdlog::warn("http takes fewer connections than it was told: descriptors={} connections={}",
+                 all, possible);
+  return std::min(connections, possible);
+}
+
+ServerOptions with_room(ServerOptions options) {
+  options.connections_max = make_room_for(options.connections_max);
+  return options;
+}
+
+std::vector<std::string> canonical_addresses(const std::vector<std::string>& addresses) {
+  std::vector<std::string> canonical;
+  for (const std::string& address : addresses) canonical.push_back(canonical_address(address));
+  return canonical;
+}
+
+/// For immediate routes and refusals: one a connection, with no body to speak of.
+ServerOptions urgent(ServerOptions options) {
+  options.body_size_max = 4096;
+  options.idle_timeout = std::min(options.idle_timeout, std::chrono::milliseconds(2000));
+  options.header_timeout = std::min(options.header_timeout, std::chrono::milliseconds(5000));
+  options.body_timeout = std::min(options.body_timeout, std::chrono::milliseconds(5000));
+  options.write_timeout = std::min(options.write_timeout, std::chrono::milliseconds(5000));
+  options.keeps_alive = false;
+  return options;
 }
 
 }  // namespace
@@ -27,15 +63,30 @@ void raise_descriptor_limit() {
 struct Server::Impl {
   Impl(ServerOptions server_options, const Router& router, WorkerPool& pool,
        std::function<void(const RequestRecord&)> on_request)
-      : options(std::move(server_options)), services(options, router, pool, std::move(on_request)) {
+      : options(with_room(std::move(server_options))),
+        urgent_options(urgent(options)),
+        services(options, router, pool, on_request),
+        urgent_services(urgent_options, router, pool, on_request),
+        admission(options.connections_max, options.connections_of_address_max,
+                  canonical_addresses(options.trusted_proxies)) {
     for (std::size_t i = 0; i < std::max<std::size_t>(options.socket_threads, 1); ++i)
-      threads.push_back(std::make_unique<IoThread>(count));
-    accept_loop = std::make_unique<AcceptLoop>(threads, count, services);
+      threads.push_back(std::make_unique<IoThread>());
+    accept_loop =
+        std::make_unique<AcceptLoop>(front, threads, admission, services, urgent_services);
+  }
+
+  /// Calls `action` for every thread that has connections.
+  void for_each_thread(void (IoThread::*action)()) {
+    for (const auto& thread : threads) (thread.get()->*action)();
+    (front.*action)();
   }
 
   const ServerOptions options;
+  const ServerOptions urgent_options;
   Services services;
-  ConnectionCount count;
+  Services urgent_services;
+  Admission admission;
+  IoThread front;
   std::vector<std::unique_ptr<IoThread>> threads;
   std::unique_ptr<AcceptLoop> accept_loop;
   std::mutex stop_mutex;
@@ -56,10 +107,10 @@ Result<void> Server::listen() {
 }
 
 Result<void> Server::start() {
-  raise_descriptor_limit();
   SLUICE_CHECK(listen());
   for (std::size_t i = 0; i < impl_->threads.size(); ++i)
     impl_->threads[i]->start("http-" + std::to_string(i));
+  impl_->front.start("http-front");
   impl_->accept_loop->start();
   return {};
 }
@@ -69,7 +120,7 @@ std::uint16_t Server::port() const {
 }
 
 std::size_t Server::connections() const {
-  return impl_->count.served();
+  return impl_->admission.served();
 }
 
 void Server::stop() {
@@ -77,13 +128,13 @@ void Server::stop() {
   if (impl_->is_stopped) return;
   impl_->is_stopped = true;
   impl_->accept_loop->stop();
-  for (const auto& thread : impl_->threads) thread->drain();
-  if (!impl_->count.wait_for_none(impl_->options.shutdown_timeout)) {
-    for (const auto& thread : impl_->threads) thread->abort();
+  impl_->for_each_thread(&IoThread::drain);
+  if (!impl_->admission.wait_for_none(impl_->options.shutdown_timeout)) {
+    impl_->for_each_thread(&IoThread::abort);
     // Handlers that still run are waited for: they use what the caller destroys next.
-    impl_->count.wait_for_none(std::nullopt);
+    impl_->admission.wait_for_none(std::nullopt);
   }
-  for (const auto& thread : impl_->threads) thread->join();
+  impl_->for_each_thread(&IoThread::join);
 }
 
 }  // namespace sluice::http

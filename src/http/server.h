@@ -1,6 +1,8 @@
 // The HTTP/1.1 server: listening, connections, limits and time-outs, shutdown.
 //
 // A few Asio threads do sockets in coroutines; handlers and stream bodies run on the request pool.
+// Connections are accepted on a thread that does nothing else but answer immediate routes, so that
+// these are answered whatever the others are busy with.
 #pragma once
 
 #include <chrono>
@@ -8,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +28,9 @@ struct ServerOptions {
   std::size_t header_size_max = 16u << 10;
   std::size_t body_size_max = 64u << 20;
   std::size_t connections_max = 10'000;  ///< more are accepted and closed with 503
+  /// Of one address (IPv6: of one /64 network), trusted proxies excepted; more get 429. 0: no
+  /// limit.
+  std::size_t connections_of_address_max = 0;
   std::chrono::milliseconds header_timeout = std::chrono::seconds(10);    ///< for the whole header
   std::chrono::milliseconds body_timeout = std::chrono::seconds(30);      ///< between two chunks
   std::chrono::milliseconds idle_timeout = std::chrono::seconds(60);      ///< between two requests
@@ -34,11 +40,18 @@ struct ServerOptions {
   std::size_t transfer_rate_min = 1024;
   /// Of the request bodies of all connections together; above it 503.
   std::size_t bodies_size_max = 256u << 20;
+  /// Of the answers of all connections together, while they are made and until they are sent; above
+  /// it 503. nullptr: one of kAnswersSizeMax.
+  std::shared_ptr<MemoryBudget> answers;
   bool use_sendfile = true;  ///< false: files are read on the pool, for file systems without it
   std::string server_name = "Sluice";        ///< the Server header
   std::vector<std::string> cors_origins;     ///< exact origins or "*"; empty: no CORS
   std::vector<std::string> trusted_proxies;  ///< IP addresses whose X-Forwarded-* count
-  std::shared_ptr<TlsContexts> tls;          ///< nullptr: plain HTTP
+  /// Other names and addresses than these, loopback ones and the one that was reached are answered
+  /// 421, pages of other origins 403; nullopt: any are served.
+  std::optional<std::vector<std::string>> own_hosts;
+  std::shared_ptr<TlsContexts> tls;  ///< nullptr: plain HTTP
+  bool keeps_alive = true;           ///< false: one request a connection
 };
 
 /// What happened to one request; for the log line and the metrics.

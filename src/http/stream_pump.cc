@@ -14,8 +14,11 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kStreamBufferSize = 256u << 10;
-/// How long a stream waits when the pool's queue is full.
-constexpr std::chrono::milliseconds kRetryInterval{20};
+/// How long a stream waits when the pool's queue is full, or the budget.
+constexpr std::chrono::milliseconds kRetryIntervalMin{20};
+constexpr std::chrono::milliseconds kRetryIntervalMax{320};
+/// Who waits longer in the middle of a stream is in want: slow readers are cut.
+constexpr std::chrono::milliseconds kWaitMax{3000};
 
 Result<std::size_t> read_safely(const StreamBody& body, std::span<char> buffer) {
   try {
@@ -27,16 +30,40 @@ Result<std::size_t> read_safely(const StreamBody& body, std::span<char> buffer) 
 
 }  // namespace
 
-StreamPump::StreamPump(std::shared_ptr<asio::io_context> context, WorkerPool& pool, StreamBody body)
+StreamPump::StreamPump(std::shared_ptr<asio::io_context> context, WorkerPool& pool,
+                       MemoryBudget& budget, StreamBody body)
     : job_(std::make_shared<PoolJob>(context, pool)),
       retry_timer_(*context),
+      budget_(budget),
+      share_(budget),
       body_(std::move(body)) {}
 
-bool StreamPump::begin() {
-  return start_read();
+asio::awaitable<void> StreamPump::wait_a_little() {
+  // Thousands may wait: who has waited long looks seldom.
+  pause_ = std::clamp(pause_ * 2, kRetryIntervalMin, kRetryIntervalMax);
+  budget_.begin_wait();
+  retry_timer_.expires_after(pause_);
+  co_await retry_timer_.async_wait(kAwait);
+  budget_.end_wait();
+}
+
+asio::awaitable<Result<void>> StreamPump::begin(std::chrono::milliseconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (true) {
+    if (share_.grow_to(2 * kStreamBufferSize + body_.memory)) break;
+    if (std::chrono::steady_clock::now() >= deadline)
+      co_return share_.hold(2 * kStreamBufferSize + body_.memory);
+    co_await wait_a_little();
+  }
+  pause_ = {};
+  if (start_read()) co_return Result<void>();
+  Error error{ErrorKind::kUnavailable, "too many requests at once"};
+  error.retry_after = std::chrono::seconds(1);
+  co_return error;
 }
 
 bool StreamPump::start_read() {
+  if (!share_.grow_to(2 * kStreamBufferSize + body_.memory)) return false;
   buffers_[reading_].resize(kStreamBufferSize);
   started_ =
       job_->start([this] { read_ = read_safely(body_, std::span<char>(buffers_[reading_])); });
@@ -50,10 +77,12 @@ asio::awaitable<Result<void>> StreamPump::wait_for_first() {
 }
 
 asio::awaitable<Result<std::span<const char>>> StreamPump::next() {
+  const auto begun = std::chrono::steady_clock::now();
   while (!started_ && !start_read()) {
-    retry_timer_.expires_after(kRetryInterval);
-    co_await retry_timer_.async_wait(kAwait);
+    co_await wait_a_little();
+    if (std::chrono::steady_clock::now() - begun > kWaitMax) budget_.note_refusal();
   }
+  pause_ = {};
   co_await job_->wait();
   started_ = false;
   if (!read_) co_return read_.error();
@@ -64,6 +93,14 @@ asio::awaitable<Result<std::span<const char>>> StreamPump::next() {
   co_return chunk;
 }
 
+asio::awaitable<void> StreamPump::park(std::uint64_t offset) {
+  co_await job_->wait();
+  started_ = false;
+  for (auto& buffer : buffers_) std::vector<char>().swap(buffer);
+  body_.rewind(offset);
+  share_.shrink_to(0);
+}
+
 asio::awaitable<void> StreamPump::finish() {
   co_await job_->wait();
 }
@@ -71,13 +108,14 @@ asio::awaitable<void> StreamPump::finish() {
 StreamBody stream_of(FileBody file) {
   StreamBody stream;
   stream.length = file.length;
-  stream.read = [file = std::move(file),
-                 done = std::uint64_t{0}](std::span<char> buffer) mutable -> Result<std::size_t> {
+  const auto done = std::make_shared<std::uint64_t>(0);
+  stream.rewind = [done](std::uint64_t offset) { *done = offset; };
+  stream.read = [file = std::move(file), done](std::span<char> buffer) -> Result<std::size_t> {
     const auto wanted =
-        static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), file.length - done));
-    SLUICE_TRY(const std::size_t size,
-               read_at(file.fd, file.offset + done, buffer.first(wanted), "the file that is sent"));
-    done += size;
+        static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), file.length - *done));
+    SLUICE_TRY(const std::size_t size, read_at(file.fd, file.offset + *done, buffer.first(wanted),
+                                               "the file that is sent"));
+    *done += size;
     return size;
   };
   return stream;

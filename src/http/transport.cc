@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 
@@ -47,11 +48,14 @@ bool drop_front(Pieces& pieces, std::size_t sent) {
 
 Transport::Transport(tcp::socket socket, std::size_t rate_min,
                      const std::shared_ptr<asio::ssl::context>& tls)
-    : socket_(std::move(socket)), timer_(socket_.get_executor()), rate_min_(rate_min) {
+    : socket_(std::move(socket)),
+      timer_(socket_.get_executor()),
+      patience_timer_(socket_.get_executor()),
+      rate_min_(rate_min) {
   if (tls) tls_.emplace(socket_, *tls);
   boost::system::error_code ignored;  // A socket that is dead already fails at the first read.
   socket_.set_option(tcp::no_delay(true), ignored);
-  socket_.native_non_blocking(true, ignored);
+  socket_.non_blocking(true, ignored);
   peer_address_ = canonical_address(socket_.remote_endpoint(ignored).address().to_string());
   local_host_ = host_of(socket_.local_endpoint(ignored));
 }
@@ -144,11 +148,74 @@ asio::awaitable<std::uint64_t> Transport::send(Pieces pieces, bool more_follows)
       std::tie(error, size) = co_await socket_.async_send(pieces, flags, kAwait);
     }
     sent += size;
+    sent_ += size;
     if (error) break;
     progressed(size);
     left = drop_front(pieces, size);
   }
   co_return sent;
+}
+
+asio::awaitable<bool> Transport::ready_within(std::optional<std::chrono::milliseconds> patience) {
+  if (is_dead()) co_return false;
+  is_waiting_ = true;
+  ++waits_;
+  if (patience) {
+    patience_timer_.expires_after(*patience);
+    patience_timer_.async_wait(
+        [self = shared_from_this(), wait = waits_](boost::system::error_code cancelled) {
+          if (cancelled || !self->is_waiting_ || self->waits_ != wait) return;
+          boost::system::error_code ignored;
+          self->socket_.cancel(ignored);
+        });
+  }
+  const auto [error] = co_await socket_.async_wait(tcp::socket::wait_write, kAwait);
+  is_waiting_ = false;
+  if (patience) patience_timer_.cancel();
+  co_return !error && !is_dead();
+}
+
+asio::awaitable<bool> Transport::wait_until_ready() {
+  return ready_within(std::nullopt);
+}
+
+asio::awaitable<std::uint64_t> Transport::send_while_ready(Pieces pieces,
+                                                           std::chrono::milliseconds patience) {
+  std::uint64_t sent = 0;
+  bool left = drop_front(pieces, 0);
+  while (left && !is_dead()) {
+    boost::system::error_code error;
+    std::size_t size = 0;
+    if (tls_) {
+      // What OpenSSL has begun to write it must end, so it begins only what the socket takes.
+      pollfd socket{socket_.native_handle(), POLLOUT, 0};
+      if (::poll(&socket, 1, 0) == 0) {
+        const bool is_ready = co_await ready_within(patience);
+        if (!is_ready) break;
+      }
+      std::tie(error, size) = co_await tls_->async_write_some(pieces, kAwait);
+    } else {
+      size = socket_.send(pieces, 0, error);
+      if (error == asio::error::would_block) {
+        const bool is_ready = co_await ready_within(patience);
+        if (!is_ready) break;
+        continue;
+      }
+    }
+    sent += size;
+    sent_ += size;
+    if (error) {
+      interrupted_ = true;  // Nothing more can be sent.
+      break;
+    }
+    progressed(size);
+    left = drop_front(pieces, size);
+  }
+  co_return sent;
+}
+
+std::uint64_t Transport::taken() {
+  return sent_ - std::min<std::uint64_t>(sent_, unacknowledged());
 }
 
 asio::awaitable<std::uint64_t> Transport::send_file(int fd, std::uint64_t offset,
@@ -164,6 +231,7 @@ asio::awaitable<std::uint64_t> Transport::send_file(int fd, std::uint64_t offset
     const ssize_t n = ::sendfile(socket_.native_handle(), fd, &position, size);
     if (n > 0) {
       sent += static_cast<std::uint64_t>(n);
+      sent_ += static_cast<std::uint64_t>(n);
       burst += static_cast<std::uint64_t>(n);
       progressed(static_cast<std::size_t>(n));
       if (burst < kBurstMax) continue;

@@ -62,6 +62,13 @@ class Transport : public std::enable_shared_from_this<Transport> {
   /// Sends all pieces, in order; how many bytes went out: fewer means that the connection is dead.
   /// `more_follows` lets the kernel wait for what comes next before it sends a packet.
   boost::asio::awaitable<std::uint64_t> send(Pieces pieces, bool more_follows);
+  /// The same, but ends early when the client takes nothing for `patience`.
+  boost::asio::awaitable<std::uint64_t> send_while_ready(Pieces pieces,
+                                                         std::chrono::milliseconds patience);
+  /// Whether the client takes bytes again; false when the connection is dead.
+  boost::asio::awaitable<bool> wait_until_ready();
+  /// How many bytes the client has acknowledged, about.
+  std::uint64_t taken();
   /// Sends part of a file without copying it; as send(). Plain connections only.
   boost::asio::awaitable<std::uint64_t> send_file(int fd, std::uint64_t offset,
                                                   std::uint64_t length);
@@ -75,6 +82,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   boost::asio::awaitable<void> close(std::chrono::milliseconds linger);
   /// Closes so that the client sees an error, not an end.
   void reset();
+  bool is_dead() const { return timed_out_ || interrupted_; }
 
  private:
   void arm();
@@ -82,11 +90,13 @@ class Transport : public std::enable_shared_from_this<Transport> {
   void progressed(std::size_t bytes);
   std::size_t transfer_wanted() const;
   std::size_t unacknowledged();
-  bool is_dead() const { return timed_out_ || interrupted_; }
+  /// Whether the socket takes bytes within `patience`; without it waits until it does, or is dead.
+  boost::asio::awaitable<bool> ready_within(std::optional<std::chrono::milliseconds> patience);
 
   boost::asio::ip::tcp::socket socket_;
   std::optional<boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>> tls_;
   boost::asio::steady_timer timer_;
+  boost::asio::steady_timer patience_timer_;
   const std::size_t rate_min_;
   std::string peer_address_;
   std::string local_host_;
@@ -94,7 +104,10 @@ class Transport : public std::enable_shared_from_this<Transport> {
   Clock::time_point armed_ = Clock::time_point::max();  // when timer_ strikes; max: it sleeps
   std::chrono::milliseconds transfer_timeout_{0};       // 0: the deadline is not renewed
   std::size_t transferred_ = 0;                         // since the deadline was set
-  std::size_t queued_ = 0;  // in the kernel's send buffer when the deadline was set
+  std::size_t queued_ = 0;   // in the kernel's send buffer when the deadline was set
+  std::uint64_t sent_ = 0;   // in all
+  std::uint64_t waits_ = 0;  // for the socket to be ready: which of them the timer belongs to
+  bool is_waiting_ = false;
   bool timed_out_ = false;
   bool interrupted_ = false;
 };

@@ -1,5 +1,11 @@
-// What /readyz says of the clock.
+// What /readyz says: at once, also while the store hangs, and of the clock.
+#include "api/readiness.h"
+
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
 
 #include "api/metrics.h"
 #include "api/routes.h"
@@ -28,7 +34,8 @@ TEST(Readiness, SaysWhenCommitsRunAheadOfTheClockAndStaysReady) {  // R-05
   Service service(*store, *files, engine, clock, ServiceOptions{});
   const Metrics metrics;
   http::Router router(error_responder());
-  add_routes(router, service, metrics);
+  const Readiness readiness([&] { return trouble_of(*store); }, {});
+  add_routes(router, service, metrics, readiness);
   const auto body = [&] {
     http::Request request;
     request.method = "GET";
@@ -53,6 +60,51 @@ TEST(Readiness, SaysWhenCommitsRunAheadOfTheClockAndStaysReady) {  // R-05
       << body() << "40 days are 3,456,000 s";
   clock.shift = kFortyDays - 59'000;
   EXPECT_EQ(body(), "ready\n") << "a minute is not worth a word";
+}
+
+using namespace std::chrono_literals;
+using Steady = std::chrono::steady_clock;
+
+template <class Condition>
+bool comes_to(Condition condition) {
+  for (int i = 0; i < 2000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(5ms);
+  }
+  return false;
+}
+
+TEST(Readiness, TellsWhatWasSeenLast) {
+  std::atomic<bool> fails{false};
+  const Readiness readiness([&] { return fails ? "the disk is gone" : ""; }, {1ms, 5s});
+  EXPECT_EQ(readiness.trouble(), "");
+  fails = true;
+  ASSERT_TRUE(comes_to([&] { return !readiness.trouble().empty(); }));
+  EXPECT_EQ(readiness.trouble(), "the disk is gone");
+  fails = false;
+  EXPECT_TRUE(comes_to([&] { return readiness.trouble().empty(); }));
+}
+
+TEST(Readiness, IsToldAtOnceThatTheStoreHangs) {
+  std::atomic<bool> hangs{false};
+  const auto look = [&]() -> std::string {
+    while (hangs) std::this_thread::sleep_for(1ms);
+    return "";
+  };
+  const Readiness readiness(look, {1ms, 20ms});
+  hangs = true;
+  auto longest = Steady::duration::zero();
+  const bool told = comes_to([&] {
+    const auto begun = Steady::now();
+    const bool is_well = readiness.trouble().empty();
+    longest = std::max(longest, Steady::now() - begun);
+    return !is_well;
+  });
+  EXPECT_TRUE(told);
+  EXPECT_LT(longest, 5s);
+  EXPECT_EQ(readiness.trouble(), "the store does not answer in time");
+  hangs = false;
+  EXPECT_TRUE(comes_to([&] { return readiness.trouble().empty(); }));
 }
 
 }  // namespace

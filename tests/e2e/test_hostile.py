@@ -342,7 +342,7 @@ class Hostile(harness.TestCase):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         count = min(10_000, hard - 1000)
         server = harness.start_server(self, self.slow_data, "--header-timeout", 4, "--max-connections",
-                                      20_000, is_open=False)
+                                      20_000, "--max-connections-per-address", 20_000, is_open=False)
         port = int(server.base.split(":")[2].split("/")[0])
         slow = []
         self.addCleanup(lambda: [each.close() for each in slow])

@@ -267,7 +267,7 @@ class Malformed(harness.TestCase):
         answer = self.server.post("$export", " " * 999_000 + body())
         self.assertEqual(answer.status, 202, answer)
         received = harness.raw_exchange(self.server.base, (
-            b"POST /fhir/$export HTTP/1.1\r\nHost: x\r\nContent-Type: application/fhir+json\r\n"
+            b"POST /fhir/$export HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/fhir+json\r\n"
             b"Content-Length: 1000001\r\n\r\n{"))
         self.assertRegex(received, rb"^HTTP/1.1 413 ")
         self.assertIn(b"OperationOutcome", received)
@@ -277,15 +277,15 @@ class Malformed(harness.TestCase):
                 ("noise", b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400),
                 ("no version", b"GET /fhir/$export\r\n\r\n", 400),
                 ("no host", b"GET /fhir/$export HTTP/1.1\r\n\r\n", 400),
-                ("two lengths", b"POST /fhir/$export HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
+                ("two lengths", b"POST /fhir/$export HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n"
                                 b"Content-Length: 2\r\n\r\n{}", 400),
-                ("length and chunks", b"POST /fhir/$export HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
+                ("length and chunks", b"POST /fhir/$export HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n"
                                       b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-                ("bad chunk", b"POST /fhir/$export HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                ("bad chunk", b"POST /fhir/$export HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
                               b"application/fhir+json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
-                ("header too large", b"GET /fhir/metadata HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 40_000 +
+                ("header too large", b"GET /fhir/metadata HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 40_000 +
                                      b"\r\n\r\n", 431),
-                ("unknown method", b"BREW /fhir/metadata HTTP/1.1\r\nHost: x\r\n\r\n", 501),
+                ("unknown method", b"BREW /fhir/metadata HTTP/1.1\r\nHost: localhost\r\n\r\n", 501),
                 ("HTTP/2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505)):
             with self.subTest(what=name):
                 received = harness.raw_exchange(self.server.base, data)

@@ -96,9 +96,12 @@ std::string TlsClient::chosen_protocol() const {
   return {reinterpret_cast<const char*>(name), size};
 }
 
-std::string TlsClient::ask(std::string_view bytes) {
+bool TlsClient::send(std::string_view bytes) {
+  return SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) > 0;
+}
+
+std::string TlsClient::read_to_end() {
   std::string answer;
-  if (SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size())) <= 0) return answer;
   char buffer[16384];
   for (int n = 0; (n = SSL_read(ssl_, buffer, sizeof buffer)) > 0;)
     answer.append(buffer, static_cast<std::size_t>(n));

@@ -35,7 +35,9 @@ class TlsClient {
   std::string server_name() const;
   std::string chosen_protocol() const;
   /// Sends the bytes and reads to the end of the connection; use "Connection: close".
-  std::string ask(std::string_view bytes);
+  std::string ask(std::string_view bytes) { return send(bytes) ? read_to_end() : std::string(); }
+  bool send(std::string_view bytes);
+  std::string read_to_end();
 
  private:
   SSL_CTX* context_ = nullptr;

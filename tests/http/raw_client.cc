@@ -273,6 +273,28 @@ void ServerTest::add_routes() {
     changed_.wait(lock, [this] { return released_; });
     return plain("slow");
   });
+  router_.add_immediate("/health", "health", [](const Request&) { return plain("well"); });
+  router_.add("GET", "/rewound", "rewound", [](const Request&) {
+    const auto done = std::make_shared<std::size_t>(0);
+    StreamBody stream;
+    stream.length = kRewoundSize;
+    stream.memory = 2'000'000;
+    stream.rewind = [done](std::uint64_t offset) { *done = static_cast<std::size_t>(offset); };
+    stream.read = [done](std::span<char> buffer) -> Result<std::size_t> {
+      const std::size_t size = std::min(buffer.size(), kRewoundSize - *done);
+      for (std::size_t i = 0; i < size; ++i) buffer[i] = file_byte(*done + i);
+      *done += size;
+      return size;
+    };
+    Response response;
+    response.body = std::move(stream);
+    return response;
+  });
+  router_.add("POST", "/done", "done", [](const Request&) {
+    Response response = plain(std::string(8'000'000, 'x'));
+    response.status = 201;
+    return response;
+  });
   router_.add("GET", "/empty", "empty", [](const Request&) {
     Response response = plain("never sent");
     response.status = 204;

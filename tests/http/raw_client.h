@@ -67,7 +67,8 @@ class RawClient {
 /// A server on a free port with these routes: GET /hello, POST /echo (method, body size, body),
 /// GET /where (origin and peer), GET /file (bytes with ranges), GET /big-file (more than any
 /// socket buffer holds), GET /stream (chunks), GET /broken-stream, GET /endless, GET /slow (waits
-/// for release()), GET /empty (204) and a few more.
+/// for release()), GET /empty (204), GET /health (immediate), GET /large (8 MB), POST /done (the
+/// same for a write), GET /rewound (a stream that can be rewound) and a few more.
 class ServerTest : public testing::Test {
  protected:
   ServerTest();
@@ -89,6 +90,7 @@ class ServerTest : public testing::Test {
   static constexpr std::size_t kFileSize = 3'000'000;
   static constexpr std::size_t kBigFileSize = 64'000'000;
   static constexpr std::size_t kChunks = 30;
+  static constexpr std::size_t kRewoundSize = 30'000'000;
   static char file_byte(std::size_t offset) { return static_cast<char>((offset * 31 + 7) % 251); }
 
   Router router_;

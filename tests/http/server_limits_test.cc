@@ -5,6 +5,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/bytes.h"
 #include "raw_client.h"
 
 namespace sluice::http {
@@ -41,6 +42,19 @@ TEST_P(MalformedTest, IsRefusedAndTheConnectionClosed) {
 std::string post(const std::string& fields) {
   return "POST /echo HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n";
 }
+
+std::string bytes_of(std::string_view hexadecimal) {
+  std::string bytes;
+  for (std::size_t i = 0; i + 1 < hexadecimal.size(); i += 2)
+    bytes.push_back(
+        static_cast<char>(hex_digit(hexadecimal[i]) * 16 + hex_digit(hexadecimal[i + 1])));
+  return bytes;
+}
+
+// As Python's gzip module writes "hello", and "x" 2,000 times.
+const std::string kGzipHello = bytes_of("1f8b0800000000000203cb48cdc9c9070086a6103605000000");
+const std::string kGzipTwoThousand =
+    bytes_of("1f8b0800000000000203aba81805a360148c8251300a46c15007007a650829d0070000");
 
 std::string get(const std::string& line, const std::string& fields = "Host: a\r\n") {
   return line + "\r\n" + fields + "\r\n";
@@ -174,6 +188,37 @@ TEST_F(ServerTest, BoundsTheMemoryOfAllBodiesTogether) {
   EXPECT_EQ(client.ask(post("Content-Length: 300000\r\n") + std::string(300'000, 'x')).status, 200);
 }
 
+std::string gzip_post(const std::string& body, const std::string& coding = "gzip") {
+  return post("Content-Encoding: " + coding + "\r\nContent-Length: " + std::to_string(body.size()) +
+              "\r\n") +
+         body;
+}
+
+TEST_F(ServerTest, DecodesGzipBodiesWithinTheLimits) {
+  ServerOptions options;
+  options.body_size_max = 1000;
+  start(options);
+  RawClient client(port());
+  EXPECT_EQ(client.ask(gzip_post(kGzipHello)).body, "POST 5 hello");
+  EXPECT_EQ(client.ask(gzip_post(kGzipHello + kGzipHello, "x-gzip")).body, "POST 10 hellohello");
+  EXPECT_EQ(client.ask(gzip_post("hello", "identity")).body, "POST 5 hello");
+  EXPECT_EQ(client.ask(gzip_post(kGzipTwoThousand)).status, 413);
+  EXPECT_EQ(client.ask(gzip_post("hello")).status, 400);
+  EXPECT_EQ(client.ask(gzip_post(kGzipHello.substr(0, 20))).status, 400);
+  EXPECT_EQ(client.ask(gzip_post(kGzipHello)).body, "POST 5 hello");
+}
+
+TEST_F(ServerTest, TellsWhichCodingItTakes) {
+  start();
+  for (const char* coding : {"br", "deflate", "gzip, gzip", "zstd"}) {
+    RawClient client(port());
+    const Answer answer = client.ask(gzip_post(kGzipHello, coding));
+    EXPECT_EQ(answer.status, 415) << coding;
+    EXPECT_EQ(answer.header("Accept-Encoding"), "gzip");
+    EXPECT_TRUE(client.sees_close());
+  }
+}
+
 TEST_F(ServerTest, RefusesAnEndlessChunkExtension) {
   start();
   RawClient client(port());
@@ -254,6 +299,76 @@ TEST_F(ServerTest, RefusesConnectionsAboveTheLimit) {
   EXPECT_TRUE(wait_for_connections(1));
   RawClient fourth(port());
   EXPECT_EQ(fourth.ask("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").status, 200);
+}
+
+TEST_F(ServerTest, AnswersImmediateRoutesWhileAllThreadsAreBusy) {
+  start({}, 1, 1);
+  RawClient busy(port());
+  busy.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+  wait_for_slow(1);
+  RawClient queued(port());
+  queued.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+  RawClient client(port());
+  EXPECT_EQ(client.ask("GET /health HTTP/1.1\r\nHost: a\r\n\r\n").body, "well");
+  EXPECT_TRUE(client.sees_close());
+  RawClient head(port());
+  EXPECT_EQ(head.ask("HEAD /health?verbose HTTP/1.1\r\nHost: a\r\n\r\n", true).status, 200);
+  // Also as a later request, and when it comes in pieces.
+  release();
+  EXPECT_EQ(busy.read().body, "slow");
+  EXPECT_EQ(queued.read().body, "hello");
+  RawClient slow(port());
+  slow.send("GET /nothing HTTP/1.1\r\nHo");
+  slow.send("st: a\r\n\r\n");
+  EXPECT_EQ(slow.read().status, 404);
+  slow.send("GET /hea");
+  slow.send("lth HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(slow.read().body, "well");
+  EXPECT_EQ(slow.ask("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").body, "hello");
+}
+
+TEST_F(ServerTest, AnswersImmediateRoutesAboveTheLimitOfConnections) {
+  ServerOptions options;
+  options.connections_max = 1;
+  start(options);
+  RawClient holder(port());
+  EXPECT_TRUE(wait_for_connections(1));
+  // More than may wait to be refused, and none of them says what it wants.
+  std::vector<std::unique_ptr<RawClient>> silent;
+  for (int i = 0; i < 300; ++i) silent.push_back(std::make_unique<RawClient>(port()));
+  for (int i = 0; i < 10; ++i) {
+    RawClient client(port());
+    EXPECT_EQ(client.ask("GET /health HTTP/1.1\r\nHost: a\r\n\r\n").body, "well");
+  }
+  RawClient other(port());
+  EXPECT_EQ(other.ask("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").status, 503);
+  EXPECT_EQ(holder.ask("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").status, 200);
+}
+
+TEST_F(ServerTest, RefusesConnectionsOfOneAddressAboveItsLimit) {
+  ServerOptions options;
+  options.connections_of_address_max = 2;
+  start(options);
+  RawClient first(port());
+  RawClient second(port());
+  EXPECT_TRUE(wait_for_connections(2));
+  RawClient third(port());
+  const Answer answer = third.ask("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(answer.status, 429);
+  EXPECT_EQ(answer.header("Retry-After"), "1");
+  RawClient health(port());
+  EXPECT_EQ(health.ask("GET /health HTTP/1.1\r\nHost: a\r\n\r\n").body, "well");
+  second.close();
+  EXPECT_TRUE(wait_for_connections(1));
+  RawClient fourth(port());
+  EXPECT_EQ(fourth.ask("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").status, 200);
+}
+
+TEST_F(ServerTest, TakesNoLargeBodyWithAnImmediateRoute) {
+  start();
+  RawClient client(port());
+  EXPECT_EQ(client.ask("GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n").status,
+            413);
 }
 
 TEST_F(ServerTest, HoldsManySlowConnections) {

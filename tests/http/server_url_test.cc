@@ -27,6 +27,41 @@ TEST_F(ServerTest, NamesItselfByAddressWithoutHost) {
                   .body.starts_with("http://127.0.0.1:" + std::to_string(port()) + " "));
 }
 
+TEST_F(ServerTest, AnswersToItsOwnNamesOnly) {
+  ServerOptions options;
+  options.own_hosts = std::vector<std::string>{"fhir.example"};
+  start(options);
+  RawClient client(port());
+  EXPECT_EQ(client.ask("GET /hello HTTP/1.1\r\nHost: evil.example\r\n\r\n").status, 421);
+  EXPECT_TRUE(client.sees_close());
+  const auto status = [this](const std::string& request) {
+    RawClient other(port());
+    return other.ask(request).status;
+  };
+  EXPECT_EQ(status("GET /hello HTTP/1.1\r\nHost: fhir.example\r\n\r\n"), 200);
+  // Who watches over the server may call it anything.
+  EXPECT_EQ(status("GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n"), 200);
+  EXPECT_EQ(status("GET http://evil.example/hello HTTP/1.1\r\nHost: localhost\r\n\r\n"), 421);
+  // Who names no host was led here by none.
+  EXPECT_EQ(status("GET /hello HTTP/1.1\r\nHost:\r\n\r\n"), 200);
+  EXPECT_EQ(status("GET /hello HTTP/1.0\r\n\r\n"), 200);
+  // A stranger's word for another name does not count.
+  EXPECT_EQ(status("GET /hello HTTP/1.1\r\nHost: evil.example\r\n"
+                   "X-Forwarded-Host: fhir.example\r\n\r\n"),
+            421);
+}
+
+TEST_F(ServerTest, LooksAtTheNameThatATrustedProxyWasAskedFor) {
+  ServerOptions options;
+  options.own_hosts = std::vector<std::string>{"fhir.example"};
+  options.trusted_proxies = {"127.0.0.1"};
+  start(options);
+  RawClient client(port());
+  const std::string head = "GET /hello HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Host: ";
+  EXPECT_EQ(client.ask(head + "fhir.example\r\n\r\n").status, 200);
+  EXPECT_EQ(client.ask(head + "evil.example\r\n\r\n").status, 421);
+}
+
 constexpr std::string_view kForwarded =
     "GET /where/x HTTP/1.1\r\nHost: inner:8080\r\n"
     "X-Forwarded-For: 6.6.6.6, 203.0.113.9, 10.0.0.2\r\n"

@@ -71,6 +71,42 @@ TEST_F(TlsTest, A10ServesEveryKindOfBody) {
   EXPECT_TRUE(stream.ends_with("0\r\n\r\n"));
 }
 
+TEST_F(TlsTest, HoldsNothingOfAStreamThatIsNotRead) {
+  ServerOptions server;
+  server.answers = std::make_shared<MemoryBudget>(100'000'000);
+  start_tls(options(), server);
+  TlsClient slow(port(), client());
+  slow.send(get("/rewound"));
+  const auto comes_to = [&](bool something) {
+    for (int i = 0; i < 2000; ++i) {
+      if ((server.answers->used() > 0) == something) return true;
+      std::this_thread::sleep_for(10ms);
+    }
+    return false;
+  };
+  ASSERT_TRUE(comes_to(true));
+  ASSERT_TRUE(comes_to(false));
+  const std::string answer = slow.read_to_end();
+  ASSERT_GT(answer.size(), kRewoundSize);
+  for (std::size_t i = 0; i < kRewoundSize; ++i)
+    ASSERT_EQ(answer[answer.size() - kRewoundSize + i], file_byte(i)) << i;
+}
+
+TEST_F(TlsTest, AnswersImmediateRoutesWhileAllThreadsAreBusy) {
+  ServerOptions server;
+  server.connections_max = 2;
+  start_tls(options(), server);
+  TlsClient first(port(), client());
+  first.send(get("/slow"));
+  TlsClient second(port(), client());
+  second.send(get("/slow"));
+  wait_for_slow(2);
+  EXPECT_TRUE(TlsClient(port(), client()).ask(get("/health")).ends_with("\r\n\r\nwell"));
+  EXPECT_TRUE(TlsClient(port(), client()).ask(get("/hello")).starts_with("HTTP/1.1 503 "));
+  release();
+  EXPECT_TRUE(first.read_to_end().ends_with("slow"));
+}
+
 TEST_F(TlsTest, A10UrlsOfAnswersAreHttps) {
   start_tls(options());
   const std::string where = TlsClient(port(), client()).ask(get("/where/x"));

@@ -1,0 +1,68 @@
+// How many bytes all requests, or all answers, hold together. Beside http it is for handlers, whose
+// answers take memory while they are made.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "base/result.h"
+
+namespace sluice::http {
+
+/// For answers, when nobody says anything else.
+inline constexpr std::size_t kAnswersSizeMax = 256u << 20;
+
+/// Thread-safe. Outlives its shares.
+class MemoryBudget {
+ public:
+  explicit MemoryBudget(std::size_t size_max) : size_max_(size_max) {}
+
+  /// One holder's part; given back at the end of its life. Used by one thread at a time.
+  class Share {
+   public:
+    Share() = default;  ///< of no budget: there is always room
+    explicit Share(MemoryBudget& budget) : budget_(&budget) {}
+    Share(Share&& other) noexcept
+        : budget_(std::exchange(other.budget_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    Share& operator=(Share&& other) noexcept {
+      std::swap(budget_, other.budget_);
+      std::swap(size_, other.size_);
+      return *this;
+    }
+    ~Share() { shrink_to(0); }
+
+    /// Whether there was room to grow to `size` bytes. Who holds alone always has room.
+    bool grow_to(std::size_t size);
+    /// The same as an error for the client: kUnavailable with when to try again.
+    Result<void> hold(std::size_t size);
+    /// Grows whether there is room or not: for what cannot be left out.
+    void insist_on(std::size_t size);
+    void shrink_to(std::size_t size);
+    std::size_t size() const { return size_; }
+
+   private:
+    MemoryBudget* budget_ = nullptr;
+    std::size_t size_ = 0;
+  };
+
+  /// Whether somebody was refused of late, and much is held still.
+  bool is_short() const;
+  /// Somebody had no room for longer than can be waited; hold() says so by itself.
+  void note_refusal();
+  /// Counts who waits for room, and tells whether anybody does.
+  void begin_wait() { ++waiting_; }
+  void end_wait() { --waiting_; }
+  bool is_waited_for() const { return waiting_ > 0; }
+  std::size_t used() const { return used_; }
+
+ private:
+  const std::size_t size_max_;
+  std::atomic<std::size_t> used_{0};
+  std::atomic<std::size_t> waiting_{0};
+  std::atomic<std::int64_t> refused_{0};  ///< steady clock's count of the last refusal; 0: none
+};
+
+}  // namespace sluice::http
