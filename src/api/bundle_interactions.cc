@@ -75,7 +75,9 @@ class TransactionRequest {
         bundle_(bundle),
         base_url_(service.base_url(request)),
         bounds_(search_bounds(service, request)),
-        view_(ScopedTransaction::of(service, request, principal)) {}
+        view_(ScopedTransaction::of(service, request, principal)),
+        response_("transaction-response", service.options.bundle_answer_size_max,
+                  http::MemoryBudget::Share(*service.answers)) {}
 
   Result<http::Response> run() {
     auto response = run_now();
@@ -96,6 +98,7 @@ class TransactionRequest {
                           service_.options.leniency == rest::Leniency::kLenient,
         .bounds = bounds_,
         .leniency = service_.options.leniency,
+        .may_hold = [this](std::size_t bytes) { return response_.hold(searched_bytes_ + bytes); },
         .view = view_.get()};
     if (service_.authorization != nullptr)
       options.may_touch_binary = [this](Kind kind, const rest::Stored& stored) {
@@ -178,7 +181,13 @@ class TransactionRequest {
   std::optional<http::Response> try_search(std::size_t index) {
     const auto found = search(index);
     if (!found) return error_response(fhir::about_entry(index, found.error()));
-    if (found->status < 400) return std::nullopt;
+    if (found->status < 400) {
+      // As much as it finds now will be in the answer, about.
+      searched_bytes_ += found->resource.size();
+      if (const auto held = response_.hold(searched_bytes_); !held)
+        return error_response(fhir::about_entry(index, held.error()));
+      return std::nullopt;
+    }
     return fhir_response(
         found->status,
         fhir::operation_outcome("error", found->status == 404 ? "not-found" : "invalid",
@@ -202,24 +211,28 @@ class TransactionRequest {
   Result<http::Response> answer(const std::vector<rest::EntryAction>& actions,
                                 rest::TransactionOutcome outcome) {
     std::vector<smart::AuditEvent> reads;
-    BundleResponse response("transaction-response");
     for (std::size_t i = 0; i < actions.size(); ++i) {
       const auto& action = actions[i];
       if (action.kind == Kind::kSearch) {
+        if (response_.full()) {
+          response_.add_undone();
+          continue;
+        }
         SLUICE_TRY(const auto request, search_request(i));
-        response.add(entry_of_response(request, search_as_of(request, action.type, outcome.commit),
-                                       base_url_));
+        response_.add(entry_of_response(request, search_as_of(request, action.type, outcome.commit),
+                                        base_url_),
+                      false);
         continue;
       }
       if (!action.is_write())
         reads.push_back({.kind = smart::AuditKind::kResourceRead,
                          .description = "transaction " + request_.id,
                          .subject = name_of(outcome.entries[i].key)});
-      SLUICE_TRY(const auto done, entry_of(action, std::move(outcome.entries[i])));
-      response.add(done);
+      SLUICE_TRY(auto done, entry_of(action, std::move(outcome.entries[i])));
+      response_.add(std::move(done), action.is_write());
     }
     SLUICE_CHECK(audit_all(service_, request_, principal_, std::move(reads)));
-    return fhir_response(200, response.finish());
+    return response_.finish();
   }
 
   http::Response search_as_of(const http::Request& request, fhir::ResourceType type,
@@ -270,6 +283,8 @@ class TransactionRequest {
   const std::string base_url_;
   const query::Bounds bounds_;
   const std::unique_ptr<ScopedTransaction> view_;  // nullptr: the scopes have no queries
+  BundleResponse response_;
+  std::size_t searched_bytes_ = 0;  // of the answers to its searches
   bool audited_ = false;
 };
 
@@ -305,22 +320,31 @@ Result<http::Response> run_batch(Service& service, const http::Router& router,
     slot = std::move(*taken);
     deadline = search_bounds(service, request).deadline;
   }
-  BundleResponse response("batch-response");
+  BundleResponse response("batch-response", service.options.bundle_answer_size_max,
+                          http::MemoryBudget::Share(*service.answers));
   for (const auto& entry : bundle.entries()) {
+    const bool is_write = entry.method != "GET" && entry.method != "HEAD";
+    if (response.full() && !is_write) {
+      response.add_undone();
+      continue;
+    }
     // What was done before stays done, so that the answer tells of each.
     if (deadline && std::chrono::steady_clock::now() > *deadline) {
-      response.add(error_entry(
-          {ErrorKind::kUnavailable,
-           fmt::format("the batch takes more than {} s: this entry was not done, send it again",
-                       service.options.search_timeout.count())}));
+      response.add(
+          error_entry(
+              {ErrorKind::kUnavailable,
+               fmt::format("the batch takes more than {} s: this entry was not done, send it again",
+                           service.options.search_timeout.count())}),
+          is_write);
       continue;
     }
     auto single = entry_request(request, base_url, preferences, bundle, entry);
     if (single) single->deadline = deadline;
-    response.add(single ? dispatch_entry(router, std::move(*single), base_url)
-                        : error_entry(single.error()));
+    response.add(
+        single ? dispatch_entry(router, std::move(*single), base_url) : error_entry(single.error()),
+        is_write);
   }
-  return fhir_response(200, response.finish());
+  return response.finish();
 }
 
 Result<http::Response> post_now(Service& service, const http::Router& router,

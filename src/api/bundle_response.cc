@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
 #include <utility>
@@ -12,6 +13,9 @@
 
 namespace sluice::api {
 namespace {
+
+// Of an entry beside its resource and its outcome, at most.
+constexpr std::size_t kEntrySize = 1024;
 
 void append_member(std::string& out, std::string_view name, std::string_view value) {
   if (value.empty()) return;
@@ -28,10 +32,71 @@ BundleResponseEntry error_entry(const Error& error) {
   return entry;
 }
 
-BundleResponse::BundleResponse(std::string_view type)
-    : json_(fmt::format(R"({{"resourceType":"Bundle","type":"{}")", type)) {}
+Error too_large_answer(std::size_t size_max) {
+  return {ErrorKind::kTooLarge,
+          fmt::format("the answer to the Bundle would hold more than {} bytes: ask for less at a "
+                      "time, or read large resources by themselves",
+                      size_max)};
+}
 
-void BundleResponse::add(const BundleResponseEntry& entry) {
+BundleResponse::BundleResponse(std::string_view type, std::size_t size_max,
+                               http::MemoryBudget::Share share)
+    : size_max_(size_max),
+      share_(std::move(share)),
+      json_(fmt::format(R"({{"resourceType":"Bundle","type":"{}")", type)) {}
+
+Result<void> BundleResponse::hold(std::size_t bytes) {
+  if (bytes > size_max_) return too_large_answer(size_max_);
+  return share_.hold(bytes);
+}
+
+bool BundleResponse::has_room(std::size_t bytes) {
+  const std::size_t size = json_.size() + bytes;
+  if (size > size_max_) {
+    full_ = too_large_answer(size_max_);
+    return false;
+  }
+  if (size <= json_.capacity()) return true;
+  const std::size_t wanted = std::max(size, std::min(2 * json_.capacity(), size_max_));
+  const auto held = share_.hold(wanted);
+  if (!held) {
+    full_ = held.error();
+    return false;
+  }
+  // A string that grows by itself takes twice what it had.
+  std::string larger;
+  larger.reserve(wanted);
+  larger.append(json_);
+  json_ = std::move(larger);
+  return true;
+}
+
+bool BundleResponse::add(BundleResponseEntry entry, bool is_write) {
+  const std::size_t size = kEntrySize + entry.resource.size() + entry.outcome.size();
+  if (!full_ && has_room(size)) {
+    append(entry);
+    return true;
+  }
+  if (is_write && entry.status < 300) {
+    entry.full_url.clear();
+    entry.resource.clear();
+    entry.outcome.clear();
+    append(entry);
+    return false;
+  }
+  add_undone();
+  return false;
+}
+
+// What stands there in any case is of the size of what was sent.
+void BundleResponse::add_undone() {
+  auto entry = error_entry(*full_);
+  if (is_told_) entry.outcome.clear();
+  is_told_ = true;
+  append(entry);
+}
+
+void BundleResponse::append(const BundleResponseEntry& entry) {
   json_.append(has_entries_ ? "," : R"(,"entry":[)");
   has_entries_ = true;
   json_.push_back('{');
@@ -48,9 +113,12 @@ void BundleResponse::add(const BundleResponseEntry& entry) {
   json_.append("}}");
 }
 
-std::string BundleResponse::finish() {
+http::Response BundleResponse::finish() {
   json_.append(has_entries_ ? "]}" : "}");
-  return std::move(json_);
+  share_.insist_on(json_.capacity());
+  auto response = fhir_response(200, std::move(json_));
+  response.share = std::make_shared<http::MemoryBudget::Share>(std::move(share_));
+  return response;
 }
 
 }  // namespace sluice::api

@@ -1,12 +1,15 @@
 // The Bundle that answers a transaction or a batch.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/instant.h"
 #include "base/result.h"
+#include "http/memory_budget.h"
+#include "http/message.h"
 
 namespace sluice::api {
 
@@ -24,18 +27,39 @@ struct BundleResponseEntry {
 /// The entry for something that went wrong.
 BundleResponseEntry error_entry(const Error& error);
 
-/// Writes the Bundle entry by entry.
+/// Writes the Bundle entry by entry, as far as there is room for it.
 class BundleResponse {
  public:
-  /// `type`: "transaction-response", "batch-response".
-  explicit BundleResponse(std::string_view type);
-  void add(const BundleResponseEntry& entry);
-  /// The whole Bundle. Once.
-  std::string finish();
+  /// `type`: "transaction-response", "batch-response". With more than `size_max` bytes, or when
+  /// `share` does not grow, it is full.
+  BundleResponse(std::string_view type, std::size_t size_max, http::MemoryBudget::Share share);
+
+  /// Whether the whole entry had room. If not, the Bundle is full: of what was written the status
+  /// stands there without the resource, of anything else an error; and so it goes on, so that
+  /// there is an entry for each of the request.
+  bool add(BundleResponseEntry entry, bool is_write);
+  /// Why it is full: kTooLarge or kUnavailable; nullopt when it is not.
+  const std::optional<Error>& full() const { return full_; }
+  /// An entry that was not done because it is full.
+  void add_undone();
+  /// Takes room for `bytes` of entries that are to come; the error that full() would give.
+  Result<void> hold(std::size_t bytes);
+  /// The whole Bundle as a response that keeps its share of memory. Once.
+  http::Response finish();
 
  private:
+  bool has_room(std::size_t bytes);
+  void append(const BundleResponseEntry& entry);
+
+  const std::size_t size_max_;
+  http::MemoryBudget::Share share_;
   std::string json_;
+  std::optional<Error> full_;
   bool has_entries_ = false;
+  bool is_told_ = false;
 };
+
+/// Over the limit of one Bundle's answer.
+Error too_large_answer(std::size_t size_max);
 
 }  // namespace sluice::api

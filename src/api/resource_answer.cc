@@ -92,8 +92,14 @@ http::Response written_response(const Service& service, const http::Request& req
   const auto faults = passed_faults(service, request, key, written.stored.json);
   http::Response response;
   response.status = status;
-  if (preferences.returned == Preferences::Return::kRepresentation)
+  // When there is no room for it the resource is left out: it is a preference, and the write is
+  // done.
+  auto share = std::make_shared<http::MemoryBudget::Share>(*service.answers);
+  if (preferences.returned == Preferences::Return::kRepresentation &&
+      share->grow_to(written.stored.json.capacity())) {
     response = fhir_response(status, std::move(written.stored.json));
+    response.share = std::move(share);
+  }
   if (preferences.returned == Preferences::Return::kOperationOutcome)
     response = fhir_response(
         status,

@@ -140,9 +140,13 @@ void append_entry(std::string& out, std::string_view base_url, const rest::Histo
                  version.version, to_fhir_instant(version.instant));
 }
 
-http::Response bundle(const Service& service, const http::Request& request,
-                      const Principal& principal, const Asked& asked,
-                      const rest::HistoryPage& page) {
+Result<http::Response> bundle(const Service& service, const http::Request& request,
+                              const Principal& principal, const Asked& asked,
+                              const rest::HistoryPage& page) {
+  std::size_t bytes = 0;
+  for (const auto& entry : page.entries) bytes += entry.version.json.size();
+  const auto share = std::make_shared<http::MemoryBudget::Share>(*service.answers);
+  SLUICE_CHECK(share->hold(2 * bytes));  // What was read, and the Bundle of it.
   const std::string base_url = service.base_url(request);
   const auto link = [&](std::string_view relation, const std::string& place) {
     return fmt::format(R"({{"relation":"{}","url":"{}"}})", relation,
@@ -165,6 +169,7 @@ http::Response bundle(const Service& service, const http::Request& request,
   }
   out += page.entries.empty() ? "}" : "]}";
   auto response = fhir_response(200, std::move(out));
+  response.share = share;
   response.headers.set("Cache-Control", "private, no-cache");
   return response;
 }

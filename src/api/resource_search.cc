@@ -56,7 +56,8 @@ class Search {
         principal_(principal),
         asked_(std::move(asked)),
         first_as_of_(first_as_of),
-        base_url_(service.base_url(request)) {}
+        base_url_(service.base_url(request)),
+        share_(std::make_shared<http::MemoryBudget::Share>(*service.answers)) {}
 
   Result<std::string> run() {
     SLUICE_CHECK(choose_state());
@@ -81,6 +82,8 @@ class Search {
 
   const SearchRequest& asked() const { return asked_; }
   const SearchResult& result() const { return result_; }
+  /// What the answer holds of the budget of answers.
+  std::shared_ptr<http::MemoryBudget::Share> share() const { return share_; }
 
  private:
   store::Sequence as_of() const { return result_.as_of.sequence; }
@@ -125,10 +128,20 @@ class Search {
     SLUICE_TRY(auto page, query::read_page(service_.store, query, wanted, bounds));
     if (!result_.total && asked_.wants_total.value_or(true)) result_.total = page.total;
     result_.matches = std::move(page.matches);
+    SLUICE_CHECK(hold());
     SLUICE_CHECK(include(page.next, bounds));
+    SLUICE_CHECK(hold());
     if (page.next)
       result_.next = PageLink{result_.as_of, until_, std::move(*page.next), result_.total};
     return {};
+  }
+
+  // What was found, and once more for the Bundle that is made of it.
+  Result<void> hold() {
+    std::size_t bytes = 0;
+    for (const auto* found : {&result_.matches, &result_.included})
+      for (const auto& record : *found) bytes += record.json.size();
+    return share_->hold(2 * bytes);
   }
 
   // A page becomes shorter until what is included with it has room.
@@ -159,6 +172,7 @@ class Search {
   const std::string base_url_;
   Instant until_;
   SearchResult result_;
+  const std::shared_ptr<http::MemoryBudget::Share> share_;  // the response goes on with it
 };
 
 Result<http::Response> search_now(Service& service, const http::Request& request,
@@ -185,6 +199,7 @@ Result<http::Response> search_now(Service& service, const http::Request& request
              .subject = std::string(fhir::type_name(type))}));
   if (!bundle) return search_error(service, bundle.error());
   auto response = fhir_response(200, std::move(*bundle));
+  response.share = search.share();
   // As for single resources.
   response.headers.set("Cache-Control", "private, no-cache");
   return response;

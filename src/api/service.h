@@ -13,6 +13,7 @@
 #include "api/search_slots.h"
 #include "base/instant.h"
 #include "bulk/import_request.h"
+#include "http/memory_budget.h"
 #include "http/message.h"
 #include "job/engine.h"
 #include "output/file_store.h"
@@ -37,9 +38,11 @@ struct ServiceOptions {
   /// How long superseded versions stay, and so the links of a search's pages.
   std::chrono::seconds history_retention = std::chrono::hours(1);
   std::chrono::seconds search_timeout = std::chrono::seconds(20);
-  std::size_t searches_max = 4;                ///< at once; others are told to come again
-  bool conditional_delete_of_several = false;  ///< else 412 when more than one matches
-  std::size_t cascade_max = 10'000;            ///< resources that go with one Patient, itself too
+  std::size_t searches_max = 4;                          ///< at once; others are told to come again
+  std::size_t answers_size_max = http::kAnswersSizeMax;  ///< of all answers, in memory
+  std::size_t bundle_answer_size_max = 64u << 20;        ///< of the answer to one Bundle
+  bool conditional_delete_of_several = false;            ///< else 412 when more than one matches
+  std::size_t cascade_max = 10'000;  ///< resources that go with one Patient, itself too
   rest::Leniency leniency = rest::Leniency::kStrict;  ///< of light validation of writes
   bulk::ImportRules import_rules = {};                ///< what $import may be asked for
 };
@@ -58,6 +61,8 @@ struct Service {
   ServiceOptions options;
   std::shared_ptr<PollLimiter> polls;  ///< shared: by what clients see of the service, as are
   std::shared_ptr<BundleBudget> bundles;
+  /// What answers hold while they are made, and in the HTTP server until they are sent.
+  std::shared_ptr<http::MemoryBudget> answers;
   std::shared_ptr<SearchSlots> searches;
   std::shared_ptr<rest::MemberChanges> member_changes;
   /// Asked to stop before the server waits for the requests that are under way. Copies share it.
@@ -73,6 +78,7 @@ struct Service {
         options(std::move(o)),
         polls(std::make_shared<PollLimiter>(options.poll_burst)),
         bundles(std::make_shared<BundleBudget>()),
+        answers(std::make_shared<http::MemoryBudget>(options.answers_size_max)),
         searches(std::make_shared<SearchSlots>(options.searches_max)),
         member_changes(std::make_shared<rest::MemberChanges>()) {}
   /// Whatever is bounded for all is shared; only the store is another.
@@ -84,6 +90,7 @@ struct Service {
         options(service.options),
         polls(service.polls),
         bundles(service.bundles),
+        answers(service.answers),
         searches(service.searches),
         member_changes(service.member_changes),
         stopping(service.stopping),

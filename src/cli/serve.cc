@@ -290,6 +290,7 @@ Result<int> run_serve(ServeArguments& arguments) {
   http::Router router(api::error_responder());
   WorkerPool pool(
       {.threads = arguments.request_threads, .queue_max = 4096, .name = "request", .nice = 0});
+  arguments.server.answers = service.answers;
   http::Server server(arguments.server, router, pool, [&metrics](const auto& record) {
     metrics.record(record);
     log_request(record);
@@ -398,6 +399,12 @@ void add_limits(CLI::App& command, ServeArguments& arguments) {
       ->check(CLI::Range(0, 1'000'000));
   add_option(command, "max-body-size", arguments.server.body_size_max,
              "Bytes of a request body; 64MB style units are understood")
+      ->transform(CLI::AsSizeValue(false));
+  add_option(command, "answer-memory", arguments.service.answers_size_max,
+             "Bytes that all answers may hold in memory together; 64MB style units")
+      ->transform(CLI::AsSizeValue(false));
+  add_option(command, "max-bundle-answer", arguments.service.bundle_answer_size_max,
+             "Bytes of the answer to one Bundle; 64MB style units")
       ->transform(CLI::AsSizeValue(false));
   add_option(command, "header-timeout", arguments.header_timeout,
              "Seconds a client has for a request's header")

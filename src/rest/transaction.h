@@ -28,6 +28,10 @@ struct TransactionOptions {
   /// is the transaction's. Empty: all may be done. Binaries say themselves who may
   /// (securityContext).
   std::function<Result<void>(EntryAction::Kind, const Stored&)> may_touch_binary = {};
+  /// Told how many bytes of resources the transaction holds beside its Bundle, whenever they become
+  /// more: what it reads, patches and gives back. Its error is the transaction's, and nothing is
+  /// written. Empty: any number.
+  std::function<Result<void>(std::size_t bytes)> may_hold = {};
   /// What each entry may see and change; nullptr: everything. Must outlive the transaction.
   TransactionView* view = nullptr;
 };

@@ -115,8 +115,14 @@ Result<void> TransactionPlan::read_references(std::size_t entry) {
       unused);
 }
 
+Result<void> TransactionPlan::hold(std::size_t bytes) {
+  held_ += bytes;
+  return bytes > 0 && options_.may_hold ? options_.may_hold(held_) : Result<void>{};
+}
+
 Result<void> TransactionPlan::make() {
   planned_.assign(actions_.size(), {});
+  held_ = 0;
   links_.clear();
   writers_.clear();
   references_.clear();
@@ -203,7 +209,7 @@ Result<void> TransactionPlan::identify_create(std::size_t entry) {
   }
   if (!planned.is_written) {
     SLUICE_TRY(planned.stored, rest::read(seen_by(entry), planned.key));
-    return {};
+    return hold(planned.stored->json.size());
   }
   planned.key.id = made_ids_[entry];
   preconditions_.push_back({planned.key, 0});
@@ -283,7 +289,7 @@ Result<void> TransactionPlan::prepare(std::size_t entry) {
   if (!planned.is_written || action.kind == Kind::kDelete) return {};
   if (action.kind == Kind::kPatch) {
     SLUICE_TRY(planned.resource, patched_resource(entry));
-    return {};
+    return hold(planned.resource->content.size());
   }
   std::string text;
   SLUICE_CHECK(rewrite(entry, bundle_.tokens(), bundle_.entries()[entry].resource, text));
@@ -294,7 +300,8 @@ Result<void> TransactionPlan::prepare(std::size_t entry) {
     return invalid(fmt::format("the resource is a {}, request.url is one of {}",
                                fhir::type_name(planned.resource->type),
                                fhir::type_name(action.type)));
-  return validate(*planned.resource, MemberFilters::kRefused, options_.leniency);
+  SLUICE_CHECK(validate(*planned.resource, MemberFilters::kRefused, options_.leniency));
+  return options_.with_resources ? hold(planned.resource->content.size()) : Result<void>{};
 }
 
 // The patch is a Binary, for an entry can hold nothing but resources.
@@ -391,6 +398,7 @@ Result<void> TransactionPlan::read_now(std::size_t entry) {
   planned.key = {action.type, action.id};
   if (action.kind == Kind::kReadVersion) {
     SLUICE_TRY(planned.stored, read_version(seen_by(entry), planned.key, action.version));
+    SLUICE_CHECK(hold(planned.stored->json.size()));
     if (options_.may_touch_binary && planned.key.type == fhir::types::kBinary)
       return options_.may_touch_binary(action.kind, *planned.stored);
     return {};
@@ -400,14 +408,17 @@ Result<void> TransactionPlan::read_now(std::size_t entry) {
   SLUICE_CHECK(check_binary(entry));
   const auto writer = writers_.find(planned.key);
   if (writer != writers_.end() && planned_[writer->second].is_written) {
-    if (actions_[writer->second].kind != Kind::kDelete)
+    if (actions_[writer->second].kind != Kind::kDelete) {
+      SLUICE_CHECK(hold(planned_[writer->second].resource->content.size()));
       return check_readable(planned_[writer->second]);
+    }
     return Error{ErrorKind::kGone, fmt::format("{} is deleted by Bundle.entry[{}]",
                                                name_of(planned.key), writer->second)};
   }
   SLUICE_TRY(const auto stored, rest::read(seen_by(entry), planned.key));
   preconditions_.push_back({planned.key, stored.version});
-  return {};
+  return is_known(action.known, stored.version, stored.last_updated) ? Result<void>{}
+                                                                     : hold(stored.json.size());
 }
 
 Result<void> TransactionPlan::check_readable(const PlannedEntry& written) const {

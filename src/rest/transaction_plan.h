@@ -55,6 +55,7 @@ class TransactionPlan {
   Result<void> identify(std::size_t entry);
   Result<void> identify_create(std::size_t entry);
   Result<void> identify_update(std::size_t entry);
+  Result<void> hold(std::size_t bytes);
   /// Whether the client may know of Binaries that a condition or a reference finds.
   Result<void> check_found(fhir::ResourceType type, const std::vector<std::string>& ids) const;
   /// The id of the one resource that the entry's query finds; empty for none.
@@ -101,6 +102,7 @@ class TransactionPlan {
   std::vector<store::Precondition> preconditions_;
   std::set<fhir::ResourceType> own_found_;  // types whose written resources were looked at
   std::map<std::size_t, std::vector<std::string>> own_ids_;  // that match, by number in matches_
+  std::size_t held_ = 0;  // bytes, as TransactionOptions::may_hold is told
 };
 
 }  // namespace sluice::rest

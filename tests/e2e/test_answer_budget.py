@@ -1,0 +1,236 @@
+"""What answers hold in memory is bounded (R-01), whoever asks for much or does not read, and the server's health
+is told all the while (R-02)."""
+import base64
+import gzip
+import hashlib
+import json
+import os
+import re
+import socket
+import statistics
+import threading
+import time
+import unittest
+import urllib.parse
+
+import harness
+
+MB = 1 << 20
+ANSWERS = 100 * MB
+BUNDLE = 32 * MB
+# Far below what the requests of each test would hold without a budget: 1 to 4 GB.
+BOUND = 400 * MB
+
+
+def transaction(kind, *entries):
+    return {"resourceType": "Bundle", "type": kind, "entry": [
+        {"request": {"method": method, "url": url}, **({"resource": resource} if resource else {})}
+        for method, url, resource in entries]}
+
+
+class AnswerBudget(harness.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = harness.temporary_folder(cls)
+        cls.data = os.path.join(folder, "data")
+        observations = harness.write_lines(os.path.join(folder, "Observation.ndjson"), [
+            {"resourceType": "Observation", "id": f"o{n}", "status": "final", "code": {"text": "x" * 1300}}
+            for n in range(1000)])
+        basics = harness.write_lines(os.path.join(folder, "Basic.ndjson"), [
+            {"resourceType": "Basic", "id": f"b{n}",
+             "code": {"text": base64.b64encode(hashlib.shake_256(bytes([n])).digest(375_000)).decode()}}
+            for n in range(40)])
+        binary = harness.write_lines(os.path.join(folder, "Binary.ndjson"), [
+            {"resourceType": "Binary", "id": "big", "contentType": "text/plain",
+             "data": base64.b64encode(b"x" * 6_750_000).decode()}])
+        harness.load(cls.data, observations, basics, binary)
+
+    def setUp(self):
+        self.server = harness.start_server(self, self.data, "--answer-memory", ANSWERS, "--max-bundle-answer",
+                                           BUNDLE, "--max-connections", 4000)
+
+    def tearDown(self):
+        with open(f"/proc/{self.server.process.pid}/status", encoding="ascii") as status:
+            peak = int(re.search(r"VmHWM:\s+(\d+) kB", status.read()).group(1)) * 1024
+        self.assertLess(peak, BOUND, f"{peak / MB:.0f} MB")
+
+    def ask_and_do_not_read(self, count, path):
+        """So many clients that ask for `path` below the base and read nothing of the answer."""
+        parts = urllib.parse.urlsplit(self.server.base)
+        request = f"GET {parts.path}/{path} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
+        clients = []
+        self.addCleanup(lambda: [client.close() for client in clients])
+        for _ in range(count):
+            client = socket.socket()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+            client.settimeout(60)
+            client.connect((parts.hostname, parts.port))
+            client.sendall(request)
+            clients.append(client)
+        return clients
+
+    def assert_well(self):
+        for path in ("/healthz", "/readyz"):
+            answer = harness.request("GET", self.server.root + path, timeout=10)
+            self.assertEqual(answer.status, 200, answer)
+
+    def test_r01_a_batch_of_large_searches(self):
+        batch = transaction("batch", *[("GET", "Observation?_count=1000", None)] * 800,
+                            ("PUT", "Patient/written", {"resourceType": "Patient", "id": "written"}))
+        answer = self.server.post("", batch)
+        self.assertEqual(answer.status, 200, answer)
+        self.assertLess(len(answer.body), BUNDLE + MB)
+        entries = answer.json()["entry"]
+        self.assertEqual(len(entries), 801)
+        statuses = [entry["response"]["status"] for entry in entries]
+        self.assertEqual(len(entries[0]["resource"]["entry"]), 1000)
+        answered = statuses.index("413 Content Too Large")
+        self.assertGreater(answered, 10)
+        self.assertEqual(set(statuses[:answered]), {"200 OK"})
+        self.assertEqual(set(statuses[answered:800]), {"413 Content Too Large"})
+        self.assertIn("Bundle", entries[answered]["response"]["outcome"]["issue"][0]["diagnostics"])
+        # Entries of a batch are by themselves: what writes is done.
+        self.assertEqual(statuses[800], "201 Created")
+        self.assertEqual(self.server.get("Patient/written").status, 200)
+
+    def test_r01_a_transaction_of_large_reads_writes_nothing(self):
+        for name, url in (("read", "Binary/big"), ("vread", "Binary/big/_history/1"),
+                          ("search", "Basic?_count=1000")):
+            with self.subTest(name):
+                answer = self.server.post("", transaction(
+                    "transaction", *[("GET", url, None)] * 400,
+                    ("PUT", "Patient/never", {"resourceType": "Patient", "id": "never"})))
+                self.assert_outcome(answer, 413, "Bundle.entry[", str(BUNDLE))
+                self.assertEqual(self.server.get("Patient/never").status, 404)
+        two = self.server.post("", transaction("transaction", *[("GET", "Binary/big", None)] * 2))
+        self.assertEqual([entry["resource"]["id"] for entry in two.json()["entry"]], ["big", "big"])
+
+    def test_r01_a_batch_of_large_reads(self):
+        answer = self.server.post("", transaction("batch", *[("GET", "Binary/big", None)] * 400))
+        statuses = [entry["response"]["status"] for entry in answer.json()["entry"]]
+        self.assertEqual(statuses, ["200 OK"] * 3 + ["413 Content Too Large"] * 397)
+
+    def test_r01_clients_that_do_not_read_a_file(self):
+        export = self.server.export("$export", {"_type": "Basic"})
+        url = export.manifest["output"][0]["url"]
+        clients = self.ask_and_do_not_read(600, url.removeprefix(self.server.base + "/"))
+        self.assert_well()
+        # Others are served, and who begins to read gets all of it.
+        answer = harness.request("GET", url)
+        self.assertEqual(len(answer.body), export.manifest["output"][0]["fileSize"])
+        lines = [json.loads(line) for line in answer.body.splitlines()]
+        self.assertEqual(len(lines), 40)
+        late = clients[0].makefile("rb")
+        self.assertEqual(late.readline(), b"HTTP/1.1 200 OK\r\n")
+        while late.readline() != b"\r\n":
+            pass
+        self.assertEqual(hashlib.sha256(late.read(len(answer.body))).digest(),
+                         hashlib.sha256(answer.body).digest())
+
+    def test_r01_clients_that_do_not_read_a_page(self):
+        self.ask_and_do_not_read(200, "Basic?_count=1000")
+        self.assert_well()
+        # Those who do not read are cut once they are in the way of others.
+        deadline = time.monotonic() + 60
+        while True:
+            answer = self.server.get("Basic", {"_count": "1000"})
+            if answer.status == 200:
+                break
+            self.assert_outcome(answer, 503)
+            self.assertTrue(answer.headers["Retry-After"])
+            self.assertLess(time.monotonic(), deadline, "those who do not read hold all others up")
+            time.sleep(0.5)
+        self.assertGreater(len(answer.json()["entry"]), 10)
+
+    def test_r02_health_is_told_while_all_threads_are_at_work(self):
+        over = threading.Event()
+
+        def work():
+            batch = json.dumps(transaction("batch", *[("GET", "Observation?status=registered&_sort=-_lastUpdated",
+                                                       None)] * 100))
+            while not over.is_set():
+                try:
+                    self.server.post("", batch)
+                except OSError:
+                    pass
+
+        workers = [threading.Thread(target=work) for _ in range(16)]
+        for worker in workers:
+            worker.start()
+        try:
+            took = []
+            for _ in range(25):
+                for path in ("/healthz", "/readyz"):
+                    begun = time.monotonic()
+                    answer = harness.request("GET", self.server.root + path)
+                    took.append(time.monotonic() - begun)
+                    self.assertEqual(answer.status, 200, answer)
+        finally:
+            over.set()
+            for worker in workers:
+                worker.join()
+        # Not the longest: other programs take the processor too.
+        self.assertLess(statistics.median(took), 0.1, sorted(took))
+
+
+class Connections(harness.TestCase):
+    def test_r01_r02_one_address_does_not_take_all_connections(self):
+        folder = harness.temporary_folder(self)
+        server = harness.start_server(self, os.path.join(folder, "data"), "--max-connections", 400,
+                                      "--max-connections-per-address", 300)
+        port = int(server.base.split(":")[2].split("/")[0])
+        held = []
+        self.addCleanup(lambda: [each.close() for each in held])
+        for _ in range(420):
+            held.append(socket.create_connection(("127.0.0.1", port)))
+        answer = self.ask_from("127.0.0.1", port, "/fhir/metadata")
+        self.assertIn(b"HTTP/1.1 429", answer)
+        self.assertIn(b"OperationOutcome", answer)
+        self.assertIn(b"\r\nRetry-After: 1\r\n", answer)
+        self.assertIn(b"HTTP/1.1 200", self.ask_from("127.0.0.1", port, "/healthz"))
+        self.assertIn(b"HTTP/1.1 200", self.ask_from("127.0.0.2", port, "/fhir/metadata"))
+        for _ in range(120):
+            held.append(socket.create_connection(("127.0.0.1", port), source_address=("127.0.0.3", 0)))
+        # All are taken now.
+        self.assertIn(b"HTTP/1.1 503", self.ask_from("127.0.0.2", port, "/fhir/metadata"))
+        for address in ("127.0.0.1", "127.0.0.2", "127.0.0.3"):
+            self.assertIn(b"HTTP/1.1 200", self.ask_from(address, port, "/readyz"), address)
+
+    def ask_from(self, address, port, path):
+        with socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(address, 0)) as client:
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
+            answer = b""
+            while chunk := client.recv(65536):
+                answer += chunk
+            return answer
+
+
+class Codings(harness.ServerCase):
+    def test_r01_gzip_bodies_are_decoded_within_limits(self):
+        server = self.serve("--max-body-size", "5MB")
+        patient = json.dumps({"resourceType": "Patient", "id": "z", "gender": "female"}).encode()
+
+        def put(body, coding):
+            return harness.request("PUT", server.base + "/Patient/z", {
+                "Content-Type": harness.FHIR_JSON, "Content-Encoding": coding}, body)
+
+        self.assertEqual(put(gzip.compress(patient), "gzip").status, 201)
+        self.assertEqual(server.get("Patient/z").json()["gender"], "female")
+        bomb = gzip.compress(patient[:-1] + b" " * 200_000_000 + b"}")
+        self.assertLess(len(bomb), 1_000_000)
+        self.assert_outcome(put(bomb, "gzip"), 413, "decoded")
+        self.assert_outcome(put(patient, "gzip"), 400, "gzip")
+        refused = put(patient, "br")
+        self.assert_outcome(refused, 415, "gzip")
+        self.assertEqual(refused.headers["Accept-Encoding"], "gzip")
+        # A batch, and a form.
+        batch = transaction("batch", ("GET", "Patient/z", None))
+        answer = server.post("", gzip.compress(json.dumps(batch).encode()), headers={"Content-Encoding": "gzip"})
+        self.assertEqual(answer.json()["entry"][0]["resource"]["id"], "z")
+        answer = server.post("Patient/_search", gzip.compress(b"gender=female"),
+                             "application/x-www-form-urlencoded", {"Content-Encoding": "gzip"})
+        self.assertEqual([entry["resource"]["id"] for entry in answer.json()["entry"]], ["z"])
+
+
+if __name__ == "__main__":
+    unittest.main()
