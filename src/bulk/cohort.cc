@@ -228,8 +228,9 @@ Result<search::Cohort> resolved(const store::Store& store, const search::Cohort&
   search::Cohort out = cohort;
   const Seen seen(store, cohort);
   query::StoreResolver resolver(seen.store(), as_of);
+  search::IdBudget budget;
   for (auto& filter : out.filters) {
-    SLUICE_TRY(filter, filter.resolved(resolver));
+    SLUICE_TRY(filter, filter.resolved(resolver, budget));
   }
   return out;
 }

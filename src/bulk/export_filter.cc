@@ -117,10 +117,11 @@ Result<ExportFilters> ExportFilters::prepare(const store::Store& store,
   std::optional<GroupReach> reach;
   if (request.limits.groups)
     reach.emplace(store, *request.limits.groups, filters.access_, snapshot, request.base_url);
+  search::IdBudget budget;
   SeenResolver resolver(reach ? static_cast<search::Resolver&>(*reach) : all, filters.access_);
   for (const TypeFilter& filter : request.type_filters) {
     SLUICE_TRY(const auto query, search::Query::compile(filter.type, filter.query, options));
-    SLUICE_TRY(auto resolved, query.resolved(resolver));
+    SLUICE_TRY(auto resolved, query.resolved(resolver, budget));
     filters.by_type_[filter.type].push_back(std::move(resolved));
   }
   return filters;

@@ -11,8 +11,15 @@ namespace sluice::query {
 
 Result<search::Query> resolve(const store::Store& store, const search::Query& query,
                               store::Sequence as_of, const Bounds& bounds) {
+  search::IdBudget budget(kSearchIdsMax);
+  return resolve(store, query, as_of, bounds, budget);
+}
+
+Result<search::Query> resolve(const store::Store& store, const search::Query& query,
+                              store::Sequence as_of, const Bounds& bounds,
+                              search::IdBudget& budget) {
   StoreResolver resolver(store, as_of, bounds);
-  return query.resolved(resolver);
+  return query.resolved(resolver, budget);
 }
 
 Result<search::Query> prepare(const store::Store& store, fhir::ResourceType type,

@@ -21,6 +21,10 @@
 
 namespace sluice::query {
 
+/// The most ids that the chained parameters and _has of one search find, or those of the conditions
+/// on one type in a transaction: several requests search at once.
+inline constexpr std::size_t kSearchIdsMax = 1'000'000;
+
 /// The query compiled, with chained parameters and _has resolved as of the commit; its instant is
 /// what the prefix `ap` is relative to. Who asks must be allowed to read Query::other_types(),
 /// which can be told from search::Query::compile() before. Errors of compile() and resolved().
@@ -28,6 +32,9 @@ Result<search::Query> prepare(const store::Store& store, fhir::ResourceType type
                               const search::Parameters& parameters, std::string_view base_url,
                               const store::Commit& as_of, const Bounds& bounds = {});
 /// Likewise for a query that is compiled already; itself when there is nothing to resolve.
+Result<search::Query> resolve(const store::Store& store, const search::Query& query,
+                              store::Sequence as_of, const Bounds& bounds,
+                              search::IdBudget& budget);
 Result<search::Query> resolve(const store::Store& store, const search::Query& query,
                               store::Sequence as_of, const Bounds& bounds = {});
 

@@ -48,8 +48,10 @@ Result<void> Matches::search_each(const std::vector<Matches*>& all, store::Seque
   if (all.empty()) return {};
   const Matches& first = *all.front();
   std::vector<search::Query> resolved;
+  search::IdBudget budget(kSearchIdsMax);
   for (Matches* const matches : all) {
-    SLUICE_TRY(matches->resolved_, resolve(*first.store_, matches->query_, as_of, first.bounds_));
+    SLUICE_TRY(matches->resolved_,
+               resolve(*first.store_, matches->query_, as_of, first.bounds_, budget));
     resolved.push_back(matches->resolved_);
   }
   SLUICE_TRY(auto ids,

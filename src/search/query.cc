@@ -216,6 +216,11 @@ const std::optional<std::vector<std::string>>& Query::patients() const {
 }
 
 Result<Query> Query::resolved(Resolver& resolver) const {
+  IdBudget budget;
+  return resolved(resolver, budget);
+}
+
+Result<Query> Query::resolved(Resolver& resolver, IdBudget& budget) const {
   if (!impl_->needs_resolver) return *this;
   auto impl = std::make_shared<Impl>(*impl_);
   Matcher matcher;
@@ -225,11 +230,13 @@ Result<Query> Query::resolved(Resolver& resolver) const {
     for (const Query& inner : criterion.inner) {
       auto ids = std::make_shared<IdSet>();
       const auto add = [&](std::string_view id) -> Result<void> {
-        if (!ids->contains(id)) ids->emplace(id);
-        if (ids->size() > kResolvedIdsMax)
-          return Error{ErrorKind::kTooLarge,
-                       fmt::format("the search parameter '{}' goes through more than {} resources",
-                                   criterion.name, kResolvedIdsMax)};
+        if (ids->contains(id)) return {};
+        if (!budget.take())
+          return Error{
+              ErrorKind::kTooLarge,
+              fmt::format("the search parameter '{}' and others go through more than {} resources",
+                          criterion.name, budget.ids_max())};
+        ids->emplace(id);
         return {};
       };
       fhir::JsonTokens tokens;

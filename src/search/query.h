@@ -51,6 +51,25 @@ inline constexpr std::size_t kQueryChainsMax = 20;
 inline constexpr std::size_t kFilterValuesMax = 100'000;
 inline constexpr std::size_t kFilterChainsMax = 100;
 
+/// The most ids that the chained parameters and _has of an export or a Group find, all together.
+inline constexpr std::size_t kResolvedIdsMax = 4'000'000;
+/// How many ids may still be found.
+class IdBudget {
+ public:
+  explicit IdBudget(std::size_t ids_max = kResolvedIdsMax) : ids_max_(ids_max), left_(ids_max) {}
+  std::size_t ids_max() const { return ids_max_; }
+  /// False when there is none left.
+  bool take() {
+    if (left_ == 0) return false;
+    --left_;
+    return true;
+  }
+
+ private:
+  const std::size_t ids_max_;
+  std::size_t left_;
+};
+
 /// Immutable, thread-safe, cheap to copy.
 class Query {
  public:
@@ -74,8 +93,9 @@ class Query {
   bool needs_resolver() const;
   /// The query with chained parameters and _has replaced by sets of ids, found by one pass over
   /// each other type: done once for an export or a search, so that matching needs no other
-  /// resources. Errors of the resolver; kTooLarge when a set grows beyond kResolvedIdsMax. Itself
-  /// when there is nothing to resolve.
+  /// resources. Errors of the resolver; kTooLarge when the sets grow beyond the budget. Itself when
+  /// there is nothing to resolve.
+  Result<Query> resolved(Resolver& resolver, IdBudget& budget) const;
   Result<Query> resolved(Resolver& resolver) const;
 
   /// When only resources with certain ids can match: these (from _id; some may not exist).
@@ -91,8 +111,5 @@ class Query {
   friend class QuerySet;
   std::shared_ptr<const Impl> impl_;  // shared: a query is used by every shard and thread
 };
-
-/// The most ids that one chained parameter may resolve to.
-inline constexpr std::size_t kResolvedIdsMax = 4'000'000;
 
 }  // namespace sluice::search

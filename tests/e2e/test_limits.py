@@ -123,6 +123,16 @@ class Rates(harness.TestCase):
             self.assert_outcome(answer, 429)
             self.assertGreater(int(answer.headers["Retry-After"]), 0)
 
+    def test_r01_token_requests_and_revocations_of_an_address_are_counted_before_they_are_read(self):
+        folder = harness.temporary_folder(self)
+        data = os.path.join(folder, "data")
+        server = harness.start_server(self, data, "--token-rate", "2", is_open=False)
+        for path, form in (("auth/token", {"grant_type": "nonsense"}), ("auth/revoke", {"token": "nonsense"})):
+            answers = [smart.post_form(f"{server.base}/{path}", form) for _ in range(6)]
+            self.assertIn(answers[0].status, (400, 401), path)
+            self.assertEqual(answers[-1].status, 429, path)
+            self.assertGreater(int(answers[-1].headers["Retry-After"]), 0)
+
 
 class Slots(bundles.TestCase):
     @classmethod

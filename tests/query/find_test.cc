@@ -73,5 +73,15 @@ TEST_F(FindTest, AboutNowIsTheCommitsInstant) {
   EXPECT_EQ(count(*store_, now, in_2030.sequence).value(), 0u);
 }
 
+// many short searches end as one long one does, although each looks at a few resources only.
+TEST_F(FindTest, ManyShortSearchesEndInTime_R01) {
+  const Bounds passed{.deadline = std::chrono::steady_clock::now() - std::chrono::seconds(1)};
+  const std::vector<search::Query> queries = {query("Observation?_id=1"),
+                                              query("Observation?subject=Patient/b")};
+  EXPECT_EQ(
+      find_ids_of_each(*store_, queries, store_->last_commit().sequence, 2, passed).error().kind,
+      ErrorKind::kTimeout);
+}
+
 }  // namespace
 }  // namespace sluice::query

@@ -128,5 +128,21 @@ TEST_F(IncludeTest, BeyondTheLimitsThereIsNothing) {
   EXPECT_THAT(brought("Patient?", all, {3, 200}), ElementsAre("too much"));
 }
 
+// each of many includes may be short.
+TEST_F(IncludeTest, TheyEndInTime_R01) {
+  const Bounds passed{.deadline = std::chrono::steady_clock::now() - std::chrono::seconds(1)};
+  const auto as_of = store_->last_commit();
+  const auto matches = find(*store_, query("Patient?", as_of), as_of.sequence, 100).value();
+  for (const auto& [name, value] :
+       {std::pair{"_include", "Patient:organization"}, {"_revinclude", "Observation:subject"}}) {
+    const auto include = parse_include(type_of("Patient"), name, value).value();
+    EXPECT_EQ(included(*store_, as_of.sequence, matches, {include}, "", {100, 1 << 20}, passed)
+                  .error()
+                  .kind,
+              ErrorKind::kTimeout)
+        << name;
+  }
+}
+
 }  // namespace
 }  // namespace sluice::query

@@ -219,5 +219,31 @@ TEST_F(LimitedStoreTest, EachRightIsItsOwn) {
   EXPECT_TRUE(ids(writer, now()).empty());
 }
 
+// what passes over much and shows nothing ends with the request.
+TEST_F(LimitedStoreTest, AScanOfWhatIsHiddenEndsInTime_R01) {
+  std::vector<fhir::IncomingResource> hidden;
+  for (int i = 0; i < 200; ++i) hidden.push_back(observation(fmt::format("h{}", i), "amended"));
+  store::Transaction transaction;
+  for (const auto& resource : hidden) transaction.puts.push_back(&resource);
+  ASSERT_TRUE(store_->write(transaction));
+  const RightsOf none = [](fhir::ResourceType) -> Result<Rights> {
+    return Rights{.read = only("status=registered")};
+  };
+  const Bounds passed{.deadline = std::chrono::steady_clock::now() - std::chrono::seconds(1)};
+  for (const auto& [bounds, kind] :
+       {std::pair{Bounds(), std::optional<ErrorKind>()}, {passed, ErrorKind::kTimeout}}) {
+    const LimitedStore store(*store_, clock_, none, bounds);
+    const auto scan = store.scan(store::whole_type(observations()), now()).value();
+    store::RecordView record;
+    const auto more = scan->next(record);
+    EXPECT_EQ(more ? std::nullopt : std::optional(more.error().kind), kind);
+    const auto changes = store.changes({}, now()).value();
+    store::Change change;
+    auto next = changes->next(change);
+    while (next && *next) next = changes->next(change);
+    EXPECT_EQ(next ? std::nullopt : std::optional(next.error().kind), kind);
+  }
+}
+
 }  // namespace
 }  // namespace sluice::query

@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
+
 #include "rest/interactions.h"
 #include "store/rocksdb/rocksdb_store.h"
 #include "temporary_folder.h"
@@ -156,6 +159,22 @@ TEST_F(History, WhatIsNotKeptIsNotThere) {
     EXPECT_EQ(of_types(nullptr, all()), (Lines{"Basic/b@3", "Basic/a@2"}));
     EXPECT_EQ(of_basic("a", all()), Lines{"Basic/a@2"});
   }
+}
+
+// a page that passes over much ends in time, with the place to go on from; the pages together
+// are the whole all the same.
+TEST_F(History, PagesEndInTimeAndGoOn_R01) {
+  put("Basic", "first", 1);
+  for (int i = 0; i < 200; ++i) put("Patient", fmt::format("p{}", i), 1);
+  put("Basic", "last", 1);
+  const HistoryLimits late{
+      .bounds = {.deadline = std::chrono::steady_clock::now() - std::chrono::seconds(1)}};
+  const Lines lines = of_types(&basics_, all(), late);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), "|"), 3);
+  Lines versions = lines;
+  std::erase(versions, "|");
+  EXPECT_EQ(versions, (Lines{"Basic/last@1+", "Basic/first@1+"}));
+  EXPECT_EQ(history_of(*store_, {basic_, "first"}, all(), late).error().kind, ErrorKind::kTimeout);
 }
 
 }  // namespace

@@ -115,5 +115,24 @@ TEST_F(Chain, WhatCannotBeFollowedIsRefused_Q05) {
               HasSubstr("does not refer to Device"));
 }
 
+TEST_F(Chain, TheIdsOfAllChainsTogetherAreBounded_R01) {
+  const auto resolved = [&](std::string_view text, std::size_t ids_max) {
+    IdBudget budget(ids_max);
+    const auto query = compile(text).value().resolved(resolver_, budget);
+    return query ? "resolved" : query.error().message;
+  };
+  constexpr std::string_view kTwoIds = "Condition?patient.gender=male,female";
+  EXPECT_EQ(resolved(kTwoIds, 2), "resolved");
+  EXPECT_EQ(resolved(kTwoIds, 1),
+            "the search parameter 'patient' and others go through more than 1 resources");
+  constexpr std::string_view kThreeIds =
+      "Condition?patient.gender=male,female&subject:Patient.gender=male";
+  EXPECT_EQ(resolved(kThreeIds, 3), "resolved");
+  EXPECT_EQ(resolved(kThreeIds, 2),
+            "the search parameter 'subject' and others go through more than 2 resources");
+  EXPECT_EQ(resolved("Patient?_has:Observation:subject:code=x,y", 1),
+            "the search parameter '_has' and others go through more than 1 resources");
+}
+
 }  // namespace
 }  // namespace sluice::search
