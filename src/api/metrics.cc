@@ -71,7 +71,7 @@ void Metrics::record(const http::RequestRecord& request) {
   ++durations.total;
 }
 
-http::Response Metrics::render(const job::Engine& engine, const store::Store& store) const {
+http::Response Metrics::render(const job::Engine& engine, const store::Store* store) const {
   std::string out;
   const auto write = std::back_inserter(out);
   {
@@ -102,7 +102,7 @@ http::Response Metrics::render(const job::Engine& engine, const store::Store& st
     }
   }
   render_jobs(out, engine.statistics());
-  render_store(out, store);
+  if (store != nullptr) render_store(out, *store);
   http::Response response;
   response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
   response.body = std::move(out);

@@ -20,8 +20,9 @@ namespace sluice::api {
 class Metrics {
  public:
   void record(const http::RequestRecord& request);
-  /// All metrics, with the state of the engine and the store at this moment.
-  http::Response render(const job::Engine& engine, const store::Store& store) const;
+  /// All metrics, with the state of the engine at this moment, and of the store unless it is
+  /// nullptr: numbers of resources are not for everybody.
+  http::Response render(const job::Engine& engine, const store::Store* store) const;
 
  private:
   static constexpr std::array<double, 9> kBounds = {0.001, 0.0025, 0.005, 0.01, 0.05,

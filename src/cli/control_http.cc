@@ -12,13 +12,17 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view kJobs = "/jobs";
+constexpr std::string_view kMetrics = "/metrics";
+
+std::string response(std::string_view status, std::string_view type, std::string_view text) {
+  return fmt::format(
+      "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n"
+      "Cache-Control: no-store\r\nConnection: close\r\n\r\n{}",
+      status, type, text.size(), text);
+}
 
 std::string response(std::string_view status, const json::object& body) {
-  const std::string text = json_text(body) + "\n";
-  return fmt::format(
-      "HTTP/1.1 {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n"
-      "Cache-Control: no-store\r\nConnection: close\r\n\r\n{}",
-      status, text.size(), text);
+  return response(status, "application/json", json_text(body) + "\n");
 }
 
 std::string refusal(std::string_view status, std::string_view why) {
@@ -44,8 +48,14 @@ std::string answer_http(std::string_view received,
     return refusal("405 Method Not Allowed", "only GET is understood here");
   std::string_view path = line.substr(space + 1);
   path = path.substr(0, path.find(' '));
+  if (path == kMetrics) {
+    const auto metrics = handler({{"do", "metrics"}});
+    if (!metrics) return refusal("500 Internal Server Error", metrics.error().message);
+    return response("200 OK", "text/plain; version=0.0.4; charset=utf-8",
+                    std::string(metrics->at("text").as_string()));
+  }
   if (path != kJobs && !(path.starts_with(kJobs) && path.substr(kJobs.size()).starts_with('/')))
-    return refusal("404 Not Found", "there are /jobs and /jobs/JOB");
+    return refusal("404 Not Found", "there are /jobs, /jobs/JOB and /metrics");
   path.remove_prefix(kJobs.size());
   if (path.starts_with('/')) path.remove_prefix(1);
   const auto result =

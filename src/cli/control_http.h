@@ -1,5 +1,5 @@
 // What the control socket answers to who speaks HTTP to it: the operator's debug information of
-// jobs, for curl and for scripts. Apart from the commands' own messages.
+// jobs, and metrics, for curl and for scripts. Apart from the commands' own messages.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -16,8 +16,9 @@ bool is_http(std::string_view received);
 /// Whether the head is there to its end.
 bool is_whole_http(std::string_view received);
 
-/// The whole response. `GET /jobs` and `GET /jobs/JOB` ask `handler` as `sluice jobs` does; 404 for
-/// another path or job, 405 for another method. The connection ends with it.
+/// The whole response. `GET /jobs` and `GET /jobs/JOB` ask `handler` as `sluice jobs` does, `GET
+/// /metrics` asks it to do "metrics", which gives their "text"; 404 for another path or job, 405
+/// for another method. The connection ends with it.
 std::string answer_http(
     std::string_view received,
     const std::function<Result<boost::json::object>(const boost::json::object&)>& handler);

@@ -5,7 +5,9 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <functional>
 #include <thread>
+#include <variant>
 
 #include "api/export_attachment.h"
 #include "api/metrics.h"
@@ -208,8 +210,10 @@ Result<std::unique_ptr<api::Authorization>> open_authorization(ServeArguments& a
 
 // What commands of the same data folder ask of the running server.
 Result<std::unique_ptr<ControlServer>> start_control(const std::string& data, store::Store& store,
-                                                     api::Authorization* authorization) {
-  auto handler = [&store, authorization](const auto& request) -> Result<boost::json::object> {
+                                                     api::Authorization* authorization,
+                                                     std::function<std::string()> metrics) {
+  auto handler = [&store, authorization, metrics = std::move(metrics)](
+                     const auto& request) -> Result<boost::json::object> {
     const auto text = [&](const char* name) {
       const auto* value = request.if_contains(name);
       return value == nullptr || !value->is_string() ? std::string()
@@ -217,6 +221,7 @@ Result<std::unique_ptr<ControlServer>> start_control(const std::string& data, st
     };
     if (text("do") == "jobs") return report_jobs(store, text("id"));
     if (text("do") == "stats") return report_store(store);
+    if (text("do") == "metrics") return boost::json::object{{"text", metrics()}};
     if (authorization == nullptr)
       return Error{ErrorKind::kConflict,
                    "the server that has the store open runs with --open and knows no clients"};
@@ -306,7 +311,9 @@ Result<int> run_serve(ServeArguments& arguments) {
     SLUICE_TRY(authorization, open_authorization(arguments, *store, clock));
     service.authorization = authorization.get();
   }
-  SLUICE_TRY(const auto control, start_control(arguments.data, *store, authorization.get()));
+  SLUICE_TRY(const auto control, start_control(arguments.data, *store, authorization.get(), [&] {
+               return std::get<std::string>(metrics.render(engine, store.get()).body);
+             }));
   const api::Readiness readiness([&store] { return api::trouble_of(*store); }, {});
   api::add_routes(router, service, metrics, readiness);
   // Not before: shards sign the URLs of attachments.

@@ -3,6 +3,7 @@ before they were limited is theirs no more."""
 import json
 import os
 import re
+import socket
 import unittest
 
 import harness
@@ -192,6 +193,18 @@ class GroupLimits(harness.TestCase):
             told.append(content)
             self.assertIn("Observation/o", json.dumps(content["deleted"]))
         self.assertEqual(told[0], told[1])
+
+    def test_r06_metrics_do_not_tell_what_the_store_has(self):
+        _, data, server, client = self.world("metrics", INSIDE)
+        public = harness.request("GET", server.root + "/metrics").body.decode()
+        self.assertIn("sluice_http_requests_total", public)
+        self.assertNotIn("sluice_store", public)
+        with socket.socket(socket.AF_UNIX) as control:
+            control.connect(os.path.join(data, "control.sock"))
+            control.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            head, _, text = b"".join(iter(lambda: control.recv(65536), b"")).partition(b"\r\n\r\n")
+        self.assertTrue(head.startswith(b"HTTP/1.1 200"), head)
+        self.assertIn(b'sluice_store_resources{type="Patient"} 2\n', text)
 
     def test_r06_lenient_handling_tells_no_more_of_a_patient_who_is_no_member(self):
         _, _, server, client = self.world("with others", INSIDE + OUTSIDE)
