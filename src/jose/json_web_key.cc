@@ -13,6 +13,7 @@
 #include "jose/base64url.h"
 #include "jose/compact_signature.h"
 #include "jose/jose_json.h"
+#include "jose/private_key_pem.h"
 
 namespace sluice::jose {
 namespace {
@@ -125,6 +126,21 @@ Algorithm usual_algorithm(const Jwk& key) {
   return Algorithm::kRs384;
 }
 
+// The one private key of a set, which often holds the public halves too.
+Result<JsonPtr> private_key_of(const json_t& set) {
+  json_t* found = nullptr;
+  json_t* keys = json_object_get(&set, "keys");
+  for (std::size_t i = 0; i < json_array_size(keys); ++i) {
+    json_t* item = json_array_get(keys, i);
+    if (!json_is_object(item) || json_object_get(item, "d") == nullptr) continue;
+    if (found != nullptr)
+      return invalid("the set has more than one private key: give the one that is to sign");
+    found = item;
+  }
+  if (found == nullptr) return invalid("the set has no private key");
+  return adopt(json_incref(found));
+}
+
 }  // namespace
 
 Result<Jwk> Jwk::parse(std::string_view text) {
@@ -220,16 +236,23 @@ Result<PrivateJwk> PrivateJwk::generate(Algorithm algorithm) {
   const std::string name(to_string(algorithm));
   json_object_set_new(json->get(), "use", json_string("sig"));
   json_object_set_new(json->get(), "alg", json_string(name.c_str()));
-  SLUICE_TRY(const PrivateJwk nameless, from_json(*json));
-  SLUICE_TRY(const std::string kid, nameless.public_part().thumbprint());
-  json_object_set_new(json->get(), "kid", json_string(kid.c_str()));
+  json_object_set_new(json->get(), "key_ops", json_pack("[s]", "sign"));
+  json_object_del(json->get(), "kid");
   return from_json(*json);
 }
 
 Result<PrivateJwk> PrivateJwk::parse(std::string_view text) {
   if (text.size() > kJwkSetSizeMax)
     return Error{ErrorKind::kTooLarge, fmt::format("a key has at most {} bytes", kJwkSetSizeMax)};
+  if (is_pem(text)) {
+    SLUICE_TRY(const std::string jwk, jwk_of_pem(text));
+    SLUICE_TRY(JsonPtr json, parse_object(jwk, kJwkDepthMax));
+    return from_json(std::move(json));
+  }
   SLUICE_TRY(JsonPtr json, parse_object(text, kJwkDepthMax));
+  if (json_is_array(json_object_get(json.get(), "keys"))) {
+    SLUICE_TRY(json, private_key_of(*json));
+  }
   return from_json(std::move(json));
 }
 
@@ -251,6 +274,11 @@ Result<PrivateJwk> PrivateJwk::from_json(std::shared_ptr<json_t> json) {
     json_object_set_new(open.get(), "key_ops", json_pack("[s]", "verify"));
   PrivateJwk key;
   SLUICE_TRY(key.public_, Jwk::from_json(open));
+  if (key.public_.kid().empty()) {
+    SLUICE_TRY(key.public_.kid_, key.public_.thumbprint());
+    for (json_t* half : {open.get(), json.get()})
+      json_object_set_new(half, "kid", json_string(key.public_.kid_.c_str()));
+  }
   SLUICE_TRY(key.parsed_, parse_numbers(json.get()));
   key.algorithm_ = key.public_.algorithm().value_or(usual_algorithm(key.public_));
   if (!key.public_.fits(key.algorithm_)) return invalid("the key's \"alg\" is not for signatures");
@@ -261,6 +289,10 @@ Result<PrivateJwk> PrivateJwk::from_json(std::shared_ptr<json_t> json) {
 
 std::string PrivateJwk::to_json() const {
   return dump(json_.get());
+}
+
+Result<std::string> PrivateJwk::to_pem() const {
+  return pem_of_jwk(to_json());
 }
 
 Result<JwkSet> JwkSet::parse(std::string_view text, Unusable unusable) {

@@ -76,11 +76,13 @@ class Jwk {
 /// A private key for signing. Has no formatter; to_json() is for the store alone.
 class PrivateJwk {
  public:
-  /// A fresh key. Its "kid" is its thumbprint, its "alg" the algorithm; RSA keys have 3072 bits.
+  /// A fresh key. Its "kid" is its thumbprint, its "alg" the algorithm, its "key_ops" say what each
+  /// half is for; RSA keys have 3072 bits.
   /// kInternal when the library fails. An RSA key takes up to seconds.
   static Result<PrivateJwk> generate(Algorithm algorithm);
-  /// Reads a private key. kInvalid as Jwk::parse, and for a public key. Without "alg" the curve
-  /// decides, RS384 for RSA. The messages hold nothing of the key.
+  /// Reads a private key: a JSON Web Key, a JWK Set with one private key in it, or PEM. kInvalid as
+  /// Jwk::parse, and for a public key. Without "alg" the curve decides, RS384 for RSA; without
+  /// "kid" it is the thumbprint. The messages hold nothing of the key.
   static Result<PrivateJwk> parse(std::string_view text);
 
   const std::string& kid() const { return public_.kid(); }
@@ -88,6 +90,8 @@ class PrivateJwk {
   const Jwk& public_part() const { return public_; }
   /// The whole key with its secret.
   std::string to_json() const;
+  /// The same as PEM (PKCS #8), which says neither "kid" nor "alg".
+  Result<std::string> to_pem() const;
 
  private:
   friend class Jws;

@@ -170,6 +170,115 @@ TEST(PrivateJwk, OneThatMaySignOnlyHasAPublicPartThatMayVerify) {
   EXPECT_TRUE(PrivateJwk::parse(text).value().public_part().fits(Algorithm::kEs384));
 }
 
+// Made by `openssl ecparam -genkey`, `openssl genrsa -traditional` and others; the thumbprints by
+// Python.
+constexpr const char* kEcPem = R"(-----BEGIN EC PRIVATE KEY-----
+MHcCAQEEIH4GygDoPTfAB5QyX690I6teUYHpXfCiYHwyTNsEpXLPoAoGCCqGSM49
+AwEHoUQDQgAE8I8yq5orFNmii6Q3LUPyigKmYX9Gbg+CeLsZGuYrl7OralaXxyJH
+x5sIwL9bzxFtUymHXCrFQWqxLUqM+Lc//g==
+-----END EC PRIVATE KEY-----
+)";
+constexpr const char* kRsaPem = R"(-----BEGIN RSA PRIVATE KEY-----
+MIIEowIBAAKCAQEAijDEIqFeolssvSPCtmkBNiRnRCM4JvgN0+iAbEqp8VPN/Xdj
+bPYl8Sasz1+Cv8p6lqevClAGnxcWan7rT+yKxBxz2mloeF3QN2lRxEpiyBYqi5q+
+t3hl5mtU3BZxpJZVD34WWPU+KK5hI2a7Q1CnefThU87GPl2ojL4DlVP6ADBiXRDf
+fCff7EYfMWqzBgk+RvM05oa6l5a4WTUgEbhvapM0zFd3PyRIDryzbN+tHNu/7kdo
+DTHjZRlo3msAPuZHXvmFclj3eNGFxxMYVOOAq6RY5ScQbx78wcvc//vCcqmIBHJL
+grzY8qeZT3DQXCwkeuDqp4DIhnMNcVJuj7/dlQIDAQABAoIBABRXEzd/Bb04qwAi
+owaoXrDycMS7Dl57WnBbeN5NAHCbWObloMZ+q0ewh/UfZiZcDj6IlfTFogPeqRep
+xhxbK8hWi8g/2vcEj/Y9U/dkH4q7QIM7QWEjS+m7g0prKfUDhPz6c8hKPgj3idK6
+d0vJiQJ5by/KcAGUADrJvnXyCLU9h9q2TO0VcalM6FtW6AwMK3LyUp+IfvYo0E5e
+LOi3SIdycsXWc7p3G7WN/xceM58NWqOuYv5N/ugXwQu2DRWioktKKGCBLAxmMV0M
+xkqn1WVaHanGl7LDQ5eZmE6B9RnMhxCZScbNqjuWpgmoToAzu++7Yvp/pSzFW2KX
+imjNny0CgYEAwt/mxcadbWVA15+oTDYqYrk1hgl2sODHTs2UrAlWnfRSByiXoVxR
+GbEU2AAekquqya1cBZx1QM4ayMkW8Tgi0xJLUG2cPGkLHNwhPWyHpDPpntsffvBd
+ToentpgGrgJokLzipQovgP/8ahuC8D2xQmC2YICkVUbNDwrSSWdi2wcCgYEAtYk5
+/29Bv00tjnlRt6ZU97nIijeylRzbZTb9xfONlSoiOnxOm1yfqABIeB1KQLQ8uglf
+n5EhxJ5obBBvEA1TdFrJetv8ZlganTyOWlflrLhIwH/xSjZBELBZEgfT3SpDgicP
+SDQUaAGBxIAzZwBMpjpHMz2xvZb/0pzza3wQr4MCgYAETLhkyLsUfNVvbIBkHhXV
+U8zQhkjuIieDn5mWKiaVGZztt4GQ9956OKQDGA2UouEDziVnokocAfApWfZ9oAV0
+rsSmo6R82Lx8CIdbOZfMkbCn5qHNRTRp1ShoKPaMxFTWTLSbe5wMtpk1JiI/dr0A
+f+3GN1Bo6UUA/fYh1Hwj5QKBgBbJ4jj5m3RLWPOwsRxvyezLKqyHL2jelYAQNi06
+VMSr5F4ZKrkAGJ67Yl2Jt7+FoLXt5U4fpvCKvisKqRaHxbkuiGpe4UFrv/OLHYej
+zxYukBtyNDUPuH1C1fuYdfUmkBDvnFCBESq5PbQQL+O3OugHGtcI4J4fLYAf6cLN
+cT7HAoGBAL08Cvg+OEF2NmiO3TEGweqPfaAfpQrGNPwGvDUFtncMnr6w8h5PSwSJ
+Zvp7F6g5gX7miC0yJY+xsaa4zlv95zwvP1zbfIKFDJCufdTrsNdR/ZtfHLpBzDsv
+CJCr39QDR0xCtiowqNVHAKkx4ZpnA1xNxAuBwkL7LaYCQscLzvIa
+-----END RSA PRIVATE KEY-----
+)";
+constexpr const char* kEd25519Pem = R"(-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIKwyam8BoPDrJGH7VIF8zmuZSBQxQynn/rnqi8KM6r01
+-----END PRIVATE KEY-----
+)";
+constexpr const char* kEncryptedPem = R"(-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAgb+v1yRKlu+wICCAAw
+DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEFCSWzEQHCpLpQ5/t8+plV4EgZC0
+6uBY1A5TpiU96IoPvay9IM/rDd1R6LevvKYvhuG5WYd1eLfeDe8g4YbOp7IODoU+
+At0Y599flLjgAO6f+I2sYOmEZuwBIz+jSo38VZgcuUmLH8h0oDzXu1H0/0TtgFDt
+b2WU1X9M5TtWSOgZujcxY6m05cnfHNk7igWEMOYmrF1McN7z6+t0U3OWpq7VyzU=
+-----END ENCRYPTED PRIVATE KEY-----
+)";
+
+TEST(PrivateJwk, L14ReadsPemAndNamesItByItsThumbprint) {
+  const auto ec = PrivateJwk::parse(kEcPem);
+  ASSERT_TRUE(ec) << ec.error().message;
+  EXPECT_EQ(ec->kid(), "GKHC6vh9hcuukuQ0UHwBzewd5mJNn_MuSbNUqSudciU");
+  EXPECT_EQ(ec->algorithm(), Algorithm::kEs256);
+  const auto rsa = PrivateJwk::parse(kRsaPem);
+  ASSERT_TRUE(rsa) << rsa.error().message;
+  EXPECT_EQ(rsa->kid(), "G8kZ11orzz0fTdOrwp3Gml8PPuUK_O_arwNG9ZGJbRM");
+  EXPECT_EQ(rsa->algorithm(), Algorithm::kRs384);
+  for (const char* text : {kEd25519Pem, kEncryptedPem, "-----BEGIN PRIVATE KEY-----\nx\n"})
+    EXPECT_EQ(PrivateJwk::parse(text).error().kind, ErrorKind::kInvalid);
+}
+
+TEST(PrivateJwk, L14GoesThroughPemUnchanged) {
+  for (const PrivateJwk* key : {&es384_key(), &rs384_key()}) {
+    const auto pem = key->to_pem();
+    ASSERT_TRUE(pem);
+    EXPECT_THAT(*pem, HasSubstr("-----BEGIN PRIVATE KEY-----"));
+    const auto again = PrivateJwk::parse(*pem);
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(again->kid(), key->kid());
+    for (const char* name : {"d", "x", "y", "n", "e", "qi"})
+      EXPECT_EQ(object_of(again->to_json()).if_contains(name) == nullptr
+                    ? boost::json::value()
+                    : object_of(again->to_json()).at(name),
+                object_of(key->to_json()).if_contains(name) == nullptr
+                    ? boost::json::value()
+                    : object_of(key->to_json()).at(name))
+          << name;
+  }
+}
+
+TEST(PrivateJwk, L14ReadsASetWithOnePrivateKey) {
+  const std::string secret = es384_key().to_json();
+  const std::string open = es384_key().public_part().to_json();
+  const auto read = [](const std::string& keys) {
+    return PrivateJwk::parse(R"({"keys":[)" + keys + "]}");
+  };
+  const auto key = read(open + "," + secret + "," + std::string(kRfcRsa));
+  ASSERT_TRUE(key) << key.error().message;
+  EXPECT_EQ(key->to_json(), secret);
+  EXPECT_THAT(read(secret + "," + secret).error().message, HasSubstr("more than one"));
+  EXPECT_THAT(read(open).error().message, HasSubstr("no private key"));
+}
+
+TEST(PrivateJwk, L14WithoutAKidItIsTheThumbprint) {
+  auto object = object_of(es384_key().to_json());
+  object.erase("kid");
+  const auto key = PrivateJwk::parse(boost::json::serialize(object));
+  ASSERT_TRUE(key);
+  EXPECT_EQ(key->kid(), es384_key().kid());
+  EXPECT_EQ(object_of(key->public_part().to_json()).at("kid").as_string(), es384_key().kid());
+}
+
+TEST(PrivateJwk, L14WhatIsGeneratedSaysWhatItIsFor) {
+  EXPECT_EQ(object_of(es384_key().to_json()).at("key_ops"), boost::json::array{"sign"});
+  EXPECT_EQ(object_of(es384_key().public_part().to_json()).at("key_ops"),
+            boost::json::array{"verify"});
+}
+
 TEST(PrivateJwk, RefusesPublicSymmetricAndWrongKeysWithoutTellingTheSecret) {
   const std::string secret = es384_key().to_json();
   const std::string d(object_of(secret).at("d").as_string().c_str());
