@@ -36,8 +36,9 @@ struct PullArguments {
 Result<int> show_requests(const PullArguments& arguments, const client::PullSettings& settings) {
   const auto& request = arguments.request;
   const auto vendor = client::find_vendor(settings.vendor.empty() ? "plain" : settings.vendor);
-  fmt::print("GET {}/.well-known/smart-configuration\nGET {}/metadata\n", request.base,
-             request.base);
+  if (!settings.client_id.empty())
+    fmt::print("GET {}/.well-known/smart-configuration\n", request.base);
+  fmt::print("GET {}/metadata\n", request.base);
   if (!settings.client_id.empty())
     fmt::print("POST (the token endpoint) as client '{}'{}\n", settings.client_id,
                settings.scope.empty() ? "" : ", scope " + settings.scope);
@@ -48,7 +49,7 @@ Result<int> show_requests(const PullArguments& arguments, const client::PullSett
                client::prefer_header(settings.kick_off));
     if (!by_get)
       fmt::print("  Content-Type: application/fhir+json\n  {}\n",
-                 client::kick_off_body(request, *vendor));
+                 client::kick_off_body(request, *vendor, client::first_dialect(*vendor)));
   }
   fmt::print("GET {} until it is done\nGET each file, at most {} at a time\n",
              arguments.status_url.empty() ? "(the status URL)" : arguments.status_url,
@@ -139,7 +140,8 @@ Result<int> pull(PullArguments& arguments, PullDisplay& display) {
     return invalid("pull: the server's FHIR base URL is missing");
   if (!request.base.empty()) SLUICE_CHECK(client::check(request));
   if (!arguments.status_url.empty()) SLUICE_CHECK(client::resolve_url("", arguments.status_url));
-  SLUICE_TRY(const auto settings, make_settings(request.base, arguments.server, arguments.run));
+  SLUICE_TRY(auto settings, make_settings(request.base, arguments.server, arguments.run));
+  if (!arguments.status_url.empty()) settings.token_origins.push_back(arguments.status_url);
   if (arguments.is_dry_run) return show_requests(arguments, settings);
   SignalWaiter signals({SIGINT, SIGTERM});
   std::stop_source stop;
@@ -152,7 +154,8 @@ Result<int> pull(PullArguments& arguments, PullDisplay& display) {
   client::Puller puller(settings, display.events(), clock, waiter);
   std::optional<StoreTarget> target;
   if (!arguments.server.into.empty()) {
-    target.emplace(arguments.server.into, request.base, stop.get_token(), display.events().notice);
+    target.emplace(arguments.server.into, request, arguments.out, stop.get_token(),
+                   display.events().notice);
     if (!state->round().is_delivered) SLUICE_CHECK(target->check());
   }
   return run_round(*state, puller, target ? &*target : nullptr, display, arguments.out);

@@ -10,11 +10,13 @@
 #include "base/instant.h"
 #include "base/json_text.h"
 #include "cli/command.h"
+#include "client/shown_text.h"
 
 namespace sluice::cli {
 namespace {
 
 namespace json = boost::json;
+using client::shown_text;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto kPlainInterval = std::chrono::seconds(5);
@@ -27,7 +29,7 @@ std::string now_text() {
 
 void write_line(int fd, const json::object& line) {
   // Nothing can be done about a log that cannot be written; the pull itself does not depend on it.
-  (void)write_all(fd, json_text(line) + "\n", "log");
+  (void)write_all(fd, shown_text(json_text(line)) + "\n", "log");
 }
 
 std::string eta_text(const client::PullProgress& progress, double seconds) {
@@ -45,7 +47,7 @@ std::string eta_text(const client::PullProgress& progress, double seconds) {
 std::string line_of(const client::PullProgress& progress, double rate, double seconds) {
   if (progress.files_known == 0)
     return fmt::format("{}{}{}", progress.phase, progress.server_says.empty() ? "" : ": ",
-                       progress.server_says);
+                       shown_text(progress.server_says));
   return fmt::format("{}: {} of {} files, {} resources, {} at {}/s, {} at a time{}", progress.phase,
                      progress.files_done, progress.files_known, human_count(progress.lines),
                      human_size(static_cast<double>(progress.download.received)), human_size(rate),
@@ -64,10 +66,25 @@ void print_attachments(const client::AttachmentCounts& counts) {
   fmt::print("{} attachments, {}; {} not to be had, {} left where they are\n",
              human_count(counts.fetched), human_size(static_cast<double>(counts.size)),
              human_count(counts.failed), human_count(counts.skipped));
-  for (const auto& text : counts.texts) fmt::print("  {}\n", text);
+  for (const auto& text : counts.texts) fmt::print("  {}\n", shown_text(text));
 }
 
 }  // namespace
+
+std::vector<std::string> oddities_of(const client::PullReport& report) {
+  std::vector<std::string> texts;
+  if (report.missing > 0)
+    texts.push_back(
+        fmt::format("{} files of the manifest have no URL", human_count(report.missing)));
+  if (report.strays > 0)
+    texts.push_back(fmt::format("{} lines do not belong into their files; they stand in error/:",
+                                human_count(report.strays)));
+  for (const auto& text : report.stray_texts) texts.push_back("  " + text);
+  if (report.lost_outcomes > 0)
+    texts.push_back(fmt::format("{} files of what the server reports could not be had",
+                                human_count(report.lost_outcomes)));
+  return texts;
+}
 
 PullDisplay::PullDisplay(bool as_json)
     : as_json_(as_json), is_terminal_(!as_json && ::isatty(STDERR_FILENO) == 1), last_(start_) {}
@@ -90,7 +107,7 @@ void PullDisplay::notice(const std::string& text) {
   if (as_json_)
     return write_line(STDERR_FILENO, {{"time", now_text()}, {"event", "notice"}, {"text", text}});
   clear_locked();
-  fmt::print(stderr, "{}\n", text);
+  fmt::print(stderr, "{}\n", shown_text(text));
 }
 
 void PullDisplay::request(const client::RequestRecord& record) {
@@ -195,11 +212,14 @@ void PullDisplay::summary(const client::PullReport& report, const std::string& f
                                       {"outcomes", report.outcomes.lines},
                                       {"outcomeErrors", report.outcome_errors},
                                       {"attachments", attachments_json(report.attachments)},
+                                      {"withoutUrl", report.missing},
+                                      {"strays", report.strays},
+                                      {"lostOutcomeFiles", report.lost_outcomes},
                                       {"failures", std::move(failures)}});
   }
   fmt::print("{:<28}{:>8}{:>14}{:>12}\n", "type", "files", "resources", "size");
   for (const auto& [type, counts] : report.types)
-    fmt::print("{:<28.28}{:>8}{:>14}{:>12}\n", type, human_count(counts.files),
+    fmt::print("{:<28.28}{:>8}{:>14}{:>12}\n", shown_text(type), human_count(counts.files),
                human_count(counts.lines), human_size(static_cast<double>(counts.size)));
   fmt::print("{:<28}{:>8}{:>14}{:>12}  {} received\n", "total", human_count(all.files),
              human_count(all.lines), human_size(static_cast<double>(all.size)),
@@ -207,14 +227,15 @@ void PullDisplay::summary(const client::PullReport& report, const std::string& f
   if (report.deleted.files > 0)
     fmt::print("{} bundles of deletions in {} files\n", human_count(report.deleted.lines),
                human_count(report.deleted.files));
-  if (report.outcomes.files > 0) {
+  if (report.outcomes.files + report.outcomes.lines > 0) {
     fmt::print("the server reports {} outcomes, {} errors in them\n",
                human_count(report.outcomes.lines), human_count(report.outcome_errors));
-    for (const auto& text : report.outcome_texts) fmt::print("  {}\n", text);
   }
+  for (const auto& text : report.outcome_texts) fmt::print("  {}\n", shown_text(text));
   print_attachments(report.attachments);
-  for (const auto& failure : report.failures) fmt::print("not received: {}\n", failure);
-  fmt::print("as of {} in {}\n", report.transaction_time, folder);
+  for (const auto& text : oddities_of(report)) fmt::print("{}\n", shown_text(text));
+  for (const auto& failure : report.failures) fmt::print("not received: {}\n", shown_text(failure));
+  fmt::print("as of {} in {}\n", shown_text(report.transaction_time), folder);
 }
 
 }  // namespace sluice::cli

@@ -7,11 +7,15 @@
 #include <filesystem>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "base/file.h"
 #include "client/pull.h"
 
 namespace sluice::cli {
+
+/// What is odd about what came, and makes it partial: for people, a line each.
+std::vector<std::string> oddities_of(const client::PullReport& report);
 
 /// Thread-safe.
 class PullDisplay {

@@ -6,10 +6,12 @@
 #include <charconv>
 #include <filesystem>
 #include <utility>
+#include <vector>
 
 #include "base/file.h"
 #include "base/utf8.h"
 #include "cli/options.h"
+#include "client/url.h"
 #include "jose/json_web_key.h"
 
 namespace sluice::cli {
@@ -23,6 +25,7 @@ constexpr std::pair<const char*, std::string ServerArguments::*> kTexts[] = {
     {"secretFile", &ServerArguments::secret_file},
     {"scope", &ServerArguments::scope},
     {"tokenUrl", &ServerArguments::token_url},
+    {"tokenOrigins", &ServerArguments::token_origins},
     {"vendor", &ServerArguments::vendor},
     {"caFile", &ServerArguments::ca_file},
     {"into", &ServerArguments::into},
@@ -48,6 +51,16 @@ std::string vendor_names() {
   return names;
 }
 
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> parts;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto end = std::min(text.find(',', at), text.size());
+    parts.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return parts;
+}
+
 Result<client::AttachmentOptions> make_attachment_options(const ServerArguments& arguments) {
   using Mode = client::AttachmentOptions::Mode;
   client::AttachmentOptions options;
@@ -67,15 +80,10 @@ Result<client::AttachmentOptions> make_attachment_options(const ServerArguments&
       return invalid(
           fmt::format("--attachment-size-max '{}' is not a number of bytes", shortened(text, 40)));
   }
-  for (std::size_t at = 0; at < arguments.attachment_types.size();) {
-    const auto end =
-        std::min(arguments.attachment_types.find(',', at), arguments.attachment_types.size());
-    options.types.push_back(arguments.attachment_types.substr(at, end - at));
-    if (options.types.back().find('/') == std::string::npos)
-      return invalid(fmt::format("--attachment-types '{}' is no media type",
-                                 shortened(options.types.back(), 80)));
-    at = end + 1;
-  }
+  options.types = split_list(arguments.attachment_types);
+  for (const auto& type : options.types)
+    if (type.find('/') == std::string::npos)
+      return invalid(fmt::format("--attachment-types '{}' is no media type", shortened(type, 80)));
   return options;
 }
 
@@ -83,12 +91,15 @@ Result<client::AttachmentOptions> make_attachment_options(const ServerArguments&
 
 void add_server_options(CLI::App& command, ServerArguments& arguments) {
   add_option(command, "client-id", arguments.client_id, "Who we are there; without it: no token");
-  add_option(command, "key", arguments.key_file, "File with our private key (JWK, ES384 or RS384)");
+  add_option(command, "key", arguments.key_file, "File with our private key: JWK, JWK Set or PEM");
   add_option(command, "secret-file", arguments.secret_file,
              "File with a client secret instead of a key, for servers that take HTTP Basic");
   add_option(command, "scope", arguments.scope,
              "Scopes to ask for; default: what the server lists");
   add_option(command, "token-url", arguments.token_url, "Token endpoint, when discovery has none");
+  add_option(
+      command, "token-origin", arguments.token_origins,
+      "Origins that get tokens beside the FHIR base's, separated by commas: https://files.example");
   add_option(command, "vendor", arguments.vendor,
              "How the server is treated: " + vendor_names() + "; default: detected");
   add_option(command, "ca-file", arguments.ca_file,
@@ -174,6 +185,10 @@ Result<client::PullSettings> make_settings(const std::string& base, ServerArgume
   settings.scope = arguments.scope;
   settings.vendor = arguments.vendor;
   settings.token_endpoint = arguments.token_url;
+  settings.token_origins = split_list(arguments.token_origins);
+  for (const auto& origin : settings.token_origins)
+    if (!client::resolve_url("", origin))
+      return invalid(fmt::format("--token-origin '{}' is no URL", origin.substr(0, 80)));
   settings.connection.user_agent = std::string("Sluice/") + SLUICE_VERSION;
   settings.connection.authority_file = arguments.ca_file;
   settings.connection.is_plain_allowed = arguments.is_plain_http_allowed;

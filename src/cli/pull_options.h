@@ -18,6 +18,7 @@ struct ServerArguments {
   std::string secret_file;
   std::string scope;
   std::string token_url;
+  std::string token_origins;
   std::string vendor;
   std::string ca_file;
   std::string into;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "cli/command.h"
 #include "cli/data_folder.h"
@@ -20,6 +21,15 @@ Error later(Error error) {
 }
 
 }  // namespace
+
+StoreTarget::StoreTarget(std::string data, const client::PullRequest& request,
+                         const std::filesystem::path& folder, std::stop_token stop,
+                         std::function<void(const std::string&)> notice)
+    : data_(std::move(data)),
+      base_url_(request.base),
+      sources_(data_, std::filesystem::absolute(folder).lexically_normal().string()),
+      stop_(std::move(stop)),
+      notice_(std::move(notice)) {}
 
 Result<void> StoreTarget::check() const {
   bulk::LoadOptions nothing;
@@ -42,6 +52,8 @@ Result<client::Delivered> StoreTarget::put(const std::vector<std::filesystem::pa
       notice_(fmt::format("{}:{}: {}", problem.path, problem.place, problem.reason));
   };
   options.on_progress = [](const bulk::LoadProgress&) {};
+  // Before the store has them: another source's deletion must not take what is just coming.
+  SLUICE_CHECK(sources_.note_held(files));
   notice_(fmt::format("loading {} files into {}", files.size(), data_));
   const auto summary = load_into(data_, options, stop_);
   if (!summary) return later(summary.error());
@@ -63,12 +75,21 @@ Result<client::Delivered> StoreTarget::put(const std::vector<std::filesystem::pa
 
 Result<client::Delivered> StoreTarget::remove(
     const std::vector<std::pair<std::string, std::string>>& resources) {
-  notice_(fmt::format("deleting {} resources in {}", resources.size(), data_));
-  const auto removed = remove_from(data_, resources, stop_);
+  SLUICE_TRY(const auto free, sources_.held_by_nobody_else(resources));
+  if (free.size() < resources.size())
+    notice_(fmt::format("{} resources stay in {}: another source has them too",
+                        resources.size() - free.size(), data_));
+  notice_(fmt::format("deleting {} resources in {}", free.size(), data_));
+  const auto removed = remove_from(data_, free, stop_);
   if (!removed) return later(removed.error());
+  SLUICE_CHECK(sources_.note_gone(resources));
   client::Delivered delivered;
   for (const auto& [type, count] : *removed) delivered.counts[type].deleted = count;
   return delivered;
+}
+
+Result<client::Gone> StoreTarget::find_gone(const std::vector<std::filesystem::path>& files) {
+  return sources_.find_gone(files);
 }
 
 }  // namespace sluice::cli

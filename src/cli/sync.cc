@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <charconv>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <optional>
@@ -17,12 +19,16 @@
 #include "cli/pull_options.h"
 #include "cli/signals.h"
 #include "cli/store_target.h"
+#include "client/shown_text.h"
 
 namespace sluice::cli {
 namespace {
 
 struct SyncArguments {
   std::string folder;
+  bool is_full = false;
+  bool may_remove_many = false;
+  std::string full_every;
   ServerArguments server;
   RunArguments run;
 };
@@ -36,12 +42,19 @@ void print_report(const client::SyncReport& report, const SyncArguments& argumen
                                  {"updated", counts.updated},
                                  {"deleted", counts.deleted},
                                  {"total", counts.total}};
-    const json::object line{
-        {"event", "summary"},       {"folder", arguments.folder},
-        {"since", report.since},    {"transactionTime", report.transaction_time},
-        {"joined", report.joined},  {"changed", std::move(types)},
-        {"refused", report.refused}};
-    fmt::print("{}\n", json_text(line));
+    const json::object line{{"event", "summary"},
+                            {"folder", arguments.folder},
+                            {"since", report.since},
+                            {"transactionTime", report.transaction_time},
+                            {"joined", report.joined},
+                            {"changed", std::move(types)},
+                            {"full", report.is_full},
+                            {"gone", report.gone},
+                            {"goneList", report.gone > 0 ? report.gone_list.string() : ""},
+                            {"nothingChanged", report.is_refused},
+                            {"deletionsListed", !report.deletions_are_unknown},
+                            {"refused", report.refused}};
+    fmt::print("{}\n", client::shown_text(json_text(line)));
     return;
   }
   fmt::print("{:<28}{:>12}{:>12}{:>12}{:>12}\n", "type", "added", "updated", "deleted", "total");
@@ -49,10 +62,43 @@ void print_report(const client::SyncReport& report, const SyncArguments& argumen
     fmt::print("{:<28.28}{:>12}{:>12}{:>12}{:>12}\n", type, human_count(counts.added),
                human_count(counts.updated), human_count(counts.deleted), human_count(counts.total));
   if (report.joined > 0) fmt::print("{} new members of the group\n", human_count(report.joined));
-  fmt::print("from {} to {} in {}\n", report.since, report.transaction_time, arguments.folder);
+  fmt::print("from {} to {} in {}\n", client::shown_text(report.since),
+             client::shown_text(report.transaction_time), arguments.folder);
+}
+
+// "30d", "12h", "45m"; 0: never.
+Result<std::chrono::milliseconds> parse_period(const std::string& text) {
+  if (text.empty()) return std::chrono::milliseconds(0);
+  std::uint64_t count = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), count);
+  const std::string_view unit(end, text.data() + text.size());
+  const std::int64_t seconds = unit == "d" ? 86'400 : unit == "h" ? 3600 : unit == "m" ? 60 : 0;
+  if (failed != std::errc() || seconds == 0 || count == 0 || count > 100'000)
+    return invalid(fmt::format("--full-every '{}' is no time: 30d, 12h, 45m", text.substr(0, 40)));
+  return std::chrono::milliseconds(static_cast<std::int64_t>(count) * seconds * 1000);
+}
+
+// What the user should know of what was removed, or was not.
+void tell_of_removals(const client::SyncReport& report, const SyncArguments& arguments,
+                      PullDisplay& display) {
+  if (report.is_full && report.gone > 0)
+    display.notice(fmt::format("{} of {} resources are not on the server any more: {}",
+                               human_count(report.gone), human_count(report.old_total),
+                               report.gone_list.string()));
+  if (report.is_refused)
+    display.notice(
+        "that is more than a tenth: nothing was changed. `sluice sync --full --force` removes "
+        "them; "
+        "`sluice sync` goes on with changes alone");
+  if (report.deletions_are_unknown && arguments.full_every.empty())
+    display.notice(
+        "this server does not list what it deletes: that stays in the copy. `sluice sync --full` "
+        "compares with all that there is, `--full-every 30d` does it now and then");
 }
 
 Result<int> sync(SyncArguments& arguments, PullDisplay& display) {
+  client::SyncOptions options{arguments.is_full, {}, arguments.may_remove_many};
+  SLUICE_TRY(options.full_every, parse_period(arguments.full_every));
   if (!client::PullState::exists(arguments.folder))
     return invalid(fmt::format("'{}' has no journal: `sluice pull --out {}` makes one",
                                arguments.folder, arguments.folder));
@@ -91,23 +137,27 @@ Result<int> sync(SyncArguments& arguments, PullDisplay& display) {
   client::Puller puller(settings, display.events(), clock, waiter);
   std::optional<StoreTarget> target;
   if (has_target) {
-    target.emplace(arguments.server.into, first.request.base, stop.get_token(),
+    target.emplace(arguments.server.into, first.request, arguments.folder, stop.get_token(),
                    display.events().notice);
     SLUICE_CHECK(target->check());
   }
-  client::Sync run(*state, puller, settings, display.events(), target ? &*target : nullptr);
+  client::Sync run(*state, puller, settings, display.events(), options,
+                   target ? &*target : nullptr);
   SLUICE_TRY(const auto report, run.run());
   display.clear();
-  if (!report.since.empty() && report.changes.failures.empty())
+  if (!report.since.empty() && report.changes.failures.empty() && !report.is_refused)
     print_report(report, arguments);
   else
     display.summary(report.changes, arguments.folder);
+  tell_of_removals(report, arguments, display);
   for (const auto& text : report.changes.attachments.texts) display.notice(text);
   for (const auto& text : report.changes.outcome_texts)
     display.notice("the server reports: " + text);
+  if (!report.since.empty())
+    for (const auto& text : oddities_of(report.changes)) display.notice(text);
   if (report.refused > 0)
     display.notice(fmt::format("{} resources were not loaded", report.refused));
-  return report.changes.is_partial() || report.refused > 0 ? kExitPartial : 0;
+  return report.changes.is_partial() || report.refused > 0 || report.is_refused ? kExitPartial : 0;
 }
 
 }  // namespace
@@ -118,6 +168,13 @@ Command add_sync(CLI::App& app) {
   auto arguments = std::make_shared<SyncArguments>();
   command->add_option("DIR", arguments->folder, "The folder that `sluice pull --out` made")
       ->required();
+  add_switch(*command, "full", arguments->is_full,
+             "Compare with a full export of the same scope: what the server has no longer goes");
+  add_option(
+      *command, "full-every", arguments->full_every,
+      "The same when the last one is so long ago: 30d, 12h; for servers that list no deletions");
+  add_switch(*command, "force", arguments->may_remove_many,
+             "Let --full remove more than a tenth of what is there");
   add_server_options(*command, arguments->server);
   add_run_options(*command, arguments->run);
   return {command, [arguments] {

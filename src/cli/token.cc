@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/options.h"
 #include "client/fetch.h"
+#include "client/shown_text.h"
 #include "http/message.h"
 #include "jose/json_web_signature.h"
 
@@ -86,10 +87,12 @@ Result<int> print_token(TokenArguments& arguments) {
                                                     : std::string();
   };
   if (answered.status != 200)
-    return Error{ErrorKind::kForbidden,
-                 fmt::format("token: {} answers {}: {} {}", endpoint, answered.status,
-                             text("error"), text("error_description"))};
-  fmt::print("{}\n", arguments.as_json ? json_text(answer) : text("access_token"));
+    return Error{
+        ErrorKind::kForbidden,
+        client::shown_text(fmt::format("token: {} answers {}: {} {}", endpoint, answered.status,
+                                       text("error"), text("error_description")))};
+  fmt::print("{}\n",
+             client::shown_text(arguments.as_json ? json_text(answer) : text("access_token")));
   return 0;
 }
 
@@ -103,7 +106,8 @@ Command add_token(CLI::App& app) {
   auto arguments = std::make_shared<TokenArguments>();
   command->add_option("base", arguments->base_url, "The server's FHIR base URL")->required();
   add_option(*command, "client-id", arguments->client_id, "Who we are there");
-  add_option(*command, "key", arguments->key_file, "File with our private key (JWK)");
+  add_option(*command, "key", arguments->key_file,
+             "File with our private key: JWK, JWK Set or PEM");
   add_option(*command, "scope", arguments->scope, "Scopes to ask for, separated by spaces");
   add_option(*command, "ca-file", arguments->ca_file,
              "PEM file with the authorities to trust instead of the system's");

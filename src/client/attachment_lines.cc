@@ -121,6 +121,32 @@ bool is_wanted_type(std::string_view type, const std::vector<std::string>& wante
   });
 }
 
+std::string what_is_wrong(std::string_view claimed, std::string_view answered,
+                          std::string_view start) {
+  const auto is_page = [](std::string_view type) {
+    return type == "text/html" || type == "application/xhtml+xml";
+  };
+  const auto blank = start.find_first_not_of(" \t\r\n\xef\xbb\xbf");
+  std::string first(blank == std::string_view::npos ? "" : start.substr(blank, 14));
+  std::transform(first.begin(), first.end(), first.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const bool looks_like_page = first.starts_with("<!doctype html") || first.starts_with("<html");
+  if (!is_page(claimed) && (is_page(answered) || looks_like_page))
+    return "it comes as a page for people (text/html): a login page, perhaps";
+  // What a file of a type begins with; others may have anything before it.
+  constexpr std::pair<std::string_view, std::string_view> kStarts[] = {
+      {"image/png", "\x89PNG"},  {"image/jpeg", "\xff\xd8\xff"},   {"image/gif", "GIF8"},
+      {"application/zip", "PK"}, {"application/gzip", "\x1f\x8b"}, {"application/rtf", "{\\rtf"},
+      {"text/rtf", "{\\rtf"},
+  };
+  for (const auto& [type, magic] : kStarts)
+    if (claimed == type && !start.starts_with(magic))
+      return "it does not begin as " + std::string(type) + " does";
+  if (claimed == "application/pdf" && start.substr(0, 1024).find("%PDF-") == std::string_view::npos)
+    return "it is no PDF";
+  return {};
+}
+
 std::string_view file_suffix(std::string_view type) {
   constexpr std::pair<std::string_view, std::string_view> kSuffixes[] = {
       {"application/pdf", ".pdf"},   {"text/plain", ".txt"},

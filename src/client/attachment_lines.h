@@ -55,6 +55,11 @@ std::string apply_changes(std::string_view line, const std::vector<LineChange>& 
 std::string media_type(std::string_view content_type);
 /// Whether a media type is one of `wanted`: "application/pdf", "image/*". All are of an empty list.
 bool is_wanted_type(std::string_view type, const std::vector<std::string>& wanted);
+/// Why bytes that begin with `start` and came as `answered` are not what an Attachment of the type
+/// `claimed` is (L-11): a page for people where a document was named, no PDF where one was. Empty
+/// when nothing speaks against it. Types are media_type()s, empty when not said.
+std::string what_is_wrong(std::string_view claimed, std::string_view answered,
+                          std::string_view start);
 /// ".pdf" for what is known, else ".bin".
 std::string_view file_suffix(std::string_view type);
 /// Whether a url is the name under which an earlier run has put a file beside the lines:

@@ -43,6 +43,14 @@ Result<std::string> read_small(const fs::path& path, std::uint64_t most) {
   return read_file(path);
 }
 
+Result<std::string> read_start(const fs::path& path) {
+  SLUICE_TRY(const auto file, open_for_reading(path));
+  std::string start(2048, '\0');
+  SLUICE_TRY(const auto n, read_at(file.get(), 0, start, path));
+  start.resize(n);
+  return start;
+}
+
 Result<void> replace_file(const fs::path& path, std::string_view bytes) {
   SLUICE_TRY(const auto file, create_file(path));
   SLUICE_CHECK(write_all(file.get(), bytes, path));
@@ -100,11 +108,11 @@ Result<void> Attachments::fetch_all() {
   downloader_ = std::make_unique<Downloader>(settings_.connection, options, session_.tokens,
                                              session_.clock, std::move(told));
   const auto& round = state_.round();
-  for (const auto& file : round.files) {
-    if (!file.is_done || file.item.kind != FileKind::kOutput) continue;
+  SLUICE_CHECK(round.files->each([&](std::size_t, const FileState& file) -> Result<void> {
+    if (!file.is_done || file.item.kind != FileKind::kOutput) return {};
     const auto path = (state_.folder_of(round) / file.name).parent_path() / file.summary.name;
-    SLUICE_CHECK(each_line(path, [this](std::string_view line) { return look_through(line); }));
-  }
+    return each_line(path, [this](std::string_view line) { return look_through(line); });
+  }));
   SLUICE_CHECK(wait_for_room(0));
   downloader_->stop();
   return state_.note_attachments_fetched(counted_);
@@ -247,6 +255,11 @@ Result<void> Attachments::finish(const Pending& pending) {
     return corrupt(fmt::format("it has {} bytes, the Attachment says {}", digest.size, *ref.size));
   if (!ref.hash.empty() && ref.hash != digest.sha1_base64)
     return corrupt("its SHA-1 is not the Attachment's hash");
+  if (ref.hash.empty()) {
+    SLUICE_TRY(const auto start, read_start(path));
+    const auto wrong = what_is_wrong(media_type(ref.content_type), type, start);
+    if (!wrong.empty()) return corrupt(wrong);
+  }
   if (!ref.content_type.empty()) type = media_type(ref.content_type);
   FetchedAttachment fetched{fmt::format(".sluice/{}/{}", kFolder, pending.key),
                             type.empty() ? std::string("application/octet-stream") : type,
@@ -274,14 +287,14 @@ Result<void> Attachments::write_all() {
   for (const auto& [key, fetched] : round.attachments.fetched)
     folders.insert((state_.folder() / fetched.name).parent_path());
   for (const auto& folder : folders) SLUICE_CHECK(sync_folder(folder));
-  for (const auto& file : round.files) {
-    if (!file.is_done || file.item.kind != FileKind::kOutput) continue;
+  return round.files->each([&](std::size_t, const FileState& file) -> Result<void> {
+    if (!file.is_done || file.item.kind != FileKind::kOutput) return {};
     SLUICE_CHECK(session_.waiter.check());
     SLUICE_TRY(const bool is_changed,
                write_file((state_.folder_of(round) / file.name).parent_path() / file.summary.name));
     (void)is_changed;
-  }
-  return {};
+    return {};
+  });
 }
 
 // Writes a file anew when a line of it changes. Doing it twice changes nothing: what stands in a

@@ -1,5 +1,7 @@
 #include "client/discovery.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/json.hpp>
 
@@ -55,21 +57,33 @@ bool says_history_of_new_members(const std::string& statement) {
   return statement.find("new members of a group with all of their data") != std::string::npos;
 }
 
+// A server that is open may have anything there: it is read only for a token.
+Result<void> read_smart_configuration(Exchange& exchange, const std::string& base,
+                                      Discovered& found) {
+  const std::string url = base + "/.well-known/smart-configuration";
+  SLUICE_TRY(const auto configured, exchange.send({"GET", url, {"Accept: application/json"}}));
+  const int status = configured.status;
+  if (status == 429 || status == 502 || status == 503 || status == 504)
+    return Error{ErrorKind::kUnavailable,
+                 fmt::format("'{}' answers {}: {}", url, status, configured.problem())};
+  if (status != 200) return {};
+  const auto value = parse(configured.body);
+  const std::string endpoint = text(member(&value, "token_endpoint"));
+  // What is no URL may stand right in /metadata.
+  if (const auto resolved = resolve_url(base + "/", endpoint); !endpoint.empty() && resolved)
+    found.token_endpoint = *resolved;
+  found.scopes = texts(member(&value, "scopes_supported"));
+  found.capabilities = texts(member(&value, "capabilities"));
+  found.algorithms = texts(member(&value, "token_endpoint_auth_signing_alg_values_supported"));
+  return {};
+}
+
 }  // namespace
 
-Result<Discovered> discover(Exchange& exchange, const std::string& base) {
+Result<Discovered> discover(Exchange& exchange, const std::string& base, bool wants_token) {
   Discovered found;
-  ExchangeRequest request{
-      "GET", base + "/.well-known/smart-configuration", {"Accept: application/json"}};
-  SLUICE_TRY(const auto configured, exchange.send(request));
-  if (configured.status == 200) {
-    const auto value = parse(configured.body);
-    found.token_endpoint = text(member(&value, "token_endpoint"));
-    found.scopes = texts(member(&value, "scopes_supported"));
-    found.capabilities = texts(member(&value, "capabilities"));
-    found.algorithms = texts(member(&value, "token_endpoint_auth_signing_alg_values_supported"));
-  }
-  request.url = base + "/metadata";
+  if (wants_token) SLUICE_CHECK(read_smart_configuration(exchange, base, found));
+  ExchangeRequest request{"GET", base + "/metadata"};
   request.headers = {"Accept: application/fhir+json"};
   request.size_max = kStatementSizeMax;
   const auto statement = exchange.send(request);
@@ -77,11 +91,16 @@ Result<Discovered> discover(Exchange& exchange, const std::string& base) {
   if (!statement && statement.error().kind == ErrorKind::kCancelled) return statement.error();
   found.vendor = detect_vendor(statement && statement->status == 200 ? statement->body : "");
   if (statement && statement->status == 200) {
-    if (found.token_endpoint.empty())
-      found.token_endpoint = token_endpoint_of(parse(statement->body));
+    const auto value = parse(statement->body);
+    if (found.token_endpoint.empty()) found.token_endpoint = token_endpoint_of(value);
+    const auto* software = member(&value, "software");
+    found.software_name = text(member(software, "name"));
+    found.software_version = text(member(software, "version"));
+    found.software_release_date = text(member(software, "releaseDate"));
+    found.fhir_version = text(member(&value, "fhirVersion"));
     found.sends_history_of_new_members = says_history_of_new_members(statement->body);
   }
-  if (!found.token_endpoint.empty()) {
+  if (wants_token && !found.token_endpoint.empty()) {
     SLUICE_TRY(found.token_endpoint, resolve_url(base + "/", found.token_endpoint));
   }
   return found;

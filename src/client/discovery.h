@@ -16,13 +16,16 @@ struct Discovered {
   std::vector<std::string> capabilities = {};
   std::vector<std::string> algorithms = {};  ///< for assertions; empty when not said
   VendorProfile vendor = {};
+  std::string software_name = {}, software_version = {}, software_release_date = {};
+  std::string fhir_version = {};
   /// The server says that it sends new members of a group with all they had (P-13).
   bool sends_history_of_new_members = false;
 };
 
-/// Reads `base`/.well-known/smart-configuration, and /metadata for what is missing there and for
-/// the vendor. What a server does not have is no error, but for one that cannot be reached.
-Result<Discovered> discover(Exchange& exchange, const std::string& base);
+/// Reads `base`/.well-known/smart-configuration when a token is wanted, and /metadata for what is
+/// missing there and for the vendor. What a server does not have is no error; kUnavailable when it
+/// cannot be reached or is busy.
+Result<Discovered> discover(Exchange& exchange, const std::string& base, bool wants_token);
 
 /// The scope to ask for when the user does not say: what the server lists, v2 before v1.
 std::string default_scope(const Discovered& discovered);

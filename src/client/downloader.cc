@@ -20,6 +20,7 @@ using std::chrono::milliseconds;
 
 constexpr unsigned kParallelAtFirst = 4;
 constexpr milliseconds kTick{500};
+constexpr milliseconds kAgainAfterDamage{1000};
 
 }  // namespace
 
@@ -51,7 +52,6 @@ struct Downloader::Impl {
   std::deque<std::unique_ptr<FileTransfer>> waiting;
   std::map<FileTransfer*, std::unique_ptr<FileTransfer>> running;
   std::map<std::size_t, std::unique_ptr<FileTransfer>> checking;  // received, by index
-  std::map<std::size_t, bool> checked_out;
   unsigned limit;
   SteadyClock::time_point paused_until = {};
   std::jthread thread;
@@ -59,6 +59,7 @@ struct Downloader::Impl {
   void run(const std::stop_token& stop);
   void take_added();
   void take_unsound();
+  std::unique_ptr<FileTransfer> stop_transfer(std::size_t index);
   void start_some();
   void start(std::unique_ptr<FileTransfer> transfer);
   void take_finished();
@@ -175,9 +176,12 @@ Result<std::shared_ptr<ReceivedFile>> Downloader::Impl::make_file(FileTransfer& 
   const std::size_t index = transfer.download().index;
   ReceivedFile::Events told;
   told.on_checkpoint = [this, index](std::uint64_t bytes) { events.on_checkpoint(index, bytes); };
-  told.on_end = [this, index](Result<FileSummary> summary) {
-    const bool is_content = !summary && summary.error().kind == ErrorKind::kCorrupt;
-    Error damage = is_content ? summary.error() : Error{};
+  told.on_end = [this, index,
+                 url = url_for_log(transfer.download().url)](Result<FileSummary> summary) {
+    if (!summary && summary.error().kind == ErrorKind::kTooLarge)
+      summary = Error{ErrorKind::kTooLarge, fmt::format("{}: {}", url, summary.error().message)};
+    Error damage = summary ? Error{} : summary.error();
+    const bool is_content = damage.kind == ErrorKind::kCorrupt;
     if (!is_content) events.on_end(index, std::move(summary));
     const std::lock_guard lock(mutex);
     unsound.emplace_back(index, std::move(damage));
@@ -195,17 +199,8 @@ void Downloader::Impl::take_unsound() {
     ended.swap(unsound);
   }
   for (auto& [index, error] : ended) {
-    std::unique_ptr<FileTransfer> transfer;
-    if (const auto found = checking.find(index); found != checking.end()) {
-      transfer = std::move(found->second);
-      checking.erase(found);
-    } else {
-      for (auto& [pointer, owned] : running)
-        if (pointer->download().index == index && error.kind == ErrorKind::kCorrupt) {
-          // Still being received, and wrong already.
-          checked_out[index] = true;
-        }
-    }
+    // What is wrong already is received no further.
+    auto transfer = stop_transfer(index);
     if (!transfer || error.kind != ErrorKind::kCorrupt) continue;
     if (++transfer->restarts > 1) {
       error.message = fmt::format("{}: {}", url_for_log(transfer->download().url), error.message);
@@ -215,8 +210,35 @@ void Downloader::Impl::take_unsound() {
     events.notice(fmt::format("{}: {}; receiving it again", url_for_log(transfer->download().url),
                               error.message));
     transfer->restart();
-    queue_later(std::move(transfer), milliseconds(0));
+    // What answered may be a gateway in front of a server that restarts.
+    queue_later(std::move(transfer), kAgainAfterDamage);
   }
+}
+
+// Takes a file's transfer away from wherever it is.
+std::unique_ptr<FileTransfer> Downloader::Impl::stop_transfer(std::size_t index) {
+  std::unique_ptr<FileTransfer> transfer;
+  if (const auto found = checking.find(index); found != checking.end()) {
+    transfer = std::move(found->second);
+    checking.erase(found);
+    return transfer;
+  }
+  for (auto each = running.begin(); each != running.end(); ++each) {
+    if (each->first->download().index != index) continue;
+    transfer = std::move(each->second);
+    running.erase(each);
+    curl_multi_remove_handle(multi.get(), transfer->handle());
+    log(*transfer, CURLE_WRITE_ERROR);
+    received += transfer->received_in_attempt();
+    return transfer;
+  }
+  const auto queued = std::find_if(waiting.begin(), waiting.end(), [&](const auto& each) {
+    return each->download().index == index;
+  });
+  if (queued == waiting.end()) return nullptr;
+  transfer = std::move(*queued);
+  waiting.erase(queued);
+  return transfer;
 }
 
 void Downloader::Impl::start_some() {
@@ -244,13 +266,17 @@ void Downloader::Impl::start(std::unique_ptr<FileTransfer> transfer) {
   if (auto opened = transfer->open_file(); !opened) return events.on_end(index, opened.error());
   if (transfer->is_whole()) return to_check(std::move(transfer));
   std::string token;
+  transfer->may_have_token = tokens.goes_to(transfer->download().url);
   if (transfer->download().with_token) {
-    auto given = tokens.token();
+    auto given = tokens.token_for(transfer->download().url);
     if (!given) {
       // Refused for good, or not to be had now: the second passes.
-      if (given.error().kind == ErrorKind::kUnavailable ||
-          given.error().kind == ErrorKind::kTimeout)
-        return queue_later(std::move(transfer), milliseconds(2000));
+      const bool may_pass = given.error().kind == ErrorKind::kUnavailable ||
+                            given.error().kind == ErrorKind::kTimeout;
+      if (may_pass && transfer->put_off(given.error(), options) == NextStep::kAgainLater) {
+        const milliseconds pause = transfer->pause();
+        return queue_later(std::move(transfer), pause);
+      }
       return events.on_end(index, given.error());
     }
     token = std::move(*given);
@@ -290,15 +316,6 @@ void Downloader::Impl::handle_end(std::unique_ptr<FileTransfer> transfer, CURLco
   log(*transfer, code);
   received += transfer->received_in_attempt();
   const std::size_t index = transfer->download().index;
-  if (checked_out.erase(index) > 0 && next != NextStep::kGiveUp) {
-    events.notice(fmt::format("{}: its content is damaged; receiving it again",
-                              url_for_log(transfer->download().url)));
-    if (++transfer->restarts > 1)
-      return events.on_end(
-          index, corrupt(url_for_log(transfer->download().url) + ": its content is damaged"));
-    transfer->restart();
-    return queue_later(std::move(transfer), milliseconds(0));
-  }
   const milliseconds pause = transfer->pause();
   switch (next) {
     case NextStep::kCheck:

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "client/curl_handle.h"
+#include "client/retry_after.h"
 #include "client/url.h"
 
 namespace sluice::client {
@@ -20,7 +21,7 @@ constexpr std::size_t kProblemShown = 500;
 
 struct Transfer {
   const ExchangeRequest* request;
-  std::stop_token stop;
+  const Waiter& waiter;
   CURL* handle = nullptr;
   Answer answer = {};
   std::uint64_t bytes = 0;
@@ -54,7 +55,7 @@ std::size_t take_body(const char* bytes, std::size_t, std::size_t size, void* co
 }
 
 int look_for_stop(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return static_cast<Transfer*>(context)->stop.stop_requested() ? 1 : 0;
+  return static_cast<Transfer*>(context)->waiter.check() ? 0 : 1;
 }
 
 // Some issue or OAuth member as text; empty for anything else.
@@ -100,6 +101,13 @@ const std::string& AnswerHeaders::get(const std::string& name) const {
   static const std::string kNone;
   const auto found = values_.find(name);
   return found == values_.end() ? kNone : found->second;
+}
+
+std::optional<std::chrono::milliseconds> retry_after_of(const AnswerHeaders& headers, Instant now,
+                                                        std::chrono::milliseconds wait_max) {
+  // Clocks differ: what the server means is the time between its two dates.
+  const auto theirs = parse_http_date(headers.get("date"));
+  return parse_retry_after(headers.get("retry-after"), theirs ? *theirs : now, wait_max);
 }
 
 std::string outcome_text(std::string_view body) {
@@ -148,8 +156,8 @@ std::string Answer::problem() const {
 struct Exchange::Impl {
   Connection connection;
   RequestLog log;
-  std::stop_token stop;
-  std::mutex mutex;
+  const Waiter& waiter;
+  std::mutex mutex = {};
   CurlEasy handle = make_easy();  // guarded by mutex
 
   Result<Answer> send_once(const ExchangeRequest& request);
@@ -157,12 +165,8 @@ struct Exchange::Impl {
               std::chrono::steady_clock::time_point start) const;
 };
 
-Exchange::Exchange(Connection connection, RequestLog log, std::stop_token stop)
-    : impl_(std::make_unique<Impl>()) {
-  impl_->connection = std::move(connection);
-  impl_->log = std::move(log);
-  impl_->stop = std::move(stop);
-}
+Exchange::Exchange(Connection connection, RequestLog log, const Waiter& waiter)
+    : impl_(new Impl{std::move(connection), std::move(log), waiter}) {}
 Exchange::~Exchange() = default;
 
 void Exchange::Impl::record(const ExchangeRequest& request, const Transfer& transfer,
@@ -186,7 +190,7 @@ Result<Answer> Exchange::Impl::send_once(const ExchangeRequest& request) {
   // curl would wait for a 100 that not every server sends.
   headers.emplace_back("Expect:");
   const CurlList list = make_list(headers);
-  Transfer transfer{&request, stop, handle.get()};
+  Transfer transfer{&request, waiter, handle.get()};
   curl_easy_reset(handle.get());
   set_common(handle.get(), connection);
   const auto set = [&](CURLoption option, auto value) {
@@ -217,7 +221,7 @@ Result<Answer> Exchange::Impl::send_once(const ExchangeRequest& request) {
   std::string problem = code == CURLE_OK ? "" : curl_easy_strerror(code);
   record(request, transfer, problem, start);
   if (!transfer.failed) return transfer.failed.error();
-  if (stop.stop_requested()) return Error{ErrorKind::kCancelled, "stopped"};
+  if (code != CURLE_OK) SLUICE_CHECK(waiter.check());
   if (code != CURLE_OK)
     return Error{code == CURLE_OPERATION_TIMEDOUT ? ErrorKind::kTimeout : ErrorKind::kUnavailable,
                  fmt::format("'{}' cannot be reached: {}", url_for_log(request.url), problem)};
@@ -235,7 +239,9 @@ Result<Answer> Exchange::send(const ExchangeRequest& request) {
     if (hop == kRedirectsMax)
       return Error{ErrorKind::kUnavailable,
                    fmt::format("'{}' redirects too often", url_for_log(request.url))};
-    SLUICE_TRY(auto target, resolve_url(current.url, answer.headers.get("location")));
+    const auto resolved = resolve_url(current.url, answer.headers.get("location"));
+    if (!resolved) return Error{ErrorKind::kConflict, resolved.error().message};
+    std::string target = *resolved;
     if (current.url.starts_with("https://") && !target.starts_with("https://"))
       return Error{ErrorKind::kForbidden,
                    fmt::format("'{}' redirects from https to http", url_for_log(current.url))};

@@ -7,12 +7,14 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <stop_token>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/instant.h"
 #include "base/result.h"
+#include "client/waiter.h"
 
 namespace sluice::client {
 
@@ -50,6 +52,11 @@ class AnswerHeaders {
   std::map<std::string, std::string> values_;
 };
 
+/// The answer's Retry-After, a date counted from the server's own Date. nullopt when there is none
+/// that can be read.
+std::optional<std::chrono::milliseconds> retry_after_of(const AnswerHeaders& headers, Instant now,
+                                                        std::chrono::milliseconds wait_max);
+
 struct ExchangeRequest {
   std::string method = "GET";
   std::string url;
@@ -79,11 +86,12 @@ bool is_transient_outcome(std::string_view body);
 /// Sends requests one at a time; thread-safe. Redirects 301, 302, 307 and 308 keep method and body
 /// (a kick-off that lost its parameters would ask for everything), 303 is followed for GET only;
 /// never from https to http; the token is left out when the origin changes. Errors: kUnavailable
-/// (no answer, with curl's reason), kTimeout, kCancelled, kTooLarge, kForbidden for a token that
-/// would go out in plain text.
+/// (no answer, with curl's reason), kTimeout (the run's time is over), kCancelled, kTooLarge,
+/// kForbidden for a token that would go out in plain text.
 class Exchange {
  public:
-  Exchange(Connection connection, RequestLog log, std::stop_token stop);
+  /// `waiter` must outlive it: what ends the run ends a request.
+  Exchange(Connection connection, RequestLog log, const Waiter& waiter);
   ~Exchange();
   Result<Answer> send(const ExchangeRequest& request);
 

@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "base/text.h"
 #include "client/url.h"
 
 namespace sluice::client {
@@ -13,6 +14,8 @@ constexpr std::size_t kErrorBodyMax = 64u << 10;
 constexpr int kRedirectsMax = 5;
 constexpr long kReceiveBuffer = 512L << 10;
 constexpr unsigned kRefusedTokensMax = 3;
+constexpr std::uint64_t kProgressMin = 4096;  // bytes, to be asked for more at once
+constexpr std::chrono::milliseconds kCrawlPause{1000};
 
 std::optional<std::uint64_t> number(std::string_view text) {
   std::uint64_t value = 0;
@@ -65,7 +68,8 @@ std::vector<std::string> resume_headers(const FileValidator& validator, std::uin
 
 BodyUse judge_head(int status, const AnswerHeaders& headers, std::uint64_t offset,
                    const FileValidator& validator) {
-  if (status == 200) return BodyUse::kReplace;
+  // 204: an empty file, to some.
+  if (status == 200 || status == 204) return BodyUse::kReplace;
   if (status == 416) return BodyUse::kRestart;
   if (status != 206) return BodyUse::kError;
   const auto range = parse_content_range(headers.get("content-range"));
@@ -215,12 +219,25 @@ NextStep FileTransfer::give_up(ErrorKind kind, std::string why) {
 }
 
 NextStep FileTransfer::again(const DownloadOptions& options, const std::string& why) {
-  if (received_ > 0) {
-    // It goes on, however often it is cut.
+  if (offset() > furthest_) {
+    // It goes on, however often it is cut. What is received once more is no progress.
+    const std::uint64_t gained = offset() - furthest_;
+    furthest_ = offset();
     backoff_.reset();
-    return NextStep::kAgain;
+    if (gained >= kProgressMin) return NextStep::kAgain;
+    pause_ = kCrawlPause;
+    return NextStep::kAgainLater;
   }
   if (backoff_.failures() >= options.retries) return give_up(ErrorKind::kUnavailable, why);
+  pause_ = backoff_.next();
+  return NextStep::kAgainLater;
+}
+
+NextStep FileTransfer::put_off(const Error& why, const DownloadOptions& options) {
+  if (backoff_.failures() >= options.retries) {
+    failure_ = why;
+    return NextStep::kGiveUp;
+  }
   pause_ = backoff_.next();
   return NextStep::kAgainLater;
 }
@@ -235,9 +252,8 @@ NextStep FileTransfer::finish(CURLcode code, const DownloadOptions& options, Ins
   }
   if (use_ == BodyUse::kRestart) {
     restart();
-    if (++restarts > options.retries)
-      return give_up(ErrorKind::kUnavailable, "the server cannot go on in the middle of the file");
-    return NextStep::kAgain;
+    if (++useless_ranges_ == 1) return NextStep::kAgain;
+    return again(options, "the server cannot go on in the middle of the file");
   }
   if (use_ != BodyUse::kError) {
     url_.clear();
@@ -266,16 +282,24 @@ NextStep FileTransfer::finish(CURLcode code, const DownloadOptions& options, Ins
   Answer answer{status_, {}, {}, std::move(error_body_)};
   const std::string told = fmt::format("the server answers {} {}", status_, answer.problem());
   if (status_ == 429 || status_ == 503) {
-    const auto wait = parse_retry_after(answer_.get("retry-after"), now, options.wait_max);
-    pause_ = wait ? backoff_.not_sooner(*wait) : backoff_.next();
+    pause_ = backoff_.next(retry_after_of(answer_, now, options.wait_max));
     return NextStep::kSlowDown;
+  }
+  if (status_ == 401 && may_have_token && !download_.with_token) {
+    // The manifest says that no token is needed, and is wrong.
+    download_.with_token = true;
+    return NextStep::kAgain;
   }
   if (status_ == 401 && !token_.empty() && ++refused_tokens_ <= kRefusedTokensMax)
     return NextStep::kAgain;
   if (status_ == 401 && !token_.empty()) return give_up(ErrorKind::kUnauthenticated, told);
   if (status_ == 401 || status_ == 403 || status_ == 404 || status_ == 410)
     return give_up(ErrorKind::kGone, told);
-  if (status_ >= 500) return again(options, told);
+  // Signed URLs of some clouds end with a 400 that says so.
+  if (status_ == 400 && to_lower(answer.body).find("expired") != std::string::npos)
+    return give_up(ErrorKind::kGone, told);
+  if (status_ >= 500 || status_ == 202 || status_ == 408 || status_ == 425)
+    return again(options, told);
   return give_up(ErrorKind::kConflict, told);
 }
 

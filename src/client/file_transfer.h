@@ -51,6 +51,8 @@ class FileTransfer {
                       const std::string& token);
   /// The attempt is over: what follows from it. `failure` is set with kGiveUp.
   NextStep finish(CURLcode code, const DownloadOptions& options, Instant now);
+  /// Nothing was asked for, because there was no token to be had: when to try again.
+  NextStep put_off(const Error& why, const DownloadOptions& options);
   /// Whether all bytes are there already, so that there is nothing to ask for.
   bool is_whole() const;
 
@@ -70,6 +72,7 @@ class FileTransfer {
   const Error& failure() const { return failure_; }
   std::chrono::milliseconds pause() const { return pause_; }
   unsigned restarts = 0;
+  bool may_have_token = false;  ///< there is one, and this origin may see it
   Time due = {};
   Time started = {};
 
@@ -98,8 +101,10 @@ class FileTransfer {
   std::string error_body_;
   std::optional<Error> local_failure_;  // of ours: the disk, a limit
   std::uint64_t received_ = 0;
+  std::uint64_t furthest_ = 0;  // bytes of the file that were there once
+  unsigned useless_ranges_ = 0;
   unsigned refused_tokens_ = 0;
-  Backoff backoff_{{std::chrono::milliseconds(250), std::chrono::milliseconds(30'000)}};
+  Backoff backoff_{{std::chrono::milliseconds(1000), std::chrono::milliseconds(30'000)}};
   std::chrono::milliseconds pause_{0};
   Error failure_ = {};
 };

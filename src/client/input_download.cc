@@ -261,13 +261,14 @@ Result<void> download_input(const std::string& url, int fd, PartialFile& file,
     return named(invalid("it is not an https URL"));
   const auto deadline = SteadyClock::now() + limits.timeout;
   auto delay = limits.retry_delay;
+  std::uint64_t furthest = file.received;  // what is received once more is no progress
   for (unsigned failures = 0;;) {
-    const std::uint64_t before = file.received;
     Attempt attempt{fd, file, limits, stop, on_progress, deadline, nullptr, {}, {}, {}, {}, {}};
     auto outcome = try_once(url, attempt);
     if (!outcome) return named(std::move(outcome).error());
     if (outcome->is_done) return on_progress(file);
-    if (file.received > before) {
+    if (file.received > furthest) {
+      furthest = file.received;
       failures = 0;
       delay = limits.retry_delay;
     } else if (++failures >= limits.attempts_max) {

@@ -44,14 +44,19 @@ class JobFollower {
   struct Reading {
     Polled polled;
     bool is_whole = false;  // the complete manifest, all pages
+    std::uint64_t pages = 1;
   };
   Result<Reading> read();
   Result<bool> judge(const Reading& reading);
   Result<void> look();
   Result<void> take_item(ManifestItem item);
+  void take_nameless(const ManifestItem& item);
   Result<void> refresh();
-  std::optional<std::size_t> known_file(const ManifestItem& item);
-  Result<void> start_download(std::size_t index);
+  Result<std::optional<std::size_t>> known_file(const ManifestItem& item);
+  Result<void> feed();
+  Result<void> start_download(std::size_t index, bool is_first);
+  bool is_seen(std::size_t index) const;
+  void note_seen(std::size_t index);
   Result<void> take_ended();
   Result<void> take_failure(std::size_t index, const Error& error);
   void schedule(const Polled& polled);
@@ -70,15 +75,18 @@ class JobFollower {
   std::optional<Error> journal_failure_;                           // guarded by mutex_
 
   // One reading of the manifest.
-  std::map<FileKind, std::vector<std::size_t>> order_;  // files of a kind, as they were first named
-  std::map<std::string, std::size_t> by_url_;
+  std::map<FileKind, std::deque<std::uint32_t>>
+      order_;  // files of a kind, as they were first named
   std::map<FileKind, std::size_t> position_;
-  std::set<std::size_t> seen_;
+  std::vector<bool> seen_;
+  ManifestRemarks remarks_;
 
-  std::set<std::size_t> started_;
-  std::set<std::size_t> outstanding_;          // being downloaded
-  std::map<std::size_t, unsigned> refreshed_;  // how often a file's URL was renewed
-  std::set<std::size_t> expired_;              // wait for a fresh manifest
+  // Files are given to the downloader few at a time: there may be millions.
+  bool is_fed_ = false;
+  std::size_t next_start_ = 0;                      // those before were given to it once
+  std::map<std::size_t, std::string> outstanding_;  // being downloaded, and their names
+  std::map<std::size_t, unsigned> refreshed_;       // how often a file's URL was renewed
+  std::set<std::size_t> expired_;                   // wait for a fresh manifest
   std::vector<std::string> failures_;
   std::optional<Error> unfinished_;  // why a file is missing that may still come
   std::size_t done_ = 0;
@@ -86,7 +94,13 @@ class JobFollower {
   bool is_lost_ = false;
   Time next_poll_ = {};
   unsigned poll_failures_ = 0;
-  Backoff backoff_;
+  unsigned doubts_ = 0;
+  bool was_seen_ = false;  // the server has known the job
+  Time began_ = {};
+  std::size_t early_looks_ = 0;  // of kEarlyLooks: those that are over
+  bool may_look_early_ = true;
+  Backoff backoff_;  // when the server says nothing
+  Backoff floor_;    // under what it says
   Backoff failure_backoff_;
   std::string server_says_;
   // The last member: its threads use the others.

@@ -8,18 +8,29 @@
 
 #include <boost/json.hpp>
 #include <cerrno>
+#include <span>
+
+#include "fhir/utf8.h"
 
 namespace sluice::client {
 namespace {
 
 constexpr std::size_t kChecksumSize = 8;
 constexpr std::size_t kBlock = 1u << 20;
+constexpr std::size_t kReadSize = 1024;  // of one record at a time
 constexpr std::size_t kLineSizeMax = 64u << 20;
 
 std::string checksum(std::string_view json) {
   return fmt::format(
       "{:08x}",
       crc32_gzip_refl(0, reinterpret_cast<const unsigned char*>(json.data()), json.size()));
+}
+
+// A line is UTF-8; one whose checksum is right and that is not was written before this was so.
+boost::json::value parse_line(std::string_view text, boost::system::error_code& failed) {
+  auto value = boost::json::parse({text.data(), text.size()}, failed);
+  if (!failed || fhir::valid_utf8_prefix(text) == text.size()) return value;
+  return boost::json::parse(fhir::replace_invalid_utf8(text), failed);
 }
 
 // Gives whole lines; says where the good ones end.
@@ -42,12 +53,12 @@ Result<std::uint64_t> read_lines(int fd, const std::filesystem::path& path,
       boost::system::error_code failed;
       boost::json::value value;
       const auto text = check_journal_line(line);
-      if (text) value = boost::json::parse({text->data(), text->size()}, failed);
+      if (text) value = parse_line(*text, failed);
       if (!text || failed || !value.is_object()) {
         bad = good;
         continue;
       }
-      SLUICE_CHECK(on_record(value.get_object()));
+      SLUICE_CHECK(on_record(value.get_object(), good));
       good += line.size() + 1;
     }
     pending.erase(0, start);
@@ -86,8 +97,11 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::filesystem::path& path
   return std::unique_ptr<Journal>(new Journal(std::move(file), path));
 }
 
-Result<void> Journal::append(const boost::json::object& record, Durability durability) {
-  const std::string line = journal_line(boost::json::serialize(record));
+Result<std::uint64_t> Journal::append(const boost::json::object& record, Durability durability) {
+  std::string text = boost::json::serialize(record);
+  // What servers say may be of any encoding; what is written must be read again.
+  if (fhir::valid_utf8_prefix(text) != text.size()) text = fhir::replace_invalid_utf8(text);
+  const std::string line = journal_line(text);
   const std::lock_guard lock(mutex_);
   const off_t before = ::lseek(file_.get(), 0, SEEK_CUR);
   if (auto written = write_all(file_.get(), line, path_); !written) {
@@ -95,7 +109,29 @@ Result<void> Journal::append(const boost::json::object& record, Durability durab
     if (::ftruncate(file_.get(), before) == 0) ::lseek(file_.get(), before, SEEK_SET);
     return written.error();
   }
-  return durability == Durability::kNow ? sync_file(file_.get(), path_) : Result<void>();
+  if (durability == Durability::kNow) SLUICE_CHECK(sync_file(file_.get(), path_));
+  return static_cast<std::uint64_t>(before);
+}
+
+Result<boost::json::object> Journal::read(std::uint64_t at) const {
+  const Error damaged =
+      corrupt("the journal is damaged", fmt::format("{} at {}", path_.string(), at));
+  std::string line;
+  for (std::size_t end = std::string::npos; end == std::string::npos;) {
+    const std::size_t known = line.size();
+    line.resize(known + kReadSize);
+    SLUICE_TRY(const std::size_t n,
+               read_at(file_.get(), at + known, std::span(line).subspan(known), path_));
+    line.resize(known + n);
+    end = line.find('\n', known);
+    if (n == 0 || line.size() > kLineSizeMax) return damaged;
+    if (end != std::string::npos) line.resize(end);
+  }
+  SLUICE_TRY(const auto text, check_journal_line(line));
+  boost::system::error_code failed;
+  auto value = parse_line(text, failed);
+  if (failed || !value.is_object()) return damaged;
+  return std::move(value.get_object());
 }
 
 Result<void> Journal::sync() {

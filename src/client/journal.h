@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -23,7 +24,8 @@ enum class Durability : std::uint8_t {
 /// Thread-safe.
 class Journal {
  public:
-  using OnRecord = std::function<Result<void>(const boost::json::object&)>;
+  /// A record and where it begins.
+  using OnRecord = std::function<Result<void>(const boost::json::object&, std::uint64_t at)>;
 
   /// Opens or creates `path`, gives every record there is to `on_record`, and cuts a torn tail off.
   /// kCorrupt for a damaged line that is not the last, kUnavailable while another process has it
@@ -31,7 +33,10 @@ class Journal {
   static Result<std::unique_ptr<Journal>> open(const std::filesystem::path& path,
                                                const OnRecord& on_record);
 
-  Result<void> append(const boost::json::object& record, Durability durability);
+  /// Returns where it begins. Bytes of texts that are no UTF-8 become U+FFFD.
+  Result<std::uint64_t> append(const boost::json::object& record, Durability durability);
+  /// The record that begins at `at`; kCorrupt when none does.
+  Result<boost::json::object> read(std::uint64_t at) const;
   Result<void> sync();
 
  private:

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
+#include <algorithm>
+#include <charconv>
+#include <utility>
+#include <vector>
 
 #include "client/retry_after.h"
 #include "client/url.h"
@@ -14,6 +17,7 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kBodyKept = 64u << 10;
 constexpr std::size_t kProgressShown = 100;
+constexpr unsigned kDoubtsMax = 3;  // looks, before an odd answer is believed
 
 std::string what_to_try(int status, const PullRequest& request, bool has_client) {
   if (status == 404 && !request.group.empty())
@@ -41,18 +45,42 @@ bool is_passing(int status) {
   return status == 429 || status == 502 || status == 503 || status == 504;
 }
 
+// The ways to ask, in the order in which they are tried as the server refuses them.
+enum class Way : std::uint8_t { kPostRepeated, kPostJoined, kGet };
+
+std::vector<Way> ways_to_ask(const Session& session, const PullRequest& request,
+                             const KickOffOptions& options) {
+  if (options.by_get || session.vendor.only_get) return {Way::kGet};
+  std::vector<Way> ways = {Way::kPostRepeated, Way::kPostJoined, Way::kGet};
+  if (first_dialect(session.vendor) == PostDialect::kJoined) std::swap(ways[0], ways[1]);
+  if (kick_off_body(request, session.vendor, PostDialect::kRepeated) ==
+      kick_off_body(request, session.vendor, PostDialect::kJoined))
+    ways.erase(ways.begin() + 1);
+  return ways;
+}
+
+// Whether an answer may be of something before the server: another try costs little.
+bool is_doubtful(const Answer& answer) {
+  const int status = answer.status;
+  if (status == 500 || status == 520 || status == 522 || status == 524) return true;
+  return (status == 200 || status == 202) && !answer.headers.has("content-location") &&
+         !answer.headers.has("location");
+}
+
 ExchangeRequest kick_off_request(const Session& session, const PullRequest& request,
-                                 const KickOffOptions& options, bool by_get) {
+                                 const KickOffOptions& options, Way way) {
   ExchangeRequest out;
   out.headers = {"Accept: application/fhir+json", "Prefer: " + prefer_header(options)};
-  if (by_get) {
+  if (way == Way::kGet) {
     out.url = kick_off_query(request, session.vendor);
     return out;
   }
   out.method = "POST";
   out.url = kick_off_url(request);
   out.headers.emplace_back("Content-Type: application/fhir+json");
-  out.body = kick_off_body(request, session.vendor);
+  out.body =
+      kick_off_body(request, session.vendor,
+                    way == Way::kPostRepeated ? PostDialect::kRepeated : PostDialect::kJoined);
   return out;
 }
 
@@ -67,13 +95,17 @@ std::string prefer_header(const KickOffOptions& options) {
 
 Result<std::string> kick_off(const Session& session, const PullRequest& request,
                              const KickOffOptions& options) {
-  bool by_get = options.by_get || session.vendor.only_get;
-  Backoff backoff({});
+  const auto ways = ways_to_ask(session, request, options);
+  std::size_t way = 0;
+  std::optional<Error> first_refusal;
+  unsigned doubts = 0;
+  Backoff backoff(
+      {milliseconds(1000), std::clamp(options.wait_max, milliseconds(1000), milliseconds(60'000))});
   unsigned unanswered = 0;
   for (;;) {
     SLUICE_CHECK(session.waiter.check());
     const auto answer = send_authorized(session.exchange, session.tokens,
-                                        kick_off_request(session, request, options, by_get));
+                                        kick_off_request(session, request, options, ways[way]));
     if (!answer) {
       const auto kind = answer.error().kind;
       if ((kind != ErrorKind::kUnavailable && kind != ErrorKind::kTimeout) ||
@@ -84,6 +116,12 @@ Result<std::string> kick_off(const Session& session, const PullRequest& request,
       continue;
     }
     const int status = answer->status;
+    if (is_doubtful(*answer) && ++doubts < kDoubtsMax) {
+      session.notice(fmt::format("the kick-off is answered with {}: {}; trying again", status,
+                                 answer->problem()));
+      SLUICE_CHECK(session.waiter.wait(backoff.next()));
+      continue;
+    }
     if (status == 202 || status == 200) {
       const std::string& location = answer->headers.has("content-location")
                                         ? answer->headers.get("content-location")
@@ -93,17 +131,32 @@ Result<std::string> kick_off(const Session& session, const PullRequest& request,
                      fmt::format("the server answers the kick-off with {} but names no status URL "
                                  "(Content-Location)",
                                  status)};
-      return resolve_url(answer->url, location);
+      auto resolved = resolve_url(answer->url, location);
+      if (!resolved) return Error{ErrorKind::kConflict, resolved.error().message};
+      return resolved;
     }
-    if (!by_get && (status == 404 || status == 405 || status == 415 || status == 501)) {
-      session.notice(fmt::format("the server refuses POST ({}): asking by GET", status));
-      by_get = true;
+    if (!is_passing(status)) {
+      auto refused = refusal(*answer, request, session.tokens.has_client());
+      const bool is_post = ways[way] != Way::kGet;
+      if (is_post && (status == 404 || status == 405 || status == 415 || status == 501)) {
+        session.notice(fmt::format("the server refuses POST ({}): asking by GET", status));
+        way = ways.size() - 1;
+        continue;
+      }
+      const bool is_last = way + 1 == ways.size();
+      // Only a POST can name patients.
+      const bool may_ask_otherwise = is_post && !is_last && (status == 400 || status == 422) &&
+                                     (ways[way + 1] != Way::kGet || request.patients.empty());
+      if (!may_ask_otherwise) return first_refusal ? *first_refusal : refused;
+      session.notice(fmt::format("the server refuses the POST ({}){}{}: asking {}", status,
+                                 answer->problem().empty() ? "" : ": ", answer->problem(),
+                                 ways[way + 1] == Way::kGet ? "by GET" : "in another form"));
+      if (!first_refusal) first_refusal = std::move(refused);
+      ++way;
       continue;
     }
-    if (!is_passing(status)) return refusal(*answer, request, session.tokens.has_client());
-    const auto told = parse_retry_after(answer->headers.get("retry-after"), session.clock.now(),
-                                        options.wait_max);
-    const auto wait = told ? backoff.not_sooner(*told) : backoff.next();
+    const auto wait =
+        backoff.next(retry_after_of(answer->headers, session.clock.now(), options.wait_max));
     const std::string problem = answer->problem();
     session.notice(fmt::format("the server is busy ({}){}{}; trying again in {:.1f} s", status,
                                problem.empty() ? "" : ": ", problem,
@@ -143,13 +196,17 @@ Result<Polled> poll(const Session& session, const std::string& url,
   }
   auto& answer = *sent;
   if (answer.body.empty()) answer.body = kept;
-  polled.retry_after =
-      parse_retry_after(answer.headers.get("retry-after"), session.clock.now(), wait_max);
+  polled.retry_after = retry_after_of(answer.headers, session.clock.now(), wait_max);
+  polled.is_throttled = answer.status == 429;
   polled.progress = answer.headers.get("x-progress").substr(0, kProgressShown);
   polled.expires = answer.headers.get("expires");
   int status = answer.status;
-  if (status == 200 && answer.headers.has("x-export-status"))
-    status = std::atoi(answer.headers.get("x-export-status").c_str());
+  // With separate-export-status a 200 says only that the question was understood.
+  if (const std::string& told = answer.headers.get("x-export-status"); status == 200) {
+    int separate = 0;
+    std::from_chars(told.data(), told.data() + told.size(), separate);
+    if (separate >= 100 && separate <= 599) status = separate;
+  }
   const auto finish = [&]() -> Result<ManifestHead> {
     if (unreadable) return *unreadable;
     return reader.finish();
@@ -157,8 +214,10 @@ Result<Polled> poll(const Session& session, const std::string& url,
   if (status == 200) {
     auto head = finish();
     if (!head) {
-      // What is no manifest now is none the next time either, but for a text that was cut.
-      return Error{ErrorKind::kConflict, head.error().message};
+      // A gateway's page, a text that was cut: the next look may find a manifest.
+      polled.trouble = head.error().message;
+      polled.is_doubtful = true;
+      return polled;
     }
     polled.state = Polled::State::kDone;
     polled.manifest = std::move(*head);
@@ -170,6 +229,7 @@ Result<Polled> poll(const Session& session, const std::string& url,
     return polled;
   }
   if (status == 404 || status == 410) {
+    polled.is_doubtful = status == 404;
     polled.state = Polled::State::kGone;
     polled.trouble =
         fmt::format("the server knows the job no longer ({}) {}", status, answer.problem());
@@ -184,8 +244,12 @@ Result<Polled> poll(const Session& session, const std::string& url,
   }
   if (status == 401) return Error{ErrorKind::kUnauthenticated, told};
   if (status == 403) return Error{ErrorKind::kForbidden, told};
-  return Error{ErrorKind::kConflict, fmt::format("the server failed the export ({}){}{}", status,
-                                                 problem.empty() ? "" : ": ", problem)};
+  polled.trouble = fmt::format("the server failed the export ({}){}{}", status,
+                               problem.empty() ? "" : ": ", problem);
+  // One 500 may be of a gateway; a 4xx is about the request.
+  polled.is_doubtful = status >= 500;
+  if (!polled.is_doubtful) return Error{ErrorKind::kConflict, polled.trouble};
+  return polled;
 }
 
 Result<bool> remove_job(const Session& session, const std::string& status_url) {

@@ -17,6 +17,8 @@
 
 namespace sluice::client {
 
+class ExportLog;
+
 /// What talks to one server. References: all must outlive their use.
 struct Session {
   Exchange& exchange;
@@ -25,6 +27,7 @@ struct Session {
   const Clock& clock;
   VendorProfile vendor;
   std::function<void(const std::string&)> notice;  ///< for people: what happens and why we wait
+  ExportLog& log;
 };
 
 struct KickOffOptions {
@@ -38,9 +41,11 @@ struct KickOffOptions {
 /// The Prefer header's value.
 std::string prefer_header(const KickOffOptions& options);
 
-/// Returns the status URL. POST unless told otherwise; GET when the server refuses that with 404,
-/// 405, 415 or 501. 429 and 503 are waited for as long as the time limit allows. kUnauthenticated
-/// and kForbidden for 401 and 403, kConflict for other refusals: with the server's words.
+/// Returns the status URL. POST unless told otherwise, in the dialect of the server's release; when
+/// that is refused with 400 or 422 in the other one, then by GET; at once by GET after 404, 405,
+/// 415 or 501. An odd answer (500, no status URL) is believed the third time. 429 and 503 are
+/// waited for as long as the time limit allows. kUnauthenticated and kForbidden for 401 and 403,
+/// kConflict for other refusals: with the server's words.
 Result<std::string> kick_off(const Session& session, const PullRequest& request,
                              const KickOffOptions& options);
 
@@ -50,9 +55,11 @@ struct Polled {
   State state = State::kRunning;
   std::optional<ManifestHead> manifest;  ///< whole when done, partial while it runs
   std::optional<std::chrono::milliseconds> retry_after;
-  std::string progress;  ///< X-Progress
+  bool is_throttled = false;  ///< 429: we come too often
+  std::string progress;       ///< X-Progress
   std::string expires;
-  std::string trouble;  ///< why this look failed, when another may not
+  std::string trouble;       ///< why this look failed, when another may not
+  bool is_doubtful = false;  ///< the trouble is the answer, if it is given again and again
 };
 
 /// GETs the status URL or a page of the manifest; files are given to `on_item` as they come, and

@@ -41,6 +41,12 @@ struct CopyCounts {
   std::uint64_t total = 0;  ///< in the copy afterwards
 };
 
+/// How the stages relate to the old copy.
+enum class CopyMode : std::uint8_t {
+  kChanges,  ///< they change it
+  kWhole,    ///< they are all that there is: what they do not have goes
+};
+
 /// What is to be renamed and removed to make a new copy of an old one. Names are relative to the
 /// folder. Doing it twice does no harm, so a crash in the middle is mended by doing it again.
 struct CopyPlan {
@@ -48,15 +54,20 @@ struct CopyPlan {
   std::vector<std::string> removals;
   std::map<std::string, std::vector<std::string>> files;  ///< of the new copy, by type
   std::map<std::string, CopyCounts> counts;               ///< of the types that were written
+  std::uint64_t old_total = 0;                            ///< of kWhole: resources in the old copy
+  std::uint64_t gone = 0;                                 ///< of these: that the stages do not have
 };
 
 using CopyFiles = std::map<std::string, std::vector<std::string>>;
 
 /// Writes the new files into the folder's .sluice, synced. `files` are those of the old copy,
 /// relative to `folder`, by type. Memory: about a hundred bytes for each resource of the stages of
-/// one type.
+/// one type. With kWhole the references of what goes are written to `gone_list`, a line each, and
+/// lines of the old copy that cannot be read count as gone.
 Result<CopyPlan> write_copy(const std::filesystem::path& folder, const CopyFiles& files,
-                            const std::vector<CopyStage>& stages, bool is_gzip);
+                            const std::vector<CopyStage>& stages, bool is_gzip,
+                            CopyMode mode = CopyMode::kChanges,
+                            const std::filesystem::path& gone_list = {});
 /// Makes the names. The plan must be in the journal before.
 Result<void> carry_out(const std::filesystem::path& folder, const CopyPlan& plan);
 

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/json/basic_parser_impl.hpp>
+#include <charconv>
+#include <cmath>
 #include <vector>
 
 namespace sluice::client {
@@ -11,6 +14,8 @@ namespace {
 
 namespace json = boost::json;
 using boost::system::error_code;
+
+constexpr std::size_t kOutcomeShown = 300;
 
 Error bad_manifest(std::string what) {
   return {ErrorKind::kUnavailable, "the manifest cannot be read: " + std::move(what)};
@@ -39,6 +44,7 @@ struct Handler {
   std::string section = {};     // the member of the root that we are in
   std::string text = {};        // of a string in parts
   std::string key_text = {};
+  bool is_cut = false;  // a text was longer than we keep
   ManifestItem item = {};
   std::string relation = {}, link_url = {};
   std::uint64_t items = 0;
@@ -59,10 +65,16 @@ struct Handler {
   }
   bool on_document_begin(error_code&) { return true; }
   bool on_document_end(error_code&) { return true; }
+  // One link that stands there without the array around it.
+  bool in_bare_link() const { return section == "link" && open.size() == 2 && open[0] && open[1]; }
+  // Below an entry: an OperationOutcome that stands in place of a file's name.
+  bool in_inline_outcome() const {
+    return open.size() > 3 && open[0] && !open[1] && open[2] && kind() == FileKind::kOutcome;
+  }
   bool on_object_begin(error_code&) {
     open.push_back(true);
     if (open.size() == 1) is_object = true;
-    if (in_entry()) {
+    if (in_entry() || in_bare_link()) {
       item = {};
       relation.clear();
       link_url.clear();
@@ -70,13 +82,13 @@ struct Handler {
     return true;
   }
   bool on_object_end(std::size_t, error_code& ec) {
+    const bool is_link = section == "link" && (in_entry() || in_bare_link());
     const bool entry = in_entry();
     open.pop_back();
+    if (is_link && relation == "next") head.next = link_url;
     if (!entry) return true;
-    if (section == "link" && relation == "next") head.next = link_url;
     const auto of = kind();
     if (!of) return true;
-    if (item.url.empty()) return fail(ec, fmt::format("a file in '{}' has no url", section));
     if (++items > limits.items_max) return fail(ec, "it names too many files");
     item.kind =
         *of == FileKind::kOutput && item.type == "OperationOutcome" ? FileKind::kOutcome : *of;
@@ -95,26 +107,34 @@ struct Handler {
     open.pop_back();
     return true;
   }
-  bool add(std::string& to, json::string_view part, error_code& ec) {
-    if (to.size() + part.size() > limits.text_size_max) return fail(ec, "a text is too long");
-    to.append(part.data(), part.size());
+  // What is longer than we keep matters only where we use it.
+  void add(std::string& to, json::string_view part) {
+    const std::size_t room = limits.text_size_max - std::min(limits.text_size_max, to.size());
+    is_cut = is_cut || part.size() > room;
+    to.append(part.data(), std::min(room, part.size()));
+  }
+  bool on_key_part(json::string_view part, std::size_t, error_code&) {
+    add(key_text, part);
     return true;
   }
-  bool on_key_part(json::string_view part, std::size_t, error_code& ec) {
-    return add(key_text, part, ec);
-  }
-  bool on_key(json::string_view part, std::size_t, error_code& ec) {
-    if (!add(key_text, part, ec)) return false;
+  bool on_key(json::string_view part, std::size_t, error_code&) {
+    add(key_text, part);
     key = std::move(key_text);
     key_text.clear();
+    is_cut = false;
     if (open.size() == 1) section = key;
+    if (open.size() == 1 && key == "deleted") head.lists_deletions = true;
     return true;
   }
-  bool on_string_part(json::string_view part, std::size_t, error_code& ec) {
-    return add(text, part, ec);
+  bool on_string_part(json::string_view part, std::size_t, error_code&) {
+    add(text, part);
+    return true;
   }
   bool on_string(json::string_view part, std::size_t, error_code& ec) {
-    if (!add(text, part, ec)) return false;
+    add(text, part);
+    const bool is_ours = (in_entry() || in_bare_link()) && (key == "url" || key == "type");
+    if (is_cut && is_ours) return fail(ec, "a text is too long");
+    is_cut = false;
     take_text();
     text.clear();
     return true;
@@ -126,13 +146,29 @@ struct Handler {
       if (key == "outputFormat") head.output_format = text;
       if (key == "outputOrganizedBy") head.organized_by = text;
       if (key == "requiresAccessToken") head.requires_access_token = text == "true";
-    } else if (in_entry() && section == "link") {
+    } else if (section == "link" && (in_entry() || in_bare_link())) {
       if (key == "relation") relation = text;
       if (key == "url") link_url = text;
     } else if (in_entry()) {
-      if (key == "type") item.type = text;
+      if (key == "type" || key == "resourceType") item.type = text;
       if (key == "url") item.url = text;
+      // Some write numbers as texts.
+      if (const auto number = parse_number(text)) take_number(*number);
+    } else if (in_inline_outcome()) {
+      const bool is_words = key == "diagnostics" || key == "text" || key == "display";
+      if (is_words && item.text.empty()) item.text = text.substr(0, kOutcomeShown);
+      if (key == "severity" && weight(text) > weight(item.severity)) item.severity = text;
     }
+  }
+  static int weight(std::string_view severity) {
+    if (severity == "fatal" || severity == "error") return 3;
+    return severity == "warning" ? 2 : severity == "information" ? 1 : 0;
+  }
+  static std::optional<std::uint64_t> parse_number(std::string_view digits) {
+    std::uint64_t value = 0;
+    const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (failed != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+    return value;
   }
   void take_number(std::uint64_t value) {
     if (!in_entry()) return;
@@ -140,17 +176,20 @@ struct Handler {
     if (key == "fileSize") item.size = value;
   }
   bool on_number_part(json::string_view, error_code&) { return true; }
-  bool on_int64(std::int64_t value, json::string_view, error_code& ec) {
-    if (value < 0 && in_entry() && kind() && (key == "count" || key == "fileSize"))
-      return fail(ec, fmt::format("a negative '{}'", key));
-    take_number(static_cast<std::uint64_t>(value));
+  bool on_int64(std::int64_t value, json::string_view, error_code&) {
+    // A negative count says nothing.
+    if (value >= 0) take_number(static_cast<std::uint64_t>(value));
     return true;
   }
   bool on_uint64(std::uint64_t value, json::string_view, error_code&) {
     take_number(value);
     return true;
   }
-  bool on_double(double, json::string_view, error_code&) { return true; }
+  bool on_double(double value, json::string_view, error_code&) {
+    if (value >= 0 && value < 1e15 && value == std::floor(value))
+      take_number(static_cast<std::uint64_t>(value));
+    return true;
+  }
   bool on_bool(bool value, error_code&) {
     if (open.size() == 1 && key == "requiresAccessToken") head.requires_access_token = value;
     return true;
@@ -220,7 +259,9 @@ Result<ManifestHead> ManifestReader::finish() {
   if (!impl_->parser.done()) SLUICE_CHECK(impl_->write(false, {}));
   const auto& handler = impl_->parser.handler();
   if (!handler.is_object) return bad_manifest("it is no object");
-  if (!handler.has_output) return bad_manifest("it has no 'output'");
+  // Some leave empty lists out.
+  if (!handler.has_output && handler.head.transaction_time.empty())
+    return bad_manifest("it has no 'output'");
   return handler.head;
 }
 

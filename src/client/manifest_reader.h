@@ -22,9 +22,11 @@ std::string_view to_string(FileKind kind);
 struct ManifestItem {
   FileKind kind = FileKind::kOutput;
   std::string type;  ///< empty when the server does not say (organised by instance)
-  std::string url;
+  std::string url;   ///< empty: the server names none, for an empty file or an outcome in place
   std::optional<std::uint64_t> count = std::nullopt;
   std::optional<std::uint64_t> size = std::nullopt;
+  std::string text = {};      ///< of an OperationOutcome in place of a file: its first words
+  std::string severity = {};  ///< of the same: the worst one
 };
 
 /// What is left of a manifest without its files.
@@ -35,6 +37,7 @@ struct ManifestHead {
   std::string organized_by;
   std::string next;  ///< of link; empty: the last page
   bool requires_access_token = false;
+  bool lists_deletions = false;  ///< it has a member `deleted`
 };
 
 struct ManifestLimits {
@@ -43,6 +46,7 @@ struct ManifestLimits {
   std::size_t depth_max = 32;
 };
 
+/// Counts may be numbers or texts; `output` may be missing where there is a transactionTime.
 /// `error` (STU1 to STU3) and `outcome` (STU4) may both list the same files: both are given. A file
 /// of type OperationOutcome in `output` is an outcome too. One thread.
 class ManifestReader {

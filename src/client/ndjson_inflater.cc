@@ -1,9 +1,7 @@
 #include "client/ndjson_inflater.h"
 
-#include <fmt/format.h>
 #include <isa-l/igzip_lib.h>
 
-#include <cstring>
 #include <string>
 
 namespace sluice::client {
@@ -13,28 +11,6 @@ constexpr std::size_t kOutSize = 512u << 10;
 constexpr std::string_view kMagic = "\x1f\x8b";
 
 }  // namespace
-
-Result<void> LineCheck::feed(std::string_view bytes) {
-  if (at_file_start_ && !bytes.empty()) {
-    at_file_start_ = false;
-    if (bytes.starts_with("\xef\xbb\xbf")) bytes.remove_prefix(3);
-  }
-  while (!bytes.empty()) {
-    if (at_line_start_) {
-      const auto first = bytes.find_first_not_of(" \t\r\n");
-      if (first == std::string_view::npos) return {};
-      bytes.remove_prefix(first);
-      ++lines_;
-      if (bytes.front() != '{') return corrupt(fmt::format("line {} is no JSON object", lines_));
-      at_line_start_ = false;
-    }
-    const void* end = std::memchr(bytes.data(), '\n', bytes.size());
-    if (end == nullptr) return {};
-    bytes.remove_prefix(static_cast<std::size_t>(static_cast<const char*>(end) - bytes.data()) + 1);
-    at_line_start_ = true;
-  }
-  return {};
-}
 
 struct NdjsonInflater::Impl {
   Sink sink;

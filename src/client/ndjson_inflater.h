@@ -1,5 +1,5 @@
 // Plain NDJSON out of what a server sent: gzip (told by its first bytes, whatever the headers say)
-// or plain; with lines counted and looked at on the way.
+// or plain.
 #pragma once
 
 #include <cstdint>
@@ -10,20 +10,6 @@
 #include "base/result.h"
 
 namespace sluice::client {
-
-/// Counts lines that are not blank; a line must begin like a JSON object.
-class LineCheck {
- public:
-  /// kCorrupt names the line.
-  Result<void> feed(std::string_view bytes);
-  /// Lines so far, with one that has no line break yet.
-  std::uint64_t lines() const { return lines_; }
-
- private:
-  std::uint64_t lines_ = 0;
-  bool at_line_start_ = true;
-  bool at_file_start_ = true;
-};
 
 class NdjsonInflater {
  public:

@@ -5,13 +5,14 @@
 #include <string>
 
 #include "base/file.h"
+#include "client/line_check.h"
 #include "client/ndjson_inflater.h"
 
 namespace sluice::client {
 namespace {
 
 constexpr std::size_t kReadSize = 1u << 20;
-constexpr std::size_t kLineSizeMax = 512u << 20;
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 bool is_blank(std::string_view line) {
   return line.find_first_not_of(" \t\r") == std::string_view::npos;
@@ -23,9 +24,18 @@ Result<void> each_line(const std::filesystem::path& path,
                        const std::function<Result<void>(std::string_view)>& take) {
   SLUICE_TRY(const FileDescriptor file, open_for_reading(path));
   std::string pending;
+  std::uint64_t number = 0;
   const auto give = [&](std::string_view line) -> Result<void> {
+    if (++number == 1 && line.starts_with(kByteOrderMark))
+      line.remove_prefix(kByteOrderMark.size());
     if (line.ends_with('\r')) line.remove_suffix(1);
-    return is_blank(line) ? Result<void>() : take(line);
+    if (is_blank(line)) return {};
+    auto taken = take(line);
+    if (!taken && taken.error().kind == ErrorKind::kCorrupt)
+      return corrupt(
+          fmt::format("{}, line {}: {}", path.filename().string(), number, taken.error().message),
+          path.string());
+    return taken;
   };
   NdjsonInflater inflater([&](std::string_view bytes) -> Result<void> {
     for (std::size_t end; (end = bytes.find('\n')) != std::string_view::npos;) {

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "client/attachments.h"
+#include "client/export_log.h"
 #include "client/job_follower.h"
 #include "client/ndjson_lines.h"
 #include "client/url.h"
@@ -16,7 +17,8 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kTextsKept = 5;
-constexpr int kJobsMax = 2;  // in one run: the one the journal knows and a new one
+constexpr std::size_t kTypesMax = 2000;  // in a report: FHIR has no 200
+constexpr int kJobsMax = 2;              // in one run: the one the journal knows and a new one
 
 void add(PullCounts& counts, const FileSummary& summary) {
   ++counts.files;
@@ -53,6 +55,48 @@ void take_outcome(std::string_view line, PullReport& report) {
   if (texts.size() > kTextsKept) texts.pop_back();
 }
 
+// Lines that were sorted out; what the server says in them counts as if it stood in a file of
+// outcomes.
+Result<void> take_strays(const std::filesystem::path& folder, const FileState& file,
+                         PullReport& report) {
+  report.strays += file.summary.strays;
+  for (const auto& text : file.summary.stray_texts)
+    if (report.stray_texts.size() < kTextsKept)
+      report.stray_texts.push_back(fmt::format("{}: {}", file.name, text));
+  const auto path = folder / stray_name(file.name);
+  if (std::error_code none; !std::filesystem::exists(path, none)) return {};
+  return each_line(path, [&](std::string_view line) -> Result<void> {
+    take_outcome(line, report);
+    return {};
+  });
+}
+
+Result<void> take_file(const std::filesystem::path& folder, const FileState& file,
+                       bool is_round_finished, PullReport& report) {
+  if (!file.is_done) {
+    // The round ends without them (L-05).
+    if (file.item.kind == FileKind::kOutcome && is_round_finished) ++report.lost_outcomes;
+    return {};
+  }
+  if (file.summary.strays > 0) SLUICE_CHECK(take_strays(folder, file, report));
+  if (file.item.kind == FileKind::kOutput) {
+    const std::string type = file.item.type.empty() ? "(mixed)" : file.item.type;
+    const bool is_one_too_many = report.types.size() > kTypesMax && !report.types.contains(type);
+    add(report.types[is_one_too_many ? "(others)" : type], file.summary);
+    return {};
+  }
+  if (file.item.kind == FileKind::kDeleted) {
+    add(report.deleted, file.summary);
+    return {};
+  }
+  add(report.outcomes, file.summary);
+  const auto path = (folder / file.name).parent_path() / file.summary.name;
+  return each_line(path, [&](std::string_view line) -> Result<void> {
+    take_outcome(line, report);
+    return {};
+  });
+}
+
 }  // namespace
 
 struct Puller::Impl {
@@ -61,7 +105,7 @@ struct Puller::Impl {
         events(std::move(e)),
         clock(c),
         waiter(w),
-        exchange(settings.connection, events.request, waiter.stop()) {
+        exchange(settings.connection, events.request, waiter) {
     if (!events.notice) events.notice = [](const std::string&) {};
   }
 
@@ -72,9 +116,10 @@ struct Puller::Impl {
   Exchange exchange;
   std::optional<Discovered> discovered;
   std::unique_ptr<TokenSource> tokens;
+  std::optional<ExportLog> log;
 
   Session session() {
-    return {exchange, *tokens, waiter, clock, discovered->vendor, events.notice};
+    return {exchange, *tokens, waiter, clock, discovered->vendor, events.notice, *log};
   }
   template <typename Ask>
   auto ask_patiently(const Ask& ask) -> decltype(ask());
@@ -108,7 +153,8 @@ auto Puller::Impl::ask_patiently(const Ask& ask) -> decltype(ask()) {
 
 Result<Discovered> Puller::Impl::discover_patiently() {
   if (settings.base.empty()) return Discovered{.vendor = vendor_profiles().front()};
-  return ask_patiently([this] { return discover(exchange, settings.base); });
+  return ask_patiently(
+      [this] { return discover(exchange, settings.base, !settings.client_id.empty()); });
 }
 
 Result<void> Puller::connect() {
@@ -124,6 +170,8 @@ Result<void> Puller::connect() {
   Credentials credentials{impl.settings.client_id, impl.settings.key, impl.settings.secret,
                           found.token_endpoint, impl.settings.scope};
   if (credentials.scope.empty()) credentials.scope = default_scope(found);
+  credentials.audience = impl.settings.token_origins;
+  credentials.audience.push_back(impl.settings.base);
   if (!credentials.client_id.empty() && credentials.token_endpoint.empty())
     return Error{ErrorKind::kUnauthenticated,
                  fmt::format("'{}' names no token endpoint, neither in .well-known/"
@@ -141,10 +189,16 @@ Result<JobFollower::End> Puller::Impl::run_job(PullState& state,
                                                std::vector<std::string>& failures) {
   const Session with = session();
   if (state.round().status_url.empty()) {
-    SLUICE_TRY(const auto status_url, kick_off(with, state.round().request, settings.kick_off));
-    SLUICE_CHECK(state.set_job(status_url, false));
-    events.notice("the server took the export: " + url_for_log(status_url));
+    const auto& request = state.round().request;
+    const auto status_url = kick_off(with, request, settings.kick_off);
+    if (status_url) log->begin(*status_url);
+    log->kick_off(kick_off_url(request), request, *discovered,
+                  status_url ? std::string() : status_url.error().message);
+    if (!status_url) return status_url.error();
+    SLUICE_CHECK(state.set_job(*status_url, false));
+    events.notice("the server took the export: " + url_for_log(*status_url));
   }
+  log->begin(state.round().status_url);
   JobFollower follower(state, settings, events, with, *tokens);
   SLUICE_TRY(const auto end, follower.run());
   failures = follower.failures();
@@ -153,6 +207,7 @@ Result<JobFollower::End> Puller::Impl::run_job(PullState& state,
 
 Result<PullReport> Puller::run_round(PullState& state) {
   SLUICE_CHECK(connect());
+  if (!impl_->log) impl_->log.emplace(state.folder(), impl_->clock);
   std::vector<std::string> failures;
   for (int job = 1; !state.round().is_finished; ++job) {
     SLUICE_TRY(const auto end, impl_->run_job(state, failures));
@@ -174,6 +229,7 @@ Result<PullReport> Puller::run_round(PullState& state) {
         impl_->events.notice("the server did not take the deletion of the export");
     }
     SLUICE_CHECK(state.finish_round());
+    impl_->log->export_complete(state.round());
   }
   SLUICE_TRY(auto report, report_of(state, state.round()));
   report.failures = std::move(failures);
@@ -182,13 +238,14 @@ Result<PullReport> Puller::run_round(PullState& state) {
 
 Result<void> remove_files(const PullState& state) {
   const auto folder = state.folder_of(state.round());
-  for (const auto& file : state.round().files)
-    for (const char* suffix : {"", ".gz", ".part", ".unpacked"}) {
+  return state.round().files->each([&](std::size_t, const FileState& file) -> Result<void> {
+    for (const char* suffix : {"", ".gz", ".part", ".unpacked", ".sorted"}) {
       std::error_code failed;
       std::filesystem::remove(folder / (file.name + suffix), failed);
       if (failed) return errno_error("cannot remove", folder / file.name, failed.value());
     }
-  return {};
+    return {};
+  });
 }
 
 Result<PullReport> report_of(const PullState& state, const Round& round) {
@@ -198,21 +255,15 @@ Result<PullReport> report_of(const PullState& state, const Round& round) {
   report.attachments = {attachments.fetched.size(), 0, attachments.failed, attachments.skipped,
                         attachments.texts};
   for (const auto& [key, fetched] : attachments.fetched) report.attachments.size += fetched.size;
-  for (const auto& file : round.files) {
-    if (!file.is_done) continue;
-    if (file.item.kind == FileKind::kOutput) {
-      add(report.types[file.item.type.empty() ? "(mixed)" : file.item.type], file.summary);
-    } else if (file.item.kind == FileKind::kDeleted) {
-      add(report.deleted, file.summary);
-    } else {
-      add(report.outcomes, file.summary);
-      const auto path = (state.folder_of(round) / file.name).parent_path() / file.summary.name;
-      SLUICE_CHECK(each_line(path, [&](std::string_view line) -> Result<void> {
-        take_outcome(line, report);
-        return {};
-      }));
-    }
-  }
+  const auto& remarks = round.remarks;
+  report.missing = remarks.missing;
+  report.outcomes.lines = remarks.outcomes;
+  report.outcome_errors = remarks.outcome_errors;
+  report.outcome_texts = remarks.texts;
+  const auto folder = state.folder_of(round);
+  SLUICE_CHECK(round.files->each([&](std::size_t, const FileState& file) -> Result<void> {
+    return take_file(folder, file, round.is_finished, report);
+  }));
   return report;
 }
 

@@ -44,9 +44,10 @@ struct PullSettings {
   std::string client_id;
   std::optional<jose::PrivateJwk> key;
   std::string secret;
-  std::string scope;           ///< empty: by what the server lists
-  std::string vendor;          ///< empty: detected
-  std::string token_endpoint;  ///< empty: discovered
+  std::string scope;                       ///< empty: by what the server lists
+  std::string vendor;                      ///< empty: detected
+  std::string token_endpoint;              ///< empty: discovered
+  std::vector<std::string> token_origins;  ///< that get tokens beside the FHIR base's
   Connection connection;
   KickOffOptions kick_off;
   DownloadOptions download;
@@ -54,7 +55,6 @@ struct PullSettings {
   bool keeps_gzip = false;
   bool keeps_job = false;                   ///< no DELETE at the end
   std::chrono::milliseconds time_limit{0};  ///< of a run; 0: none
-  std::chrono::milliseconds poll_min{0};    ///< between polls, whatever the server says
   unsigned poll_failures_max = 60;          ///< in a row
   boost::json::object remembered;           ///< for the journal, so that a sync needs no options
 };
@@ -98,10 +98,15 @@ struct PullReport {
   std::uint64_t outcome_errors = 0;        ///< issues with severity error or fatal
   std::vector<std::string> outcome_texts;  ///< the first few, different ones
   std::vector<std::string> failures;       ///< files that could not be had
+  std::uint64_t lost_outcomes = 0;         ///< files of outcomes that could not be had
+  std::uint64_t missing = 0;               ///< files of the manifest without a URL
+  std::uint64_t strays = 0;                ///< lines that do not belong into their files
+  std::vector<std::string> stray_texts;    ///< the first few: file, line, what it is
   AttachmentCounts attachments;
   std::string transaction_time;
   bool is_partial() const {
-    return outcome_errors > 0 || !failures.empty() || attachments.failed > 0;
+    return outcome_errors > 0 || !failures.empty() || attachments.failed > 0 || strays > 0 ||
+           missing > 0 || lost_outcomes > 0;
   }
 };
 

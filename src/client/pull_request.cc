@@ -15,6 +15,9 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr const char* kAssociatedDataSystem =
+    "http://hl7.org/fhir/uv/bulkdata/CodeSystem/include-associated-data";
+
 // A parameter's name, the FHIR type of its value, the value.
 struct Part {
   const char* name;
@@ -28,7 +31,9 @@ std::string joined(const std::vector<std::string>& values) {
   return out;
 }
 
-std::vector<Part> parts_of(const PullRequest& request, const VendorProfile& vendor) {
+std::vector<Part> parts_of(const PullRequest& request, const VendorProfile& vendor,
+                           PostDialect dialect) {
+  const bool repeats = dialect == PostDialect::kRepeated;
   std::vector<Part> parts;
   const auto add = [&](const char* name, const char* kind, std::string value) {
     if (!value.empty()) parts.push_back({name, kind, std::move(value)});
@@ -36,22 +41,26 @@ std::vector<Part> parts_of(const PullRequest& request, const VendorProfile& vend
   add("_outputFormat", "valueString", request.output_format);
   add("_since", "valueInstant", request.since);
   add("_until", "valueInstant", request.until);
-  // One value with commas: some servers refuse a repeated _type, all understand this.
-  add("_type", "valueString", joined(request.types));
-  add("_elements", "valueString", joined(request.elements));
-  if (vendor.joins_type_filters) {
-    add("_typeFilter", "valueString", joined(request.type_filters));
-  } else {
-    for (const auto& filter : request.type_filters) add("_typeFilter", "valueString", filter);
-  }
+  const auto add_list = [&](const char* name, const char* kind,
+                            const std::vector<std::string>& values, bool is_joined) {
+    if (is_joined) return add(name, kind, joined(values));
+    for (const auto& value : values) add(name, kind, value);
+  };
+  // In older servers one value with commas: some refuse a repeated _type, all understand this.
+  add_list("_type", "valueString", request.types, !repeats);
+  add_list("_elements", "valueString", request.elements, !repeats);
+  add_list("_typeFilter", "valueString", request.type_filters,
+           !repeats && vendor.joins_type_filters);
   for (const auto& patient : request.patients)
     add("patient", "valueReference",
         patient.find('/') == std::string::npos ? "Patient/" + patient : patient);
-  add("includeAssociatedData", "valueString", joined(request.associated_data));
+  add_list("includeAssociatedData", repeats ? "valueCoding" : "valueString",
+           request.associated_data, !repeats);
   add("organizeOutputBy", "valueString", request.organize_output_by);
   if (request.allows_partial_manifests) add("allowPartialManifests", "valueBoolean", "true");
-  add("_minimumFileSize", "valueInteger", request.file_size_min);
-  add("_maximumFileSize", "valueInteger", request.file_size_max);
+  const char* const size_kind = repeats ? "valuePositiveInt" : "valueInteger";
+  add("_minimumFileSize", size_kind, request.file_size_min);
+  add("_maximumFileSize", size_kind, request.file_size_max);
   return parts;
 }
 
@@ -115,20 +124,28 @@ std::string kick_off_url(const PullRequest& request) {
 
 std::string kick_off_query(const PullRequest& request, const VendorProfile& vendor) {
   std::string url = kick_off_url(request);
-  for (const auto& part : parts_of(request, vendor)) append_query(url, part.name, part.value);
+  for (const auto& part : parts_of(request, vendor, PostDialect::kJoined))
+    append_query(url, part.name, part.value);
   return url;
 }
 
-std::string kick_off_body(const PullRequest& request, const VendorProfile& vendor) {
+PostDialect first_dialect(const VendorProfile& vendor) {
+  return vendor.is_stu4 ? PostDialect::kRepeated : PostDialect::kJoined;
+}
+
+std::string kick_off_body(const PullRequest& request, const VendorProfile& vendor,
+                          PostDialect dialect) {
   json::array parameters;
-  for (const auto& part : parts_of(request, vendor)) {
+  for (const auto& part : parts_of(request, vendor, dialect)) {
     json::object parameter{{"name", part.name}};
     const std::string_view kind = part.kind;
     if (kind == "valueReference")
       parameter[kind] = json::object{{"reference", part.value}};
     else if (kind == "valueBoolean")
       parameter[kind] = true;
-    else if (kind == "valueInteger")
+    else if (kind == "valueCoding")
+      parameter[kind] = json::object{{"system", kAssociatedDataSystem}, {"code", part.value}};
+    else if (kind == "valueInteger" || kind == "valuePositiveInt")
       parameter[kind] = std::stoll(part.value);
     else
       parameter[kind] = part.value;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -36,8 +37,14 @@ Result<void> check(const PullRequest& request);
 std::string kick_off_url(const PullRequest& request);
 /// The same with all parameters as a query.
 std::string kick_off_query(const PullRequest& request, const VendorProfile& vendor);
+/// How a POST says lists: STU4 repeats parameters and has a type for each value; before it values
+/// were joined by commas, as in a query.
+enum class PostDialect : std::uint8_t { kRepeated, kJoined };
+/// The one to begin with.
+PostDialect first_dialect(const VendorProfile& vendor);
 /// The Parameters resource for POST.
-std::string kick_off_body(const PullRequest& request, const VendorProfile& vendor);
+std::string kick_off_body(const PullRequest& request, const VendorProfile& vendor,
+                          PostDialect dialect);
 
 /// As the journal keeps it, and back (kCorrupt).
 boost::json::object to_json(const PullRequest& request);

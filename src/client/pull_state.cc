@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "client/record_fields.h"
+
 namespace sluice::client {
 namespace {
 
@@ -12,46 +14,22 @@ namespace json = boost::json;
 
 constexpr const char* kFolder = ".sluice";
 constexpr const char* kJournal = "journal";
+constexpr std::size_t kStemsMax = 2000;  // of file names: FHIR has no 200 types
 
-std::string text(const json::object& record, std::string_view name) {
-  const auto* value = record.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-std::optional<std::uint64_t> number(const json::object& record, std::string_view name) {
-  const auto* value = record.if_contains(name);
-  if (value == nullptr) return std::nullopt;
-  boost::system::error_code failed;
-  const auto parsed = value->to_number<std::uint64_t>(failed);
-  if (failed) return std::nullopt;
-  return parsed;
-}
-bool flag(const json::object& record, std::string_view name) {
-  const auto* value = record.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
 json::object part(const json::object& record, std::string_view name) {
   const auto* value = record.if_contains(name);
   return value != nullptr && value->is_object() ? value->get_object() : json::object();
 }
 
 void apply_attachments(const json::object& record, AttachmentState& attachments) {
-  if (text(record, "what") == "written") {
+  if (text_field(record, "what") == "written") {
     attachments.is_written = true;
     return;
   }
   attachments.is_fetched = true;
-  attachments.failed = number(record, "failed").value_or(0);
-  attachments.skipped = number(record, "skipped").value_or(0);
-  attachments.texts.clear();
-  const auto* texts = record.if_contains("texts");
-  if (texts != nullptr && texts->is_array())
-    for (const auto& each : texts->get_array())
-      if (each.is_string()) attachments.texts.emplace_back(each.get_string());
-}
-
-FileKind kind_of(std::string_view name) {
-  if (name == to_string(FileKind::kDeleted)) return FileKind::kDeleted;
-  return name == to_string(FileKind::kOutcome) ? FileKind::kOutcome : FileKind::kOutput;
+  attachments.failed = number_field(record, "failed").value_or(0);
+  attachments.skipped = number_field(record, "skipped").value_or(0);
+  attachments.texts = list_field(record, "texts");
 }
 
 std::string boot_id() {
@@ -68,6 +46,10 @@ std::string boot_id() {
 
 }  // namespace
 
+std::string stray_name(const std::string& file_name) {
+  return "error/" + std::filesystem::path(file_name).stem().string() + ".strays.jsonl";
+}
+
 bool PullState::exists(const std::filesystem::path& folder) {
   std::error_code failed;
   return std::filesystem::exists(folder / kFolder / kJournal, failed);
@@ -76,9 +58,10 @@ bool PullState::exists(const std::filesystem::path& folder) {
 Result<std::unique_ptr<PullState>> PullState::open(const std::filesystem::path& folder) {
   SLUICE_CHECK(make_folder(folder / kFolder));
   std::unique_ptr<PullState> state(new PullState(folder));
-  SLUICE_TRY(state->journal_,
-             Journal::open(folder / kFolder / kJournal,
-                           [&](const json::object& record) { return state->apply(record); }));
+  SLUICE_TRY(state->journal_, Journal::open(folder / kFolder / kJournal,
+                                            [&](const json::object& record, std::uint64_t at) {
+                                              return state->apply(record, at);
+                                            }));
   const std::string now = boot_id();
   state->same_boot_ = !now.empty() && state->boot_ == now;
   SLUICE_CHECK(state->write({{"e", "start"}, {"boot", now}}, Durability::kNow));
@@ -89,106 +72,93 @@ std::filesystem::path PullState::folder_of(const Round& round) const {
   return round.folder.empty() ? folder_ : folder_ / round.folder;
 }
 
-Result<FileState*> PullState::file_of(const json::object& record) {
-  const auto index = number(record, "i");
-  if (rounds_.empty() || !index || *index >= rounds_.back().files.size())
-    return corrupt("the journal names a file that is not there");
-  return &rounds_.back().files[*index];
-}
-
-// "Observation-00001.ndjson", "deleted/deleted-00001.ndjson": what a server calls a type is not
-// what we call a file.
-std::string PullState::name_for(const ManifestItem& item) {
+// "Observation.00001.ndjson", "deleted/Bundle.00001.jsonl": what a server calls a type is not what
+// we call a file. What is no data has another suffix, so that whoever looks for NDJSON in all
+// folders does not read it (L-13).
+std::string PullState::stem_of(FileKind kind, const std::string& type) const {
+  if (kind == FileKind::kDeleted) return "deleted/Bundle";
+  if (kind == FileKind::kOutcome) return "error/OperationOutcome";
   std::string stem;
-  for (const char c : item.type)
+  for (const char c : type)
     if (std::isalnum(static_cast<unsigned char>(c)) != 0 && stem.size() < 64) stem += c;
-  if (stem.empty()) stem = "resources";
-  std::string folder;
-  if (item.kind != FileKind::kOutput) {
-    stem = to_string(item.kind);
-    folder = stem + "/";
-  }
-  const unsigned count = ++names_[folder + stem];
-  return fmt::format("{}{}-{:05}.ndjson", folder, stem, count);
+  const bool is_one_too_many = names_.size() > kStemsMax && !names_.contains(stem);
+  return stem.empty() || is_one_too_many ? "resources" : stem;
 }
 
-Result<void> PullState::apply(const json::object& record) {
-  const std::string event = text(record, "e");
+Result<void> PullState::apply(const json::object& record, std::uint64_t at) {
+  const std::string event = text_field(record, "e");
   if (event == "start") {
-    boot_ = text(record, "boot");
+    boot_ = text_field(record, "boot");
     return {};
   }
   if (event == "sync") {
     sync_records_.push_back(record);
     // What was put into the copy is not looked at again.
-    if (text(record, "what") == "done")
-      for (auto& round : rounds_) std::vector<FileState>().swap(round.files);
+    if (const auto what = text_field(record, "what"); what == "done" || what == "left")
+      for (auto& round : rounds_) round.files->clear();
     return {};
   }
   if (event == "round") {
     Round round;
-    round.number = number(record, "n").value_or(rounds_.size() + 1);
-    round.purpose = text(record, "purpose");
-    round.folder = text(record, "folder");
+    round.number = number_field(record, "n").value_or(rounds_.size() + 1);
+    round.purpose = text_field(record, "purpose");
+    round.folder = text_field(record, "folder");
     SLUICE_TRY(round.request, parse_pull_request(part(record, "request")));
     round.settings = part(record, "settings");
+    round.files = std::make_shared<FileTable>([this](std::uint64_t where) {
+      return journal_ ? journal_->read(where)
+                      : Result<json::object>(corrupt("the journal is not open yet"));
+    });
     rounds_.push_back(std::move(round));
     names_.clear();
     return {};
   }
   if (rounds_.empty()) return corrupt("the journal begins in the middle");
   if (event == "delivered") {
-    const auto wanted = number(record, "n").value_or(0);
+    const auto wanted = number_field(record, "n").value_or(0);
     for (auto& each : rounds_)
       if (each.number == wanted) {
         each.is_delivered = true;
-        each.refused = number(record, "refused").value_or(0);
+        each.refused = number_field(record, "refused").value_or(0);
       }
     return {};
   }
   Round& round = rounds_.back();
   if (event == "job") {
-    round.status_url = text(record, "url");
-    round.is_adopted = flag(record, "adopted");
+    round.status_url = text_field(record, "url");
+    round.is_adopted = flag_field(record, "adopted");
   } else if (event == "lost") {
     round.status_url.clear();
-    round.files.clear();
+    round.files->clear();
     round.attachments = {};
     round.has_manifest = false;
+    round.remarks = {};
     names_.clear();
   } else if (event == "file") {
-    FileState file;
-    file.item = {kind_of(text(record, "kind")), text(record, "type"), text(record, "url"),
-                 number(record, "count"), number(record, "size")};
-    file.name = text(record, "name");
+    const std::size_t before = round.files->size();
+    SLUICE_CHECK(round.files->take_file(record, at));
     // The next name must be another's.
-    (void)name_for(file.item);
-    round.files.push_back(std::move(file));
+    if (round.files->size() > before)
+      ++names_[stem_of(round.files->kind(before), text_field(record, "type"))];
   } else if (event == "manifest") {
-    round.has_manifest = round.has_manifest || flag(record, "whole");
-    round.transaction_time = text(record, "transactionTime");
-    round.requires_access_token = flag(record, "token");
+    round.has_manifest = round.has_manifest || flag_field(record, "whole");
+    round.transaction_time = text_field(record, "transactionTime");
+    round.requires_access_token = flag_field(record, "token");
+    round.organized_by = text_field(record, "organizedBy");
+    round.lists_deletions = flag_field(record, "deletions");
+    round.remarks = {
+        number_field(record, "missing").value_or(0), number_field(record, "outcomes").value_or(0),
+        number_field(record, "outcomeErrors").value_or(0), list_field(record, "texts")};
   } else if (event == "attachment") {
-    round.attachments.fetched[text(record, "of")] = {text(record, "name"), text(record, "type"),
-                                                     number(record, "size").value_or(0)};
+    round.attachments.fetched[text_field(record, "of")] = {
+        text_field(record, "name"), text_field(record, "type"),
+        number_field(record, "size").value_or(0)};
   } else if (event == "attachments") {
     apply_attachments(record, round.attachments);
   } else if (event == "finish") {
     round.is_finished = true;
   } else if (event == "url" || event == "begin" || event == "bytes" || event == "done") {
-    SLUICE_TRY(FileState* const file, file_of(record));
-    if (event == "url") file->item.url = text(record, "url");
-    if (event == "begin") {
-      file->validator = {
-          text(record, "etag"), text(record, "modified"), number(record, "total"), {}};
-      file->synced = std::min(file->synced, number(record, "at").value_or(0));
-    }
-    if (event == "bytes") file->synced = number(record, "bytes").value_or(0);
-    if (event == "done") {
-      file->is_done = true;
-      file->summary = {text(record, "name"), number(record, "lines").value_or(0),
-                       number(record, "size").value_or(0), number(record, "received").value_or(0)};
-    }
+    SLUICE_CHECK(round.files->take_event(event, record, at));
   } else if (event != "poll") {
     return corrupt("the journal is of another version of Sluice", event.substr(0, 40));
   }
@@ -197,8 +167,8 @@ Result<void> PullState::apply(const json::object& record) {
 
 Result<void> PullState::write(json::object record, Durability durability) {
   const std::lock_guard lock(mutex_);
-  SLUICE_CHECK(journal_->append(record, durability));
-  return apply(record);
+  SLUICE_TRY(const std::uint64_t at, journal_->append(record, durability));
+  return apply(record, at);
 }
 
 Result<void> PullState::begin_round(const std::string& purpose, const std::string& folder,
@@ -223,40 +193,47 @@ Result<void> PullState::note_poll(const std::string& progress) {
 }
 
 Result<std::size_t> PullState::add_file(const ManifestItem& item) {
-  json::object record{{"e", "file"},
-                      {"i", round().files.size()},
-                      {"kind", std::string(to_string(item.kind))},
-                      {"type", item.type},
-                      {"url", item.url}};
-  if (item.count) record["count"] = *item.count;
-  if (item.size) record["size"] = *item.size;
+  const std::size_t index = round().files->size();
+  FileState file;
+  file.item = item;
   {
     const std::lock_guard lock(mutex_);
-    const auto before = names_;
-    record["name"] = name_for(item);
-    names_ = before;
+    const std::string stem = stem_of(item.kind, item.type);
+    const auto named = names_.find(stem);
+    file.name = fmt::format("{}.{:05}.{}", stem, named == names_.end() ? 1 : named->second + 1,
+                            item.kind == FileKind::kOutput ? "ndjson" : "jsonl");
   }
-  SLUICE_CHECK(write(std::move(record), Durability::kLater));
-  return round().files.size() - 1;
+  SLUICE_CHECK(write(file_record(index, file), Durability::kLater));
+  return index;
 }
 
 Result<void> PullState::set_url(std::size_t index, const std::string& url) {
-  return write({{"e", "url"}, {"i", index}, {"url", url}}, Durability::kLater);
+  SLUICE_TRY(auto file, round().files->at(index));
+  file.item.url = url;
+  return write(file_record(index, file), Durability::kLater);
 }
 
-Result<void> PullState::set_manifest(const ManifestHead& head, bool is_whole) {
-  return write({{"e", "manifest"},
-                {"whole", is_whole},
-                {"transactionTime", head.transaction_time},
-                {"token", head.requires_access_token}},
-               is_whole ? Durability::kNow : Durability::kLater);
+Result<void> PullState::set_manifest(const ManifestHead& head, const ManifestRemarks& remarks,
+                                     bool is_whole) {
+  json::object record{{"e", "manifest"},
+                      {"whole", is_whole},
+                      {"transactionTime", head.transaction_time},
+                      {"token", head.requires_access_token},
+                      {"deletions", head.lists_deletions}};
+  if (!head.organized_by.empty()) record["organizedBy"] = head.organized_by;
+  if (remarks.missing > 0) record["missing"] = remarks.missing;
+  if (remarks.outcomes > 0) record["outcomes"] = remarks.outcomes;
+  if (remarks.outcome_errors > 0) record["outcomeErrors"] = remarks.outcome_errors;
+  if (!remarks.texts.empty())
+    record["texts"] = json::array(remarks.texts.begin(), remarks.texts.end());
+  return write(std::move(record), is_whole ? Durability::kNow : Durability::kLater);
 }
 
 Result<void> PullState::note_begin(std::size_t index, const FileValidator& validator,
                                    std::uint64_t offset) {
   json::object record{{"e", "begin"}, {"i", index}, {"at", offset}};
-  if (!validator.etag.empty()) record["etag"] = validator.etag;
-  if (!validator.last_modified.empty()) record["modified"] = validator.last_modified;
+  put_bytes(record, "etag", validator.etag);
+  put_bytes(record, "modified", validator.last_modified);
   if (validator.total) record["total"] = *validator.total;
   return write(std::move(record), Durability::kLater);
 }
@@ -266,13 +243,14 @@ Result<void> PullState::note_bytes(std::size_t index, std::uint64_t bytes) {
 }
 
 Result<void> PullState::note_done(std::size_t index, const FileSummary& summary) {
-  return write({{"e", "done"},
-                {"i", index},
-                {"name", summary.name},
-                {"lines", summary.lines},
-                {"size", summary.size},
-                {"received", summary.received_size}},
-               Durability::kNow);
+  json::object record{{"e", "done"},          {"i", index},
+                      {"name", summary.name}, {"lines", summary.lines},
+                      {"size", summary.size}, {"received", summary.received_size}};
+  if (summary.strays > 0) {
+    record["strays"] = summary.strays;
+    record["strayTexts"] = json::array(summary.stray_texts.begin(), summary.stray_texts.end());
+  }
+  return write(std::move(record), Durability::kNow);
 }
 
 Result<void> PullState::note_attachment(const std::string& key,

@@ -14,21 +14,12 @@
 
 #include "base/result.h"
 #include "client/downloader.h"
+#include "client/file_table.h"
 #include "client/journal.h"
 #include "client/manifest_reader.h"
 #include "client/pull_request.h"
 
 namespace sluice::client {
-
-/// One file of a round.
-struct FileState {
-  ManifestItem item;
-  std::string name;  ///< relative to the round's folder, without ".gz"
-  FileValidator validator;
-  std::uint64_t synced = 0;  ///< bytes of the part that are on disk for sure
-  bool is_done = false;
-  FileSummary summary;  ///< when done
-};
 
 /// An attachment that was fetched.
 struct FetchedAttachment {
@@ -47,6 +38,14 @@ struct AttachmentState {
   bool is_written = false;         ///< and stands in the round's files
 };
 
+/// What a manifest says without naming a file.
+struct ManifestRemarks {
+  std::uint64_t missing = 0;   ///< files of output or deletions that have no URL and are not empty
+  std::uint64_t outcomes = 0;  ///< OperationOutcomes that stand in the manifest itself
+  std::uint64_t outcome_errors = 0;
+  std::vector<std::string> texts = {};  ///< the first few
+};
+
 /// One export, from its kick-off to its end.
 struct Round {
   std::uint64_t number = 0;
@@ -59,12 +58,20 @@ struct Round {
   bool has_manifest = false;
   std::string transaction_time;
   bool requires_access_token = false;
-  std::vector<FileState> files;
+  bool lists_deletions = false;
+  std::string organized_by;  ///< a type, when files are not of one type each
+  ManifestRemarks remarks;
+  /// Shared because rounds are values and the table is one.
+  std::shared_ptr<FileTable> files;
   AttachmentState attachments;
   bool is_finished = false;
   bool is_delivered = false;  ///< its target (pull_target.h) has all of it
   std::uint64_t refused = 0;  ///< resources that the target did not take
 };
+
+/// Where lines of an output file go that do not belong into it: "error/Patient.00001.strays.jsonl",
+/// relative to the round's folder.
+std::string stray_name(const std::string& file_name);
 
 /// Thread-safe: the downloader's threads write too.
 class PullState {
@@ -96,7 +103,8 @@ class PullState {
   /// A new file; its index.
   Result<std::size_t> add_file(const ManifestItem& item);
   Result<void> set_url(std::size_t index, const std::string& url);
-  Result<void> set_manifest(const ManifestHead& head, bool is_whole);
+  Result<void> set_manifest(const ManifestHead& head, const ManifestRemarks& remarks,
+                            bool is_whole);
   Result<void> note_begin(std::size_t index, const FileValidator& validator, std::uint64_t offset);
   Result<void> note_bytes(std::size_t index, std::uint64_t bytes);
   Result<void> note_done(std::size_t index, const FileSummary& summary);
@@ -112,10 +120,9 @@ class PullState {
 
  private:
   explicit PullState(std::filesystem::path folder) : folder_(std::move(folder)) {}
-  Result<void> apply(const boost::json::object& record);
+  Result<void> apply(const boost::json::object& record, std::uint64_t at);
   Result<void> write(boost::json::object record, Durability durability);
-  Result<FileState*> file_of(const boost::json::object& record);
-  std::string name_for(const ManifestItem& item);
+  std::string stem_of(FileKind kind, const std::string& type) const;
 
   const std::filesystem::path folder_;
   std::unique_ptr<Journal> journal_;

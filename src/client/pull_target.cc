@@ -52,7 +52,7 @@ void add(std::map<std::string, CopyCounts>& to, const std::map<std::string, Copy
 }  // namespace
 
 Result<Delivered> deliver(PullState& state, const Round& round, PullTarget& target) {
-  const CopyStage stage = stage_of(state, round);
+  SLUICE_TRY(const CopyStage stage, stage_of(state, round));
   std::vector<fs::path> outputs;
   for (const auto& [type, files] : stage.outputs)
     outputs.insert(outputs.end(), files.begin(), files.end());

@@ -19,6 +19,12 @@ struct Delivered {
   std::uint64_t refused = 0;                 ///< resources that were not taken
 };
 
+/// What a target had before and a full export has no longer.
+struct Gone {
+  std::vector<std::pair<std::string, std::string>> resources;
+  std::uint64_t old_total = 0;  ///< of what it had
+};
+
 /// What is given twice must change nothing the second time: a crash in between gives it again.
 class PullTarget {
  public:
@@ -28,6 +34,8 @@ class PullTarget {
   /// Takes resources away, each "Type/id" in two parts; those that are not there do not count.
   virtual Result<Delivered> remove(
       const std::vector<std::pair<std::string, std::string>>& resources) = 0;
+  /// What put() was given before and these files, which are all that there is now, do not have.
+  virtual Result<Gone> find_gone(const std::vector<std::filesystem::path>& files) = 0;
 };
 
 /// Gives a finished round to `target`: its resources, then its deletions, but for those of

@@ -8,7 +8,10 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "client/line_check.h"
 #include "client/ndjson_inflater.h"
+#include "client/ndjson_lines.h"
+#include "client/ndjson_writer.h"
 
 namespace sluice::client {
 namespace {
@@ -16,6 +19,9 @@ namespace {
 constexpr std::size_t kReadSize = 256u << 10;
 constexpr std::uint64_t kCheckpointSize = 16u << 20;  // of received bytes, between two syncs
 constexpr std::uint64_t kWriteBack = 8u << 20;        // of plain bytes, before writing is started
+constexpr std::uint64_t kSizeSlack = 64u << 10;       // what gzip may add to a promised size
+constexpr std::uint64_t kBombMin = 64u << 20;         // of plain bytes; below it nothing is a bomb
+constexpr std::uint64_t kBombRatio = 200;             // resources shrink to a tenth, a thirtieth
 
 std::filesystem::path with_suffix(std::filesystem::path path, const char* suffix) {
   path += suffix;
@@ -31,28 +37,47 @@ std::filesystem::path part_path(const FilePlan& plan) {
 // The plain side: what the pool's thread has read of the part and made of it.
 struct ReceivedFile::Content {
   explicit Content(const FilePlan& file_plan)
-      : plan(file_plan), inflater([this](std::string_view bytes) { return take(bytes); }) {}
+      : plan(file_plan),
+        inflater([this](std::string_view bytes) { return take(bytes); }),
+        check(file_plan.type) {}
 
   const FilePlan& plan;
   NdjsonInflater inflater;
   LineCheck check;
   FileDescriptor out;  // of PATH.unpacked, for gzip that is not kept
   std::filesystem::path out_path;
-  std::uint64_t used = 0;  // of the part
+  std::uint64_t used = 0;     // of the part
+  std::uint64_t offered = 0;  // the same, with what is looked at now
   std::uint64_t size = 0;
   std::uint64_t written_back = 0;
   std::uint64_t synced = 0;  // of the part
   std::string buffer = std::string(kReadSize, '\0');
 
   Result<void> feed(std::string_view bytes) {
+    offered = used + bytes.size();
     if (!plan.is_opaque) return inflater.feed(bytes);
     size += bytes.size();
     return {};
   }
 
+  // More than was promised, or than resources can be, is not received to its end.
+  Result<void> check_size() const {
+    const bool is_promised = plan.size && *plan.size > 0 && size <= *plan.size;
+    if (is_promised) return {};
+    // Some servers give the size of what they send, not of the NDJSON.
+    if (plan.size && *plan.size > 0 && offered > *plan.size + kSizeSlack)
+      return Error{ErrorKind::kTooLarge,
+                   fmt::format("it has more bytes than the {} that the manifest says", *plan.size)};
+    if (size > kBombMin && size / kBombRatio > offered)
+      return Error{ErrorKind::kTooLarge,
+                   fmt::format("it inflates to more than {} times of what was sent", kBombRatio)};
+    return {};
+  }
+
   Result<void> take(std::string_view bytes) {
-    if (plan.is_ndjson) SLUICE_CHECK(check.feed(bytes));
     size += bytes.size();
+    SLUICE_CHECK(check_size());
+    if (plan.is_ndjson) SLUICE_CHECK(check.feed(bytes));
     if (!inflater.is_gzip() || plan.keeps_gzip) return {};
     if (!out) {
       out_path = with_suffix(plan.path, ".unpacked");
@@ -208,13 +233,41 @@ Result<void> ReceivedFile::checkpoint() {
   return {};
 }
 
+// Writes the lines of a received file that belong into it to PATH.sorted, the others to where
+// strays go. Its result is what gets the file's name.
+Result<std::filesystem::path> ReceivedFile::sort_out(const std::filesystem::path& source,
+                                                     bool is_gzip) const {
+  const auto sorted_path = with_suffix(plan_.path, ".sorted");
+  SLUICE_CHECK(make_folder(plan_.stray_path.parent_path()));
+  SLUICE_TRY(const auto sorted, NdjsonWriter::create(sorted_path, is_gzip));
+  SLUICE_TRY(const auto strays, NdjsonWriter::create(plan_.stray_path, false));
+  LineJudge judge(plan_.type);
+  SLUICE_CHECK(each_line(source, [&](std::string_view line) -> Result<void> {
+    SLUICE_TRY(const auto stray, judge.judge(line));
+    return (stray.empty() ? sorted : strays)->append(line);
+  }));
+  SLUICE_CHECK(sorted->finish());
+  SLUICE_CHECK(strays->finish());
+  SLUICE_CHECK(sync_folder(plan_.stray_path.parent_path()));
+  if (std::error_code none; source != part_path_) std::filesystem::remove(source, none);
+  return sorted_path;
+}
+
 Result<FileSummary> ReceivedFile::finish() {
   auto& content = *content_;
   SLUICE_CHECK(content.inflater.finish());
-  FileSummary summary{{}, content.check.lines(), content.size, received()};
-  if (plan_.is_ndjson && plan_.count && *plan_.count != summary.lines)
+  if (plan_.is_ndjson) SLUICE_CHECK(content.check.finish());
+  const auto& check = content.check;
+  const std::uint64_t strays = plan_.is_ndjson ? check.strays() : 0;
+  FileSummary summary{{}, check.lines() - strays, content.size, received()};
+  // Some count what they report in the middle of it, some do not.
+  if (plan_.is_ndjson && plan_.count && *plan_.count != check.lines() &&
+      *plan_.count != summary.lines)
     return corrupt(
-        fmt::format("it has {} lines, the manifest says {}", summary.lines, *plan_.count));
+        fmt::format("it has {} lines, the manifest says {}", check.lines(), *plan_.count));
+  // Another thing than the file altogether.
+  if (strays > 0 && (summary.lines == 0 || plan_.stray_path.empty()))
+    return corrupt(fmt::format("{}, not of type {}", check.stray_texts().front(), plan_.type));
   // Some servers give the size of what they send, not of the NDJSON.
   if (plan_.size && *plan_.size > 0 && *plan_.size != summary.size &&
       *plan_.size != summary.received_size)
@@ -232,6 +285,11 @@ Result<FileSummary> ReceivedFile::finish() {
     SLUICE_CHECK(sync_file(content.out.get(), source));
   } else {
     SLUICE_CHECK(sync_file(part_.get(), source));
+  }
+  if (strays > 0) {
+    SLUICE_TRY(source, sort_out(source, target.extension() == ".gz"));
+    summary.strays = strays;
+    summary.stray_texts = check.stray_texts();
   }
   if (std::rename(source.c_str(), target.c_str()) != 0)
     return errno_error("cannot rename", source, errno);

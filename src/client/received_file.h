@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/file.h"
 #include "base/result.h"
@@ -22,17 +23,22 @@ namespace sluice::client {
 struct FilePlan {
   std::filesystem::path path;  ///< without ".gz"
   bool keeps_gzip = false;     ///< gzip that was received stays as it is, as PATH.gz
-  bool is_ndjson = true;       ///< lines are counted and looked at
-  bool is_opaque = false;      ///< bytes as they are, also if they look like gzip
+  bool is_ndjson = true;       ///< lines are counted and checked
+  std::string type = {};       ///< of each line's resource; empty: any
+  /// Where lines go that are resources of another type. Empty: a file with such lines is none.
+  std::filesystem::path stray_path = {};
+  bool is_opaque = false;  ///< bytes as they are, also if they look like gzip
   std::optional<std::uint64_t> count = std::nullopt;  ///< lines that the manifest promises
   std::optional<std::uint64_t> size = std::nullopt;   ///< bytes of NDJSON that it promises
 };
 
 struct FileSummary {
-  std::string name;  ///< of the finished file, without folder
-  std::uint64_t lines = 0;
-  std::uint64_t size = 0;           ///< uncompressed
-  std::uint64_t received_size = 0;  ///< as on the wire
+  std::string name;                           ///< of the finished file, without folder
+  std::uint64_t lines = 0;                    ///< that belong into it
+  std::uint64_t size = 0;                     ///< uncompressed
+  std::uint64_t received_size = 0;            ///< as on the wire
+  std::uint64_t strays = 0;                   ///< lines that stand in the plan's stray_path instead
+  std::vector<std::string> stray_texts = {};  ///< what the first few of them are
 };
 
 /// PATH.part.
@@ -43,7 +49,7 @@ class ReceivedFile : public std::enable_shared_from_this<ReceivedFile> {
  public:
   struct Events {
     /// Once, before the part goes: the finished file, or why it is none (kCorrupt: its content;
-    /// kStorage).
+    /// kTooLarge: more than it may be; kStorage).
     std::function<void(Result<FileSummary>)> on_end;
     /// So many bytes of the part are on disk.
     std::function<void(std::uint64_t bytes)> on_checkpoint;
@@ -72,6 +78,7 @@ class ReceivedFile : public std::enable_shared_from_this<ReceivedFile> {
   void work();
   Result<bool> step();
   Result<FileSummary> finish();
+  Result<std::filesystem::path> sort_out(const std::filesystem::path& source, bool is_gzip) const;
   Result<void> checkpoint();
 
   const FilePlan plan_;

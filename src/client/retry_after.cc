@@ -34,8 +34,13 @@ milliseconds Backoff::next() {
                          static_cast<double>(1ULL << std::min(failures_, 30u));
   ++failures_;
   const double capped = std::min(doubled, static_cast<double>(options_.most.count()));
-  std::uniform_real_distribution<double> jitter(0.8, 1.2);
+  std::uniform_real_distribution<double> jitter(1.0, 1.2);
   return milliseconds(static_cast<std::int64_t>(capped * jitter(random_)));
+}
+
+milliseconds Backoff::next(std::optional<milliseconds> told) {
+  const auto own = next();
+  return told ? std::max(own, not_sooner(*told)) : own;
 }
 
 milliseconds Backoff::not_sooner(milliseconds wait) {

@@ -1,5 +1,5 @@
-// How long to wait: what a server says in Retry-After, in whatever form, and growing pauses with
-// jitter when it says nothing.
+// How long to wait: what a server says in Retry-After, in whatever form, but never less than
+// growing pauses of our own, with jitter.
 #pragma once
 
 #include <chrono>
@@ -21,14 +21,16 @@ std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view text
 class Backoff {
  public:
   struct Options {
-    std::chrono::milliseconds first{500};
+    std::chrono::milliseconds first{1000};
     std::chrono::milliseconds most{60'000};
   };
   explicit Backoff(Options options, std::uint64_t seed = std::random_device()())
       : options_(options), random_(seed) {}
 
-  /// The next pause: twice the last one, up to the limit, plus or minus a fifth.
+  /// The next pause: twice the last one, up to the limit, and up to a fifth more.
   std::chrono::milliseconds next();
+  /// The same, or longer when the server said so. What it says never makes a pause shorter (L-12).
+  std::chrono::milliseconds next(std::optional<std::chrono::milliseconds> told);
   /// After a success the next pause is the first one again.
   void reset() { failures_ = 0; }
   unsigned failures() const { return failures_; }

@@ -4,11 +4,16 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cerrno>
+#include <cstdio>
 #include <iterator>
 
+#include "base/file.h"
+#include "base/instant.h"
 #include "base/sort_unique.h"
 #include "client/ndjson_lines.h"
 #include "client/ndjson_writer.h"
+#include "client/record_fields.h"
 
 namespace sluice::client {
 namespace {
@@ -17,24 +22,22 @@ namespace fs = std::filesystem;
 namespace json = boost::json;
 
 constexpr std::size_t kPatientsOfOneKickOff = 200;
+constexpr std::uint64_t kShareRemoved = 10;  // a tenth of the copy goes without a question
 constexpr const char* kMembers = "members";
+constexpr const char* kWholeMembers = "members-whole";  // where _elements is refused
+constexpr const char* kFull = "full";
 constexpr const char* kJoined = "joined";
 constexpr const char* kEverything = "everything";
 constexpr const char* kChanges = "changes";
 
 std::string text(const json::object& record, std::string_view name) {
-  const auto* value = record.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+  return text_field(record, name);
 }
 std::uint64_t number(const json::object& record, std::string_view name) {
-  const auto* value = record.if_contains(name);
-  boost::system::error_code failed;
-  const auto parsed = value == nullptr ? 0 : value->to_number<std::uint64_t>(failed);
-  return failed ? 0 : parsed;
+  return number_field(record, name).value_or(0);
 }
 bool flag(const json::object& record, std::string_view name) {
-  const auto* value = record.if_contains(name);
-  return value != nullptr && value->is_bool() && value->get_bool();
+  return flag_field(record, name);
 }
 
 const json::object* last_of(const PullState& state, std::string_view what) {
@@ -102,6 +105,22 @@ Result<void> write_members(const fs::path& path, const std::vector<std::string>&
   return sync_folder(path.parent_path());
 }
 
+bool is_too_much(const SyncReport& report, const SyncOptions& options) {
+  return report.gone * kShareRemoved > report.old_total && !options.may_remove_many;
+}
+
+// What was accepted and cannot be read now would stop every sync to come.
+Error with_way_out(Error error) {
+  if (error.kind == ErrorKind::kCorrupt)
+    error.message += ". Mend the line or take it out, or make all of it anew: `sluice sync --full`";
+  return error;
+}
+
+// A round that only says who is in the group.
+bool is_listing(const Round& round) {
+  return round.purpose == kMembers || round.purpose == kWholeMembers;
+}
+
 // Whether the Patients of a first pull are all members of its group as of then.
 bool has_all_members(const PullRequest& request) {
   const bool has_patients =
@@ -118,6 +137,7 @@ struct Sync::Cycle {
   std::uint64_t number = 0;
   std::string since;
   bool uses_pattern = false;    // members, joined, changes: the server does not do it
+  bool is_full = false;         // all is pulled and compared
   std::size_t first_round = 0;  // the index of the first round that belongs to it
 };
 
@@ -133,32 +153,37 @@ Result<std::vector<std::string>> read_ids(const std::vector<fs::path>& files) {
   return ids;
 }
 
-CopyStage stage_of(const PullState& state, const Round& round) {
+Result<CopyStage> stage_of(const PullState& state, const Round& round) {
   CopyStage stage;
   const auto folder = state.folder_of(round);
-  for (const auto& file : round.files) {
-    if (!file.is_done) continue;
+  SLUICE_CHECK(round.files->each([&](std::size_t, const FileState& file) -> Result<void> {
+    if (!file.is_done) return {};
     const auto path = (folder / file.name).parent_path() / file.summary.name;
     if (file.item.kind == FileKind::kOutput) stage.outputs[file.item.type].push_back(path);
     if (file.item.kind == FileKind::kDeleted) stage.deletions.push_back(path);
-  }
+    return {};
+  }));
   return stage;
 }
 
 Sync::Sync(PullState& state, Puller& puller, const PullSettings& settings, PullEvents events,
-           PullTarget* target)
+           const SyncOptions& options, PullTarget* target)
     : state_(state),
       puller_(puller),
       settings_(settings),
       events_(std::move(events)),
+      options_(options),
       target_(target) {}
 
-CopyFiles Sync::current_files() const {
+Result<CopyFiles> Sync::current_files() const {
   if (const auto* done = last_of(state_, "done")) return parse_files(*done);
   CopyFiles files;
-  for (const auto& file : state_.rounds().front().files)
+  const auto take = [&](std::size_t, const FileState& file) -> Result<void> {
     if (file.is_done && file.item.kind == FileKind::kOutput)
       files[file.item.type].push_back(file.summary.name);
+    return {};
+  };
+  SLUICE_CHECK(state_.rounds().front().files->each(take));
   return files;
 }
 
@@ -183,19 +208,49 @@ Result<std::vector<std::string>> Sync::known_members() const {
     return ids;
   }
   std::vector<fs::path> paths;
-  const auto files = current_files();
+  SLUICE_TRY(const auto files, current_files());
   if (const auto found = files.find("Patient"); found != files.end())
     for (const auto& name : found->second) paths.push_back(state_.folder() / name);
   return read_ids(paths);
+}
+
+// Whether all is to be compared: asked for, or too long ago.
+bool Sync::wants_full() const {
+  if (options_.is_full) return true;
+  if (options_.full_every.count() == 0) return false;
+  std::string last = state_.rounds().front().transaction_time;
+  for (const auto& record : state_.sync_records())
+    if (text(record, "what") == "done" && flag(record, "full"))
+      last = text(record, "transactionTime");
+  const auto then = parse_fhir_instant(last);
+  return !then || SystemClock().now() - *then >= options_.full_every;
 }
 
 // The cycle that was begun and not done, or a new one.
 Result<Sync::Cycle> Sync::enter() {
   const auto* begun = last_of(state_, "begin");
   const auto* done = last_of(state_, "done");
-  if (begun != nullptr && (done == nullptr || number(*done, "cycle") < number(*begun, "cycle")))
-    return Cycle{number(*begun, "cycle"), text(*begun, "since"), flag(*begun, "pattern"),
-                 number(*begun, "rounds")};
+  const auto cycle_of = [&](const char* what) -> std::uint64_t {
+    const auto* record = last_of(state_, what);
+    return record == nullptr ? 0 : number(*record, "cycle");
+  };
+  const bool is_full = wants_full();
+  const std::uint64_t open = cycle_of("begin");
+  if (open > std::max(cycle_of("done"), cycle_of("left"))) {
+    const bool was_full = flag(*begun, "full");
+    // A full one that would have removed too much is not what a later sync must go on with, and
+    // who asks for a full one wants to get out of what cannot be ended.
+    const bool is_left =
+        cycle_of("plan") != open && (was_full ? cycle_of("refused") == open && !is_full : is_full);
+    if (!is_left)
+      return Cycle{open, text(*begun, "since"), flag(*begun, "pattern"), was_full,
+                   number(*begun, "rounds")};
+    SLUICE_CHECK(state_.note_sync({{"what", "left"}, {"cycle", open}}));
+    std::error_code none;  // what stays costs room, no more
+    fs::remove_all(state_.folder() / ".sluice" / fmt::format("cycle-{}", open), none);
+    begun = last_of(state_, "begin");
+    done = last_of(state_, "done");
+  }
   SLUICE_CHECK(puller_.connect());
   const Round& first = state_.rounds().front();
   Cycle cycle;
@@ -204,7 +259,8 @@ Result<Sync::Cycle> Sync::enter() {
   if (cycle.since.empty())
     return Error{ErrorKind::kConflict,
                  "the last manifest had no transactionTime: pull into another folder"};
-  cycle.uses_pattern = !first.request.group.empty() && first.request.patients.empty() &&
+  cycle.is_full = is_full;
+  cycle.uses_pattern = !is_full && !first.request.group.empty() && first.request.patients.empty() &&
                        !puller_.discovered().sends_history_of_new_members &&
                        !puller_.discovered().vendor.sends_history_of_new_members;
   cycle.first_round = state_.rounds().size();
@@ -212,6 +268,7 @@ Result<Sync::Cycle> Sync::enter() {
                                  {"cycle", cycle.number},
                                  {"since", cycle.since},
                                  {"pattern", cycle.uses_pattern},
+                                 {"full", cycle.is_full},
                                  {"rounds", cycle.first_round}}));
   return cycle;
 }
@@ -236,8 +293,8 @@ Result<std::vector<std::string>> Sync::find_joined(const Cycle& cycle) {
   const auto& rounds = state_.rounds();
   const auto listing =
       std::find_if(rounds.begin() + static_cast<std::ptrdiff_t>(cycle.first_round), rounds.end(),
-                   [](const Round& round) { return round.purpose == kMembers; });
-  const auto stage = stage_of(state_, *listing);
+                   [](const Round& round) { return is_listing(round) && round.is_finished; });
+  SLUICE_TRY(const auto stage, stage_of(state_, *listing));
   const auto patients = stage.outputs.find("Patient");
   SLUICE_TRY(const auto now, read_ids(patients == stage.outputs.end() ? std::vector<fs::path>()
                                                                       : patients->second));
@@ -248,25 +305,57 @@ Result<std::vector<std::string>> Sync::find_joined(const Cycle& cycle) {
   return joined;
 }
 
-// Lists the group's members and pulls all that there is of new ones, so that what follows can ask
-// for changes alone. A report with failures means: not all is there, and the next run goes on.
-Result<PullReport> Sync::pull_joined(const Cycle& cycle, const PullRequest& scope,
-                                     std::uint64_t& count) {
+bool Sync::has_begun(const Cycle& cycle, const std::string& purpose) const {
+  const auto& rounds = state_.rounds();
+  return std::any_of(rounds.begin() + static_cast<std::ptrdiff_t>(cycle.first_round), rounds.end(),
+                     [&](const Round& round) { return round.purpose == purpose; });
+}
+
+// Lists the group's members, with as little of them as the server lets us ask for. False: it lets
+// us have no list.
+Result<bool> Sync::list_members(const Cycle& cycle, const PullRequest& scope, PullReport& report) {
   PullRequest members;
   members.base = scope.base;
   members.group = scope.group;
   members.types = {"Patient"};
   members.elements = {"id"};
-  SLUICE_TRY(auto listed, round(cycle, kMembers, members));
+  for (const char* purpose : {kMembers, kWholeMembers}) {
+    const bool is_last = purpose == kWholeMembers;
+    // Refused before: an earlier run came further.
+    if (has_begun(cycle, kEverything)) return false;
+    if (!is_last && has_begun(cycle, kWholeMembers)) continue;
+    if (is_last) members.elements.clear();
+    auto listed = round(cycle, purpose, members);
+    if (listed) {
+      report = std::move(*listed);
+      return true;
+    }
+    const auto kind = listed.error().kind;
+    if (kind != ErrorKind::kConflict && kind != ErrorKind::kForbidden) return listed.error();
+    events_.notice(listed.error().message +
+                   (is_last ? ". The whole group is pulled instead, for its new members"
+                            : ". The members are asked for without _elements"));
+  }
+  return false;
+}
+
+// Lists the group's members and pulls all that there is of new ones, so that what follows can ask
+// for changes alone. A report with failures means: not all is there, and the next run goes on.
+Result<PullReport> Sync::pull_joined(const Cycle& cycle, const PullRequest& scope,
+                                     std::uint64_t& count) {
+  PullReport listed;
+  SLUICE_TRY(const bool has_list, list_members(cycle, scope, listed));
   if (!listed.failures.empty()) return listed;
+  if (!has_list) {
+    PullRequest all = scope;
+    all.since.clear();
+    return round(cycle, kEverything, all);
+  }
   SLUICE_TRY(const auto joined, find_joined(cycle));
   count = joined.size();
   PullRequest history = scope;
   history.since.clear();
-  const auto& rounds = state_.rounds();
-  bool takes_patients =
-      std::none_of(rounds.begin() + static_cast<std::ptrdiff_t>(cycle.first_round), rounds.end(),
-                   [](const Round& round) { return round.purpose == kEverything; });
+  bool takes_patients = !has_begun(cycle, kEverything);
   for (std::size_t at = 0; takes_patients && at < joined.size(); at += kPatientsOfOneKickOff) {
     const auto end = std::min(joined.size(), at + kPatientsOfOneKickOff);
     history.patients.assign(joined.begin() + static_cast<std::ptrdiff_t>(at),
@@ -308,18 +397,24 @@ Result<SyncReport> Sync::run() {
       planned != nullptr && number(*planned, "cycle") == cycle.number) {
     // All was pulled and written: names were being made.
     SLUICE_TRY(const auto plan, parse_plan(*planned));
-    SLUICE_TRY(report.changes, round(cycle, kChanges, scope));
+    if (cycle.is_full) scope = state_.rounds().front().request;
+    SLUICE_TRY(report.changes, round(cycle, cycle.is_full ? kFull : kChanges, scope));
     report.transaction_time = report.changes.transaction_time;
+    report.is_full = cycle.is_full;
     SLUICE_CHECK(carry_out(state_.folder(), plan));
     SLUICE_CHECK(complete(cycle, plan));
     return report;
   }
+  if (cycle.is_full) return run_full(cycle);
   if (cycle.uses_pattern) {
     SLUICE_TRY(report.changes, pull_joined(cycle, scope, report.joined));
     if (!report.changes.failures.empty()) return report;
   }
   SLUICE_TRY(report.changes, round(cycle, kChanges, scope));
   report.transaction_time = report.changes.transaction_time;
+  report.deletions_are_unknown =
+      !state_.round().lists_deletions ||
+      (puller_.connect() && puller_.discovered().vendor.never_lists_deletions);
   if (!report.changes.failures.empty()) return report;
   if (target_ != nullptr)
     SLUICE_CHECK(deliver_all(cycle, report));
@@ -331,10 +426,11 @@ Result<SyncReport> Sync::run() {
 Result<void> Sync::deliver_all(const Cycle& cycle, SyncReport& report) {
   const auto& rounds = state_.rounds();
   for (std::size_t i = cycle.first_round; i < rounds.size(); ++i) {
-    if (!rounds[i].is_finished || rounds[i].purpose == kMembers) continue;
+    if (!rounds[i].is_finished || is_listing(rounds[i])) continue;
     if (!rounds[i].is_delivered) {
-      SLUICE_TRY(const auto delivered, deliver(state_, rounds[i], *target_));
-      for (const auto& [type, counts] : delivered.counts) {
+      const auto delivered = deliver(state_, rounds[i], *target_);
+      if (!delivered) return with_way_out(delivered.error());
+      for (const auto& [type, counts] : delivered->counts) {
         report.counts[type].added += counts.added;
         report.counts[type].updated += counts.updated;
         report.counts[type].deleted += counts.deleted;
@@ -349,10 +445,14 @@ Result<void> Sync::apply(const Cycle& cycle, SyncReport& report) {
   std::vector<CopyStage> stages;
   const auto& rounds = state_.rounds();
   for (std::size_t i = cycle.first_round; i < rounds.size(); ++i)
-    if (rounds[i].is_finished && rounds[i].purpose != kMembers)
-      stages.push_back(stage_of(state_, rounds[i]));
-  SLUICE_TRY(const auto plan,
-             write_copy(state_.folder(), current_files(), stages, settings_.keeps_gzip));
+    if (rounds[i].is_finished && !is_listing(rounds[i])) {
+      SLUICE_TRY(auto stage, stage_of(state_, rounds[i]));
+      stages.push_back(std::move(stage));
+    }
+  SLUICE_TRY(const auto files, current_files());
+  const auto written = write_copy(state_.folder(), files, stages, settings_.keeps_gzip);
+  if (!written) return with_way_out(written.error());
+  const CopyPlan& plan = *written;
   report.counts = plan.counts;
   auto record = plan_json(plan);
   record["cycle"] = cycle.number;
@@ -361,10 +461,98 @@ Result<void> Sync::apply(const Cycle& cycle, SyncReport& report) {
   return complete(cycle, plan);
 }
 
+// A full export of the same scope in place of the copy; what it does not have goes.
+Result<SyncReport> Sync::run_full(const Cycle& cycle) {
+  SyncReport report;
+  report.since = cycle.since;
+  report.is_full = true;
+  const PullRequest scope = state_.rounds().front().request;
+  SLUICE_TRY(report.changes, round(cycle, kFull, scope));
+  report.transaction_time = report.changes.transaction_time;
+  if (!report.changes.failures.empty()) return report;
+  report.gone_list = state_.folder() / "deleted" / fmt::format("removed-{}.txt", cycle.number);
+  if (!scope.group.empty() && has_all_members(scope)) {
+    SLUICE_TRY(const auto stage, stage_of(state_, state_.round()));
+    const auto patients = stage.outputs.find("Patient");
+    if (patients != stage.outputs.end()) {
+      SLUICE_TRY(const auto ids, read_ids(patients->second));
+      SLUICE_CHECK(write_members(members_path(state_, cycle.number), ids));
+    }
+  }
+  if (target_ != nullptr)
+    SLUICE_CHECK(deliver_full(cycle, report));
+  else
+    SLUICE_CHECK(apply_full(cycle, report));
+  if (report.is_refused)
+    SLUICE_CHECK(state_.note_sync({{"what", "refused"}, {"cycle", cycle.number}}));
+  return report;
+}
+
+Result<void> Sync::apply_full(const Cycle& cycle, SyncReport& report) {
+  const auto list = state_.folder() / ".sluice" / "removed.new";
+  SLUICE_TRY(const auto files, current_files());
+  SLUICE_TRY(const auto stage, stage_of(state_, state_.round()));
+  SLUICE_TRY(const auto plan, write_copy(state_.folder(), files, {stage}, settings_.keeps_gzip,
+                                         CopyMode::kWhole, list));
+  report.gone = plan.gone;
+  report.old_total = plan.old_total;
+  report.counts = plan.counts;
+  if (plan.gone > 0) {
+    SLUICE_CHECK(make_folder(report.gone_list.parent_path()));
+    if (std::rename(list.c_str(), report.gone_list.c_str()) != 0)
+      return errno_error("cannot rename", list, errno);
+  } else {
+    std::error_code none;  // it is empty
+    fs::remove(list, none);
+  }
+  if (is_too_much(report, options_)) {
+    report.is_refused = true;
+    for (const auto& [from, to] : plan.renames) {
+      std::error_code none;  // written again when it is wanted
+      if (from.starts_with(".sluice/")) fs::remove(state_.folder() / from, none);
+    }
+    return {};
+  }
+  auto record = plan_json(plan);
+  record["cycle"] = cycle.number;
+  SLUICE_CHECK(state_.note_sync(std::move(record)));
+  SLUICE_CHECK(carry_out(state_.folder(), plan));
+  return complete(cycle, plan);
+}
+
+Result<void> Sync::deliver_full(const Cycle& cycle, SyncReport& report) {
+  SLUICE_TRY(const auto stage, stage_of(state_, state_.round()));
+  std::vector<fs::path> files;
+  for (const auto& [type, paths] : stage.outputs)
+    files.insert(files.end(), paths.begin(), paths.end());
+  if (!state_.round().is_delivered) {
+    SLUICE_TRY(const auto gone, target_->find_gone(files));
+    report.gone = gone.resources.size();
+    report.old_total = gone.old_total;
+    if (!gone.resources.empty()) {
+      SLUICE_CHECK(make_folder(report.gone_list.parent_path()));
+      SLUICE_TRY(const auto list, NdjsonWriter::create(report.gone_list, false));
+      for (const auto& [type, id] : gone.resources) SLUICE_CHECK(list->append(type + "/" + id));
+      SLUICE_CHECK(list->finish());
+    }
+    if (is_too_much(report, options_)) {
+      report.is_refused = true;
+      return {};
+    }
+    // Before the files go: a run that is killed in between finds what is gone once more.
+    if (!gone.resources.empty()) {
+      SLUICE_TRY(const auto removed, target_->remove(gone.resources));
+      for (const auto& [type, counts] : removed.counts)
+        report.counts[type].deleted = counts.deleted;
+    }
+  }
+  return deliver_all(cycle, report);
+}
+
 Result<Delivered> deliver_first(PullState& state, PullTarget& target) {
   const Round& first = state.rounds().front();
   if (!first.request.group.empty() && has_all_members(first.request)) {
-    const auto stage = stage_of(state, first);
+    SLUICE_TRY(const auto stage, stage_of(state, first));
     const auto patients = stage.outputs.find("Patient");
     SLUICE_TRY(const auto ids, read_ids(patients == stage.outputs.end() ? std::vector<fs::path>()
                                                                         : patients->second));
@@ -375,11 +563,14 @@ Result<Delivered> deliver_first(PullState& state, PullTarget& target) {
 
 Result<void> Sync::complete(const Cycle& cycle, const CopyPlan& plan) {
   const auto before = cycle.number - 1;
+  std::error_code unknown;
+  const bool has_members = fs::exists(members_path(state_, cycle.number), unknown);
   SLUICE_CHECK(state_.note_sync({{"what", "done"},
                                  {"cycle", cycle.number},
                                  {"transactionTime", state_.round().transaction_time},
                                  {"files", files_json(plan.files)},
-                                 {"members", cycle.uses_pattern}}));
+                                 {"full", cycle.is_full},
+                                 {"members", has_members}}));
   const auto& rounds = state_.rounds();
   const bool is_taken =
       std::none_of(rounds.begin() + static_cast<std::ptrdiff_t>(cycle.first_round), rounds.end(),

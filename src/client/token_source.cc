@@ -31,6 +31,17 @@ Result<std::string> TokenSource::token() {
   return token_;
 }
 
+bool TokenSource::goes_to(const std::string& url) const {
+  const std::string origin = origin_of(url);
+  return has_client() && !origin.empty() &&
+         std::any_of(credentials_.audience.begin(), credentials_.audience.end(),
+                     [&](const std::string& each) { return origin_of(each) == origin; });
+}
+
+Result<std::string> TokenSource::token_for(const std::string& url) {
+  return goes_to(url) ? token() : Result<std::string>(std::string());
+}
+
 void TokenSource::reject(const std::string& token) {
   const std::lock_guard lock(mutex_);
   if (token_ == token) token_.clear();
@@ -107,7 +118,7 @@ Result<void> TokenSource::renew() {
 }
 
 Result<Answer> send_authorized(Exchange& exchange, TokenSource& tokens, ExchangeRequest request) {
-  SLUICE_TRY(request.token, tokens.token());
+  SLUICE_TRY(request.token, tokens.token_for(request.url));
   SLUICE_TRY(auto answer, exchange.send(request));
   if (answer.status != 401 || request.token.empty()) return answer;
   tokens.reject(request.token);

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/instant.h"
 #include "base/result.h"
@@ -22,6 +23,8 @@ struct Credentials {
   std::string secret;                   ///< instead of a key: HTTP Basic, as BCDA wants it
   std::string token_endpoint;
   std::string scope;
+  /// URLs of the origins that may see tokens: the FHIR base, and what the user added.
+  std::vector<std::string> audience = {};
 };
 
 /// Thread-safe. Nothing of tokens, keys or secrets is in its errors.
@@ -34,6 +37,10 @@ class TokenSource {
   /// A token that lives for a while yet; empty when there are no credentials. kUnauthenticated
   /// when the server refuses us: the message has its words and what to look at.
   Result<std::string> token();
+  /// The same for a request to `url`; empty when that is of an origin that may not see tokens.
+  Result<std::string> token_for(const std::string& url);
+  /// Whether requests to `url` may carry a token, and there are credentials for one.
+  bool goes_to(const std::string& url) const;
   /// The server refused `token`: the next call asks for another, unless that has happened already.
   void reject(const std::string& token);
 
@@ -49,7 +56,8 @@ class TokenSource {
   Instant renew_at_{0};  // guarded by mutex_
 };
 
-/// Sends with a token of `tokens`; when it is refused, once more with a new one.
+/// Sends with a token of `tokens` if the URL may see it; when it is refused, once more with a new
+/// one.
 Result<Answer> send_authorized(Exchange& exchange, TokenSource& tokens, ExchangeRequest request);
 
 }  // namespace sluice::client

@@ -5,6 +5,8 @@
 
 #include <memory>
 
+#include "base/text.h"
+
 namespace sluice::client {
 namespace {
 
@@ -33,12 +35,19 @@ Result<std::string> resolve_url(const std::string& base, const std::string& refe
   const auto refused = [&](const char* why) {
     return invalid(fmt::format("'{}' is not a URL to go to: {}", url_for_log(reference), why));
   };
-  for (const char c : reference)
-    if (static_cast<unsigned char>(c) <= ' ') return refused("white space");
+  std::string readable;
+  for (const char c : trimmed(reference)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < ' ' || byte == 0x7f) return refused("a control character");
+    // What servers leave unencoded: names with spaces, umlauts, the bars of filters.
+    const bool is_plain = byte > ' ' && byte < 0x7f &&
+                          std::string_view("\"<>\\^`{|}").find(c) == std::string_view::npos;
+    readable += is_plain ? std::string(1, c) : fmt::format("%{:02X}", byte);
+  }
   const UrlPointer url(curl_url());
   if (!base.empty() && curl_url_set(url.get(), CURLUPART_URL, base.c_str(), 0) != CURLUE_OK)
     return invalid(fmt::format("'{}' is not a URL", url_for_log(base)));
-  if (curl_url_set(url.get(), CURLUPART_URL, reference.c_str(), 0) != CURLUE_OK)
+  if (curl_url_set(url.get(), CURLUPART_URL, readable.c_str(), 0) != CURLUE_OK)
     return refused("it cannot be read");
   const std::string scheme = part(url.get(), CURLUPART_SCHEME);
   if (scheme != "http" && scheme != "https") return refused("neither http nor https");

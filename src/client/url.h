@@ -9,7 +9,8 @@
 
 namespace sluice::client {
 
-/// `reference` against `base` (RFC 3986 section 5). kInvalid unless the result is http or https
+/// `reference` against `base` (RFC 3986 section 5). White space at its ends is left out, characters
+/// that should have been encoded are. kInvalid unless the result is http or https
 /// without user and password.
 Result<std::string> resolve_url(const std::string& base, const std::string& reference);
 /// "https://host:443": scheme, host and port, the port always. Empty for what is no URL.

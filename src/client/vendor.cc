@@ -11,13 +11,17 @@ namespace json = boost::json;
 using namespace std::chrono_literals;
 
 const std::vector<VendorProfile> kProfiles = {
-    {"plain", "a server that keeps to the standard", false, false, 8, 200ms, 60s, "", false},
-    {"sluice", "Sluice", false, false, 8, 100ms, 30s, "", false},
-    {"epic", "Epic", true, true, 4, 30s, 600s, "", false},
-    {"cerner", "Oracle Health (Cerner)", true, true, 4, 30s, 600s, "", false},
-    {"bcda", "BCDA and its relatives (AB2D, DPC)", true, true, 5, 5s, 120s, "", false},
-    {"hapi", "HAPI FHIR", false, true, 8, 1s, 120s, "", false},
-    {"smart", "SMART reference server (bulk-data-server)", false, false, 8, 500ms, 10s, "", false},
+    {"plain", "a server that keeps to the standard", false, false, 8, 1s, 60s, "", false, false,
+     false},
+    {"sluice", "Sluice", false, false, 8, 1s, 30s, "", false, false, true},
+    {"epic", "Epic", true, true, 4, 30s, 600s, "", false, true, false},
+    {"cerner", "Oracle Health (Cerner)", true, true, 4, 30s, 600s, "", false, true, false},
+    {"bcda", "BCDA and its relatives (AB2D, DPC)", true, true, 5, 5s, 120s, "", false, false,
+     false},
+    {"hapi", "HAPI FHIR", false, true, 8, 1s, 120s, "", false, true, false},
+    {"medplum", "Medplum", false, false, 8, 1s, 60s, "", false, true, false},
+    {"smart", "SMART reference server (bulk-data-server)", false, false, 8, 1s, 10s, "", false,
+     false, false},
 };
 
 // The words that tell a server: of software, implementation and publisher, in lower case.
@@ -34,6 +38,15 @@ std::string self_description(const json::object& statement) {
     for (const char* member : {"name", "description"}) add(part->get_object().if_contains(member));
   }
   return words;
+}
+
+// By the version of the guide, or by parameters that came with it.
+bool says_stu4(std::string_view statement) {
+  const auto has = [&](std::string_view word) {
+    return statement.find(word) != std::string_view::npos;
+  };
+  return has("uv/bulkdata") &&
+         (has("bulk-data|4.") || has("export|4.") || has("allowPartialManifests"));
 }
 
 }  // namespace
@@ -55,6 +68,7 @@ VendorProfile detect_vendor(std::string_view capability_statement) {
   };
   constexpr Sign kSigns[] = {
       {"sluice", "sluice"},
+      {"medplum", "medplum"},
       {"smart", "smart"},
       {"hapi", "hapi"},
       {"cerner", "cerner"},
@@ -77,9 +91,12 @@ VendorProfile detect_vendor(std::string_view capability_statement) {
     const auto at = words.find(sign.word);
     if (at == std::string::npos) continue;
     VendorProfile profile = *find_vendor(sign.profile);
+    profile.is_stu4 = profile.is_stu4 || says_stu4(capability_statement);
     return profile;
   }
-  return kProfiles.front();
+  VendorProfile plain = kProfiles.front();
+  plain.is_stu4 = says_stu4(capability_statement);
+  return plain;
 }
 
 }  // namespace sluice::client

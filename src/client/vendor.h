@@ -19,12 +19,16 @@ struct VendorProfile {
   /// Files one after the other: the server counts connections.
   unsigned parallel_max = 8;
   /// The first look at a job, when the server does not say; such servers take minutes at best.
-  std::chrono::milliseconds first_poll{200};
+  std::chrono::milliseconds first_poll{1000};
   std::chrono::milliseconds poll_max{60'000};  ///< between polls, when the server does not say
   /// Asked for when --scope is not given; empty: by what the server lists.
   std::string_view scope = {};
   /// Includes what a new member of a group had before `_since` (P-13) by itself.
   bool sends_history_of_new_members = false;
+  /// Known never to list deletions, though its manifests may have the place for them.
+  bool never_lists_deletions = false;
+  /// Says that it keeps to STU4, where a POST repeats parameters instead of joining their values.
+  bool is_stu4 = false;
 };
 
 const std::vector<VendorProfile>& vendor_profiles();

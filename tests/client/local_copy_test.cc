@@ -56,8 +56,8 @@ class LocalCopyTest : public testing::Test {
 };
 
 TEST_F(LocalCopyTest, L06TheNewestVersionCountsAndDeletedOnesGo) {
-  write("Patient-00001.ndjson", {line("a", "old"), line("b", "old")});
-  write("Patient-00002.ndjson", {line("c", "old"), line("d", "old"), line("e", "old")});
+  write("Patient.00001.ndjson", {line("a", "old"), line("b", "old")});
+  write("Patient.00002.ndjson", {line("c", "old"), line("d", "old"), line("e", "old")});
   CopyStage first;
   first.outputs["Patient"] = {
       write("s1", {line("a", "x"), line("n", "newer", 2), line("n", "x", 1)})};
@@ -65,19 +65,18 @@ TEST_F(LocalCopyTest, L06TheNewestVersionCountsAndDeletedOnesGo) {
   CopyStage second;
   second.outputs["Patient"] = {write("s2", {line("a", "y"), line("b", "back")})};
   second.deletions = {write("d2", {deletion("Patient/d/_history/3"), deletion("Patient/nobody")})};
-  const CopyFiles files{{"Patient", {"Patient-00001.ndjson", "Patient-00002.ndjson"}}};
+  const CopyFiles files{{"Patient", {"Patient.00001.ndjson", "Patient.00002.ndjson"}}};
   const auto plan = write_copy(folder_, files, {first, second}, false);
   ASSERT_TRUE(plan) << plan.error().message;
   // Nothing is touched before the plan is carried out.
-  EXPECT_EQ(read("Patient-00001.ndjson").size(), 2u);
+  EXPECT_EQ(read("Patient.00001.ndjson").size(), 2u);
   for (int i = 0; i < 2; ++i) {
     ASSERT_TRUE(carry_out(folder_, *plan));
-    EXPECT_THAT(read("Patient.ndjson"), ElementsAre(line("c", "old"), line("n", "newer", 2),
-                                                    line("a", "y"), line("b", "back")));
-    EXPECT_FALSE(fs::exists(folder_ / "Patient-00001.ndjson"));
-    EXPECT_FALSE(fs::exists(folder_ / "Patient-00002.ndjson"));
+    EXPECT_THAT(read("Patient.00001.ndjson"), ElementsAre(line("c", "old"), line("n", "newer", 2),
+                                                          line("a", "y"), line("b", "back")));
+    EXPECT_FALSE(fs::exists(folder_ / "Patient.00002.ndjson"));
   }
-  EXPECT_THAT(plan->files, ElementsAre(Pair("Patient", ElementsAre("Patient.ndjson"))));
+  EXPECT_THAT(plan->files, ElementsAre(Pair("Patient", ElementsAre("Patient.00001.ndjson"))));
   const auto& counts = plan->counts.at("Patient");
   EXPECT_EQ(counts.added, 1u);
   EXPECT_EQ(counts.updated, 2u);
@@ -86,35 +85,77 @@ TEST_F(LocalCopyTest, L06TheNewestVersionCountsAndDeletedOnesGo) {
 }
 
 TEST_F(LocalCopyTest, L06ADeletionCountsLessThanALaterVersionAndMoreThanAnEarlierOne) {
-  write("Patient.ndjson", {line("a", "old"), line("b", "old")});
+  write("Patient.00001.ndjson", {line("a", "old"), line("b", "old")});
   CopyStage first;
   first.outputs["Patient"] = {write("s1", {line("b", "x")})};
   CopyStage second;
   second.outputs["Patient"] = {write("s2", {line("a", "again")})};
   second.deletions = {write("d2", {deletion("Patient/a"), deletion("Patient/b")})};
-  const auto plan = write_copy(folder_, {{"Patient", {"Patient.ndjson"}}}, {first, second}, true);
+  const auto plan =
+      write_copy(folder_, {{"Patient", {"Patient.00001.ndjson"}}}, {first, second}, true);
   ASSERT_TRUE(plan) << plan.error().message;
   ASSERT_TRUE(carry_out(folder_, *plan));
-  EXPECT_THAT(read("Patient.ndjson.gz"), ElementsAre(line("a", "again")));
-  EXPECT_FALSE(fs::exists(folder_ / "Patient.ndjson"));
+  EXPECT_THAT(read("Patient.00001.ndjson.gz"), ElementsAre(line("a", "again")));
+  EXPECT_FALSE(fs::exists(folder_ / "Patient.00001.ndjson"));
+}
+
+TEST_F(LocalCopyTest, L06FilesWithoutATypeAreSharedOutByTheirLines) {
+  const std::string device = R"({"resourceType":"Device","id":"x"})";
+  write("resources.00001.ndjson", {line("a", "old"), device, line("b", "old")});
+  CopyStage stage;
+  stage.outputs[""] = {write("s1", {line("b", "new"), R"({"resourceType":"Group","id":"g"})"})};
+  const auto plan = write_copy(folder_, {{"", {"resources.00001.ndjson"}}}, {stage}, false);
+  ASSERT_TRUE(plan) << plan.error().message;
+  ASSERT_TRUE(carry_out(folder_, *plan));
+  EXPECT_THAT(read("Patient.00001.ndjson"), ElementsAre(line("a", "old"), line("b", "new")));
+  EXPECT_THAT(read("Device.00001.ndjson"), ElementsAre(device));
+  EXPECT_EQ(read("Group.00001.ndjson").size(), 1u);
+  EXPECT_FALSE(fs::exists(folder_ / "resources.00001.ndjson"));
+  EXPECT_EQ(plan->files.size(), 3u);
+}
+
+TEST_F(LocalCopyTest, L06WhatAWholeExportDoesNotHaveIsGone) {
+  write("Patient.00001.ndjson", {line("a", "old"), line("b", "old"), line("c", "same"), "{\"cut"});
+  write("Device.00001.ndjson", {R"({"resourceType":"Device","id":"x"})"});
+  CopyStage stage;
+  stage.outputs["Patient"] = {write("s1", {line("a", "new"), line("c", "same"), line("d", "new")})};
+  const auto list = folder_ / "gone";
+  const auto plan = write_copy(
+      folder_, {{"Patient", {"Patient.00001.ndjson"}}, {"Device", {"Device.00001.ndjson"}}},
+      {stage}, false, CopyMode::kWhole, list);
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->old_total, 5u);
+  EXPECT_EQ(plan->gone, 3u) << "b, the line that is none, the Device";
+  EXPECT_THAT(read("gone"), ElementsAre("Device/x", "Patient/b"));
+  const auto& counts = plan->counts.at("Patient");
+  EXPECT_EQ(counts.added, 1u);
+  EXPECT_EQ(counts.updated, 1u) << "c is the same";
+  EXPECT_EQ(counts.deleted, 2u);
+  ASSERT_TRUE(carry_out(folder_, *plan));
+  EXPECT_THAT(read("Patient.00001.ndjson"),
+              ElementsAre(line("a", "new"), line("c", "same"), line("d", "new")));
+  EXPECT_EQ(read("Device.00001.ndjson").size(), 0u);
 }
 
 TEST_F(LocalCopyTest, L06WithoutChangesAFileIsOnlyRenamed) {
-  write("Patient-00001.ndjson", {line("a", "old")});
+  write("Patient-00001.ndjson", {line("a", "old")});  // as it was called once
   const auto plan = write_copy(folder_, {{"Patient", {"Patient-00001.ndjson"}}}, {}, false);
   ASSERT_TRUE(plan) << plan.error().message;
   EXPECT_THAT(plan->counts, IsEmpty());
   for (int i = 0; i < 2; ++i) {
     ASSERT_TRUE(carry_out(folder_, *plan));
-    EXPECT_THAT(read("Patient.ndjson"), ElementsAre(line("a", "old")));
+    EXPECT_THAT(read("Patient.00001.ndjson"), ElementsAre(line("a", "old")));
   }
 }
 
 TEST_F(LocalCopyTest, L06WhatIsNotUnderstoodIsAnErrorAndNotPassedOver) {
-  for (const std::string type : {"", "../Patient", "a/b", "Pat.ient"}) {
+  for (const std::string type : {"../Patient", "a/b", "Pat.ient"}) {
     CopyStage stage;
     stage.outputs[type] = {write("s", {line("a", "x")})};
     EXPECT_FALSE(write_copy(folder_, {}, {stage}, false)) << type;
+    CopyStage mixed;
+    mixed.outputs[""] = {write("s", {R"({"resourceType":")" + type + R"(","id":"a"})"})};
+    EXPECT_FALSE(write_copy(folder_, {}, {mixed}, false)) << type;
   }
   CopyStage other;
   other.outputs["Observation"] = {write("s", {line("a", "x")})};

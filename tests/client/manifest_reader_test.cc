@@ -85,17 +85,61 @@ TEST(ManifestReader, WhatServersWriteBesidesIsPassedOver) {
   const auto text_flag = read(R"({"output":[],"requiresAccessToken":"true"})");
   ASSERT_TRUE(text_flag.head);
   EXPECT_TRUE(text_flag.head->requires_access_token);
-  EXPECT_TRUE(read(R"({"output":[],"link":{"relation":"next","url":"u"},"error":null})").head);
+  const auto bare_link = read(R"({"output":[],"link":{"relation":"next","url":"u"},"error":null})");
+  ASSERT_TRUE(bare_link.head);
+  EXPECT_EQ(bare_link.head->next, "u");
+}
+
+TEST(ManifestReader, ItemsWithoutAUrlAreGivenAndOutcomesInPlaceAreRead) {
+  // As BDT wants it: OperationOutcomes themselves; and files that are empty.
+  const auto [head, items] = read(
+      R"({"output":[{"type":"Patient","count":0},{"type":"Device","url":""}],"deleted":[{"type":"Bundle"}],
+"error":[{"resourceType":"OperationOutcome","issue":[{"severity":"information","code":"informational"},
+{"severity":"error","code":"processing","diagnostics":"_since is not known"}]}]})",
+      5);
+  ASSERT_TRUE(head) << head.error().message;
+  ASSERT_EQ(items.size(), 4u);
+  EXPECT_EQ(items[0].url, "");
+  EXPECT_EQ(items[0].count, 0u);
+  EXPECT_EQ(items[1].url, "");
+  EXPECT_EQ(items[2].kind, FileKind::kDeleted);
+  EXPECT_EQ(items[3].kind, FileKind::kOutcome);
+  EXPECT_EQ(items[3].type, "OperationOutcome");
+  EXPECT_EQ(items[3].text, "_since is not known");
+  EXPECT_EQ(items[3].severity, "error");
+}
+
+TEST(ManifestReader, L11CountsMayBeTexts) {
+  const auto [head, items] =
+      read(R"({"output":[{"url":"u","count":"30","fileSize":"1234"},{"url":"v","count":7.0},
+{"url":"w","count":-1},{"url":"x","count":"many"},{"url":"42","type":"7"}]})");
+  ASSERT_TRUE(head) << head.error().message;
+  EXPECT_EQ(items[0].count, 30u);
+  EXPECT_EQ(items[0].size, 1234u);
+  EXPECT_EQ(items[1].count, 7u);
+  EXPECT_FALSE(items[2].count) << "a negative one says nothing";
+  EXPECT_FALSE(items[3].count);
+  EXPECT_FALSE(items[4].count);
+  EXPECT_EQ(items[4].url, "42");
+}
+
+TEST(ManifestReader, ExtensionsOfEveryShapeAndMissingListsArePassedOver) {
+  for (const char* extension : {R"([{"url":"https://e/x","valueString":"y"}])", R"({"url":"z"})"}) {
+    const auto [head, items] =
+        read(std::string(R"({"transactionTime":"2026-01-01T00:00:00Z","extension":)") + extension +
+             R"(,"error":[{"url":"https://e/e"}]})");
+    ASSERT_TRUE(head) << head.error().message;
+    ASSERT_EQ(items.size(), 1u) << "no output: nothing was left to export";
+    EXPECT_EQ(items[0].url, "https://e/e");
+  }
 }
 
 TEST(ManifestReader, WhatIsNoManifestIsRefused) {
   for (const char* text :
        {"", "  ", "null", "[]", "\"output\"", "{}", "<html>busy</html>", R"({"output":{}})",
-        R"({"output":[{"type":"Patient"}]})", R"({"output":[{"url":""}]})",
-        R"({"output":[{"url":"u","count":-1}]})", R"({"output":[],)",
-        R"({"output":[]}{"output":[]})", R"({"output":[]} x)", R"([{"output":[]}])",
-        "{\"output\":[{\"url\":\"\x80\"}]}", R"({"resourceType":"OperationOutcome","issue":[]})",
-        R"({"output":[{"url":"u")"})
+        R"({"error":[]})", R"({"output":[],)", R"({"output":[]}{"output":[]})",
+        R"({"output":[]} x)", R"([{"output":[]}])", "{\"output\":[{\"url\":\"\x80\"}]}",
+        R"({"resourceType":"OperationOutcome","issue":[]})", R"({"output":[{"url":"u")"})
     EXPECT_FALSE(read(text).head) << text;
 }
 
@@ -108,7 +152,9 @@ TEST(ManifestReader, LimitsHoldForHostileInput) {
   };
   EXPECT_TRUE(read(with_url(std::string(1000, 'u')), 10, limits).head);
   EXPECT_FALSE(read(with_url(std::string(1001, 'u')), 10, limits).head);
-  EXPECT_FALSE(read("{\"" + std::string(2000, 'k') + "\":1,\"output\":[]}", 10, limits).head);
+  const std::string longer(2000, 'k');
+  EXPECT_TRUE(read("{\"" + longer + "\":\"" + longer + "\",\"output\":[]}", 10, limits).head)
+      << "what we do not use may be of any length";
   EXPECT_FALSE(read(R"({"output":[{"url":"1"},{"url":"2"},{"url":"3"}]})", 10, limits).head);
   EXPECT_FALSE(read("{\"output\":" + std::string(100'000, '['), 4096, limits).head);
   EXPECT_FALSE(read(R"({"output":[{"url":"u","count":99999999999999999999999}]})").items.empty());

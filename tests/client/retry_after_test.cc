@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "client/exchange.h"
+
 namespace sluice::client {
 namespace {
 
@@ -39,7 +41,7 @@ TEST(Backoff, L01GrowsToItsCapWithJitter) {
   Backoff backoff({1s, 10s}, 1);
   for (const auto wanted : {1000, 2000, 4000, 8000, 10'000, 10'000}) {
     const auto pause = backoff.next().count();
-    EXPECT_GE(pause, wanted * 8 / 10);
+    EXPECT_GE(pause, wanted);
     EXPECT_LE(pause, wanted * 12 / 10);
   }
   for (int i = 0; i < 100; ++i) EXPECT_LE(backoff.next(), 12s) << "it does not overflow";
@@ -56,6 +58,28 @@ TEST(Backoff, L01NeverSoonerThanTheServerSaid) {
   }
   EXPECT_LE(backoff.not_sooner(1h), 1h + 5s);
   EXPECT_EQ(backoff.not_sooner(0ms), 0ms);
+}
+
+TEST(Backoff, L12WhatTheServerSaysMakesNoPauseShorter) {
+  Backoff backoff({1s, 10s}, 3);
+  EXPECT_GE(backoff.next(0ms), 1s);
+  EXPECT_GE(backoff.next(500ms), 2s);
+  EXPECT_GE(backoff.next(20s), 20s);
+  const auto after = backoff.next(std::nullopt);
+  EXPECT_GE(after, 8s);
+  EXPECT_LE(after, 9600ms);
+}
+
+TEST(RetryAfterOf, L12DatesCountFromTheServersOwnDate) {
+  AnswerHeaders headers;
+  headers.take("Date: Tue, 24 Nov 2026 01:00:00 GMT");
+  headers.take("Retry-After: Tue, 24 Nov 2026 01:00:07 GMT");
+  EXPECT_EQ(retry_after_of(headers, kNow, 1h), 7s);
+  headers.take("Retry-After: Tue, 24 Nov 2026 00:59:00 GMT");
+  EXPECT_EQ(retry_after_of(headers, kNow, 1h), 0s);
+  AnswerHeaders without;
+  without.take("Retry-After: Mon, 23 Nov 2026 10:16:00 GMT");
+  EXPECT_EQ(retry_after_of(without, kNow, 1h), 30s) << "then it is our clock";
 }
 
 }  // namespace

@@ -26,11 +26,11 @@ def outcome(text, code="exception", severity="error"):
 
 
 class Request:
-    def __init__(self, method, target, headers, body):
+    def __init__(self, method, target, headers, body, handler=None):
         parts = urllib.parse.urlsplit(target)
         self.method, self.path = method, urllib.parse.unquote(parts.path)
         self.query = urllib.parse.parse_qs(parts.query, keep_blank_values=True)
-        self.headers, self.body = headers, body
+        self.headers, self.body, self.handler = headers, body, handler
         self.time = time.monotonic()
 
     @property
@@ -82,7 +82,7 @@ class Imposter(http.server.ThreadingHTTPServer):
 
     def on(self, method, path, *answers):
         """The answers to such requests, one after the other, the last one again and again. An answer can
-        be a function of the request that makes one."""
+        be a function of the request that makes one, or that writes to its handler and makes none."""
         self._scripts[method, path] = list(answers)
 
     def sent(self, method=None, path=None):
@@ -105,7 +105,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def handle_any(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        answer = self.server.answer(Request(self.command, self.path, self.headers, body))
+        answer = self.server.answer(Request(self.command, self.path, self.headers, body, self))
+        if answer is None:
+            self.close_connection = True  # the script has written its own
+            return
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)

@@ -17,8 +17,12 @@ import harness
 def pulled(folder):
     """{name: bytes} of all files of a pull, gzip inflated."""
     files = {}
-    for path in sorted(glob.glob(os.path.join(folder, "**", "*.ndjson*"), recursive=True)):
-        assert path.endswith((".ndjson", ".ndjson.gz")), path
+    paths = [path for pattern in ("*.ndjson*", "*.jsonl*")
+             for path in glob.glob(os.path.join(folder, "**", pattern), recursive=True)]
+    for path in sorted(paths):
+        if os.path.basename(path) == "log.ndjson":
+            continue
+        assert path.endswith((".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")), path
         with open(path, "rb") as file:
             content = file.read()
         files[os.path.relpath(path, folder)] = gzip.decompress(content) if path.endswith(".gz") else content
@@ -31,7 +35,7 @@ def expected_files(manifest):
     for item in manifest["output"]:
         count[item["type"]] = count.get(item["type"], 0) + 1
         body = harness.request("GET", item["url"]).body
-        files[f"{item['type']}-{count[item['type']]:05}.ndjson"] = body
+        files[f"{item['type']}.{count[item['type']]:05}.ndjson"] = body
     return files
 
 
@@ -86,7 +90,7 @@ class Pull(harness.TestCase):
         out = self.out()
         done = pull(self.server.base, "--group", "ten-percent", "--type", "Patient,Observation",
                     "--elements", "id,subject", "--out", out)
-        self.assertEqual({name.split("-")[0] for name in pulled(out)}, {"Patient", "Observation"})
+        self.assertEqual({name.split(".")[0] for name in pulled(out)}, {"Patient", "Observation"})
         self.assertIn("as of", done.out)
         sent = [(r["method"], r["url"].rsplit("/", 1)[-1], r["status"]) for r in requests_of(out)]
         self.assertIn(("POST", "$export", 202), sent)
@@ -112,7 +116,7 @@ class Pull(harness.TestCase):
         location, manifest = self.finished_job({"_type": "Observation"})
         raw = {}
         for number, item in enumerate(manifest["output"], 1):
-            raw[f"Observation-{number:05}.ndjson.gz"] = harness.request(
+            raw[f"Observation.{number:05}.ndjson.gz"] = harness.request(
                 "GET", item["url"], {"Accept-Encoding": "gzip"}).body
         out = self.out()
         pull("--status-url", location, "--out", out, "--gzip")
@@ -244,7 +248,7 @@ class Authorized(harness.TestCase):
                 pull(self.server.base, "--client-id", name, "--key", key, "--type", "Patient,Condition",
                      "--out", out)
                 files = pulled(out)
-                self.assertEqual(files["Patient-00001.ndjson"].count(b"\n"), 60)
+                self.assertEqual(files["Patient.00001.ndjson"].count(b"\n"), 60)
                 with open(os.path.join(out, ".sluice", "requests.log"), encoding="utf-8") as log:
                     text = log.read()
                 self.assertNotIn("Bearer", text)

@@ -28,7 +28,7 @@ def document(id, url, content_type="application/pdf", **more):
 def read_all(folder):
     """{id: resource} of a folder's files."""
     found = {}
-    for path in glob.glob(os.path.join(folder, "*.ndjson*")):
+    for path in glob.glob(os.path.join(folder, "[A-Z]*.ndjson*")):
         with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
             for line in file:
                 resource = json.loads(line)
@@ -262,7 +262,7 @@ class Real(harness.TestCase):
                 pull(server.base, "--client-id", name, "--key", key, "--type", "DocumentReference", "--attachments",
                      mode, "--out", out, *(["--gzip"] if name == "by-token" else []))
                 self.check(out, mode, {"d-a": b"first"})
-                self.assertEqual(os.path.exists(out + "/DocumentReference-00001.ndjson.gz"), name == "by-token")
+                self.assertEqual(os.path.exists(out + "/DocumentReference.00001.ndjson.gz"), name == "by-token")
         load("2.ndjson", binary("b", b"second"), note("b"))
         for name in keys:
             for mode in ("inline", "files"):

@@ -24,7 +24,8 @@ def parameters_of(request):
 
 
 def finished(folder):
-    return sorted(name for name in os.listdir(folder) if name.endswith((".ndjson", ".ndjson.gz")))
+    return sorted(name for name in os.listdir(folder)
+                  if name.endswith((".ndjson", ".ndjson.gz")) and name != "log.ndjson")
 
 
 class Faults(harness.TestCase):
@@ -42,7 +43,7 @@ class Faults(harness.TestCase):
         out = self.out()
         return out, pull(self.server.base, "--out", out, *options, code=code)
 
-    def assert_patients(self, out, name="Patient-00001.ndjson"):
+    def assert_patients(self, out, name="Patient.00001.ndjson"):
         self.assertEqual(pulled(out)[name], self.patients)
 
 
@@ -122,19 +123,58 @@ class KickOff(Faults):
 
 class Polling(Faults):
     def test_l01_retry_after_in_every_form(self):
-        running = [Answer(202, b"", {"Retry-After": value, "X-Progress": f"step {value}"}) for value in (
-            "1", "1.5", email.utils.formatdate(time.time() + 2, usegmt=True), "soon", "-5", "",
-            "Mon, 99 Nonsense 2026", "0")]
-        done_at = Answer(200, self.server.manifest(self.output))
-        self.server.on("GET", "/status", *running, done_at)
+        # An hour ahead of us: its dates mean the time between them (L-12).
+        dates = {"Date": email.utils.formatdate(time.time() + 3600, usegmt=True),
+                 "Retry-After": email.utils.formatdate(time.time() + 3603, usegmt=True)}
+        self.server.on("GET", "/status", Answer(202, b"", {"Retry-After": "1.5"}), Answer(202, b"", dates),
+                       Answer(200, self.server.manifest(self.output)))
         out, _ = self.pull()
         self.assert_patients(out)
         times = [r.time for r in self.server.sent("GET", "/status")]
-        self.assertEqual(len(times), len(running) + 1)
-        self.assertGreaterEqual(times[1] - times[0], 0.99)
-        self.assertGreaterEqual(times[2] - times[1], 1.49)
-        # A date has whole seconds; the script was written a moment before.
-        self.assertGreater(times[3] - times[0], 1.0)
+        self.assertGreaterEqual(times[1] - times[0], 1.49)
+        self.assertGreaterEqual(times[2] - times[1], 2.99)
+
+    def test_l12_no_answer_makes_us_ask_without_a_pause(self):
+        past = email.utils.formatdate(time.time() - 100, usegmt=True)
+        for values in (("0", "-5", past), ("", "soon", "Mon, 99 Nonsense 2026")):
+            with self.subTest(values=values):
+                before = len(self.server.sent("GET", "/status"))
+                self.server.on("GET", "/status", *[Answer(202, b"", {"Retry-After": value}) for value in values],
+                               Answer(200, self.server.manifest(self.output)))
+                out, _ = self.pull("--poll-max", "2")
+                self.assert_patients(out)
+                times = [r.time for r in self.server.sent("GET", "/status")[before:]]
+                gaps = [after - earlier for earlier, after in zip(times, times[1:])]
+                self.assertEqual(len(gaps), 3)
+                self.assertGreaterEqual(min(gaps), 0.99)
+
+    def test_l12_nor_do_refusals_of_the_kick_off_and_of_files(self):
+        busy = Answer(429, outcome("slower", "throttled"), {"Retry-After": "0"})
+        self.server.on("POST", "/fhir/$export", busy, busy, self.server.accepted())
+        self.server.on("GET", "/p1", busy, busy, Answer(200, self.patients))
+        out, _ = self.pull("--poll-max", "1")
+        self.assert_patients(out)
+        for method, path in (("POST", "/fhir/$export"), ("GET", "/p1")):
+            times = [r.time for r in self.server.sent(method, path)]
+            self.assertEqual(len(times), 3)
+            self.assertGreaterEqual(min(b - a for a, b in zip(times, times[1:])), 0.99)
+
+    def test_l12_the_first_looks_come_sooner_than_a_long_retry_after(self):
+        waiting = Answer(202, b"", {"Retry-After": "120"})
+        self.server.on("GET", "/status", waiting, waiting, Answer(200, self.server.manifest(self.output)))
+        out, _ = self.pull("--timeout", "60")
+        self.assert_patients(out)
+        times = [r.time for r in self.server.sent("GET", "/status")]
+        self.assertGreaterEqual(times[1] - times[0], 1.9)
+        self.assertGreaterEqual(times[2] - times[0], 4.9)
+
+    def test_l12_but_not_where_the_server_counts_our_looks(self):
+        self.server.on("GET", "/status", Answer(429, b"", {"Retry-After": "1"}),
+                       Answer(202, b"", {"Retry-After": "4"}), Answer(200, self.server.manifest(self.output)))
+        out, _ = self.pull()
+        self.assert_patients(out)
+        times = [r.time for r in self.server.sent("GET", "/status")]
+        self.assertGreaterEqual(times[2] - times[1], 3.99)
 
     def test_l01_a_long_retry_after_is_cut_to_the_cap(self):
         self.server.on("GET", "/status", Answer(202, b"", {"Retry-After": "86400"}),
@@ -158,7 +198,7 @@ class Polling(Faults):
         self.assertIn("table PATIENT is locked", done.err)
 
     def test_l08_a_manifest_that_is_none_is_5(self):
-        for body in (b"<html>", b"{}", b'{"output": 1}', b'{"output": [{"type": "Patient"}]}', b""):
+        for body in (b"<html>", b"{}", b'{"output": 1}', b""):
             with self.subTest(body=body):
                 self.server.on("GET", "/status", Answer(200, body))
                 _, done = self.pull(code=5)
@@ -192,7 +232,7 @@ class Display(Faults):
 
         def status(_):
             looks[0] += 1
-            if looks[0] < 4:
+            if looks[0] < 3:
                 return Answer(202, b"", {"Retry-After": "0.5", "X-Progress": f"{looks[0]} of 4"})
             return Answer(200, self.server.manifest(self.output))
 
@@ -218,7 +258,10 @@ class Display(Faults):
         out, done = self.pull()
         self.assertNotIn("\x1b", done.out + done.err)
         self.assertRegex(done.out, r"(?m)^Patient +1 +30 ")
-        self.assertEqual(done.err.splitlines(), [f"the server took the export: {self.server.status_url}"])
+        first, *others = done.err.splitlines()
+        self.assertEqual(first, f"the server took the export: {self.server.status_url}")
+        # One for each five seconds that it takes.
+        self.assertEqual([each for each in others if not each.startswith("waiting for the server")], [])
 
 
 class Manifests(Faults):
@@ -253,7 +296,7 @@ class Manifests(Faults):
                             {"type": "Observation", "url": other.root + "/bucket/o?signature=s%2Fx", "count": 7}])
         out, _ = self.pull()
         self.assert_patients(out)
-        self.assertEqual(pulled(out)["Observation-00001.ndjson"], observations)
+        self.assertEqual(pulled(out)["Observation.00001.ndjson"], observations)
         self.assertEqual(other.sent()[0].query, {"signature": ["s/x"]})
         self.assertNotIn("signature", " ".join(request["url"] for request in requests_of(out)))
 
@@ -289,7 +332,7 @@ class Manifests(Faults):
         self.server.on("GET", "/p1", first)
         out, _ = self.pull("--partial-manifests")
         self.assert_patients(out)
-        self.assertEqual(pulled(out)["Observation-00001.ndjson"], resources("Observation", 9))
+        self.assertEqual(pulled(out)["Observation.00001.ndjson"], resources("Observation", 9))
         self.assertEqual(len(self.server.sent("GET", "/p1")), 1)
         self.assertEqual(parameters_of(self.server.sent("POST", "/fhir/$export")[0]),
                          {"allowPartialManifests": [True]})
@@ -305,8 +348,8 @@ class Manifests(Faults):
                                    **{member: [self.server.add_output("OperationOutcome", "e1", problems)]})
                 out, done = self.pull(code=3)
                 self.assert_patients(out)
-                self.assertEqual(pulled(out)["deleted/deleted-00001.ndjson"], bundle)
-                self.assertEqual(pulled(out)["outcome/outcome-00001.ndjson"], problems)
+                self.assertEqual(pulled(out)["deleted/Bundle.00001.jsonl"], bundle)
+                self.assertEqual(pulled(out)["error/OperationOutcome.00001.jsonl"], problems)
                 self.assertIn("2 outcomes, 1 errors", done.out)
                 self.assertIn("3 Patients cannot be read", done.out)
         # Warnings alone leave it complete.

@@ -74,7 +74,7 @@ class Files(Faults):
         self.server.on("GET", "/p1", *cuts, lambda r: file_answer(r, body))
         self.server.finish([{"type": "Patient", "url": "/p1", "count": 3000}])
         out, _ = self.pull()
-        self.assertEqual(pulled(out)["Patient-00001.ndjson"], body)
+        self.assertEqual(pulled(out)["Patient.00001.ndjson"], body)
         asked = self.server.sent("GET", "/p1")
         self.assertEqual([r.range_start for r in asked], [None, 100_000, 200_000, 300_000])
         self.assertEqual([r.headers.get("If-Range") for r in asked], [None] + ['"1"'] * 3)
@@ -94,14 +94,26 @@ class Files(Faults):
 
                 self.server.on("GET", "/p1", lambda r: file_answer(r, old, cut_after=100_000), second)
                 out, _ = self.pull()
-                self.assertEqual(pulled(out)["Patient-00001.ndjson"], new)
+                self.assertEqual(pulled(out)["Patient.00001.ndjson"], new)
 
     def test_l04_no_ranges_no_validators(self):
         body = resources("Patient", 2000, size=100)
         self.server.finish([{"type": "Patient", "url": "/p1"}])
         self.server.on("GET", "/p1", Answer(200, body, cut_after=100_000), Answer(200, body))
         out, _ = self.pull()
-        self.assertEqual(pulled(out)["Patient-00001.ndjson"], body)
+        self.assertEqual(pulled(out)["Patient.00001.ndjson"], body)
+
+    def test_l12_a_file_that_always_breaks_is_not_asked_for_for_ever(self):
+        body = resources("Patient", 2000, size=100)
+        self.server.finish([{"type": "Patient", "url": "/p1"}])
+        self.server.on("GET", "/p1", Answer(200, body, cut_after=100_000))
+        out, done = self.pull("--retries", "2", code=6)
+        # The first brought something, the others nothing that was not there before.
+        times = [r.time for r in self.server.sent("GET", "/p1")]
+        self.assertEqual(len(times), 4)
+        self.assertGreaterEqual(times[2] - times[1], 0.99)
+        self.assertGreaterEqual(times[3] - times[2], 1.99)
+        self.assertEqual(finished(out), [])
 
     def test_l05_capability_urls_that_expire_in_the_middle(self):
         body = resources("Patient", 3000, size=100)
@@ -122,7 +134,7 @@ class Files(Faults):
         self.server.on("GET", "/status", status)
         self.server.on("GET", "/p1", file)
         out, _ = self.pull()
-        self.assertEqual(pulled(out)["Patient-00001.ndjson"], body)
+        self.assertEqual(pulled(out)["Patient.00001.ndjson"], body)
         asked = [(r.query["sig"], r.range_start) for r in self.server.sent("GET", "/p1")]
         self.assertEqual(asked, [(["1"], None), (["1"], 150_000), (["2"], 150_000)])
 
@@ -130,7 +142,7 @@ class Files(Faults):
         self.server.finish(self.output + [{"type": "Observation", "url": "/gone"}])
         self.server.on("GET", "/gone", Answer(410, outcome("expired")))
         out, done = self.pull(code=3)
-        self.assertEqual(finished(out), ["Patient-00001.ndjson"])
+        self.assertEqual(finished(out), ["Patient.00001.ndjson"])
         self.assertIn("not received", done.out)
         self.assertEqual(self.server.sent("DELETE"), [])
 
@@ -149,7 +161,7 @@ class Files(Faults):
         self.assertEqual(done.returncode, 6, done)
         self.assertIn(b"same command goes on", done.stderr)
         pull(self.server.base, "--out", out)
-        self.assertEqual(pulled(out)["Patient-00001.ndjson"], body)
+        self.assertEqual(pulled(out)["Patient.00001.ndjson"], body)
         # What was written before the disk was full is not asked for again.
         self.assertGreater(self.server.sent("GET", "/p1")[-1].range_start, 50_000)
         self.assertEqual(len(self.server.sent("POST", "/fhir/$export")), 1)
@@ -170,7 +182,7 @@ class Files(Faults):
                                    "the second request")
                 process.send_signal(signal.SIGTERM)
                 self.assertEqual(process.wait(120), 6)
-                self.assertEqual(os.path.getsize(os.path.join(out, "Patient-00001.ndjson.part")), 200_000)
+                self.assertEqual(os.path.getsize(os.path.join(out, "Patient.00001.ndjson.part")), 200_000)
                 # As if the machine had been started anew since.
                 records = [{"e": "start", "boot": "another"}]
                 if synced:
@@ -182,7 +194,7 @@ class Files(Faults):
                 self.server.on("GET", "/p1", lambda r: file_answer(r, body))
                 pull(self.server.base, "--out", out)
                 self.assertEqual(self.server.sent("GET", "/p1")[-1].range_start, synced or None)
-                self.assertTrue(pulled(out)["Patient-00001.ndjson"] == body)
+                self.assertTrue(pulled(out)["Patient.00001.ndjson"] == body)
 
     def test_l04_one_process_at_a_time_works_in_a_folder(self):
         held = threading.Event()
@@ -229,7 +241,7 @@ class Tokens(Faults):
         self.server.on("GET", "/p1", self.guarded(first), self.guarded(lambda r: file_answer(r, body)))
         self.server.finish([{"type": "Patient", "url": "/p1"}], requiresAccessToken=True)
         out, _ = self.pull()
-        self.assertEqual(pulled(out)["Patient-00001.ndjson"], body)
+        self.assertEqual(pulled(out)["Patient.00001.ndjson"], body)
         asked = [(r.token, r.range_start) for r in self.server.sent("GET", "/p1")]
         self.assertEqual(asked, [("t1", None), ("t1", 120_000), ("t2", 120_000)])
 
@@ -259,7 +271,7 @@ class Tokens(Faults):
             with self.subTest(requiresAccessToken=required):
                 self.server.finish(files, requiresAccessToken=required)
                 out, _ = self.pull()
-                self.assertEqual(pulled(out)["Observation-00001.ndjson"], observations)
+                self.assertEqual(pulled(out)["Observation.00001.ndjson"], observations)
                 self.assertEqual(bool(self.server.sent("GET", "/p1")[-1].token), required)
                 self.assertEqual(bool(self.server.sent("GET", "/moved")[-1].token), required)
                 # Another origin has never seen it.

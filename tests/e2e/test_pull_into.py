@@ -78,7 +78,7 @@ class Free(Into):
         pull(self.source.base, "--into", self.data)
         self.assert_equal_stores()
         beside = self.data + ".pull"
-        self.assertEqual(sorted(os.listdir(beside)), [".sluice"], "the files went into the store")
+        self.assertEqual(sorted(os.listdir(beside)), [".sluice", "log.ndjson"], "the files went into the store")
         before = self.versions()
         # The same again: nothing is asked for, nothing changes.
         count = len(requests_of(beside))
@@ -95,7 +95,7 @@ class Free(Into):
                          {("Patient", "p0"), ("Observation", "o0-p1")})
         run("sync", beside)
         self.assert_equal_stores()
-        self.assertEqual(os.listdir(beside), [".sluice"])
+        self.assertEqual(os.listdir(beside), [".sluice", "log.ndjson"])
 
     def test_l10_i02_what_light_validation_finds_is_taken_as_the_source_has_it(self):
         self.load({**patient("faulty"), "nmae": "x"})
@@ -112,7 +112,7 @@ class Free(Into):
         self.assertIn("without --into", pull(self.source.base, "--out", out, "--type", "Patient", "--into", self.data,
                                              code=2).err)
         self.assertIn("without --into", run("sync", out, "--into", self.data, code=2).err)
-        self.assertTrue(os.path.exists(os.path.join(out, "Patient-00001.ndjson")))
+        self.assertTrue(os.path.exists(os.path.join(out, "Patient.00001.ndjson")))
         pull(self.source.base, "--into", self.data, "--type", "Patient")
         self.assertIn("pulled into", run("sync", self.data + ".pull", "--into", out, code=2).err)
         # A folder that is no store and cannot be one is known before anything is asked for.
@@ -224,8 +224,8 @@ class Oddities(harness.TestCase):
         self.source.finish([self.source.add_output("Patient", "p", body)])
         done = pull(self.source.base, "--into", self.data, code=3)
         self.assertIn("1 resources were not loaded", done.err)
-        self.assertIn("Patient-00001.ndjson:3", done.err)
-        self.assertTrue(os.path.exists(self.data + ".pull/Patient-00001.ndjson"))
+        self.assertIn("Patient.00001.ndjson:3", done.err)
+        self.assertTrue(os.path.exists(self.data + ".pull/Patient.00001.ndjson"))
         pull(self.source.base, "--into", self.data, code=3)
         with harness.Server(self.data) as server:
             self.assertEqual(len(content(server)), 2)

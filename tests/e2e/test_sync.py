@@ -16,13 +16,13 @@ from imposter import Answer, BulkImposter, outcome
 def content(folder):
     """{(type, id): resource} of a copy; fails when a resource stands there twice or in a wrong file."""
     found = {}
-    for path in glob.glob(os.path.join(folder, "*.ndjson*")):
+    for path in glob.glob(os.path.join(folder, "[A-Z]*.ndjson*")):
         with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
             for line in file:
                 resource = json.loads(line)
                 key = resource["resourceType"], resource["id"]
                 assert key not in found, key
-                assert os.path.basename(path).split(".")[0].split("-")[0] == key[0], path
+                assert os.path.basename(path).split(".")[0] == key[0], path
                 found[key] = resource
     return found
 
@@ -122,7 +122,7 @@ class Everything(Sync):
         run("sync", self.out)
         self.assertEqual(content(self.out), self.fresh("--type", "Patient,Practitioner"))
         self.assertEqual(sorted(name for name in os.listdir(self.out) if not name.startswith(".")),
-                         ["Patient.ndjson.gz", "Practitioner.ndjson.gz"])
+                         ["Patient.00001.ndjson.gz", "Practitioner.00001.ndjson.gz", "log.ndjson"])
 
     def test_l06_killed_at_any_moment_it_goes_on(self):
         run("pull", self.server.base, "--type", "Observation", "--out", self.out)

@@ -1,0 +1,183 @@
+#include "cli/source_registry.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
+#include <functional>
+#include <optional>
+#include <set>
+
+#include "base/file.h"
+#include "base/sort_unique.h"
+#include "client/content_digest.h"
+#include "client/local_copy.h"
+#include "client/ndjson_lines.h"
+#include "client/ndjson_writer.h"
+
+namespace sluice::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Key = SourceRegistry::Key;
+
+constexpr std::size_t kChunk = 1'000'000;  // references in memory at a time
+constexpr const char* kSuffix = ".held";
+
+// "Type/id" in the order of the pairs: '/' sorts before all characters of names.
+std::string text_of(const Key& key) {
+  return key.first + "/" + key.second;
+}
+Key key_of(std::string_view line) {
+  const auto slash = line.find('/');
+  if (slash == std::string_view::npos) return {};
+  return {std::string(line.substr(0, slash)), std::string(line.substr(slash + 1))};
+}
+
+// One pull at a time changes the lists of a store.
+Result<FileDescriptor> lock(const fs::path& folder) {
+  SLUICE_CHECK(make_folder(folder));
+  const auto path = folder / "lock";
+  FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!file) return errno_error("cannot open", path, errno);
+  while (::flock(file.get(), LOCK_EX) != 0)
+    if (errno != EINTR) return errno_error("cannot lock", path, errno);
+  return file;
+}
+
+Result<void> each_key(const fs::path& list, const std::function<Result<void>(const Key&)>& take) {
+  std::error_code none;
+  if (!fs::exists(list, none)) return {};
+  return client::each_line(list, [&](std::string_view line) { return take(key_of(line)); });
+}
+
+// Writes a sorted list anew: `change` is called with the old entries in order and a writer.
+Result<void> rewrite(const fs::path& list,
+                     const std::function<Result<void>(client::NdjsonWriter&)>& write) {
+  auto fresh = list;
+  fresh += ".new";
+  SLUICE_TRY(const auto writer, client::NdjsonWriter::create(fresh, false));
+  SLUICE_CHECK(write(*writer));
+  SLUICE_CHECK(writer->finish());
+  if (std::rename(fresh.c_str(), list.c_str()) != 0)
+    return errno_error("cannot rename", fresh, errno);
+  return sync_folder(list.parent_path());
+}
+
+Result<void> merge_into(const fs::path& list, std::vector<Key>& chunk) {
+  sort_unique(chunk);
+  auto next = chunk.begin();
+  return rewrite(list, [&](client::NdjsonWriter& writer) -> Result<void> {
+    const auto merge = [&](const Key& key) -> Result<void> {
+      for (; next != chunk.end() && *next < key; ++next)
+        SLUICE_CHECK(writer.append(text_of(*next)));
+      if (next != chunk.end() && *next == key) ++next;
+      return writer.append(text_of(key));
+    };
+    SLUICE_CHECK(each_key(list, merge));
+    for (; next != chunk.end(); ++next) SLUICE_CHECK(writer.append(text_of(*next)));
+    return {};
+  });
+}
+
+Result<void> each_resource(const std::vector<fs::path>& files,
+                           const std::function<Result<void>(Key)>& take) {
+  const auto take_line = [&](std::string_view line) -> Result<void> {
+    SLUICE_TRY(auto key, client::read_line_key(line));
+    return take({std::move(key.type), std::move(key.id)});
+  };
+  for (const auto& path : files) SLUICE_CHECK(client::each_line(path, take_line));
+  return {};
+}
+
+// Merges the references of all resources of `files` into `list`, a part of them in memory at a
+// time.
+Result<void> note_all(const std::vector<fs::path>& files, const fs::path& list) {
+  std::vector<Key> chunk;
+  const auto take = [&](Key key) -> Result<void> {
+    chunk.push_back(std::move(key));
+    if (chunk.size() < kChunk) return {};
+    SLUICE_CHECK(merge_into(list, chunk));
+    chunk.clear();
+    return {};
+  };
+  SLUICE_CHECK(each_resource(files, take));
+  return chunk.empty() ? Result<void>() : merge_into(list, chunk);
+}
+
+}  // namespace
+
+SourceRegistry::SourceRegistry(fs::path data, std::string name)
+    : folder_(std::move(data) / "sources"), name_(std::move(name)) {}
+
+fs::path SourceRegistry::list_path() const {
+  return folder_ / (client::digest_of_text(name_) + kSuffix);
+}
+
+Result<void> SourceRegistry::note_held(const std::vector<fs::path>& files) {
+  SLUICE_TRY(const auto held, lock(folder_));
+  // For people: whose list it is.
+  auto whose = list_path();
+  whose.replace_extension(".folder");
+  SLUICE_TRY(const auto file, create_file(whose));
+  SLUICE_CHECK(write_all(file.get(), name_ + "\n", whose));
+  return note_all(files, list_path());
+}
+
+Result<void> SourceRegistry::note_gone(const std::vector<Key>& resources) {
+  SLUICE_TRY(const auto held, lock(folder_));
+  const std::set<Key> gone(resources.begin(), resources.end());
+  return rewrite(list_path(), [&](client::NdjsonWriter& writer) {
+    return each_key(list_path(), [&](const Key& key) {
+      return gone.contains(key) ? Result<void>() : writer.append(text_of(key));
+    });
+  });
+}
+
+Result<std::vector<Key>> SourceRegistry::held_by_nobody_else(std::vector<Key> resources) const {
+  SLUICE_TRY(const auto held, lock(folder_));
+  sort_unique(resources);
+  std::error_code failed;
+  std::set<Key> elsewhere;
+  const auto take = [&](const Key& key) -> Result<void> {
+    if (std::binary_search(resources.begin(), resources.end(), key)) elsewhere.insert(key);
+    return {};
+  };
+  for (const auto& entry : fs::directory_iterator(folder_, failed))
+    if (entry.path().extension() == kSuffix && entry.path() != list_path())
+      SLUICE_CHECK(each_key(entry.path(), take));
+  if (failed) return errno_error("cannot list", folder_, failed.value());
+  std::erase_if(resources, [&](const Key& key) { return elsewhere.contains(key); });
+  return resources;
+}
+
+Result<client::Gone> SourceRegistry::find_gone(const std::vector<fs::path>& files) const {
+  SLUICE_TRY(const auto held, lock(folder_));
+  // The references of the files, sorted as the list is: what stands only in the list is gone.
+  auto now = list_path();
+  now += ".now";
+  std::error_code none;
+  fs::remove(now, none);
+  SLUICE_CHECK(note_all(files, now));
+  std::ifstream now_lines(now);
+  std::optional<Key> next;
+  const auto advance = [&] {
+    std::string line;
+    next = std::getline(now_lines, line) ? std::optional(key_of(line)) : std::nullopt;
+  };
+  advance();
+  client::Gone gone;
+  SLUICE_CHECK(each_key(list_path(), [&](const Key& key) -> Result<void> {
+    ++gone.old_total;
+    while (next && *next < key) advance();
+    if (!next || *next != key) gone.resources.push_back(key);
+    return {};
+  }));
+  fs::remove(now, none);
+  return gone;
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,41 @@
+// Who brought what into a store: for each pull that goes into it (`--into`) the list of resources
+// that its source has. A deletion that one source tells takes effect only for what no other has:
+// two Groups of one server may have the same patient.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "client/pull_target.h"
+
+namespace sluice::cli {
+
+/// The lists are files in DATA/sources (docs/formats.md), sorted, replaced as a whole; a lock keeps
+/// two pulls apart. Doing a thing twice does no harm.
+class SourceRegistry {
+ public:
+  using Key = std::pair<std::string, std::string>;  ///< type and id
+
+  /// `name` tells this source from others: the folder of its pull.
+  SourceRegistry(std::filesystem::path data, std::string name);
+
+  /// The source has all resources of these NDJSON files.
+  Result<void> note_held(const std::vector<std::filesystem::path>& files);
+  /// The source has these no longer.
+  Result<void> note_gone(const std::vector<Key>& resources);
+  /// Of `resources` those that no other source has, sorted.
+  Result<std::vector<Key>> held_by_nobody_else(std::vector<Key> resources) const;
+  /// What the source had and these files, which are all that it has, do not have.
+  Result<client::Gone> find_gone(const std::vector<std::filesystem::path>& files) const;
+
+ private:
+  std::filesystem::path list_path() const;
+
+  const std::filesystem::path folder_;
+  const std::string name_;
+};
+
+}  // namespace sluice::cli
