@@ -144,12 +144,14 @@ class ImportShard {
 
   Result<void> load(int fd) {
     struct stat status {};
+    if (has_too_many_problems()) return {};
     if (::fstat(fd, &status) != 0) return errno_error("cannot look at", shown_url_, errno);
     const auto size = static_cast<std::uint64_t>(status.st_size);
     set_weight(is_local() ? size : 2 * size);
     if (!is_local()) context_.add_progress(size);
     const auto begun = SteadyClock::now();
-    SLUICE_TRY(const auto source, LoadSource::open(shown_url_, fd));
+    SLUICE_TRY(const auto source,
+               LoadSource::open(shown_url_, fd, {.only_type = input_.type, .large = parts_.large}));
     source->stop_with(context_.stop);
     SLUICE_CHECK(source->skip_to(state_.position));
     const auto loading = SteadyClock::now();
@@ -162,11 +164,13 @@ class ImportShard {
                           {.limits = {},
                            .base_url = request_.source,
                            .only_type = input_.type,
-                           .leniency = request_.leniency},
+                           .leniency = request_.leniency,
+                           .problems_max = parts_.problems_max},
                           context_.stop);
     bool yields = false;
     const auto take_chunk = [&](ParsedChunk chunk) -> Result<bool> {
       SLUICE_CHECK(take(std::move(chunk)));
+      if (has_too_many_problems()) return false;
       if (position_.offset - state_.position.offset < parts_.segment_size) return true;
       SLUICE_CHECK(end_segment());
       yields = SteadyClock::now() > turn_ends_ && context_.others_wait();
@@ -178,11 +182,24 @@ class ImportShard {
     return end_segment();
   }
 
+  bool has_too_many_problems() const {
+    return parts_.problems_max > 0 && state_.refused + refused_ >= parts_.problems_max;
+  }
+
   Result<void> take(ParsedChunk chunk) {
-    for (const auto& problem : chunk.problems)
+    for (const auto& problem : chunk.problems) {
       SLUICE_CHECK(add_problem(problem.is_loaded ? "warning" : "error", "invalid",
                                fmt::format("'{}' line {}: {}", shortened(shown_url_, 256),
                                            problem.place, problem.reason)));
+      if (!problem.is_loaded) ++refused_;
+      if (!has_too_many_problems()) continue;
+      SLUICE_CHECK(add_problem(
+          "error", "too-costly",
+          fmt::format("'{}' line {}: {} problems: what follows is not loaded",
+                      shown_url_.substr(0, 256), problem.place, state_.refused + refused_)));
+      chunk.resources.resize(problem.resources_before);
+      break;
+    }
     for (auto& resource : chunk.resources) SLUICE_CHECK(committer_->take(std::move(resource)));
     position_ = chunk.end;
     return {};
@@ -216,6 +233,7 @@ class ImportShard {
     add(committer_->tally(), state_.so_far);
     SLUICE_CHECK(end_problems());
     ++state_.segment;
+    state_.refused += std::exchange(refused_, 0);
     state_.position = position_;
     state_.counted = 0;
     SLUICE_CHECK(save());
@@ -298,7 +316,8 @@ class ImportShard {
   const std::filesystem::path spool_path_;
   ImportState state_;
   std::uint64_t weight_ = 0;
-  LoadPosition position_;  // behind what was taken
+  std::uint64_t refused_ = 0;  // lines of the segment at work that were not loaded
+  LoadPosition position_;      // behind what was taken
   SteadyClock::time_point turn_ends_;
   std::unique_ptr<LoadCommitter> committer_;
   std::unique_ptr<output::SeekableGzipWriter> problems_;

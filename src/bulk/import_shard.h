@@ -15,6 +15,8 @@
 #include "bulk/import_folders.h"
 #include "bulk/import_request.h"
 #include "bulk/import_state.h"
+#include "bulk/large_text.h"
+#include "bulk/load_parser.h"
 #include "job/engine.h"
 #include "output/file_store.h"
 #include "store/store.h"
@@ -45,6 +47,9 @@ struct ImportParts {
   WorkerPool& parse_pool;
   std::uint64_t segment_size = 64u << 20;  ///< bytes of NDJSON between two checkpoints
   std::size_t batch_size = 4u << 20;       ///< bytes of resources in one transaction
+  /// An input is not read on after so many problems; 0: it is.
+  std::uint64_t problems_max = kProblemsMax;
+  LargeText* large = nullptr;  ///< shared with loads
   /// A turn is not shorter when other clients wait, so that what is read again to take an input up
   /// is not most of the work.
   std::chrono::steady_clock::duration turn_min = std::chrono::seconds(10);

@@ -65,6 +65,7 @@ std::string serialize(const ImportState& state) {
                                 {"offset", state.position.offset},
                                 {"line", state.position.line},
                                 {"counted", state.counted},
+                                {"refused", state.refused},
                                 {"result", to_json(state.so_far)},
                                 {"problem_files", std::move(files)},
                                 {"done", state.is_done}});
@@ -79,6 +80,8 @@ Result<ImportState> parse_import_state(std::string_view text) {
     state.segment = object.at("segment").to_number<unsigned>();
     state.position = {number(object, "offset"), number(object, "line")};
     state.counted = number(object, "counted");
+    // Earlier versions did not stop.
+    if (object.contains("refused")) state.refused = number(object, "refused");
     state.so_far = result_of(object.at("result").as_object());
     for (const auto& file : object.at("problem_files").as_array())
       state.problem_files.emplace_back(file.as_string());

@@ -37,7 +37,8 @@ struct ImportState {
   unsigned segment = 0;
   LoadPosition position = {};  ///< where the segment begins
   std::uint64_t counted = 0;
-  ImportResult so_far = {};  ///< of everything counted; `problems` of whole segments
+  std::uint64_t refused = 0;  ///< lines of whole segments that were not loaded
+  ImportResult so_far = {};   ///< of everything counted; `problems` of whole segments
   std::vector<std::string> problem_files = {};
   bool is_done = false;  ///< `so_far` is the result
 };

@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -38,7 +40,7 @@ class LoadFiles final : public LoadInputs {
       input.fd = FileDescriptor(::dup(STDIN_FILENO));
       if (!input.fd) return errno_error("cannot read", "-", errno);
     } else {
-      SLUICE_TRY(input.fd, open_for_reading(input.path));
+      SLUICE_TRY(input.fd, open_load_file(input.path));
     }
     return std::optional(std::move(input));
   }
@@ -60,10 +62,12 @@ class Loader {
                .queue_max = 1024,
                .name = "parse",
                .nice = 0}),
-        pipeline_(
-            pool_,
-            {.limits = options.limits, .base_url = options.base_url, .leniency = options.leniency},
-            stop_),
+        pipeline_(pool_,
+                  {.limits = options.limits,
+                   .base_url = options.base_url,
+                   .leniency = options.leniency,
+                   .problems_max = options.problems_max},
+                  stop_),
         committer_(store, {.batch_size = options.batch_size,
                            .pending_size_max = options.pending_size_max}) {}
 
@@ -88,6 +92,8 @@ class Loader {
 
  private:
   Result<void> load_file(const LoadInput& input) {
+    path_ = input.path;
+    refused_ = 0;
     if (!options_.strict)
       return read(input.path, input.fd.get(),
                   [this](ParsedChunk chunk) { return take(std::move(chunk)); });
@@ -105,7 +111,7 @@ class Loader {
       const auto first = std::find_if(chunk.problems.begin(), chunk.problems.end(),
                                       [](const auto& problem) { return !problem.is_loaded; });
       if (first == chunk.problems.end()) return true;
-      report({*first});
+      report(*first);
       summary_.stopped_by_problem = true;
       return false;
     }));
@@ -124,42 +130,52 @@ class Loader {
     std::fclose(file);
     std::string buffer(1u << 20, '\0');
     while (true) {
-      SLUICE_CHECK(wait_for_bytes(input.fd.get(), stop_));
-      const ssize_t n = ::read(input.fd.get(), buffer.data(), buffer.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return errno_error("cannot read", input.path, errno);
+      SLUICE_TRY(const std::size_t n, read_load_file(input.fd.get(), buffer, input.path, stop_));
       if (n == 0) break;
-      SLUICE_CHECK(write_all(fd.get(), {buffer.data(), static_cast<std::size_t>(n)}, input.path));
+      SLUICE_CHECK(write_all(fd.get(), std::string_view(buffer).substr(0, n), input.path));
     }
     if (::lseek(fd.get(), 0, SEEK_SET) != 0) return errno_error("cannot rewind", input.path, errno);
     return fd;
   }
 
   Result<void> read(const std::string& path, int fd, const LoadPipeline::Take& take_chunk) {
-    SLUICE_TRY(const auto source, LoadSource::open(path, fd));
+    SLUICE_TRY(const auto source,
+               LoadSource::open(path, fd,
+                                {.resource_size_max = options_.limits.resource_size_max,
+                                 .large = options_.large != nullptr ? options_.large : &large_}));
     source->stop_with(stop_);
     return pipeline_.read(*source, take_chunk,
                           [this](std::uint64_t bytes) { progress_.bytes_read += bytes; });
   }
 
   Result<bool> take(ParsedChunk chunk) {
-    report(chunk.problems);
+    bool goes_on = true;
+    for (auto& problem : chunk.problems) {
+      if (!problem.is_loaded && ++refused_ == options_.problems_max) {
+        chunk.resources.resize(problem.resources_before);
+        goes_on = false;
+      }
+      report(problem);
+      if (goes_on) continue;
+      problem.reason = fmt::format("{} problems: what follows is not loaded", refused_);
+      report(problem);
+      break;
+    }
     progress_.resources += chunk.resources.size();
     for (auto& resource : chunk.resources) SLUICE_CHECK(committer_.take(std::move(resource)));
     show_progress();
-    return true;
+    return goes_on;
   }
 
-  void report(const std::vector<LoadProblem>& problems) {
-    for (const auto& problem : problems) {
-      if (problem.is_loaded) {
-        if (++summary_.warnings > kWarningsTold) continue;
-      } else {
-        ++summary_.problems;
-        ++progress_.problems;
-      }
-      if (options_.on_problem) options_.on_problem(problem);
+  void report(LoadProblem problem) {
+    problem.path = path_;
+    if (problem.is_loaded) {
+      if (++summary_.warnings > kWarningsTold) return;
+    } else {
+      ++summary_.problems;
+      ++progress_.problems;
     }
+    if (options_.on_problem) options_.on_problem(problem);
   }
 
   void show_progress() {
@@ -173,6 +189,9 @@ class Loader {
   const LoadOptions& options_;
   const std::stop_token stop_;
   WorkerPool pool_;
+  LargeText large_;
+  std::string path_;           // of the file at work
+  std::uint64_t refused_ = 0;  // problems of it
   LoadPipeline pipeline_;
   LoadCommitter committer_;
   LoadSummary summary_;

@@ -60,6 +60,10 @@ struct LoadOptions {
   /// duplicates within the input only the last makes a version.
   std::size_t pending_size_max = 64u << 20;
   fhir::ReaderLimits limits;
+  /// One input is not read on after so many problems; 0: it is.
+  std::uint64_t problems_max = kProblemsMax;
+  /// Shared with other loads of the process; null: this one has its own.
+  LargeText* large = nullptr;
   std::string base_url;  ///< absolute references below it count as local
   /// What light validation finds fault with is a problem, or loaded as it is, with a warning.
   fhir::Leniency leniency = fhir::Leniency::kStrict;

@@ -38,8 +38,9 @@ constexpr std::size_t kBundleDepthMax = 110;  // as read_bundle() has it
 ParsedChunk LoadParser::parse(const LoadChunk& chunk) {
   ParsedChunk out;
   out.end = chunk.end;
+  out.turn = chunk.turn;
   if (!chunk.problem.empty()) {
-    out.problems.push_back({chunk.path, chunk.first_line, false, chunk.problem});
+    add_problem({{}, chunk.first_line, false, chunk.problem}, out);
     return out;
   }
   if (chunk.is_document) {
@@ -52,6 +53,7 @@ ParsedChunk LoadParser::parse(const LoadChunk& chunk) {
     const std::size_t end = rest.find('\n');
     const std::string_view text = trimmed(rest.substr(0, end), kBlank);
     if (!text.empty()) parse_text(chunk, text, line, out);
+    if (problems_max_ > 0 && out.refused >= problems_max_) break;
     ++line;
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   }
@@ -63,7 +65,7 @@ void LoadParser::parse_text(const LoadChunk& chunk, std::string_view text, std::
   if (!only_type_ && mentions_bundle(text)) {
     const auto kind = kind_of(text);
     if (!kind) {
-      out.problems.push_back({chunk.path, line, false, kind.error().message});
+      add_problem({{}, line, false, kind.error().message}, out);
       return;
     }
     if (*kind != Kind::kResource) return parse_bundle(chunk, text, line, *kind, out);
@@ -72,21 +74,27 @@ void LoadParser::parse_text(const LoadChunk& chunk, std::string_view text, std::
   if (resource && only_type_ && resource->type != *only_type_)
     resource = invalid(fmt::format("a resource of type {}, not {}", fhir::type_name(resource->type),
                                    fhir::type_name(*only_type_)));
-  take(std::move(resource), {chunk.path, line, false, {}}, out);
+  take(std::move(resource), {{}, line, false, {}}, out);
+}
+
+void LoadParser::add_problem(LoadProblem problem, ParsedChunk& out) {
+  problem.resources_before = out.resources.size();
+  if (!problem.is_loaded) ++out.refused;
+  out.problems.push_back(std::move(problem));
 }
 
 void LoadParser::take(Result<fhir::IncomingResource> resource, LoadProblem problem,
                       ParsedChunk& out) {
   if (!resource) {
     problem.reason += resource.error().message;
-    out.problems.push_back(std::move(problem));
+    add_problem(std::move(problem), out);
     return;
   }
   if (!fhir::check_shape(reader_.tokens(), resource->type)) {
     problem.reason +=
         fmt::format("{}", fmt::join(fhir::find_faults(reader_.tokens(), resource->type), "; "));
     problem.is_loaded = leniency_ == fhir::Leniency::kLenient;
-    out.problems.push_back(std::move(problem));
+    add_problem(std::move(problem), out);
     if (leniency_ == fhir::Leniency::kStrict) return;
   }
   out.resources.push_back(std::move(*resource));
@@ -122,14 +130,16 @@ void LoadParser::parse_bundle(const LoadChunk& chunk, std::string_view text, std
                               Kind kind, ParsedChunk& out) {
   auto entries = fhir::read_bundle(text);
   if (!entries) {
-    out.problems.push_back({chunk.path, line, false, entries.error().message});
+    add_problem({{}, line, false, entries.error().message}, out);
     return;
   }
   if (kind == Kind::kReverseBundle) std::reverse(entries->begin(), entries->end());
   Anonymous anonymous;
   for (const auto& entry : *entries) {
     take(read_entry(entry, anonymous),
-         {chunk.path, chunk.is_document ? entry.index : line, chunk.is_document,
+         {{},
+          chunk.is_document ? entry.index : line,
+          chunk.is_document,
           chunk.is_document ? "" : fmt::format("entry {}: ", entry.index)},
          out);
   }

@@ -19,17 +19,23 @@ namespace sluice::bulk {
 /// A piece of input that was not loaded, or that a lenient load took as it is. `place` is a line
 /// number from 1 for NDJSON, an entry's index from 0 for a Bundle.
 struct LoadProblem {
-  std::string path;
+  std::string path;  ///< of the input; the parser leaves it to whoever knows
   std::uint64_t place = 0;
   bool is_bundle_entry = false;
-  std::string reason;      ///< names the rule, holds no PHI
-  bool is_loaded = false;  ///< lenient: the resource was taken with its faults
+  std::string reason;                ///< names the rule, holds no PHI
+  bool is_loaded = false;            ///< lenient: the resource was taken with its faults
+  std::size_t resources_before = 0;  ///< of its chunk
 };
+
+/// So many problems of one input are told; then it is not read on. 0: as many as there are.
+inline constexpr std::uint64_t kProblemsMax = 100'000;
 
 struct ParsedChunk {
   std::vector<fhir::IncomingResource> resources;  ///< in input order
   std::vector<LoadProblem> problems;              ///< in input order
+  std::uint64_t refused = 0;                      ///< of these: not loaded
   LoadPosition end;                               ///< behind the chunk
+  LargeText::Turn turn;                           ///< of the chunk
 };
 
 struct ParseOptions {
@@ -40,6 +46,8 @@ struct ParseOptions {
   std::optional<fhir::ResourceType> only_type = std::nullopt;
   /// What light validation finds fault with is not loaded, or loaded and told.
   fhir::Leniency leniency = fhir::Leniency::kStrict;
+  /// A chunk that has reached it is not parsed to its end: the input stops there.
+  std::uint64_t problems_max = 0;
 };
 
 /// Holds parser buffers: one a thread.
@@ -48,6 +56,7 @@ class LoadParser {
   explicit LoadParser(const ParseOptions& options)
       : only_type_(options.only_type),
         leniency_(options.leniency),
+        problems_max_(options.problems_max),
         reader_(options.limits, options.base_url) {}
 
   ParsedChunk parse(const LoadChunk& chunk);
@@ -64,11 +73,14 @@ class LoadParser {
   using Anonymous = std::map<fhir::ContentDigest, std::size_t>;
   Result<fhir::IncomingResource> read_entry(const fhir::BundleEntry& entry, Anonymous& anonymous);
 
+  /// Adds what is wrong at a place.
+  void add_problem(LoadProblem problem, ParsedChunk& out);
   /// Puts what the reader read last where it belongs; `problem` says where it stood.
   void take(Result<fhir::IncomingResource> resource, LoadProblem problem, ParsedChunk& out);
 
   const std::optional<fhir::ResourceType> only_type_;
   const fhir::Leniency leniency_;
+  const std::uint64_t problems_max_;
   fhir::ResourceReader reader_;
   fhir::JsonTokens tokens_;
 };

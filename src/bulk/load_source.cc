@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <isa-l/igzip_lib.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +24,13 @@ bool is_loadable(const std::string& name) {
   for (const std::string_view end : {".ndjson", ".jsonl", ".json"})
     if (name.ends_with(end) || name.ends_with(std::string(end) + ".gz")) return true;
   return false;
+}
+
+// "\r\n" does not count for the limit of a line.
+constexpr std::size_t kLineBreak = 2;
+
+Error stopped() {
+  return {ErrorKind::kCancelled, "the load was stopped"};
 }
 
 bool is_blank(std::string_view text) {
@@ -100,12 +106,23 @@ Result<std::vector<std::string>> list_load_files(const std::vector<std::string>&
   return files;
 }
 
-Result<void> wait_for_bytes(int fd, const std::stop_token& stop) {
+// O_NONBLOCK: a named pipe is open before anybody writes to it. poll() waits for the first writer.
+Result<FileDescriptor> open_load_file(const std::string& path) {
+  FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd) return errno_error("cannot open", path, errno);
+  return fd;
+}
+
+Result<std::size_t> read_load_file(int fd, std::span<char> buffer, const std::string& path,
+                                   const std::stop_token& stop) {
   pollfd wanted{fd, POLLIN, 0};
   while (true) {
+    if (stop.stop_requested()) return stopped();
     const int ready = ::poll(&wanted, 1, kLookMilliseconds);
-    if (ready > 0 || (ready < 0 && errno != EINTR)) return {};
-    if (stop.stop_requested()) return Error{ErrorKind::kCancelled, "the load was stopped"};
+    if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
+    const ssize_t n = ::read(fd, buffer.data(), buffer.size());
+    if (n >= 0) return static_cast<std::size_t>(n);
+    if (errno != EINTR && errno != EAGAIN) return errno_error("cannot read", path, errno);
   }
 }
 
@@ -131,24 +148,21 @@ struct LoadSource::Impl {
   std::uint64_t line = 1;    // of pending's first byte
   std::uint64_t offset = 0;  // likewise, in the plain bytes
   std::stop_token stop;
-  bool may_wait = false;  // a pipe or the like, and somebody may want it to stop
+  LargeText::Turn turn;  // while `pending` is larger than a common resource
 
   Result<std::size_t> read_raw(std::string& out) {
-    if (may_wait) SLUICE_CHECK(wait_for_bytes(fd, stop));
     const std::size_t before = out.size();
     out.resize(before + kReadSize);
-    ssize_t n = 0;
-    do {
-      n = ::read(fd, out.data() + before, kReadSize);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0) return errno_error("cannot read", path, errno);
-    out.resize(before + static_cast<std::size_t>(n));
-    read += static_cast<std::uint64_t>(n);
-    return static_cast<std::size_t>(n);
+    SLUICE_TRY(const std::size_t n, read_load_file(fd, std::span(out).subspan(before), path, stop));
+    out.resize(before + n);
+    read += n;
+    return n;
   }
 
   // Adds plain bytes to `pending`, perhaps none yet.
   Result<void> fill() {
+    // A few bytes can inflate to more than anybody waits for.
+    if (stop.stop_requested()) return stopped();
     if (!is_gzip) {
       SLUICE_TRY(const std::size_t n, read_raw(pending));
       at_end = n == 0;
@@ -218,8 +232,33 @@ struct LoadSource::Impl {
     return {};
   }
 
+  /// The most that `pending` may hold now without a line break.
+  std::size_t size_max() const {
+    const std::size_t most = is_document ? limits.document_size_max : limits.line_size_max;
+    return turn ? most : std::min(limits.resource_size_max, most);
+  }
+
+  // Whether what is larger than a common resource may be held on; waits for its turn.
+  Result<bool> go_on_large() {
+    if (turn) return false;
+    if (limits.only_type && limits.only_type != fhir::types::kGroup) return false;
+    if (!can_be_large(pending, !limits.only_type)) return false;
+    if (limits.large == nullptr) {
+      turn = std::make_shared<int>();
+    } else {
+      SLUICE_TRY(turn, limits.large->take_turn(stop));
+    }
+    // Once, so that it is not copied while it grows; pages that are not written to cost nothing.
+    const std::size_t most = size_max();
+    if (pending.size() <= most) pending.reserve(most + 8 * kReadSize);
+    return pending.size() <= most;
+  }
+
   // Passes over the rest of a line that is too long to hold.
   Result<void> skip_line() {
+    drop(pending.size());
+    std::string().swap(pending);
+    turn.reset();
     std::size_t end = std::string::npos;
     while (end == std::string::npos && !at_end) {
       drop(pending.size());
@@ -239,13 +278,12 @@ struct LoadSource::Impl {
   void give(LoadChunk& chunk, std::size_t size) {
     chunk.first_line = line;
     offset += size;
-    if (size == pending.size()) {
-      chunk.text = std::move(pending);
-      pending.clear();
-    } else {
-      chunk.text = pending.substr(0, size);
-      pending.erase(0, size);
-    }
+    std::string rest = pending.substr(size);
+    chunk.text = std::move(pending);
+    chunk.text.resize(size);
+    chunk.turn = std::move(turn);
+    pending = std::move(rest);
+    turn.reset();
     line += static_cast<std::uint64_t>(std::count(chunk.text.begin(), chunk.text.end(), '\n'));
     chunk.end = {offset, line};
   }
@@ -264,15 +302,13 @@ Result<std::unique_ptr<LoadSource>> LoadSource::open(const std::string& path, in
   } else if (path == "-") {
     impl->fd = STDIN_FILENO;
   } else {
-    SLUICE_TRY(impl->owned, open_for_reading(path));
+    SLUICE_TRY(impl->owned, open_load_file(path));
     impl->fd = impl->owned.get();
   }
   return std::unique_ptr<LoadSource>(new LoadSource(std::move(impl)));
 }
 
 void LoadSource::stop_with(std::stop_token stop) {
-  struct stat status {};
-  impl_->may_wait = ::fstat(impl_->fd, &status) == 0 && !S_ISREG(status.st_mode);
   impl_->stop = std::move(stop);
 }
 
@@ -289,7 +325,6 @@ Result<void> LoadSource::skip_to(const LoadPosition& position) {
   while (impl.offset < position.offset) {
     impl.drop(std::min<std::uint64_t>(impl.pending.size(), position.offset - impl.offset));
     if (impl.offset == position.offset) break;
-    if (impl.stop.stop_requested()) return Error{ErrorKind::kCancelled, "the load was stopped"};
     if (impl.at_end) break;
     SLUICE_CHECK(impl.fill());
   }
@@ -304,13 +339,10 @@ std::uint64_t LoadSource::bytes_read() const {
 Result<bool> LoadSource::next(LoadChunk& chunk) {
   Impl& impl = *impl_;
   chunk = {};
-  chunk.path = impl.path;
   if (impl.broken) return false;
   if (!impl.started) SLUICE_CHECK(impl.start());
   chunk.is_document = impl.is_document;
-  const std::size_t size_max =
-      impl.is_document ? impl.limits.document_size_max : impl.limits.line_size_max;
-  const std::size_t enough = std::min(kChunk, size_max);
+  const std::size_t enough = std::min(kChunk, impl.size_max());
   std::size_t searched = 0;  // of `pending`, for a line's end
   while (true) {
     if (!impl.is_document && impl.pending.size() >= enough) {
@@ -322,9 +354,11 @@ Result<bool> LoadSource::next(LoadChunk& chunk) {
       searched = impl.pending.size();
     }
     if (impl.at_end) break;
-    if (impl.pending.size() > size_max) {
+    if (impl.pending.size() > impl.size_max() + kLineBreak) {
+      SLUICE_TRY(const bool goes_on, impl.go_on_large());
+      if (goes_on) continue;
       chunk.first_line = impl.line;
-      chunk.problem = fmt::format("larger than {} bytes", size_max);
+      chunk.problem = fmt::format("larger than {} bytes", impl.size_max());
       impl.broken = impl.is_document;
       if (!impl.is_document) SLUICE_CHECK(impl.skip_line());
       chunk.end = {impl.offset, impl.line};
@@ -343,6 +377,7 @@ Result<bool> LoadSource::next(LoadChunk& chunk) {
     return true;
   }
   impl.broken = true;
+  impl.turn.reset();
   chunk.first_line = impl.line;
   chunk.problem = impl.problem;
   chunk.end = {impl.offset, impl.line};

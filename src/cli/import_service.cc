@@ -43,7 +43,9 @@ ImportService::ImportService(const ImportArguments& arguments, const std::filesy
                               .folders = folders_,
                               .spool = data / "imports",
                               .fetch = fetch_,
-                              .parse_pool = parse_pool_}) {}
+                              .parse_pool = parse_pool_,
+                              .problems_max = arguments.problems_max,
+                              .large = &large_}) {}
 
 Result<std::unique_ptr<ImportService>> ImportService::open(const ImportArguments& arguments,
                                                            const std::filesystem::path& data,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -20,6 +21,7 @@ namespace sluice::cli {
 struct ImportArguments {
   std::vector<std::string> folders;
   std::size_t workers = 2;
+  std::uint64_t problems_max = bulk::kProblemsMax;
   client::DownloadLimits download;
 };
 
@@ -34,6 +36,8 @@ class ImportService {
 
   bulk::ImportJobs& jobs() { return jobs_; }
   bulk::ImportRules rules() const;
+  /// For loads beside the imports.
+  bulk::LargeText& large() { return large_; }
 
  private:
   ImportService(const ImportArguments& arguments, const std::filesystem::path& data,
@@ -42,6 +46,7 @@ class ImportService {
   const client::DownloadLimits download_;
   const bulk::ImportFolders folders_;
   const bulk::FetchInput fetch_;
+  bulk::LargeText large_;
   WorkerPool parse_pool_;
   bulk::ImportJobs jobs_;
 };

@@ -123,6 +123,8 @@ Command add_load(CLI::App& app) {
              "Stop at the first problem and load nothing of its file");
   add_switch(*command, "lenient", arguments->lenient,
              "Load what light validation finds fault with as it is, with a warning");
+  add_option(*command, "problems-max", options.problems_max,
+             "Problems after which an input is not read on; 0: no limit");
   add_option(*command, "parse-threads", options.parse_threads, "Threads that read resources")
       ->check(CLI::Range(1, 256));
   add_option(*command, "base-url", options.base_url,

@@ -110,8 +110,9 @@ class RemoteInputs final : public bulk::LoadInputs {
   const std::stop_token stop_;
 };
 
-Result<bulk::LoadSummary> run_load(store::Store& store, ControlChannel& channel,
-                                   const json::object& request, const std::stop_token& server) {
+Result<bulk::LoadSummary> run_load(store::Store& store, bulk::LargeText& large,
+                                   ControlChannel& channel, const json::object& request,
+                                   const std::stop_token& server) {
   std::stop_source stop;
   const std::stop_callback with_server(server, [&stop] { stop.request_stop(); });
   const std::jthread watch([&](const std::stop_token& done) {
@@ -119,6 +120,7 @@ Result<bulk::LoadSummary> run_load(store::Store& store, ControlChannel& channel,
       if (channel.is_gone(kLookMilliseconds)) stop.request_stop();
   });
   bulk::LoadOptions options;
+  options.large = &large;
   std::uint64_t bytes_total = 0;
   try {
     if (text(request, "do") != "load") throw std::invalid_argument("not a load");
@@ -128,6 +130,7 @@ Result<bulk::LoadSummary> run_load(store::Store& store, ControlChannel& channel,
     options.parse_threads =
         std::min<std::size_t>(number(request, "parse_threads"), kParseThreadsMax);
     options.base_url = text(request, "base_url");
+    options.problems_max = number(request, "problems_max");
   } catch (const std::exception& e) {
     return Error{ErrorKind::kInvalid, "the request of a load cannot be read", e.what()};
   }
@@ -155,14 +158,14 @@ Result<void> audit_load(smart::AuditLog* audit, smart::AuditOutcome outcome,
 
 }  // namespace
 
-void serve_load(store::Store& store, smart::AuditLog* audit, ControlChannel& channel,
-                const json::object& request, const std::stop_token& stop) {
+void serve_load(store::Store& store, bulk::LargeText& large, smart::AuditLog* audit,
+                ControlChannel& channel, const json::object& request, const std::stop_token& stop) {
   const auto run = [&]() -> Result<bulk::LoadSummary> {
     // What cannot be audited is not done.
     SLUICE_CHECK(audit_load(audit, smart::AuditOutcome::kSuccess, "sluice load begins"));
     spdlog::info("sluice load begins");
     try {
-      return run_load(store, channel, request, stop);
+      return run_load(store, large, channel, request, stop);
     } catch (const std::exception& e) {
       return Error{ErrorKind::kInternal, "the load failed", e.what()};
     }
@@ -207,6 +210,7 @@ Result<bulk::LoadSummary> load_by_server(ControlChannel& channel, const bulk::Lo
                              {"lenient", options.leniency == fhir::Leniency::kLenient},
                              {"parse_threads", options.parse_threads},
                              {"base_url", options.base_url},
+                             {"problems_max", options.problems_max},
                              {"bytes_total", inputs->bytes_total()}},
                             stop));
   while (true) {

@@ -21,7 +21,8 @@ Result<bulk::LoadSummary> load_by_server(ControlChannel& channel, const bulk::Lo
 
 /// The server's end: does the load that `request` asks for and tells all of it. Ends when the
 /// command goes away or `stop` is asked; what was committed stays. `audit` may be null.
-void serve_load(store::Store& store, smart::AuditLog* audit, ControlChannel& channel,
-                const boost::json::object& request, const std::stop_token& stop);
+void serve_load(store::Store& store, bulk::LargeText& large, smart::AuditLog* audit,
+                ControlChannel& channel, const boost::json::object& request,
+                const std::stop_token& stop);
 
 }  // namespace sluice::cli

@@ -210,6 +210,7 @@ Result<std::unique_ptr<api::Authorization>> open_authorization(ServeArguments& a
 
 // What commands of the same data folder ask of the running server.
 Result<std::unique_ptr<ControlServer>> start_control(const std::string& data, store::Store& store,
+                                                     bulk::LargeText& large,
                                                      api::Authorization* authorization,
                                                      std::function<std::string()> metrics) {
   auto handler = [&store, authorization, metrics = std::move(metrics)](
@@ -227,14 +228,14 @@ Result<std::unique_ptr<ControlServer>> start_control(const std::string& data, st
                    "the server that has the store open runs with --open and knows no clients"};
     return change_clients(authorization->clients(), authorization->audit(), request);
   };
-  auto conversation = [&store, authorization](ControlChannel& channel, const auto& request,
-                                              const std::stop_token& stop) {
+  auto conversation = [&store, &large, authorization](ControlChannel& channel, const auto& request,
+                                                      const std::stop_token& stop) {
     auto* const audit = authorization == nullptr ? nullptr : &authorization->audit();
     const auto* what = request.if_contains("do");
     if (what != nullptr && what->is_string() && what->get_string() == "remove")
       serve_removal(store, audit, channel, stop);
     else
-      serve_load(store, audit, channel, request, stop);
+      serve_load(store, large, audit, channel, request, stop);
   };
   return ControlServer::start(data, std::move(handler), std::move(conversation));
 }
@@ -311,7 +312,8 @@ Result<int> run_serve(ServeArguments& arguments) {
     SLUICE_TRY(authorization, open_authorization(arguments, *store, clock));
     service.authorization = authorization.get();
   }
-  SLUICE_TRY(const auto control, start_control(arguments.data, *store, authorization.get(), [&] {
+  SLUICE_TRY(const auto control,
+             start_control(arguments.data, *store, imports->large(), authorization.get(), [&] {
                return std::get<std::string>(metrics.render(engine, store.get()).body);
              }));
   const api::Readiness readiness([&store] { return api::trouble_of(*store); }, {});
@@ -386,6 +388,8 @@ void add_import(CLI::App& command, ServeArguments& arguments) {
              "Folder whose files $import may read; may be repeated; without it none");
   add_option(command, "import-workers", arguments.import.workers, "Inputs imported side by side")
       ->check(CLI::Range(1, 64));
+  add_option(command, "import-problems-max", arguments.import.problems_max,
+             "Problems after which an input of $import is not read on; 0: no limit");
   add_option(command, "import-ca-file", arguments.import.download.authority_file,
              "PEM file with the authorities that $import trusts, instead of the system's");
   add_switch(command, "import-allow-private", arguments.import.download.allow_private,

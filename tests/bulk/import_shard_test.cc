@@ -55,6 +55,7 @@ class ImportShardTest : public LoadTest {
                             .parse_pool = pool_,
                             .segment_size = segment_size_,
                             .batch_size = 1000,
+                            .problems_max = problems_max_,
                             .turn_min = {}};
     return run_import_shard(parts, request_, job_, shard_, context);
   }
@@ -82,6 +83,7 @@ class ImportShardTest : public LoadTest {
     return Error{ErrorKind::kUnavailable, "it answers 500"};
   };
   std::uint64_t segment_size_ = 4000;
+  std::uint64_t problems_max_ = kProblemsMax;
   int stop_at_read_ = 0;
   bool others_wait_ = false;
   ImportRequest request_;
@@ -120,6 +122,27 @@ TEST_F(ImportShardTest, I04CutOffAtAnyCheckpointItCountsEverythingOnce) {
     EXPECT_EQ(store_->last_commit().sequence, sequence);
   }
   for (const auto& [key, version] : versions()) EXPECT_EQ(version, 1u) << key;
+}
+
+// whatever interrupts it, an input stops at the same line.
+TEST_F(ImportShardTest, AnInputStopsAfterSoManyProblems) {
+  problems_max_ = 3;
+  input("Patient", url_of(file("in", many())));
+  for (const int stop_at : {0, 1}) {
+    job_.id = std::string(32, stop_at == 0 ? 'a' : 'b');
+    Result<ImportResult> result = Error{ErrorKind::kCancelled, "not begun"};
+    for (int round = 0; round < 200 && !result; ++round) result = run(stop_at);
+    ASSERT_TRUE(result);
+    // Lines 51, 151 and 251 are none: 248 of those before the last of them are.
+    EXPECT_EQ(result->accepted(), 248u);
+    EXPECT_EQ(result->problems, 4u);
+    const auto lines = outcomes(*result);
+    ASSERT_EQ(lines.size(), 4u);
+    EXPECT_NE(lines[3].find("line 251: 3 problems: what follows is not loaded"), std::string::npos)
+        << lines[3];
+    EXPECT_NE(lines[3].find("too-costly"), std::string::npos);
+  }
+  EXPECT_EQ(versions().size(), 248u);
 }
 
 // What was committed of a segment is written again by the next run, but counted by the first.

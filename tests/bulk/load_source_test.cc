@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <random>
 #include <thread>
 
@@ -142,7 +144,9 @@ TEST_F(LoadSourceTest, InflatesContentsThatPackWellToTheLastByte) {
     ASSERT_THAT(given.problems, ElementsAre());
   }
   const std::string large = std::string(40u << 20, 'x') + "\n";
-  EXPECT_TRUE(read(gzip(large, 9)).text == large);
+  SourceLimits limits;
+  limits.resource_size_max = 64u << 20;
+  EXPECT_TRUE(read(gzip(large, 9), limits).text == large);
 }
 
 TEST_F(LoadSourceTest, ReadsAPipeWhateverThePiecesAre) {
@@ -196,7 +200,9 @@ TEST_F(LoadSourceTest, AnyDamagedByteOfGzipIsNoticedOrHarmless) {
 }
 
 TEST_F(LoadSourceTest, PassesOverALineThatIsTooLongAndGoesOnBehindIt) {
-  const SourceLimits limits{.line_size_max = 500'000, .document_size_max = 1000};
+  SourceLimits limits;
+  limits.line_size_max = 500'000;
+  limits.document_size_max = 1000;
   const std::string line(499'000, 'x');
   const std::string large(2u << 20, 'y');
   const auto given = read("a\n" + large + "\nb\n" + line + "\n" + large, limits);
@@ -209,10 +215,131 @@ TEST_F(LoadSourceTest, PassesOverALineThatIsTooLongAndGoesOnBehindIt) {
 }
 
 TEST_F(LoadSourceTest, RefusesADocumentThatIsTooLarge) {
-  const auto given = read("{\n\"a\": \"" + std::string(1u << 20, 'x') + "\"}\n",
-                          {.line_size_max = 1000, .document_size_max = 1000});
+  SourceLimits limits;
+  limits.line_size_max = limits.document_size_max = 1000;
+  const auto given = read("{\n\"a\": \"" + std::string(1u << 20, 'x') + "\"}\n", limits);
   EXPECT_EQ(given.text, "");
   EXPECT_THAT(given.problems, ElementsAre("1: larger than 1000 bytes"));
+}
+
+// R-01: what no resource can be is passed over, not held.
+TEST_F(LoadSourceTest, ALongLineIsHeldOnlyWhileItCanBeAGroupOrABundle) {
+  SourceLimits limits;
+  limits.resource_size_max = 300'000;
+  limits.line_size_max = 3u << 20;
+  const std::string list = "[\"" + std::string(1u << 20, 'x') + "\"]";
+  const std::string held[] = {
+      R"({"resourceType":"Group","member":)" + list + "}",
+      R"({ "id" : "a\"}" , "resourceType" : "Bundle", "entry":)" + list + "}",
+      R"({"characteristic":{"resourceType":"Patient"},"member":)" + list +
+          R"(,"resourceType":"Group"})",
+      R"({"entry":)" + list + R"(,"resourceType":"Bundle"})",
+  };
+  const std::string refused[] = {
+      R"({"resourceType":"Patient","member":)" + list + "}",
+      R"({"name":)" + list + R"(,"resourceType":"Group"})",
+      R"({"entry":"[)" + std::string(1u << 20, 'x') + R"(","resourceType":"Bundle"})",
+      R"([{"resourceType":"Group","member":)" + list + "}]",
+      std::string(1u << 20, '{'),
+      std::string(1u << 20, '"'),
+      R"({"resourceType":"Group","member":["})" + std::string(4u << 20, 'x') + "\"]}",
+  };
+  for (const auto& line : held) {
+    const auto given = read("{}\n" + line + "\r\n{}\n", limits);
+    EXPECT_TRUE(given.text == "{}\n" + line + "\r\n{}\n") << line.substr(0, 60);
+    EXPECT_THAT(given.problems, ElementsAre());
+  }
+  for (const auto& line : refused) {
+    const auto given = read(gzip("{}\n" + line + "\n{}\n"), limits);
+    EXPECT_EQ(given.text, "{}\n{}\n") << line.substr(0, 60);
+    EXPECT_THAT(given.problems,
+                ElementsAre(line.size() > (3u << 20) ? "2: larger than 3145728 bytes"
+                                                     : "2: larger than 300000 bytes"));
+  }
+}
+
+TEST_F(LoadSourceTest, AnImportHoldsLongLinesOfItsOwnTypeOnly) {  // R-01
+  SourceLimits limits;
+  limits.resource_size_max = 300'000;
+  const std::string list = "[\"" + std::string(1u << 20, 'x') + "\"]";
+  const std::string group = R"({"resourceType":"Group","member":)" + list + "}\n";
+  const std::string bundle = R"({"resourceType":"Bundle","entry":)" + list + "}\n";
+  limits.only_type = fhir::types::kPatient;
+  EXPECT_THAT(read(group + bundle, limits).problems,
+              ElementsAre("1: larger than 300000 bytes", "2: larger than 300000 bytes"));
+  limits.only_type = fhir::types::kGroup;
+  const auto given = read(group + bundle, limits);
+  EXPECT_TRUE(given.text == group);
+  EXPECT_THAT(given.problems, ElementsAre("2: larger than 300000 bytes"));
+}
+
+TEST_F(LoadSourceTest, OneLongLineIsHeldAtATimeInAProcess) {  // R-01
+  LargeText large;
+  SourceLimits limits;
+  limits.resource_size_max = 300'000;
+  limits.large = &large;
+  const auto path =
+      file("in", R"({"resourceType":"Group","member":[")" + std::string(1u << 20, 'x') + "\"]}\n");
+  auto one = *LoadSource::open(path, -1, limits);
+  auto other = *LoadSource::open(path, -1, limits);
+  LoadChunk first;
+  ASSERT_TRUE(*one->next(first));
+  std::stop_source stop;
+  auto third = *LoadSource::open(path, -1, limits);
+  third->stop_with(stop.get_token());
+  std::atomic<bool> is_free = false;
+  std::jthread waiting([&] {
+    LoadChunk chunk;
+    EXPECT_TRUE(*other->next(chunk));
+    EXPECT_TRUE(is_free);
+  });
+  std::jthread stopped([&] {
+    LoadChunk chunk;
+    EXPECT_EQ(third->next(chunk).error().kind, ErrorKind::kCancelled);
+  });
+  stop.request_stop();
+  stopped.join();
+  is_free = true;
+  first = {};
+  waiting.join();
+}
+
+// ---- pipes ----
+
+TEST_F(LoadSourceTest, ANamedPipeWithoutAWriterCanBeInterrupted) {
+  const auto path = (folder_ / "pipe").string();
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  auto source = LoadSource::open(path);
+  ASSERT_TRUE(source);
+  std::stop_source stop;
+  (*source)->stop_with(stop.get_token());
+  std::jthread reader([&] {
+    LoadChunk chunk;
+    EXPECT_EQ((*source)->next(chunk).error().kind, ErrorKind::kCancelled);
+  });
+  stop.request_stop();
+}
+
+TEST_F(LoadSourceTest, ANamedPipeIsReadFromItsFirstWriterToItsEnd) {
+  const auto path = (folder_ / "pipe").string();
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  auto source = LoadSource::open(path);
+  ASSERT_TRUE(source);
+  const auto text = lines_text(300'000, 9);
+  std::jthread writer([&] { std::ofstream(path, std::ios::binary) << text; });
+  EXPECT_TRUE(read_all(**source).text == text);
+}
+
+TEST_F(LoadSourceTest, PassingOverALineWithoutEndCanBeInterrupted) {
+  auto bytes = gzip("{\"a\":\"");
+  for (int i = 0; i < 40; ++i) bytes += gzip(std::string(1u << 20, 'x'));
+  const auto path = file("in.gz", bytes);
+  auto source = *LoadSource::open(path);
+  std::stop_source stop;
+  source->stop_with(stop.get_token());
+  stop.request_stop();
+  LoadChunk chunk;
+  EXPECT_EQ(source->next(chunk).error().kind, ErrorKind::kCancelled);
 }
 
 TEST_F(LoadSourceTest, TellsDocumentsFromLines) {

@@ -264,6 +264,22 @@ TEST_F(LoadTest, TellsTheFirstOfManyWarningsAndCountsAll) {
   EXPECT_EQ(versions().size(), 300u);
 }
 
+TEST_F(LoadTest, AnInputStopsAfterSoManyProblemsAndTheNextOneIsLoaded) {
+  options_.problems_max = 3;
+  std::string lines;
+  for (int i = 0; i < 10; ++i) lines += patient("p" + std::to_string(i)) + "\nnonsense\n";
+  load({file("a.ndjson", lines), file("b.ndjson", "nonsense\n" + patient("b"))});
+  EXPECT_THAT(problems(), ElementsAre(StartsWith("a.ndjson:2: "), StartsWith("a.ndjson:4: "),
+                                      StartsWith("a.ndjson:6: "),
+                                      "a.ndjson:6: 3 problems: what follows is not loaded",
+                                      StartsWith("b.ndjson:1: ")));
+  EXPECT_THAT(versions(), UnorderedElementsAre(Pair("Patient/p0", 1), Pair("Patient/p1", 1),
+                                               Pair("Patient/p2", 1), Pair("Patient/b", 1)));
+  options_.problems_max = 0;
+  load({file("a.ndjson", lines)});
+  EXPECT_EQ(problems_.size(), 10u);
+}
+
 TEST_F(LoadTest, ABadFirstLineDoesNotHideTheOthers) {  // I-01
   for (const std::string& first : {std::string("{nonsense"), patient("x").substr(0, 30),
                                    patient("x").substr(0, 25), std::string("{")}) {

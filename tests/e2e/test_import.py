@@ -13,6 +13,7 @@ import unittest
 import harness
 import smart
 from test_lifecycle import moved
+from test_load import long_lines
 
 
 def patient(id, **more):
@@ -202,6 +203,34 @@ class LocalFiles(ImportCase):
         self.assertEqual(self.issues(manifest), [("warning", *found)])
         self.assertEqual(manifest["output"][0]["count"], 3)
         self.assertEqual(server.export().keys(), [("Patient", "a"), ("Patient", "b"), ("Patient", "f")])
+
+    def test_r01_lines_that_no_resource_can_be_are_not_held(self):
+        """Two inputs of a few kilobytes of gzip that inflate to lines of 250 MB."""
+        inputs = []
+        for number in range(2):
+            path = os.path.join(self.inbox, f"{number}.ndjson.gz")
+            with open(path, "wb") as file:
+                file.write(long_lines("Patient", 2) + gzip.compress(lines(patient(f"p{number}"))))
+            inputs.append(("Patient", "file://" + path))
+        server = self.serve()
+        manifest = self.import_all(server, inputs)
+        self.assertEqual([item["count"] for item in manifest["output"]], [1, 1])
+        self.assertEqual(self.problems(manifest), [
+            ("invalid", f"'{url}' line {n}: larger than 10485760 bytes") for _, url in inputs for n in (1, 2)])
+        with open(f"/proc/{server.process.pid}/status", encoding="ascii") as file:
+            peak = int(re.search(r"VmHWM:\s+(\d+) kB", file.read()).group(1))
+        self.assertLess(peak, 400 * 1024)
+
+    def test_r01_an_input_stops_after_so_many_problems(self):
+        bad = self.write("bad.ndjson", patient("a"), *["nonsense"] * 5, patient("b"))
+        good = self.write("good.ndjson", patient("c"))
+        server = self.serve("--import-problems-max", 2)
+        manifest = self.import_all(server, [("Patient", bad), ("Patient", good)])
+        problems = self.problems(manifest)
+        self.assertEqual([code for code, _ in problems], ["invalid", "invalid", "too-costly"])
+        self.assertEqual(problems[2][1], f"'{bad}' line 3: 2 problems: what follows is not loaded")
+        self.assertEqual([item["count"] for item in manifest["output"]], [1, 1])
+        self.assertEqual(server.export().keys(), [("Patient", "a"), ("Patient", "c")])
 
     def test_i03_what_is_wrong_with_a_file_is_its_own_problem(self):
         os.mkdir(os.path.join(self.inbox, "sub"))

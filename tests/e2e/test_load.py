@@ -1,7 +1,11 @@
 """`sluice load`: I-01, I-05. What is taken, what is refused and how it is said."""
+import contextlib
 import gzip
 import json
 import os
+import signal
+import subprocess
+import time
 import unittest
 
 import corpus
@@ -10,6 +14,12 @@ import harness
 
 def patient(id, **more):
     return {"resourceType": "Patient", "id": id, **more}
+
+
+def long_lines(type, count):
+    """gzip of lines of 250 MB, each the beginning of a resource."""
+    line = gzip.compress(json.dumps({"resourceType": type, "id": "long", "x": ""}).encode()[:-2])
+    return (line + gzip.compress(b"x" * 10_000_000) * 25 + gzip.compress(b'"}\n')) * count
 
 
 class Loading(harness.TestCase):
@@ -94,6 +104,76 @@ class Loading(harness.TestCase):
         harness.load(self.data, path)
         harness.load(self.data, path)
         self.assertEqual(self.exported()["Patient/p"]["meta"]["versionId"], "1")
+
+    # ---- pipes ----
+
+    def start_on_pipe(self, *options):
+        """A load of a named pipe that nobody writes to, as soon as it has it open."""
+        pipe = os.path.join(self.folder, "pipe")
+        if not os.path.exists(pipe):
+            os.mkfifo(pipe)
+        process = subprocess.Popen([harness.BINARY, "load", "--data", self.data, *options, pipe],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(process.kill)
+
+        def has_it_open():
+            folder = f"/proc/{process.pid}/fd"
+            with contextlib.suppress(FileNotFoundError):
+                return any(os.readlink(f"{folder}/{name}") == pipe for name in os.listdir(folder))
+        deadline = time.monotonic() + 30
+        while not has_it_open():
+            self.assertIsNone(process.poll(), "the load ended")
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+        return process, pipe
+
+    def test_r04_a_named_pipe_that_nobody_writes_to_can_be_interrupted(self):
+        for options in ((), ("--strict",)):
+            process, _ = self.start_on_pipe(*options)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(20), 130)
+        with harness.Server(self.data) as server:
+            process, _ = self.start_on_pipe()
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(20), 130)
+            # The server does not wait for the writer either.
+            process, _ = self.start_on_pipe()
+            self.assertEqual(server.stop(), 0)
+            self.assertEqual(process.wait(20), 5)
+
+    def test_i01_a_named_pipe_is_loaded_when_somebody_writes_to_it(self):
+        process, pipe = self.start_on_pipe()
+        with open(pipe, "w", encoding="utf-8") as file:
+            file.write(json.dumps(patient("p")) + "\n")
+        self.assertEqual(process.wait(30), 0)
+        self.assertEqual(sorted(self.exported()), ["Patient/p"])
+
+    # ---- memory ----
+
+    def test_r01_lines_that_no_resource_can_be_are_not_held(self):
+        """A few kilobytes of gzip that inflate to lines of 250 MB."""
+        path = self.write_bytes("bomb.ndjson.gz", long_lines("Patient", 3) +
+                                gzip.compress(json.dumps(patient("last")).encode()))
+        process = subprocess.Popen([harness.BINARY, "load", "--data", self.data, path],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        errors = process.stderr.read().decode()
+        process.stderr.close()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(errors.splitlines(),
+                         [f"{path}:{n}: larger than 10485760 bytes" for n in (1, 2, 3)])
+        self.assertEqual(process.returncode, 1)
+        self.assertLess(usage.ru_maxrss, 400 * 1024)
+        self.assertEqual(sorted(self.exported()), ["Patient/last"])
+
+    def test_r01_an_input_stops_after_so_many_problems(self):
+        path = self.write("bad.ndjson", patient("a"), *["nonsense"] * 5, patient("b"))
+        done = harness.load(self.data, "--problems-max", 2, path, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual([line.split(": ")[0] for line in done.err.splitlines()],
+                         [f"{path}:{n}" for n in (2, 3, 3)])
+        self.assertTrue(done.err.endswith("2 problems: what follows is not loaded\n"), done.err)
+        self.assertEqual(sorted(self.exported()), ["Patient/a"])
 
     # ---- what is refused ----
 
