@@ -25,6 +25,13 @@ Result<bulk::ImportRequest> read_kick_off(const Service& service, const http::Re
   asked.leniency = service.options.leniency;
   asked.base_url = service.base_url(request);
   asked.url = asked.base_url + "/$import";
+  if (principal.client != nullptr && principal.claims != nullptr) {
+    asked.searchable.emplace();
+    for (const auto type : fhir::all_resource_types())
+      // What a Binary's securityContext allows is not looked at here.
+      if (type != fhir::types::kBinary && principal.claims->scopes.may_read_all(type))
+        asked.searchable->push_back(type);
+  }
   return asked;
 }
 

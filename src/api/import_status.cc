@@ -21,7 +21,7 @@ http::Response done(const Service& service, const http::Request& request,
     return fmt::format("{}{}{}", url, name, end);
   };
   auto manifest =
-      bulk::import_manifest(service.engine, view.job, asked, fetches_by_token(principal), url_of);
+      bulk::import_manifest(service.store, view.job, asked, fetches_by_token(principal), url_of);
   if (!manifest) return request_error(request, manifest.error());
   http::Response response;
   set_job_status(response, asked.separate_export_status, 200, "OK");

@@ -18,8 +18,13 @@ constexpr std::uint64_t kUnknownWeight = 64u << 20;
 
 Result<std::optional<std::vector<job::ShardPlan>>> ImportJobs::plan(const job::Job& job,
                                                                     const std::stop_token&) {
-  if (job.phase > 0) return std::optional<std::vector<job::ShardPlan>>();
+  if (job.phase > 1) return std::optional<std::vector<job::ShardPlan>>();
   SLUICE_TRY(const auto request, parse_stored_import(job.request));
+  if (job.phase == 1) {
+    SLUICE_TRY(const bool has_more, has_deferred(parts_, request, job));
+    if (!has_more) return std::optional<std::vector<job::ShardPlan>>();
+    return std::optional(std::vector<job::ShardPlan>{{{}, kUnknownWeight}});
+  }
   std::vector<job::ShardPlan> shards;
   for (const auto& input : request.inputs) {
     std::uint64_t weight = kUnknownWeight;
@@ -39,6 +44,10 @@ Result<std::optional<std::vector<job::ShardPlan>>> ImportJobs::plan(const job::J
 Result<std::string> ImportJobs::run(const job::Job& job, const job::Shard& shard,
                                     const job::ShardContext& context) {
   SLUICE_TRY(const auto request, parse_stored_import(job.request));
+  if (shard.phase == 1) {
+    SLUICE_CHECK(run_deferred_import(parts_, request, job, context));
+    return serialize(ImportResult{});
+  }
   if (shard.number >= request.inputs.size())
     return corrupt("a stored import cannot be read", "shard without input");
   SLUICE_TRY(const auto result, run_import_shard(parts_, request, job, shard, context));

@@ -321,12 +321,19 @@ std::string serialize(const ImportRequest& request) {
   json::array inputs;
   for (const auto& input : request.inputs)
     inputs.push_back({{"type", json::string(fhir::type_name(input.type))}, {"url", input.url}});
-  return json_text(json::object{{"url", request.url},
-                                {"base", request.base_url},
-                                {"source", request.source},
-                                {"separate", request.separate_export_status},
-                                {"lenient", request.leniency == fhir::Leniency::kLenient},
-                                {"inputs", std::move(inputs)}});
+  json::object stored{{"url", request.url},
+                      {"base", request.base_url},
+                      {"source", request.source},
+                      {"separate", request.separate_export_status},
+                      {"lenient", request.leniency == fhir::Leniency::kLenient},
+                      {"inputs", std::move(inputs)}};
+  if (request.searchable) {
+    json::array types;
+    for (const auto type : *request.searchable)
+      types.push_back(json::string(fhir::type_name(type)));
+    stored["searchable"] = std::move(types);
+  }
+  return json_text(stored);
 }
 
 Result<ImportRequest> parse_stored_import(std::string_view text) {
@@ -340,6 +347,12 @@ Result<ImportRequest> parse_stored_import(std::string_view text) {
     // Imports of earlier versions did not validate.
     const auto* lenient = object.if_contains("lenient");
     if (lenient == nullptr || lenient->as_bool()) request.leniency = fhir::Leniency::kLenient;
+    if (const auto* types = object.if_contains("searchable")) {
+      request.searchable.emplace();
+      for (const auto& name : types->as_array())
+        if (const auto type = fhir::find_resource_type(name.as_string()))
+          request.searchable->push_back(*type);
+    }
     for (const auto& each : object.at("inputs").as_array()) {
       const auto type = fhir::find_resource_type(each.at("type").as_string());
       if (!type) return corrupt("a stored import cannot be read", "type");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,8 @@ struct ImportRequest {
   bool separate_export_status = false;
   fhir::Leniency leniency = fhir::Leniency::kStrict;  ///< as the server had it at the kick-off
   std::vector<ImportInput> inputs;
+  /// Types that conditional references may search; nullopt: all.
+  std::optional<std::vector<fhir::ResourceType>> searchable = std::nullopt;
 
   /// The types of the inputs, each once, sorted.
   std::vector<fhir::ResourceType> types() const;

@@ -14,6 +14,8 @@
 
 #include "base/file.h"
 #include "base/utf8.h"
+#include "bulk/deferred.h"
+#include "bulk/deferred_load.h"
 #include "bulk/export_shard.h"
 #include "bulk/load_pipeline.h"
 #include "fhir/operation_outcome.h"
@@ -44,23 +46,20 @@ std::string_view issue_code(ErrorKind kind) {
 class ImportShard {
  public:
   ImportShard(const ImportParts& parts, const ImportRequest& request, const job::Job& job,
-              const job::Shard& shard, const job::ShardContext& context)
+              unsigned number, const job::ShardContext& context)
       : parts_(parts),
         request_(request),
-        input_(request.inputs[shard.number]),
+        input_(request.inputs[number]),
         job_(job),
-        number_(shard.number),
+        number_(number),
         context_(context),
         // Without the query, which may be a secret.
         shown_url_(input_.url.substr(0, input_.url.find_first_of("?#"))),
-        key_(import_state_key(job.id, shard.number)),
-        spool_path_(parts.spool / job.id / fmt::format("input-{:05}", shard.number)) {}
+        key_(import_state_key(job.id, number)),
+        spool_path_(parts.spool / job.id / fmt::format("input-{:05}", number)) {}
 
   Result<ImportResult> run() {
-    SLUICE_TRY(const auto stored, parts_.store.document(key_));
-    if (stored) {
-      SLUICE_TRY(state_, parse_import_state(*stored));
-    }
+    SLUICE_CHECK(read_state());
     if (!state_.is_done) {
       auto file = is_local() ? parts_.folders.open_file(input_.url) : fetched();
       if (file) {
@@ -79,6 +78,98 @@ class ImportShard {
   }
 
  private:
+  Result<void> read_state() {
+    SLUICE_TRY(const auto stored, parts_.store.document(key_));
+    if (!stored) return {};
+    SLUICE_TRY(state_, parse_import_state(*stored));
+    return {};
+  }
+
+  // ---- what waits for all inputs ----
+
+ public:
+  /// Its files, added to those of other inputs.
+  Result<void> open_deferred(std::vector<DeferredFile>& files) {
+    SLUICE_CHECK(read_state());
+    first_file_ = files.size();
+    for (const auto segment : state_.deferred) {
+      SLUICE_TRY(auto file, DeferredFile::open(deferred_path(segment)));
+      files.push_back(std::move(file));
+    }
+    return {};
+  }
+
+  /// Writes what waits, once `deferred` has found what its conditions mean.
+  Result<void> load_deferred(DeferredLoad& deferred) {
+    if (state_.deferred.empty() || state_.is_resolved) return {};
+    state_.refused = 0;  // they were told
+    begin_segment();
+    Sink sink(*this);
+    for (std::size_t i = 0; i < state_.deferred.size(); ++i)
+      SLUICE_CHECK(deferred.write(first_file_ + i, sink));
+    SLUICE_CHECK(committer_->flush());
+    add(committer_->tally(), state_.so_far);
+    SLUICE_CHECK(end_problems());
+    ++state_.segment;
+    state_.counted = 0;
+    state_.is_resolved = true;
+    SLUICE_CHECK(finish());
+    context_.progressed();
+    return {};
+  }
+
+ private:
+  class Sink final : public DeferredSink {
+   public:
+    explicit Sink(ImportShard& shard) : shard_(shard) {}
+    Result<void> take(fhir::IncomingResource resource) override {
+      return shard_.committer_->take(std::move(resource));
+    }
+    // Bundles are not taken apart.
+    Result<void> remove(const fhir::ResourceId&) override { return {}; }
+    Result<void> count_found(fhir::ResourceType) override { return {}; }
+    Result<void> report(std::size_t, LoadProblem problem) override {
+      return shard_.add_problem(problem);
+    }
+    bool wants(std::size_t) override { return !shard_.has_too_many_problems(); }
+
+   private:
+    ImportShard& shard_;
+  };
+
+  std::filesystem::path deferred_path(unsigned segment) const {
+    return parts_.spool / job_.id / fmt::format("deferred-{:05}-{:06}", number_, segment);
+  }
+
+  // Behind one of the same key that waits, it waits too: the last counts.
+  Result<void> take_one(fhir::IncomingResource resource) {
+    if (!deferred_keys_.may_have({resource.type, resource.id}))
+      return committer_->take(std::move(resource));
+    return defer(waiting(std::move(resource)));
+  }
+
+  Result<void> defer(DeferredResource resource) {
+    if (!deferred_) {
+      SLUICE_TRY(auto file, DeferredFile::create(deferred_path(state_.segment)));
+      deferred_.emplace(std::move(file));
+    }
+    resource.input = number_;
+    deferred_keys_.add(resource.key);
+    return deferred_->add(resource);
+  }
+
+  // Those of earlier runs.
+  Result<void> learn_deferred_keys() {
+    for (const auto segment : state_.deferred) {
+      SLUICE_TRY(const auto file, DeferredFile::open(deferred_path(segment)));
+      SLUICE_CHECK(file.each([this](const DeferredResource& resource) -> Result<void> {
+        deferred_keys_.add(resource.key);
+        return {};
+      }));
+    }
+    return {};
+  }
+
   bool is_local() const { return input_.url.starts_with("file:"); }
 
   // ---- the download ----
@@ -159,6 +250,7 @@ class ImportShard {
         loading + std::max<SteadyClock::duration>(parts_.turn_min, kSkipShare * (loading - begun));
     context_.add_progress(source->bytes_read());
     position_ = state_.position;
+    SLUICE_CHECK(learn_deferred_keys());
     begin_segment();
     LoadPipeline pipeline(parts_.parse_pool,
                           {.limits = {},
@@ -188,19 +280,15 @@ class ImportShard {
 
   Result<void> take(ParsedChunk chunk) {
     for (const auto& problem : chunk.problems) {
-      SLUICE_CHECK(add_problem(problem.is_loaded ? "warning" : "error", "invalid",
-                               fmt::format("'{}' line {}: {}", shortened(shown_url_, 256),
-                                           problem.place, problem.reason)));
-      if (!problem.is_loaded) ++refused_;
+      SLUICE_CHECK(add_problem(problem));
       if (!has_too_many_problems()) continue;
-      SLUICE_CHECK(add_problem(
-          "error", "too-costly",
-          fmt::format("'{}' line {}: {} problems: what follows is not loaded",
-                      shown_url_.substr(0, 256), problem.place, state_.refused + refused_)));
       chunk.resources.resize(problem.resources_before);
+      chunk.deferred.resize(problem.deferred_before);
       break;
     }
-    for (auto& resource : chunk.resources) SLUICE_CHECK(committer_->take(std::move(resource)));
+    SLUICE_CHECK(in_input_order(
+        chunk, [this](auto resource) { return take_one(std::move(resource)); },
+        [this](auto resource) { return defer(std::move(resource)); }));
     position_ = chunk.end;
     return {};
   }
@@ -232,6 +320,11 @@ class ImportShard {
     SLUICE_CHECK(committer_->flush());
     add(committer_->tally(), state_.so_far);
     SLUICE_CHECK(end_problems());
+    if (deferred_) {
+      SLUICE_CHECK(deferred_->finish(true));
+      deferred_.reset();
+      state_.deferred.push_back(state_.segment);
+    }
     ++state_.segment;
     state_.refused += std::exchange(refused_, 0);
     state_.position = position_;
@@ -253,6 +346,18 @@ class ImportShard {
       SLUICE_TRY(problems_, parts_.files.create(job_.id, problems_name_));
     }
     return problems_->append_line(fhir::operation_outcome(severity, code, diagnostics));
+  }
+
+  Result<void> add_problem(const LoadProblem& problem) {
+    const std::string place =
+        fmt::format("'{}' line {}", shortened(shown_url_, 256), problem.place);
+    SLUICE_CHECK(add_problem(problem.is_loaded ? "warning" : "error", "invalid",
+                             fmt::format("{}: {}", place, problem.reason)));
+    if (!problem.is_loaded) ++refused_;
+    if (problem.is_loaded || !has_too_many_problems()) return {};
+    return add_problem("error", "too-costly",
+                       fmt::format("{}: {} problems: what follows is not loaded", place,
+                                   state_.refused + refused_));
   }
 
   Result<void> end_problems() {
@@ -316,8 +421,11 @@ class ImportShard {
   const std::filesystem::path spool_path_;
   ImportState state_;
   std::uint64_t weight_ = 0;
-  std::uint64_t refused_ = 0;  // lines of the segment at work that were not loaded
-  LoadPosition position_;      // behind what was taken
+  std::optional<DeferredFile> deferred_;  // of the segment at work
+  DeferredKeys deferred_keys_;
+  std::size_t first_file_ = 0;  // of its files among all
+  std::uint64_t refused_ = 0;   // lines of the segment at work that were not loaded
+  LoadPosition position_;       // behind what was taken
   SteadyClock::time_point turn_ends_;
   std::unique_ptr<LoadCommitter> committer_;
   std::unique_ptr<output::SeekableGzipWriter> problems_;
@@ -329,7 +437,43 @@ class ImportShard {
 Result<ImportResult> run_import_shard(const ImportParts& parts, const ImportRequest& request,
                                       const job::Job& job, const job::Shard& shard,
                                       const job::ShardContext& context) {
-  return ImportShard(parts, request, job, shard, context).run();
+  return ImportShard(parts, request, job, shard.number, context).run();
+}
+
+Result<bool> has_deferred(const ImportParts& parts, const ImportRequest& request,
+                          const job::Job& job) {
+  for (unsigned number = 0; number < request.inputs.size(); ++number) {
+    SLUICE_TRY(const auto stored, parts.store.document(import_state_key(job.id, number)));
+    if (!stored) continue;
+    SLUICE_TRY(const auto state, parse_import_state(*stored));
+    if (!state.deferred.empty()) return true;
+  }
+  return false;
+}
+
+Result<void> run_deferred_import(const ImportParts& parts, const ImportRequest& request,
+                                 const job::Job& job, const job::ShardContext& context) {
+  std::vector<std::unique_ptr<ImportShard>> inputs;
+  std::vector<DeferredFile> files;
+  for (unsigned number = 0; number < request.inputs.size(); ++number) {
+    auto input = std::make_unique<ImportShard>(parts, request, job, number, context);
+    const std::size_t before = files.size();
+    SLUICE_CHECK(input->open_deferred(files));
+    if (files.size() > before) inputs.push_back(std::move(input));
+  }
+  DeferredOptions options{.base_url = request.source, .leniency = request.leniency};
+  options.bounds.stop = context.stop;
+  if (request.searchable)
+    options.may_search = [&](fhir::ResourceType type) {
+      return std::find(request.searchable->begin(), request.searchable->end(), type) !=
+             request.searchable->end();
+    };
+  DeferredLoad deferred(options);
+  std::vector<const DeferredFile*> all;
+  for (const auto& file : files) all.push_back(&file);
+  SLUICE_CHECK(deferred.find(parts.store, std::move(all), [](const auto&) { return nullptr; }));
+  for (const auto& input : inputs) SLUICE_CHECK(input->load_deferred(deferred));
+  return {};
 }
 
 }  // namespace sluice::bulk

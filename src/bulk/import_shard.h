@@ -61,4 +61,11 @@ Result<ImportResult> run_import_shard(const ImportParts& parts, const ImportRequ
                                       const job::Job& job, const job::Shard& shard,
                                       const job::ShardContext& context);
 
+/// Whether resources of some input wait for all inputs to be read.
+Result<bool> has_deferred(const ImportParts& parts, const ImportRequest& request,
+                          const job::Job& job);
+/// Does the resources of all inputs that wait, or goes on with them, when every input is read.
+Result<void> run_deferred_import(const ImportParts& parts, const ImportRequest& request,
+                                 const job::Job& job, const job::ShardContext& context);
+
 }  // namespace sluice::bulk

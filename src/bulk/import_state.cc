@@ -56,6 +56,8 @@ Result<ImportResult> parse_import_result(std::string_view text) {
 }
 
 std::string serialize(const ImportState& state) {
+  json::array deferred;
+  for (const auto segment : state.deferred) deferred.push_back(segment);
   json::array files;
   for (const auto& file : state.problem_files) files.push_back(json::string(file));
   return json_text(json::object{{"fetched", state.fetched},
@@ -68,7 +70,9 @@ std::string serialize(const ImportState& state) {
                                 {"refused", state.refused},
                                 {"result", to_json(state.so_far)},
                                 {"problem_files", std::move(files)},
-                                {"done", state.is_done}});
+                                {"done", state.is_done},
+                                {"deferred", std::move(deferred)},
+                                {"resolved", state.is_resolved}});
 }
 
 Result<ImportState> parse_import_state(std::string_view text) {
@@ -86,6 +90,11 @@ Result<ImportState> parse_import_state(std::string_view text) {
     for (const auto& file : object.at("problem_files").as_array())
       state.problem_files.emplace_back(file.as_string());
     state.is_done = object.at("done").as_bool();
+    if (const auto* deferred = object.if_contains("deferred"))
+      for (const auto& segment : deferred->as_array())
+        state.deferred.push_back(segment.to_number<unsigned>());
+    if (const auto* resolved = object.if_contains("resolved"))
+      state.is_resolved = resolved->as_bool();
     return state;
   });
 }

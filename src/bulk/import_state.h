@@ -40,7 +40,10 @@ struct ImportState {
   std::uint64_t refused = 0;  ///< lines of whole segments that were not loaded
   ImportResult so_far = {};   ///< of everything counted; `problems` of whole segments
   std::vector<std::string> problem_files = {};
-  bool is_done = false;  ///< `so_far` is the result
+  bool is_done = false;  ///< `so_far` is the result, but for what waits
+  /// Segments with resources that wait for all inputs to be read (deferred.h).
+  std::vector<unsigned> deferred = {};
+  bool is_resolved = false;  ///< these are in `so_far` too
 };
 
 std::string serialize(const ImportResult& result);

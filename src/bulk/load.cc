@@ -13,6 +13,8 @@
 #include <utility>
 
 #include "base/worker_pool.h"
+#include "bulk/deferred.h"
+#include "bulk/deferred_load.h"
 #include "bulk/load_pipeline.h"
 #include "bulk/load_source.h"
 
@@ -22,6 +24,10 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto kProgressInterval = std::chrono::milliseconds(250);
+
+std::string too_many(std::uint64_t problems) {
+  return fmt::format("{} problems: what follows is not loaded", problems);
+}
 
 class LoadFiles final : public LoadInputs {
  public:
@@ -79,13 +85,14 @@ class Loader {
       ++summary_.files;
       SLUICE_CHECK(load_file(*input));
     }
+    if (deferred_) SLUICE_CHECK(load_deferred());
     SLUICE_CHECK(committer_.flush());
     // Everything before it is durable with it.
     SLUICE_CHECK(store_.write({}));
     const LoadTally& tally = committer_.tally();
     summary_.types = tally.types;
-    summary_.resources = tally.resources;
-    summary_.superseded = tally.superseded;
+    summary_.resources += tally.resources;
+    summary_.superseded += tally.superseded;
     summary_.bytes = tally.bytes;
     return std::move(summary_);
   }
@@ -150,22 +157,130 @@ class Loader {
 
   Result<bool> take(ParsedChunk chunk) {
     bool goes_on = true;
+    summary_.superseded += chunk.older_versions;
+    summary_.resources += chunk.older_versions;
     for (auto& problem : chunk.problems) {
       if (!problem.is_loaded && ++refused_ == options_.problems_max) {
         chunk.resources.resize(problem.resources_before);
+        chunk.deferred.resize(problem.deferred_before);
         goes_on = false;
       }
       report(problem);
       if (goes_on) continue;
-      problem.reason = fmt::format("{} problems: what follows is not loaded", refused_);
+      problem.reason = too_many(refused_);
       report(problem);
       break;
     }
     progress_.resources += chunk.resources.size();
-    for (auto& resource : chunk.resources) SLUICE_CHECK(committer_.take(std::move(resource)));
+    SLUICE_CHECK(in_input_order(
+        chunk, [this](auto resource) { return take_one(std::move(resource)); },
+        [this](auto resource) { return defer(std::move(resource)); }));
     show_progress();
     return goes_on;
   }
+
+  // Behind one of the same key that waits, it waits too: the last counts.
+  Result<void> take_one(fhir::IncomingResource resource) {
+    if (!deferred_keys_.may_have({resource.type, resource.id}))
+      return committer_.take(std::move(resource));
+    return defer(waiting(std::move(resource)));
+  }
+
+  Result<void> defer(DeferredResource resource) {
+    if (!deferred_) {
+      const auto folder = options_.spill_folder.empty() ? std::filesystem::temp_directory_path()
+                                                        : options_.spill_folder;
+      SLUICE_TRY(auto file, DeferredFile::create_nameless(folder));
+      deferred_.emplace(std::move(file));
+    }
+    if (deferring_.empty() || deferring_.back().path != path_) deferring_.push_back({path_, 0});
+    resource.input = deferring_.size() - 1;
+    deferred_keys_.add(resource.key);
+    return deferred_->add(resource);
+  }
+
+  Result<void> load_deferred() {
+    SLUICE_CHECK(deferred_->finish(false));
+    SLUICE_CHECK(committer_.settle());
+    DeferredLoad load({.limits = options_.limits,
+                       .base_url = options_.base_url,
+                       .leniency = options_.leniency,
+                       .conditions = options_.conditions,
+                       .bounds = {.stop = stop_}});
+    SLUICE_CHECK(load.find(store_, {&*deferred_},
+                           [this](const auto& key) { return committer_.held_back(key); }));
+    if (options_.strict) {
+      Check check;
+      const auto checked = load.write(0, check);
+      if (!checked && !check.problem) return checked.error();
+      if (check.problem) {
+        path_ = deferring_[check.input].path;
+        report(std::move(*check.problem));
+        summary_.stopped_by_problem = true;
+        return {};
+      }
+    }
+    Sink sink(*this);
+    const auto before = load.resolved();
+    SLUICE_CHECK(load.write(0, sink));
+    summary_.references = load.resolved() - before;
+    summary_.passes = load.passes();
+    return {};
+  }
+
+  void report_deferred(std::size_t number, LoadProblem problem) {
+    Deferring& input = deferring_[number];
+    path_ = input.path;
+    if (!problem.is_loaded) ++input.refused;
+    report(problem);
+    if (!problem.is_loaded && input.refused == options_.problems_max) {
+      problem.reason = too_many(input.refused);
+      report(std::move(problem));
+    }
+  }
+
+  /// Finds the first problem of what waits.
+  struct Check final : DeferredSink {
+    std::size_t input = 0;
+    std::optional<LoadProblem> problem;
+    Result<void> take(fhir::IncomingResource) override { return {}; }
+    Result<void> remove(const fhir::ResourceId&) override { return {}; }
+    Result<void> count_found(fhir::ResourceType) override { return {}; }
+    Result<void> report(std::size_t of_input, LoadProblem found) override {
+      if (found.is_loaded) return {};
+      input = of_input;
+      problem = std::move(found);
+      return Error{ErrorKind::kInvalid, "a problem"};
+    }
+  };
+
+  class Sink final : public DeferredSink {
+   public:
+    explicit Sink(Loader& loader) : loader_(loader) {}
+    Result<void> take(fhir::IncomingResource resource) override {
+      ++loader_.progress_.resources;
+      loader_.show_progress();
+      return loader_.committer_.take(std::move(resource));
+    }
+    Result<void> remove(const fhir::ResourceId& key) override {
+      return loader_.committer_.remove(key);
+    }
+    Result<void> count_found(fhir::ResourceType type) override {
+      loader_.committer_.count_found(type);
+      return {};
+    }
+    Result<void> report(std::size_t input, LoadProblem problem) override {
+      loader_.report_deferred(input, std::move(problem));
+      return {};
+    }
+    bool wants(std::size_t input) override {
+      return loader_.options_.problems_max == 0 ||
+             loader_.deferring_[input].refused < loader_.options_.problems_max;
+    }
+
+   private:
+    Loader& loader_;
+  };
 
   void report(LoadProblem problem) {
     problem.path = path_;
@@ -194,6 +309,14 @@ class Loader {
   std::uint64_t refused_ = 0;  // problems of it
   LoadPipeline pipeline_;
   LoadCommitter committer_;
+  /// An input with resources that wait.
+  struct Deferring {
+    std::string path;
+    std::uint64_t refused = 0;
+  };
+  std::vector<Deferring> deferring_;
+  std::optional<DeferredFile> deferred_;
+  DeferredKeys deferred_keys_;
   LoadSummary summary_;
   LoadProgress progress_;
   SteadyClock::time_point shown_;
@@ -201,8 +324,8 @@ class Loader {
 
 }  // namespace
 
-Result<std::unique_ptr<LoadInputs>> open_load_files(const std::vector<std::string>& paths) {
-  SLUICE_TRY(auto files, list_load_files(paths));
+Result<std::unique_ptr<LoadInputs>> open_load_files(const LoadOptions& options) {
+  SLUICE_TRY(auto files, list_load_files(options.paths, options.on_passed_over));
   return std::unique_ptr<LoadInputs>(std::make_unique<LoadFiles>(std::move(files)));
 }
 
@@ -212,7 +335,7 @@ Result<LoadSummary> load(store::Store& store, LoadInputs& inputs, const LoadOpti
 }
 
 Result<LoadSummary> load(store::Store& store, const LoadOptions& options, std::stop_token stop) {
-  SLUICE_TRY(const auto inputs, open_load_files(options.paths));
+  SLUICE_TRY(const auto inputs, open_load_files(options));
   return load(store, *inputs, options, std::move(stop));
 }
 

@@ -8,21 +8,53 @@ namespace {
 // So much may be lost by a crash, and is then loaded again; each sync costs a few milliseconds.
 constexpr std::uint64_t kSyncInterval = 64u << 20;
 
+constexpr std::size_t kRemovalsMax = 1000;  // of one transaction
+
 }  // namespace
 
 LoadCommitter::LoadCommitter(store::Store& store, CommitterOptions options)
     : store_(store), options_(std::move(options)) {}
 
 Result<void> LoadCommitter::take(fhir::IncomingResource resource) {
+  if (!removals_.empty()) SLUICE_CHECK(commit_removals());
   batch_size_ += resource.content.size();
   batch_.push_back(std::move(resource));
   if (batch_size_ < options_.batch_size) return {};
   return commit_batch();
 }
 
-Result<void> LoadCommitter::flush() {
+Result<void> LoadCommitter::remove(const fhir::ResourceId& key) {
   SLUICE_CHECK(commit_batch());
+  pending_.cancel(key);
+  removals_.push_back(key);
+  return removals_.size() < kRemovalsMax ? Result<void>() : commit_removals();
+}
+
+void LoadCommitter::count_found(fhir::ResourceType type) {
+  ++tally_.resources;
+  ++tally_.types[std::string(fhir::type_name(type))].unchanged;
+}
+
+Result<void> LoadCommitter::settle() {
+  SLUICE_CHECK(commit_batch());
+  return commit_removals();
+}
+
+Result<void> LoadCommitter::flush() {
+  SLUICE_CHECK(settle());
   return commit_pending();
+}
+
+Result<void> LoadCommitter::commit_removals() {
+  if (removals_.empty()) return {};
+  store::Transaction transaction;
+  transaction.removals = std::exchange(removals_, {});
+  transaction.durable = false;
+  SLUICE_TRY(const auto outcome, store_.write(transaction));
+  for (std::size_t i = 0; i < transaction.removals.size(); ++i)
+    if (outcome.removals[i].status == store::PutStatus::kDeleted)
+      ++tally_.types[std::string(fhir::type_name(transaction.removals[i].type))].deleted;
+  return {};
 }
 
 Result<store::WriteOutcome> LoadCommitter::write(

@@ -19,6 +19,7 @@ struct LoadCounts {
   std::uint64_t created = 0;
   std::uint64_t updated = 0;
   std::uint64_t unchanged = 0;
+  std::uint64_t deleted = 0;  ///< by a history
 };
 
 /// What was taken and what came of it, as of a transaction.
@@ -49,6 +50,17 @@ class LoadCommitter {
   LoadCommitter(store::Store& store, CommitterOptions options);
 
   Result<void> take(fhir::IncomingResource resource);
+  /// Deletes what was taken, or is there.
+  Result<void> remove(const fhir::ResourceId& key);
+  /// One that is there already, whatever it looks like: nothing is done.
+  void count_found(fhir::ResourceType type);
+  /// Commits everything taken but what is held back.
+  Result<void> settle();
+  /// The text of an update that is held back, or nullptr.
+  const std::string* held_back(const fhir::ResourceId& key) const {
+    const auto* resource = pending_.find(key);
+    return resource == nullptr ? nullptr : &resource->content;
+  }
   /// Commits everything taken, also what was held back. It is durable with the store's next durable
   /// transaction.
   Result<void> flush();
@@ -57,6 +69,7 @@ class LoadCommitter {
  private:
   Result<void> commit_batch();
   Result<void> commit_pending();
+  Result<void> commit_removals();
   Result<store::WriteOutcome> write(const std::vector<const fhir::IncomingResource*>& puts,
                                     std::uint64_t size, store::OnDifferent on_different,
                                     const std::function<void(const store::WriteOutcome&)>& count);
@@ -72,6 +85,7 @@ class LoadCommitter {
   std::uint64_t batch_size_ = 0;
   std::uint64_t unsynced_ = 0;
   PendingUpdates pending_;
+  std::vector<fhir::ResourceId> removals_;  // later than all of batch_
 };
 
 }  // namespace sluice::bulk

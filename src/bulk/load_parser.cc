@@ -6,8 +6,10 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "fhir/bundle_links.h"
 #include "fhir/json_check.h"
 #include "fhir/json_walk.h"
+#include "fhir/reference.h"
 #include "fhir/resource_type.h"
 
 namespace sluice::bulk {
@@ -34,6 +36,13 @@ constexpr std::string_view kBlank = " \t\r\n";
 constexpr std::size_t kBundleDepthMax = 110;  // as read_bundle() has it
 
 }  // namespace
+
+DeferredResource waiting(fhir::IncomingResource resource) {
+  DeferredResource out;
+  out.key = {resource.type, std::move(resource.id)};
+  out.json = std::move(resource.content);
+  return out;
+}
 
 ParsedChunk LoadParser::parse(const LoadChunk& chunk) {
   ParsedChunk out;
@@ -63,85 +72,141 @@ ParsedChunk LoadParser::parse(const LoadChunk& chunk) {
 void LoadParser::parse_text(const LoadChunk& chunk, std::string_view text, std::uint64_t line,
                             ParsedChunk& out) {
   if (!only_type_ && mentions_bundle(text)) {
-    const auto kind = kind_of(text);
-    if (!kind) {
-      add_problem({{}, line, false, kind.error().message}, out);
+    const auto bundle = is_bundle(text);
+    if (!bundle) {
+      add_problem({{}, line, false, bundle.error().message}, out);
       return;
     }
-    if (*kind != Kind::kResource) return parse_bundle(chunk, text, line, *kind, out);
+    if (*bundle) return parse_bundle(chunk, text, line, out);
   }
   auto resource = reader_.read(text);
   if (resource && only_type_ && resource->type != *only_type_)
     resource = invalid(fmt::format("a resource of type {}, not {}", fhir::type_name(resource->type),
                                    fhir::type_name(*only_type_)));
-  take(std::move(resource), {{}, line, false, {}}, out);
+  take(std::move(resource), {{}, line, false, {}}, nullptr, out);
 }
 
 void LoadParser::add_problem(LoadProblem problem, ParsedChunk& out) {
   problem.resources_before = out.resources.size();
+  problem.deferred_before = out.deferred.size();
   if (!problem.is_loaded) ++out.refused;
   out.problems.push_back(std::move(problem));
 }
 
 void LoadParser::take(Result<fhir::IncomingResource> resource, LoadProblem problem,
-                      ParsedChunk& out) {
+                      const fhir::BundleEntry* entry, ParsedChunk& out) {
   if (!resource) {
     problem.reason += resource.error().message;
     add_problem(std::move(problem), out);
     return;
   }
-  if (!fhir::check_shape(reader_.tokens(), resource->type)) {
-    problem.reason +=
-        fmt::format("{}", fmt::join(fhir::find_faults(reader_.tokens(), resource->type), "; "));
-    problem.is_loaded = leniency_ == fhir::Leniency::kLenient;
-    add_problem(std::move(problem), out);
-    if (leniency_ == fhir::Leniency::kStrict) return;
+  DeferredResource deferred;
+  bool is_deferred = false;
+  if (entry != nullptr) {
+    deferred.kind = entry->kind;
+    deferred.condition = entry->condition;
+    deferred.links = entry->links;
+    deferred.has_own_id = fhir::string_member(reader_.tokens(), 0, "id").has_value();
+    is_deferred = entry->kind != fhir::BundleEntry::Kind::kPut || !entry->links.empty();
   }
-  out.resources.push_back(std::move(*resource));
+  if (!fhir::check_shape(reader_.tokens(), resource->type)) {
+    // In a Bundle that is stored as it is they are not ours.
+    if (resource->type != fhir::types::kBundle) deferred.references = conditional_references();
+    is_deferred |= !deferred.references.empty();
+    const auto& tokens = deferred.references.empty() ? reader_.tokens() : tokens_;
+    const auto faults = fhir::find_faults(tokens, resource->type);
+    if (!faults.empty()) {
+      LoadProblem faulty = problem;
+      faulty.reason += fmt::format("{}", fmt::join(faults, "; "));
+      faulty.is_loaded = leniency_ == fhir::Leniency::kLenient;
+      add_problem(std::move(faulty), out);
+      if (leniency_ == fhir::Leniency::kStrict) return;
+    }
+  }
+  if (!is_deferred) {
+    out.resources.push_back(std::move(*resource));
+    return;
+  }
+  deferred.key = {resource->type, std::move(resource->id)};
+  deferred.json = std::move(resource->content);
+  defer(std::move(deferred), problem, out);
+}
+
+void LoadParser::defer(DeferredResource resource, const LoadProblem& place, ParsedChunk& out) {
+  resource.place = place.place;
+  resource.is_bundle_entry = place.is_bundle_entry;
+  resource.prefix = place.reason;
+  resource.resources_before = out.resources.size();
+  out.deferred.push_back(std::move(resource));
+}
+
+std::vector<std::string> LoadParser::conditional_references() {
+  std::vector<std::string> found;
+  std::string text;
+  const auto rewritten = fhir::rewrite_links(
+      reader_.tokens(), 0,
+      [&](fhir::LinkPlace place, std::string_view link) -> Result<std::optional<std::string>> {
+        const auto conditional = fhir::parse_conditional_reference(link);
+        if (place != fhir::LinkPlace::kReference || !conditional || conditional->query.empty())
+          return std::nullopt;
+        if (std::find(found.begin(), found.end(), link) == found.end()) found.emplace_back(link);
+        return fmt::format("{}/x", fhir::type_name(conditional->type));
+      },
+      text);
+  if (!rewritten || !tokens_.read(text)) return {};
+  return found;
 }
 
 // Only a Bundle of resources to store is taken apart; a document or a message is a resource by
 // itself.
-Result<LoadParser::Kind> LoadParser::kind_of(std::string_view text) {
+Result<bool> LoadParser::is_bundle(std::string_view text) {
   SLUICE_CHECK(tokens_.read(text));
   SLUICE_TRY(const auto traits, fhir::check_json_object(tokens_, kBundleDepthMax));
   (void)traits;
-  bool is_bundle = false;
+  bool says_bundle = false;
   std::string type;
   SLUICE_CHECK(
       fhir::each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
         if (tokens_.first(value) != '"') return {};
         const auto name = tokens_.raw_string(key);
         if (fhir::means(name, "resourceType"))
-          is_bundle = fhir::means(tokens_.raw_string(value), "Bundle");
+          says_bundle = fhir::means(tokens_.raw_string(value), "Bundle");
         if (fhir::means(name, "type")) type = fhir::unescape(tokens_.raw_string(value));
         return {};
       }));
-  if (!is_bundle) return Kind::kResource;
-  // Its entries have the oldest versions last.
-  if (type == "history") return Kind::kReverseBundle;
-  for (const std::string_view each : {"transaction", "collection", "batch", "searchset",
-                                      "transaction-response", "batch-response"})
-    if (type == each) return Kind::kBundle;
-  return Kind::kResource;
+  if (!says_bundle) return false;
+  constexpr std::string_view kTypes[] = {"transaction",   "collection", "batch",
+                                         "searchset",     "history",    "transaction-response",
+                                         "batch-response"};
+  return std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes);
 }
 
 void LoadParser::parse_bundle(const LoadChunk& chunk, std::string_view text, std::uint64_t line,
-                              Kind kind, ParsedChunk& out) {
-  auto entries = fhir::read_bundle(text);
-  if (!entries) {
-    add_problem({{}, line, false, entries.error().message}, out);
+                              ParsedChunk& out) {
+  auto content = fhir::read_bundle(text);
+  if (!content) {
+    add_problem({{}, line, false, content.error().message}, out);
     return;
   }
-  if (kind == Kind::kReverseBundle) std::reverse(entries->begin(), entries->end());
+  out.older_versions += content->older_versions;
   Anonymous anonymous;
-  for (const auto& entry : *entries) {
-    take(read_entry(entry, anonymous),
-         {{},
-          chunk.is_document ? entry.index : line,
-          chunk.is_document,
-          chunk.is_document ? "" : fmt::format("entry {}: ", entry.index)},
-         out);
+  for (auto& entry : content->entries) {
+    LoadProblem place{{},
+                      chunk.is_document ? entry.index : line,
+                      chunk.is_document,
+                      chunk.is_document ? "" : fmt::format("entry {}: ", entry.index)};
+    if (entry.kind == fhir::BundleEntry::Kind::kProblem) {
+      place.reason += entry.problem;
+      add_problem(std::move(place), out);
+    } else if (entry.kind == fhir::BundleEntry::Kind::kDelete) {
+      DeferredResource deleted;
+      deleted.kind = entry.kind;
+      deleted.key = entry.deleted;
+      defer(std::move(deleted), place, out);
+    } else {
+      take(read_entry(entry, anonymous), std::move(place), &entry, out);
+    }
+    std::string().swap(entry.json);  // half of the memory of a large Bundle
   }
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bulk/deferred.h"
 #include "bulk/load_source.h"
 #include "fhir/bundle_reader.h"
 #include "fhir/json_tokens.h"
@@ -25,6 +26,7 @@ struct LoadProblem {
   std::string reason;                ///< names the rule, holds no PHI
   bool is_loaded = false;            ///< lenient: the resource was taken with its faults
   std::size_t resources_before = 0;  ///< of its chunk
+  std::size_t deferred_before = 0;   ///< likewise
 };
 
 /// So many problems of one input are told; then it is not read on. 0: as many as there are.
@@ -32,11 +34,30 @@ inline constexpr std::uint64_t kProblemsMax = 100'000;
 
 struct ParsedChunk {
   std::vector<fhir::IncomingResource> resources;  ///< in input order
+  std::vector<DeferredResource> deferred;         ///< likewise
   std::vector<LoadProblem> problems;              ///< in input order
   std::uint64_t refused = 0;                      ///< of these: not loaded
+  std::uint64_t older_versions = 0;               ///< in Bundles: left out
   LoadPosition end;                               ///< behind the chunk
   LargeText::Turn turn;                           ///< of the chunk
 };
+
+/// Calls `take` with the resources of a chunk and `defer` with those that wait, in input order.
+template <class Take, class Defer>
+Result<void> in_input_order(ParsedChunk& chunk, Take take, Defer defer) {
+  std::size_t next = 0;
+  for (auto& resource : chunk.deferred) {
+    for (; next < resource.resources_before; ++next)
+      SLUICE_CHECK(take(std::move(chunk.resources[next])));
+    SLUICE_CHECK(defer(std::move(resource)));
+  }
+  for (; next < chunk.resources.size(); ++next)
+    SLUICE_CHECK(take(std::move(chunk.resources[next])));
+  return {};
+}
+
+/// A resource that has to wait as it is.
+DeferredResource waiting(fhir::IncomingResource resource);
 
 struct ParseOptions {
   fhir::ReaderLimits limits = {};
@@ -64,10 +85,9 @@ class LoadParser {
  private:
   void parse_text(const LoadChunk& chunk, std::string_view text, std::uint64_t line,
                   ParsedChunk& out);
-  /// kReverseBundle: the newest of a resource comes first.
-  enum class Kind { kResource, kBundle, kReverseBundle };
-  Result<Kind> kind_of(std::string_view text);
-  void parse_bundle(const LoadChunk& chunk, std::string_view text, std::uint64_t line, Kind kind,
+  /// Whether it is a Bundle to take apart.
+  Result<bool> is_bundle(std::string_view text);
+  void parse_bundle(const LoadChunk& chunk, std::string_view text, std::uint64_t line,
                     ParsedChunk& out);
   /// How many entries of a Bundle had this content and no identity.
   using Anonymous = std::map<fhir::ContentDigest, std::size_t>;
@@ -75,8 +95,14 @@ class LoadParser {
 
   /// Adds what is wrong at a place.
   void add_problem(LoadProblem problem, ParsedChunk& out);
-  /// Puts what the reader read last where it belongs; `problem` says where it stood.
-  void take(Result<fhir::IncomingResource> resource, LoadProblem problem, ParsedChunk& out);
+  /// Puts what the reader read last where it belongs; `problem` says where it stood, `entry` in
+  /// which entry of a Bundle.
+  void take(Result<fhir::IncomingResource> resource, LoadProblem problem,
+            const fhir::BundleEntry* entry, ParsedChunk& out);
+  /// The conditional references in what was read last, each once. When there are some, `tokens_`
+  /// has the text with others in their place.
+  std::vector<std::string> conditional_references();
+  static void defer(DeferredResource resource, const LoadProblem& place, ParsedChunk& out);
 
   const std::optional<fhir::ResourceType> only_type_;
   const fhir::Leniency leniency_;

@@ -29,6 +29,10 @@ class PendingUpdates {
     size_ -= found->second.content.size();
     updates_.erase(found);
   }
+  const fhir::IncomingResource* find(const fhir::ResourceId& key) const {
+    const auto found = updates_.find(key);
+    return found == updates_.end() ? nullptr : &found->second;
+  }
   bool contains(const fhir::ResourceId& key) const {
     return !updates_.empty() && updates_.contains(key);
   }

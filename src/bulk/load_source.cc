@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/file.h"
+#include "base/text.h"
 
 namespace sluice::bulk {
 namespace {
@@ -20,7 +21,8 @@ constexpr std::size_t kChunk = 1u << 20;
 constexpr std::size_t kReadSize = 256u << 10;
 constexpr int kLookMilliseconds = 100;  // how often a wait looks whether to stop
 
-bool is_loadable(const std::string& name) {
+bool is_loadable(const std::string& file_name) {
+  const std::string name = to_lower(file_name);
   for (const std::string_view end : {".ndjson", ".jsonl", ".json"})
     if (name.ends_with(end) || name.ends_with(std::string(end) + ".gz")) return true;
   return false;
@@ -72,15 +74,18 @@ bool begins_document(std::string_view text) {
 }
 
 // Adds the files below `folder` that can be loaded, in the order of their names.
-Result<void> list_folder(const std::string& folder, std::vector<std::string>& files) {
+Result<void> list_folder(const std::string& folder, std::vector<std::string>& files,
+                         std::vector<std::string>& passed_over) {
   using Entries = std::filesystem::recursive_directory_iterator;
   std::vector<std::string> found;
   std::error_code failed;
   Entries entries(folder, failed);
   for (; !failed && entries != Entries(); entries.increment(failed)) {
     std::error_code gone;  // a link to nothing is no file
-    if (is_loadable(entries->path().filename().string()) && entries->is_regular_file(gone))
-      found.push_back(entries->path().string());
+    if (entries->is_directory(gone) && !entries->is_symlink(gone)) continue;
+    const bool is_wanted =
+        is_loadable(entries->path().filename().string()) && entries->is_regular_file(gone);
+    (is_wanted ? found : passed_over).push_back(entries->path().string());
   }
   if (failed) return errno_error("cannot read folder", folder, failed.value());
   std::sort(found.begin(), found.end());
@@ -90,7 +95,9 @@ Result<void> list_folder(const std::string& folder, std::vector<std::string>& fi
 
 }  // namespace
 
-Result<std::vector<std::string>> list_load_files(const std::vector<std::string>& paths) {
+Result<std::vector<std::string>> list_load_files(
+    const std::vector<std::string>& paths,
+    const std::function<void(const std::string& path)>& on_passed_over) {
   namespace fs = std::filesystem;
   std::vector<std::string> files;
   for (const auto& path : paths) {
@@ -101,7 +108,11 @@ Result<std::vector<std::string>> list_load_files(const std::vector<std::string>&
       files.push_back(path);
       continue;
     }
-    SLUICE_CHECK(list_folder(path, files));
+    std::vector<std::string> passed_over;
+    SLUICE_CHECK(list_folder(path, files, passed_over));
+    std::sort(passed_over.begin(), passed_over.end());
+    for (const auto& each : passed_over)
+      if (on_passed_over) on_passed_over(each);
   }
   return files;
 }

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -47,9 +48,12 @@ struct SourceLimits {
   LargeText* large = nullptr;
 };
 
-/// All files to load, in order: folders walked by name, "-" for standard input. kNotFound names a
-/// path that is not there.
-Result<std::vector<std::string>> list_load_files(const std::vector<std::string>& paths);
+/// All files to load, in order: folders walked by name, "-" for standard input. Files of folders
+/// whose names do not end as they should, and what is no file, are passed over and told.
+/// kNotFound names a path that is not there.
+Result<std::vector<std::string>> list_load_files(
+    const std::vector<std::string>& paths,
+    const std::function<void(const std::string& path)>& on_passed_over = {});
 
 /// Opens a file to load. One that nobody writes to yet (a named pipe) does not hold the caller up:
 /// its reader waits.

@@ -152,7 +152,9 @@ Result<bulk::LoadSummary> load_into(const std::filesystem::path& data,
   const SystemClock clock;
   keep_private(data);
   SLUICE_TRY(const auto store, store::open_rocksdb_store(data, clock));
-  return bulk::load(*store, options, stop);
+  bulk::LoadOptions here = options;
+  here.spill_folder = data;
+  return bulk::load(*store, here, stop);
 }
 
 Result<RemovalCounts> remove_from(const std::filesystem::path& data, const Keys& resources,

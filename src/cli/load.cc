@@ -59,14 +59,21 @@ class ProgressDisplay {
 void print_summary(const bulk::LoadSummary& summary, double seconds) {
   fmt::print("{:<28}{:>12}{:>12}{:>12}\n", "type", "created", "updated", "unchanged");
   for (const auto& [type, counts] : summary.types)
-    fmt::print("{:<28}{:>12}{:>12}{:>12}\n", type, human_count(counts.created),
-               human_count(counts.updated), human_count(counts.unchanged));
+    if (counts.created + counts.updated + counts.unchanged > 0)
+      fmt::print("{:<28}{:>12}{:>12}{:>12}\n", type, human_count(counts.created),
+                 human_count(counts.updated), human_count(counts.unchanged));
   const double bytes = static_cast<double>(summary.bytes);
   fmt::print("{} resources, {} in {:.2f} s: {} resources/s, {:.1f} MB/s\n",
              human_count(summary.resources), human_size(bytes), seconds,
              human_count(static_cast<std::uint64_t>(static_cast<double>(summary.resources) /
                                                     std::max(seconds, 0.001))),
              bytes / 1e6 / std::max(seconds, 0.001));
+  std::uint64_t deleted = 0;
+  for (const auto& [type, counts] : summary.types) deleted += counts.deleted;
+  if (deleted > 0) fmt::print("{} deleted\n", human_count(deleted));
+  if (summary.references > 0)
+    fmt::print("{} conditional references resolved, types looked through for them: {}\n",
+               human_count(summary.references), summary.passes);
   if (summary.superseded > 0)
     fmt::print("{} duplicates within the input: the last of each counts\n",
                human_count(summary.superseded));
@@ -96,6 +103,13 @@ Result<int> run_load(LoadArguments& arguments) {
     display.clear();
     fmt::print(stderr, "{}:{}{}: {}{}\n", problem.path, problem.is_bundle_entry ? "entry " : "",
                problem.place, problem.is_loaded ? "warning: " : "", problem.reason);
+  };
+  arguments.options.on_passed_over = [&display](const std::string& path) {
+    display.clear();
+    fmt::print(stderr,
+               "{}: passed over: its name ends in none of .ndjson, .jsonl, .json, or these "
+               "with .gz, or it is no file\n",
+               path);
   };
   arguments.options.on_progress = [&display](const auto& progress) { display.show(progress); };
   const auto start = SteadyClock::now();

@@ -57,12 +57,15 @@ bulk::LoadProgress progress_of(const json::object& object) {
 json::object to_json(const bulk::LoadSummary& summary) {
   json::object types;
   for (const auto& [type, counts] : summary.types)
-    types[type] = {
-        {"created", counts.created}, {"updated", counts.updated}, {"unchanged", counts.unchanged}};
+    types[type] = {{"created", counts.created},
+                   {"updated", counts.updated},
+                   {"unchanged", counts.unchanged},
+                   {"deleted", counts.deleted}};
   return {{"types", std::move(types)},        {"resources", summary.resources},
           {"superseded", summary.superseded}, {"bytes", summary.bytes},
           {"files", summary.files},           {"problems", summary.problems},
-          {"warnings", summary.warnings},     {"stopped", summary.stopped_by_problem}};
+          {"warnings", summary.warnings},     {"stopped", summary.stopped_by_problem},
+          {"references", summary.references}, {"passes", summary.passes}};
 }
 
 bulk::LoadSummary summary_of(const json::object& object) {
@@ -70,7 +73,7 @@ bulk::LoadSummary summary_of(const json::object& object) {
   for (const auto& [type, counts] : object.at("types").as_object()) {
     const auto& each = counts.as_object();
     summary.types[std::string(type)] = {number(each, "created"), number(each, "updated"),
-                                        number(each, "unchanged")};
+                                        number(each, "unchanged"), number(each, "deleted")};
   }
   summary.resources = number(object, "resources");
   summary.superseded = number(object, "superseded");
@@ -78,6 +81,8 @@ bulk::LoadSummary summary_of(const json::object& object) {
   summary.files = number(object, "files");
   summary.problems = number(object, "problems");
   summary.warnings = number(object, "warnings");
+  summary.references = number(object, "references");
+  summary.passes = number(object, "passes");
   summary.stopped_by_problem = object.at("stopped").as_bool();
   return summary;
 }
@@ -110,9 +115,8 @@ class RemoteInputs final : public bulk::LoadInputs {
   const std::stop_token stop_;
 };
 
-Result<bulk::LoadSummary> run_load(store::Store& store, bulk::LargeText& large,
-                                   ControlChannel& channel, const json::object& request,
-                                   const std::stop_token& server) {
+Result<bulk::LoadSummary> run_load(const LoadService& service, ControlChannel& channel,
+                                   const json::object& request, const std::stop_token& server) {
   std::stop_source stop;
   const std::stop_callback with_server(server, [&stop] { stop.request_stop(); });
   const std::jthread watch([&](const std::stop_token& done) {
@@ -120,7 +124,8 @@ Result<bulk::LoadSummary> run_load(store::Store& store, bulk::LargeText& large,
       if (channel.is_gone(kLookMilliseconds)) stop.request_stop();
   });
   bulk::LoadOptions options;
-  options.large = &large;
+  options.large = &service.large;
+  options.spill_folder = service.folder;
   std::uint64_t bytes_total = 0;
   try {
     if (text(request, "do") != "load") throw std::invalid_argument("not a load");
@@ -142,7 +147,7 @@ Result<bulk::LoadSummary> run_load(store::Store& store, bulk::LargeText& large,
     (void)channel.send({{"progress", to_json(progress)}}, stop.get_token());
   };
   RemoteInputs inputs(channel, bytes_total, stop.get_token());
-  auto summary = bulk::load(store, inputs, options, stop.get_token());
+  auto summary = bulk::load(service.store, inputs, options, stop.get_token());
   if (!summary && server.stop_requested())
     return Error{ErrorKind::kUnavailable, "the server is stopping"};
   return summary;
@@ -158,14 +163,14 @@ Result<void> audit_load(smart::AuditLog* audit, smart::AuditOutcome outcome,
 
 }  // namespace
 
-void serve_load(store::Store& store, bulk::LargeText& large, smart::AuditLog* audit,
-                ControlChannel& channel, const json::object& request, const std::stop_token& stop) {
+void serve_load(const LoadService& service, ControlChannel& channel, const json::object& request,
+                const std::stop_token& stop) {
   const auto run = [&]() -> Result<bulk::LoadSummary> {
     // What cannot be audited is not done.
-    SLUICE_CHECK(audit_load(audit, smart::AuditOutcome::kSuccess, "sluice load begins"));
+    SLUICE_CHECK(audit_load(service.audit, smart::AuditOutcome::kSuccess, "sluice load begins"));
     spdlog::info("sluice load begins");
     try {
-      return run_load(store, large, channel, request, stop);
+      return run_load(service, channel, request, stop);
     } catch (const std::exception& e) {
       return Error{ErrorKind::kInternal, "the load failed", e.what()};
     }
@@ -176,8 +181,9 @@ void serve_load(store::Store& store, bulk::LargeText& large, smart::AuditLog* au
                             summary->problems)
               : "sluice load ended: " + std::string(to_string(summary.error().kind));
   spdlog::info("{}", what);
-  if (const auto audited = audit_load(
-          audit, summary ? smart::AuditOutcome::kSuccess : smart::AuditOutcome::kSerious, what);
+  if (const auto audited =
+          audit_load(service.audit,
+                     summary ? smart::AuditOutcome::kSuccess : smart::AuditOutcome::kSerious, what);
       !audited)
     spdlog::error("audit failed error=\"{}\" detail=\"{}\"", audited.error().message,
                   audited.error().detail);
@@ -204,7 +210,7 @@ Result<void> send_next(ControlChannel& channel, bulk::LoadInputs& inputs,
 
 Result<bulk::LoadSummary> load_by_server(ControlChannel& channel, const bulk::LoadOptions& options,
                                          const std::stop_token& stop) {
-  SLUICE_TRY(const auto inputs, bulk::open_load_files(options.paths));
+  SLUICE_TRY(const auto inputs, bulk::open_load_files(options));
   SLUICE_CHECK(channel.send({{"do", "load"},
                              {"strict", options.strict},
                              {"lenient", options.leniency == fhir::Leniency::kLenient},

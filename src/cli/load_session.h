@@ -4,6 +4,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <filesystem>
 #include <stop_token>
 
 #include "base/result.h"
@@ -19,10 +20,17 @@ namespace sluice::cli {
 Result<bulk::LoadSummary> load_by_server(ControlChannel& channel, const bulk::LoadOptions& options,
                                          const std::stop_token& stop);
 
+/// What the server's end needs of the server.
+struct LoadService {
+  store::Store& store;
+  bulk::LargeText& large;
+  std::filesystem::path folder;  ///< for what waits for the end of a load
+  smart::AuditLog* audit;        ///< may be null
+};
+
 /// The server's end: does the load that `request` asks for and tells all of it. Ends when the
-/// command goes away or `stop` is asked; what was committed stays. `audit` may be null.
-void serve_load(store::Store& store, bulk::LargeText& large, smart::AuditLog* audit,
-                ControlChannel& channel, const boost::json::object& request,
-                const std::stop_token& stop);
+/// command goes away or `stop` is asked; what was committed stays.
+void serve_load(const LoadService& service, ControlChannel& channel,
+                const boost::json::object& request, const std::stop_token& stop);
 
 }  // namespace sluice::cli

@@ -228,14 +228,15 @@ Result<std::unique_ptr<ControlServer>> start_control(const std::string& data, st
                    "the server that has the store open runs with --open and knows no clients"};
     return change_clients(authorization->clients(), authorization->audit(), request);
   };
-  auto conversation = [&store, &large, authorization](ControlChannel& channel, const auto& request,
-                                                      const std::stop_token& stop) {
+  auto conversation = [&store, &large, data, authorization](ControlChannel& channel,
+                                                            const auto& request,
+                                                            const std::stop_token& stop) {
     auto* const audit = authorization == nullptr ? nullptr : &authorization->audit();
     const auto* what = request.if_contains("do");
     if (what != nullptr && what->is_string() && what->get_string() == "remove")
       serve_removal(store, audit, channel, stop);
     else
-      serve_load(store, large, audit, channel, request, stop);
+      serve_load({store, large, data, audit}, channel, request, stop);
   };
   return ControlServer::start(data, std::move(handler), std::move(conversation));
 }

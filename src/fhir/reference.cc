@@ -41,6 +41,14 @@ std::optional<ReferenceView> parse_reference(std::string_view text, std::string_
   return ReferenceView{*type, id};
 }
 
+std::optional<ConditionalReference> parse_conditional_reference(std::string_view text) {
+  const std::size_t mark = text.find('?');
+  if (mark == std::string_view::npos) return std::nullopt;
+  const auto type = find_resource_type(text.substr(0, mark));
+  if (!type) return std::nullopt;
+  return ConditionalReference{*type, text.substr(mark + 1)};
+}
+
 std::optional<ReferenceView> parse_reference_to_any_server(std::string_view text) {
   // Only behind its last slashes can a URL name a resource: Type/id or Type/id/_history/version.
   if (const auto found = parse_reference(text)) return found;

@@ -25,4 +25,12 @@ std::optional<ReferenceView> parse_reference(std::string_view text, std::string_
 /// know yet by which URLs this one is called.
 std::optional<ReferenceView> parse_reference_to_any_server(std::string_view text);
 
+/// "Patient?identifier=a|b" as a Reference: which type, and the query.
+struct ConditionalReference {
+  ResourceType type;
+  std::string_view query;  ///< a view of the text given
+};
+/// nullopt for everything else.
+std::optional<ConditionalReference> parse_conditional_reference(std::string_view text);
+
 }  // namespace sluice::fhir

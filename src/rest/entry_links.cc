@@ -19,14 +19,6 @@ std::string_view server_of(std::string_view full_url) {
 
 }  // namespace
 
-std::optional<ConditionalReference> parse_conditional_reference(std::string_view text) {
-  const std::size_t mark = text.find('?');
-  if (mark == std::string_view::npos) return std::nullopt;
-  const auto type = fhir::find_resource_type(text.substr(0, mark));
-  if (!type) return std::nullopt;
-  return ConditionalReference{*type, text.substr(mark + 1)};
-}
-
 Result<void> EntryLinks::add(const std::string& full_url, const fhir::ResourceId& key) {
   if (full_url.empty()) return {};
   const auto [known, is_new] =

@@ -12,14 +12,6 @@
 
 namespace sluice::rest {
 
-/// "Patient?identifier=a|b" as a Reference: which type, and the query.
-struct ConditionalReference {
-  fhir::ResourceType type;
-  std::string_view query;  ///< a view of the text given
-};
-/// nullopt for everything else.
-std::optional<ConditionalReference> parse_conditional_reference(std::string_view text);
-
 class EntryLinks {
  public:
   void clear() { targets_.clear(); }

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "fhir/binary_content.h"
 #include "fhir/json_walk.h"
+#include "fhir/reference.h"
 #include "rest/conditional.h"
 #include "rest/json_patch.h"
 #include "rest/patch.h"
@@ -103,7 +104,7 @@ Result<void> TransactionPlan::read_references(std::size_t entry) {
   return fhir::rewrite_links(
       bundle_.tokens(), sent.resource,
       [&](fhir::LinkPlace place, std::string_view text) -> Result<std::optional<std::string>> {
-        const auto conditional = parse_conditional_reference(text);
+        const auto conditional = fhir::parse_conditional_reference(text);
         if (place != fhir::LinkPlace::kReference || !conditional) return std::nullopt;
         if (conditional->query.empty())
           return invalid("a conditional reference has an empty query");
@@ -332,7 +333,7 @@ Result<void> TransactionPlan::rewrite(std::size_t entry, const fhir::JsonTokens&
       tokens, object,
       [&](fhir::LinkPlace place, std::string_view text) -> Result<std::optional<std::string>> {
         if (place == fhir::LinkPlace::kReference)
-          if (const auto conditional = parse_conditional_reference(text)) {
+          if (const auto conditional = fhir::parse_conditional_reference(text)) {
             SLUICE_TRY(auto found, resolve(conditional->type, conditional->query));
             return std::optional(std::move(found));
           }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <thread>
 
 #include "base/file.h"
 #include "file_lines.h"
@@ -29,6 +30,32 @@ class ImportShardTest : public LoadTest {
   }
   std::string url_of(const std::string& path) const {
     return "file://" + std::filesystem::canonical(path).string();
+  }
+
+  // What waits, stopped behind so many transactions; -1: only whether something waits.
+  Result<bool> run_deferred(int stop_after) {
+    const ImportParts all{.store = *store_,
+                          .files = *files_,
+                          .folders = folders_,
+                          .spool = folder_ / "spool",
+                          .fetch = fetch_,
+                          .parse_pool = pool_,
+                          .batch_size = 20'000};
+    if (stop_after < 0) return has_deferred(all, request_, job_);
+    std::stop_source stop;
+    const auto begun = store_->last_commit().sequence.value;
+    const std::jthread watch([&, begun](const std::stop_token& done) {
+      while (stop_after > 0 && !done.stop_requested())
+        if (store_->last_commit().sequence.value >= begun + static_cast<std::uint64_t>(stop_after))
+          stop.request_stop();
+    });
+    const job::ShardContext context{.stop = stop.get_token(),
+                                    .add_progress = [](std::uint64_t) {},
+                                    .set_weight = [](std::uint64_t) {},
+                                    .progressed = [] {},
+                                    .others_wait = [] { return false; }};
+    SLUICE_CHECK(run_deferred_import(all, request_, job_, context));
+    return true;
   }
 
   // Stops at the checkpoint `stop_at`, counted from 1.
@@ -212,6 +239,63 @@ TEST_F(ImportShardTest, ADownloadYieldsToOthersWhenItCanBeContinued) {
   ASSERT_TRUE(result);
   EXPECT_EQ(result->counts.created, 990u);
   EXPECT_EQ(started, (std::vector<std::uint64_t>{0, text.size() / 2}));
+}
+
+// I-01 to I-04: references between the inputs of an import, cut off at every checkpoint.
+TEST_F(ImportShardTest, ConditionalReferencesFindAllInputsWhateverIsCutOff) {
+  std::string encounters;
+  std::string practitioners;
+  for (int i = 0; i < 300; ++i) {
+    const auto number = std::to_string(i);
+    encounters += R"({"resourceType":"Encounter","id":"e)" + number +
+                  R"(","status":"finished","class":{},"participant":[{"individual":{"reference":)" +
+                  R"("Practitioner?identifier=)" + number +
+                  R"("}}],"text":{"status":"generated","div":")" + std::string(12'000, 'x') +
+                  "\"}}\n";
+    if (i != 7)
+      practitioners += R"({"resourceType":"Practitioner","id":"p)" + number +
+                       R"(","identifier":[{"value":")" + number + "\"}]}\n";
+  }
+  request_.inputs = {{*fhir::find_resource_type("Encounter"), url_of(file("e", encounters))},
+                     {*fhir::find_resource_type("Practitioner"), url_of(file("p", practitioners))}};
+  for (const unsigned number : {0u, 1u}) {
+    shard_.number = number;
+    Result<ImportResult> result = Error{ErrorKind::kCancelled, "not begun"};
+    for (int round = 0; round < 200 && !result; ++round) result = run(1);
+    ASSERT_TRUE(result);
+    EXPECT_EQ(result->counts.created, number == 0 ? 0u : 299u);
+  }
+  EXPECT_TRUE(*run_deferred(-1));
+  // Stopped before its end, whatever was counted is counted once.
+  Result<bool> done = Error{ErrorKind::kCancelled, "not begun"};
+  for (int stop_after = 1; stop_after < 20 && !done; ++stop_after) done = run_deferred(stop_after);
+  if (!done) done = run_deferred(0);
+  ASSERT_TRUE(done);
+  const auto state = *parse_import_state(**store_->document(import_state_key(job_.id, 0)));
+  EXPECT_EQ(state.so_far.counts.created, 299u);
+  EXPECT_EQ(state.so_far.problems, 1u);
+  EXPECT_NE(outcomes(state.so_far)
+                .at(0)
+                .find("line 8: a conditional reference: Practitioner?identifier=... "
+                      "finds nothing"),
+            std::string::npos);
+  EXPECT_EQ(json("Encounter", "e7"), "none");
+  EXPECT_NE(json("Encounter", "e299").find(R"("reference":"Practitioner/p299")"),
+            std::string::npos);
+  for (const auto& [key, version] : versions()) EXPECT_EQ(version, 1u) << key;
+}
+
+TEST_F(ImportShardTest, ConditionalReferencesSearchWhatTheClientMaySearch) {  // A-05
+  input("Encounter",
+        url_of(file(
+            "e", R"({"resourceType":"Encounter","id":"e","status":"finished","class":{},)"
+                 R"("participant":[{"individual":{"reference":"Practitioner?identifier=1"}}]})")));
+  request_.searchable = std::vector{*fhir::find_resource_type("Organization")};
+  ASSERT_TRUE(run());
+  ASSERT_TRUE(run_deferred(0));
+  const auto state = *parse_import_state(**store_->document(import_state_key(job_.id, 0)));
+  EXPECT_NE(outcomes(state.so_far).at(0).find("searching Practitioner is not allowed"),
+            std::string::npos);
 }
 
 TEST_F(ImportShardTest, I03WhatCannotBeFetchedIsAProblemOfTheInput) {

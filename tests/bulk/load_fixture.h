@@ -34,6 +34,24 @@ inline std::string gzip(std::string_view bytes, int level = 6) {
   return out;
 }
 
+// ---- resources ----
+
+inline std::string patient(std::string_view id, std::string_view gender = "other") {
+  return R"({"resourceType":"Patient","id":")" + std::string(id) + R"(","gender":")" +
+         std::string(gender) + "\"}";
+}
+
+inline std::string observation(std::string_view id, std::string_view subject) {
+  return R"({"resourceType":"Observation","id":")" + std::string(id) +
+         R"(","status":"final","code":{},"subject":{"reference":")" + std::string(subject) +
+         R"("},"valueQuantity":{"value":1.50}})";
+}
+
+inline std::string bundle(std::string_view type, std::string_view entries) {
+  return R"({"resourceType":"Bundle","type":")" + std::string(type) + R"(","entry":[)" +
+         std::string(entries) + "]}";
+}
+
 class InputFolder : public testing::Test {
  protected:
   void SetUp() override {

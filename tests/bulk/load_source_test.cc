@@ -380,16 +380,22 @@ TEST_F(LoadSourceTest, TellsDocumentsFromLines) {
 }
 
 TEST_F(LoadSourceTest, ListsFoldersByNameAndOnlyWhatCanBeLoaded) {
-  for (const auto* name : {"in/b.ndjson", "in/a.json.gz", "in/c/d.jsonl", "in/c/e.ndjson.gz",
-                           "in/x.csv", "in/y.gz", "in/ndjson", "in/z.ndjson.bz2", "other.txt"})
+  for (const auto* name :
+       {"in/b.ndjson", "in/a.json.gz", "in/c/d.jsonl", "in/c/e.ndjson.gz", "in/F.NDJSON",
+        "in/g.Json.GZ", "in/x.csv", "in/y.gz", "in/ndjson", "in/z.ndjson.bz2", "other.txt"})
     file(name, "{}");
   std::filesystem::create_symlink("nowhere", folder_ / "in/link.ndjson");
   const auto in = (folder_ / "in").string();
   const auto other = (folder_ / "other.txt").string();
-  const auto files = list_load_files({other, in, "-"});
+  std::vector<std::string> passed_over;
+  const auto files =
+      list_load_files({other, in, "-"}, [&](const auto& path) { passed_over.push_back(path); });
   ASSERT_TRUE(files);
-  EXPECT_THAT(*files, ElementsAre(other, in + "/a.json.gz", in + "/b.ndjson", in + "/c/d.jsonl",
-                                  in + "/c/e.ndjson.gz", "-"));
+  EXPECT_THAT(*files,
+              ElementsAre(other, in + "/F.NDJSON", in + "/a.json.gz", in + "/b.ndjson",
+                          in + "/c/d.jsonl", in + "/c/e.ndjson.gz", in + "/g.Json.GZ", "-"));
+  EXPECT_THAT(passed_over, ElementsAre(in + "/link.ndjson", in + "/ndjson", in + "/x.csv",
+                                       in + "/y.gz", in + "/z.ndjson.bz2"));
 }
 
 TEST_F(LoadSourceTest, NamesAPathThatIsNotThere) {

@@ -19,22 +19,6 @@ using testing::Pair;
 using testing::StartsWith;
 using testing::UnorderedElementsAre;
 
-std::string patient(std::string_view id, std::string_view gender = "other") {
-  return R"({"resourceType":"Patient","id":")" + std::string(id) + R"(","gender":")" +
-         std::string(gender) + "\"}";
-}
-
-std::string observation(std::string_view id, std::string_view subject) {
-  return R"({"resourceType":"Observation","id":")" + std::string(id) +
-         R"(","status":"final","code":{},"subject":{"reference":")" + std::string(subject) +
-         R"("},"valueQuantity":{"value":1.50}})";
-}
-
-std::string bundle(std::string_view type, std::string_view entries) {
-  return R"({"resourceType":"Bundle","type":")" + std::string(type) + R"(","entry":[)" +
-         std::string(entries) + "]}";
-}
-
 // ---- ways in ----
 
 TEST_F(LoadTest, LoadsLinesGzipBundlesAndFoldersTogether) {  // I-01
@@ -278,6 +262,15 @@ TEST_F(LoadTest, AnInputStopsAfterSoManyProblemsAndTheNextOneIsLoaded) {  // R-0
   options_.problems_max = 0;
   load({file("a.ndjson", lines)});
   EXPECT_EQ(problems_.size(), 10u);
+}
+
+TEST_F(LoadTest, LargeGroupsOfOneInputFollowEachOther) {  // R-01
+  options_.limits.resource_size_max = 300'000;
+  std::string lines;
+  for (const char* id : {"g1", "g2", "g3"})
+    lines += R"({"resourceType":"Group","type":"person","actual":true,"id":")" + std::string(id) +
+             R"(","member":[{"entity":{"display":")" + std::string(1u << 20, 'x') + "\"}}]}\n";
+  EXPECT_EQ(load({file("a.ndjson", lines)}).types.at("Group").created, 3u);
 }
 
 TEST_F(LoadTest, ABadFirstLineDoesNotHideTheOthers) {  // I-01

@@ -232,6 +232,28 @@ class LocalFiles(ImportCase):
         self.assertEqual([item["count"] for item in manifest["output"]], [1, 1])
         self.assertEqual(server.export().keys(), [("Patient", "a"), ("Patient", "c")])
 
+    def test_i02_conditional_references_between_the_inputs(self):
+        def encounter(id, number):
+            return {"resourceType": "Encounter", "id": id, "status": "finished", "class": {"code": "AMB"},
+                    "participant": [{"individual": {"reference": f"Practitioner?identifier=npi|{number}"}}]}
+
+        encounters = self.write("e.ndjson", encounter("a", 1), encounter("b", 2), encounter("c", 3))
+        practitioners = self.write("p.ndjson", *[
+            {"resourceType": "Practitioner", "id": f"p{n}", "identifier": [{"system": "npi", "value": str(n)}]}
+            for n in (1, 2)])
+        server = self.serve()
+        inputs = [("Encounter", encounters), ("Practitioner", practitioners)]
+        manifest = self.import_all(server, inputs)
+        self.assertEqual([self.counts(item) for item in manifest["output"]], [(2, 0, 0, 0)] * 2)
+        self.assertEqual(self.problems(manifest), [
+            ("invalid", f"'{encounters}' line 3: a conditional reference: Practitioner?identifier=... "
+                        "finds nothing")])
+        for id, number in (("a", 1), ("b", 2)):
+            self.assertEqual(server.get(f"Encounter/{id}").json()["participant"],
+                             [{"individual": {"reference": f"Practitioner/p{number}"}}])
+        again = self.import_all(server, inputs)
+        self.assertEqual([self.counts(item) for item in again["output"]], [(0, 0, 2, 0)] * 2)
+
     def test_i03_what_is_wrong_with_a_file_is_its_own_problem(self):
         os.mkdir(os.path.join(self.inbox, "sub"))
         os.symlink(os.path.join(self.folder, "secret"), os.path.join(self.inbox, "link"))

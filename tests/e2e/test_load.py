@@ -105,10 +105,23 @@ class Loading(harness.TestCase):
         harness.load(self.data, path)
         self.assertEqual(self.exported()["Patient/p"]["meta"]["versionId"], "1")
 
+    def test_i01_known_names_in_any_case_and_others_are_told(self):
+        inbox = os.path.join(self.folder, "inbox")
+        for number, name in enumerate(("A.NDJSON", "b.jsonl", "c.Json", "d.json.gz", "E.NDJSON.GZ",
+                                       "f.ndjson.bz2", "g.csv", "deep/h")):
+            content = b"\xef\xbb\xbf" + json.dumps(patient(f"p{number}")).encode()
+            self.write_bytes(f"inbox/{name}", gzip.compress(content) if name.lower().endswith("gz") else content)
+        done = harness.load(self.data, inbox)
+        self.assertEqual([line.split(": ")[:2] for line in done.err.splitlines()],
+                         [[f"{inbox}/{name}", "passed over"] for name in ("deep/h", "f.ndjson.bz2", "g.csv")])
+        self.assertEqual(sorted(self.exported()), [f"Patient/p{n}" for n in range(5)])
+        with harness.Server(self.data):
+            self.assertEqual(harness.load(self.data, inbox).err, done.err)
+
     # ---- pipes ----
 
-    def start_on_pipe(self, *options):
-        """A load of a named pipe that nobody writes to, as soon as it has it open."""
+    def start_on_pipe(self, *options, server=None):
+        """A load of a named pipe that nobody writes to, as soon as it, or the server, has it open."""
         pipe = os.path.join(self.folder, "pipe")
         if not os.path.exists(pipe):
             os.mkfifo(pipe)
@@ -117,7 +130,7 @@ class Loading(harness.TestCase):
         self.addCleanup(process.kill)
 
         def has_it_open():
-            folder = f"/proc/{process.pid}/fd"
+            folder = f"/proc/{server.process.pid if server else process.pid}/fd"
             with contextlib.suppress(FileNotFoundError):
                 return any(os.readlink(f"{folder}/{name}") == pipe for name in os.listdir(folder))
         deadline = time.monotonic() + 30
@@ -133,11 +146,15 @@ class Loading(harness.TestCase):
             process.send_signal(signal.SIGINT)
             self.assertEqual(process.wait(20), 130)
         with harness.Server(self.data) as server:
-            process, _ = self.start_on_pipe()
+            process, _ = self.start_on_pipe(server=server)
             process.send_signal(signal.SIGINT)
             self.assertEqual(process.wait(20), 130)
+            deadline = time.monotonic() + 20
+            while "sluice load ended: cancelled" not in server.log():
+                self.assertLess(time.monotonic(), deadline, server.log()[-2000:])
+                time.sleep(0.02)
             # The server does not wait for the writer either.
-            process, _ = self.start_on_pipe()
+            process, _ = self.start_on_pipe(server=server)
             self.assertEqual(server.stop(), 0)
             self.assertEqual(process.wait(20), 5)
 
