@@ -1,4 +1,5 @@
 #include "bulk/deferred.h"
+#include "base/json_text.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -26,17 +27,17 @@ json::array to_json(const std::vector<std::string>& texts) {
 std::string header_of(const DeferredResource& resource) {
   json::object links;
   for (const auto& [link, condition] : resource.links) links[link] = condition;
-  return json::serialize(json::object{{"kind", static_cast<int>(resource.kind)},
-                                      {"type", json::string(fhir::type_name(resource.key.type))},
-                                      {"id", resource.key.id},
-                                      {"own", resource.has_own_id},
-                                      {"condition", resource.condition},
-                                      {"links", std::move(links)},
-                                      {"references", to_json(resource.references)},
-                                      {"input", resource.input},
-                                      {"place", resource.place},
-                                      {"entry", resource.is_bundle_entry},
-                                      {"prefix", resource.prefix}});
+  return json_text(json::object{{"kind", static_cast<int>(resource.kind)},
+                                {"type", json::string(fhir::type_name(resource.key.type))},
+                                {"id", resource.key.id},
+                                {"own", resource.has_own_id},
+                                {"condition", resource.condition},
+                                {"links", std::move(links)},
+                                {"references", to_json(resource.references)},
+                                {"input", resource.input},
+                                {"place", resource.place},
+                                {"entry", resource.is_bundle_entry},
+                                {"prefix", resource.prefix}});
 }
 
 Result<DeferredResource> read_header(std::string_view line) {

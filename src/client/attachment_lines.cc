@@ -7,6 +7,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/json_text.h"
 #include "client/base64.h"
 #include "fhir/attachment_walk.h"
 #include "fhir/json_check.h"
@@ -16,10 +17,6 @@ namespace sluice::client {
 namespace {
 
 constexpr std::size_t kDepthMax = 200;
-
-std::string json_string(const std::string& text) {
-  return boost::json::serialize(boost::json::string(text));
-}
 
 }  // namespace
 

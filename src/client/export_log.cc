@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "base/bytes.h"
+#include "base/json_text.h"
 #include "client/content_digest.h"
 #include "client/shown_text.h"
 #include "client/url.h"
@@ -55,7 +56,7 @@ void ExportLog::write(std::string_view event, json::object detail) {
                           {"timestamp", to_fhir_instant(clock_.now())},
                           {"eventId", event},
                           {"eventDetail", std::move(detail)}};
-  (void)write_all(file_.get(), shown_text(json::serialize(line)) + "\n", path_);
+  (void)write_all(file_.get(), shown_text(json_text(line)) + "\n", path_);
 }
 
 void ExportLog::kick_off(const std::string& url, const PullRequest& request,

@@ -10,7 +10,8 @@
 #include <cerrno>
 #include <span>
 
-#include "fhir/utf8.h"
+#include "base/json_text.h"
+#include "base/utf8.h"
 
 namespace sluice::client {
 namespace {
@@ -29,8 +30,8 @@ std::string checksum(std::string_view json) {
 // A line is UTF-8; one whose checksum is right and that is not was written before this was so.
 boost::json::value parse_line(std::string_view text, boost::system::error_code& failed) {
   auto value = boost::json::parse({text.data(), text.size()}, failed);
-  if (!failed || fhir::valid_utf8_prefix(text) == text.size()) return value;
-  return boost::json::parse(fhir::replace_invalid_utf8(text), failed);
+  if (!failed || valid_utf8_prefix(text) == text.size()) return value;
+  return boost::json::parse(replace_invalid_utf8(text), failed);
 }
 
 // Gives whole lines; says where the good ones end.
@@ -98,10 +99,8 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::filesystem::path& path
 }
 
 Result<std::uint64_t> Journal::append(const boost::json::object& record, Durability durability) {
-  std::string text = boost::json::serialize(record);
-  // What servers say may be of any encoding; what is written must be read again.
-  if (fhir::valid_utf8_prefix(text) != text.size()) text = fhir::replace_invalid_utf8(text);
-  const std::string line = journal_line(text);
+  // What servers say may be of any encoding; what is written is read again.
+  const std::string line = journal_line(json_text(record));
   const std::lock_guard lock(mutex_);
   const off_t before = ::lseek(file_.get(), 0, SEEK_CUR);
   if (auto written = write_all(file_.get(), line, path_); !written) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/instant.h"
+#include "base/json_text.h"
 #include "client/url.h"
 #include "fhir/resource_type.h"
 
@@ -153,7 +154,7 @@ std::string kick_off_body(const PullRequest& request, const VendorProfile& vendo
   }
   json::object body{{"resourceType", "Parameters"}};
   if (!parameters.empty()) body["parameter"] = std::move(parameters);
-  return json::serialize(body);
+  return json_text(body);
 }
 
 json::object to_json(const PullRequest& request) {

@@ -5,7 +5,7 @@
 #include <boost/json.hpp>
 #include <charconv>
 
-#include "fhir/utf8.h"
+#include "base/utf8.h"
 
 namespace sluice::client {
 
@@ -41,7 +41,7 @@ std::vector<std::string> list_field(const json::object& record, std::string_view
 
 void put_bytes(json::object& record, std::string_view name, const std::string& bytes) {
   if (bytes.empty()) return;
-  if (fhir::valid_utf8_prefix(bytes) == bytes.size()) {
+  if (valid_utf8_prefix(bytes) == bytes.size()) {
     record[name] = bytes;
     return;
   }

@@ -1,6 +1,6 @@
 #include "client/shown_text.h"
 
-#include "fhir/utf8.h"
+#include "base/utf8.h"
 
 namespace sluice::client {
 namespace {
@@ -23,9 +23,8 @@ std::size_t hidden_at(std::string_view text, std::size_t at) {
 }  // namespace
 
 std::string shown_text(std::string_view text) {
-  const std::string valid = fhir::valid_utf8_prefix(text) == text.size()
-                                ? std::string(text)
-                                : fhir::replace_invalid_utf8(text);
+  const std::string valid =
+      valid_utf8_prefix(text) == text.size() ? std::string(text) : replace_invalid_utf8(text);
   std::string out;
   out.reserve(valid.size());
   for (std::size_t at = 0; at < valid.size();) {
