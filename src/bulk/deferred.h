@@ -1,6 +1,6 @@
 // Resources of a load that wait for its end, because what they become depends on everything else in
 // it: conditional references, conditional creates and updates of Bundles, deletions of a history.
-// They wait on the disk (docs/decisions/0027).
+// They wait on the disk (docs/decisions/0032).
 #pragma once
 
 #include <cstddef>

@@ -96,7 +96,7 @@ Result<std::unique_ptr<LoadInputs>> open_load_files(const LoadOptions& options);
 /// Loads everything of `options.paths`. What is wrong with the input is a problem: a line, an entry
 /// of a Bundle, or a gzip file that is damaged from some line on; whole lines before that are
 /// loaded, those after it cannot be. What needs conditional references or conditions of a Bundle,
-/// and the deletions of a history, comes at the end, when the rest is there (docs/decisions/0027).
+/// and the deletions of a history, comes at the end, when the rest is there (docs/decisions/0032).
 /// Strict loads write that only when all of it can be. An error is returned only for what ends the
 /// load (store or an unreadable path); what was committed before stays. Blocks; stops early, with
 /// kCancelled, when asked to.

@@ -1,4 +1,4 @@
-// Conditional references, conditions of Bundles and histories in a load (docs/decisions/0027).
+// Conditional references, conditions of Bundles and histories in a load (docs/decisions/0032).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
