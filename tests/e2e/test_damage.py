@@ -87,6 +87,8 @@ class Damage(harness.ServerCase):
         self.server.start()
         answer = self.server.get(f"jobs/{job_of(self.status)}")
         self.assert_outcome(answer, 500, "damaged", severity="fatal")
+        url = self.server.base + item["url"].split("/fhir", 1)[1]
+        self.assertEqual(len(harness.download({**item, "url": url})), 3000)
 
     def test_r04_no_flipped_bit_of_a_small_file_is_sent(self):
         files = self.export_files(self.lines(3, 100))
