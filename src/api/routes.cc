@@ -275,8 +275,8 @@ http::ErrorResponder error_responder() {
 }
 
 // Still ready: everything works, but instants are not the clock's, and someone should look at it.
-std::string clock_notice(const Service& service) {
-  const auto ahead = service.store.last_commit().instant - service.clock.now();
+std::string clock_notice(const store::Store& store, const Clock& clock) {
+  const auto ahead = store.last_commit().instant - clock.now();
   if (ahead <= store::kAheadOfClockMax) return {};
   return fmt::format("clock behind: the newest commit is {} s ahead of it\n",
                      std::chrono::duration_cast<std::chrono::seconds>(ahead).count());
@@ -295,10 +295,12 @@ void add_routes(http::Router& router, Service& service, const Metrics& metrics,
   add_definition_routes(routes);
   // Of the server's health everybody may know, whatever limits are reached and whoever is at work.
   router.add_immediate("/healthz", "healthz", [](const auto&) { return plain(200, "ok\n"); });
-  router.add_immediate("/readyz", "readyz", [&readiness, &service](const auto&) {
-    const std::string wrong = readiness.trouble();
-    return wrong.empty() ? plain(200, "ready\n" + clock_notice(service)) : plain(503, wrong + "\n");
-  });
+  router.add_immediate("/readyz", "readyz",
+                       [&readiness, &store = service.store, &clock = service.clock](const auto&) {
+                         const std::string wrong = readiness.trouble();
+                         if (!wrong.empty()) return plain(503, wrong + "\n");
+                         return plain(200, "ready\n" + clock_notice(store, clock));
+                       });
   routes.add("GET", "/metrics", "metrics", Access::kPublic,
              [&metrics](const Service& asked, const auto&, const auto&) {
                // How many resources there are, and when they change, is data too.
