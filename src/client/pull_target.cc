@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "client/ndjson_lines.h"
-#include "client/sync.h"
+#include "client/sync_records.h"
 
 namespace sluice::client {
 namespace {

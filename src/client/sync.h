@@ -79,10 +79,4 @@ class Sync {
 /// first sync to know who was there.
 Result<Delivered> deliver_first(PullState& state, PullTarget& target);
 
-/// Of a group's pulled Patients: their ids, sorted.
-Result<std::vector<std::string>> read_ids(const std::vector<std::filesystem::path>& files);
-
-/// A round's finished files as a stage.
-Result<CopyStage> stage_of(const PullState& state, const Round& round);
-
 }  // namespace sluice::client

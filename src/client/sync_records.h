@@ -1,0 +1,38 @@
+// What a sync keeps beside what it pulls: its records in the journal, the plan of a new copy, the
+// lists of members.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "client/local_copy.h"
+#include "client/pull_state.h"
+
+namespace sluice::client {
+
+/// The last record of a sync with this `what`; null when there is none.
+const boost::json::object* last_of(const PullState& state, std::string_view what);
+
+boost::json::object files_json(const CopyFiles& files);
+CopyFiles parse_files(const boost::json::object& record);
+
+/// A plan as a record, and back (kCorrupt).
+boost::json::object plan_json(const CopyPlan& plan);
+Result<CopyPlan> parse_plan(const boost::json::object& record);
+
+/// The list of a group's members as of a cycle, an id a line.
+std::filesystem::path members_path(const PullState& state, std::uint64_t cycle);
+Result<void> write_members(const std::filesystem::path& path, const std::vector<std::string>& ids);
+
+/// Of a group's pulled Patients: their ids, sorted.
+Result<std::vector<std::string>> read_ids(const std::vector<std::filesystem::path>& files);
+
+/// A round's finished files as a stage.
+Result<CopyStage> stage_of(const PullState& state, const Round& round);
+
+}  // namespace sluice::client
