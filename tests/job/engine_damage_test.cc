@@ -64,6 +64,9 @@ TEST_F(DamagedJobs, R03AJobThatCannotBeReadHasFailedAndTheOthersGoOn) {
 }
 
 TEST_F(DamagedJobs, R03APartThatCannotBeReadOrIsMissingFailsItsJob) {
+  options_.workers = 8;  // more than are held back below, so that each job is planned
+  engine_.reset();
+  start();
   const std::string unreadable = submit_held();
   const std::string missing = submit("c", "2");
   const std::string good = submit("c", "1");
