@@ -36,6 +36,19 @@ Result<std::string> LineJudge::judge(std::string_view line) {
   return std::string();
 }
 
+bool LineJudge::was_block_header() const {
+  if (fhir::string_member(tokens_, 0, "resourceType") != "Parameters") return false;
+  bool is_header = false;
+  (void)fhir::each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+    if (!fhir::means(tokens_.raw_string(key), "parameter") || tokens_.first(value) != '[' ||
+        tokens_.first(value + 1) != '{')
+      return {};
+    is_header = fhir::string_member(tokens_, value + 1, "name") == "header";
+    return {};
+  });
+  return is_header;
+}
+
 Result<void> LineCheck::take(std::string_view line) {
   if (at_file_start_ && line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
   at_file_start_ = false;
@@ -44,7 +57,10 @@ Result<void> LineCheck::take(std::string_view line) {
   auto stray = judge_.judge(line);
   if (!stray)
     return corrupt(fmt::format("line {} {}", lines_, stray.error().message), stray.error().detail);
-  if (stray->empty()) return {};
+  if (stray->empty()) {
+    if (judge_.takes_any_type() && judge_.was_block_header()) ++block_headers_;
+    return {};
+  }
   ++strays_;
   if (texts_.size() < kTextsKept) texts_.push_back(fmt::format("line {} is {}", lines_, *stray));
   return {};

@@ -24,6 +24,10 @@ class LineJudge {
   /// Empty for a resource that belongs here; else why it does not ("an OperationOutcome"). kCorrupt
   /// for what is not one JSON object.
   Result<std::string> judge(std::string_view line);
+  bool takes_any_type() const { return type_.empty(); }
+  /// Whether the line that was judged last is the header of a block of an output that is organised
+  /// by instances: Parameters whose first parameter is "header" (P-09).
+  bool was_block_header() const;
 
  private:
   const std::string type_;
@@ -43,6 +47,8 @@ class LineCheck {
   std::uint64_t lines() const { return lines_; }
   /// Of these: objects that do not belong into the file.
   std::uint64_t strays() const { return strays_; }
+  /// Headers of blocks, which some servers count and some do not.
+  std::uint64_t block_headers() const { return block_headers_; }
   /// The first few of them: "line 2 is an OperationOutcome".
   const std::vector<std::string>& stray_texts() const { return texts_; }
 
@@ -53,6 +59,7 @@ class LineCheck {
   std::string pending_;
   std::uint64_t lines_ = 0;
   std::uint64_t strays_ = 0;
+  std::uint64_t block_headers_ = 0;
   std::vector<std::string> texts_;
   bool at_file_start_ = true;
 };

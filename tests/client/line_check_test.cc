@@ -55,6 +55,21 @@ TEST(LineCheck, L11NamesTheLineThatIsNotOneJsonObject) {
           << bad;
 }
 
+// M-03: whether a manifest counts them or not, the file is whole.
+TEST(LineCheck, HeadersOfBlocksAreKnown) {
+  LineCheck lines("");
+  const std::string header =
+      R"({ "resourceType":"Parameters","parameter": [ {"name":"header","valueReference":{"reference":"Patient/p1"}}]})";
+  for (const std::string& line :
+       {header, kOne, header, R"({"resourceType":"Parameters","id":"a","parameter":[]})",
+        R"({"resourceType":"Parameters","id":"b","parameter":[{"name":"x"},{"name":"header"}]})"})
+    ASSERT_TRUE(lines.feed(line + "\n"));
+  ASSERT_TRUE(lines.finish());
+  EXPECT_EQ(lines.lines(), 5u);
+  EXPECT_EQ(lines.block_headers(), 2u);
+  EXPECT_EQ(lines.strays(), 0u);
+}
+
 TEST(LineCheck, L11CountsWhatDoesNotBelong) {
   LineCheck lines("Patient");
   ASSERT_TRUE(lines.feed(kOne + "\n" + R"({"resourceType":"Observation","id":"o"})" + "\n" +

@@ -103,6 +103,14 @@ class Pull(harness.TestCase):
         refused = pull(self.server.base, "--group", "ten-percent", "--out", out, code=2)
         self.assertIn("other parameters", refused.err)
 
+    def test_m03_blocks_are_whole_though_their_headers_do_not_count(self):
+        out = self.out()
+        pull(self.server.base, "--group", "ten-percent", "--organize-output-by", "Patient", "--out", out)
+        lines = [json.loads(line) for body in pulled(out).values() for line in body.splitlines()]
+        patients = [line for line in lines if line["resourceType"] == "Patient"]
+        headers = [line for line in lines if line["resourceType"] == "Parameters"]
+        self.assertEqual((len(patients), len(headers)), (12, 12))
+
     def test_l01_errors_say_what_the_server_said_and_what_to_try(self):
         out = self.out()
         done = pull(self.server.base, "--group", "nobody", "--out", out, code=5)

@@ -98,7 +98,7 @@ TEST(SampleResources, UseOnlyCodesOfTheRequiredBindings) {
             << type << "." << name << " " << resource.at(name);
 }
 
-// Of HL7's code systems, the codes that are used here, looked up one by one at terminology.hl7.org.
+// Of HL7's code systems, the codes that are used here: another one is looked up before it is added.
 const std::map<std::string, std::set<std::string>> kTerminology = {
     {"adjudication", {"benefit", "copay", "eligible", "submitted"}},
     {"allergyintolerance-clinical", {"active"}},
