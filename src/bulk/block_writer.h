@@ -49,7 +49,7 @@ class BlockWriter {
   std::string name_;
   unsigned number_ = 0;
   std::string header_;
-  std::uint64_t headers_ = 0;  // lines of the file at hand that are headers
+  std::uint64_t headers_ = 0;    // lines of the file at hand that are headers
   std::string buffer_;           // lines of the block at hand, with its header
   bool writes_through_ = false;  // the block is too large for the buffer
   output::ClosedFiles closed_;

@@ -60,9 +60,12 @@ TEST(LineCheck, HeadersOfBlocksAreKnown) {
   LineCheck lines("");
   const std::string header =
       R"({ "resourceType":"Parameters","parameter": [ {"name":"header","valueReference":{"reference":"Patient/p1"}}]})";
-  for (const std::string& line :
-       {header, kOne, header, R"({"resourceType":"Parameters","id":"a","parameter":[]})",
-        R"({"resourceType":"Parameters","id":"b","parameter":[{"name":"x"},{"name":"header"}]})"})
+  for (
+      const std::string& line :
+      {header, kOne, header,
+       std::string(R"({"resourceType":"Parameters","id":"a","parameter":[]})"),
+       std::string(
+           R"({"resourceType":"Parameters","id":"b","parameter":[{"name":"x"},{"name":"header"}]})")})
     ASSERT_TRUE(lines.feed(line + "\n"));
   ASSERT_TRUE(lines.finish());
   EXPECT_EQ(lines.lines(), 5u);
