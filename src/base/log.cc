@@ -34,7 +34,8 @@ class OneLine final : public spdlog::custom_flag_formatter {
 }  // namespace
 
 void set_up_logging(std::string_view level) {
-  auto logger = spdlog::stderr_logger_mt("sluice");
+  auto logger =
+      std::make_shared<spdlog::logger>("sluice", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
   formatter->add_flag<OneLine>('*').set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %*");
   logger->set_formatter(std::move(formatter));

@@ -8,7 +8,8 @@
 namespace sluice {
 
 /// Sets the process's log up: level "trace" to "error" or "off". Lines go to stderr:
-/// `2026-11-23T10:15:30.125Z info  http request method=GET ...`. Call once, before threads start.
+/// `2026-11-23T10:15:30.125Z info  http request method=GET ...`. Call before threads start; the
+/// last call counts.
 void set_up_logging(std::string_view level);
 
 }  // namespace sluice

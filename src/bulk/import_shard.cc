@@ -470,6 +470,7 @@ Result<void> run_deferred_import(const ImportParts& parts, const ImportRequest& 
     };
   DeferredLoad deferred(options);
   std::vector<const DeferredFile*> all;
+  all.reserve(files.size());
   for (const auto& file : files) all.push_back(&file);
   SLUICE_CHECK(deferred.find(parts.store, std::move(all), [](const auto&) { return nullptr; }));
   for (const auto& input : inputs) SLUICE_CHECK(input->load_deferred(deferred));

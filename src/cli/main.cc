@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "base/log.h"
 #include "cli/command.h"
 #include "cli/options.h"
 
@@ -61,6 +62,8 @@ int run(int argc, char** argv) {
                                              verbs.empty() ? *command.app : *verbs.front(), config);
       if (!applied) return report(applied.error());
     }
+    // Standard output is for what a command says; a server sets its own level.
+    set_up_logging("warn");
     const auto code = command.run();
     return code ? *code : report(code.error());
   }

@@ -132,7 +132,7 @@ Result<void> Engine::Impl::adopt_all() {
       if (entry->job.state == JobState::kDone && kind != nullptr) continue;
       entry->job.state = JobState::kRunning;  // also one that was done, of a kind nobody knows
       const auto adopted = job ? adopt(*entry) : Result<void>(job.error());
-      if (!adopted && adopted.error().kind != ErrorKind::kCorrupt) return adopted;
+      if (!adopted && adopted.error().kind != ErrorKind::kCorrupt) return adopted.error();
       if (!adopted) {
         spdlog::error("job failed at the start id={} error=\"{}\" detail=\"{}\"", entry->job.id,
                       adopted.error().message, adopted.error().detail);
