@@ -72,7 +72,7 @@ Result<void> DeferredLoad::each(
       SLUICE_CHECK(check.step());
       return take(resource, number++);
     });
-    if (!done) return done;
+    if (!done) return done.error();
   }
   return {};
 }
@@ -97,7 +97,7 @@ Result<void> DeferredLoad::gather() {
       for (const auto& text : resource.references) (void)conditions_.add(text);
       return {};
     });
-    if (!done) return done;
+    if (!done) return done.error();
   }
   has_own_targets_ = std::any_of(types.begin(), types.end(),
                                  [&](const auto type) { return conditions_.has_type(type); });

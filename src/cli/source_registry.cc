@@ -111,7 +111,7 @@ Result<void> note_all(const std::vector<fs::path>& files, const fs::path& list) 
 }  // namespace
 
 SourceRegistry::SourceRegistry(fs::path data, std::string name)
-    : folder_(std::move(data) / "sources"), name_(std::move(name)) {}
+    : folder_(data / "sources"), name_(std::move(name)) {}
 
 fs::path SourceRegistry::list_path() const {
   return folder_ / (client::digest_of_text(name_) + kSuffix);

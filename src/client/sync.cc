@@ -439,7 +439,8 @@ Result<void> Sync::deliver_full(const Cycle& cycle, SyncReport& report) {
     if (!gone.resources.empty()) {
       SLUICE_CHECK(make_folder(report.gone_list.parent_path()));
       SLUICE_TRY(const auto list, NdjsonWriter::create(report.gone_list, false));
-      for (const auto& [type, id] : gone.resources) SLUICE_CHECK(list->append(type + "/" + id));
+      for (const auto& [type, id] : gone.resources)
+        SLUICE_CHECK(list->append(fmt::format("{}/{}", type, id)));
       SLUICE_CHECK(list->finish());
     }
     if (is_too_much(report, options_)) {

@@ -42,6 +42,7 @@ ServerOptions with_room(ServerOptions options) {
 
 std::vector<std::string> canonical_addresses(const std::vector<std::string>& addresses) {
   std::vector<std::string> canonical;
+  canonical.reserve(addresses.size());
   for (const std::string& address : addresses) canonical.push_back(canonical_address(address));
   return canonical;
 }

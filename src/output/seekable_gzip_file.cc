@@ -111,11 +111,16 @@ class GzipBlockReader {
     state.avail_out = static_cast<std::uint32_t>(content_.size());
     const int status = isal_inflate(&state);
     if (status < 0 || state.avail_out != 0) return damaged(file.path);
-    if (number + 1 == index.blocks.size()) ends_whole_ = ends_at_trailer(state);
+    if (number + 1 == index.blocks.size())
+      ends_whole_ = ends_at_trailer(state);
+    else if (!index.has_checksums)
+      ends_whole_ = ends_at_flush(state);
     return std::span<const char>(content_);
   }
 
-  /// Whether the last block ended the deflate data, right before the trailer.
+  /// Whether all of the block that was inflated last belongs to it: up to the trailer when it is
+  /// the file's last, else up to the end of its flush, which is looked at where there are no
+  /// checksums.
   bool ends_whole() const { return ends_whole_; }
 
   std::string_view stored() const { return stored_; }
@@ -129,6 +134,17 @@ class GzipBlockReader {
     const std::size_t left = state.avail_in + static_cast<std::size_t>(state.read_in_length / 8);
     return state.block_state == ISAL_BLOCK_FINISH && state.avail_out == sizeof more &&
            left == kTrailerSize;
+  }
+
+  // What follows the content must be the empty block of the flush, and leave the next one to begin.
+  static bool ends_at_flush(inflate_state& state) {
+    std::uint8_t more = 0;
+    state.next_out = &more;
+    state.avail_out = sizeof more;
+    if (state.block_state != ISAL_BLOCK_FINISH && isal_inflate(&state) < 0) return false;
+    return (state.block_state == ISAL_BLOCK_NEW_HDR || state.block_state == ISAL_BLOCK_HDR) &&
+           state.avail_out == sizeof more && state.avail_in == 0 && state.read_in_length == 0 &&
+           state.tmp_in_size == 0;
   }
 
   std::string stored_;
@@ -161,6 +177,7 @@ Result<Blocks> SeekableGzipFile::Impl::look_through() const {
     if (i == 0 && !reader.stored().starts_with(plain_header()) &&
         !reader.stored().starts_with(kWithIndex))
       return damaged(path);
+    if (!reader.ends_whole()) return damaged(path);
     const std::string_view text(content.data(), content.size());
     (*blocks)[i].content_crc = crc32(0, text);
     (*blocks)[i].stored_crc = crc32(0, reader.stored());
@@ -168,8 +185,7 @@ Result<Blocks> SeekableGzipFile::Impl::look_through() const {
     end = reader.stored().substr(reader.stored().size() -
                                  std::min(kTrailerSize, reader.stored().size()));
   }
-  if (!reader.ends_whole() || end != trailer(crc, index.info.uncompressed_size))
-    return damaged(path);
+  if (end != trailer(crc, index.info.uncompressed_size)) return damaged(path);
   return Blocks(std::move(blocks));
 }
 
@@ -192,14 +208,22 @@ Result<std::shared_ptr<const SeekableGzipFile>> SeekableGzipFile::open(
   if (*inside) {
     impl->index = std::move(**inside);
     GzipIndex& index = impl->index;
+    if (size < kTrailerSize) return damaged(path);
+    std::string end(kTrailerSize, '\0');
+    SLUICE_TRY(const std::size_t got, read_at(impl->fd.get(), size - kTrailerSize, end, path));
+    if (got != kTrailerSize) return damaged(path);
+    const auto number_at = [&](std::size_t at) {
+      std::uint32_t number = 0;
+      for (std::size_t i = 0; i < 4; ++i)
+        number |= std::uint32_t{static_cast<unsigned char>(end[at + i])} << (8 * i);
+      return number;
+    };
     if (index.has_checksums) {
       // That of the content is in the trailer, which belongs to what the header's checksum covers.
-      std::string end(kTrailerSize, '\0');
-      SLUICE_TRY(const std::size_t got, read_at(impl->fd.get(), size - kTrailerSize, end, path));
-      if (got != kTrailerSize) return damaged(path);
-      for (std::size_t i = 0; i < 4; ++i)
-        index.blocks.front().content_crc |= std::uint32_t{static_cast<unsigned char>(end[i])}
-                                            << (8 * i);
+      index.blocks.front().content_crc = number_at(0);
+    } else if (number_at(4) != static_cast<std::uint32_t>(index.info.uncompressed_size)) {
+      // The size is told before anything is looked through.
+      return damaged(path);
     }
   } else {
     const auto bytes = read_file(path.string() + ".idx");

@@ -36,8 +36,10 @@ Result<std::vector<Matches>> Matches::find_each(const store::Store& store,
                                                 const std::vector<search::Query>& queries,
                                                 std::size_t limit, const Bounds& bounds) {
   std::vector<Matches> all;
+  all.reserve(queries.size());
   for (const auto& query : queries) all.push_back(Matches(store, query, limit, bounds));
   std::vector<Matches*> each;
+  each.reserve(all.size());
   for (auto& matches : all) each.push_back(&matches);
   SLUICE_CHECK(search_each(each, store.last_commit().sequence));
   SLUICE_CHECK(catch_up_each(each));
