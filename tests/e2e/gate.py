@@ -82,6 +82,10 @@ class Gate:
             pass
         self._end(far, socket.SHUT_RDWR)
 
+    def _count(self, size):
+        with self._lock:
+            self.received += size
+
     def _down(self, near, far):
         passed = 0
         try:
@@ -97,9 +101,13 @@ class Gate:
                 data = far.recv(size)
                 if not data:
                     return
-                near.sendall(data)
+                # Before the client can have it: who has read an answer finds it counted.
+                self._count(len(data))
+                try:
+                    near.sendall(data)
+                except OSError:
+                    self._count(-len(data))
+                    raise
                 passed += len(data)
-                with self._lock:
-                    self.received += len(data)
         except OSError:
             pass
