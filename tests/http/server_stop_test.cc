@@ -29,13 +29,19 @@ TEST_F(ServerTest, StopsAtOnceWithIdleConnections) {
 }
 
 TEST_F(ServerTest, FinishesTheRequestUnderWayWhenItStops) {
-  start();
+  ServerOptions options;
+  options.socket_threads = 1;
+  start(options);
+  RawClient idle(port());
+  idle.ask("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
   RawClient client(port());
   client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
   wait_for_slow(1);
   std::thread stopper([&] { server_->stop(); });
   wait_until_closed();
   RawClient late(port());
+  // The thread of both has told all its connections then.
+  EXPECT_TRUE(idle.sees_close());
   release();
   const Answer answer = client.read();
   EXPECT_EQ(answer.body, "slow");
