@@ -21,11 +21,6 @@ FetchOptions allowing() {
   return options;
 }
 
-std::string ok(const std::string& headers, const std::string& body) {
-  return "HTTP/1.1 200 OK\r\n" + headers + "Content-Length: " + std::to_string(body.size()) +
-         "\r\n\r\n" + body;
-}
-
 TEST(Fetch, A04KnowsPublicAddressesFromOthers) {
   for (const char* address : {"8.8.8.8", "1.1.1.1", "172.15.0.1", "172.32.0.1", "100.63.255.255",
                               "100.128.0.1", "192.167.1.1", "2606:4700::1111", "2a00:1450::1"})
@@ -61,7 +56,7 @@ TEST(Fetch, A04KnowsPublicAddressesFromOthers) {
 }
 
 TEST(Fetch, A04PrivateAddressesAreNotConnectedTo) {
-  const ScriptedServer server({ok("", "{}")});
+  const ScriptedServer server({http_ok("", "{}")});
   const auto plain = fetch(server.url("/keys"), {});
   ASSERT_FALSE(plain);
   EXPECT_EQ(plain.error().kind, ErrorKind::kInvalid) << "http";
@@ -74,38 +69,14 @@ TEST(Fetch, A04PrivateAddressesAreNotConnectedTo) {
   EXPECT_TRUE(server.asked().empty());
 }
 
-// Connections are made, by the kernel, and nobody answers them.
-class SilentServer {
- public:
-  SilentServer() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), size), 0);
-    EXPECT_EQ(::listen(socket_, 8), 0);
-    ::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
-    url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/keys";
-  }
-  ~SilentServer() { ::close(socket_); }
-  SilentServer(const SilentServer&) = delete;
-  SilentServer& operator=(const SilentServer&) = delete;
-
-  const std::string& url() const { return url_; }
-
- private:
-  int socket_;
-  std::string url_;
-};
-
 TEST(Fetch, R02ASilentServerIsGivenUpWhenAskedToStop) {
-  const SilentServer server;
+  const ScriptedServer server({""});
   std::stop_source stop;
   FetchOptions options = allowing();
   options.timeout = 600s;
   options.stop = stop.get_token();
   std::thread stopper([&] { stop.request_stop(); });
-  EXPECT_EQ(fetch(server.url(), options).error().kind, ErrorKind::kCancelled);
+  EXPECT_EQ(fetch(server.url("/keys"), options).error().kind, ErrorKind::kCancelled);
   stopper.join();
 }
 
@@ -116,19 +87,19 @@ TEST(Fetch, OtherSchemesAreRefused) {
 }
 
 TEST(Fetch, ReadsBodyAndAge) {
-  const ScriptedServer server({ok("Cache-Control: public, max-age=120\r\n", "{\"keys\":[]}")});
+  const ScriptedServer server({http_ok("Cache-Control: public, max-age=120\r\n", "{\"keys\":[]}")});
   const auto fetched = fetch(server.url("/keys"), allowing());
   ASSERT_TRUE(fetched) << fetched.error().message;
   EXPECT_EQ(fetched->body, "{\"keys\":[]}");
   EXPECT_EQ(fetched->max_age, 120s);
-  const ScriptedServer never({ok("cache-control: no-store\r\n", "{}")});
+  const ScriptedServer never({http_ok("cache-control: no-store\r\n", "{}")});
   EXPECT_EQ(fetch(never.url("/keys"), allowing())->max_age, 0s);
-  const ScriptedServer silent({ok("", "{}")});
+  const ScriptedServer silent({http_ok("", "{}")});
   EXPECT_FALSE(fetch(silent.url("/keys"), allowing())->max_age);
 }
 
 TEST(Fetch, A04RedirectsAreNotFollowed) {
-  const ScriptedServer target({ok("", "{}")});
+  const ScriptedServer target({http_ok("", "{}")});
   const ScriptedServer server(
       {"HTTP/1.1 302 Found\r\nLocation: " + target.url("/keys") + "\r\nContent-Length: 0\r\n\r\n"});
   const auto fetched = fetch(server.url("/keys"), allowing());
@@ -138,7 +109,7 @@ TEST(Fetch, A04RedirectsAreNotFollowed) {
 }
 
 TEST(Fetch, A04ALargeAnswerIsCut) {
-  const ScriptedServer server({ok("", std::string(70'000, 'x'))});
+  const ScriptedServer server({http_ok("", std::string(70'000, 'x'))});
   EXPECT_EQ(fetch(server.url("/keys"), allowing()).error().kind, ErrorKind::kTooLarge);
   // The same without a length that could be looked at first.
   const ScriptedServer endless({"HTTP/1.0 200 OK\r\n\r\n" + std::string(70'000, 'x')});

@@ -18,13 +18,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::string answer(const std::string& status, const std::string& headers, const std::string& body,
-                   std::size_t length) {
-  return "HTTP/1.1 " + status + "\r\n" + headers + "Content-Length: " + std::to_string(length) +
-         "\r\n\r\n" + body;
-}
 std::string whole(const std::string& body, const std::string& headers = "") {
-  return answer("200 OK", headers, body, body.size());
+  return http_ok(headers, body);
 }
 
 class InputDownload : public testing::Test {
@@ -56,9 +51,10 @@ class InputDownload : public testing::Test {
 };
 
 TEST_F(InputDownload, I03GoesOnWhereItWasCut) {
-  ScriptedServer server({answer("200 OK", "ETag: \"v1\"\r\n", "0123", 10),
-                         answer("206 Partial Content",
-                                "ETag: \"v1\"\r\nContent-Range: bytes 4-9/10\r\n", "456789", 6)});
+  ScriptedServer server(
+      {http_answer("200 OK", "ETag: \"v1\"\r\n", "0123", 10),
+       http_answer("206 Partial Content", "ETag: \"v1\"\r\nContent-Range: bytes 4-9/10\r\n",
+                   "456789", 6)});
   ASSERT_TRUE(download(server.url("/f?sig=s3cret")));
   EXPECT_EQ(content(), "0123456789");
   EXPECT_EQ(file_.received, 10u);
@@ -78,14 +74,15 @@ TEST_F(InputDownload, R03AValidatorThatIsNotUtf8IsNone) {
 
 TEST_F(InputDownload, I03WhatChangedIsFetchedAnew) {
   ScriptedServer server(
-      {answer("200 OK", "ETag: \"v1\"\r\n", "0123", 10), whole("new", "ETag: \"v2\"\r\n")});
+      {http_answer("200 OK", "ETag: \"v1\"\r\n", "0123", 10), whole("new", "ETag: \"v2\"\r\n")});
   ASSERT_TRUE(download(server.url("/f?sig=s3cret")));
   EXPECT_EQ(content(), "new");
   EXPECT_EQ(file_.validator, "\"v2\"");
 }
 
 TEST_F(InputDownload, I03WithoutAValidatorItBeginsAgain) {
-  ScriptedServer server({answer("200 OK", "ETag: W/\"v1\"\r\n", "0123", 10), whole("0123456789")});
+  ScriptedServer server(
+      {http_answer("200 OK", "ETag: W/\"v1\"\r\n", "0123", 10), whole("0123456789")});
   ASSERT_TRUE(download(server.url("/f?sig=s3cret")));
   EXPECT_EQ(content(), "0123456789");
   EXPECT_EQ(server.asked()[1].find("Range:"), std::string::npos);
@@ -93,21 +90,21 @@ TEST_F(InputDownload, I03WithoutAValidatorItBeginsAgain) {
 
 TEST_F(InputDownload, I03APartThatWasNotAskedForIsNotTaken) {
   ScriptedServer server(
-      {answer("200 OK", "ETag: \"v1\"\r\n", "0123", 10),
-       answer("206 Partial Content", "Content-Range: bytes 2-9/10\r\n", "23456789", 8)});
+      {http_answer("200 OK", "ETag: \"v1\"\r\n", "0123", 10),
+       http_answer("206 Partial Content", "Content-Range: bytes 2-9/10\r\n", "23456789", 8)});
   EXPECT_EQ(failure(server.url("/f?sig=s3cret")), ErrorKind::kUnavailable);
   EXPECT_EQ(content(), "0123");
 }
 
 TEST_F(InputDownload, I03TriesTransientAnswersAgainAndOthersNot) {
-  ScriptedServer busy({answer("503 Busy", "", "", 0), whole("x")});
+  ScriptedServer busy({http_answer("503 Busy", "", "", 0), whole("x")});
   ASSERT_TRUE(download(busy.url("/f?sig=s3cret")));
   EXPECT_EQ(content(), "x");
   file_ = {};
-  ScriptedServer gone({answer("404 Not Found", "", "no", 2)});
+  ScriptedServer gone({http_answer("404 Not Found", "", "no", 2)});
   EXPECT_EQ(failure(gone.url("/f?sig=s3cret")), ErrorKind::kUnavailable);
   EXPECT_EQ(gone.asked().size(), 1u);
-  ScriptedServer always({answer("503 Busy", "", "", 0)});
+  ScriptedServer always({http_answer("503 Busy", "", "", 0)});
   EXPECT_EQ(failure(always.url("/f?sig=s3cret")), ErrorKind::kUnavailable);
   EXPECT_EQ(always.asked().size(), 2u);
 }
@@ -115,7 +112,7 @@ TEST_F(InputDownload, I03TriesTransientAnswersAgainAndOthersNot) {
 TEST_F(InputDownload, I03FollowsNoRedirect) {
   ScriptedServer target({whole("x")});
   ScriptedServer server(
-      {answer("302 Found", "Location: " + target.url("/f?sig=s3cret") + "\r\n", "", 0)});
+      {http_answer("302 Found", "Location: " + target.url("/f?sig=s3cret") + "\r\n", "", 0)});
   EXPECT_EQ(failure(server.url("/f?sig=s3cret")), ErrorKind::kUnavailable);
   EXPECT_TRUE(target.asked().empty());
 }
@@ -138,7 +135,7 @@ TEST_F(InputDownload, I05IsBoundedInSizeAndTimeAndCanBeStopped) {
   EXPECT_EQ(failure(server.url("/f?sig=s3cret")), ErrorKind::kTooLarge);
   ScriptedServer packed({whole("x", "Content-Encoding: br\r\n")});
   EXPECT_EQ(failure(packed.url("/f?sig=s3cret")), ErrorKind::kUnsupported);
-  ScriptedServer busy({answer("503 Busy", "", "", 0)});
+  ScriptedServer busy({http_answer("503 Busy", "", "", 0)});
   limits_.attempts_max = 1000;
   limits_.retry_delay = 10s;
   std::jthread stopper([&] {

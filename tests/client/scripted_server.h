@@ -17,6 +17,16 @@
 
 namespace sluice::client {
 
+/// An answer of HTTP: `headers` are lines with their ends, `length` is what it says that follows.
+inline std::string http_answer(const std::string& status, const std::string& headers,
+                               const std::string& body, std::size_t length) {
+  return "HTTP/1.1 " + status + "\r\n" + headers + "Content-Length: " + std::to_string(length) +
+         "\r\n\r\n" + body;
+}
+inline std::string http_ok(const std::string& headers, const std::string& body) {
+  return http_answer("200 OK", headers, body, body.size());
+}
+
 /// Gives each connection the next answer, the last for ever, and keeps what was asked. An empty
 /// answer is a silence until the client leaves. Thread-safe.
 class ScriptedServer {
