@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "base/bytes.h"
 #include "base/json_text.h"
 #include "fhir/operation_outcome.h"
 
@@ -14,6 +15,16 @@ namespace {
 
 std::string quoted(std::string_view text) {
   return json_string(text);
+}
+
+// For what has no address: every entry of a search wants a fullUrl.
+std::string new_urn() {
+  std::string hex = random_hex(16);
+  hex[12] = '4';
+  hex[16] = 'a';
+  const std::string_view uuid = hex;
+  return fmt::format("urn:uuid:{}-{}-{}-{}-{}", uuid.substr(0, 8), uuid.substr(8, 4),
+                     uuid.substr(12, 4), uuid.substr(16, 4), uuid.substr(20));
 }
 
 std::string link(const SearchRequest& request, const std::optional<PageLink>& page,
@@ -46,7 +57,8 @@ class Entries {
   void add_outcome(std::string_view json) {
     out_ += is_first_ ? R"(,"entry":[)" : ",";
     is_first_ = false;
-    out_ += fmt::format(R"({{"resource":{},"search":{{"mode":"outcome"}}}})", json);
+    out_ += fmt::format(R"({{"fullUrl":"{}","resource":{},"search":{{"mode":"outcome"}}}})",
+                        new_urn(), json);
   }
   // There are no empty arrays in FHIR.
   void finish() { out_ += is_first_ ? "}" : "]}"; }

@@ -232,6 +232,8 @@ class Search(SearchCase):
         self.assertEqual(len(entries(lenient)), 2)
         outcome = entries(lenient, "outcome")
         self.assertIn("nosuch", outcome[0]["issue"][0]["diagnostics"])
+        urns = [entry["fullUrl"] for entry in lenient["entry"] if entry["search"]["mode"] == "outcome"]
+        self.assertRegex(urns[0], "^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$")
         self.assertEqual(link(lenient, "self"), self.server.base + "/Patient?gender=male&_count=2")
 
     # ---- includes ----
