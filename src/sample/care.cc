@@ -116,7 +116,12 @@ void write_care_plan(Chart& chart, const Visit& visit, const Plan& plan) {
   json.close();
   json.text("status", problem.abated ? "completed" : "active");
   json.text("intent", "plan");
-  write_concept_list(json, "category", plan.category);
+  json.open_array("category");
+  // US Core wants this one in each, whatever else it is.
+  write_concept_item(json, {"http://hl7.org/fhir/us/core/CodeSystem/careplan-category",
+                            "assess-plan", "Assessment and Plan of Treatment"});
+  write_concept_item(json, plan.category);
+  json.close_array();
   write_reference(json, "subject", chart.subject());
   write_reference(json, "encounter", reference_to(visit));
   if (problem.abated)

@@ -30,9 +30,18 @@ std::uint64_t count_for(std::uint64_t patients, std::uint64_t per, std::uint64_t
   return std::max(least, (patients + per - 1) / per);
 }
 
-/// Real provider numbers begin with 1 or 2.
+/// Real provider numbers begin with 1 or 2. The last digit is that of Luhn over 80840 and the
+/// number.
 std::string make_npi(Random& random) {
-  return fmt::format("9999{:06}", random.below(1000000));
+  std::string npi = fmt::format("9999{:05}", random.below(100000));
+  int sum = 24;  // of 80840
+  for (std::size_t i = 0; i < npi.size(); ++i) {
+    const int digit = npi[i] - '0';
+    const int twice = digit * 2;
+    sum += i % 2 == 1 ? digit : twice / 10 + twice % 10;
+  }
+  npi += static_cast<char>('0' + (10 - sum % 10) % 10);
+  return npi;
 }
 
 void write_address_members(JsonWriter& json, std::string_view street, const Place& place) {

@@ -170,9 +170,44 @@ TEST(SampleResources, FillTheMandatoryElementsBelowTheRoot) {
       EXPECT_TRUE(item.as_object().contains("sequence"));
       EXPECT_TRUE(item.as_object().contains("productOrService"));
     }
+  // US Core's CarePlan has a category of its own before all others.
+  for (const object& resource : all_of("CarePlan")) {
+    const object& first =
+        resource.at("category").as_array().at(0).at("coding").as_array().at(0).as_object();
+    EXPECT_EQ(first.at("system"), "http://hl7.org/fhir/us/core/CodeSystem/careplan-category");
+    EXPECT_EQ(first.at("code"), "assess-plan");
+    EXPECT_EQ(resource.at("category").as_array().size(), 2u);
+  }
   for (const object& resource : all_of("CarePlan"))
     for (const value& activity : resource.at("activity").as_array())
       EXPECT_EQ(activity.at("detail").as_object().contains("status"), true);
+}
+
+/// Luhn's check over all digits, the last one included.
+bool passes_luhn(const std::string& digits) {
+  int sum = 0;
+  for (std::size_t from_right = 0; from_right < digits.size(); ++from_right) {
+    int digit = digits[digits.size() - 1 - from_right] - '0';
+    if (from_right % 2 == 1) digit *= 2;
+    sum += digit > 9 ? digit - 9 : digit;
+  }
+  return sum % 10 == 0;
+}
+
+TEST(SampleResources, ProviderNumbersHaveTheirCheckDigit) {
+  ASSERT_TRUE(passes_luhn("808401234567893"));  // the example of the standard
+  std::size_t seen = 0;
+  for (const char* type : {"Practitioner", "Organization"})
+    for (const object& resource : all_of(type))
+      for (const value& each : resource.at("identifier").as_array()) {
+        const object& identifier = each.as_object();
+        if (identifier.at("system") != "http://hl7.org/fhir/sid/us-npi") continue;
+        const std::string number(identifier.at("value").as_string());
+        EXPECT_EQ(number.size(), 10u);
+        EXPECT_TRUE(passes_luhn("80840" + number)) << number;
+        ++seen;
+      }
+  EXPECT_GT(seen, 0u);
 }
 
 /// An amount of money in cents, from its two written digits.
