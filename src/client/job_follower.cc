@@ -352,8 +352,11 @@ Result<void> JobFollower::start_download(std::size_t index, bool is_first) {
   } else {
     download.plan.type = file.item.kind == FileKind::kDeleted ? "Bundle" : "OperationOutcome";
   }
-  download.plan.count = file.item.count;
-  download.plan.size = file.item.size;
+  // What the server reports is worth having as it is: some count there what they could not export.
+  if (file.item.kind != FileKind::kOutcome) {
+    download.plan.count = file.item.count;
+    download.plan.size = file.item.size;
+  }
   SLUICE_CHECK(make_folder(download.plan.path.parent_path()));
   ReceivedFile::take_back(download.plan);
   // What the kernel has survives our death, but not the machine's. What came in this run counts.

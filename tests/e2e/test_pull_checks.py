@@ -167,6 +167,16 @@ class WithoutUrls(Faults):
         self.server.finish([self.server.add_output("Patient", "p2", resources("Patient", 2))])
         run("sync", out)
 
+    def test_l05_what_the_server_reports_is_read_whatever_it_counts_there(self):
+        # The SMART reference server counts what it could not export.
+        report = line(**outcome("I could not write 2.Patient.ndjson"))
+        item = {**self.server.add_output("OperationOutcome", "e", report), "count": 20, "fileSize": 9}
+        self.server.finish(self.output, error=[item])
+        out, done = self.pull(code=3)
+        self.assert_patients(out)
+        self.assertIn("I could not write 2.Patient.ndjson", done.out)
+        self.assertNotIn("could not be had", done.out)
+
     def test_l05_a_manifest_without_lists_and_with_any_extension(self):
         for extension in ({"https://x": [1]}, [{"url": "https://x", "valueString": "y"}]):
             manifest = self.server.manifest(self.output, extension=extension)
