@@ -1,7 +1,10 @@
 #include "client/file_table.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <boost/json.hpp>
+#include <span>
 
 #include "client/record_fields.h"
 
@@ -11,6 +14,8 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kTableMin = 64;
+constexpr std::size_t kSealedMin = 4096;  // files: fewer stay in memory
+constexpr const char* kSealedName = "the table of files";
 
 FileKind kind_of(std::string_view name) {
   if (name == to_string(FileKind::kDeleted)) return FileKind::kDeleted;
@@ -42,7 +47,7 @@ json::object file_record(std::size_t index, const FileState& file) {
 
 std::size_t FileTable::size() const {
   const std::lock_guard lock(mutex_);
-  return rows_.size();
+  return row_count();
 }
 
 FileKind FileTable::kind(std::size_t index) const {
@@ -57,8 +62,19 @@ bool FileTable::is_done(std::size_t index) const {
 
 Result<FileState> FileTable::at(std::size_t index) const {
   const std::lock_guard lock(mutex_);
-  if (index >= rows_.size()) return not_there();
-  return read_file(rows_[index], index);
+  if (index >= row_count()) return not_there();
+  SLUICE_TRY(const Row row, row_at(index));
+  return read_file(row, index);
+}
+
+Result<FileTable::Row> FileTable::row_at(std::size_t index) const {
+  if (!sealed_) return rows_[index];
+  Row row;
+  SLUICE_TRY(const std::size_t n,
+             read_at(sealed_.get(), index * sizeof row,
+                     std::span<char>(reinterpret_cast<char*>(&row), sizeof row), kSealedName));
+  if (n < sizeof row) return not_there();
+  return row;
 }
 
 Result<FileState> FileTable::read_file(const Row& row, std::size_t index) const {
@@ -107,7 +123,8 @@ Result<std::optional<std::size_t>> FileTable::find(const std::string& url) const
   for (std::size_t slot = hash & mask; by_hash_[slot] != 0; slot = (slot + 1) & mask) {
     const std::size_t index = by_hash_[slot] - 1;
     if (hashes_[index] != hash) continue;
-    SLUICE_TRY(const auto file, read_file(rows_[index], index));
+    SLUICE_TRY(const Row row, row_at(index));
+    SLUICE_TRY(const auto file, read_file(row, index));
     if (file.item.url == url) return std::optional(index);
   }
   return std::optional<std::size_t>();
@@ -143,6 +160,7 @@ void FileTable::note_url(std::size_t index, std::string_view url) {
 
 Result<void> FileTable::take_file(const json::object& record, std::uint64_t at) {
   const std::lock_guard lock(mutex_);
+  if (is_sealed_) return {};  // no round has files after its end
   const auto index = number_field(record, "i").value_or(rows_.size());
   if (index > rows_.size()) return not_there();
   if (index == rows_.size()) rows_.emplace_back();
@@ -157,6 +175,7 @@ Result<void> FileTable::take_file(const json::object& record, std::uint64_t at) 
 Result<void> FileTable::take_event(const std::string& event, const json::object& record,
                                    std::uint64_t at) {
   const std::lock_guard lock(mutex_);
+  if (is_sealed_) return {};
   const auto index = number_field(record, "i");
   if (!index || *index >= rows_.size()) return not_there();
   if (event == "url") {
@@ -178,9 +197,34 @@ Result<void> FileTable::take_event(const std::string& event, const json::object&
   return {};
 }
 
+void FileTable::seal(const std::filesystem::path& folder) {
+  const std::lock_guard lock(mutex_);
+  std::deque<std::uint32_t>().swap(hashes_);
+  std::vector<std::uint32_t>().swap(by_hash_);
+  entries_ = 0;
+  is_sealed_ = true;
+  if (sealed_ || rows_.size() < kSealedMin) return;
+  FileDescriptor file(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!file) return;
+  std::vector<Row> block;
+  for (std::size_t at = 0; at < rows_.size(); at += block.size()) {
+    const auto end = std::min(rows_.size(), at + kSealedMin);
+    block.assign(rows_.begin() + static_cast<std::ptrdiff_t>(at),
+                 rows_.begin() + static_cast<std::ptrdiff_t>(end));
+    const std::string_view bytes(reinterpret_cast<const char*>(block.data()),
+                                 block.size() * sizeof(Row));
+    if (!write_all(file.get(), bytes, kSealedName)) return;
+  }
+  sealed_count_ = rows_.size();
+  sealed_ = std::move(file);
+  std::deque<Row>().swap(rows_);
+}
+
 void FileTable::clear() {
   const std::lock_guard lock(mutex_);
   std::deque<Row>().swap(rows_);
+  sealed_.reset();
+  is_sealed_ = false;
   std::deque<std::uint32_t>().swap(hashes_);
   std::vector<std::uint32_t>().swap(by_hash_);
   entries_ = 0;

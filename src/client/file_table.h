@@ -5,6 +5,7 @@
 #include <boost/json/object.hpp>
 #include <cstdint>
 #include <deque>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -14,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file.h"
 #include "base/result.h"
 #include "client/downloader.h"
 #include "client/manifest_reader.h"
@@ -43,6 +45,7 @@ class FileTable {
   std::size_t size() const;
   /// kCorrupt when the journal does not say it any more.
   Result<FileState> at(std::size_t index) const;
+  /// Of a table that is not sealed.
   FileKind kind(std::size_t index) const;
   bool is_done(std::size_t index) const;
   /// All files in order.
@@ -55,6 +58,9 @@ class FileTable {
   Result<void> take_event(const std::string& event, const boost::json::object& record,
                           std::uint64_t at);
   void clear();
+  /// All is there and no URL is looked for any more: what is left in memory of a long table goes
+  /// into a file of `folder` without a name. Where that fails it stays in memory.
+  void seal(const std::filesystem::path& folder);
 
  private:
   struct Row {
@@ -68,6 +74,9 @@ class FileTable {
     std::uint64_t synced = 0;
   };
 
+  // The row at `index`, which must be there.
+  Result<Row> row_at(std::size_t index) const;
+  std::size_t row_count() const { return sealed_ ? sealed_count_ : rows_.size(); }
   Result<FileState> read_file(const Row& row, std::size_t index) const;
   void note_url(std::size_t index, std::string_view url);
   void grow();
@@ -75,6 +84,9 @@ class FileTable {
   const ReadRecord read_;
   mutable std::mutex mutex_;
   std::deque<Row> rows_;
+  bool is_sealed_ = false;
+  FileDescriptor sealed_;  // the rows, in place of rows_; not of a short table
+  std::size_t sealed_count_ = 0;
   std::deque<std::uint32_t> hashes_;    // of the URLs, by file
   std::vector<std::uint32_t> by_hash_;  // open addressing: index + 1
   std::size_t entries_ = 0;             // of by_hash_, with those of former URLs

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <memory>
+#include <span>
 #include <string>
 
 #include "base/file.h"
@@ -54,12 +56,14 @@ Result<void> each_line(const std::filesystem::path& path,
       return Error{ErrorKind::kTooLarge, fmt::format("a line of {} is too long", path.string())};
     return {};
   });
-  std::string block(kReadSize, '\0');
+  // Not filled before: of a small file little of it is touched, and there may be millions.
+  const auto block = std::make_unique_for_overwrite<char[]>(kReadSize);
   for (std::uint64_t at = 0;;) {
-    SLUICE_TRY(const std::size_t n, read_at(file.get(), at, block, path));
+    SLUICE_TRY(const std::size_t n,
+               read_at(file.get(), at, std::span<char>(block.get(), kReadSize), path));
     if (n == 0) break;
     at += n;
-    SLUICE_CHECK(inflater.feed(std::string_view(block).substr(0, n)));
+    SLUICE_CHECK(inflater.feed({block.get(), n}));
   }
   SLUICE_CHECK(inflater.finish());
   return pending.empty() ? Result<void>() : give(pending);

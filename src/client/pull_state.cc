@@ -157,6 +157,7 @@ Result<void> PullState::apply(const json::object& record, std::uint64_t at) {
     apply_attachments(record, round.attachments);
   } else if (event == "finish") {
     round.is_finished = true;
+    round.files->seal(folder_ / kFolder);
   } else if (event == "url" || event == "begin" || event == "bytes" || event == "done") {
     SLUICE_CHECK(round.files->take_event(event, record, at));
   } else if (event != "poll") {

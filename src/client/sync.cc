@@ -82,16 +82,19 @@ Sync::Sync(PullState& state, Puller& puller, const PullSettings& settings, PullE
       options_(options),
       target_(target) {}
 
-Result<CopyFiles> Sync::current_files() const {
-  if (const auto* done = last_of(state_, "done")) return parse_files(*done);
-  CopyFiles files;
-  const auto take = [&](std::size_t, const FileState& file) -> Result<void> {
-    if (file.is_done && file.item.kind == FileKind::kOutput)
-      files[file.item.type].push_back(file.summary.name);
+// The files of the copy as it is.
+EachCopyFile Sync::current_files() const {
+  const auto* done = last_of(state_, "done");
+  if (done == nullptr)
+    return [files = files_of(state_.rounds().front())](const auto& take) {
+      return files(
+          [&](const CopyFile& file) { return file.is_deletions ? Result<void>() : take(file); });
+    };
+  return [files = parse_files(*done)](const auto& take) -> Result<void> {
+    for (const auto& [type, names] : files)
+      for (const auto& name : names) SLUICE_CHECK(take({type, name}));
     return {};
   };
-  SLUICE_CHECK(state_.rounds().front().files->each(take));
-  return files;
 }
 
 // Of a group: whose history is in the copy for sure.
@@ -114,11 +117,7 @@ Result<std::vector<std::string>> Sync::known_members() const {
     }));
     return ids;
   }
-  std::vector<fs::path> paths;
-  SLUICE_TRY(const auto files, current_files());
-  if (const auto found = files.find("Patient"); found != files.end())
-    for (const auto& name : found->second) paths.push_back(state_.folder() / name);
-  return read_ids(paths);
+  return read_ids(state_.folder(), current_files());
 }
 
 // Whether all is to be compared: asked for, or too long ago.
@@ -201,10 +200,7 @@ Result<std::vector<std::string>> Sync::find_joined(const Cycle& cycle) {
   const auto listing =
       std::find_if(rounds.begin() + static_cast<std::ptrdiff_t>(cycle.first_round), rounds.end(),
                    [](const Round& round) { return is_listing(round) && round.is_finished; });
-  SLUICE_TRY(const auto stage, stage_of(state_, *listing));
-  const auto patients = stage.outputs.find("Patient");
-  SLUICE_TRY(const auto now, read_ids(patients == stage.outputs.end() ? std::vector<fs::path>()
-                                                                      : patients->second));
+  SLUICE_TRY(const auto now, read_ids(state_.folder(), files_of(*listing)));
   SLUICE_CHECK(write_members(members_path(state_, cycle.number), now));
   std::vector<std::string> joined;
   std::set_difference(now.begin(), now.end(), known.begin(), known.end(),
@@ -349,15 +345,11 @@ Result<void> Sync::deliver_all(const Cycle& cycle, SyncReport& report) {
 }
 
 Result<void> Sync::apply(const Cycle& cycle, SyncReport& report) {
-  std::vector<CopyStage> stages;
+  std::vector<EachCopyFile> stages;
   const auto& rounds = state_.rounds();
   for (std::size_t i = cycle.first_round; i < rounds.size(); ++i)
-    if (rounds[i].is_finished && !is_listing(rounds[i])) {
-      SLUICE_TRY(auto stage, stage_of(state_, rounds[i]));
-      stages.push_back(std::move(stage));
-    }
-  SLUICE_TRY(const auto files, current_files());
-  const auto written = write_copy(state_.folder(), files, stages, settings_.keeps_gzip);
+    if (rounds[i].is_finished && !is_listing(rounds[i])) stages.push_back(files_of(rounds[i]));
+  const auto written = write_copy(state_.folder(), current_files(), stages, settings_.keeps_gzip);
   if (!written) return with_way_out(written.error());
   const CopyPlan& plan = *written;
   report.counts = plan.counts;
@@ -379,12 +371,8 @@ Result<SyncReport> Sync::run_full(const Cycle& cycle) {
   if (!report.changes.failures.empty()) return report;
   report.gone_list = state_.folder() / "deleted" / fmt::format("removed-{}.txt", cycle.number);
   if (!scope.group.empty() && has_all_members(scope)) {
-    SLUICE_TRY(const auto stage, stage_of(state_, state_.round()));
-    const auto patients = stage.outputs.find("Patient");
-    if (patients != stage.outputs.end()) {
-      SLUICE_TRY(const auto ids, read_ids(patients->second));
-      SLUICE_CHECK(write_members(members_path(state_, cycle.number), ids));
-    }
+    SLUICE_TRY(const auto ids, read_ids(state_.folder(), files_of(state_.round())));
+    if (!ids.empty()) SLUICE_CHECK(write_members(members_path(state_, cycle.number), ids));
   }
   if (target_ != nullptr)
     SLUICE_CHECK(deliver_full(cycle, report));
@@ -397,10 +385,9 @@ Result<SyncReport> Sync::run_full(const Cycle& cycle) {
 
 Result<void> Sync::apply_full(const Cycle& cycle, SyncReport& report) {
   const auto list = state_.folder() / ".sluice" / "removed.new";
-  SLUICE_TRY(const auto files, current_files());
-  SLUICE_TRY(const auto stage, stage_of(state_, state_.round()));
-  SLUICE_TRY(const auto plan, write_copy(state_.folder(), files, {stage}, settings_.keeps_gzip,
-                                         CopyMode::kWhole, list));
+  SLUICE_TRY(const auto plan,
+             write_copy(state_.folder(), current_files(), {files_of(state_.round())},
+                        settings_.keeps_gzip, CopyMode::kWhole, list));
   report.gone = plan.gone;
   report.old_total = plan.old_total;
   report.counts = plan.counts;
@@ -418,6 +405,8 @@ Result<void> Sync::apply_full(const Cycle& cycle, SyncReport& report) {
       std::error_code none;  // written again when it is wanted
       if (from.starts_with(".sluice/")) fs::remove(state_.folder() / from, none);
     }
+    std::error_code none;
+    if (!plan.removal_list.empty()) fs::remove(state_.folder() / plan.removal_list, none);
     return {};
   }
   auto record = plan_json(plan);
@@ -428,10 +417,11 @@ Result<void> Sync::apply_full(const Cycle& cycle, SyncReport& report) {
 }
 
 Result<void> Sync::deliver_full(const Cycle& cycle, SyncReport& report) {
-  SLUICE_TRY(const auto stage, stage_of(state_, state_.round()));
   std::vector<fs::path> files;
-  for (const auto& [type, paths] : stage.outputs)
-    files.insert(files.end(), paths.begin(), paths.end());
+  SLUICE_CHECK(files_of(state_.round())([&](const CopyFile& file) -> Result<void> {
+    if (!file.is_deletions) files.push_back(state_.folder() / file.path);
+    return {};
+  }));
   if (!state_.round().is_delivered) {
     SLUICE_TRY(const auto gone, target_->find_gone(files));
     report.gone = gone.resources.size();
@@ -460,10 +450,7 @@ Result<void> Sync::deliver_full(const Cycle& cycle, SyncReport& report) {
 Result<Delivered> deliver_first(PullState& state, PullTarget& target) {
   const Round& first = state.rounds().front();
   if (!first.request.group.empty() && has_all_members(first.request)) {
-    SLUICE_TRY(const auto stage, stage_of(state, first));
-    const auto patients = stage.outputs.find("Patient");
-    SLUICE_TRY(const auto ids, read_ids(patients == stage.outputs.end() ? std::vector<fs::path>()
-                                                                        : patients->second));
+    SLUICE_TRY(const auto ids, read_ids(state.folder(), files_of(first)));
     SLUICE_CHECK(write_members(members_path(state, 0), ids));
   }
   return deliver(state, first, target);
@@ -487,6 +474,7 @@ Result<void> Sync::complete(const Cycle& cycle, const CopyPlan& plan) {
   if (is_taken)
     fs::remove_all(state_.folder() / ".sluice" / fmt::format("cycle-{}", cycle.number), none);
   fs::remove(members_path(state_, before), none);
+  if (!plan.removal_list.empty()) fs::remove(state_.folder() / plan.removal_list, none);
   return {};
 }
 

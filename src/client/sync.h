@@ -64,7 +64,7 @@ class Sync {
   Result<void> apply(const Cycle& cycle, SyncReport& report);
   Result<void> deliver_all(const Cycle& cycle, SyncReport& report);
   Result<void> complete(const Cycle& cycle, const CopyPlan& plan);
-  Result<CopyFiles> current_files() const;
+  EachCopyFile current_files() const;
   Result<std::vector<std::string>> known_members() const;
 
   PullState& state_;

@@ -47,6 +47,7 @@ json::object plan_json(const CopyPlan& plan) {
   return {{"what", "plan"},
           {"renames", std::move(renames)},
           {"removals", json::array(plan.removals.begin(), plan.removals.end())},
+          {"removalList", plan.removal_list},
           {"files", files_json(plan.files)}};
 }
 
@@ -67,6 +68,7 @@ Result<CopyPlan> parse_plan(const json::object& record) {
     if (!name.is_string()) return bad;
     plan.removals.emplace_back(name.get_string());
   }
+  plan.removal_list = text_field(record, "removalList");
   plan.files = parse_files(record);
   return plan;
 }
@@ -82,29 +84,28 @@ Result<void> write_members(const fs::path& path, const std::vector<std::string>&
   return sync_folder(path.parent_path());
 }
 
-Result<std::vector<std::string>> read_ids(const std::vector<fs::path>& files) {
+Result<std::vector<std::string>> read_ids(const fs::path& folder, const EachCopyFile& files) {
   std::vector<std::string> ids;
-  for (const auto& path : files)
-    SLUICE_CHECK(each_line(path, [&](std::string_view line) -> Result<void> {
+  SLUICE_CHECK(files([&](const CopyFile& file) -> Result<void> {
+    if (file.is_deletions || file.type != "Patient") return {};
+    return each_line(folder / file.path, [&](std::string_view line) -> Result<void> {
       SLUICE_TRY(auto key, read_line_key(line));
       if (key.type == "Patient") ids.push_back(std::move(key.id));
       return {};
-    }));
+    });
+  }));
   sort_unique(ids);
   return ids;
 }
 
-Result<CopyStage> stage_of(const PullState& state, const Round& round) {
-  CopyStage stage;
-  const auto folder = state.folder_of(round);
-  SLUICE_CHECK(round.files->each([&](std::size_t, const FileState& file) -> Result<void> {
-    if (!file.is_done) return {};
-    const auto path = (folder / file.name).parent_path() / file.summary.name;
-    if (file.item.kind == FileKind::kOutput) stage.outputs[file.item.type].push_back(path);
-    if (file.item.kind == FileKind::kDeleted) stage.deletions.push_back(path);
-    return {};
-  }));
-  return stage;
+EachCopyFile files_of(const Round& round) {
+  return [&round](const std::function<Result<void>(const CopyFile&)>& take) {
+    return round.files->each([&](std::size_t, const FileState& file) -> Result<void> {
+      if (!file.is_done || file.item.kind == FileKind::kOutcome) return {};
+      const auto path = (fs::path(round.folder) / file.name).parent_path() / file.summary.name;
+      return take({file.item.type, path, file.item.kind == FileKind::kDeleted, file.summary.lines});
+    });
+  };
 }
 
 }  // namespace sluice::client

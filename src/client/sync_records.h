@@ -5,6 +5,7 @@
 #include <boost/json/object.hpp>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,7 @@ namespace sluice::client {
 /// The last record of a sync with this `what`; null when there is none.
 const boost::json::object* last_of(const PullState& state, std::string_view what);
 
+using CopyFiles = std::map<std::string, std::vector<std::string>>;
 boost::json::object files_json(const CopyFiles& files);
 CopyFiles parse_files(const boost::json::object& record);
 
@@ -29,10 +31,12 @@ Result<CopyPlan> parse_plan(const boost::json::object& record);
 std::filesystem::path members_path(const PullState& state, std::uint64_t cycle);
 Result<void> write_members(const std::filesystem::path& path, const std::vector<std::string>& ids);
 
-/// Of a group's pulled Patients: their ids, sorted.
-Result<std::vector<std::string>> read_ids(const std::vector<std::filesystem::path>& files);
+/// Of a group's pulled Patients: their ids, sorted. `files` are relative to `folder`.
+Result<std::vector<std::string>> read_ids(const std::filesystem::path& folder,
+                                          const EachCopyFile& files);
 
-/// A round's finished files as a stage.
-Result<CopyStage> stage_of(const PullState& state, const Round& round);
+/// A round's finished files of resources and deletions, relative to the output folder. `round` must
+/// outlive it.
+EachCopyFile files_of(const Round& round);
 
 }  // namespace sluice::client

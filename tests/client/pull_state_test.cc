@@ -119,5 +119,42 @@ TEST_F(PullStateTest, L04AllThatIsKnownOfAFileIsKnownAgain) {
   }
 }
 
+// After its end a long table stands in a file without a name.
+TEST_F(PullStateTest, L15AFinishedRoundSaysOnDiskWhatItSaidInMemory) {
+  constexpr std::size_t kFiles = 5000;
+  const auto expect_all = [&](const PullState& state) {
+    const auto& files = *state.round().files;
+    ASSERT_EQ(files.size(), kFiles);
+    std::size_t done = 0;
+    ASSERT_TRUE(files.each([&](std::size_t index, const FileState& file) -> Result<void> {
+      EXPECT_EQ(file.item.url, "http://e/" + std::to_string(index));
+      EXPECT_EQ(file.item.kind, index == 4999 ? FileKind::kDeleted : FileKind::kOutput);
+      if (file.is_done) {
+        EXPECT_EQ(file.summary.lines, index);
+        ++done;
+      }
+      return {};
+    }));
+    EXPECT_EQ(done, 2u);
+    EXPECT_FALSE(files.at(kFiles));
+  };
+  {
+    const auto state = open();
+    ASSERT_TRUE(state->begin_round("pull", "", {}, {}));
+    for (std::size_t i = 0; i < kFiles; ++i)
+      ASSERT_TRUE(state->add_file(item(i == 4999 ? FileKind::kDeleted : FileKind::kOutput,
+                                       "Patient", "http://e/" + std::to_string(i))));
+    for (const std::size_t i : {0u, 4097u})
+      ASSERT_TRUE(state->note_done(i, {"Patient.ndjson", i, 9, 9, 0, {}}));
+    expect_all(*state);
+    ASSERT_TRUE(state->finish_round());
+    expect_all(*state);
+  }
+  const auto state = open();
+  expect_all(*state);
+  ASSERT_TRUE(state->note_sync({{"what", "done"}}));
+  EXPECT_EQ(state->round().files->size(), 0u);
+}
+
 }  // namespace
 }  // namespace sluice::client
