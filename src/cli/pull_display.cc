@@ -71,6 +71,11 @@ void print_attachments(const client::AttachmentCounts& counts) {
 
 }  // namespace
 
+std::string shown_time(const std::string& transaction_time) {
+  return transaction_time.empty() ? "a time that the server does not tell"
+                                  : client::shown_text(transaction_time);
+}
+
 std::vector<std::string> oddities_of(const client::PullReport& report) {
   std::vector<std::string> texts;
   if (report.missing > 0)
@@ -235,7 +240,7 @@ void PullDisplay::summary(const client::PullReport& report, const std::string& f
   print_attachments(report.attachments);
   for (const auto& text : oddities_of(report)) fmt::print("{}\n", shown_text(text));
   for (const auto& failure : report.failures) fmt::print("not received: {}\n", shown_text(failure));
-  fmt::print("as of {} in {}\n", shown_text(report.transaction_time), folder);
+  fmt::print("as of {} in {}\n", shown_time(report.transaction_time), folder);
 }
 
 }  // namespace sluice::cli

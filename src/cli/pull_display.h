@@ -17,6 +17,9 @@ namespace sluice::cli {
 /// What is odd about what came, and makes it partial: for people, a line each.
 std::vector<std::string> oddities_of(const client::PullReport& report);
 
+/// An export's transactionTime, or words for there being none.
+std::string shown_time(const std::string& transaction_time);
+
 /// Thread-safe.
 class PullDisplay {
  public:

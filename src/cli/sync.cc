@@ -62,8 +62,9 @@ void print_report(const client::SyncReport& report, const SyncArguments& argumen
     fmt::print("{:<28.28}{:>12}{:>12}{:>12}{:>12}\n", type, human_count(counts.added),
                human_count(counts.updated), human_count(counts.deleted), human_count(counts.total));
   if (report.joined > 0) fmt::print("{} new members of the group\n", human_count(report.joined));
-  fmt::print("from {} to {} in {}\n", client::shown_text(report.since),
-             client::shown_text(report.transaction_time), arguments.folder);
+  fmt::print("from {} to {} in {}\n",
+             report.since.empty() ? "the beginning" : client::shown_text(report.since),
+             shown_time(report.transaction_time), arguments.folder);
 }
 
 // "30d", "12h", "45m"; 0: never.
@@ -145,7 +146,9 @@ Result<int> sync(SyncArguments& arguments, PullDisplay& display) {
                    target ? &*target : nullptr);
   SLUICE_TRY(const auto report, run.run());
   display.clear();
-  if (!report.since.empty() && report.changes.failures.empty() && !report.is_refused)
+  // The first pull is told of as a pull.
+  const bool is_cycle = !report.since.empty() || report.is_full;
+  if (is_cycle && report.changes.failures.empty() && !report.is_refused)
     print_report(report, arguments);
   else
     display.summary(report.changes, arguments.folder);
@@ -153,7 +156,7 @@ Result<int> sync(SyncArguments& arguments, PullDisplay& display) {
   for (const auto& text : report.changes.attachments.texts) display.notice(text);
   for (const auto& text : report.changes.outcome_texts)
     display.notice("the server reports: " + text);
-  if (!report.since.empty())
+  if (is_cycle)
     for (const auto& text : oddities_of(report.changes)) display.notice(text);
   if (report.refused > 0)
     display.notice(fmt::format("{} resources were not loaded", report.refused));

@@ -162,11 +162,14 @@ Result<Sync::Cycle> Sync::enter() {
   Cycle cycle;
   cycle.number = begun == nullptr ? 1 : number(*begun, "cycle") + 1;
   cycle.since = done != nullptr ? text(*done, "transactionTime") : first.transaction_time;
-  if (cycle.since.empty())
-    return Error{ErrorKind::kConflict,
-                 "the last manifest had no transactionTime: pull into another folder"};
-  cycle.is_full = is_full;
-  cycle.uses_pattern = !is_full && !first.request.group.empty() && first.request.patients.empty() &&
+  // Nothing says what the export had: the server's clock does not, as its data may be older.
+  cycle.is_full = is_full || cycle.since.empty();
+  if (cycle.is_full && !is_full)
+    events_.notice(
+        "the last manifest had no transactionTime: all is exported again and compared, instead of "
+        "the changes");
+  cycle.uses_pattern = !cycle.is_full && !first.request.group.empty() &&
+                       first.request.patients.empty() &&
                        !puller_.discovered().sends_history_of_new_members &&
                        !puller_.discovered().vendor.sends_history_of_new_members;
   cycle.first_round = state_.rounds().size();
@@ -460,9 +463,11 @@ Result<void> Sync::complete(const Cycle& cycle, const CopyPlan& plan) {
   const auto before = cycle.number - 1;
   std::error_code unknown;
   const bool has_members = fs::exists(members_path(state_, cycle.number), unknown);
+  // Without a time of this export the one before is asked from again: nothing is lost by that.
+  const auto& time = state_.round().transaction_time;
   SLUICE_CHECK(state_.note_sync({{"what", "done"},
                                  {"cycle", cycle.number},
-                                 {"transactionTime", state_.round().transaction_time},
+                                 {"transactionTime", time.empty() ? cycle.since : time},
                                  {"files", files_json(plan.files)},
                                  {"full", cycle.is_full},
                                  {"members", has_members}}));

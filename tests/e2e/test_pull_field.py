@@ -207,7 +207,8 @@ class Copies(harness.TestCase):
         files = [self.server.add_output(name, f"{number}-{name}",
                                         lines_of(each for each in wanted if each["resourceType"] == name))
                  for name in sorted({each["resourceType"] for each in wanted})]
-        self.server.on("GET", f"/status/{number}", Answer(200, self.server.manifest(files, **self.more)))
+        manifest = self.server.manifest(files, **self.more)
+        self.server.on("GET", f"/status/{number}", Answer(200, {k: v for k, v in manifest.items() if v is not None}))
         self.server.on("DELETE", f"/status/{number}", Answer(202))
         return Answer(202, b"", {"Content-Location": f"{self.server.root}/status/{number}"})
 
@@ -290,6 +291,46 @@ class Copies(harness.TestCase):
         run("sync", self.out, "--full-every", "1d")
         self.assertEqual(self.jobs[2:], [[], ["_since"]])
         self.assertIn("--full-every", run("sync", self.out, "--full-every", "often", code=2).err)
+
+    def since_of_last(self):
+        parameters = json.loads(self.server.sent("POST", "/fhir/$export")[-1].body).get("parameter", [])
+        return [p["valueInstant"] for p in parameters if p["name"] == "_since"]
+
+    def test_l06_after_a_manifest_without_a_time_all_is_compared(self):
+        self.data = [patient(f"p{i}") for i in range(30)]
+        self.more = {"transactionTime": None}
+        done = run("pull", self.server.base, "--out", self.out)
+        self.assertIn("as of a time that the server does not tell", done.out)
+        self.data.pop(7)
+        self.data[0]["active"] = False
+        self.data.append(patient("new"))
+        done = run("sync", self.out, "--log-json")
+        self.assertIn("the last manifest had no transactionTime", done.err)
+        self.assertEqual(json.loads(done.out)["changed"],
+                         {"Patient": {"added": 1, "updated": 1, "deleted": 1, "total": 30}})
+        self.assertEqual({id for _, id in content(self.out)}, {each["id"] for each in self.data})
+        # Now there is one: the sync after asks for changes.
+        self.more = {"transactionTime": "2026-02-03T04:05:06Z"}
+        self.assertIn("from the beginning to 2026-02-03T04:05:06Z", run("sync", self.out).out)
+        self.more = {"transactionTime": None}
+        run("sync", self.out)
+        self.assertEqual(self.since_of_last(), ["2026-02-03T04:05:06Z"])
+        # Changes without a time of their own: from the one before once more.
+        self.assertNotIn("transactionTime", run("sync", self.out).err)
+        self.assertEqual(self.since_of_last(), ["2026-02-03T04:05:06Z"])
+        self.assertEqual(self.jobs, [[], [], [], ["_since"], ["_since"]])
+
+    def test_l06_without_a_time_a_group_and_a_store_are_compared_too(self):
+        self.more = {"transactionTime": None}
+        for options in (("--group", "g"), ("--into", os.path.join(os.path.dirname(self.out), "data"))):
+            with self.subTest(options):
+                self.jobs, self.out = [], self.out + "x"
+                self.data = [patient(f"p{i}") for i in range(30)]
+                run("pull", self.server.base, "--out", self.out, *options)
+                self.data.pop(7)
+                done = run("sync", self.out, "--log-json")
+                self.assertEqual(json.loads(done.out)["gone"], 1)
+                self.assertEqual(self.jobs, [[], []])
 
     def test_l06_a_full_sync_is_the_way_out_of_a_spoiled_copy(self):
         self.data = [patient(f"p{i}") for i in range(30)]
