@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "base/sort_unique.h"
 #include "client/content_digest.h"
-#include "client/local_copy.h"
+#include "client/copy_lines.h"
 #include "client/ndjson_lines.h"
 #include "client/ndjson_writer.h"
 

@@ -7,26 +7,12 @@
 #include <functional>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "base/instant.h"
 #include "base/result.h"
+#include "client/copy_lines.h"
 
 namespace sluice::client {
-
-/// What is read of a resource on one line to place it.
-struct LineKey {
-  std::string type;
-  std::string id;
-  Instant last_updated{0};  ///< 0: none that can be read
-};
-/// kCorrupt when the line is no JSON object with resourceType and id.
-Result<LineKey> read_line_key(std::string_view line);
-
-/// The "Type/id" of each DELETE in a transaction Bundle on one line. kCorrupt for anything else: a
-/// deletion that is not understood must not be passed over.
-Result<std::vector<std::pair<std::string, std::string>>> read_deletions(std::string_view line);
 
 /// A file of a copy, or of what one export brought.
 struct CopyFile {
