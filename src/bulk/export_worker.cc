@@ -449,7 +449,7 @@ class ShardRun {
       (of_new_member ? references_.of_new_members : references_.ordinary)
           .add_all(record.supporting);
     if (!is_in_time) return {};
-    if (!record.may_name_binary || !fhir::AttachmentUrls::may_apply(record.json))
+    if (!record.may_name_binary || !fhir::may_name_binary(record.json))
       return writer_.append(type, id_of(record), record.json);
     SLUICE_CHECK(attachments_.rewrite(type, record.json, rewritten_));
     return writer_.append(type, id_of(record), rewritten_);

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/json_text.h"
+#include "base/sort_unique.h"
 #include "fhir/attachment_walk.h"
 #include "fhir/json_check.h"
 #include "fhir/json_walk.h"
@@ -16,15 +17,60 @@ constexpr std::size_t kDepthMax = 100;
 constexpr std::string_view kBinary = "Binary";
 constexpr std::string_view kUrl = "\"url\"";
 
+Result<void> read_stored(JsonTokens& tokens, std::string_view line) {
+  if (!tokens.read(line) || !check_json_object(tokens, kDepthMax))
+    return corrupt("stored resource: not JSON");
+  return {};
+}
+
+/// Calls `visit` with the text of each url of an Attachment.
+template <class Visit>
+void each_url(const JsonTokens& tokens, ResourceType type, Visit visit) {
+  // It fails only when its visitor does.
+  (void)each_attachment(tokens, type, [&](std::size_t attachment) -> Result<void> {
+    if (const auto url = string_member(tokens, attachment, "url")) visit(*url);
+    return {};
+  });
+}
+
 }  // namespace
 
-bool AttachmentUrls::may_apply(std::string_view line) {
-  return line.find(kBinary) != std::string_view::npos && line.find(kUrl) != std::string_view::npos;
+bool may_name_binary(std::string_view json) {
+  return json.find(kBinary) != std::string_view::npos && json.find(kUrl) != std::string_view::npos;
+}
+
+std::vector<std::string> possible_binaries(const JsonTokens& tokens, ResourceType type) {
+  std::vector<std::string> ids;
+  each_url(tokens, type, [&](const std::string& url) {
+    const auto target = parse_reference_to_any_server(url);
+    if (target && target->type == types::kBinary) ids.emplace_back(target->id);
+  });
+  sort_unique(ids);
+  return ids;
+}
+
+Result<std::vector<std::string>> possible_binaries(std::string_view line, ResourceType type) {
+  if (!may_name_binary(line)) return std::vector<std::string>();
+  JsonTokens tokens;
+  SLUICE_CHECK(read_stored(tokens, line));
+  return possible_binaries(tokens, type);
+}
+
+Result<bool> names_binary(std::string_view line, ResourceType type, std::string_view binary_id,
+                          std::string_view base_url) {
+  if (!may_name_binary(line)) return false;
+  JsonTokens tokens;
+  SLUICE_CHECK(read_stored(tokens, line));
+  bool found = false;
+  each_url(tokens, type, [&](const std::string& url) {
+    const auto target = parse_reference(url, base_url);
+    found = found || (target && target->type == types::kBinary && target->id == binary_id);
+  });
+  return found;
 }
 
 Result<void> AttachmentUrls::rewrite(ResourceType type, std::string_view line, std::string& out) {
-  if (!tokens_.read(line) || !check_json_object(tokens_, kDepthMax))
-    return corrupt("stored resource: not JSON");
+  SLUICE_CHECK(read_stored(tokens_, line));
   out.clear();
   std::size_t copied = 0;
   SLUICE_CHECK(each_attachment(tokens_, type, [&](std::size_t attachment) {

@@ -1,16 +1,30 @@
-// Attachment.url in stored lines: those that name a Binary of this server become absolute (F-06);
-// every other byte stays as it is.
+// Attachment.url and the Binaries of this server (F-06): which ones a resource names, and lines in
+// which these URLs are absolute, every other byte as it was.
 #pragma once
 
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "fhir/json_tokens.h"
 #include "fhir/resource_type.h"
 
 namespace sluice::fhir {
+
+/// Whether a resource can name a Binary in an Attachment: a search of its bytes, which nearly every
+/// one fails.
+bool may_name_binary(std::string_view json);
+
+/// The Binaries that Attachments of a checked resource name, by whatever URL this server is called:
+/// ids, sorted, each once.
+std::vector<std::string> possible_binaries(const JsonTokens& tokens, ResourceType type);
+/// The same of a stored line; kCorrupt when it is not what the store promised.
+Result<std::vector<std::string>> possible_binaries(std::string_view line, ResourceType type);
+/// Whether an Attachment of a stored line names this Binary of the server at `base_url`.
+Result<bool> names_binary(std::string_view line, ResourceType type, std::string_view binary_id,
+                          std::string_view base_url);
 
 /// Holds a parser: one a thread.
 class AttachmentUrls {
@@ -22,12 +36,8 @@ class AttachmentUrls {
   AttachmentUrls(std::string base_url, UrlOf url_of)
       : base_url_(std::move(base_url)), url_of_(std::move(url_of)) {}
 
-  /// Whether the line can hold such a URL: a search of its bytes, which nearly every line fails.
-  /// Only lines that pass need rewrite().
-  static bool may_apply(std::string_view line);
-
   /// Replaces `out` by the line with these URLs replaced. kCorrupt when the line is not what the
-  /// store promised.
+  /// store promised. Nothing is to be done for lines that do not pass may_name_binary().
   Result<void> rewrite(ResourceType type, std::string_view line, std::string& out);
 
  private:

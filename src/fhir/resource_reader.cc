@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/sort_unique.h"
+#include "fhir/attachment_urls.h"
 #include "fhir/compartment.h"
 #include "fhir/group_members.h"
 #include "fhir/json_check.h"
@@ -232,6 +233,7 @@ Result<IncomingResource> ResourceReader::Impl::read(std::string_view json,
 
   take_references(out);
   if (out.type == types::kProvenance) out.targets = possible_targets(tokens);
+  if (may_name_binary(json)) out.binaries = possible_binaries(tokens, out.type);
   if (out.type == types::kGroup) out.roster = encode_roster(tokens, base_url);
   write_content(tokens, root, out);
   out.digest = sha256.digest(out.content);

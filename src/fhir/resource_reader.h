@@ -52,6 +52,8 @@ struct IncomingResource {
   std::vector<ResourceId> supporting;
   /// Of a Provenance: its targets, see possible_targets. Empty for other types.
   std::vector<ResourceId> targets;
+  /// The Binaries that its Attachments name, see possible_binaries.
+  std::vector<std::string> binaries;
   /// Of a Group: its members, see encode_roster. Empty for other types.
   std::string roster;
 };

@@ -93,6 +93,7 @@ class NoScan final : public store::Scan {
 class NoMembers final : public store::MemberScan {
  public:
   Result<bool> next(store::Member&) override { return false; }
+  void seek(std::string_view) override {}
 };
 
 class LimitedChanges final : public store::ChangeScan {
@@ -350,6 +351,17 @@ std::unique_ptr<store::ProvenanceFinder> LimitedStore::provenance_finder(
     const store::Sequence sequence_;
   };
   return std::make_unique<Limited>(*this, store_.provenance_finder(as_of), as_of);
+}
+
+Result<std::vector<fhir::ResourceId>> LimitedStore::attached_to(std::string_view binary_id,
+                                                                std::size_t limit) const {
+  SLUICE_TRY(auto found, store_.attached_to(binary_id, limit));
+  std::vector<fhir::ResourceId> seen;
+  for (auto& key : found) {
+    SLUICE_TRY(const auto record, read(key, store_.last_commit().sequence));
+    if (record) seen.push_back(std::move(key));
+  }
+  return seen;
 }
 
 Result<std::vector<bool>> LimitedStore::exist(fhir::ResourceType type,

@@ -95,6 +95,9 @@ class LimitedStore final : public store::Store {
   Result<std::unique_ptr<store::MemberScan>> members(std::string_view group_id,
                                                      fhir::ResourceType type,
                                                      store::Sequence as_of) const override;
+  /// Those that may be seen.
+  Result<std::vector<fhir::ResourceId>> attached_to(std::string_view binary_id,
+                                                    std::size_t limit) const override;
   Result<std::uint64_t> approximate_size(const store::KeyRange& range) const override {
     return store_.approximate_size(range);
   }

@@ -35,6 +35,8 @@ class MemberScan {
  public:
   virtual ~MemberScan() = default;
   virtual Result<bool> next(Member& member) = 0;
+  /// Goes to the first member with `id` or after; forwards or backwards.
+  virtual void seek(std::string_view id) = 0;
 };
 
 }  // namespace sluice::store

@@ -339,6 +339,12 @@ class Store {
 
   virtual std::unique_ptr<ProvenanceFinder> provenance_finder(Sequence as_of) const = 0;
 
+  /// At most `limit` of the resources whose newest version names a Binary in an Attachment, by
+  /// whatever URL, ordered by type and id. Who wants to know whether it is a Binary of ours reads
+  /// them.
+  virtual Result<std::vector<fhir::ResourceId>> attached_to(std::string_view binary_id,
+                                                            std::size_t limit) const = 0;
+
   /// About how many bytes of exported lines a range holds, all versions counted once; for planning.
   virtual Result<std::uint64_t> approximate_size(const KeyRange& range) const = 0;
   /// Cuts a range into parts of about `part_size` bytes each, in order, which together are the

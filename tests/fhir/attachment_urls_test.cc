@@ -70,10 +70,28 @@ TEST(AttachmentUrls, EveryPlaceOfAnAttachment) {
         R"("repeat":[{"repeatUnit":[{"structuralRepresentation":[{"attachment":)", "}]}]}]");
 }
 
+TEST(AttachmentUrls, F06ABinaryIsNamedByAttachmentsAndNothingElse) {
+  const std::string base = "https://ehr.example/fhir";
+  const std::string line =
+      R"({"resourceType":"DocumentReference","id":"d","subject":{"reference":"Binary/subject"},)"
+      R"("relatesTo":[{"target":{"reference":"Binary/target"}}],"content":[)"
+      R"({"attachment":{"url":"Binary/b/_history/2"}},{"attachment":{"url":"Binary/a"}},)"
+      R"({"attachment":{"url":"https://ehr.example/fhir/Binary/c"}},{"attachment":{"url":"Binary/a"}},)"
+      R"({"attachment":{"url":"https://other.example/r4/Binary/d"}},)"
+      R"({"attachment":{"title":"Binary/e","url":"Patient/e"}}]})";
+  const auto type = *find_resource_type("DocumentReference");
+  EXPECT_EQ(possible_binaries(line, type).value(), (std::vector<std::string>{"a", "b", "c", "d"}));
+  for (const auto& [id, expected] :
+       {std::pair("a", true), std::pair("b", true), std::pair("c", true), std::pair("d", false),
+        std::pair("e", false), std::pair("subject", false), std::pair("target", false)})
+    EXPECT_EQ(names_binary(line, type, id, base).value(), expected) << id;
+  EXPECT_TRUE(names_binary(line, type, "d", "https://other.example/r4").value());
+}
+
 TEST(AttachmentUrls, OnlyLinesWithBothWordsAreLookedAt) {
-  EXPECT_TRUE(AttachmentUrls::may_apply(R"({"photo":[{"url":"Binary/x"}]})"));
-  EXPECT_FALSE(AttachmentUrls::may_apply(R"({"photo":[{"data":"Binary"}]})"));
-  EXPECT_FALSE(AttachmentUrls::may_apply(R"({"photo":[{"url":"Patient/x"}]})"));
+  EXPECT_TRUE(may_name_binary(R"({"photo":[{"url":"Binary/x"}]})"));
+  EXPECT_FALSE(may_name_binary(R"({"photo":[{"data":"Binary"}]})"));
+  EXPECT_FALSE(may_name_binary(R"({"photo":[{"url":"Patient/x"}]})"));
 }
 
 }  // namespace

@@ -52,6 +52,10 @@ class RefusingStore final : public store::Store {
   std::unique_ptr<store::ProvenanceFinder> provenance_finder(store::Sequence as_of) const override {
     return inner_.provenance_finder(as_of);
   }
+  Result<std::vector<fhir::ResourceId>> attached_to(std::string_view binary_id,
+                                                    std::size_t limit) const override {
+    return inner_.attached_to(binary_id, limit);
+  }
   Result<std::vector<bool>> exist(fhir::ResourceType type, const std::vector<std::string>& ids,
                                   store::Sequence as_of) const override {
     return inner_.exist(type, ids, as_of);

@@ -158,7 +158,7 @@ TEST(StoreFormat, IsWhatTheDocumentationShows) {
                                           "0000000000000000"
                                           "0000000000000000",
                                       to_hex("format") + " "
-                                                         "0400000000000000",
+                                                         "0500000000000000",
                                       to_hex("resume") + " "}));
 }
 

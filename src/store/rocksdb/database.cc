@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "store/rocksdb/attachment_rows.h"
 #include "store/rocksdb/log_check.h"
 #include "store/rocksdb/members_upgrade.h"
 #include "store/rocksdb/record_format.h"
@@ -168,12 +169,12 @@ Result<void> Database::check_format() {
   const auto version = parse_number(value);
   if (!version) return corrupt_value("format version");
   if (*version == kFormatVersion) return {};
-  if (*version != kFormatWithoutMembers && *version != kFormatWithoutTargets &&
-      *version != kFormatWithoutPacking)
+  if (*version < kFormatWithoutMembers || *version > kFormatVersion)
     return unknown_format(std::to_string(*version));
   spdlog::info("store upgrade from={} to={}", *version, kFormatVersion);
-  if (*version == kFormatWithoutMembers) SLUICE_CHECK(remember_members_of_all_groups(*this));
-  if (*version != kFormatWithoutPacking) SLUICE_CHECK(remember_targets_of_all_provenances(*this));
+  if (*version <= kFormatWithoutMembers) SLUICE_CHECK(remember_members_of_all_groups(*this));
+  if (*version <= kFormatWithoutTargets) SLUICE_CHECK(remember_targets_of_all_provenances(*this));
+  if (*version <= kFormatWithoutAttachments) SLUICE_CHECK(remember_all_attachments(*this));
   return write_format();
 }
 

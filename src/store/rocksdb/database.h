@@ -52,6 +52,7 @@ class Database {
   rocksdb::ColumnFamilyHandle* documents = nullptr;
   rocksdb::ColumnFamilyHandle* members = nullptr;
   rocksdb::ColumnFamilyHandle* targets = nullptr;
+  rocksdb::ColumnFamilyHandle* attachments = nullptr;
   const std::vector<rocksdb::ColumnFamilyHandle*>& all_families() const { return handles_; }
 
  private:

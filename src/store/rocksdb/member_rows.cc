@@ -51,6 +51,11 @@ class RowReader {
     return false;
   }
 
+  void seek(std::string_view key) {
+    iterator_->Seek(key);
+    started_ = false;
+  }
+
  private:
   const std::string group_id_;
   const std::string end_;
@@ -64,7 +69,8 @@ class RowScan final : public MemberScan {
   RowScan(const Database& database, std::string_view group_id, fhir::ResourceType type,
           Sequence as_of)
       : as_of_(as_of),
-        rows_(database, group_id, member_prefix(group_id, type),
+        prefix_(member_prefix(group_id, type)),
+        rows_(database, group_id, prefix_,
               member_prefix(group_id, {static_cast<std::uint16_t>(type.code + 1)})) {}
 
   Result<bool> next(Member& member) override {
@@ -74,8 +80,11 @@ class RowScan final : public MemberScan {
     return more;
   }
 
+  void seek(std::string_view id) override { rows_.seek(prefix_ + std::string(id)); }
+
  private:
   const Sequence as_of_;
+  const std::string prefix_;
   RowReader rows_;
 };
 

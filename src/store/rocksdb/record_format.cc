@@ -134,6 +134,17 @@ void append_target_key(std::string& out, fhir::ResourceType type, std::string_vi
   out.append(provenance);
 }
 
+void append_attachment_key(std::string& out, std::string_view binary_id, fhir::ResourceType type,
+                           std::string_view id) {
+  out.append(binary_id);
+  out.push_back('\0');
+  append_locator_key(out, type, id);
+}
+
+std::string attachments_of_binary(std::string_view binary_id) {
+  return std::string(binary_id) + '\0';
+}
+
 void append_change_key(std::string& out, Sequence sequence, std::uint32_t n) {
   append_be64(out, sequence.value);
   append_be32(out, n);

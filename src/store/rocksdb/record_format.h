@@ -21,11 +21,13 @@ namespace sluice::store {
 // the scan loop reads them with one load each.
 static_assert(std::endian::native == std::endian::little, "values are read in place");
 
-inline constexpr std::uint32_t kFormatVersion = 4;
-/// What is upgraded: version 1 had no `members`, version 2 no `targets`, version 3 no packed lines.
+inline constexpr std::uint32_t kFormatVersion = 5;
+/// What is upgraded: version 1 had no `members`, version 2 no `targets`, version 3 no packed lines,
+/// version 4 no `attachments`.
 inline constexpr std::uint32_t kFormatWithoutMembers = 1;
 inline constexpr std::uint32_t kFormatWithoutTargets = 2;
 inline constexpr std::uint32_t kFormatWithoutPacking = 3;
+inline constexpr std::uint32_t kFormatWithoutAttachments = 4;
 
 // ---- keys ----
 
@@ -69,6 +71,12 @@ void append_place_key(std::string& out, std::string_view locator_key, Sequence u
 /// sequence that superseded it, or kNeverSuperseded.
 void append_target_key(std::string& out, fhir::ResourceType type, std::string_view id,
                        std::string_view provenance);
+
+/// A key in `attachments`: a Binary's id, 0, type and id of a resource that names it.
+void append_attachment_key(std::string& out, std::string_view binary_id, fhir::ResourceType type,
+                           std::string_view id);
+/// The beginning of the keys of a Binary.
+std::string attachments_of_binary(std::string_view binary_id);
 
 void append_change_key(std::string& out, Sequence sequence, std::uint32_t n);
 std::string transaction_key(Sequence sequence);

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "store/rocksdb/as_of.h"
+#include "store/rocksdb/attachment_rows.h"
 #include "store/rocksdb/clock_watch.h"
 #include "store/rocksdb/counters.h"
 #include "store/rocksdb/database.h"
@@ -97,6 +98,11 @@ class RocksdbStore final : public Store {
 
   std::unique_ptr<ProvenanceFinder> provenance_finder(Sequence as_of) const override {
     return make_provenance_finder(*database_, no_later(as_of));
+  }
+
+  Result<std::vector<fhir::ResourceId>> attached_to(std::string_view binary_id,
+                                                    std::size_t limit) const override {
+    return read_attached_to(*database_, binary_id, limit);
   }
 
   Result<std::uint64_t> approximate_size(const KeyRange& range) const override {

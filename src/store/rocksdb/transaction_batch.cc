@@ -7,6 +7,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "fhir/attachment_urls.h"
+#include "store/rocksdb/attachment_rows.h"
 #include "store/rocksdb/member_rows.h"
 #include "store/rocksdb/rocksdb_scan.h"
 #include "store/rocksdb/target_rows.h"
@@ -221,6 +223,7 @@ Result<void> TransactionBatch::put(const Operation& operation, const Locator* ol
   owners_.clear();
   append_owners(owners_, resource.owners);
   old_targets_.clear();
+  old_binaries_.clear();
   if (exists) {
     SLUICE_CHECK(supersede(operation, old->owners));
     SLUICE_CHECK(for_each_place(old->owners, [&](std::string_view owner) -> Result<void> {
@@ -237,6 +240,9 @@ Result<void> TransactionBatch::put(const Operation& operation, const Locator* ol
     SLUICE_CHECK(update_members(database_, commit_, operation.id, resource.roster, batch_));
   if (operation.type == fhir::types::kProvenance)
     update_targets(database_, commit_, operation.id, old_targets_, resource.targets, batch_);
+  if (!old_binaries_.empty() || !resource.binaries.empty())
+    update_attachments(database_, {operation.type, std::string(operation.id)}, old_binaries_,
+                       resource.binaries, batch_);
   outcome = {exists ? PutStatus::kUpdated : PutStatus::kCreated, version};
   return {};
 }
@@ -245,6 +251,7 @@ Result<void> TransactionBatch::remove(const Operation& operation, const Locator&
                                       PutOutcome& outcome) {
   const std::uint32_t version = old.version + 1;
   old_targets_.clear();
+  old_binaries_.clear();
   SLUICE_CHECK(supersede(operation, old.owners));
   SLUICE_CHECK(for_each_place(old.owners, [&](std::string_view owner) -> Result<void> {
     write_tombstone(operation, owner, version);
@@ -256,6 +263,9 @@ Result<void> TransactionBatch::remove(const Operation& operation, const Locator&
     SLUICE_CHECK(update_members(database_, commit_, operation.id, {}, batch_));
   if (operation.type == fhir::types::kProvenance)
     update_targets(database_, commit_, operation.id, old_targets_, {}, batch_);
+  if (!old_binaries_.empty())
+    update_attachments(database_, {operation.type, std::string(operation.id)}, old_binaries_, {},
+                       batch_);
   outcome = {PutStatus::kDeleted, version};
   return {};
 }
@@ -273,10 +283,14 @@ Result<void> TransactionBatch::supersede(const Operation& operation, std::string
       return corrupt_value("record");
     if (record.header.kind == RecordKind::kResource) {
       counters_.remove(operation.type, line_size(record));
-      if (operation.type == fhir::types::kProvenance) {
+      const bool is_provenance = operation.type == fhir::types::kProvenance;
+      if (is_provenance || record.header.binary_hint != BinaryHint::kNone) {
         std::string unpacked;
         SLUICE_TRY(const auto line, unpacked_line(record, unpacked));
-        SLUICE_TRY(old_targets_, targets_of(line));
+        if (is_provenance) {
+          SLUICE_TRY(old_targets_, targets_of(line));
+        }
+        SLUICE_TRY(old_binaries_, fhir::possible_binaries(line, operation.type));
       }
     }
     std::string history_key;

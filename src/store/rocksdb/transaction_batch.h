@@ -51,7 +51,7 @@ class TransactionBatch {
                      PutOutcome& outcome);
   Result<void> put(const Operation& operation, const Locator* old, PutOutcome& outcome);
   Result<void> remove(const Operation& operation, const Locator& old, PutOutcome& outcome);
-  /// Moves the records under every owner to the history. Of a Provenance, old_targets_ are filled.
+  /// Moves the records under every owner to the history, and fills old_targets_ and old_binaries_.
   Result<void> supersede(const Operation& operation, std::string_view owners);
   void put_record(RecordHeader header, std::size_t line);
   void write_records(const Operation& operation, std::uint32_t version);
@@ -76,7 +76,8 @@ class TransactionBatch {
   std::string key_;
   std::string value_;
   std::string owners_;
-  std::vector<fhir::ResourceId> old_targets_;
+  std::vector<fhir::ResourceId> old_targets_;  ///< of a Provenance
+  std::vector<std::string> old_binaries_;
 };
 
 }  // namespace sluice::store

@@ -83,7 +83,7 @@ const std::vector<ColumnFamily>& column_families() {
       {"history", &Database::history},     {"locator", &Database::locator},
       {"changes", &Database::changes},     {"transactions", &Database::transactions},
       {"documents", &Database::documents}, {"members", &Database::members},
-      {"targets", &Database::targets},
+      {"targets", &Database::targets},     {"attachments", &Database::attachments},
   };
   return families;
 }
