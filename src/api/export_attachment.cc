@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/attached_binary.h"
 #include "api/binary_resource.h"
 #include "api/export_status.h"
 #include "api/fhir_response.h"
@@ -12,24 +13,9 @@
 namespace sluice::api {
 namespace {
 
-// The query parameter of a URL that needs a token too.
-constexpr std::string_view kProofParameter = "proof";
 // The URL stands in files that are written once, so it must not expire before they do. With the
 // job the URL ends too, however long it is signed for.
 constexpr std::chrono::hours kSignedFor{29 * 24};
-
-// Such a proof is no capability: a token is needed besides.
-std::string proof_name(std::string_view binary_id) {
-  return "token " + attachment_name(binary_id);
-}
-
-Result<void> check_proof(const Service& service, const http::Request& request) {
-  for (const auto& [name, value] : request.query)
-    if (name == kProofParameter)
-      return service.authorization->capabilities().check(
-          {request.parameter("id"), proof_name(request.parameter("name"))}, value);
-  return Error{ErrorKind::kNotFound, {}};
-}
 
 Result<std::string> read_line(const Service& service, const http::Request& request,
                               const job::Job& job, const bulk::ExportRequest& asked) {
@@ -58,21 +44,20 @@ Result<std::string> read_line(const Service& service, const http::Request& reque
 bulk::BinaryUrl attachment_urls(const std::unique_ptr<Authorization>& authorization) {
   return [&authorization](const job::Job& job, const bulk::ExportRequest& request,
                           std::string_view id) -> Result<std::string> {
-    std::string url = attachment_url(request.base_url, job.id, id);
-    if (request.attachment_access == bulk::AttachmentAccess::kOpen) return url;
+    if (request.attachment_access != bulk::AttachmentAccess::kCapability)
+      return fmt::format("{}/{}", request.base_url, attachment_name(id));
     if (authorization == nullptr)
       return Error{ErrorKind::kInternal, "an address could not be signed",
                    "the job is a client's, but the server runs open"};
-    const bool by_token = request.attachment_access == bulk::AttachmentAccess::kToken;
-    // A capability ends with the tokens of its client; a proof is shown with a token.
-    const auto client = by_token ? nullptr : authorization->clients().find(job.client);
-    const std::string name = by_token ? proof_name(id) : attachment_name(id);
+    // It ends with the tokens of its client.
+    const auto client = authorization->clients().find(job.client);
     SLUICE_TRY(const auto signature,
                authorization->capabilities().sign(
-                   {job.id, name, client == nullptr ? std::string_view() : client->generation},
+                   {job.id, attachment_name(id),
+                    client == nullptr ? std::string_view() : client->generation},
                    job.snapshot.instant + kSignedFor));
-    return fmt::format("{}?{}={}", url, by_token ? kProofParameter : kCapabilityParameter,
-                       signature);
+    return fmt::format("{}?{}={}", attachment_url(request.base_url, job.id, id),
+                       kCapabilityParameter, signature);
   };
 }
 
@@ -85,9 +70,12 @@ http::Response export_attachment(Service& service, const http::Request& request,
   if (found->unreadable) return lost_job(request, *found);
   if (found->import || found->cohort)
     return request_error(request, not_found("only exports have attachments"));
-  // A capability has been checked; with a token, only what the job's resources name is there.
-  if (principal.claims != nullptr && !check_proof(service, request))
-    return request_error(request, not_found("the address of the attachment is not a valid one"));
+  // A capability has been checked.
+  if (principal.claims != nullptr) {
+    const auto attached = may_read_attached(service, request, principal, request.parameter("name"));
+    if (!attached) return request_error(request, attached.error());
+    if (!*attached) return request_error(request, not_found("the export refers to no such Binary"));
+  }
   const auto line = read_line(service, request, found->view.job, found->asked);
   if (!line) return request_error(request, line.error());
   // The token may be narrower than the one that the job was kicked off with.

@@ -233,6 +233,12 @@ bool owns(const Principal& principal, const job::Job& job) {
   return is_of(job, principal.client_id, principal.client.get());
 }
 
+bulk::AccessLimits access_limits(const Principal& principal) {
+  if (principal.client == nullptr || principal.claims == nullptr) return {};
+  return {export_limits(principal.claims->scopes), binary_contexts(principal.claims->scopes),
+          group_limit(principal)};
+}
+
 Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& request) {
   if (principal.client == nullptr) return {};
   SLUICE_CHECK(check_group(*principal.client, request));
@@ -241,8 +247,7 @@ Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& r
   SLUICE_CHECK(check_filters(principal, request));
   if (request.associated_provenance && !may_read(principal, fhir::types::kProvenance))
     return not_covered("Provenance, which includeAssociatedData asks for");
-  request.limits = {export_limits(principal.claims->scopes),
-                    binary_contexts(principal.claims->scopes), group_limit(principal)};
+  request.limits = access_limits(principal);
   if (!request.types.empty() || principal.claims->scopes.covers_all()) return {};
   request.types = principal.claims->scopes.readable_types();
   // As without scopes: a Group is part of a Group export only when it is named (G-05).

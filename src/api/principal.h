@@ -53,6 +53,8 @@ bool owns(const Principal& principal, const job::Job& job);
 /// Checks an export against what the principal may do, and limits it to that: without types it gets
 /// those that the scopes cover. kForbidden names the type or the group.
 Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& request);
+/// What exports of the principal may show, by its scopes and groups.
+bulk::AccessLimits access_limits(const Principal& principal);
 /// Whether the principal may look at a job that was asked for so: kForbidden when its token, or the
 /// client by now, covers less than the job.
 Result<void> authorize_job(const Principal& principal, const bulk::ExportRequest& request);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <variant>
 
+#include "api/attached_binary.h"
 #include "api/bundle_interactions.h"
 #include "api/capability.h"
 #include "api/cohort_requests.h"
@@ -92,6 +93,12 @@ class Routes {
            fhir::ResourceType type, smart::Permissions permissions, ResourceHandler handler) {
     add(method, pattern, name, Access::kJob,
         [type, permissions, handler](Service& service, const auto& request, const auto& principal) {
+          // What a Binary is shown for is checked; its own type is not among the scopes.
+          if (type == fhir::types::kBinary && handler == read_resource) {
+            const auto attached = reads_as_attachment(service, request, principal);
+            if (!attached) return request_error(request, attached.error());
+            if (*attached) return read_attached(service, request, principal);
+          }
           const auto allowed = authorize_and_audit(service, request, principal, type, permissions);
           if (!allowed) return request_error(request, allowed.error());
           const auto refused = refuse_headers(request);

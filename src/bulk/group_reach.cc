@@ -40,12 +40,13 @@ struct GroupReach::Found {
 };
 
 GroupReach::GroupReach(const store::Store& store, GroupLimit limit, const AccessFilters& access,
-                       const store::Commit& as_of, std::string base_url)
+                       const store::Commit& as_of, std::string base_url, query::Bounds bounds)
     : store_(store),
       limit_(std::move(limit)),
       access_(access),
       as_of_(as_of),
-      base_url_(std::move(base_url)) {}
+      base_url_(std::move(base_url)),
+      bounds_(std::move(bounds)) {}
 
 GroupReach::~GroupReach() = default;
 
@@ -53,15 +54,62 @@ bool GroupReach::may_read(fhir::ResourceType type) const {
   return !limit_.types || std::binary_search(limit_.types->begin(), limit_.types->end(), type);
 }
 
+// A large Group is not read unless it has to be.
+Result<bool> GroupReach::may_export(const std::string& group_id) {
+  if (!access_.limits(fhir::types::kGroup)) {
+    SLUICE_TRY(const auto exists, store_.exist(fhir::types::kGroup, {group_id}, as_of_.sequence));
+    return exists.front();
+  }
+  SLUICE_TRY(const auto group, store_.read({fhir::types::kGroup, group_id}, as_of_.sequence));
+  if (!group) return false;
+  return access_.pass(matcher_, fhir::types::kGroup, group->json);
+}
+
+bool GroupReach::is_wanted_found(const Found& found) const {
+  return wanted_ && found.has_supporting(wanted_->type, wanted_->id);
+}
+
+Result<bool> GroupReach::holds(const store::Record& record) {
+  if (!may_read(record.key.type)) return false;
+  const bool is_group = record.key.type == fhir::types::kGroup;
+  std::set<std::string, std::less<>> patients;
+  store::OwnerList owners(record.owners);
+  while (const auto owner = owners.next()) patients.emplace(*owner);
+  if (!is_group && patients.empty()) return false;
+  for (const auto& id : limit_.groups) {
+    if (is_group && id != record.key.id) continue;
+    SLUICE_TRY(const bool exported, may_export(id));
+    if (!exported) continue;
+    const auto member = has_member(store_, id, patients, as_of_, base_url_);
+    // One that cannot be resolved cannot be exported.
+    if (!member && member.error().kind == ErrorKind::kInvalid) continue;
+    if (!member) return member.error();
+    if (is_group || *member) return true;
+  }
+  return false;
+}
+
+Result<bool> GroupReach::refers_to(const store::Record& record) {
+  const auto type = record.key.type;
+  if (!may_read(type) || (!is_supporting_type(type) && type != fhir::types::kProvenance))
+    return false;
+  wanted_ = record.key;
+  SLUICE_TRY(Found* const found, members());
+  store::RecordView view;
+  view.type = type;
+  view.id = record.key.id;
+  view.owners = record.owners;
+  view.json = record.json;
+  return is_in_reach(*found, view);
+}
+
 Result<GroupReach::Found*> GroupReach::members() {
   if (found_ != nullptr) return found_.get();
   auto found = std::make_unique<Found>(base_url_);
   std::set<std::string> patients;
   for (const auto& id : limit_.groups) {
-    SLUICE_TRY(const auto group, store_.read({fhir::types::kGroup, id}, as_of_.sequence));
-    if (!group) continue;
-    SLUICE_TRY(const bool seen, access_.pass(matcher_, fhir::types::kGroup, group->json));
-    if (!seen) continue;
+    SLUICE_TRY(const bool exported, may_export(id));
+    if (!exported) continue;
     const auto of_group = read_members(store_, id, as_of_, base_url_, {});
     // One that cannot be resolved cannot be exported.
     if (!of_group && of_group.error().kind == ErrorKind::kInvalid) continue;
@@ -85,12 +133,14 @@ Result<void> GroupReach::find_supporting(Found& found) {
         may_read(of_type.type))
       SLUICE_CHECK(add_references(found, of_type.type));
   SLUICE_CHECK(follow(found));
+  if (is_wanted_found(found)) return {};
   // A Provenance may be in reach by what it is about, and refers to others in its turn.
   if (!may_read(fhir::types::kProvenance)) return {};
   SLUICE_TRY(const auto scan,
              store_.scan(store::whole_type(fhir::types::kProvenance), as_of_.sequence));
   store::RecordView record;
   while (true) {
+    SLUICE_CHECK(bounds_.step());
     SLUICE_TRY(const bool more, scan->next(record));
     if (!more) break;
     if (record.is_link || found.has_owner(record.owners)) continue;
@@ -107,9 +157,10 @@ Result<void> GroupReach::add_references(Found& found, fhir::ResourceType type) {
   SLUICE_TRY(const auto scan, store_.scan(store::with_owner(type), as_of_.sequence));
   const Roster& patients = found.patients;
   store::RecordView record;
-  for (std::size_t i = 0; i < patients.size();) {
+  for (std::size_t i = 0; i < patients.size() && !is_wanted_found(found);) {
     scan->seek_owner(patients[i]);
     while (true) {
+      SLUICE_CHECK(bounds_.step());
       SLUICE_TRY(const bool more, scan->next(record));
       if (!more) return {};
       if (record.owner != patients[i]) break;
@@ -130,7 +181,8 @@ Result<void> GroupReach::add_references(Found& found, fhir::ResourceType type) {
 }
 
 Result<void> GroupReach::follow(Found& found) {
-  while (!found.open.empty()) {
+  while (!found.open.empty() && !is_wanted_found(found)) {
+    SLUICE_CHECK(bounds_.step());
     const fhir::ResourceId next = std::move(found.open.back());
     found.open.pop_back();
     if (!may_read(next.type)) continue;

@@ -302,6 +302,36 @@ Result<Roster> read_members(const store::Store& store, const std::string& group_
   return merge(streams, std::nullopt);
 }
 
+Result<bool> has_member(const store::Store& store, const std::string& group_id,
+                        const std::set<std::string, std::less<>>& patients,
+                        const store::Commit& as_of, const std::string& base_url) {
+  SLUICE_TRY(const auto groups, follow_groups(store, group_id, as_of, base_url));
+  store::Member member;
+  for (const auto& [id, since] : groups.since()) {
+    SLUICE_TRY(const auto stated, store.members(id, fhir::types::kPatient, as_of.sequence));
+    for (const auto& patient : patients) {
+      stated->seek(patient);
+      SLUICE_TRY(const bool more, stated->next(member));
+      if (more && member.id == patient && member.member_since(as_of.instant)) return true;
+    }
+    SLUICE_TRY(const auto urls, store.members(id, {fhir::kUrlMember}, as_of.sequence));
+    while (true) {
+      SLUICE_TRY(const bool more, urls->next(member));
+      if (!more) break;
+      const auto reference = fhir::parse_reference(member.id, base_url);
+      if (reference && reference->type == fhir::types::kPatient &&
+          patients.contains(reference->id) && member.member_since(as_of.instant))
+        return true;
+    }
+  }
+  for (const auto& cohort : groups.pending()) {
+    SLUICE_TRY(const auto ids, evaluate_patients(store, cohort, as_of, base_url, {}));
+    if (std::any_of(ids.begin(), ids.end(), [&](const auto& id) { return patients.contains(id); }))
+      return true;
+  }
+  return false;
+}
+
 Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,
                                                   const ExportRequest& request,
                                                   const store::Commit& as_of) {

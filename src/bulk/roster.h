@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +55,12 @@ Result<void> check_groups(const store::Store& store, const ExportRequest& reques
 Result<Roster> read_members(const store::Store& store, const std::string& group_id,
                             const store::Commit& as_of, const std::string& base_url,
                             const CohortPath& path);
+
+/// Whether one of `patients` is among read_members(), found without reading all of them. Errors
+/// likewise.
+Result<bool> has_member(const store::Store& store, const std::string& group_id,
+                        const std::set<std::string, std::less<>>& patients,
+                        const store::Commit& as_of, const std::string& base_url);
 
 /// The roster of a request as of a commit; nullptr when it is not limited to patients. Nested
 /// groups are resolved: a patient joins through the last of the joins on the way, and by the

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "bulk/roster.h"
 #include "bulk/stored_export.h"
 #include "export_fixture.h"
 
@@ -172,6 +173,66 @@ TEST_F(GroupReachTest, R06APatientWhoIsNoMemberIsOneWhoIsNotThere) {
   EXPECT_EQ(answer({"in", "xxx"}, true, true), "in; patient: 1 of 2 are not known: Patient/xxx");
   EXPECT_EQ(answer({"in", "nested"}, true), "in,nested");
   EXPECT_EQ(answer({"out"}, false), "patient: 1 of 1 are not members of Group/mine: Patient/out");
+}
+
+TEST_F(GroupReachTest, F06OneResourceIsInReachAsExportsAre) {
+  const auto in_reach = [&](const std::string& type, const std::string& id, GroupLimit limit,
+                            const AccessLimits& access = {}) {
+    const auto commit = store_->last_commit();
+    const auto filters =
+        AccessFilters::compile(access, {.base_url = "http://here/fhir", .now = commit.instant})
+            .value();
+    const auto record =
+        store_->read({*fhir::find_resource_type(type), id}, commit.sequence).value();
+    EXPECT_TRUE(record) << type << "/" << id;
+    GroupReach reach(*store_, std::move(limit), filters, commit, "http://here/fhir");
+    const bool held = reach.holds(*record).value();
+    return std::string(held ? "held" : reach.refers_to(*record).value() ? "referred to" : "no");
+  };
+  const GroupLimit mine{{"mine"}};
+  for (const auto& [type, id, expected] : {
+           std::tuple("Patient", "in", "held"),
+           std::tuple("Patient", "nested", "held"),
+           std::tuple("Observation", "in", "held"),
+           std::tuple("Group", "mine", "held"),
+           std::tuple("Practitioner", "of-in", "referred to"),
+           std::tuple("Practitioner", "of-provenance", "referred to"),
+           std::tuple("Organization", "of-in", "referred to"),
+           std::tuple("Organization", "parent", "referred to"),
+           std::tuple("Provenance", "of-o", "referred to"),
+           std::tuple("Patient", "out", "no"),
+           std::tuple("Patient", "in2", "no"),
+           std::tuple("Observation", "out", "no"),
+           std::tuple("Group", "inner", "no"),
+           std::tuple("Practitioner", "of-out", "no"),
+           std::tuple("Organization", "child", "no"),
+           std::tuple("Organization", "shared", "no"),
+           std::tuple("Provenance", "of-hidden", "no"),
+       })
+    EXPECT_EQ(in_reach(type, id, mine), expected) << type << "/" << id;
+  EXPECT_EQ(in_reach("Patient", "in2", {{"mine", "second"}}), "held");
+  EXPECT_EQ(in_reach("Patient", "in", {{"nothing"}}), "no");
+  // Only what the scopes cover is in reach, and leads to other resources.
+  const auto patient_type = *fhir::find_resource_type("Patient");
+  EXPECT_EQ(in_reach("Observation", "in", {{"mine"}, std::vector{patient_type}}), "no");
+  AccessLimits none_of_group;
+  none_of_group.by_query = {{{fhir::types::kGroup}, {{"_id=other"}}}};
+  EXPECT_EQ(in_reach("Patient", "in", mine, none_of_group), "no");
+}
+
+TEST_F(GroupReachTest, F06MembersByUrlAndThoseOfLaterAreNoted) {
+  put({group("urls", {"http://here/fhir/Patient/in2", "http://there/fhir/Patient/out"}),
+       R"({"resourceType":"Group","id":"later","type":"person","actual":true,"member":[)"
+       R"({"entity":{"reference":"Patient/in"},"period":{"start":"2999"}}]})"});
+  const auto commit = store_->last_commit();
+  const auto is_member = [&](const std::string& group_id, const std::string& patient_id) {
+    return has_member(*store_, group_id, {patient_id}, commit, "http://here/fhir").value();
+  };
+  EXPECT_TRUE(is_member("urls", "in2"));
+  EXPECT_FALSE(is_member("urls", "out"));
+  EXPECT_FALSE(is_member("later", "in"));
+  EXPECT_TRUE(is_member("mine", "nested"));
+  EXPECT_FALSE(is_member("mine", "neste"));
 }
 
 TEST_F(GroupReachTest, TheLimitComesBackFromTheStoredRequest) {

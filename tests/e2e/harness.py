@@ -123,8 +123,8 @@ class SlowDownload:
 
 
 def as_loaded(line):
-    """The line with attachments' URLs, which name the job and the port, as relative as the source's."""
-    return re.sub(rb'"http://[^"/]+/fhir/jobs/[0-9a-f]+/(Binary/[^"?]+)[^"]*"', rb'"\1"', line)
+    """The line with attachments' URLs, which name the port, or the job too, as relative as the source's."""
+    return re.sub(rb'"http://[^"/]+/fhir/(?:jobs/[0-9a-f]+/)?(Binary/[^"?]+)[^"]*"', rb'"\1"', line)
 
 
 class Export:

@@ -1,5 +1,5 @@
-"""Attachments that are Binaries of this server: absolute in the export, fetched with the job's rights,
-and nothing else is (F-06, F-05, F-07)."""
+"""Attachments that are Binaries of this server: absolute in the export, read by the right to read what
+names them, and nothing else is (F-06, F-05, F-07)."""
 import base64
 import json
 import os
@@ -88,62 +88,200 @@ class Attachments(harness.TestCase):
         self.assertEqual(answer.json()["id"], "scan")
         return status_url, self.here(server, photo)
 
-    def check_no_other(self, server, photo, fetch_headers):
-        """An address opens one Binary of one job."""
-        for url in (photo.replace("/photo", "/secret"), photo.replace("/photo", "/scan"),
-                    photo.split("?")[0], photo[:-1], photo.replace("proof=", "capability=")
-                    if "proof=" in photo else photo.replace("capability=", "proof=")):
-            answer = harness.request("GET", url, fetch_headers)
+    def check_no_other(self, server, photo):
+        """A signed address opens one Binary of one job."""
+        for url in (photo.replace("/photo", "/secret"), photo.replace("/photo", "/scan"), photo.split("?")[0],
+                    photo[:-1], photo.replace("capability=", "proof=")):
+            answer = harness.request("GET", url)
             self.assertIn(answer.status, (401, 404), (url, answer))
 
     def serve(self, **keywords):
+        if not keywords.get("is_open", True):
+            public = smart.token_url
+            smart.token_url = lambda _: self.public + "/auth/token"
+            self.addCleanup(setattr, smart, "token_url", public)
         return harness.start_server(self, self.data, "--base-url", self.public, **keywords)
+
+    def headers_of(self, server, client, scope=None):
+        answer = smart.post_form(server.base + "/auth/token",
+                                 smart.form_of(client.assertion(server), scope=scope or client.scope))
+        self.assertEqual(answer.status, 200, answer)
+        return {"Authorization": "Bearer " + answer.json()["access_token"]}
 
     def test_f06_an_open_server(self):
         server = self.serve()
         status_url, photo = self.check_export(server, {}, {})
+        self.assertEqual(photo, server.base + "/Binary/photo")
         self.assertEqual(harness.request("GET", photo.replace("/photo", "/nothing")).status, 404)
         # At system level a Binary is a resource like others.
         _, manifest = self.run_export(server, "$export", parameters={"_type": "Binary"})
         self.assertEqual(manifest["output"][0]["count"], 3)
         self.assertEqual(harness.request("DELETE", status_url).status, 202)
-        self.assertEqual(harness.request("GET", photo).status, 404)
+        self.assertEqual(harness.request("GET", photo).status, 200)
 
     def test_f06_with_a_token(self):
         client = smart.Client(self.folder, self.data, "by-token", scope=
                               "system/Patient.rs system/DocumentReference.rs system/Observation.rs")
-        other = smart.Client(self.folder, self.data, "other")
         server = self.serve(is_open=False)
-        public = smart.token_url
-        smart.token_url = lambda _: self.public + "/auth/token"
-        self.addCleanup(setattr, smart, "token_url", public)
-
-        def headers_of(who, **changes):
-            answer = smart.post_form(server.base + "/auth/token",
-                                     smart.form_of(who.assertion(server), scope=who.scope))
-            self.assertEqual(answer.status, 200, answer)
-            return {"Authorization": "Bearer " + answer.json()["access_token"]}
-        headers = headers_of(client)
+        headers = self.headers_of(server, client)
         status_url, photo = self.check_export(server, headers, headers)
-        self.assertEqual(harness.request("GET", photo).status, 401)
-        self.assertEqual(harness.request("GET", photo, headers_of(other)).status, 404)
-        self.check_no_other(server, photo, headers)
+        self.assertEqual(photo, server.base + "/Binary/photo")
+        # The URL outlives the job: a good client deletes it before it fetches what resources name.
         self.assertEqual(harness.request("DELETE", status_url, headers).status, 202)
-        self.assertEqual(harness.request("GET", photo, headers).status, 404)
+        for extra, status, body in (({}, 200, b"a picture"), ({"Range": "bytes=2-4"}, 206, b"pic"),
+                                    ({"If-None-Match": '"1"'}, 304, b""), ({"Accept": "image/*"}, 200, b"a picture")):
+            answer = harness.request("GET", photo, {**headers, **extra})
+            self.assertEqual((answer.status, answer.body), (status, body), extra)
+        answer = harness.request("HEAD", photo, headers)
+        self.assertEqual((answer.status, answer.headers["Content-Length"]), (200, "9"))
+        self.assertEqual(harness.request("GET", photo).status, 401)
+        # What nothing names is as what is not there; Binary itself is in no scope.
+        absent = harness.request("GET", photo.replace("/photo", "/nothing"), headers)
+        self.assertEqual(absent.status, 403)
+        secret = harness.request("GET", photo.replace("/photo", "/secret"), headers)
+        self.assertEqual((secret.status, secret.body), (absent.status, absent.body))
+        for method, path in (("GET", "/_history"), ("GET", "/_history/1"), ("DELETE", "")):
+            self.assertEqual(harness.request(method, photo + path, headers).status, 403, path)
+        # Each by the type that names it.
+        for scope, seen in (("system/Patient.rs", {"photo"}), ("system/DocumentReference.rs", {"scan"}),
+                            ("system/DocumentReference.r", {"scan"}), ("system/Observation.rs", set()),
+                            ("system/DocumentReference.rs?status=current", {"scan"}),
+                            ("system/DocumentReference.rs?status=superseded", set())):
+            wide = smart.Client(self.folder, self.data, "c" + str(abs(hash(scope))), scope=scope)
+            other = self.headers_of(server, wide)
+            found = {id for id in ("photo", "scan", "secret")
+                     if harness.request("GET", f"{server.base}/Binary/{id}", other).status == 200}
+            self.assertEqual(found, seen, scope)
+
+    def test_f06_unchanged_resources_are_the_same_bytes_in_each_export(self):
+        client = smart.Client(self.folder, self.data, "twice")
+        server = self.serve(is_open=False)
+        headers = self.headers_of(server, client)
+        first, second = (self.lines_of(server, self.run_export(server, "Patient/$export", headers)[1], headers)
+                         for _ in range(2))
+        self.assertIn(f'"{self.public}/Binary/photo"', first["Patient/p"])
+        self.assertEqual(first, second)
 
     def test_f06_f07_with_capability_urls(self):
         client = smart.Client(self.folder, self.data, "by-url", options=["--file-access", "capability"])
         server = self.serve(is_open=False)
-        public = smart.token_url
-        smart.token_url = lambda _: self.public + "/auth/token"
-        self.addCleanup(setattr, smart, "token_url", public)
-        answer = smart.post_form(server.base + "/auth/token",
-                                 smart.form_of(client.assertion(server), scope=client.scope))
-        headers = {"Authorization": "Bearer " + answer.json()["access_token"]}
+        headers = self.headers_of(server, client)
         status_url, photo = self.check_export(server, headers, {})
-        self.check_no_other(server, photo, {})
+        self.assertIn("/jobs/", photo)
+        self.check_no_other(server, photo)
+        # By a token the Binary is read as itself, also where an earlier version gave such a URL to tokens.
+        own = smart.Client(self.folder, self.data, "by-url-2", options=["--file-access", "capability"])
+        self.assertEqual(harness.request("GET", photo.split("?")[0], self.headers_of(server, own)).status, 404)
+        for url in (photo.split("?")[0], server.base + "/Binary/photo"):
+            self.assertEqual(harness.request("GET", url, headers).body, b"a picture")
         self.assertEqual(harness.request("DELETE", status_url, headers).status, 202)
         self.assertIn(harness.request("GET", photo).status, (401, 404))
+
+
+class WhatNamesThem(harness.TestCase):
+    """F-06: the right is that to what names the Binary now."""
+
+    def setUp(self):
+        self.folder = harness.temporary_folder(self)
+        self.data = os.path.join(self.folder, "data")
+        harness.load(self.data, harness.write_lines(os.path.join(self.folder, "in.ndjson"), [
+            {"resourceType": "Patient", "id": "in", "photo": [{"url": "Binary/photo-in"}]},
+            {"resourceType": "Patient", "id": "out", "photo": [{"url": "Binary/photo-out"}]},
+            {"resourceType": "Group", "id": "g", "type": "person", "actual": True,
+             "member": [{"entity": {"reference": "Patient/in"}}]},
+            {"resourceType": "Group", "id": "outer", "type": "person", "actual": True,
+             "member": [{"entity": {"reference": "Group/g"}}]},
+            *(self.document(f"d-{who}", f"Patient/{who}", f"Binary/of-{who}") for who in ("in", "out")),
+            self.document("shared", "Patient/out", "Binary/of-in"),
+            *({"resourceType": "Encounter", "id": f"e-{who}", "status": "finished", "class": {"code": "AMB"},
+               "subject": {"reference": f"Patient/{who}"},
+               "participant": [{"individual": {"reference": f"Practitioner/{who}"}}]} for who in ("in", "out")),
+            *({"resourceType": "Practitioner", "id": who, "photo": [{"url": f"Binary/dr-{who}"}]}
+              for who in ("in", "out")),
+            *({"resourceType": "Binary", "id": id, "contentType": "text/plain", "data": "eA=="}
+              for id in ("photo-in", "photo-out", "of-in", "of-out", "dr-in", "dr-out", "nobody")),
+            {"resourceType": "Binary", "id": "guarded", "contentType": "text/plain", "data": "eA==",
+             "securityContext": {"reference": "Consent/c"}},
+            self.document("guarded", "Patient/in", "Binary/guarded")]))
+
+    @staticmethod
+    def document(id, subject, *urls):
+        return {"resourceType": "DocumentReference", "id": id, "status": "current", "subject": {"reference": subject},
+                "content": [{"attachment": {"contentType": "text/plain", "url": url}} for url in urls]}
+
+    def client(self, id, *options, scope):
+        return smart.Client(self.folder, self.data, id, options=list(options), scope=scope)
+
+    def statuses(self, server, headers, ids):
+        return [harness.request("GET", f"{server.base}/Binary/{id}", headers).status for id in ids]
+
+    def test_f06_a09_a_client_limited_to_groups_reads_what_its_exports_name(self):
+        all_types = self.client("all", "--group", "outer", scope="system/*.rs")
+        documents = self.client("documents", "--group", "g", scope="system/DocumentReference.rs system/Encounter.rs")
+        other = self.client("other", "--group", "nothing", scope="system/*.rs")
+        server = harness.start_server(self, self.data, is_open=False)
+        headers = all_types.headers(server)
+        ids = ("photo-in", "of-in", "dr-in", "guarded", "photo-out", "of-out", "dr-out", "nobody", "absent")
+        self.assertEqual(self.statuses(server, headers, ids), [200] * 4 + [403] * 5)
+        # What others' resources name is as what is not there.
+        answers = [harness.request("GET", f"{server.base}/Binary/{id}", headers) for id in ids[4:]]
+        self.assertEqual({answer.body for answer in answers}, {answers[-1].body})
+        self.assertEqual(self.statuses(server, documents.headers(server), ids), [403, 200] + [403] * 7)
+        self.assertEqual(self.statuses(server, other.headers(server), ids), [403] * 9)
+        # Every URL that an export has can be read.
+        _, manifest = smart.export(server, "Group/outer/$export", {}, headers)
+        urls = [attachment["url"] for item in manifest["output"]
+                for line in harness.request("GET", item["url"], headers).body.splitlines()
+                for attachment in self.attachments(json.loads(line))]
+        self.assertEqual({url.rsplit("/", 1)[1] for url in urls}, {"photo-in", "of-in", "dr-in", "guarded"})
+        self.assertEqual({harness.request("GET", url, headers).status for url in urls}, {200})
+
+    @staticmethod
+    def attachments(resource):
+        return resource.get("photo", []) + [content["attachment"] for content in resource.get("content", [])]
+
+    def test_f06_what_names_it_no_longer_opens_it_no_longer(self):
+        writer = self.client("writer", scope="system/DocumentReference.cruds")
+        server = harness.start_server(self, self.data, is_open=False)
+        headers = {**writer.headers(server), "Content-Type": harness.FHIR_JSON}
+
+        def status(id="of-out"):
+            return self.statuses(server, headers, [id])[0]
+        self.assertEqual(status(), 200)
+
+        def put(*urls):
+            document = json.dumps(self.document("d-out", "Patient/out", *urls)).encode()
+            answer = harness.request("PUT", server.base + "/DocumentReference/d-out", headers, document)
+            self.assertEqual(answer.status, 200, answer)
+        put("Binary/nobody")
+        self.assertEqual((status(), status("nobody")), (403, 200))
+        put("https://other.example/fhir/Binary/nobody")
+        self.assertEqual(status("nobody"), 403)
+        put(server.base + "/Binary/of-out", "Binary/absent")
+        # What names it may be read, so that it is not there is no secret.
+        self.assertEqual((status(), status("absent")), (200, 404))
+        self.assertEqual(harness.request("DELETE", server.base + "/DocumentReference/d-out", headers).status, 204)
+        self.assertEqual((status(), status("absent")), (403, 403))
+
+    def test_f06_a06_what_the_security_context_names_is_asked_for_too(self):
+        reader = self.client("reader", scope="system/DocumentReference.rs")
+        both = self.client("both", scope="system/DocumentReference.rs system/Consent.r")
+        server = harness.start_server(self, self.data, is_open=False)
+        self.assertEqual(self.statuses(server, reader.headers(server), ["of-in", "guarded"]), [200, 403])
+        self.assertEqual(self.statuses(server, both.headers(server), ["of-in", "guarded"]), [200, 200])
+
+    def test_f06_entries_of_a_batch_and_the_audit(self):
+        reader = self.client("reader", scope="system/DocumentReference.rs")
+        server = harness.start_server(self, self.data, is_open=False)
+        headers = {**reader.headers(server), "Content-Type": harness.FHIR_JSON}
+        batch = {"resourceType": "Bundle", "type": "batch", "entry": [
+            {"request": {"method": "GET", "url": url}} for url in ("Binary/of-in", "Binary/nobody")]}
+        answer = harness.request("POST", server.base, headers, json.dumps(batch).encode())
+        self.assertEqual([entry["response"]["status"][:3] for entry in answer.json()["entry"]], ["200", "403"])
+        server.stop()
+        events = [line for name in os.listdir(os.path.join(self.data, "audit"))
+                  for line in open(os.path.join(self.data, "audit", name), encoding="utf-8")]
+        self.assertTrue(any("Binary/of-in" in line and "reader" in line for line in events))
 
 
 if __name__ == "__main__":
