@@ -127,6 +127,16 @@ Result<void> SourceRegistry::note_held(const std::vector<fs::path>& files) {
   return note_all(files, list_path());
 }
 
+Result<std::vector<std::string>> SourceRegistry::held_ids(const std::string& type) const {
+  SLUICE_TRY(const auto held, lock(folder_));
+  std::vector<std::string> ids;
+  SLUICE_CHECK(each_key(list_path(), [&](const Key& key) -> Result<void> {
+    if (key.first == type) ids.push_back(key.second);
+    return {};
+  }));
+  return ids;
+}
+
 Result<void> SourceRegistry::note_gone(const std::vector<Key>& resources) {
   SLUICE_TRY(const auto held, lock(folder_));
   const std::set<Key> gone(resources.begin(), resources.end());

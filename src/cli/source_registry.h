@@ -24,6 +24,8 @@ class SourceRegistry {
 
   /// The source has all resources of these NDJSON files.
   Result<void> note_held(const std::vector<std::filesystem::path>& files);
+  /// The ids of one type that the source has, sorted.
+  Result<std::vector<std::string>> held_ids(const std::string& type) const;
   /// The source has these no longer.
   Result<void> note_gone(const std::vector<Key>& resources);
   /// Of `resources` those that no other source has, sorted.

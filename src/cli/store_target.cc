@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/data_folder.h"
+#include "client/attachment_links.h"
 
 namespace sluice::cli {
 namespace {
@@ -27,6 +28,7 @@ StoreTarget::StoreTarget(std::string data, const client::PullRequest& request,
                          std::function<void(const std::string&)> notice)
     : data_(std::move(data)),
       base_url_(request.base),
+      scratch_(folder / ".sluice" / "linked"),
       sources_(data_, std::filesystem::absolute(folder).lexically_normal().string()),
       stop_(std::move(stop)),
       notice_(std::move(notice)) {}
@@ -54,6 +56,10 @@ Result<client::Delivered> StoreTarget::put(const std::vector<std::filesystem::pa
   options.on_progress = [](const bulk::LoadProgress&) {};
   // Before the store has them: another source's deletion must not take what is just coming.
   SLUICE_CHECK(sources_.note_held(files));
+  SLUICE_TRY(const auto binaries, sources_.held_ids("Binary"));
+  SLUICE_CHECK(client::link_attachments(files, scratch_, base_url_, [&](std::string_view id) {
+    return std::binary_search(binaries.begin(), binaries.end(), id);
+  }));
   notice_(fmt::format("loading {} files into {}", files.size(), data_));
   const auto summary = load_into(data_, options, stop_);
   if (!summary) return later(summary.error());

@@ -31,6 +31,7 @@ class StoreTarget final : public client::PullTarget {
  private:
   const std::string data_;
   const std::string base_url_;
+  const std::filesystem::path scratch_;
   SourceRegistry sources_;
   const std::stop_token stop_;
   const std::function<void(const std::string&)> notice_;

@@ -8,8 +8,8 @@
 #include <filesystem>
 
 #include "client/content_digest.h"
+#include "client/line_rewrite.h"
 #include "client/ndjson_lines.h"
-#include "client/ndjson_writer.h"
 #include "client/url.h"
 #include "fhir/binary_content.h"
 
@@ -300,31 +300,8 @@ Result<void> Attachments::write_all() {
 // Writes a file anew when a line of it changes. Doing it twice changes nothing: what stands in a
 // line is not looked for again.
 Result<bool> Attachments::write_file(const fs::path& path) {
-  bool has_some = false;
-  SLUICE_CHECK(each_line(path, [&](std::string_view line) -> Result<void> {
-    has_some = has_some || AttachmentReader::may_have(line);
-    return {};
-  }));
-  if (!has_some) return false;
-  const auto fresh = state_.folder() / ".sluice" / "rewritten";
-  SLUICE_TRY(const auto writer, NdjsonWriter::create(fresh, path.extension() == ".gz"));
-  bool is_changed = false;
-  SLUICE_CHECK(each_line(path, [&](std::string_view line) -> Result<void> {
-    if (!AttachmentReader::may_have(line)) return writer->append(line);
-    SLUICE_TRY(const auto changed, change_line(line));
-    is_changed = is_changed || changed != line;
-    return writer->append(changed);
-  }));
-  SLUICE_CHECK(writer->finish());
-  if (is_changed) {
-    if (std::rename(fresh.c_str(), path.c_str()) != 0)
-      return errno_error("cannot rename", fresh, errno);
-    SLUICE_CHECK(sync_folder(path.parent_path()));
-    return true;
-  }
-  std::error_code none;
-  fs::remove(fresh, none);
-  return false;
+  return rewrite_lines(path, state_.folder() / ".sluice" / "rewritten", &AttachmentReader::may_have,
+                       [this](std::string_view line) { return change_line(line); });
 }
 
 Result<std::string> Attachments::change_line(std::string_view line) {

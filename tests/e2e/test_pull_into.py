@@ -219,6 +219,27 @@ class Oddities(harness.TestCase):
             found = content(server)["DocumentReference", "d"]["content"][0]["attachment"]
             self.assertEqual(found, {"contentType": "text/plain", "data": "aGVsbG8="})
 
+    def test_l10_f06_what_attachments_name_is_found_from_the_copy(self):
+        def document(id, *urls):
+            return {"resourceType": "DocumentReference", "id": id, "status": "current",
+                    "content": [{"attachment": {"url": url}} for url in urls]}
+        base = self.source.base
+        job = base + "/jobs/0123456789abcdef0123456789abcdef/Binary/"
+        lines = [document("along", "Binary/b", base + "/Binary/b", job + "b?capability=1.k.s"),
+                 document("not", "Binary/x", base + "/Binary/x", job + "x?capability=1.k.s", "/y.pdf",
+                          "https://other.example/Binary/b")]
+        binary = {"resourceType": "Binary", "id": "b", "contentType": "text/plain", "data": "aGVsbG8="}
+        self.source.finish([
+            self.source.add_output("DocumentReference", "d", "".join(json.dumps(line) + "\n" for line in lines).encode()),
+            self.source.add_output("Binary", "b", json.dumps(binary).encode() + b"\n")])
+        pull(base, "--into", self.data)
+        with harness.Server(self.data) as server:
+            found = {id: [c["attachment"]["url"] for c in server.get("DocumentReference/" + id).json()["content"]]
+                     for id in ("along", "not")}
+            self.assertEqual(found, {"along": ["Binary/b"] * 3, "not": [base + "/Binary/x"] * 3 + [
+                base.removesuffix("/fhir") + "/y.pdf", "https://other.example/Binary/b"]})
+            self.assertEqual(server.get("Binary/b").body, b"hello")
+
     def test_l10_what_the_store_does_not_take_is_3_and_its_file_stays(self):
         body = resources("Patient", 2) + b'{"resourceType":"Patient","id":"not an id"}\n'
         self.source.finish([self.source.add_output("Patient", "p", body)])
