@@ -263,10 +263,11 @@ Result<void> check_against_store(const store::Store& store, ExportRequest& reque
   SLUICE_TRY(auto exist, seen(store, request, fhir::types::kPatient, *request.patients, snapshot));
   if (request.limits.groups) {
     // To a client that is limited to groups, who is no member is nobody.
-    SLUICE_TRY(const auto members,
-               read_members(store, request.group_id, snapshot, request.base_url, {}));
+    ExportRequest of_all = request;
+    of_all.patients.reset();
+    SLUICE_TRY(const auto members, read_roster(store, of_all, snapshot));
     for (std::size_t i = 0; i < exist.size(); ++i)
-      exist[i] = exist[i] && members.contains((*request.patients)[i]);
+      exist[i] = exist[i] && members->contains((*request.patients)[i]);
   }
   std::vector<std::string> known;
   std::string unknown;

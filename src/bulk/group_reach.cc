@@ -82,7 +82,7 @@ Result<bool> GroupReach::holds(const store::Record& record) {
     if (!exported) continue;
     const auto member = has_member(store_, id, patients, as_of_, base_url_);
     // One that cannot be resolved cannot be exported.
-    if (!member && member.error().kind == ErrorKind::kInvalid) continue;
+    if (!member && is_about_groups(member.error().kind)) continue;
     if (!member) return member.error();
     if (is_group || *member) return true;
   }
@@ -112,7 +112,7 @@ Result<GroupReach::Found*> GroupReach::members() {
     if (!exported) continue;
     const auto of_group = read_members(store_, id, as_of_, base_url_, {});
     // One that cannot be resolved cannot be exported.
-    if (!of_group && of_group.error().kind == ErrorKind::kInvalid) continue;
+    if (!of_group && is_about_groups(of_group.error().kind)) continue;
     if (!of_group) return of_group.error();
     found->groups.insert(id);
     for (std::size_t i = 0; i < of_group->size(); ++i) patients.emplace((*of_group)[i]);

@@ -96,6 +96,19 @@ Result<GroupGraph> follow_groups(const store::Store& store, const std::string& g
   return groups;
 }
 
+// what is wrong with the groups in a Group names these; to a client that is limited to groups
+// it only tells that something is.
+template <class T>
+Result<T> told(const ExportRequest& request, Result<T> resolved) {
+  if (resolved || !request.limits.groups || !is_about_groups(resolved.error().kind))
+    return resolved;
+  return Error{
+      resolved.error().kind == ErrorKind::kNotFound ? ErrorKind::kInvalid : resolved.error().kind,
+      fmt::format("Group/{} cannot be exported: groups in it contain each other, or have "
+                  "filters that cannot be resolved",
+                  request.group_id)};
+}
+
 Result<void> check_exists(const store::Store& store, const std::string& group_id,
                           const store::Commit& as_of) {
   SLUICE_TRY(const auto exists, store.exist(fhir::types::kGroup, {group_id}, as_of.sequence));
@@ -285,12 +298,18 @@ bool Roster::is_new(std::string_view id) const {
   return index < size() && (*this)[index] == id && new_[index];
 }
 
+bool is_about_groups(ErrorKind kind) {
+  return kind == ErrorKind::kInvalid || kind == ErrorKind::kUnsupported ||
+         kind == ErrorKind::kUnprocessable || kind == ErrorKind::kNotFound;
+}
+
 Result<void> check_groups(const store::Store& store, const ExportRequest& request,
                           const store::Commit& as_of) {
   SLUICE_CHECK(check_exists(store, request.group_id, as_of));
-  SLUICE_TRY(const auto groups, follow_groups(store, request.group_id, as_of, request.base_url));
+  SLUICE_TRY(const auto groups,
+             told(request, follow_groups(store, request.group_id, as_of, request.base_url)));
   for (const auto& cohort : groups.pending())
-    SLUICE_CHECK(read_stored_cohort(store, cohort, as_of, request.base_url));
+    SLUICE_CHECK(told(request, read_stored_cohort(store, cohort, as_of, request.base_url)));
   return {};
 }
 
@@ -340,8 +359,10 @@ Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,
     return std::make_shared<const Roster>(*request.patients);
   }
   SLUICE_CHECK(check_exists(store, request.group_id, as_of));
-  SLUICE_TRY(const auto groups, follow_groups(store, request.group_id, as_of, request.base_url));
-  SLUICE_TRY(const auto streams, open_streams(store, request.base_url, groups, as_of, {}));
+  SLUICE_TRY(const auto groups,
+             told(request, follow_groups(store, request.group_id, as_of, request.base_url)));
+  SLUICE_TRY(const auto streams,
+             told(request, open_streams(store, request.base_url, groups, as_of, {})));
   const std::optional<Instant> ever;
   SLUICE_TRY(auto members, merge(streams, request.history_of_new_members ? request.since : ever));
   if (!request.patients) return std::make_shared<const Roster>(std::move(members));

@@ -44,6 +44,9 @@ class Roster {
   std::size_t new_count_ = 0;
 };
 
+/// Whether an error of resolving a Group is about what it and the groups in it are.
+bool is_about_groups(ErrorKind kind);
+
 /// Whether the Group of a request is there and can be resolved: kNotFound, or kInvalid when groups
 /// contain each other, or what is wrong with the filters of one. Reads which groups are in which,
 /// no patients.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "bulk/export_job.h"
 #include "bulk/roster.h"
 #include "bulk/stored_export.h"
 #include "export_fixture.h"
@@ -233,6 +234,31 @@ TEST_F(GroupReachTest, F06MembersByUrlAndThoseOfLaterAreNoted) {
   EXPECT_FALSE(is_member("later", "in"));
   EXPECT_TRUE(is_member("mine", "nested"));
   EXPECT_FALSE(is_member("mine", "neste"));
+}
+
+TEST_F(GroupReachTest, R06WhatIsWrongWithOtherGroupsNamesNone) {
+  put({group("mine", {"Patient/in", "Group/secret-a"}), group("secret-a", {"Group/secret-b"}),
+       group("secret-b", {"Group/secret-a"}), group("fine", {"Patient/in"})});
+  ExportRequest asked = request("Patient?active=true");
+  const auto commit = store_->last_commit();
+  const auto message = [&](const ExportRequest& of) {
+    ExportRequest copy = of;
+    const auto checked = check_against_store(*store_, copy, commit, false);
+    EXPECT_TRUE(checked.has_error());
+    EXPECT_EQ(checked.error().kind, ErrorKind::kInvalid);
+    return checked.error().message;
+  };
+  EXPECT_NE(message(asked).find("Group/secret-a is a member of itself"), std::string::npos);
+  asked.limits.groups = GroupLimit{{"fine", "mine"}};
+  EXPECT_EQ(message(asked).find("secret"), std::string::npos) << message(asked);
+  EXPECT_NE(message(asked).find("Group/mine"), std::string::npos) << message(asked);
+  const auto roster = read_roster(*store_, asked, commit);
+  ASSERT_TRUE(roster.has_error());
+  EXPECT_EQ(roster.error().message.find("secret"), std::string::npos);
+  // Nor does it come between the client and its other groups.
+  ExportRequest other = request("Patient?_has:Group:member:_id=fine", "fine");
+  other.limits.groups = GroupLimit{{"fine", "mine"}};
+  EXPECT_TRUE(keys(run(other)).contains("Patient/in"));
 }
 
 TEST_F(GroupReachTest, TheLimitComesBackFromTheStoredRequest) {
