@@ -10,6 +10,7 @@
 
 #include "api/fhir_response.h"
 #include "api/resource_headers.h"
+#include "api/resource_view.h"
 #include "api/smart_configuration.h"
 #include "base/json_text.h"
 #include "base/utf8.h"
@@ -274,18 +275,30 @@ json::array resources(const Service& service, const http::Request& request) {
 
 // GET [base]/metadata{?mode=full}: the other modes are for servers of terminologies, and for what
 // leaves out what is not normative.
-Result<void> check_parameters(const http::Request& request) {
-  std::optional<std::string> format;
-  for (const auto& [name, value] : request.query) {
-    if (name == "_format")
-      format = value;
-    else if (name != "mode")
-      return unsupported_parameter(name);
-    else if (value != "full")
+fhir::ResourceType statement_type() {
+  return *fhir::find_resource_type("CapabilityStatement");
+}
+fhir::ResourceType definition_type() {
+  return *fhir::find_resource_type("OperationDefinition");
+}
+
+Result<ResourceView> statement_view(const http::Request& request) {
+  http::Request rest = request;
+  std::erase_if(rest.query, [](const auto& parameter) { return parameter.first == "mode"; });
+  for (const auto& [name, value] : request.query)
+    if (name == "mode" && value != "full")
       return Error{ErrorKind::kUnsupported,
                    fmt::format("mode '{}' is not supported: use full", shortened(value, 64))};
-  }
-  return check_format(request, format);
+  return read_view(rest, statement_type());
+}
+
+// What the server says of itself is shown as resources that are stored are.
+http::Response viewed(const http::Request& request, const Result<ResourceView>& view,
+                      fhir::ResourceType type, const json::object& resource) {
+  if (!view) return request_error(request, view.error());
+  auto text = shown(*view, type, json_text(resource));
+  if (!text) return request_error(request, text.error());
+  return fhir_response(200, std::move(*text));
 }
 
 std::string export_documentation(const Service& service) {
@@ -313,8 +326,8 @@ std::string export_documentation(const Service& service) {
 }  // namespace
 
 http::Response capability_statement(const Service& service, const http::Request& request) {
-  if (const auto checked = check_parameters(request); !checked)
-    return request_error(request, checked.error());
+  const auto view = statement_view(request);
+  if (!view) return request_error(request, view.error());
   const std::string base = service.base_url(request);
   json::object rest{{"mode", "server"},
                     {"documentation", json::string(export_documentation(service))},
@@ -337,7 +350,7 @@ http::Response capability_statement(const Service& service, const http::Request&
       {"format", json::array{json::string(kFhirJson), "json"}},
       {"patchFormat", json::array{json::string(kJsonPatch)}},
       {"rest", json::array{std::move(rest)}}};
-  return fhir_response(200, json_text(statement));
+  return viewed(request, view, statement_type(), statement);
 }
 
 std::vector<std::string_view> own_definition_ids() {
@@ -361,12 +374,14 @@ Error own_definition_error(std::string_view id) {
 
 http::Response operation_definition(const Service& service, const http::Request& request,
                                     std::string_view id) {
-  if (const auto checked = check_formats(request); !checked)
-    return request_error(request, checked.error());
-  if (id == kImportId) return fhir_response(200, json_text(import_definition(service, request)));
+  const auto view = read_view(request, definition_type());
+  if (!view) return request_error(request, view.error());
+  const auto answer = [&](const json::object& definition) {
+    return viewed(request, view, definition_type(), definition);
+  };
+  if (id == kImportId) return answer(import_definition(service, request));
   for (const auto& row : kMemberOperations)
-    if (row.id == id)
-      return fhir_response(200, json_text(member_definition(service, request, row)));
+    if (row.id == id) return answer(member_definition(service, request, row));
   for (const auto& operation : kOperations) {
     if (operation.id != id) continue;
     json::array parameters;
@@ -395,7 +410,7 @@ http::Response operation_definition(const Service& service, const http::Request&
         {"instance", operation.on_instance},
         {"parameter", std::move(parameters)}};
     if (!operation.type.empty()) definition["resource"] = json::array{json::string(operation.type)};
-    return fhir_response(200, json_text(definition));
+    return answer(definition);
   }
   return error_response(
       not_found(fmt::format("there is no OperationDefinition/{}", shortened(id, 64))));

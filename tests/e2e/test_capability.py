@@ -38,6 +38,39 @@ class Capability(harness.TestCase):
         for required in ("date", "format"):
             self.assertTrue(self.statement[required], required)
 
+    def test_c01_it_is_shown_as_other_resources_are(self):
+        subsetted = {"tag": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}]}
+        whole = dict(self.statement)
+
+        def shown(query):
+            answer = self.server.get("metadata?" + query)
+            self.assertEqual((answer.status, answer.headers["Content-Type"].split(";")[0]), (200, harness.FHIR_JSON), query)
+            found = answer.json()
+            for tag in found.get("meta", {}).get("tag", []):
+                tag.pop("display", None)
+            return found
+        for query in ("_summary=false", "_pretty=true", "_format=json", "mode=full&_format=application/fhir%2Bjson"):
+            self.assertEqual(shown(query), whole, query)
+        self.assertIn(b"\n  ", self.server.get("metadata?_pretty=true").body)
+        # R4 has all elements that it has as its summary; none of them is a narrative.
+        self.assertEqual(shown("_summary=true"), {**whole, "meta": subsetted})
+        self.assertEqual(shown("_summary=data"), {**whole, "meta": subsetted})
+        mandatory = {name: whole[name] for name in ("resourceType", "status", "date", "kind", "fhirVersion", "format")}
+        self.assertEqual(shown("_summary=text"), {**mandatory, "meta": subsetted})
+        self.assertEqual(shown("_elements=software"), {**mandatory, "software": whole["software"], "meta": subsetted})
+        for query, word in (("_summary=count", "count"), ("_summary=all", "all"), ("_elements=nothing", "nothing"),
+                            ("_summary=true&_elements=software", "_elements"), ("_count=1", "_count"),
+                            ("_pretty=yes", "yes"), ("mode=terminology", "terminology")):
+            self.assert_outcome(self.server.get("metadata?" + query), 400, word)
+        self.assert_outcome(self.server.get("metadata?_format=xml"), 406, "xml")
+        # Likewise the definitions of its operations.
+        definition = self.server.get("OperationDefinition/import").json()
+        self.assertIn("parameter", definition)
+        found = self.server.get("OperationDefinition/import?_summary=true").json()
+        self.assertEqual(found.pop("meta")["tag"][0]["code"], "SUBSETTED")
+        self.assertNotIn("parameter", found)
+        self.assertEqual(found["url"], definition["url"])
+
     def test_c01_the_operations_stand_where_they_work(self):
         self.assertEqual(self.operations_of(self.rest),
                          {"export": f"{CANONICAL}/OperationDefinition/export",
