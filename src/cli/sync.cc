@@ -87,10 +87,10 @@ void tell_of_removals(const client::SyncReport& report, const SyncArguments& arg
                                human_count(report.gone), human_count(report.old_total),
                                report.gone_list.string()));
   if (report.is_refused)
-    display.notice(
+    display.notice(fmt::format(
         "that is more than a tenth: nothing was changed. `sluice sync --full --force` removes "
-        "them; "
-        "`sluice sync` goes on with changes alone");
+        "them{}",
+        report.since.empty() ? "" : "; `sluice sync` goes on with changes alone"));
   if (report.deletions_are_unknown && arguments.full_every.empty())
     display.notice(
         "this server does not list what it deletes: that stays in the copy. `sluice sync --full` "

@@ -332,6 +332,18 @@ class Copies(harness.TestCase):
                 self.assertEqual(json.loads(done.out)["gone"], 1)
                 self.assertEqual(self.jobs, [[], []])
 
+    def test_l06_without_a_time_much_is_not_removed_without_force_either(self):
+        self.more = {"transactionTime": None}
+        self.data = [patient(f"p{i}") for i in range(30)]
+        run("pull", self.server.base, "--out", self.out)
+        del self.data[:4]
+        done = run("sync", self.out, code=3)
+        self.assertIn("nothing was changed", done.err)
+        self.assertNotIn("goes on with changes", done.err)
+        self.assertEqual(len(content(self.out)), 30)
+        run("sync", self.out, "--full", "--force")
+        self.assertEqual(len(content(self.out)), 26)
+
     def test_l06_a_full_sync_is_the_way_out_of_a_spoiled_copy(self):
         self.data = [patient(f"p{i}") for i in range(30)]
         run("pull", self.server.base, "--out", self.out)
