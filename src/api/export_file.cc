@@ -18,9 +18,6 @@
 namespace sluice::api {
 namespace {
 
-// A block of a file, as it is and inflated.
-constexpr std::size_t kInflaterMemory = 2u << 20;
-
 using FilePointer = std::shared_ptr<const output::SeekableGzipFile>;
 
 // that a file is damaged is told once for all: in the log, and by the job's status, so that
@@ -132,8 +129,9 @@ http::Response export_file(Service& service, const http::Request& request,
     response.body =
         checked<output::StoredReader>(service.engine, view->job.id, name, file, decision.range, 0);
   } else {
-    response.body = checked<output::InflatingReader>(service.engine, view->job.id, name, file,
-                                                     decision.range, kInflaterMemory);
+    response.body =
+        checked<output::InflatingReader>(service.engine, view->job.id, name, file, decision.range,
+                                         output::InflatingReader::kMemory);
   }
   return response;
 }

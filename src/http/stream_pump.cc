@@ -64,9 +64,11 @@ asio::awaitable<Result<void>> StreamPump::begin(std::chrono::milliseconds patien
 
 bool StreamPump::start_read() {
   if (!share_.grow_to(2 * kStreamBufferSize + body_.memory)) return false;
-  buffers_[reading_].resize(kStreamBufferSize);
-  started_ =
-      job_->start([this] { read_ = read_safely(body_, std::span<char>(buffers_[reading_])); });
+  PageBuffer& buffer = buffers_[reading_];
+  if (buffer.empty()) buffer = PageBuffer(kStreamBufferSize);
+  started_ = job_->start([this, room = std::span<char>(buffer.data(), buffer.size())] {
+    read_ = read_safely(body_, room);
+  });
   return started_;
 }
 
@@ -96,7 +98,7 @@ asio::awaitable<Result<std::span<const char>>> StreamPump::next() {
 asio::awaitable<void> StreamPump::park(std::uint64_t offset) {
   co_await job_->wait();
   started_ = false;
-  for (auto& buffer : buffers_) std::vector<char>().swap(buffer);
+  for (auto& buffer : buffers_) buffer = {};
   body_.rewind(offset);
   share_.shrink_to(0);
 }

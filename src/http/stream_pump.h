@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <vector>
 
+#include "base/page_buffer.h"
 #include "base/result.h"
 #include "base/worker_pool.h"
 #include "http/memory_budget.h"
@@ -54,7 +54,7 @@ class StreamPump {
   MemoryBudget& budget_;
   MemoryBudget::Share share_;
   StreamBody body_;
-  std::array<std::vector<char>, 2> buffers_;
+  std::array<PageBuffer, 2> buffers_;
   std::size_t reading_ = 0;  // the buffer that is being filled
   Result<std::size_t> read_ =
       std::size_t{0};     // of the last read; the pool writes it while one runs

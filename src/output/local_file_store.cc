@@ -56,6 +56,33 @@ class OpenCounts {
   std::map<std::string, std::size_t, std::less<>> counts_;  // guarded by mutex_
 };
 
+// The files that are open, each once: thousands of downloads of one file share its descriptor and
+// its index, which of a large file is megabytes.
+class OpenFiles {
+ public:
+  using File = std::shared_ptr<const SeekableGzipFile>;
+
+  File find(const std::filesystem::path& path) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = files_.find(path.native());
+    return found == files_.end() ? nullptr : found->second.lock();
+  }
+  void add(const std::filesystem::path& path, const File& file) {
+    const std::lock_guard lock(mutex_);
+    if (files_.size() >= looked_through_at_) {
+      std::erase_if(files_, [](const auto& each) { return each.second.expired(); });
+      looked_through_at_ = 2 * files_.size() + kFewFiles;
+    }
+    files_[path.native()] = file;
+  }
+
+ private:
+  static constexpr std::size_t kFewFiles = 64;
+  mutable std::mutex mutex_;
+  std::map<std::string, std::weak_ptr<const SeekableGzipFile>> files_;  // guarded by mutex_
+  std::size_t looked_through_at_ = kFewFiles;                           // guarded by mutex_
+};
+
 // How many files wait for the disk at once. They burn no CPU, and the disk joins what comes
 // together.
 constexpr std::size_t kSyncThreads = 8;
@@ -119,7 +146,12 @@ class LocalFileStore final : public FileStore {
                                                        std::string_view name) override {
     SLUICE_CHECK(check_name(folder));
     SLUICE_CHECK(check_name(name));
-    SLUICE_TRY(auto file, SeekableGzipFile::open(root_ / folder / name, checked_));
+    const auto path = root_ / folder / name;
+    auto file = open_files_.find(path);
+    if (file == nullptr || !file->is_at(path)) {
+      SLUICE_TRY(file, SeekableGzipFile::open(path, checked_));
+      open_files_.add(path, file);
+    }
     const std::string key(folder);
     counts_->add(key);
     const auto* plain = file.get();
@@ -188,6 +220,7 @@ class LocalFileStore final : public FileStore {
   const GzipOptions options_;
   const std::shared_ptr<OpenCounts> counts_;
   const std::shared_ptr<CheckedFiles> checked_ = make_checked_files();
+  OpenFiles open_files_;
   WorkerPool sync_pool_;
 };
 

@@ -73,6 +73,8 @@ class SeekableGzipFile {
   /// Unique for the content: the same for the life of the file, other for another file. Printable,
   /// without quotes: the base of an ETag.
   const std::string& identity() const;
+  /// Whether it is what the path names now, not one that was replaced or removed.
+  bool is_at(const std::filesystem::path& path) const;
 
  private:
   friend class InflatingReader;
@@ -99,15 +101,18 @@ class StoredReader {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Reads uncompressed bytes from `offset` on, front to back, in constant memory (two blocks at
-/// most). One thread at a time.
+/// Reads uncompressed bytes from `offset` on, front to back, in constant memory, however large the
+/// blocks are. To begin within a block costs inflating what is before. One thread at a time.
 class InflatingReader {
  public:
+  /// What one holds, at most.
+  static constexpr std::size_t kMemory = 160u << 10;
+
   /// `offset` up to and including uncompressed_size.
   InflatingReader(std::shared_ptr<const SeekableGzipFile> file, std::uint64_t offset);
   ~InflatingReader();
   /// Fills `buffer` with the next bytes; fewer than its size only at the end, 0 at the end.
-  /// kCorrupt for a damaged block.
+  /// kCorrupt for a damaged block, before its first byte; after an error always that error.
   Result<std::size_t> read(std::span<char> buffer);
 
  private:

@@ -4,15 +4,18 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
-#include <cstring>
 #include <map>
 #include <mutex>
+#include <new>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/file.h"
+#include "base/page_buffer.h"
 #include "output/gzip_index.h"
 #include "output/seekable_gzip.h"
 
@@ -22,6 +25,7 @@ namespace {
 
 constexpr std::size_t kTrailerSize = 8;
 constexpr std::size_t kScratch = 64u << 10;
+constexpr std::size_t kSkippedAtOnce = 16u << 10;
 constexpr std::size_t kRememberedMax = 4096;  // files, about as many blocks each as megabytes
 
 using Blocks = std::shared_ptr<const std::vector<GzipBlock>>;
@@ -79,77 +83,128 @@ struct SeekableGzipFile::Impl {
   Result<Blocks> look_through() const;
 };
 
-/// Reads and inflates one block after the other.
+/// Reads and inflates one block after the other, piece by piece, in constant memory.
 class GzipBlockReader {
  public:
   using File = SeekableGzipFile::Impl;
   static File& impl_of(const SeekableGzipFile& file) { return *file.impl_; }
 
-  /// The content of a block until the next call. Its checksums are not looked at.
-  Result<std::span<const char>> inflate(const File& file, std::size_t number) {
+  GzipBlockReader() : memory_(sizeof(Work)), work_(new (memory_.data()) Work) {}
+
+  /// CRC-32 of the bytes of a block as they are stored. Not while one is being inflated.
+  Result<std::uint32_t> stored_crc(const File& file, std::size_t number) {
+    const std::uint64_t end = file.index.end_in_file(number);
+    std::uint32_t crc = 0;
+    for (std::uint64_t at = file.index.blocks[number].compressed_offset; at < end;) {
+      SLUICE_TRY(const auto piece, read_piece(file, at, end));
+      crc = crc32(crc, piece);
+      at += piece.size();
+    }
+    return crc;
+  }
+
+  Result<void> begin(const File& file, std::size_t number) {
     const GzipIndex& index = file.index;
     const GzipBlock& at = index.blocks[number];
-    stored_.resize(index.end_in_file(number) - at.compressed_offset);
-    SLUICE_TRY(const std::size_t n,
-               read_at(file.fd.get(), at.compressed_offset, stored_, file.path));
-    if (n != stored_.size()) return damaged(file.path);
-    content_.resize(index.end_of_content(number) - at.uncompressed_offset);
-    inflate_state state;
+    file_ = &file;
+    position_ = at.compressed_offset;
+    end_ = index.end_in_file(number);
+    content_left_ = index.end_of_content(number) - at.uncompressed_offset;
+    content_crc_ = 0;
+    inflate_state& state = work_->state;
     isal_inflate_init(&state);
-    state.next_in = reinterpret_cast<std::uint8_t*>(stored_.data());
-    state.avail_in = static_cast<std::uint32_t>(n);
+    state.avail_in = 0;
     // The first block follows the gzip header, the others are bare deflate data.
     if (number == 0) {
+      SLUICE_CHECK(fill());
       isal_gzip_header header;
       isal_gzip_header_init(&header);
       state.crc_flag = ISAL_GZIP_NO_HDR_VER;
       if (isal_read_gzip_header(&state, &header) != ISAL_DECOMP_OK) return damaged(file.path);
     }
     state.crc_flag = ISAL_DEFLATE;
-    std::uint8_t nothing = 0;  // an empty block has no room, and isal wants some
-    state.next_out = content_.empty() ? &nothing : reinterpret_cast<std::uint8_t*>(content_.data());
-    state.avail_out = static_cast<std::uint32_t>(content_.size());
-    const int status = isal_inflate(&state);
-    if (status < 0 || state.avail_out != 0) return damaged(file.path);
-    if (number + 1 == index.blocks.size())
-      ends_whole_ = ends_at_trailer(state);
-    else if (!index.has_checksums)
-      ends_whole_ = ends_at_flush(state);
-    return std::span<const char>(content_);
+    return {};
   }
 
-  /// Whether all of the block that was inflated last belongs to it: up to the trailer when it is
-  /// the file's last, else up to the end of its flush, which is looked at where there are no
-  /// checksums.
-  bool ends_whole() const { return ends_whole_; }
+  /// The next bytes of its content, at least one; 0 at its end. Checksums are not looked at.
+  Result<std::size_t> read(std::span<char> out) {
+    inflate_state& state = work_->state;
+    std::size_t done = 0;
+    while (done < out.size() && content_left_ > 0) {
+      if (state.avail_in == 0) SLUICE_CHECK(fill());
+      const auto room = static_cast<std::uint32_t>(
+          std::min<std::uint64_t>({out.size() - done, content_left_, kInflatedAtOnce}));
+      state.next_out = reinterpret_cast<std::uint8_t*>(out.data()) + done;
+      state.avail_out = room;
+      if (isal_inflate(&state) < 0) return damaged(file_->path);
+      const std::uint32_t made = room - state.avail_out;
+      // Without more to read it would go on like this for ever.
+      if (made == 0 && (state.avail_in > 0 || position_ == end_)) return damaged(file_->path);
+      content_crc_ = crc32(content_crc_, {out.data() + done, made});
+      content_left_ -= made;
+      done += made;
+    }
+    return done;
+  }
 
-  std::string_view stored() const { return stored_; }
+  std::uint64_t content_left() const { return content_left_; }
+  /// Of what read() has given of the block.
+  std::uint32_t content_crc() const { return content_crc_; }
+
+  /// Whether nothing but what belongs to it follows the content of the block, all of which was
+  /// read: in the last one the trailer, in others the empty block of their flush.
+  Result<bool> ends_whole(bool is_last) {
+    inflate_state& state = work_->state;
+    while (state.block_state != ISAL_BLOCK_FINISH) {
+      if (state.avail_in == 0 && position_ == end_) break;
+      if (state.avail_in == 0) SLUICE_CHECK(fill());
+      const std::uint32_t before = state.avail_in;
+      std::uint8_t more = 0;
+      state.next_out = &more;
+      state.avail_out = sizeof more;
+      if (isal_inflate(&state) < 0 || state.avail_out != sizeof more) return false;
+      if (state.avail_in == before && state.block_state != ISAL_BLOCK_FINISH) return false;
+    }
+    const std::uint64_t left = state.avail_in + (end_ - position_);
+    if (is_last)
+      return state.block_state == ISAL_BLOCK_FINISH &&
+             left + static_cast<std::uint64_t>(state.read_in_length / 8) == kTrailerSize;
+    return (state.block_state == ISAL_BLOCK_NEW_HDR || state.block_state == ISAL_BLOCK_HDR) &&
+           left == 0 && state.read_in_length == 0 && state.tmp_in_size == 0;
+  }
 
  private:
-  static bool ends_at_trailer(inflate_state& state) {
-    std::uint8_t more = 0;
-    state.next_out = &more;
-    state.avail_out = sizeof more;
-    if (state.block_state != ISAL_BLOCK_FINISH && isal_inflate(&state) < 0) return false;
-    const std::size_t left = state.avail_in + static_cast<std::size_t>(state.read_in_length / 8);
-    return state.block_state == ISAL_BLOCK_FINISH && state.avail_out == sizeof more &&
-           left == kTrailerSize;
+  static constexpr std::size_t kPiece = 64u << 10;
+  static constexpr std::uint64_t kInflatedAtOnce = 1u << 30;
+  struct Work {
+    inflate_state state;
+    std::array<char, kPiece> input;
+  };
+  static_assert(sizeof(Work) <= InflatingReader::kMemory);
+
+  Result<std::string_view> read_piece(const File& file, std::uint64_t at, std::uint64_t end) {
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, end - at));
+    const std::span<char> room(work_->input.data(), size);
+    SLUICE_TRY(const std::size_t n, read_at(file.fd.get(), at, room, file.path));
+    if (n != size) return damaged(file.path);
+    return std::string_view(room.data(), n);
   }
 
-  // What follows the content must be the empty block of the flush, and leave the next one to begin.
-  static bool ends_at_flush(inflate_state& state) {
-    std::uint8_t more = 0;
-    state.next_out = &more;
-    state.avail_out = sizeof more;
-    if (state.block_state != ISAL_BLOCK_FINISH && isal_inflate(&state) < 0) return false;
-    return (state.block_state == ISAL_BLOCK_NEW_HDR || state.block_state == ISAL_BLOCK_HDR) &&
-           state.avail_out == sizeof more && state.avail_in == 0 && state.read_in_length == 0 &&
-           state.tmp_in_size == 0;
+  Result<void> fill() {
+    SLUICE_TRY(const auto piece, read_piece(*file_, position_, end_));
+    position_ += piece.size();
+    work_->state.next_in = reinterpret_cast<std::uint8_t*>(work_->input.data());
+    work_->state.avail_in = static_cast<std::uint32_t>(piece.size());
+    return {};
   }
 
-  std::string stored_;
-  std::vector<char> content_;
-  bool ends_whole_ = false;
+  PageBuffer memory_;
+  Work* work_;  // in memory_
+  const File* file_ = nullptr;
+  std::uint64_t position_ = 0;  // of what of the block was not read from the file yet
+  std::uint64_t end_ = 0;       // of the block in the file
+  std::uint64_t content_left_ = 0;
+  std::uint32_t content_crc_ = 0;
 };
 
 Result<const std::vector<GzipBlock>*> SeekableGzipFile::Impl::blocks() {
@@ -166,26 +221,33 @@ Result<const std::vector<GzipBlock>*> SeekableGzipFile::Impl::blocks() {
 
 // All blocks must inflate to what the gzip trailer says; then their checksums are known too.
 Result<Blocks> SeekableGzipFile::Impl::look_through() const {
+  // Of a header with an index inside as much was looked at when the file was opened.
+  constexpr std::string_view kWithIndex("\x1f\x8b\x08\x04", 4);
+  std::string start(plain_header().size(), '\0');
+  SLUICE_TRY(const std::size_t n, read_at(fd.get(), 0, start, path));
+  if (n != start.size() || (start != plain_header() && !start.starts_with(kWithIndex)))
+    return damaged(path);
   auto blocks = std::make_shared<std::vector<GzipBlock>>(index.blocks);
+  if (blocks->empty()) return damaged(path);
   std::uint32_t crc = 0;
-  std::string end;
   GzipBlockReader reader;
+  std::vector<char> content(kScratch);
   for (std::size_t i = 0; i < blocks->size(); ++i) {
-    SLUICE_TRY(const auto content, reader.inflate(*this, i));
-    // Of a header with an index inside as much was looked at when the file was opened.
-    constexpr std::string_view kWithIndex("\x1f\x8b\x08\x04", 4);
-    if (i == 0 && !reader.stored().starts_with(plain_header()) &&
-        !reader.stored().starts_with(kWithIndex))
-      return damaged(path);
-    if (!reader.ends_whole()) return damaged(path);
-    const std::string_view text(content.data(), content.size());
-    (*blocks)[i].content_crc = crc32(0, text);
-    (*blocks)[i].stored_crc = crc32(0, reader.stored());
-    crc = joined_crc32(crc, (*blocks)[i].content_crc, text.size());
-    end = reader.stored().substr(reader.stored().size() -
-                                 std::min(kTrailerSize, reader.stored().size()));
+    GzipBlock& block = (*blocks)[i];
+    SLUICE_TRY(block.stored_crc, reader.stored_crc(*this, i));
+    SLUICE_CHECK(reader.begin(*this, i));
+    while (reader.content_left() > 0) SLUICE_CHECK(reader.read(content));
+    SLUICE_TRY(const bool is_whole, reader.ends_whole(i + 1 == blocks->size()));
+    if (!is_whole) return damaged(path);
+    block.content_crc = reader.content_crc();
+    crc = joined_crc32(crc, block.content_crc, index.end_of_content(i) - block.uncompressed_offset);
   }
-  if (end != trailer(crc, index.info.uncompressed_size)) return damaged(path);
+  std::string end(kTrailerSize, '\0');
+  if (index.info.compressed_size < kTrailerSize) return damaged(path);
+  SLUICE_TRY(const std::size_t got,
+             read_at(fd.get(), index.info.compressed_size - kTrailerSize, end, path));
+  if (got != kTrailerSize || end != trailer(crc, index.info.uncompressed_size))
+    return damaged(path);
   return Blocks(std::move(blocks));
 }
 
@@ -239,6 +301,13 @@ Result<std::shared_ptr<const SeekableGzipFile>> SeekableGzipFile::open(
   }
   impl->identity = to_hex(impl->index.identity);
   return std::shared_ptr<const SeekableGzipFile>(new SeekableGzipFile(std::move(impl)));
+}
+
+bool SeekableGzipFile::is_at(const std::filesystem::path& path) const {
+  struct stat there {};
+  struct stat own {};
+  return ::stat(path.c_str(), &there) == 0 && ::fstat(impl_->fd.get(), &own) == 0 &&
+         there.st_dev == own.st_dev && there.st_ino == own.st_ino;
 }
 
 const GzipFileInfo& SeekableGzipFile::info() const {
@@ -332,18 +401,46 @@ struct InflatingReader::Impl {
   std::shared_ptr<const SeekableGzipFile> file;
   std::uint64_t offset = 0;  // of the next byte to give
   GzipBlockReader reader;
-  std::span<const char> block;  // what is left of it
+  bool is_in_block = false;
+  std::uint32_t content_crc = 0;  // of the block that is being read, as its index has it
+  std::optional<Error> failed = std::nullopt;
 
-  // After an error there is no block, so that the next read meets the error again.
-  Result<void> load_block() {
+  // A block is looked at as it is stored, so that one that is damaged is told before a byte of it
+  // is given, however large it is.
+  Result<void> begin_block() {
     auto& source = GzipBlockReader::impl_of(*file);
     SLUICE_TRY(const auto* blocks, source.blocks());
     const std::size_t number = block_at(*blocks, offset, &GzipBlock::uncompressed_offset);
     const GzipBlock& at = (*blocks)[number];
-    SLUICE_TRY(const auto content, reader.inflate(source, number));
-    if (crc32(0, {content.data(), content.size()}) != at.content_crc) return damaged(source.path);
-    block = content.subspan(static_cast<std::size_t>(offset - at.uncompressed_offset));
+    SLUICE_TRY(const std::uint32_t stored_crc, reader.stored_crc(source, number));
+    if (stored_crc != at.stored_crc) return damaged(source.path);
+    content_crc = at.content_crc;
+    SLUICE_CHECK(reader.begin(source, number));
+    std::array<char, kSkippedAtOnce> skipped;
+    for (std::uint64_t left = offset - at.uncompressed_offset; left > 0;) {
+      const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(left, skipped.size()));
+      SLUICE_TRY(const std::size_t n, reader.read(std::span(skipped).first(size)));
+      left -= n;
+    }
+    is_in_block = true;
     return {};
+  }
+
+  Result<std::size_t> read(std::span<char> buffer) {
+    std::size_t done = 0;
+    while (done < buffer.size() && offset < file->info().uncompressed_size) {
+      if (!is_in_block) SLUICE_CHECK(begin_block());
+      SLUICE_TRY(const std::size_t n, reader.read(buffer.subspan(done)));
+      if (reader.content_left() == 0) {
+        // It was right a moment ago. Whoever reads the disk twice may get two answers.
+        if (reader.content_crc() != content_crc)
+          return damaged(GzipBlockReader::impl_of(*file).path);
+        is_in_block = false;
+      }
+      offset += n;
+      done += n;
+    }
+    return done;
   }
 };
 
@@ -355,17 +452,10 @@ InflatingReader::InflatingReader(std::shared_ptr<const SeekableGzipFile> file, s
 InflatingReader::~InflatingReader() = default;
 
 Result<std::size_t> InflatingReader::read(std::span<char> buffer) {
-  Impl& impl = *impl_;
-  std::size_t done = 0;
-  while (done < buffer.size() && impl.offset < impl.file->info().uncompressed_size) {
-    if (impl.block.empty()) SLUICE_CHECK(impl.load_block());
-    const std::size_t n = std::min(buffer.size() - done, impl.block.size());
-    std::memcpy(buffer.data() + done, impl.block.data(), n);
-    impl.block = impl.block.subspan(n);
-    impl.offset += n;
-    done += n;
-  }
-  return done;
+  if (impl_->failed) return *impl_->failed;
+  auto n = impl_->read(buffer);
+  if (!n) impl_->failed = n.error();
+  return n;
 }
 
 }  // namespace sluice::output
