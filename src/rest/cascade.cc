@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/sort_unique.h"
+#include "rest/retries.h"
 
 namespace sluice::rest {
 namespace {
@@ -94,7 +95,7 @@ Result<CascadeOutcome> remove_with_compartment(store::Store& store, const std::s
                                                const CascadeCalls& calls) {
   const fhir::ResourceId patient{fhir::types::kPatient, patient_id};
   std::vector<fhir::ResourceId> announced;  // sorted
-  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+  for (Retries retries(kAttemptsMax);;) {
     SLUICE_TRY(auto compartment, collect(store, patient, most));
     auto& found = compartment.found;
     SLUICE_CHECK(calls.may_remove(types_of(found)));
@@ -126,6 +127,7 @@ Result<CascadeOutcome> remove_with_compartment(store::Store& store, const std::s
       return CascadeOutcome{is_there ? outcome->removals[place].version : 0,
                             transaction.removals.size() - 1};
     if (outcome.error().kind != ErrorKind::kConflict) return std::move(outcome).error();
+    if (!retries.again()) break;
   }
   return Error{
       ErrorKind::kConflict,

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "rest/patch.h"
+#include "rest/retries.h"
 
 namespace sluice::rest {
 namespace {
@@ -62,7 +63,7 @@ class Attempts {
     auto outcome = store_.write(transaction);
     if (outcome) return std::move(*outcome);
     if (outcome.error().kind != ErrorKind::kConflict) return std::move(outcome).error();
-    if (++attempts_ == kAttemptsMax)
+    if (!retries_.again())
       return Error{ErrorKind::kConflict, "other requests write resources of the type all the time"};
     SLUICE_CHECK(matches_.catch_up());
     return std::nullopt;
@@ -73,7 +74,7 @@ class Attempts {
   query::Matches& matches_;
   const Watch& watch_;
   std::vector<Intent> announced_;
-  int attempts_ = 0;
+  Retries retries_{kAttemptsMax};
 };
 
 Result<std::optional<ConditionallyWritten>> put(store::Store& store, Attempts& attempts,

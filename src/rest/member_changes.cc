@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "fhir/resource_reader.h"
+#include "rest/retries.h"
 #include "search/cohort.h"
 
 namespace sluice::rest {
@@ -75,7 +76,7 @@ Result<MembersChanged> MemberChanges::apply(store::Store& store, const std::stri
   for (const auto& entry : entries) bytes_of_entries += entry.json.size();
   Turn turn(*this);
   const fhir::ResourceId key{fhir::types::kGroup, group_id};
-  for (int attempt = 1;; ++attempt) {
+  for (Retries retries(kAttempts);;) {
     if (turn.is_taken(group_id)) return busy();
     SLUICE_TRY(auto stored, read(store, key));
     if (stored.json.size() + bytes_of_entries >= large_from_ && !turn.become_large(group_id))
@@ -100,7 +101,7 @@ Result<MembersChanged> MemberChanges::apply(store::Store& store, const std::stri
     }
     // Of a condition that the caller made, the next turn tells; other writes are edited again.
     if (written.error().kind != ErrorKind::kPreconditionFailed) return std::move(written).error();
-    if (attempt == kAttempts)
+    if (!retries.again())
       return Error{ErrorKind::kConflict,
                    fmt::format("Group/{} is changed by others again and again", group_id)};
   }

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "rest/retries.h"
 #include "rest/validation.h"
 
 namespace sluice::rest {
@@ -64,7 +65,7 @@ Result<fhir::IncomingResource> patched(const fhir::ResourceId& key, std::string_
 Result<Written> patch(store::Store& store, const fhir::ResourceId& key, const JsonPatch& patch,
                       const Condition& condition, std::string_view base_url,
                       const MayChange& may_change, Leniency leniency) {
-  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+  for (Retries retries(kAttemptsMax);;) {
     SLUICE_TRY(const auto stored, read(store, key));
     if (may_change) SLUICE_CHECK(may_change(stored));
     SLUICE_CHECK(check_condition(key, condition, stored.version));
@@ -72,6 +73,7 @@ Result<Written> patch(store::Store& store, const fhir::ResourceId& key, const Js
     // Whatever the client's condition was: what was read is what must be replaced.
     auto written = update(store, resource, {Kind::kVersion, stored.version});
     if (written || written.error().kind != ErrorKind::kPreconditionFailed) return written;
+    if (!retries.again()) break;
   }
   return Error{ErrorKind::kConflict, fmt::format("{}/{} is changed by other requests all the time",
                                                  fhir::type_name(key.type), key.id)};

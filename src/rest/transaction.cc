@@ -1,8 +1,12 @@
 #include "rest/transaction.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
+#include "rest/retries.h"
 #include "rest/transaction_plan.h"
 
 namespace sluice::rest {
@@ -12,6 +16,15 @@ using Kind = EntryAction::Kind;
 
 // Each attempt that fails is another's write that succeeded.
 constexpr int kAttemptsMax = 16;
+
+Error others_came_between(int attempts) {
+  return {ErrorKind::kConflict,
+          fmt::format("other requests wrote to what the transaction rests on, {} times: nothing of "
+                      "it is done, send it again",
+                      attempts),
+          {},
+          std::chrono::seconds(1)};
+}
 
 }  // namespace
 
@@ -66,8 +79,13 @@ Result<TransactionOutcome> Transaction::run(const BeforeWrite& before_write) {
 }
 
 Result<store::WriteOutcome> Transaction::Impl::commit(const BeforeWrite& before_write) {
-  for (int attempt = 0;; ++attempt) {
-    SLUICE_CHECK(plan.make());
+  Retries retries(kAttemptsMax, options.bounds.deadline);
+  while (true) {
+    auto made = plan.make();
+    // Time that went to others' writes says nothing of how long this one takes by itself.
+    if (!made && made.error().kind == ErrorKind::kTimeout && retries.attempts() > 0)
+      return others_came_between(retries.attempts());
+    SLUICE_CHECK(made);
     store::Transaction transaction;
     std::vector<std::pair<Kind, fhir::ResourceId>> writes;
     for (std::size_t i = 0; i < plan.entries().size(); ++i) {
@@ -85,7 +103,7 @@ Result<store::WriteOutcome> Transaction::Impl::commit(const BeforeWrite& before_
     auto written = (options.view ? options.view->writes() : store).write(transaction);
     if (written || written.error().kind != ErrorKind::kConflict) return written;
     // A condition of the client's own that holds no more is found by the next plan.
-    if (attempt + 1 == kAttemptsMax) return written;
+    if (!retries.again()) return others_came_between(retries.attempts());
   }
 }
 

@@ -79,7 +79,8 @@ class Transaction {
   /// Does it, once. Errors name the entry: those of the interactions on one resource;
   /// of the view; kPreconditionFailed for a condition that finds several resources; kInvalid for a
   /// conditional reference that does not find exactly one, a resource that two entries name, a
-  /// fullUrl of two; kConflict when other writes came between too often.
+  /// fullUrl of two; kConflict, with when to try again, when other writes came between too often,
+  /// or until the time of `bounds` was over.
   Result<TransactionOutcome> run(const BeforeWrite& before_write);
 
  private:

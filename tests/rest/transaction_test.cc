@@ -213,5 +213,36 @@ TEST_F(Transactions, EndWithTheirTime_R01) {
   EXPECT_EQ(patients(), 2u);
 }
 
+// R-01: what is planned anew for others' writes ends with the time of the request, and says so.
+TEST_F(Transactions, ThatAlwaysMeetOthersWritesEndWithATime_R01) {
+  put(patient("a"));
+  const auto run_against_others = [&](const query::Bounds& bounds) {
+    const auto bundle = fhir::BundleRequest::read(
+        fmt::format(R"({{"resourceType":"Bundle","type":"transaction","entry":[{},{}]}})",
+                    entry("GET", "Patient/a"), entry("PUT", "Patient/b", patient("b"))));
+    TransactionOptions options;
+    options.bounds = bounds;
+    attempts_ = 0;
+    return Transaction::read(*store_, *bundle, options).value().run([&](const auto&) {
+      put(patient("a", fmt::format("{}-{}", bounds.deadline.has_value(), ++attempts_)));
+      return Result<void>();
+    });
+  };
+  for (const bool in_time : {true, false}) {
+    query::Bounds bounds;
+    if (!in_time) bounds.deadline = std::chrono::steady_clock::now() - std::chrono::seconds(1);
+    const auto outcome = run_against_others(bounds);
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().kind, ErrorKind::kConflict);
+    EXPECT_EQ(attempts_, in_time ? 16 : 1);
+    EXPECT_EQ(outcome.error().message,
+              fmt::format("other requests wrote to what the transaction rests on, {} times: "
+                          "nothing of it is done, send it again",
+                          attempts_));
+    EXPECT_EQ(outcome.error().retry_after, std::chrono::seconds(1));
+    EXPECT_EQ(patients(), 1u);
+  }
+}
+
 }  // namespace
 }  // namespace sluice::rest
