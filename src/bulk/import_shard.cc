@@ -103,6 +103,7 @@ class ImportShard {
   Result<void> load_deferred(DeferredLoad& deferred) {
     if (state_.deferred.empty() || state_.is_resolved) return {};
     state_.refused = 0;  // they were told
+    state_.warned = 0;
     begin_segment();
     Sink sink(*this);
     for (std::size_t i = 0; i < state_.deferred.size(); ++i)
@@ -111,6 +112,7 @@ class ImportShard {
     add(committer_->tally(), state_.so_far);
     SLUICE_CHECK(end_problems());
     ++state_.segment;
+    state_.warned += std::exchange(warned_, 0);
     state_.counted = 0;
     state_.is_resolved = true;
     SLUICE_CHECK(finish());
@@ -327,6 +329,7 @@ class ImportShard {
     }
     ++state_.segment;
     state_.refused += std::exchange(refused_, 0);
+    state_.warned += std::exchange(warned_, 0);
     state_.position = position_;
     state_.counted = 0;
     SLUICE_CHECK(save());
@@ -348,7 +351,16 @@ class ImportShard {
     return problems_->append_line(fhir::operation_outcome(severity, code, diagnostics));
   }
 
+  // what is loaded with faults is loaded however much it is, but told up to the limit only.
+  bool tells_warnings() const {
+    return parts_.problems_max == 0 || state_.warned + warned_ <= parts_.problems_max;
+  }
+
   Result<void> add_problem(const LoadProblem& problem) {
+    if (problem.is_loaded) {
+      ++warned_;
+      if (!tells_warnings()) return {};
+    }
     const std::string place =
         fmt::format("'{}' line {}", shortened(shown_url_, 256), problem.place);
     SLUICE_CHECK(add_problem(problem.is_loaded ? "warning" : "error", "invalid",
@@ -373,6 +385,12 @@ class ImportShard {
   // ---- the end ----
 
   Result<void> finish() {
+    if (!tells_warnings())
+      SLUICE_CHECK(
+          add_problem("warning", "too-costly",
+                      fmt::format("'{}': {} resources were loaded with faults, of which "
+                                  "the first {} are told",
+                                  shortened(shown_url_, 256), state_.warned, parts_.problems_max)));
     SLUICE_CHECK(end_problems());
     if (!state_.problem_files.empty()) {
       state_.so_far.file = fmt::format("OperationOutcome-{:05}.ndjson", number_);
@@ -425,6 +443,7 @@ class ImportShard {
   DeferredKeys deferred_keys_;
   std::size_t first_file_ = 0;  // of its files among all
   std::uint64_t refused_ = 0;   // lines of the segment at work that were not loaded
+  std::uint64_t warned_ = 0;    // and that were, with faults
   LoadPosition position_;       // behind what was taken
   SteadyClock::time_point turn_ends_;
   std::unique_ptr<LoadCommitter> committer_;

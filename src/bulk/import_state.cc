@@ -68,6 +68,7 @@ std::string serialize(const ImportState& state) {
                                 {"line", state.position.line},
                                 {"counted", state.counted},
                                 {"refused", state.refused},
+                                {"warned", state.warned},
                                 {"result", to_json(state.so_far)},
                                 {"problem_files", std::move(files)},
                                 {"done", state.is_done},
@@ -86,6 +87,8 @@ Result<ImportState> parse_import_state(std::string_view text) {
     state.counted = number(object, "counted");
     // Earlier versions did not stop.
     if (object.contains("refused")) state.refused = number(object, "refused");
+    // Nor did they count these.
+    if (object.contains("warned")) state.warned = number(object, "warned");
     state.so_far = result_of(object.at("result").as_object());
     for (const auto& file : object.at("problem_files").as_array())
       state.problem_files.emplace_back(file.as_string());

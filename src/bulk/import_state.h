@@ -38,6 +38,7 @@ struct ImportState {
   LoadPosition position = {};  ///< where the segment begins
   std::uint64_t counted = 0;
   std::uint64_t refused = 0;  ///< lines of whole segments that were not loaded
+  std::uint64_t warned = 0;   ///< and those that were, with faults
   ImportResult so_far = {};   ///< of everything counted; `problems` of whole segments
   std::vector<std::string> problem_files = {};
   bool is_done = false;  ///< `so_far` is the result, but for what waits

@@ -1,6 +1,7 @@
 // One input of an import, cut off at every checkpoint (I-03, I-04).
 #include "bulk/import_shard.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -170,6 +171,38 @@ TEST_F(ImportShardTest, AnInputStopsAfterSoManyProblems) {
     EXPECT_NE(lines[3].find("too-costly"), std::string::npos);
   }
   EXPECT_EQ(versions().size(), 248u);
+}
+
+// R-01: whatever interrupts it, what is loaded with faults is all loaded, and told up to the limit.
+TEST_F(ImportShardTest, TellsSoManyWarningsAndHowManyThereWere) {
+  problems_max_ = 5;
+  request_.leniency = fhir::Leniency::kLenient;
+  std::string text;
+  const std::string long_text(3000, 'x');
+  for (int i = 0; i < 300; ++i)
+    text +=
+        fmt::format(
+            R"({{"resourceType":"Patient","{}":1,"id":"p{}","text":{{"status":"generated","div":"{}"}}}})",
+            i % 2 == 0 ? "x" : "_x", i, long_text) +
+        "\n";
+  input("Patient", url_of(file("in", text)));
+  for (const int stop_at : {0, 1}) {
+    job_.id = std::string(32, stop_at == 0 ? 'a' : 'b');
+    Result<ImportResult> result = Error{ErrorKind::kCancelled, "not begun"};
+    for (int round = 0; round < 400 && !result; ++round) result = run(stop_at);
+    ASSERT_TRUE(result);
+    EXPECT_EQ(result->accepted(), 300u);
+    const auto lines = outcomes(*result);
+    ASSERT_EQ(lines.size(), 6u);
+    EXPECT_EQ(result->problems, 6u);
+    for (const auto& line : lines) EXPECT_NE(line.find("\"warning\""), std::string::npos) << line;
+    EXPECT_NE(
+        lines[5].find(": 300 resources were loaded with faults, of which the first 5 are told"),
+        std::string::npos)
+        << lines[5];
+    EXPECT_NE(lines[5].find("too-costly"), std::string::npos);
+  }
+  EXPECT_EQ(versions().size(), 300u);
 }
 
 // What was committed of a segment is written again by the next run, but counted by the first.
