@@ -67,8 +67,8 @@ http::Response export_attachment(Service& service, const http::Request& request,
                               {.kind = smart::AuditKind::kDownload,
                                .file = attachment_name(shortened(request.parameter("name"), 64))});
   if (!found) return request_error(request, found.error());
-  if (found->unreadable) return lost_job(request, *found);
-  if (found->import || found->cohort)
+  if (found->request->unreadable) return lost_job(request, *found);
+  if (found->request->import || found->request->cohort)
     return request_error(request, not_found("only exports have attachments"));
   // A capability has been checked.
   if (principal.claims != nullptr) {
@@ -76,12 +76,13 @@ http::Response export_attachment(Service& service, const http::Request& request,
     if (!attached) return request_error(request, attached.error());
     if (!*attached) return request_error(request, not_found("the export refers to no such Binary"));
   }
-  const auto line = read_line(service, request, found->view.job, found->asked);
+  const auto line = read_line(service, request, found->view.job, found->request->asked);
   if (!line) return request_error(request, line.error());
   // The token may be narrower than the one that the job was kicked off with.
   if (principal.claims != nullptr) {
-    const auto allowed = authorize_content(principal, fhir::types::kBinary, *line,
-                                           {smart::Permissions::kRead}, found->asked.base_url);
+    const auto allowed =
+        authorize_content(principal, fhir::types::kBinary, *line, {smart::Permissions::kRead},
+                          found->request->asked.base_url);
     if (!allowed) return request_error(request, allowed.error());
   }
   if (request.headers.combined("Accept").find("json") != std::string::npos)

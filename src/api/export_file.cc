@@ -77,7 +77,8 @@ Result<FilePointer> open_file(Service& service, const http::Request& request,
   if (name.empty() || name.front() == bulk::kInternalFilePrefix) return missing;
   // The other files of a job whose file was found damaged are still good.
   if (view.job.state != job::JobState::kDone && !view.job.is_damaged) {
-    if (!found.asked.partial_manifests || view.job.state != job::JobState::kRunning) return missing;
+    if (!found.request->asked.partial_manifests || view.job.state != job::JobState::kRunning)
+      return missing;
     SLUICE_TRY(const bool finished, bulk::is_finished_file(service.engine, view.job.id, name));
     if (!finished) return missing;
   }
@@ -97,7 +98,7 @@ http::Response export_file(Service& service, const http::Request& request,
                               {.kind = smart::AuditKind::kDownload,
                                .file = std::string(shortened(request.parameter("name"), 128))});
   if (!found) return request_error(request, found.error());
-  if (found->unreadable) return lost_job(request, *found);
+  if (found->request->unreadable) return lost_job(request, *found);
   const job::JobView* view = &found->view;
   const auto opened = open_file(service, request, *found);
   if (!opened) return request_error(request, opened.error());
@@ -108,7 +109,7 @@ http::Response export_file(Service& service, const http::Request& request,
   const std::uint64_t size = gzip ? file->info().compressed_size : file->info().uncompressed_size;
   const std::string etag = fmt::format("\"{}-{}\"", file->identity(), gzip ? "gzip" : "identity");
   // While the job runs its end is not known, and a date must not change with it.
-  const bool partial = found->asked.partial_manifests;
+  const bool partial = found->request->asked.partial_manifests;
   const Instant modified = partial ? view->job.snapshot.instant : view->job.finished;
   const auto decision = http::decide_range(request, etag, modified, size);
 
@@ -129,9 +130,8 @@ http::Response export_file(Service& service, const http::Request& request,
     response.body =
         checked<output::StoredReader>(service.engine, view->job.id, name, file, decision.range, 0);
   } else {
-    response.body =
-        checked<output::InflatingReader>(service.engine, view->job.id, name, file, decision.range,
-                                         output::InflatingReader::kMemory);
+    response.body = checked<output::InflatingReader>(
+        service.engine, view->job.id, name, file, decision.range, output::InflatingReader::kMemory);
   }
   return response;
 }

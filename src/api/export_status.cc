@@ -10,12 +10,9 @@
 #include "api/import_status.h"
 #include "base/log.h"
 #include "base/utf8.h"
-#include "bulk/cohort_job.h"
 #include "bulk/export_request.h"
-#include "bulk/import_job.h"
 #include "bulk/manifest.h"
 #include "bulk/manifest_pages.h"
-#include "bulk/stored_export.h"
 #include "fhir/operation_outcome.h"
 
 namespace sluice::api {
@@ -91,6 +88,7 @@ http::Response done(const Service& service, const http::Request& request,
   const auto n = manifest->read(start);
   if (!n) return request_error(request, n.error());
   start.resize(*n);
+  start.shrink_to_fit();  // What it holds is what it counts for.
   http::Response response;
   set_job_status(response, asked.separate_export_status, 200, "OK");
   response.headers.set("Content-Type", "application/json");
@@ -164,25 +162,16 @@ Result<FoundJob> find_job(const Service& service, const http::Request& request,
     SLUICE_TRY(auto view, service.engine.view(event.job_id));
     if (!owns(principal, view.job))
       return not_found(fmt::format("there is no job '{}'", shortened(event.job_id, 64)));
-    const auto lost = [&](Error error) {
-      return FoundJob{std::move(view), {}, std::nullopt, std::nullopt, std::move(error)};
-    };
-    if (view.job.kind == bulk::ImportJobs::kName) {
-      auto import = bulk::parse_stored_import(view.job.request);
-      if (!import) return lost(std::move(import).error());
-      SLUICE_CHECK(authorize_import(principal, *import));
-      return FoundJob{std::move(view), {}, std::move(*import)};
-    }
-    if (view.job.kind == bulk::CohortJobs::kName) {
-      auto cohort = bulk::parse_stored_cohort_request(view.job.request);
-      if (!cohort) return lost(std::move(cohort).error());
-      SLUICE_CHECK(authorize_cohort_job(principal, *cohort));
-      return FoundJob{std::move(view), {}, std::nullopt, std::move(*cohort)};
-    }
-    auto asked = bulk::parse_stored_request(view.job.request);
-    if (!asked) return lost(std::move(asked).error());
-    SLUICE_CHECK(authorize_job(principal, *asked));
-    return FoundJob{std::move(view), std::move(*asked), std::nullopt};
+    FoundJob job{std::move(view), nullptr};
+    job.request = service.job_requests->of(job.view.job);
+    if (job.request->unreadable) return job;
+    if (job.request->import)
+      SLUICE_CHECK(authorize_import(principal, *job.request->import));
+    else if (job.request->cohort)
+      SLUICE_CHECK(authorize_cohort_job(principal, *job.request->cohort));
+    else
+      SLUICE_CHECK(authorize_job(principal, *job.request));
+    return job;
   };
   auto found = find();
   if (!found) {
@@ -197,12 +186,12 @@ Result<FoundJob> find_job(const Service& service, const http::Request& request,
 // nothing is known of the job but whose it was.
 http::Response lost_job(const http::Request& request, const FoundJob& found) {
   spdlog::error("request failed id={} job={} detail=\"{}\"", request.id, found.view.job.id,
-                found.unreadable->detail);
+                found.request->unreadable->detail);
   const std::string& why = found.view.job.failure;
-  return fhir_response(500,
-                       fhir::operation_outcome(
-                           "fatal", "exception",
-                           "The job failed: " + (why.empty() ? found.unreadable->message : why)));
+  return fhir_response(
+      500, fhir::operation_outcome(
+               "fatal", "exception",
+               "The job failed: " + (why.empty() ? found.request->unreadable->message : why)));
 }
 
 http::Response export_status(Service& service, const http::Request& request,
@@ -210,10 +199,11 @@ http::Response export_status(Service& service, const http::Request& request,
   const auto found = find_job(service, request, principal, {.kind = smart::AuditKind::kStatus});
   if (!found) return request_error(request, found.error());
   const auto& view = found->view;
-  const auto& asked = found->asked;
-  if (found->unreadable) return lost_job(request, *found);
-  if (found->cohort) return cohort_status(service, request, view, *found->cohort);
-  if (found->import) return import_status(service, request, principal, view, *found->import);
+  const auto& asked = found->request->asked;
+  if (found->request->unreadable) return lost_job(request, *found);
+  if (found->request->cohort) return cohort_status(service, request, view, *found->request->cohort);
+  if (found->request->import)
+    return import_status(service, request, principal, view, *found->request->import);
   if (view.job.state == job::JobState::kDone && asked.partial_manifests)
     return done_page(request, view, asked, read_page(service, principal, view.job, asked, {}));
   if (view.job.state == job::JobState::kDone) return done(service, request, principal, view, asked);
@@ -233,11 +223,11 @@ http::Response export_page(Service& service, const http::Request& request,
   const auto found = find_job(service, request, principal, {.kind = smart::AuditKind::kStatus});
   if (!found) return request_error(request, found.error());
   const auto& view = found->view;
-  const auto& asked = found->asked;
-  if (found->unreadable) return lost_job(request, *found);
+  const auto& asked = found->request->asked;
+  if (found->request->unreadable) return lost_job(request, *found);
   const Error missing =
       not_found(fmt::format("the job has no page '{}'", shortened(request.parameter("page"), 64)));
-  if (found->import || !asked.partial_manifests) return request_error(request, missing);
+  if (found->request->import || !asked.partial_manifests) return request_error(request, missing);
   if (view.job.state == job::JobState::kFailed) return failed(view, asked.separate_export_status);
   const auto position = bulk::parse_page_position(request.parameter("page"));
   if (!position) return request_error(request, missing);
@@ -260,12 +250,13 @@ http::Response export_delete(Service& service, const http::Request& request,
   const auto removed = service.engine.remove(id);
   if (!removed) return request_error(request, removed.error());
   service.polls->forget(id);
+  service.job_requests->forget(id);
   spdlog::info("job deleted id={} job={}", request.id, id);
-  if (found->cohort)
+  if (found->request->cohort)
     return information(202,
                        "The making of the Group is cancelled or forgotten; what was written stays");
-  if (found->unreadable) return information(202, "The job is deleted");
-  return information(202, found->import
+  if (found->request->unreadable) return information(202, "The job is deleted");
+  return information(202, found->request->import
                               ? "The import is cancelled or forgotten; what was committed stays"
                               : "The export is deleted");
 }

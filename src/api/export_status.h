@@ -6,11 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "api/job_requests.h"
 #include "api/principal.h"
 #include "api/service.h"
-#include "bulk/cohort_request.h"
-#include "bulk/export_request.h"
-#include "bulk/import_request.h"
 #include "bulk/manifest.h"
 #include "http/message.h"
 
@@ -28,11 +26,8 @@ http::Response export_delete(Service& service, const http::Request& request,
 
 struct FoundJob {
   job::JobView view;
-  bulk::ExportRequest asked;                                 ///< of an export
-  std::optional<bulk::ImportRequest> import;                 ///< when the job is one
-  std::optional<bulk::CohortRequest> cohort = std::nullopt;  ///< when the job makes a Group
-  /// The job's request cannot be read: it has failed, and can be deleted.
-  std::optional<Error> unreadable = std::nullopt;
+  /// With `unreadable` the job has failed, and can be deleted.
+  JobRequests::Pointer request;
 };
 
 /// S-01: how long a client that polls should wait.

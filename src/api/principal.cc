@@ -88,15 +88,6 @@ Result<void> check_group(const smart::Client& client, const bulk::ExportRequest&
   return {};
 }
 
-// Whether a filter's chains or _has look at other resources than the one that is exported.
-Result<bool> looks_at_others(const bulk::ExportRequest& request) {
-  for (const auto& filter : request.type_filters) {
-    SLUICE_TRY(const auto types, bulk::types_read_by(filter, request.base_url));
-    if (!types.empty()) return true;
-  }
-  return false;
-}
-
 // What a client that is limited to groups may learn of by this token.
 std::optional<bulk::GroupLimit> group_limit(const Principal& principal) {
   if (!principal.client->groups) return std::nullopt;
@@ -111,12 +102,14 @@ std::optional<bulk::GroupLimit> group_limit(const Principal& principal) {
 
 // an export that the client asked for before it was limited, or limited to less, may tell of
 // what it may export no more, by its group and by what its filters looked at.
-Result<void> check_group_limit(const Principal& principal, const bulk::ExportRequest& request) {
+Result<void> check_group_limit(const Principal& principal, const JobRequest& job) {
+  const bulk::ExportRequest& request = job.asked;
   const smart::Client& client = *principal.client;
   SLUICE_CHECK(check_group(client, request));
   if (!client.groups) return {};
-  SLUICE_TRY(const bool others, looks_at_others(request));
-  if (!others) return {};
+  // Chains and _has look at other resources than the one that is exported.
+  if (!job.read_by_filters) return job.read_by_filters.error();
+  if (job.read_by_filters->empty()) return {};
   const auto& limit = request.limits.groups;
   const bool covers_groups =
       limit && std::all_of(limit->groups.begin(), limit->groups.end(),
@@ -134,12 +127,18 @@ Result<void> check_group_limit(const Principal& principal, const bulk::ExportReq
 }
 
 // A filter's chains and _has tell of resources of other types, so these must be readable too.
+Result<void> check_read_by_filters(const Principal& principal,
+                                   const std::vector<fhir::ResourceType>& types) {
+  for (const auto type : types)
+    if (!may_read(principal, type))
+      return not_covered(fmt::format("{}, which a _typeFilter refers to", fhir::type_name(type)));
+  return {};
+}
+
 Result<void> check_filters(const Principal& principal, const bulk::ExportRequest& request) {
   for (const auto& filter : request.type_filters) {
     SLUICE_TRY(const auto types, bulk::types_read_by(filter, request.base_url));
-    for (const auto type : types)
-      if (!may_read(principal, type))
-        return not_covered(fmt::format("{}, which a _typeFilter refers to", fhir::type_name(type)));
+    SLUICE_CHECK(check_read_by_filters(principal, types));
   }
   return {};
 }
@@ -257,15 +256,17 @@ Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& r
   return {};
 }
 
-Result<void> authorize_job(const Principal& principal, const bulk::ExportRequest& request) {
+Result<void> authorize_job(const Principal& principal, const JobRequest& job) {
+  const bulk::ExportRequest& request = job.asked;
   // A capability too: the client may have been limited to groups since.
-  if (principal.client != nullptr) SLUICE_CHECK(check_group_limit(principal, request));
+  if (principal.client != nullptr) SLUICE_CHECK(check_group_limit(principal, job));
   if (principal.claims == nullptr) return {};
   if (request.types.empty() && !principal.claims->scopes.covers_all())
     return not_covered("all types, as this export does");
   for (const auto type : request.types)
     if (!may_read(principal, type)) return not_covered(std::string(fhir::type_name(type)));
-  SLUICE_CHECK(check_filters(principal, request));
+  if (!job.read_by_filters) return job.read_by_filters.error();
+  SLUICE_CHECK(check_read_by_filters(principal, *job.read_by_filters));
   return check_limits(principal.claims->scopes, request);
 }
 

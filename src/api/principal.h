@@ -57,7 +57,7 @@ Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& r
 bulk::AccessLimits access_limits(const Principal& principal);
 /// Whether the principal may look at a job that was asked for so: kForbidden when its token, or the
 /// client by now, covers less than the job.
-Result<void> authorize_job(const Principal& principal, const bulk::ExportRequest& request);
+Result<void> authorize_job(const Principal& principal, const JobRequest& job);
 
 /// Whether the principal may import these types, and see such a job: kForbidden names the type that
 /// its token may not create, update and delete, and clients that are limited to groups.

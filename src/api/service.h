@@ -9,8 +9,10 @@
 
 #include "api/authorization.h"
 #include "api/bundle_budget.h"
+#include "api/job_requests.h"
 #include "api/poll_limiter.h"
 #include "api/search_slots.h"
+#include "api/shared_answers.h"
 #include "base/instant.h"
 #include "bulk/import_request.h"
 #include "http/memory_budget.h"
@@ -60,6 +62,8 @@ struct Service {
   const Clock& clock;
   ServiceOptions options;
   std::shared_ptr<PollLimiter> polls;  ///< shared: by what clients see of the service, as are
+  std::shared_ptr<JobRequests> job_requests;
+  std::shared_ptr<SharedAnswers> capabilities;  ///< CapabilityStatements
   std::shared_ptr<BundleBudget> bundles;
   /// What answers hold while they are made, and in the HTTP server until they are sent.
   std::shared_ptr<http::MemoryBudget> answers;
@@ -77,6 +81,8 @@ struct Service {
         clock(c),
         options(std::move(o)),
         polls(std::make_shared<PollLimiter>(options.poll_burst)),
+        job_requests(std::make_shared<JobRequests>()),
+        capabilities(std::make_shared<SharedAnswers>()),
         bundles(std::make_shared<BundleBudget>()),
         answers(std::make_shared<http::MemoryBudget>(options.answers_size_max)),
         searches(std::make_shared<SearchSlots>(options.searches_max)),
@@ -89,6 +95,8 @@ struct Service {
         clock(service.clock),
         options(service.options),
         polls(service.polls),
+        job_requests(service.job_requests),
+        capabilities(service.capabilities),
         bundles(service.bundles),
         answers(service.answers),
         searches(service.searches),

@@ -6,6 +6,7 @@
 
 #include "base/instant.h"
 #include "base/json_text.h"
+#include "base/log.h"
 #include "base/utf8.h"
 
 namespace sluice::cli {
@@ -137,6 +138,14 @@ Result<json::object> change_clients(smart::ClientRegistry& clients, smart::Audit
   };
   SLUICE_TRY(const auto client, change());
   return described(*client);
+}
+
+void end_jobs_of_removed(job::Engine& engine, const smart::ClientRegistry& clients) {
+  const std::size_t ended = engine.remove_if([&](const job::Job& job) {
+    // Without a registration they are not a client's.
+    return !job.registration.empty() && !clients.may_have(job.client, job.registration);
+  });
+  if (ended > 0) spdlog::info("jobs of removed clients ended jobs={}", ended);
 }
 
 }  // namespace sluice::cli

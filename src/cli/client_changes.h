@@ -5,6 +5,7 @@
 #include <boost/json/object.hpp>
 
 #include "base/result.h"
+#include "job/engine.h"
 #include "smart/audit.h"
 #include "smart/client_registry.h"
 
@@ -17,5 +18,9 @@ namespace sluice::cli {
 /// Every change is audited before it is made.
 Result<boost::json::object> change_clients(smart::ClientRegistry& clients, smart::AuditLog& audit,
                                            const boost::json::object& request);
+
+/// Who is removed leaves no jobs behind, also when it was while no server ran: ends those that run,
+/// and removes the files of all.
+void end_jobs_of_removed(job::Engine& engine, const smart::ClientRegistry& clients);
 
 }  // namespace sluice::cli

@@ -261,37 +261,67 @@ void Engine::stop() {
 }
 
 // K-06: kick-offs under way count, or many at once would pass the limits.
-Result<void> Engine::Impl::take_place(std::string_view client, std::size_t client_jobs_max) {
+Result<void> Engine::Impl::take_place(std::string_view client, std::string_view registration,
+                                      std::size_t client_jobs_max) {
   const std::lock_guard lock(mutex);
   if (stopping)
     return Error{ErrorKind::kUnavailable, "the server is stopping", {}, std::chrono::seconds(10)};
   std::size_t running = submitting;
-  const auto under_way = submitting_of.find(client);
+  std::size_t kept = 0;
+  const std::pair own{std::string(client), std::string(registration)};
+  const auto under_way = submitting_of.find(own);
   std::size_t of_client = under_way == submitting_of.end() ? 0 : under_way->second;
   for (const auto& [id, entry] : entries) {
-    if (entry->job.state != JobState::kRunning || entry->leaving) continue;
+    if (entry->leaving) continue;
+    const bool is_own = entry->job.client == client && entry->job.registration == registration;
+    if (is_own) ++kept;
+    if (entry->job.state != JobState::kRunning) continue;
     ++running;
-    if (entry->job.client == client) ++of_client;
+    if (is_own) ++of_client;
   }
   if (of_client >= client_jobs_max)
     return Error{ErrorKind::kTooManyRequests,
                  fmt::format("{} jobs of this client are running, which is the limit", of_client),
                  {},
                  std::chrono::seconds(10)};
+  // The server's own jobs belong to no client.
+  if (!client.empty() && kept >= options.kept_jobs_per_client_max)
+    return Error{ErrorKind::kTooManyRequests,
+                 fmt::format("{} jobs of this client are kept, which is the limit: delete those "
+                             "that are not needed any more",
+                             kept),
+                 {},
+                 std::chrono::seconds(60)};
   if (running >= options.jobs_max)
     return Error{ErrorKind::kTooManyRequests,
                  fmt::format("{} jobs are running, which is this server's limit", running),
                  {},
                  std::chrono::seconds(10)};
   ++submitting;
-  ++submitting_of[std::string(client)];
+  ++submitting_of[own];
   return {};
 }
 
+// requests stay in memory as long as their jobs are kept.
+Result<void> Engine::Impl::check_request_size(std::string_view client,
+                                              std::string_view registration, std::size_t size) {
+  std::size_t others = 0;
+  const std::lock_guard lock(mutex);
+  for (const auto& [id, entry] : entries)
+    if (!entry->leaving && entry->job.client == client && entry->job.registration == registration)
+      others += entry->job.request.view().size();
+  if (others == 0 || others + size <= options.requests_size_per_client_max) return {};
+  return Error{ErrorKind::kTooManyRequests,
+               "the requests of this client's jobs are too large together: delete those that are "
+               "not needed any more",
+               {},
+               std::chrono::seconds(60)};
+}
+
 // Needs the mutex.
-void Engine::Impl::leave_place(std::string_view client) {
+void Engine::Impl::leave_place(std::string_view client, std::string_view registration) {
   --submitting;
-  const auto under_way = submitting_of.find(client);
+  const auto under_way = submitting_of.find({std::string(client), std::string(registration)});
   if (--under_way->second == 0) submitting_of.erase(under_way);
 }
 
@@ -303,7 +333,7 @@ Result<Job> Engine::submit(std::string_view client,
   if (kind == nullptr)
     return Error{ErrorKind::kInternal, fmt::format("there is no kind of job '{}'", kind_name)};
   if (client_jobs_max == 0) client_jobs_max = impl_->options.jobs_per_client_max;
-  SLUICE_CHECK(impl_->take_place(client, client_jobs_max));
+  SLUICE_CHECK(impl_->take_place(client, registration, client_jobs_max));
   const auto make = [&]() -> Result<std::shared_ptr<Entry>> {
     // An empty transaction fixes the snapshot: what commits later has a later instant (M-01).
     store::Transaction fix;
@@ -320,6 +350,7 @@ Result<Job> Engine::submit(std::string_view client,
             .expires = {},
             .failure = {}};
     SLUICE_TRY(job.request, make_request(job.snapshot));
+    SLUICE_CHECK(impl_->check_request_size(client, registration, job.request.view().size()));
     auto entry = std::make_shared<Entry>(std::move(job), *kind);
     SLUICE_CHECK(impl_->write_documents(*entry, {{job_key(entry->job.id), serialize(entry->job)}}));
     return entry;
@@ -331,7 +362,7 @@ Result<Job> Engine::submit(std::string_view client,
     entry = Error{ErrorKind::kInternal, "the kick-off failed", e.what()};
   }
   const std::lock_guard lock(impl_->mutex);
-  impl_->leave_place(client);
+  impl_->leave_place(client, registration);
   if (!entry) return entry.error();
   ++impl_->totals.submitted_total;
   impl_->entries.emplace((*entry)->job.id, *entry);
@@ -390,6 +421,24 @@ Result<void> Engine::Impl::remove(std::string_view job_id,
   }
   discard_if_idle(*entry);
   return {};
+}
+
+std::size_t Engine::remove_if(const std::function<bool(const Job&)>& is_over) {
+  std::vector<std::string> over;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    for (const auto& [id, entry] : impl_->entries)
+      if (!entry->leaving && is_over(entry->job)) over.push_back(id);
+  }
+  std::size_t removed = 0;
+  for (const std::string& id : over) {
+    const auto gone = remove(id);
+    if (gone)
+      ++removed;
+    else if (gone.error().kind != ErrorKind::kNotFound)
+      spdlog::warn("job not removed id={} error=\"{}\"", id, gone.error().message);
+  }
+  return removed;
 }
 
 void Engine::mark_damaged(std::string_view job_id, const std::string& failure) {

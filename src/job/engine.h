@@ -77,10 +77,13 @@ struct KindOfJobs {
 };
 
 struct EngineOptions {
-  std::size_t workers = 2;                               ///< of a kind that comes alone
-  int worker_nice = 15;                                  ///< shards give way to requests
-  std::size_t jobs_max = 64;                             ///< running, of all clients
-  std::size_t jobs_per_client_max = 16;                  ///< running, of one client
+  std::size_t workers = 2;                      ///< of a kind that comes alone
+  int worker_nice = 15;                         ///< shards give way to requests
+  std::size_t jobs_max = 64;                    ///< running, of all clients
+  std::size_t jobs_per_client_max = 16;         ///< running, of one client
+  std::size_t kept_jobs_per_client_max = 1000;  ///< running, or ended and not removed
+  /// What a client's jobs were asked for, all together; the first is taken in any case.
+  std::size_t requests_size_per_client_max = 64u << 20;
   std::chrono::seconds expiry = std::chrono::hours(24);  ///< counted from the end of a job
   std::chrono::seconds history_retention = std::chrono::hours(1);
   unsigned attempts_max = 3;    ///< of one shard, before its error fails the job
@@ -135,7 +138,7 @@ class Engine {
   /// kTooManyRequests over a limit, kUnavailable after stop().
   /// `client_jobs_max` other than 0 stands in for the limit of one client's running jobs. `kind`
   /// names the job's kind; empty: the first of the engine's. `registration`: the client's, kept
-  /// with the job.
+  /// with the job: jobs of another one of the same id do not count for its limit.
   Result<Job> submit(std::string_view client,
                      const std::function<Result<std::string>(store::Commit)>& make_request,
                      std::size_t client_jobs_max = 0, std::string_view kind = {},
@@ -149,6 +152,9 @@ class Engine {
                                                             std::size_t limit) const;
   /// Forgets the job at once; its shards are asked to stop and its files go when none runs (S-05).
   Result<void> remove(std::string_view job_id);
+  /// Removes all jobs of which `is_over` says so; how many there were. What cannot be removed now
+  /// is told to the log. `is_over` must not call the engine.
+  std::size_t remove_if(const std::function<bool(const Job&)>& is_over);
 
   /// A file of the job was found damaged: the job is failed from now on, whether it was done or
   /// still runs. Nothing happens to one that is gone, or failed before.

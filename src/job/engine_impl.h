@@ -57,18 +57,23 @@ struct Engine::Impl {
   std::condition_variable work_ready;
   std::condition_variable_any tick;
   std::map<std::string, std::shared_ptr<Entry>, std::less<>> entries;  // guarded by mutex
-  std::map<std::string, std::uint64_t> last_turn;                 // guarded by mutex, by client
-  std::uint64_t turn = 0;                                         // guarded by mutex
-  std::size_t submitting = 0;                                     // guarded by mutex
-  std::map<std::string, std::size_t, std::less<>> submitting_of;  // guarded by mutex, by client
-  bool stopping = true;                                           // guarded by mutex
-  EngineStatistics totals;                                        // guarded by mutex
+  std::map<std::string, std::uint64_t> last_turn;  // guarded by mutex, by client
+  std::uint64_t turn = 0;                          // guarded by mutex
+  std::size_t submitting = 0;                      // guarded by mutex
+  /// By client and registration.
+  std::map<std::pair<std::string, std::string>, std::size_t> submitting_of;  // guarded by mutex
+  bool stopping = true;                                                      // guarded by mutex
+  EngineStatistics totals;                                                   // guarded by mutex
   std::vector<std::thread> threads;
   std::jthread housekeeper;
 
   /// What a kick-off counts as until its job is in the list or refused.
-  Result<void> take_place(std::string_view client, std::size_t client_jobs_max);
-  void leave_place(std::string_view client);
+  Result<void> take_place(std::string_view client, std::string_view registration,
+                          std::size_t client_jobs_max);
+  /// Whether a request of so many bytes has room beside those of the client's other jobs.
+  Result<void> check_request_size(std::string_view client, std::string_view registration,
+                                  std::size_t size);
+  void leave_place(std::string_view client, std::string_view registration);
 
   Result<void> adopt_all();
   /// kCorrupt: the entry is that of a job which has to fail.

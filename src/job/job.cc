@@ -69,7 +69,7 @@ std::string serialize(const Job& job) {
   object["kind"] = job.kind;
   object["client"] = job.client;
   if (!job.registration.empty()) object["registration"] = job.registration;
-  object["request"] = job.request;
+  object["request"] = json::string(job.request.view());
   object["sequence"] = job.snapshot.sequence.value;
   object["instant"] = job.snapshot.instant.milliseconds;
   object["state"] = static_cast<unsigned>(job.state);

@@ -127,6 +127,12 @@ ClientRegistry::ClientPtr ClientRegistry::find(std::string_view id) const {
   return found == clients_.end() ? nullptr : found->second;
 }
 
+bool ClientRegistry::may_have(std::string_view id, std::string_view registration) const {
+  if (const ClientPtr client = find(id)) return client->registration == registration;
+  const std::lock_guard no_change(writing_);
+  return unreadable_.contains(id);
+}
+
 Result<ClientRegistry::ClientPtr> ClientRegistry::get(std::string_view id) const {
   ClientPtr client = find(id);
   if (client == nullptr) return no_such_client(id);

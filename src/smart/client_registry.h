@@ -47,6 +47,9 @@ class ClientRegistry {
   ClientPtr find(std::string_view id) const;
   /// As find; kNotFound when there is none.
   Result<ClientPtr> get(std::string_view id) const;
+  /// Whether a client of that id and registration is there, or one that cannot be read and may be
+  /// it.
+  bool may_have(std::string_view id, std::string_view registration) const;
   /// Ordered by id.
   std::vector<ClientPtr> list() const;
 
@@ -56,7 +59,7 @@ class ClientRegistry {
 
   store::Store& store_;
   const Clock& clock_;
-  std::mutex writing_;                                     // one change at a time
+  mutable std::mutex writing_;                             // one change at a time
   mutable std::shared_mutex mutex_;                        //
   std::map<std::string, ClientPtr, std::less<>> clients_;  // guarded by mutex_
   std::set<std::string, std::less<>> unreadable_;          // guarded by writing_: ids

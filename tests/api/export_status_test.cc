@@ -166,6 +166,58 @@ TEST_F(ExportStatusTest, R03AJobWhoseRequestCannotBeReadIsA500AndCanBeDeleted) {
   EXPECT_EQ(export_status(*service_, asking(job->id), {"us"}).status, 404);
 }
 
+// a hundred thousand patients and filters of as many values are read once, not at each poll.
+TEST_F(ExportStatusTest, R01ARequestIsReadOnceHoweverOftenItsJobIsPolled) {
+  kind_.answer = [](const auto&) { return bulk::serialize(bulk::ShardResult{}); };
+  bulk::ExportRequest request;
+  request.patients.emplace();
+  for (int i = 0; i < 100'000; ++i) request.patients->push_back(fmt::format("p{:06}", i));
+  std::string values;
+  for (int i = 0; i < 10'000; ++i) values += fmt::format(",code-{}", i);
+  request.type_filters = {{fhir::types::kPatient, "_id=x" + values}};
+  const std::string id = run(request);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(export_status(*service_, asking(id), {"us"}).status, 200);
+    EXPECT_EQ(export_file(*service_, asking(id), {"us"}).status, 404);
+    EXPECT_EQ(export_status(*service_, asking(id), {"them"}).status, 404);
+  }
+  EXPECT_EQ(service_->job_requests->reads(), 1u);
+  EXPECT_EQ(export_delete(*service_, asking(id), {"us"}).status, 202);
+}
+
+TEST(JobRequests, R01KeepsSoManyBytesAndReadsTheOthersAgain) {
+  const auto job_of = [](const std::string& id, std::size_t patients, std::size_t skipped) {
+    bulk::ExportRequest request;
+    request.url = id;
+    request.patients.emplace(patients, "a-patient");
+    request.skipped.assign(skipped, "a parameter");
+    job::Job job;
+    job.id = id;
+    job.kind = "export";
+    job.request = bulk::serialize(request);
+    return job;
+  };
+  JobRequests requests(40'000);
+  // Patients are not kept, so that these have room together.
+  for (const char* id : {"a", "b", "a", "b"}) {
+    const auto found = requests.of(job_of(id, 1'000, 1));
+    EXPECT_EQ(found->asked.url, id);
+    EXPECT_FALSE(found->asked.patients);
+    EXPECT_EQ(found->asked.skipped.size(), 1u);
+  }
+  EXPECT_EQ(requests.reads(), 2u);
+  requests.forget("a");
+  (void)requests.of(job_of("a", 1'000, 1));
+  EXPECT_EQ(requests.reads(), 3u);
+  // Others take their places, and what is larger than half of all is not kept.
+  for (int i = 0; i < 30; ++i) (void)requests.of(job_of(fmt::format("{}", i), 1, 500));
+  EXPECT_EQ(requests.reads(), 33u);
+  (void)requests.of(job_of("a", 1'000, 1));
+  EXPECT_EQ(requests.reads(), 34u);
+  for (int i = 0; i < 2; ++i) (void)requests.of(job_of("large", 1, 5'000));
+  EXPECT_EQ(requests.reads(), 36u);
+}
+
 // What is waited for is shown to who polls, in less than 100 characters.
 TEST_F(ExportStatusTest, S02AJobThatWaitsForRoomSaysSo) {
   kind_.answer = [](const auto&) {
@@ -214,7 +266,7 @@ TEST_F(ExportStatusTest, M02M06OutcomesAreNamedTwiceWithTheirSeverities) {
   EXPECT_TRUE(item.at("url").as_string().ends_with("/OperationOutcome-0.ndjson"));
 }
 
-TEST_F(ExportStatusTest, M07AManifestOfAHundredThousandFilesIsAStream) {
+TEST_F(ExportStatusTest, M07AManifestOfAHundredThousandFilesIsAStream) {
   constexpr unsigned kFilesOfShard = 100;
   kind_.shards = 1000;
   kind_.answer = [](const job::Shard& shard) {

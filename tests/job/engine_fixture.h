@@ -36,7 +36,7 @@ class CountingKind final : public JobKind {
                                                      const std::stop_token&) override {
     if (on_plan) SLUICE_CHECK(on_plan());
     std::vector<unsigned> phases;
-    std::string rest = job.request;
+    std::string rest(job.request.view());
     while (!rest.empty()) {
       std::size_t digits = 0;
       phases.push_back(static_cast<unsigned>(std::stoul(rest, &digits)));

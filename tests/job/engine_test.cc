@@ -303,6 +303,74 @@ TEST_F(EngineTest, KickOffsUnderWayCountForTheLimitOfTheirClient) {
   EXPECT_TRUE(engine_->submit("c", request));
 }
 
+// K-06, A-09: a client of the same id that was there before is another one.
+TEST_F(EngineTest, JobsOfAnEarlierRegistrationDoNotCountForALaterOne) {
+  kind_.on_run = [&](const auto&, const auto&, const ShardContext& context) -> Result<std::string> {
+    while (!context.stop.stop_requested()) std::this_thread::sleep_for(1ms);
+    return Error{ErrorKind::kCancelled, "it was asked to stop"};
+  };
+  const auto start = [&](std::string_view client, std::string_view registration) {
+    return engine_->submit(
+        client, [](auto) { return Result<std::string>("1"); }, 1, {}, registration);
+  };
+  const auto before = start("c", "first");
+  ASSERT_TRUE(before);
+  EXPECT_EQ(start("c", "first").error().kind, ErrorKind::kTooManyRequests);
+  const auto after = start("c", "second");
+  ASSERT_TRUE(after);
+  EXPECT_EQ(start("c", "second").error().kind, ErrorKind::kTooManyRequests);
+  const auto of_nobody = start("c", "");
+  ASSERT_TRUE(of_nobody);
+
+  // And they end with their client, while they run.
+  EXPECT_EQ(engine_->remove_if([](const Job& job) { return job.registration == "first"; }), 1u);
+  EXPECT_EQ(engine_->view(before->id).error().kind, ErrorKind::kNotFound);
+  EXPECT_TRUE(engine_->view(after->id));
+  EXPECT_TRUE(engine_->view(of_nobody->id));
+  EXPECT_TRUE(eventually([&] { return kind_.is_discarded(before->id); }));
+  EXPECT_EQ(engine_->statistics().running, 2u);
+  EXPECT_EQ(engine_->remove_if([](const Job& job) { return job.registration == "first"; }), 0u);
+  EXPECT_TRUE(start("c", "first"));
+}
+
+// a client that deletes nothing fills neither the disk nor the memory.
+TEST_F(EngineTest, AClientKeepsSoManyJobsAndBytesOfRequests) {
+  options_.kept_jobs_per_client_max = 3;
+  options_.requests_size_per_client_max = 1000;
+  restart();
+  const auto submit_large = [&](std::string_view client, std::size_t size) {
+    return engine_->submit(
+        client, [&](auto) { return Result<std::string>("1," + std::string(size - 3, '0') + "1"); });
+  };
+  std::vector<std::string> kept;
+  for (int i = 0; i < 3; ++i) wait(kept.emplace_back(submit("c", "1")));
+  const auto refused = engine_->submit("c", [](auto) { return Result<std::string>("1"); });
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kTooManyRequests);
+  EXPECT_EQ(refused.error().message,
+            "3 jobs of this client are kept, which is the limit: delete those that are not needed "
+            "any more");
+  ASSERT_TRUE(engine_->remove(kept[0]));
+  wait(submit("c", "1"));
+
+  ASSERT_TRUE(submit_large("d", 600));
+  const auto too_large = submit_large("d", 500);
+  ASSERT_FALSE(too_large);
+  EXPECT_EQ(too_large.error().kind, ErrorKind::kTooManyRequests);
+  EXPECT_TRUE(submit_large("d", 400));
+  EXPECT_TRUE(submit_large("e", 5000)) << "the first is taken";
+}
+
+TEST_F(EngineTest, WhoLooksAtAJobCopiesNothingOfItsRequest) {
+  const auto job =
+      engine_->submit("c", [](auto) { return Result<std::string>("1," + std::string(0, '0')); });
+  ASSERT_TRUE(job);
+  const auto first = engine_->view(job->id);
+  const auto second = engine_->view(job->id);
+  EXPECT_EQ(first->job.request.view(), "1,");
+  EXPECT_EQ(first->job.request.view().data(), second->job.request.view().data());
+}
+
 TEST_F(EngineTest, CountersOnlyGoUp) {
   for (int i = 0; i < 3; ++i) wait(submit("c", "1"));
   ASSERT_TRUE(engine_->remove(submit("c", "1")));

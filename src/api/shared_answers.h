@@ -1,0 +1,39 @@
+// Answers that everybody gets alike, made once for each address that the server is called by:
+// whoever asks for them need not show who he is, and thousands may ask at once.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <list>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "base/shared_text.h"
+
+namespace sluice::api {
+
+/// Thread-safe.
+class SharedAnswers {
+ public:
+  /// The text for `base_url`, made by `make` when it is not among those asked for last.
+  SharedText of(const std::string& base_url, const std::function<std::string()>& make) {
+    // Within the lock: whoever comes while it is made waits for it, and does not make it too.
+    const std::lock_guard lock(mutex_);
+    for (auto at = kept_.begin(); at != kept_.end(); ++at) {
+      if (at->first != base_url) continue;
+      kept_.splice(kept_.begin(), kept_, at);
+      return kept_.front().second;
+    }
+    kept_.emplace_front(base_url, make());
+    if (kept_.size() > kKept) kept_.pop_back();
+    return kept_.front().second;
+  }
+
+ private:
+  static constexpr std::size_t kKept = 4;
+  std::mutex mutex_;
+  std::list<std::pair<std::string, SharedText>> kept_;  // used last first, guarded by mutex_
+};
+
+}  // namespace sluice::api
