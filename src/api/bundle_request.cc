@@ -79,6 +79,8 @@ Result<void> add_body(const fhir::BundleRequest& bundle, const fhir::BundleReque
 
 Result<std::string> text_of(http::Response& response) {
   if (auto* const text = std::get_if<std::string>(&response.body)) return std::move(*text);
+  if (const auto* shared = std::get_if<SharedText>(&response.body))
+    return std::string(shared->view());
   auto* const stream = std::get_if<http::StreamBody>(&response.body);
   if (stream == nullptr) return Error{ErrorKind::kUnsupported, "its answer is no resource"};
   std::string text;

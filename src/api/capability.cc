@@ -323,12 +323,7 @@ std::string export_documentation(const Service& service) {
                                      : "found at each export, as of its transactionTime");
 }
 
-}  // namespace
-
-http::Response capability_statement(const Service& service, const http::Request& request) {
-  const auto view = statement_view(request);
-  if (!view) return request_error(request, view.error());
-  const std::string base = service.base_url(request);
+json::object statement_of(const Service& service, const http::Request& request) {
   json::object rest{{"mode", "server"},
                     {"documentation", json::string(export_documentation(service))},
                     {"security", security_statement(service, request)},
@@ -337,7 +332,7 @@ http::Response capability_statement(const Service& service, const http::Request&
                                                 json::object{{"code", "batch"}},
                                                 json::object{{"code", "history-system"}}}},
                     {"operation", system_operations(service, request)}};
-  json::object statement{
+  return {
       {"resourceType", "CapabilityStatement"},
       {"status", "active"},
       {"date", "2026-11-23"},
@@ -345,12 +340,46 @@ http::Response capability_statement(const Service& service, const http::Request&
       {"instantiates",
        json::array{json::string(fmt::format("{}/CapabilityStatement/bulk-data", kCanonicalBase))}},
       {"software", {{"name", "Sluice"}, {"version", SLUICE_VERSION}}},
-      {"implementation", {{"description", "Sluice FHIR Bulk Data server"}, {"url", base}}},
+      {"implementation",
+       {{"description", "Sluice FHIR Bulk Data server"}, {"url", service.base_url(request)}}},
       {"fhirVersion", "4.0.1"},
       {"format", json::array{json::string(kFhirJson), "json"}},
       {"patchFormat", json::array{json::string(kJsonPatch)}},
       {"rest", json::array{std::move(rest)}}};
-  return viewed(request, view, statement_type(), statement);
+}
+
+// Parts of it are made for each who asks, so that anybody could fill the memory of answers with
+// them: they have a little of their own.
+http::Response part_of_statement(const Service& service, const http::Request& request,
+                                 const ResourceView& view, const SharedText& whole) {
+  auto text = shown(view, statement_type(), std::string(whole.view()));
+  if (!text) return request_error(request, text.error());
+  auto share = std::make_shared<http::MemoryBudget::Share>(*service.public_answers);
+  if (const auto held = share->hold(text->capacity()); !held)
+    return request_error(request, held.error());
+  auto response = fhir_response(200, std::move(*text));
+  response.share = std::move(share);
+  return response;
+}
+
+}  // namespace
+
+http::Response capability_statement(const Service& service, const http::Request& request) {
+  const auto view = statement_view(request);
+  if (!view) return request_error(request, view.error());
+  const std::string base = service.base_url(request);
+  const SharedText whole =
+      service.capabilities->of(base, [&] { return json_text(statement_of(service, request)); });
+  if (view->projector(statement_type())) return part_of_statement(service, request, *view, whole);
+  http::Response response;
+  response.headers.set("Content-Type", std::string(kFhirJson));
+  response.body = whole;
+  if (view->is_pretty())
+    response.body = service.capabilities->of(base + "?_pretty", [&] {
+      const auto text = view->laid_out(std::string(whole.view()));
+      return text ? *text : std::string(whole.view());
+    });
+  return response;
 }
 
 std::vector<std::string_view> own_definition_ids() {

@@ -21,7 +21,8 @@ class ResourceView {
   /// After the last: kUnsupported for parameters that do not go together.
   Result<void> finish() const;
 
-  bool is_count() const { return is_count_; }  ///< _summary=count
+  bool is_count() const { return is_count_; }    ///< _summary=count
+  bool is_pretty() const { return is_pretty_; }  ///< _pretty
   bool is_text() const { return summary_ == fhir::Summary::kText; }
 
   /// What the client gets of resources of one type, which a search includes, or which it finds:

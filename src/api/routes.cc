@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
+#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -65,6 +68,22 @@ bool is_by_search(const http::Request& request, smart::Permissions permissions) 
   return changes && request.parameter("id").empty();
 }
 
+// Whether anybody may send a body as large as the request says: forms and registrations.
+bool is_for_everybody(const http::Request& request) {
+  constexpr std::uint64_t kMost = 128u << 10;
+  const std::string_view length = request.headers.get("Content-Length").value_or("");
+  std::uint64_t size = 0;
+  const auto [end, failed] = std::from_chars(length.data(), length.data() + length.size(), size);
+  return failed == std::errc() && end == length.data() + length.size() && size <= kMost;
+}
+
+// As the endpoint itself would say it.
+http::Response too_large(const http::Request& request) {
+  if (request.path.starts_with(fmt::format("{}/auth/", kFhirPath)))
+    return oauth_error({smart::OAuthCode::kInvalidRequest, "the request body is too large"});
+  return request_error(request, {ErrorKind::kTooLarge, "the request body is too large"});
+}
+
 // Every route says what it needs; there is no way to add one that does not.
 class Routes {
  public:
@@ -72,6 +91,15 @@ class Routes {
 
   void add(std::string_view method, std::string_view pattern, std::string_view name, Access access,
            PrincipalHandler handler) {
+    http::HeadCheck check = [access, &service = service_](const http::Request& request) {
+      std::optional<http::Response> refused;
+      if (access == Access::kPublic) {
+        if (!is_for_everybody(request)) refused = too_large(request);
+      } else if (const auto principal = principal_of(service, request, access); !principal) {
+        refused = refuse(service, request, principal.error());
+      }
+      return refused;
+    };
     router_.add(
         method, pattern, name,
         [access, &service = service_, handler = std::move(handler)](const http::Request& request) {
@@ -85,7 +113,8 @@ class Routes {
                               : handler(service, request, *principal);
           if (response.status == 403) response.headers.set("WWW-Authenticate", kTooLittle);
           return response;
-        });
+        },
+        std::move(check));
   }
 
   /// A route of resources of one type: needs a client whose scopes give `permissions` for it.
@@ -289,6 +318,17 @@ std::string clock_notice(const store::Store& store, const Clock& clock) {
                      std::chrono::duration_cast<std::chrono::seconds>(ahead).count());
 }
 
+// Of the server's health everybody may know, whatever limits are reached and whoever is at work.
+void add_health_routes(http::Router& router, const store::Store& store, const Clock& clock,
+                       const Readiness& readiness) {
+  router.add_immediate("/healthz", "healthz", [](const auto&) { return plain(200, "ok\n"); });
+  router.add_immediate("/readyz", "readyz", [&readiness, &store, &clock](const auto&) {
+    const std::string wrong = readiness.trouble();
+    if (!wrong.empty()) return plain(503, wrong + "\n");
+    return plain(200, "ready\n" + clock_notice(store, clock));
+  });
+}
+
 void add_routes(http::Router& router, Service& service, const Metrics& metrics,
                 const Readiness& readiness) {
   Routes routes(router, service);
@@ -300,14 +340,7 @@ void add_routes(http::Router& router, Service& service, const Metrics& metrics,
   routes.add("GET", "/fhir/metadata", "metadata", Access::kPublic,
              open_to_all(capability_statement));
   add_definition_routes(routes);
-  // Of the server's health everybody may know, whatever limits are reached and whoever is at work.
-  router.add_immediate("/healthz", "healthz", [](const auto&) { return plain(200, "ok\n"); });
-  router.add_immediate("/readyz", "readyz",
-                       [&readiness, &store = service.store, &clock = service.clock](const auto&) {
-                         const std::string wrong = readiness.trouble();
-                         if (!wrong.empty()) return plain(503, wrong + "\n");
-                         return plain(200, "ready\n" + clock_notice(store, clock));
-                       });
+  add_health_routes(router, service.store, service.clock, readiness);
   routes.add("GET", "/metrics", "metrics", Access::kPublic,
              [&metrics](const Service& asked, const auto&, const auto&) {
                // How many resources there are, and when they change, is data too.

@@ -11,6 +11,11 @@ namespace sluice::api {
 /// The responder for errors outside of handlers: OperationOutcomes like everywhere else.
 http::ErrorResponder error_responder();
 
+/// Adds /healthz and /readyz, which add_routes() adds too. `store`, `clock` and `readiness` must
+/// outlive the router.
+void add_health_routes(http::Router& router, const store::Store& store, const Clock& clock,
+                       const Readiness& readiness);
+
 /// Adds all routes. `service`, `metrics` and `readiness` must outlive the router.
 void add_routes(http::Router& router, Service& service, const Metrics& metrics,
                 const Readiness& readiness);

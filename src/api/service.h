@@ -49,6 +49,9 @@ struct ServiceOptions {
   bulk::ImportRules import_rules = {};                ///< what $import may be asked for
 };
 
+/// What answers hold that are made for whoever asks.
+inline constexpr std::size_t kPublicAnswersSizeMax = 8u << 20;
+
 /// The path below which everything FHIR is.
 inline constexpr std::string_view kFhirPath = "/fhir";
 
@@ -67,6 +70,7 @@ struct Service {
   std::shared_ptr<BundleBudget> bundles;
   /// What answers hold while they are made, and in the HTTP server until they are sent.
   std::shared_ptr<http::MemoryBudget> answers;
+  std::shared_ptr<http::MemoryBudget> public_answers;  ///< the same, to who need not be known
   std::shared_ptr<SearchSlots> searches;
   std::shared_ptr<rest::MemberChanges> member_changes;
   /// Asked to stop before the server waits for the requests that are under way. Copies share it.
@@ -85,6 +89,7 @@ struct Service {
         capabilities(std::make_shared<SharedAnswers>()),
         bundles(std::make_shared<BundleBudget>()),
         answers(std::make_shared<http::MemoryBudget>(options.answers_size_max)),
+        public_answers(std::make_shared<http::MemoryBudget>(kPublicAnswersSizeMax)),
         searches(std::make_shared<SearchSlots>(options.searches_max)),
         member_changes(std::make_shared<rest::MemberChanges>()) {}
   /// Whatever is bounded for all is shared; only the store is another.
@@ -99,6 +104,7 @@ struct Service {
         capabilities(service.capabilities),
         bundles(service.bundles),
         answers(service.answers),
+        public_answers(service.public_answers),
         searches(service.searches),
         member_changes(service.member_changes),
         stopping(service.stopping),

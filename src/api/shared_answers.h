@@ -31,7 +31,7 @@ class SharedAnswers {
   }
 
  private:
-  static constexpr std::size_t kKept = 4;
+  static constexpr std::size_t kKept = 8;
   std::mutex mutex_;
   std::list<std::pair<std::string, SharedText>> kept_;  // used last first, guarded by mutex_
 };

@@ -1,7 +1,6 @@
 // `sluice serve`: wires store, files, engine, endpoints and HTTP server together.
 #include <fmt/format.h>
 
-#include <boost/asio/ip/address.hpp>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -20,10 +19,12 @@
 #include "bulk/cohort_job.h"
 #include "bulk/cohort_refresher.h"
 #include "bulk/export_job.h"
+#include "cli/address.h"
 #include "cli/client_changes.h"
 #include "cli/command.h"
 #include "cli/control_server.h"
 #include "cli/data_folder.h"
+#include "cli/health_server.h"
 #include "cli/import_service.h"
 #include "cli/job_report.h"
 #include "cli/load_session.h"
@@ -45,6 +46,7 @@ namespace {
 struct ServeArguments {
   std::string data;
   std::string listen = "127.0.0.1:8080";
+  std::string health_listen;
   bool open = false;
   bool is_public = false;
   bool behind_proxy = false;
@@ -73,40 +75,9 @@ struct ServeArguments {
   api::ServiceOptions service;
 };
 
-struct Address {
-  std::string host;
-  std::uint16_t port = 0;
-};
-
-// "127.0.0.1:8080", "[::1]:8080", "localhost:8080".
-Result<Address> parse_address(const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  const Error bad = invalid(fmt::format("serve: --listen '{}' is not HOST:PORT", text));
-  if (colon == std::string::npos || colon == 0 || colon + 1 == text.size()) return bad;
-  Address address;
-  address.host = text.substr(0, colon);
-  if (address.host.size() > 2 && address.host.front() == '[' && address.host.back() == ']')
-    address.host = address.host.substr(1, address.host.size() - 2);
-  unsigned port = 0;
-  for (const char c : text.substr(colon + 1)) {
-    if (c < '0' || c > '9' || port > 65535) return bad;
-    port = port * 10 + static_cast<unsigned>(c - '0');
-  }
-  if (port > 65535) return bad;
-  address.port = static_cast<std::uint16_t>(port);
-  return address;
-}
-
-bool is_loopback(const std::string& host) {
-  if (host == "localhost") return true;
-  boost::system::error_code failed;
-  const auto address = boost::asio::ip::make_address(host, failed);
-  return !failed && address.is_loopback();
-}
-
 // nobody serves open or in the clear to others by accident.
 Result<Address> check_exposure(const ServeArguments& arguments) {
-  SLUICE_TRY(auto address, parse_address(arguments.listen));
+  SLUICE_TRY(auto address, parse_address("--listen", arguments.listen));
   if (arguments.tls.certificate.empty() != arguments.tls.key.empty())
     return invalid("serve: --tls-certificate and --tls-key belong together");
   const bool has_tls = !arguments.tls.certificate.empty();
@@ -146,14 +117,13 @@ Result<bool> reload_now(http::TlsContexts& tls) {
 // Waits for SIGINT or SIGTERM; meanwhile takes up new certificates, on SIGHUP and when their files
 // change, and keeps the authorization's keys fresh.
 int wait_for_stop(const SignalWaiter& signals, http::TlsContexts* tls,
-                  api::Authorization* authorization) {
+                  const std::function<void()>& maintain) {
   auto maintained = std::chrono::steady_clock::now();
   while (true) {
     const auto signal = signals.wait_for(kLookForCertificates);
     if (signal && *signal != SIGHUP) return *signal;
-    if (authorization != nullptr &&
-        std::chrono::steady_clock::now() - maintained >= kMaintainAuthorization) {
-      authorization->maintain();
+    if (std::chrono::steady_clock::now() - maintained >= kMaintainAuthorization) {
+      maintain();
       maintained = std::chrono::steady_clock::now();
     }
     if (tls == nullptr) continue;
@@ -164,11 +134,6 @@ int wait_for_stop(const SignalWaiter& signals, http::TlsContexts* tls,
     else if (*reloaded)
       spdlog::info("certificates reloaded");
   }
-}
-
-// The host of a URL for what was listened on.
-std::string url_host(const Address& address) {
-  return address.host.find(':') == std::string::npos ? address.host : "[" + address.host + "]";
 }
 
 // What an open server answers to beside loopback names: DNS rebinding must not reach it.
@@ -212,8 +177,9 @@ Result<std::unique_ptr<api::Authorization>> open_authorization(ServeArguments& a
 Result<std::unique_ptr<ControlServer>> start_control(const std::string& data, store::Store& store,
                                                      bulk::LargeText& large,
                                                      api::Authorization* authorization,
+                                                     job::Engine& engine,
                                                      std::function<std::string()> metrics) {
-  auto handler = [&store, authorization, metrics = std::move(metrics)](
+  auto handler = [&store, authorization, &engine, metrics = std::move(metrics)](
                      const auto& request) -> Result<boost::json::object> {
     const auto text = [&](const char* name) {
       const auto* value = request.if_contains(name);
@@ -226,7 +192,9 @@ Result<std::unique_ptr<ControlServer>> start_control(const std::string& data, st
     if (authorization == nullptr)
       return Error{ErrorKind::kConflict,
                    "the server that has the store open runs with --open and knows no clients"};
-    return change_clients(authorization->clients(), authorization->audit(), request);
+    auto changed = change_clients(authorization->clients(), authorization->audit(), request);
+    if (changed && text("do") == "remove") end_jobs_of_removed(engine, authorization->clients());
+    return changed;
   };
   auto conversation = [&store, &large, data, authorization](ControlChannel& channel,
                                                             const auto& request,
@@ -303,6 +271,13 @@ Result<int> run_serve(ServeArguments& arguments) {
     log_request(record);
   });
   SLUICE_CHECK(server.listen());
+  std::optional<HealthServer> health;
+  if (!arguments.health_listen.empty()) {
+    SLUICE_TRY(const Address told_at, parse_address("--health-listen", arguments.health_listen));
+    health.emplace(arguments.server, told_at,
+                   [&metrics](const auto& record) { metrics.record(record); });
+    SLUICE_CHECK(health->listen());
+  }
   const std::string origin = fmt::format("{}://{}:{}", arguments.server.tls ? "https" : "http",
                                          url_host(address), server.port());
   if (!arguments.open) {
@@ -313,14 +288,16 @@ Result<int> run_serve(ServeArguments& arguments) {
     SLUICE_TRY(authorization, open_authorization(arguments, *store, clock));
     service.authorization = authorization.get();
   }
-  SLUICE_TRY(const auto control,
-             start_control(arguments.data, *store, imports->large(), authorization.get(), [&] {
-               return std::get<std::string>(metrics.render(engine, store.get()).body);
-             }));
+  SLUICE_TRY(
+      const auto control,
+      start_control(arguments.data, *store, imports->large(), authorization.get(), engine, [&] {
+        return std::get<std::string>(metrics.render(engine, store.get()).body);
+      }));
   const api::Readiness readiness([&store] { return api::trouble_of(*store); }, {});
   api::add_routes(router, service, metrics, readiness);
   // Not before: shards sign the URLs of attachments.
   SLUICE_CHECK(engine.start());
+  if (authorization != nullptr) end_jobs_of_removed(engine, authorization->clients());
   bulk::CohortRefresher refresher(
       *store, engine, clock,
       {.period = std::chrono::seconds(arguments.cohort_refresh),
@@ -328,16 +305,26 @@ Result<int> run_serve(ServeArguments& arguments) {
                                                       : arguments.service.base_url});
   refresher.start();
   SLUICE_CHECK(server.start());
+  if (health) {
+    SLUICE_CHECK(health->start(*store, clock, readiness));
+    spdlog::info("health is told port={}", health->port());
+  }
   if (arguments.open)
     fmt::print(stderr, "open: no authentication, {}\n",
                is_loopback(address.host) ? "on loopback only" : "whoever reaches it exports all");
   fmt::print(stderr, "listening on {}{}\n", origin, api::kFhirPath);
   std::fflush(stderr);
 
-  const int signal = wait_for_stop(signals, arguments.server.tls.get(), authorization.get());
+  const int signal = wait_for_stop(signals, arguments.server.tls.get(), [&] {
+    if (authorization == nullptr) return;
+    authorization->maintain();
+    // Of a client that was removed while its kick-off was under way.
+    end_jobs_of_removed(engine, authorization->clients());
+  });
   spdlog::info("stopping signal={}", signal);
   service.stopping.request_stop();
   server.stop();
+  if (health) health->stop();
   control->stop();
   refresher.stop();
   engine.stop();
@@ -357,6 +344,10 @@ void add_exposure(CLI::App& command, ServeArguments& arguments) {
   add_option(command, "tls-key", arguments.tls.key, "PEM file with its private key");
   add_option(command, "tls-client-ca", arguments.tls.client_authorities,
              "PEM file with the authorities of client certificates");
+  add_option(command, "tls-handshake-rate", arguments.server.handshakes_of_address_max,
+             "TLS connections a second that one address may begin, twice as many at once; 0: no "
+             "limit")
+      ->check(CLI::Range(0, 1'000'000));
   add_switch(command, "tls-require-client", arguments.tls.client_certificate_required,
              "Refuse connections without a client certificate");
 }
@@ -404,6 +395,9 @@ void add_limits(CLI::App& command, ServeArguments& arguments) {
   add_option(command, "max-jobs-per-client", arguments.engine.jobs_per_client_max,
              "Running exports and imports of one client")
       ->check(CLI::Range(1, 100'000));
+  add_option(command, "max-kept-jobs-per-client", arguments.engine.kept_jobs_per_client_max,
+             "Jobs of one client that run, or ended and were neither deleted nor expired")
+      ->check(CLI::Range(1, 1'000'000));
   add_option(command, "max-connections", arguments.server.connections_max, "Open connections")
       ->check(CLI::Range(1, 1'000'000));
   add_option(command, "max-connections-per-address", arguments.connections_of_address_max,
@@ -447,8 +441,11 @@ Command add_serve(CLI::App& app) {
   command->footer("Example:\n  sluice serve --data ./data --listen 127.0.0.1:8080 --open");
   auto arguments = std::make_shared<ServeArguments>();
   arguments->engine.workers = std::max(1u, std::thread::hardware_concurrency());
+  arguments->server.handshakes_of_address_max = 100;
   add_option(*command, "data", arguments->data, "The data folder; created when missing");
   add_option(*command, "listen", arguments->listen, "HOST:PORT; port 0 takes a free one");
+  add_option(*command, "health-listen", arguments->health_listen,
+             "HOST:PORT where /healthz and /readyz are told too, without TLS");
   add_exposure(*command, *arguments);
   add_option(*command, "base-url", arguments->service.base_url,
              "Public FHIR base URL, when clients reach the server by another name");

@@ -54,7 +54,8 @@ AcceptLoop::AcceptLoop(IoThread& own, const std::vector<std::unique_ptr<IoThread
       services_(services),
       urgent_(urgent),
       acceptor_(*own.context()),
-      pause_(*own.context()) {}
+      pause_(*own.context()),
+      handshakes_(services.options.handshakes_of_address_max) {}
 
 Result<void> AcceptLoop::listen(const std::string& host, std::uint16_t port) {
   boost::system::error_code error;
@@ -109,7 +110,11 @@ void AcceptLoop::take(tcp::socket socket) {
     ticket = admission_.admit(peer);
   }
   if (!ticket) return;
-  if (services_.options.tls) return hand_over(std::move(socket), std::move(*ticket));
+  if (services_.options.tls) {
+    // who asks for handshakes only must not have the threads to himself.
+    if (!handshakes_.take(ticket->network(), std::chrono::steady_clock::now())) return;
+    return hand_over(std::move(socket), std::move(*ticket));
+  }
 
   const auto& options = (ticket->is_refused() ? urgent_ : services_).options;
   const auto arrival = std::make_shared<Arrival>(std::move(socket), std::move(*ticket));

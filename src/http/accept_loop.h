@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "http/handshake_rate.h"
 #include "http/io_thread.h"
 
 namespace sluice::http {
@@ -52,8 +53,9 @@ class AcceptLoop {
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer pause_;
   std::uint16_t port_ = 0;
-  std::size_t turn_ = 0;  // its thread only, as are
-  Arrivals arrivals_;     // oldest first
+  std::size_t turn_ = 0;      // its thread only, as are
+  HandshakeRate handshakes_;  // and
+  Arrivals arrivals_;         // oldest first
   bool is_stopping_ = false;
   bool started_ = false;
   std::mutex mutex_;

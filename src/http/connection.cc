@@ -87,8 +87,10 @@ Connection::Connection(std::shared_ptr<asio::io_context> context, asio::ip::tcp:
       transport_(std::make_shared<Transport>(
           std::move(socket), services.options.transfer_rate_min,
           services.options.tls ? services.options.tls->current() : nullptr)),
-      reader_(transport_, services.options, services.proxies, services.bodies,
-              [this](const Request& request) { return refuse_head(request); }) {}
+      reader_(
+          transport_, services.options, services.proxies, services.bodies,
+          [this](const Request& request) { return refuse_head(request); },
+          [this](Incoming& incoming) { return check_body(incoming); }) {}
 
 void Connection::drain() {
   is_draining_ = true;
@@ -142,7 +144,9 @@ asio::awaitable<void> Connection::make_response(std::shared_ptr<Exchange> exchan
   Incoming& incoming = exchange->incoming;
   if (incoming.kind == Incoming::Kind::kRefused) {
     exchange->route = "refused";
-    exchange->response = respond_to(incoming.refusal, incoming.request, services_.router);
+    exchange->response = incoming.answer
+                             ? std::move(*incoming.answer)
+                             : respond_to(incoming.refusal, incoming.request, services_.router);
   } else {
     exchange->keep_alive =
         incoming.keep_alive && services_.options.keeps_alive && !ticket_.is_refused();
@@ -159,6 +163,32 @@ std::optional<Refusal> Connection::refuse_head(const Request& request) const {
   if (ticket_.is_refused()) return ticket_.refusal();
   if (auto refusal = services_.own_hosts.check(request, transport_->local_host())) return refusal;
   return check_coding(request);
+}
+
+// Who sends a large body must be known to its route first: unknown ones could fill the budget of
+// bodies, and nobody else would get one in.
+asio::awaitable<void> Connection::check_body(Incoming& incoming) {
+  struct Check {
+    Request request;
+    std::optional<Response> answer;
+  };
+  // The pool may hold it longer than the connection lives.
+  const auto check = std::make_shared<Check>();
+  check->request = std::move(incoming.request);
+  const auto job = std::make_shared<PoolJob>(context_, services_.pool);
+  std::function<void()> work = [check, &router = services_.router] {
+    std::string route;
+    check->answer = router.check_head(check->request, route);
+  };
+  const bool is_queued = job->start(std::move(work));
+  if (is_queued) co_await job->wait();
+  incoming.request = std::move(check->request);
+  if (is_queued && !check->answer) co_return;
+  incoming.kind = Incoming::Kind::kRefused;
+  if (!is_queued)
+    incoming.refusal = overloaded("too many requests at once");
+  else
+    incoming.answer = std::make_shared<Response>(std::move(*check->answer));
 }
 
 asio::awaitable<void> Connection::run_handler(std::shared_ptr<Exchange> exchange) {

@@ -60,6 +60,7 @@ class Connection {
   std::optional<Refusal> refuse_head(const Request& request) const;
   boost::asio::awaitable<bool> answer(Incoming incoming);
   boost::asio::awaitable<void> make_response(std::shared_ptr<Exchange> exchange);
+  boost::asio::awaitable<void> check_body(Incoming& incoming);
   boost::asio::awaitable<void> run_handler(std::shared_ptr<Exchange> exchange);
   void count_answer(Exchange& exchange);
   boost::asio::awaitable<void> begin_stream(std::shared_ptr<Exchange> exchange);

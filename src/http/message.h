@@ -15,6 +15,7 @@
 
 #include "base/instant.h"
 #include "base/result.h"
+#include "base/shared_text.h"
 #include "http/memory_budget.h"
 
 namespace sluice::http {
@@ -87,7 +88,8 @@ struct StreamBody {
 struct Response {
   int status = 200;
   Headers headers;
-  std::variant<std::string, FileBody, StreamBody> body;
+  /// A shared text is nobody's to count: however many are sent it is held once.
+  std::variant<std::string, FileBody, StreamBody, SharedText> body;
   /// What the header Last-Modified says in whole seconds.
   std::optional<Instant> last_modified = std::nullopt;
   /// What it holds of the budget of answers, when its handler has taken that already. Shared,

@@ -62,6 +62,12 @@ std::size_t RequestParser::body_size() const {
   return impl_->parser.get().body().size();
 }
 
+std::optional<std::uint64_t> RequestParser::announced() const {
+  const auto length = impl_->parser.content_length();
+  if (length) return *length;
+  return std::nullopt;
+}
+
 std::string RequestParser::take_body() {
   return std::move(impl_->parser.get().body());
 }

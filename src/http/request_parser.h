@@ -36,6 +36,8 @@ class RequestParser {
   /// Whether the message is complete.
   bool done() const;
   std::size_t body_size() const;
+  /// What the head says of the body's size; nullopt when it comes in chunks.
+  std::optional<std::uint64_t> announced() const;
   std::string take_body();
 
  private:

@@ -14,6 +14,10 @@ namespace {
 
 constexpr std::size_t kHeadReadSize = 4u << 10;
 constexpr std::size_t kBodyReadSize = 64u << 10;
+/// Up to this a body is read before anything is known of who sends it, as that of a token request.
+constexpr std::size_t kUncheckedBody = 64u << 10;
+/// And this does not count for the budget: whoever fills that stops no token request.
+constexpr std::size_t kSmallBody = 16u << 10;
 /// A chunk's size line with extensions, or the trailer section.
 constexpr std::size_t kChunkLineMax = 16u << 10;
 constexpr std::size_t kRequestIdMax = 64;
@@ -33,12 +37,14 @@ Refusal timed_out(const char* what) {
 }  // namespace
 
 RequestReader::RequestReader(std::shared_ptr<Transport> transport, const ServerOptions& options,
-                             const TrustedProxies& proxies, MemoryBudget& bodies, Gate gate)
+                             const TrustedProxies& proxies, MemoryBudget& bodies, Gate gate,
+                             BodyGate body_gate)
     : transport_(std::move(transport)),
       options_(options),
       proxies_(proxies),
       bodies_(bodies),
-      gate_(std::move(gate)) {}
+      gate_(std::move(gate)),
+      body_gate_(std::move(body_gate)) {}
 
 std::string_view RequestReader::received() const {
   const auto data = buffer_.cdata();
@@ -117,7 +123,22 @@ std::optional<Refusal> RequestReader::understand(RequestParser& parser, Incoming
   return std::nullopt;
 }
 
+asio::awaitable<bool> RequestReader::pass_body_gate(const RequestParser& parser,
+                                                    Incoming& incoming) {
+  if (is_body_let_in_ ||
+      std::max<std::uint64_t>(parser.announced().value_or(0), parser.body_size()) <= kUncheckedBody)
+    co_return true;
+  transport_->clear_deadline();
+  co_await body_gate_(incoming);
+  is_body_let_in_ = incoming.kind != Incoming::Kind::kRefused;
+  transport_->begin_transfer(options_.body_timeout);
+  co_return is_body_let_in_;
+}
+
 asio::awaitable<bool> RequestReader::read_body(RequestParser& parser, Incoming& incoming) {
+  is_body_let_in_ = false;
+  const bool may_come = co_await pass_body_gate(parser, incoming);
+  if (!may_come) co_return false;
   if (!parser.done() && buffer_.size() == 0 && !incoming.http_1_0 &&
       incoming.request.headers.get("Expect")) {
     transport_->begin_transfer(options_.write_timeout);
@@ -129,7 +150,8 @@ asio::awaitable<bool> RequestReader::read_body(RequestParser& parser, Incoming& 
     if (buffer_.size() > 0) {
       RequestParser::Step step = parser.put_body(received());
       buffer_.consume(step.consumed);
-      if (!step.refusal && !incoming.body_share.grow_to(parser.body_size())) {
+      if (!step.refusal && parser.body_size() > kSmallBody &&
+          !incoming.body_share.grow_to(parser.body_size())) {
         step.refusal = Refusal{503, {ErrorKind::kUnavailable, "too many large requests at once"}};
         step.refusal->error.retry_after = std::chrono::seconds(1);
       }
@@ -140,9 +162,15 @@ asio::awaitable<bool> RequestReader::read_body(RequestParser& parser, Incoming& 
         incoming.kind = Incoming::Kind::kRefused;
         co_return false;
       }
+      const bool may_grow = co_await pass_body_gate(parser, incoming);
+      if (!may_grow) co_return false;
       if (step.consumed > 0) continue;
     }
-    if (co_await fill(kBodyReadSize) > 0) continue;
+    const std::uint64_t left = parser.announced().value_or(2 * parser.body_size());
+    const auto room = static_cast<std::size_t>(std::clamp<std::uint64_t>(
+        left - std::min<std::uint64_t>(left, parser.body_size()), kHeadReadSize, kBodyReadSize));
+    const std::size_t filled = co_await fill(room);
+    if (filled > 0) continue;
     if (transport_->timed_out()) {
       incoming.refusal = timed_out("body");
       incoming.kind = Incoming::Kind::kRefused;

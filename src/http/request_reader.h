@@ -37,6 +37,8 @@ struct Incoming {
   bool keep_alive = false;  ///< what the client wants
   std::chrono::steady_clock::time_point begun;
   MemoryBudget::Share body_share;
+  /// With kRefused, instead of `refusal`.
+  std::shared_ptr<Response> answer = nullptr;
 };
 
 class RequestReader {
@@ -44,8 +46,13 @@ class RequestReader {
   /// Asked about each request whose head was understood, before its body is read.
   using Gate = std::function<std::optional<Refusal>(const Request&)>;
 
+  /// Asked about each request whose body is large, before more than a little of it is read: sets
+  /// the refusal or the answer, and kRefused, unless the body may come. What is awaited uses the
+  /// request; it must not go meanwhile.
+  using BodyGate = std::function<boost::asio::awaitable<void>(Incoming&)>;
+
   RequestReader(std::shared_ptr<Transport> transport, const ServerOptions& options,
-                const TrustedProxies& proxies, MemoryBudget& bodies, Gate gate);
+                const TrustedProxies& proxies, MemoryBudget& bodies, Gate gate, BodyGate body_gate);
 
   boost::asio::awaitable<Incoming> next();
   /// Whether next() waits for the first byte of a request.
@@ -58,6 +65,8 @@ class RequestReader {
 
   boost::asio::awaitable<HeadOutcome> read_head(HeadScanner& scanner, Refusal& refusal);
   boost::asio::awaitable<bool> read_body(RequestParser& parser, Incoming& incoming);
+  /// Whether the body may come, or be as large as it is by now.
+  boost::asio::awaitable<bool> pass_body_gate(const RequestParser& parser, Incoming& incoming);
   boost::asio::awaitable<std::size_t> fill(std::size_t size);
   std::string_view received() const;
   std::optional<Refusal> understand(RequestParser& parser, Incoming& incoming) const;
@@ -67,6 +76,8 @@ class RequestReader {
   const TrustedProxies& proxies_;
   MemoryBudget& bodies_;
   const Gate gate_;
+  const BodyGate body_gate_;
+  bool is_body_let_in_ = false;
   boost::beast::flat_buffer buffer_;  // received, not yet consumed: what was pipelined stays here
   bool is_idle_ = false;
 };

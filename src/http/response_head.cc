@@ -46,6 +46,8 @@ ResponseFrame frame_of(const Response& response, bool http_1_0, bool keep_alive)
     frame.framing = Framing::kNone;
   } else if (const auto* text = std::get_if<std::string>(&response.body)) {
     frame.length = text->size();
+  } else if (const auto* shared = std::get_if<SharedText>(&response.body)) {
+    frame.length = shared->view().size();
   } else if (const auto* file = std::get_if<FileBody>(&response.body)) {
     frame.length = file->length;
   } else {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace sluice::http {
@@ -57,7 +58,7 @@ class SlowReaderCut : public std::enable_shared_from_this<SlowReaderCut> {
 };
 
 asio::awaitable<Sent> send_text(std::shared_ptr<Transport> transport, std::string head,
-                                std::string body) {
+                                std::string_view body) {
   const Pieces pieces{asio::buffer(head), asio::buffer(body)};
   const std::uint64_t bytes = co_await transport->send(pieces, false);
   Sent sent;
@@ -137,10 +138,12 @@ asio::awaitable<Sent> send_any(std::shared_ptr<Transport> transport, Outgoing ou
   }
   if (auto* file = std::get_if<FileBody>(&outgoing.response.body); has_body && file != nullptr)
     co_return co_await send_file(transport, std::move(outgoing.head), std::move(*file));
-  std::string body;
-  if (auto* text = std::get_if<std::string>(&outgoing.response.body); has_body && text != nullptr)
-    body = std::move(*text);
-  co_return co_await send_text(transport, std::move(outgoing.head), std::move(body));
+  std::string_view body;  // of the response, which lives in this frame
+  if (const auto* text = std::get_if<std::string>(&outgoing.response.body); has_body && text)
+    body = *text;
+  if (const auto* shared = std::get_if<SharedText>(&outgoing.response.body); has_body && shared)
+    body = shared->view();
+  co_return co_await send_text(transport, std::move(outgoing.head), body);
 }
 
 }  // namespace

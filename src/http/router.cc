@@ -16,6 +16,7 @@ namespace {
 struct Route {
   std::string name;
   Handler handler;
+  HeadCheck check;                                              ///< empty: any body may come
   std::vector<std::pair<std::size_t, std::string>> parameters;  ///< segment number and name
 };
 
@@ -95,8 +96,8 @@ const ErrorResponder& Router::on_error() const {
 }
 
 void Router::add(std::string_view method, std::string_view pattern, std::string_view name,
-                 Handler handler) {
-  Route route{std::string(name), std::move(handler), {}};
+                 Handler handler, HeadCheck check) {
+  Route route{std::string(name), std::move(handler), std::move(check), {}};
   const auto segments = split_path(pattern);
   if (!segments) throw std::logic_error("bad route pattern: " + std::string(pattern));
   Node* node = &impl_->root;
@@ -142,6 +143,7 @@ Router::Match Router::match(std::string_view method,
   const Segments view = without_trailing_slash(segments);
   if (const Route* route = find(impl_->root, method, view, allowed)) {
     result.handler = &route->handler;
+    result.check = &route->check;
     result.name = route->name;
     for (const auto& [index, name] : route->parameters)
       result.parameters.emplace_back(name, view[index]);
@@ -152,6 +154,20 @@ Router::Match Router::match(std::string_view method,
   allowed.insert("OPTIONS");
   result.allowed.assign(allowed.begin(), allowed.end());
   return result;
+}
+
+std::optional<Response> Router::check_head(Request& request, std::string& route_name) const {
+  Match found = match(request.method, request.segments);
+  if (found.handler == nullptr) return dispatch(request, route_name);
+  if (!*found.check) return std::nullopt;
+  route_name = found.name;
+  request.path_parameters = std::move(found.parameters);
+  try {
+    return (*found.check)(request);
+  } catch (const std::exception& e) {
+    spdlog::error("http head check threw id={} route={} what={}", request.id, route_name, e.what());
+  }
+  return impl_->fail(request, {ErrorKind::kInternal, "internal error"});
 }
 
 Response Router::dispatch(Request& request, std::string& route_name) const {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,10 @@ using Handler = std::function<Response(const Request&)>;
 /// It must be quick: it also runs on socket threads.
 using ErrorResponder = std::function<Response(const Request&, const Error&)>;
 
+/// Looks at a request before a large body of it is read: nullopt lets it come, else the answer.
+/// Called on the pool.
+using HeadCheck = std::function<std::optional<Response>(const Request&)>;
+
 class Router {
  public:
   explicit Router(ErrorResponder on_error);
@@ -30,7 +35,7 @@ class Router {
   /// segments win over parameters; a literal last segment does so for every method. `name` is for
   /// logs and metrics. Throws std::logic_error for a pattern that is there already with the method.
   void add(std::string_view method, std::string_view pattern, std::string_view name,
-           Handler handler);
+           Handler handler, HeadCheck check = {});
   /// A GET route that is answered at once, on the thread that read the request, whatever limits are
   /// reached: `handler` must neither wait nor work. `path` has no parameters.
   void add_immediate(std::string_view path, std::string_view name, Handler handler);
@@ -40,6 +45,7 @@ class Router {
 
   struct Match {
     const Handler* handler = nullptr;
+    const HeadCheck* check = nullptr;
     std::string name;                  ///< "unmatched" when there is none
     NameValues parameters;             ///< for Request::path_parameters
     std::vector<std::string> allowed;  ///< methods of the path when only the method does not fit
@@ -50,6 +56,10 @@ class Router {
   /// Finds the handler, calls it and turns what goes wrong into a response. OPTIONS is answered
   /// here: 204 with Allow. HEAD gets the response of GET; the server leaves the body out.
   Response dispatch(Request& request, std::string& route_name) const;
+
+  /// What answers a request instead of reading its large body: its route's check, or that there is
+  /// no such route. nullopt: the body is to be read.
+  std::optional<Response> check_head(Request& request, std::string& route_name) const;
 
   const ErrorResponder& on_error() const;
 

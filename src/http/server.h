@@ -51,7 +51,10 @@ struct ServerOptions {
   /// 421, pages of other origins 403; nullopt: any are served.
   std::optional<std::vector<std::string>> own_hosts;
   std::shared_ptr<TlsContexts> tls;  ///< nullptr: plain HTTP
-  bool keeps_alive = true;           ///< false: one request a connection
+  /// That one address may begin in a second, twice as many at once; others are closed. Counted as
+  /// connections of an address are. 0: no limit.
+  std::size_t handshakes_of_address_max = 0;
+  bool keeps_alive = true;  ///< false: one request a connection
 };
 
 /// What happened to one request; for the log line and the metrics.

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import select
 import socket
 import statistics
 import threading
@@ -14,12 +15,15 @@ import unittest
 import urllib.parse
 
 import harness
+import smart
 
 MB = 1 << 20
 ANSWERS = 100 * MB
 BUNDLE = 32 * MB
 # Far below what the requests of each test would hold without a budget: 1 to 4 GB.
 BOUND = 400 * MB
+# What clients of files may make of the process beyond the budget: 16 KB a connection, and what threads have in hand.
+BESIDE = 600 * 16 * 1024 + 32 * MB
 
 
 def transaction(kind, *entries):
@@ -50,14 +54,24 @@ class AnswerBudget(harness.TestCase):
                                            BUNDLE, "--max-connections", 4000)
 
     def tearDown(self):
-        with open(f"/proc/{self.server.process.pid}/status", encoding="ascii") as status:
-            peak = int(re.search(r"VmHWM:\s+(\d+) kB", status.read()).group(1)) * 1024
+        peak = self.memory("VmHWM")
         self.assertLess(peak, BOUND, f"{peak / MB:.0f} MB")
 
-    def ask_and_do_not_read(self, count, path):
+    def memory(self, what):
+        with open(f"/proc/{self.server.process.pid}/status", encoding="ascii") as status:
+            return int(re.search(what + r":\s+(\d+) kB", status.read()).group(1)) * 1024
+
+    def begin_to_measure(self):
+        """What the process has now, which is its peak from here on."""
+        with open(f"/proc/{self.server.process.pid}/clear_refs", "w", encoding="ascii") as peaks:
+            peaks.write("5")
+        return self.memory("VmHWM")
+
+    def ask_and_do_not_read(self, count, path, coding="identity"):
         """So many clients that ask for `path` below the base and read nothing of the answer."""
         parts = urllib.parse.urlsplit(self.server.base)
-        request = f"GET {parts.path}/{path} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
+        request = (f"GET {parts.path}/{path} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+                   f"Accept-Encoding: {coding}\r\n\r\n").encode()
         clients = []
         self.addCleanup(lambda: [client.close() for client in clients])
         for _ in range(count):
@@ -136,6 +150,41 @@ class AnswerBudget(harness.TestCase):
             pass
         self.assertEqual(hashlib.sha256(late.read(len(answer.body))).digest(),
                          hashlib.sha256(answer.body).digest())
+
+    def test_r01_what_files_hold_is_what_the_budget_says(self):
+        # Lines of 1.3 KB, of half a block, and one of nine blocks; inflated and as they are stored.
+        for kind, coding in (("Observation", "identity"), ("Basic", "identity"), ("Binary", "identity"),
+                             ("Basic", "gzip")):
+            with self.subTest(kind=kind, coding=coding):
+                url = self.server.export("$export", {"_type": kind}).manifest["output"][0]["url"]
+                before = self.begin_to_measure()
+                clients = self.ask_and_do_not_read(600, url.removeprefix(self.server.base + "/"), coding)
+                for client in clients:
+                    # All have begun, and the kernel holds what it takes.
+                    self.assertEqual(client.recv(1), b"H")
+                grown = self.memory("VmHWM") - before
+                self.assertLess(grown, ANSWERS + BESIDE, f"{grown / MB:.0f} MB")
+                for client in clients:
+                    client.close()
+
+    def test_r01_the_capability_statement_is_held_once(self):
+        # Anybody may ask for it, and it is large.
+        wanted = harness.request("GET", self.server.base + "/metadata").body
+        self.assertGreater(len(wanted), 500_000)
+        before = self.begin_to_measure()
+        clients = self.ask_and_do_not_read(600, "metadata")
+        for client in clients:
+            self.assertEqual(client.recv(12), b"HTTP/1.1 200")
+        grown = self.memory("VmHWM") - before
+        self.assertLess(grown, 600 * 16 * 1024 + 16 * MB, f"{grown / MB:.0f} MB")
+        # Parts of it are made for each, and take nothing from what others are answered with.
+        for client in self.ask_and_do_not_read(100, "metadata?_elements=rest"):
+            self.assertIn(client.recv(12), (b"HTTP/1.1 200", b"HTTP/1.1 503"))
+        self.assertEqual(self.server.get("Observation?_count=1000").status, 200)
+        rest = b""
+        while not rest.endswith(wanted) and (piece := clients[-1].recv(65536)):
+            rest += piece
+        self.assertTrue(rest.endswith(wanted))
 
     def test_r01_clients_that_do_not_read_a_page(self):
         self.ask_and_do_not_read(200, "Basic?_count=1000")
@@ -232,6 +281,75 @@ class Codings(harness.ServerCase):
         answer = server.post("Patient/_search", gzip.compress(b"gender=female"),
                              "application/x-www-form-urlencoded", {"Content-Encoding": "gzip"})
         self.assertEqual([entry["resource"]["id"] for entry in answer.json()["entry"]], ["z"])
+
+
+class Bodies(harness.TestCase):
+    """Who is not known fills no memory with bodies, and stops nobody who is."""
+
+    def setUp(self):
+        folder = harness.temporary_folder(self)
+        data = os.path.join(folder, "data")
+        self.client = smart.Client(folder, data, "known", scope="system/*.cruds")
+        self.server = harness.start_server(self, data, is_open=False)
+        parts = urllib.parse.urlsplit(self.server.base)
+        self.address, self.host = (parts.hostname, parts.port), parts.netloc
+
+    def begin(self, head, body=b""):
+        """A connection on which this was sent, as far as the server took it."""
+        connection = socket.create_connection(self.address, timeout=20)
+        self.addCleanup(connection.close)
+        connection.sendall(head.replace("HOST", self.host).encode())
+        try:
+            connection.sendall(body)
+        except OSError:
+            pass
+        return connection
+
+    def answer_to(self, connection):
+        answer = b""
+        try:
+            while chunk := connection.recv(65536):
+                answer += chunk
+        except OSError:
+            pass
+        return answer
+
+    def test_r01_large_bodies_of_who_is_not_known_are_not_read(self):
+        heads = {
+            "no token": "POST /fhir HTTP/1.1\r\nHost: HOST\r\nContent-Length: 60000000\r\n\r\n",
+            "a false token": "PUT /fhir/Patient/x HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer x.y.z\r\n"
+                             "Content-Length: 60000000\r\n\r\n",
+            "no such path": "PUT /nothing HTTP/1.1\r\nHost: HOST\r\nContent-Length: 60000000\r\n\r\n",
+            "for everybody": "POST /fhir/auth/token HTTP/1.1\r\nHost: HOST\r\nContent-Length: 60000000\r\n\r\n"}
+        statuses = {"no token": b"401", "a false token": b"401", "no such path": b"404", "for everybody": b"400"}
+        for what, head in heads.items():
+            with self.subTest(what):
+                # Nothing of the body is waited for.
+                answer = self.answer_to(self.begin(head))
+                self.assertTrue(answer.startswith(b"HTTP/1.1 " + statuses[what]), answer)
+                self.assertIn(b"invalid_request" if what == "for everybody" else b"OperationOutcome", answer)
+                if what == "no token":
+                    self.assertIn(b"\r\nWWW-Authenticate: Bearer", answer)
+        chunked = "POST /fhir HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\n3000000\r\n"
+        answer = self.answer_to(self.begin(chunked, b"x" * 200_000))
+        self.assertTrue(answer.startswith(b"HTTP/1.1 401"), answer)
+        asks = self.begin(heads["no token"].replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n"))
+        self.assertTrue(self.answer_to(asks).startswith(b"HTTP/1.1 401"))
+
+    def test_r01_who_is_known_is_served_whatever_others_send(self):
+        for size, count in ((59_000_000, 4), (1_500_000, 30), (90_000, 30)):
+            held = [self.begin(
+                f"POST /fhir HTTP/1.1\r\nHost: HOST\r\nContent-Length: {size + 10_000}\r\n\r\n", b" " * size)
+                for _ in range(count)]
+            # Where it is not answered, the body is read and waited for.
+            unanswered, deadline = held, time.monotonic() + 5
+            while unanswered and time.monotonic() < deadline:
+                answered = select.select(unanswered, [], [], 0.1)[0]
+                unanswered = [each for each in unanswered if each not in answered]
+        patient = json.dumps({"resourceType": "Patient", "id": "p", "name": [{"text": "x" * 1_000_000}]}).encode()
+        answer = harness.request("PUT", self.server.base + "/Patient/p", {
+            **self.client.headers(self.server), "Content-Type": harness.FHIR_JSON}, patient)
+        self.assertEqual(answer.status, 201, answer)
 
 
 if __name__ == "__main__":

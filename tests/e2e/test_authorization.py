@@ -216,6 +216,27 @@ class Authorization(harness.TestCase):
         listed = harness.sluice("client", "list", "--data", self.data).out
         self.assertIn("-still", listed)
 
+    def test_a09_who_is_removed_leaves_no_jobs_behind(self):
+        client = self.client("leaving")
+        server = self.serve()
+        finished, _ = smart.export(server, "$export", {"_type": "Device"}, client.headers(server))
+        files = os.path.join(self.data, "files", finished.rsplit("/", 1)[1])
+        self.assertTrue(os.listdir(files))
+        harness.sluice("client", "remove", "--data", self.data, "--id", client.id)
+        harness.eventually(self, lambda: not os.path.exists(files), "the files of who was removed to go")
+        self.assertIn("jobs of removed clients ended jobs=1", server.log())
+        # Also when no server runs; those of others stay.
+        other, staying = self.client("leaving-too"), self.client("staying")
+        gone, kept = (os.path.join(self.data, "files", smart.export(
+            server, "$export", {"_type": "Device"}, each.headers(server))[0].rsplit("/", 1)[1])
+            for each in (other, staying))
+        server.stop()
+        harness.sluice("client", "remove", "--data", self.data, "--id", other.id)
+        self.assertTrue(os.path.exists(gone))
+        server.start()
+        harness.eventually(self, lambda: not os.path.exists(gone), "the files of who was removed to go")
+        self.assertTrue(os.listdir(kept))
+
     def test_a09_a_client_of_groups_exports_these(self):
         client = self.client("grouped", options=["--group", "plain"])
         server = self.serve()

@@ -1,4 +1,4 @@
-"""Groups with member-filter by scopes with a search query (A-06, G-03): filters see what the client may read who defines
+"""Groups with member-filter by scopes with a search query (A-06, G-03, R-06): filters see what the client may read who defines
 the Group, at once, when it is refreshed and when it is exported, and tell nothing of what is outside."""
 import json
 import time

@@ -1,4 +1,4 @@
-"""Scopes with a search query (A-06, A-07): what is outside of them is tried by every route, and must be
+"""Scopes with a search query (A-06, A-07, R-06): what is outside of them is tried by every route, and must be
 neither shown nor changed nor told from what does not exist."""
 import json
 import unittest

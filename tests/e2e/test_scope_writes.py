@@ -1,4 +1,4 @@
-"""Conditional writes and transactions by scopes with a search query (A-06): they find, read and write what is inside, and
+"""Conditional writes and transactions by scopes with a search query (A-06, R-06): they find, read and write what is inside, and
 tell nothing of what is outside."""
 import unittest
 

@@ -102,6 +102,34 @@ class Tls(harness.TestCase):
         with self.assertRaises(OSError):
             self.get(server.base + "/metadata", pem)
 
+    def test_r02_health_is_told_at_an_address_of_its_own(self):
+        pem, key = make_certificate(self.folder, "health")
+        server = self.serve("--tls-certificate", pem, "--tls-key", key, "--tls-client-ca", pem,
+                            "--tls-require-client", "--health-listen", "127.0.0.1:0", "--log-level", "info")
+        port = re.search(r"health is told port=(\d+)", server.wait_for_log(self, "health is told port=")).group(1)
+        root = f"http://127.0.0.1:{port}"
+        self.assertEqual(harness.request("GET", root + "/healthz").body, b"ok\n")
+        self.assertEqual(harness.request("GET", root + "/readyz").body, b"ready\n")
+        # And nothing else.
+        for path in ("/fhir/metadata", "/fhir/$export", "/metrics", "/"):
+            self.assertEqual(harness.request("GET", root + path).status, 404, path)
+        self.assertEqual(server.stop(), 0)
+
+    def test_r02_a_flood_of_handshakes_is_cut_and_health_is_told(self):
+        pem, key = make_certificate(self.folder, "flood")
+        server = self.serve("--tls-certificate", pem, "--tls-key", key, "--tls-handshake-rate", "5",
+                            "--health-listen", "127.0.0.1:0", "--log-level", "info")
+        port = re.search(r"health is told port=(\d+)", server.wait_for_log(self, "health is told port=")).group(1)
+        refused = 0
+        for _ in range(200):
+            try:
+                self.get(server.base + "/metadata", pem)
+            except OSError:
+                refused += 1
+                self.assertEqual(harness.request("GET", f"http://127.0.0.1:{port}/healthz").status, 200)
+        self.assertGreater(refused, 0)
+        self.assertLess(refused, 190)
+
     def test_a10_a11_what_is_not_served(self):
         pem, key = make_certificate(self.folder, "refused")
         for options, word in (

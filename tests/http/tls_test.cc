@@ -3,6 +3,7 @@
 #include "http/tls.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <filesystem>
 #include <fstream>
@@ -105,6 +106,27 @@ TEST_F(TlsTest, AnswersImmediateRoutesWhileAllThreadsAreBusy) {  // R-02
   EXPECT_TRUE(TlsClient(port(), client()).ask(get("/hello")).starts_with("HTTP/1.1 503 "));
   release();
   EXPECT_TRUE(first.read_to_end().ends_with("slow"));
+}
+
+// a flood of handshakes is ended before it costs anything, and others go on.
+TEST_F(TlsTest, AnAddressMayBeginSoManyHandshakes) {
+  ServerOptions server;
+  server.connections_of_address_max = 100;
+  server.handshakes_of_address_max = 1;
+  start_tls(options(), server);
+  // OpenSSL writes to a socket that the server has closed.
+  ::signal(SIGPIPE, SIG_IGN);
+  TlsClient first(port(), client());
+  TlsClient second(port(), client());
+  EXPECT_TRUE(first.is_connected());
+  EXPECT_TRUE(second.is_connected());
+  int refused = 0;
+  // One more in a second, on a machine of whatever speed.
+  for (int i = 0; i < 50; ++i)
+    if (!TlsClient(port(), client()).is_connected()) ++refused;
+  EXPECT_GT(refused, 0);
+  EXPECT_TRUE(first.ask(get("/hello")).starts_with("HTTP/1.1 200 OK\r\n"));
+  EXPECT_TRUE(second.ask(get("/health")).ends_with("well"));
 }
 
 TEST_F(TlsTest, A10UrlsOfAnswersAreHttps) {

@@ -1,0 +1,40 @@
+// How many TLS handshakes a network may begin: each costs a signature, and asking for one costs
+// nothing. Internal to http.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <unordered_map>
+
+namespace sluice::http {
+
+/// Buckets of twice a second's handshakes, in bounded memory. Used on one thread.
+class HandshakeRate {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  /// 0: no limit.
+  explicit HandshakeRate(std::size_t per_second) : per_second_(static_cast<double>(per_second)) {}
+
+  /// Whether `network` may begin one now. The empty one always may.
+  bool take(const std::string& network, TimePoint now);
+  std::size_t size() const { return buckets_.size(); }
+
+  /// Of more networks all start anew: who floods from so many is not held up by a rate of each.
+  static constexpr std::size_t kNetworksMax = 100'000;
+
+ private:
+  struct Bucket {
+    double left;
+    TimePoint at;
+  };
+
+  double refilled(const Bucket& bucket, TimePoint now) const;
+
+  const double per_second_;
+  std::unordered_map<std::string, Bucket> buckets_;
+  std::size_t swept_at_ = 1024;
+};
+
+}  // namespace sluice::http
