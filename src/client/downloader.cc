@@ -19,6 +19,7 @@ using SteadyClock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr unsigned kParallelAtFirst = 4;
+constexpr std::size_t kCheckingMax = 16;  // each holds buffers until its thread has time for it
 constexpr milliseconds kTick{500};
 constexpr milliseconds kAgainAfterDamage{1000};
 
@@ -60,6 +61,7 @@ struct Downloader::Impl {
   void take_added();
   void take_unsound();
   std::unique_ptr<FileTransfer> stop_transfer(std::size_t index);
+  bool may_start() const { return running.size() < limit && checking.size() < kCheckingMax; }
   void start_some();
   void start(std::unique_ptr<FileTransfer> transfer);
   void take_finished();
@@ -155,7 +157,7 @@ void Downloader::Impl::show() {
 milliseconds Downloader::Impl::pause() const {
   milliseconds wait = kTick;
   const auto now = SteadyClock::now();
-  if (running.size() < limit)
+  if (may_start())
     for (const auto& transfer : waiting) {
       const auto due = std::max(transfer->due, paused_until);
       wait = std::min(wait, std::chrono::ceil<milliseconds>(std::max(due - now, now - now)));
@@ -244,7 +246,7 @@ std::unique_ptr<FileTransfer> Downloader::Impl::stop_transfer(std::size_t index)
 void Downloader::Impl::start_some() {
   const auto now = SteadyClock::now();
   if (now < paused_until) return;
-  for (std::size_t i = 0; i < waiting.size() && running.size() < limit;) {
+  for (std::size_t i = 0; i < waiting.size() && may_start();) {
     if (waiting[i]->due > now) {
       ++i;
       continue;

@@ -51,7 +51,6 @@ struct ReceivedFile::Content {
   std::uint64_t size = 0;
   std::uint64_t written_back = 0;
   std::uint64_t synced = 0;  // of the part
-  std::string buffer = std::string(kReadSize, '\0');
 
   Result<void> feed(std::string_view bytes) {
     offered = used + bytes.size();
@@ -214,12 +213,14 @@ Result<bool> ReceivedFile::step() {
   const std::uint64_t received = received_.load(std::memory_order_acquire);
   auto& content = *content_;
   if (content.used == received) return false;
+  // Of the thread: many files wait for one.
+  thread_local std::string buffer(kReadSize, '\0');
   const auto wanted =
       static_cast<std::size_t>(std::min<std::uint64_t>(received - content.used, kReadSize));
-  SLUICE_TRY(const std::size_t n, read_at(part_.get(), content.used,
-                                          std::span(content.buffer).first(wanted), part_path_));
+  SLUICE_TRY(const std::size_t n,
+             read_at(part_.get(), content.used, std::span(buffer).first(wanted), part_path_));
   if (n == 0) return Result<bool>(corrupt("a part got shorter", part_path_.string()));
-  SLUICE_CHECK(content.feed(std::string_view(content.buffer).substr(0, n)));
+  SLUICE_CHECK(content.feed(std::string_view(buffer).substr(0, n)));
   content.used += n;
   if (content.used - content.synced >= kCheckpointSize) SLUICE_CHECK(checkpoint());
   return true;

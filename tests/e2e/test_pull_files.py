@@ -167,6 +167,23 @@ class Files(Faults):
         self.assertEqual(len(self.server.sent("POST", "/fhir/$export")), 1)
 
 
+    def test_l15_files_that_wait_for_their_check_are_few(self):
+        # Small on the way and large to check: without a limit all of them would wait, each with its buffers.
+        lines = resources("Patient", 1, size=1000) * 20_000
+        body = zlib.compress(lines, wbits=31)
+        self.server.finish([{"type": "Patient", "url": f"/g{i}", "count": 20_000} for i in range(100)])
+        for i in range(100):
+            self.server.on("GET", f"/g{i}", Answer(200, body, {"Content-Type": "application/fhir+ndjson"}))
+        out = self.out()
+
+        def few_descriptors():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+        done = subprocess.run([harness.BINARY, "pull", self.server.base, "--gzip", "--out", out],
+                              preexec_fn=few_descriptors, capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done)
+        self.assertEqual(len(finished(out)), 100)
+
     def test_l04_after_a_reboot_only_synced_bytes_count(self):
         body = resources("Patient", 3000, size=100)
         self.server.finish([{"type": "Patient", "url": "/p1", "count": 3000}])
