@@ -4,8 +4,14 @@
 #include <cstdlib>
 
 #include "fhir/r4_tables.h"
+#include "fhir_r4_tables.h"
 
 namespace sluice::fhir {
+
+bool may_be_supporting(ResourceType type) {
+  if (type == r4::kDevice) return true;
+  return !is_in_patient_compartment(type) && type != r4::kBinary && type != r4::kBundle;
+}
 
 const CompartmentPaths& CompartmentPaths::instance() {
   static const CompartmentPaths paths;
@@ -37,7 +43,7 @@ CompartmentPaths::CompartmentPaths() : children_(2), ends_(2) {
       places_of_type_[type.code] |= std::uint64_t{1} << ends_[place];
     }
   }
-  // Path numbers are bits and places are bytes; R4 has 34 paths.
+  // Path numbers are bits and places are bytes; there are 34 paths.
   if (path_count > 63 || children_.size() > 255) std::abort();
 }
 

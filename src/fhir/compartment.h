@@ -10,6 +10,11 @@
 
 namespace sluice::fhir {
 
+/// Whether resources of a type can come with an export because others refer to them (G-05): the
+/// types outside of the compartments and Device, of which those that have a patient are in that
+/// patient's compartment and nowhere else. Never Group, Binary, Bundle.
+bool may_be_supporting(ResourceType type);
+
 /// The tree of the patient compartment's element paths ("subject", "participant.actor"). Immutable.
 class CompartmentPaths {
  public:

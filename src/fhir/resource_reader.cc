@@ -106,8 +106,7 @@ void ResourceReader::Impl::collect_reference(std::size_t token, CompartmentPaths
   if (!reference) return;
   if (reference->type == types::kPatient) {
     if (CompartmentPaths::instance().is_end(place)) patients.push_back({place, reference->id});
-  } else if (!is_in_patient_compartment(reference->type) && reference->type != types::kGroup &&
-             reference->type != types::kBinary && reference->type != types::kBundle) {
+  } else if (may_be_supporting(reference->type)) {
     supporting.push_back(*reference);
   }
 }

@@ -47,8 +47,8 @@ struct IncomingResource {
   /// ids, sorted, unique; a Patient's own id first. Empty for none. Group is never in a compartment
   /// here: rosters are read when they are needed.
   std::vector<std::string> owners;
-  /// References to resources of types outside the patient compartment (Practitioner, Organization,
-  /// Location, Device ...), sorted, unique. Never Group, Binary, Bundle.
+  /// References to resources of types that may be supporting (Practitioner, Organization,
+  /// Location, Device ...; see may_be_supporting), sorted, unique.
   std::vector<ResourceId> supporting;
   /// Of a Provenance: its targets, see possible_targets. Empty for other types.
   std::vector<ResourceId> targets;

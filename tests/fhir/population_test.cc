@@ -89,6 +89,7 @@ const std::map<std::string, std::vector<std::string_view>> kOwners = {
     {"Claim", {"patient", "payee.party"}},
     {"Condition", {"subject", "asserter"}},
     {"Coverage", {"policyHolder", "subscriber", "beneficiary", "payor"}},
+    {"Device", {"patient"}},
     {"DiagnosticReport", {"subject"}},
     {"DocumentReference", {"subject", "author"}},
     {"Encounter", {"subject"}},

@@ -360,6 +360,16 @@ TEST(ResourceReader, EveryCompartmentPathOfTheStandardCounts) {
   EXPECT_GT(checked, 110u);
 }
 
+// G-05: the one path that R4's definition does not have.
+TEST(ResourceReader, ADeviceIsInTheCompartmentOfItsPatient) {
+  const auto device = read(R"({"resourceType":"Device","id":"d","patient":{"reference":"Patient/p"},
+      "owner":{"reference":"Organization/o"},"parent":{"reference":"Device/whole"}})");
+  EXPECT_THAT(device.owners, ElementsAre("p"));
+  // Others come by reference, as far as they have no patient.
+  EXPECT_THAT(names(device.supporting), ElementsAre("Device/whole", "Organization/o"));
+  EXPECT_THAT(read(R"({"resourceType":"Device","id":"d"})").owners, IsEmpty());
+}
+
 TEST(ResourceReader, GivesAResourceThatIsNewAnIdAndLeavesTheOtherBytes) {
   const auto made = [](std::string_view json) {
     return ResourceReader().read_as_new(json, "new").value();

@@ -4,7 +4,7 @@
 import sys
 from pathlib import Path
 
-NAMED_TYPES = ["Patient", "Group", "Binary", "Bundle", "Provenance"]
+NAMED_TYPES = ["Patient", "Group", "Binary", "Bundle", "Provenance", "Device"]
 
 
 def read_table(path):
