@@ -230,7 +230,8 @@ struct Change {
   ChangeKind kind = ChangeKind::kPut;
   std::string_view owner;  ///< the storing owner
   std::string_view id;
-  /// kRemove: every owner it had, as a list like RecordView::owners; empty for none.
+  /// The owners that it had and has no more, as a list like RecordView::owners. kRemove: every one;
+  /// kPut: every one it had before when it has others now, else empty (see former_owners_from()).
   std::string_view owners = {};
   std::uint32_t number = 0;  ///< its place within the transaction; set by reading only
 };
@@ -328,6 +329,9 @@ class Store {
   /// The version that a change made, or the deletion; nullopt when it is not kept any more, as in
   /// versions(). `change` may be a copy; only its views must live.
   virtual Result<std::optional<Version>> version_of(const Change& change) const = 0;
+  /// The entries of the change log from this sequence on tell former owners; those before it, which
+  /// an earlier version of the program wrote, only of removals.
+  virtual Sequence former_owners_from() const { return {}; }
   /// How many entries changes() would give. Exact, in constant time.
   virtual Result<std::uint64_t> change_count(Sequence after, Sequence up_to) const = 0;
 

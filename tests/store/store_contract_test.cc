@@ -1,5 +1,7 @@
 // What every back end of the store promises for writing: versions, removals, owners, the change
 // log, documents, and that all of it is there again after closing and opening.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "store_fixture.h"
@@ -81,6 +83,39 @@ TEST_P(StoreContract, ATransactionCanDemandThatACompartmentIsUnchangedSince) {  
   put(make_resource("Observation", "other", "two", {"p"}));
   EXPECT_FALSE(is_taken(since)) << "moved into it";
   EXPECT_TRUE(is_taken(last()));
+}
+
+TEST_P(StoreContract, TheChangeLogTellsTheOwnersThatAResourceHasNoMore) {  // M-04
+  put(make_resource("Observation", "o", "one", {"p", "q"}));
+  put(make_resource("Observation", "o", "two", {"p", "q"}));
+  put(make_resource("Observation", "o", "three", {"q", "r"}));
+  put(make_resource("Observation", "o", "four"));
+  put(make_resource("Observation", "o", "five", {"s"}));
+  // The same content, understood otherwise.
+  const auto moved = write(Batch().put(make_resource("Observation", "o", "five", {"t"})));
+  EXPECT_EQ(moved.puts[0].status, PutStatus::kUpdated);
+  remove("Observation", "o");
+  put(make_resource("Observation", "o", "six", {"u"}));
+  reopen();
+  const auto told = [&](std::unique_ptr<ChangeScan> scan) {
+    Lines lines;
+    Change change;
+    while (scan->next(change).value()) {
+      std::string line =
+          fmt::format("{} {}:", change.kind == ChangeKind::kPut ? "put" : "remove", change.owner);
+      OwnerList owners(change.owners);
+      while (const auto owner = owners.next()) line += fmt::format(" {}", *owner);
+      lines.push_back(line);
+    }
+    return lines;
+  };
+  const Lines expected{"put p:", "put p:",   "put q: p q",  "put : q r",
+                       "put s:", "put t: s", "remove t: t", "put u:"};
+  EXPECT_EQ(told(store_->changes({0}, last()).value()), expected);
+  auto newest_first = told(store_->changes_newest_first({{last().value + 1}, 0}, {0}).value());
+  std::reverse(newest_first.begin(), newest_first.end());
+  EXPECT_EQ(newest_first, expected);
+  EXPECT_EQ(store_->former_owners_from().value, 0u);
 }
 
 TEST_P(StoreContract, StoresTheExportedLineWithVersionAndInstant) {  // F-05

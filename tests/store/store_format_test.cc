@@ -118,10 +118,12 @@ TEST(StoreFormat, IsWhatTheDocumentationShows) {
                                                                       "0000000000000002"
                                                                       "00000000"
                                                                       " "
-                                                                      "01" +
+                                                                      "04" +
                                                                           type +
                                                                           "027032"
-                                                                          "016f",
+                                                                          "016f"
+                                                                          "03000000"
+                                                                          "027031",
                                                                       "0000000000000003"
                                                                       "00000000"
                                                                       " "
@@ -158,7 +160,7 @@ TEST(StoreFormat, IsWhatTheDocumentationShows) {
                                           "0000000000000000"
                                           "0000000000000000",
                                       to_hex("format") + " "
-                                                         "0500000000000000",
+                                                         "0600000000000000",
                                       to_hex("resume") + " "}));
 }
 

@@ -186,7 +186,7 @@ TEST(TargetsUpgrade, AStoreThatHasRowsKeepsThemAndGetsTheNewVersion) {
   open_rocksdb_store(folder.path(), clock).value().reset();
   EXPECT_EQ(dump(folder.path(), "targets"), expected);
   const auto rows = dump(folder.path(), "default");
-  const std::string format = to_hex("format") + " " + to_hex(encode_number(5));
+  const std::string format = to_hex("format") + " " + to_hex(encode_number(6));
   EXPECT_NE(std::find(rows.begin(), rows.end(), format), rows.end());
 }
 

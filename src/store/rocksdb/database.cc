@@ -21,6 +21,7 @@ namespace sluice::store {
 namespace {
 
 constexpr const char* kFormatKey = "format";
+constexpr const char* kFormerOwnersKey = "former-owners";
 
 bool is_locked(const rocksdb::Status& status) {
   // RocksDB has no code of its own for this; both of its texts (this process, another) say "lock".
@@ -163,25 +164,50 @@ Result<void> Database::check_format() {
   const auto status = db_->Get(rocksdb::ReadOptions(), metadata, kFormatKey, &value);
   if (status.IsNotFound()) {
     // New, or the very first opening ended between making the files and this.
-    return write_format();
+    found_format_ = kFormatVersion;
+    return write_format(rocksdb::WriteBatch());
   }
   if (!status.ok()) return read_error(status);
   const auto version = parse_number(value);
   if (!version) return corrupt_value("format version");
-  if (*version == kFormatVersion) return {};
+  found_format_ = *version;
+  if (*version == kFormatVersion) return read_former_owners_from();
   if (*version < kFormatWithoutMembers || *version > kFormatVersion)
     return unknown_format(std::to_string(*version));
   spdlog::info("store upgrade from={} to={}", *version, kFormatVersion);
   if (*version <= kFormatWithoutMembers) SLUICE_CHECK(remember_members_of_all_groups(*this));
   if (*version <= kFormatWithoutTargets) SLUICE_CHECK(remember_targets_of_all_provenances(*this));
   if (*version <= kFormatWithoutAttachments) SLUICE_CHECK(remember_all_attachments(*this));
-  return write_format();
+  return {};
 }
 
-Result<void> Database::write_format() {
+Result<void> Database::read_former_owners_from() {
+  std::string value;
+  const auto status = db_->Get(rocksdb::ReadOptions(), metadata, kFormerOwnersKey, &value);
+  if (status.IsNotFound()) return {};
+  if (!status.ok()) return read_error(status);
+  const auto number = parse_number(value);
+  if (!number) return corrupt_value("former owners");
+  former_owners_from_.value = *number;
+  return {};
+}
+
+Result<void> Database::finish_upgrade(Sequence former_owners_from) {
+  rocksdb::WriteBatch batch;
+  batch.Put(metadata, kFormerOwnersKey, encode_number(former_owners_from.value))
+      .PermitUncheckedError();
+  SLUICE_CHECK(write_format(std::move(batch)));
+  former_owners_from_ = former_owners_from;
+  found_format_ = kFormatVersion;
+  return {};
+}
+
+Result<void> Database::write_format(rocksdb::WriteBatch batch) {
   rocksdb::WriteOptions durable;
   durable.sync = true;
-  const auto written = db_->Put(durable, metadata, kFormatKey, encode_number(kFormatVersion));
+  // Into a batch without limits everything goes; its Status says nothing.
+  batch.Put(metadata, kFormatKey, encode_number(kFormatVersion)).PermitUncheckedError();
+  const auto written = db_->Write(durable, &batch);
   log_spoilt_ = !written.ok();
   if (!written.ok()) return write_error(written);
   return {};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
 
 #include <atomic>
 #include <filesystem>
@@ -33,6 +34,13 @@ class Database {
   const std::filesystem::path& folder() const { return folder_; }
   Horizon& horizon() const { return *horizon_; }
 
+  /// The version of the format that was there; not kFormatVersion: opening is not done before
+  /// finish_upgrade().
+  std::uint64_t found_format() const { return found_format_; }
+  /// Notes the new version, and from which sequence on the change log tells former owners.
+  Result<void> finish_upgrade(Sequence former_owners_from);
+  Sequence former_owners_from() const { return former_owners_from_; }
+
   /// Whether a write went wrong, so that the write-ahead log must be left alone until DB::Resume
   /// has begun another: not written, not synced, not flushed at closing. Debian's RocksDB is built
   /// with assertions, and has one there.
@@ -58,13 +66,16 @@ class Database {
  private:
   Database() = default;
   /// Writes the version into a new database, checks it in an old one, and upgrades what an earlier
-  /// program wrote.
+  /// program wrote as far as that needs no transactions.
   Result<void> check_format();
-  Result<void> write_format();
+  Result<void> read_former_owners_from();
+  Result<void> write_format(rocksdb::WriteBatch batch);
 
   std::filesystem::path folder_;
   std::atomic<bool> log_spoilt_ = false;
   std::uint64_t last_logged_transaction_ = 0;
+  std::uint64_t found_format_ = 0;
+  Sequence former_owners_from_;
   std::shared_ptr<Horizon> horizon_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;

@@ -12,8 +12,10 @@ constexpr std::uint16_t kPlacePrefix = 0xffff;
 constexpr char kBySequence = 's';
 constexpr char kByInstant = 'i';
 
-// In `changes`: ChangeKind::kRemove of a resource with several owners, which follow.
+// In `changes`: with the owners that it had, which follow. ChangeKind::kRemove of a resource with
+// several, ChangeKind::kPut of one that had others.
 constexpr char kRemoveOfSeveral = 3;
+constexpr char kPutElsewhere = 4;
 
 template <class T>
 void append_number(std::string& out, T number) {
@@ -219,8 +221,11 @@ bool parse_locator(std::string_view value, Locator& out) {
 
 void append_change(std::string& out, const Change& change) {
   // Nearly every resource has one owner at most, and then that is all of them.
-  const bool has_more = change.owners.size() > change.owner.size() + 1;
-  out.push_back(has_more ? kRemoveOfSeveral : static_cast<char>(change.kind));
+  const bool is_removal = change.kind == ChangeKind::kRemove;
+  const bool has_more =
+      is_removal ? change.owners.size() > change.owner.size() + 1 : !change.owners.empty();
+  const char with_owners = is_removal ? kRemoveOfSeveral : kPutElsewhere;
+  out.push_back(has_more ? with_owners : static_cast<char>(change.kind));
   append_be16(out, change.type.code);
   append_short(out, change.owner);
   append_short(out, change.id);
@@ -231,8 +236,11 @@ void append_change(std::string& out, const Change& change) {
 
 bool take_change(std::string_view& rest, Change& out) {
   if (rest.size() < 3) return false;
-  const bool has_more = rest[0] == kRemoveOfSeveral;
-  out.kind = has_more ? ChangeKind::kRemove : static_cast<ChangeKind>(rest[0]);
+  const char kind = rest[0];
+  const bool has_more = kind == kRemoveOfSeveral || kind == kPutElsewhere;
+  out.kind = kind == kRemoveOfSeveral ? ChangeKind::kRemove
+             : kind == kPutElsewhere  ? ChangeKind::kPut
+                                      : static_cast<ChangeKind>(kind);
   out.type.code = read_be16(rest.data() + 1);
   rest.remove_prefix(3);
   const char* const storing = rest.data();

@@ -15,6 +15,7 @@
 #include "store/rocksdb/clock_watch.h"
 #include "store/rocksdb/counters.h"
 #include "store/rocksdb/database.h"
+#include "store/rocksdb/devices_upgrade.h"
 #include "store/rocksdb/key_split.h"
 #include "store/rocksdb/member_rows.h"
 #include "store/rocksdb/open_with_env.h"
@@ -44,7 +45,7 @@ class RocksdbStore final : public Store {
         reserve_(options.reserve),
         resume_patience_(options.resume_patience) {}
 
-  /// Finds the newest transaction and the counters.
+  /// Finds the newest transaction and the counters, and ends an upgrade.
   Result<void> start();
 
   Result<WriteOutcome> write(const Transaction& transaction) override;
@@ -89,6 +90,7 @@ class RocksdbStore final : public Store {
   Result<std::optional<Version>> version_of(const Change& change) const override {
     return read_version_of(*database_, change);
   }
+  Sequence former_owners_from() const override { return database_->former_owners_from(); }
   Result<std::uint64_t> change_count(Sequence after, Sequence up_to) const override;
 
   Result<std::unique_ptr<MemberScan>> members(std::string_view group_id, fhir::ResourceType type,
@@ -188,7 +190,11 @@ Result<void> RocksdbStore::start() {
         fmt::format("the store was opened without transactions {} to {}, which its "
                     "write-ahead log holds; restore the data folder from a copy",
                     published_.commit.sequence.value + 1, logged));
-  return counters_.read(*database_);
+  SLUICE_CHECK(counters_.read(*database_));
+  if (database_->found_format() == kFormatVersion) return {};
+  const Sequence first{published_.commit.sequence.value + 1};
+  SLUICE_CHECK(give_devices_their_owners(*database_, *this));
+  return database_->finish_upgrade(first);
 }
 
 Result<WriteOutcome> RocksdbStore::write(const Transaction& transaction) {

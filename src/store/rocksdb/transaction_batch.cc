@@ -211,7 +211,12 @@ Result<void> TransactionBatch::put(const Operation& operation, const Locator* ol
                                    PutOutcome& outcome) {
   const auto& resource = *operation.put;
   const bool exists = old != nullptr && !old->deleted;
-  if (exists && old->digest == resource.digest) {
+  owners_.clear();
+  append_owners(owners_, resource.owners);
+  const bool has_moved = exists && old->owners != owners_;
+  // The same content has other owners when it is understood otherwise than it was then.
+  const bool is_same = exists && old->digest == resource.digest;
+  if (is_same && (!has_moved || transaction_.on_different == OnDifferent::kLeave)) {
     outcome = {PutStatus::kUnchanged, old->version};
     return {};
   }
@@ -220,8 +225,6 @@ Result<void> TransactionBatch::put(const Operation& operation, const Locator* ol
     return {};
   }
   const std::uint32_t version = old == nullptr ? 1 : old->version + 1;
-  owners_.clear();
-  append_owners(owners_, resource.owners);
   old_targets_.clear();
   old_binaries_.clear();
   if (exists) {
@@ -235,7 +238,8 @@ Result<void> TransactionBatch::put(const Operation& operation, const Locator* ol
     note_place(operation, first_owner(old->owners));
   write_records(operation, version);
   write_locator(operation, {commit_.sequence, version, false, resource.digest, owners_});
-  log_change(operation, ChangeKind::kPut, first_owner(owners_));
+  log_change(operation, ChangeKind::kPut, first_owner(owners_),
+             has_moved ? old->owners : std::string_view());
   if (operation.type == fhir::types::kGroup)
     SLUICE_CHECK(update_members(database_, commit_, operation.id, resource.roster, batch_));
   if (operation.type == fhir::types::kProvenance)
