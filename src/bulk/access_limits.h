@@ -53,6 +53,7 @@ class AccessFilters {
   bool limits(fhir::ResourceType type) const {
     return by_type_.contains(type) || (contexts_ && type == fhir::types::kBinary);
   }
+  bool limits_any() const { return !by_type_.empty() || contexts_.has_value(); }
   /// Whether a resource may be seen.
   Result<bool> pass(search::Matcher& matcher, fhir::ResourceType type, std::string_view json) const;
 

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <functional>
-#include <limits>
-#include <map>
-#include <optional>
 #include <utility>
 
+#include "bulk/export_plan.h"
+#include "bulk/provenance.h"
+#include "fhir/compartment.h"
 #include "fhir/operation_outcome.h"
 #include "fhir/resource_type.h"
 
@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kEntriesMax = 100;
 constexpr std::uint64_t kChangeBytes = 64;  // what reading a change counts as
 constexpr std::uint64_t kChangesOfPart = 4'000'000;
-constexpr std::size_t kVersionsPage = 16;
+constexpr std::uint64_t kReadChangesOfPart = 500'000;
 
 constexpr std::string_view kBundleStart =
     R"({"resourceType":"Bundle","type":"transaction","entry":[)";
@@ -57,24 +57,10 @@ class BundleLines {
   std::size_t entries_ = 0;
 };
 
-// The text of the version that a removal ended; nullopt when it is not kept any more.
-Result<std::optional<std::string>> version_before(const store::Store& store,
-                                                  const fhir::ResourceId& key,
-                                                  store::Sequence removed) {
-  std::uint32_t before = std::numeric_limits<std::uint32_t>::max();
-  std::optional<std::uint32_t> of_removal;
-  while (true) {
-    SLUICE_TRY(auto versions, store.versions(key, before, kVersionsPage));
-    for (auto& version : versions) {
-      if (of_removal) {
-        if (version.deleted || version.version + 1 != *of_removal) return std::nullopt;
-        return std::optional(std::move(version.json));
-      }
-      if (version.deleted && version.sequence == removed) of_removal = version.version;
-    }
-    if (versions.size() < kVersionsPage) return std::nullopt;
-    before = versions.back().version;
-  }
+bool is_in(const ReferencesByType* references, fhir::ResourceType type, std::string_view id) {
+  if (references == nullptr) return false;
+  const auto ids = references->find(type);
+  return ids != references->end() && ids->second.contains(std::string(id));
 }
 
 }  // namespace
@@ -111,83 +97,194 @@ unsigned part_of(const store::Change& change, unsigned parts) {
                                parts);
 }
 
-unsigned deletion_parts(std::uint64_t changes) {
+unsigned deletion_parts(std::uint64_t changes, bool reads) {
+  const std::uint64_t of_part = reads ? kReadChangesOfPart : kChangesOfPart;
   return static_cast<unsigned>(
-      std::clamp<std::uint64_t>((changes + kChangesOfPart - 1) / kChangesOfPart, 1, 10'000));
+      std::clamp<std::uint64_t>((changes + of_part - 1) / of_part, 1, 10'000));
 }
 
-bool Deletions::covers(const store::Change& change) const {
-  if (!request_.wants(change.type)) return false;
+Deletions::Deletions(const store::Store& store, const PreparedExport& prepared,
+                     ExportWriter& writer, Step step)
+    : store_(store),
+      prepared_(prepared),
+      request_(prepared.request),
+      writer_(writer),
+      step_(std::move(step)),
+      scope_(prepared) {}
+
+Result<void> Deletions::begin() {
+  SLUICE_TRY(window_, change_window(store_, request_, prepared_.snapshot));
+  former_.emplace(store_, prepared_, window_);
+  return {};
+}
+
+// Whether owners alone do not tell what belongs to the export.
+bool Deletions::must_be_read(fhir::ResourceType type) const {
+  return prepared_.filters.limits(type) || prepared_.filters.hides_some(type) ||
+         (type == fhir::types::kGroup && request_.level != ExportLevel::kSystem);
+}
+
+// Whether a Group can belong to the export; without reading it.
+bool Deletions::may_be_exported(std::string_view group_id) const {
   if (request_.level == ExportLevel::kSystem) return true;
-  // Whose group it was is not known any more: with a limit to patients that could tell of others.
-  if (change.type == fhir::types::kGroup)
-    return request_.level == ExportLevel::kPatient && roster_ == nullptr;
-  store::OwnerList owners(change.owners);
-  while (const auto owner = owners.next())
-    if (roster_ == nullptr || roster_->contains(*owner)) return true;
-  return false;
+  if (request_.types.empty() && prepared_.roster != nullptr) return false;
+  return request_.level == ExportLevel::kPatient || group_id == request_.group_id;
 }
 
-template <class Wanted>
-Result<void> Deletions::write_where(Wanted wanted) {
-  SLUICE_TRY(const auto window, change_window(store_, request_, snapshot_));
-  SLUICE_TRY(const auto log, store_.changes(window.after, window.up_to));
-  std::map<std::pair<fhir::ResourceType, std::string>, store::Sequence> deleted;
+// What refers to a resource in nobody's compartment is known when everything else was read.
+bool Deletions::is_supporting(fhir::ResourceType type, std::string_view owner) const {
+  return owner.empty() && fhir::may_be_supporting(type) && takes_supporting(request_);
+}
+
+template <class Concerns>
+Result<Deletions::Candidates> Deletions::collect(Concerns concerns, const Ended& ended) {
+  const bool chooses = chooses_provenance(request_);
+  SLUICE_TRY(const auto log, store_.changes(window_.after, window_.up_to));
+  Candidates candidates;
   store::Change change;
   while (true) {
     SLUICE_TRY(const bool more, log->next(change));
-    if (!more) break;
+    if (!more) return candidates;
     SLUICE_CHECK(step_(kChangeBytes));
-    if (change.kind == store::ChangeKind::kRemove && wanted(change))
-      deleted[{change.type, std::string(change.id)}] = change.sequence;
-    else if (!deleted.empty())
-      // It came back, or it went on in somebody else's compartment before it was deleted again.
-      deleted.erase({change.type, std::string(change.id)});
+    if (!request_.wants(change.type) || !concerns(change)) continue;
+    if (change.type == fhir::types::kGroup && !may_be_exported(change.id)) continue;
+    const bool is_removed = change.kind == store::ChangeKind::kRemove;
+    const bool is_chosen = chooses && change.type == fhir::types::kProvenance;
+    // Which targets a Provenance had is not remembered: only its deletion is told.
+    bool had = false;
+    if (!is_chosen || is_removed) {
+      SLUICE_TRY(had, ended(change));
+    }
+    const bool may_begin = had || (must_be_read(change.type) && (!is_chosen || is_removed));
+    if (candidates.empty() && !may_begin) continue;
+    const std::pair key(change.type, std::string(change.id));
+    auto found = candidates.find(key);
+    if (found == candidates.end()) {
+      if (!may_begin) continue;
+      found = candidates.emplace(key, Candidate()).first;
+    }
+    Candidate& candidate = found->second;
+    candidate.last = change.sequence;
+    candidate.is_removed = is_removed;
+    candidate.had = candidate.had || had;
+    candidate.owner = change.owner;
+    if (is_chosen && !is_removed) candidates.erase(found);
   }
-  SLUICE_TRY(const auto access,
-             AccessFilters::compile(request_.limits,
-                                    {.base_url = request_.base_url, .now = snapshot_.instant}));
-  BundleLines lines(writer_);
-  for (const auto& [key, removed] : deleted) {
-    const auto& [type, id] = key;
-    SLUICE_TRY(const bool seen, was_seen(access, type, id, removed));
-    if (seen) SLUICE_CHECK(lines.add(type, id));
-  }
-  SLUICE_CHECK(lines.finish());
-  if (!left_some_out_) return {};
-  left_some_out_ = false;
-  return writer_.append_other(
-      FileKind::kOutcome,
-      fhir::operation_outcome(
-          "warning", "incomplete",
-          "Deletions may be missing: some are older than what this server keeps "
-          "of the past, so that it cannot tell whether the scopes cover them. "
-          "An export without _since has what there is."));
 }
 
-// A deletion is told to who could see the resource when it was deleted: its id is as much of it as
-// the rest. What it was then is the version before the deletion, if it is still kept.
-Result<bool> Deletions::was_seen(const AccessFilters& access, fhir::ResourceType type,
-                                 const std::string& id, store::Sequence removed) {
-  if (!access.limits(type)) return true;
-  SLUICE_TRY(const auto last, version_before(store_, {type, id}, removed));
-  if (last) return access.pass(matcher_, type, *last);
-  left_some_out_ = true;
-  return false;
+// Whether what it is at the end of the window passes the filters; a Group also whether its members
+// are the export's.
+Result<Answer> Deletions::passes_now(const Entry& entry) {
+  const auto& [key, candidate] = entry;
+  if (!must_be_read(key.first)) return Answer::kYes;
+  SLUICE_TRY(const auto record,
+             store_.read_of(candidate.owner, {key.first, key.second}, window_.up_to));
+  if (!record) return Answer::kUnknown;
+  SLUICE_CHECK(step_(record->json.size()));
+  bool passes = true;
+  if (key.first == fhir::types::kGroup) {
+    SLUICE_TRY(passes, scope_.covers(*record));
+  }
+  if (passes) {
+    SLUICE_TRY(passes, prepared_.filters.pass(matcher_, key.first, record->json));
+  }
+  return passes ? Answer::kYes : Answer::kNo;
+}
+
+Result<Answer> Deletions::has_left(const Entry& entry, bool is_referred) {
+  const auto& [key, candidate] = entry;
+  const fhir::ResourceId id{key.first, key.second};
+  const bool by_owner = request_.level != ExportLevel::kSystem && id.type != fhir::types::kGroup;
+  bool is_covered = !by_owner;
+  if (by_owner && !candidate.is_removed) {
+    SLUICE_TRY(const auto owners, store_.owners(id, window_.up_to));
+    if (!owners) return Answer::kUnknown;
+    is_covered = scope_.covers_owner(*owners) || (is_referred && owners->empty());
+  }
+  // It is the export's neither by the owners that it has nor by those that it had.
+  if (!is_covered && !candidate.had) return Answer::kNo;
+  if (is_covered && !candidate.is_removed) {
+    SLUICE_TRY(const Answer passes, passes_now(entry));
+    if (passes != Answer::kNo) return passes == Answer::kYes ? Answer::kNo : Answer::kUnknown;
+  }
+  if (!must_be_read(id.type)) return candidate.had ? Answer::kYes : Answer::kNo;
+  SLUICE_TRY(const Answer had, former_->had(id, candidate.last, is_referred));
+  if (had != Answer::kUnknown) return had;
+  // The client's own filters keep nothing from it, so a deletion is told rather than not.
+  const bool is_told =
+      candidate.is_removed && candidate.had && !prepared_.filters.hides_some(id.type);
+  return is_told ? Answer::kYes : Answer::kUnknown;
+}
+
+Result<void> Deletions::write(const Candidates& candidates, const ReferencesByType* referred) {
+  BundleLines lines(writer_);
+  bool is_incomplete = false;
+  for (const auto& entry : candidates) {
+    const auto& [key, candidate] = entry;
+    if (is_supporting(key.first, candidate.owner) != (referred != nullptr)) continue;
+    SLUICE_TRY(const Answer left, has_left(entry, is_in(referred, key.first, key.second)));
+    if (left == Answer::kYes) SLUICE_CHECK(lines.add(key.first, key.second));
+    is_incomplete = is_incomplete || left == Answer::kUnknown;
+  }
+  SLUICE_CHECK(lines.finish());
+  if (!is_incomplete && !former_->is_unsure()) return {};
+  return write_outcome(
+      "Deletions may be missing: what some resources were before they changed is older than what "
+      "this server keeps of the past, so that it cannot tell whether they belonged to this export "
+      "then.");
+}
+
+Result<void> Deletions::write_outcome(std::string_view why) {
+  return writer_.append_other(
+      FileKind::kOutcome,
+      fhir::operation_outcome("warning", "incomplete",
+                              std::string(why) + " An export without _since has what there is."));
+}
+
+// The log of an earlier version of the program does not tell who had what went to another patient.
+Result<void> Deletions::tell_of_upgrade() {
+  const store::Sequence from = store_.former_owners_from();
+  if (request_.level == ExportLevel::kSystem || from.value == 0) return {};
+  SLUICE_TRY(const auto untold,
+             store_.change_count(window_.after, std::min(window_.up_to, {from.value - 1})));
+  if (untold == 0 || window_.after.value + 1 >= from.value) return {};
+  return write_outcome(
+      "Deletions may be missing: what went to another patient before this server's store was "
+      "upgraded was not noted.");
 }
 
 Result<void> Deletions::write_part(unsigned part, unsigned parts) {
-  return write_where([&](const store::Change& change) {
-    return part_of(change, parts) == part && covers(change);
-  });
+  SLUICE_CHECK(begin());
+  const Ended ended = [this](const store::Change& change) -> Result<bool> {
+    const bool is_removed = change.kind == store::ChangeKind::kRemove;
+    if (request_.level == ExportLevel::kSystem) return is_removed;
+    // Whose group it was is told by its versions. If none is kept: with a limit to patients it
+    // could tell of others.
+    if (change.type == fhir::types::kGroup)
+      return is_removed && request_.level == ExportLevel::kPatient && prepared_.roster == nullptr;
+    return former_->covers_owners(change.owners, change.sequence);
+  };
+  SLUICE_TRY(const auto candidates,
+             collect([&](const auto& change) { return part_of(change, parts) == part; }, ended));
+  SLUICE_CHECK(write(candidates, nullptr));
+  return part == 0 ? tell_of_upgrade() : Result<void>();
 }
 
 Result<void> Deletions::write_supporting(const ReferencesByType& referred) {
-  return write_where([&](const store::Change& change) {
-    const auto ids = referred.find(change.type);
-    return request_.wants(change.type) && ids != referred.end() &&
-           ids->second.contains(std::string(change.id));
-  });
+  SLUICE_CHECK(begin());
+  const Ended ended = [&](const store::Change& change) -> Result<bool> {
+    if (change.kind == store::ChangeKind::kRemove && change.owners.empty())
+      return is_in(&referred, change.type, change.id);
+    return former_->covers_owners(change.owners, change.sequence);
+  };
+  SLUICE_TRY(const auto candidates, collect(
+                                        [&](const auto& change) {
+                                          return fhir::may_be_supporting(change.type) &&
+                                                 (fhir::is_in_patient_compartment(change.type) ||
+                                                  is_in(&referred, change.type, change.id));
+                                        },
+                                        ended));
+  return write(candidates, &referred);
 }
 
 }  // namespace sluice::bulk

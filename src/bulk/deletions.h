@@ -1,27 +1,25 @@
-// The deleted files of an export with `_since` (M-04): what the change log says was deleted, as far
-// as it was within the request's reach, in transaction Bundles.
+// The deleted files of an export with `_since` (M-04): what the change log says was deleted or has
+// left the export's scope otherwise, in transaction Bundles.
 #pragma once
 
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/result.h"
-#include "bulk/access_limits.h"
 #include "bulk/export_request.h"
+#include "bulk/export_scope.h"
 #include "bulk/export_writer.h"
-#include "bulk/roster.h"
+#include "bulk/former_scope.h"
 #include "bulk/supporting_references.h"
+#include "search/matcher.h"
 #include "store/store.h"
 
 namespace sluice::bulk {
 
-/// Sequences: the changes of an export with `_since` and `_until` are `after` < sequence <=
-/// `up_to`.
-struct ChangeWindow {
-  store::Sequence after;
-  store::Sequence up_to;
-};
 Result<ChangeWindow> change_window(const store::Store& store, const ExportRequest& request,
                                    const store::Commit& snapshot);
 
@@ -35,46 +33,60 @@ Result<void> each_put_since(const store::Store& store, const ExportRequest& requ
 /// The part of so many that looks after a change's resource.
 unsigned part_of(const store::Change& change, unsigned parts);
 
-/// So many parts keep the memory of each below a few hundred MB, whatever was deleted.
-unsigned deletion_parts(std::uint64_t changes);
+/// So many parts keep the memory of each below a few hundred MB, whatever was deleted. `reads`:
+/// what changed is looked at too, not only what was deleted.
+unsigned deletion_parts(std::uint64_t changes, bool reads);
 
-/// What finds the deletions of an export. A resource counts when the last of its changes in the
-/// window is a removal, so one that came back is in the output only. One thread.
+/// What finds them. A resource counts when a version that was there at `_since` or later belonged
+/// to the export, and what the last of its changes in the window left does not. One thread.
 class Deletions {
  public:
   /// Called with every change read and the bytes it counts as.
   using Step = std::function<Result<void>(std::uint64_t)>;
 
-  Deletions(const store::Store& store, const ExportRequest& request, const Roster* roster,
-            const store::Commit& snapshot, ExportWriter& writer, Step step)
-      : store_(store),
-        request_(request),
-        roster_(roster),
-        snapshot_(snapshot),
-        writer_(writer),
-        step_(std::move(step)) {}
+  Deletions(const store::Store& store, const PreparedExport& prepared, ExportWriter& writer,
+            Step step);
 
-  /// Deleted resources of the compartments (at system level: all), by the owners they had when they
-  /// were deleted; those of one part of so many.
+  /// What has left the compartments (at system level: all); one part of so many.
   Result<void> write_part(unsigned part, unsigned parts);
-  /// Deleted ones among the supporting resources that resources of the export refer to.
+  /// What has left the supporting resources that resources of the export refer to.
   Result<void> write_supporting(const ReferencesByType& referred);
 
  private:
-  bool covers(const store::Change& change) const;
-  template <class Wanted>
-  Result<void> write_where(Wanted wanted);
-  Result<bool> was_seen(const AccessFilters& access, fhir::ResourceType type, const std::string& id,
-                        store::Sequence removed);
+  /// A resource that may have belonged to the export, by the change log.
+  struct Candidate {
+    store::Sequence last;  ///< of its changes
+    bool is_removed = false;
+    bool had = false;  ///< it belonged to the export as far as owners and references tell
+    std::string owner;
+  };
+  using Candidates = std::map<std::pair<fhir::ResourceType, std::string>, Candidate>;
+  using Entry = Candidates::value_type;
+  /// Whether a change ended what belonged to the export, filters apart.
+  using Ended = std::function<Result<bool>(const store::Change&)>;
+
+  Result<void> begin();
+  bool must_be_read(fhir::ResourceType type) const;
+  bool may_be_exported(std::string_view group_id) const;
+  bool is_supporting(fhir::ResourceType type, std::string_view owner) const;
+  template <class Concerns>
+  Result<Candidates> collect(Concerns concerns, const Ended& ended);
+  /// Those of the candidates that have left: the supporting ones, or the others (nullptr).
+  Result<void> write(const Candidates& candidates, const ReferencesByType* referred);
+  Result<Answer> has_left(const Entry& entry, bool is_referred);
+  Result<Answer> passes_now(const Entry& entry);
+  Result<void> tell_of_upgrade();
+  Result<void> write_outcome(std::string_view why);
 
   const store::Store& store_;
+  const PreparedExport& prepared_;
   const ExportRequest& request_;
-  const Roster* roster_;
-  const store::Commit& snapshot_;
   ExportWriter& writer_;
   const Step step_;
+  const ExportScope scope_;
   search::Matcher matcher_;
-  bool left_some_out_ = false;  // for want of the version before the deletion
+  ChangeWindow window_;
+  std::optional<FormerScope> former_;
 };
 
 }  // namespace sluice::bulk

@@ -53,6 +53,9 @@ class ExportFilters {
                                        const store::Commit& snapshot);
 
   bool empty() const { return by_type_.empty(); }
+  /// Whether some type is limited, by a filter or by what may be seen.
+  bool limits_any() const { return !by_type_.empty() || access_.limits_any(); }
+  bool hides_some(fhir::ResourceType type) const { return access_.limits(type); }
   bool limits(fhir::ResourceType type) const { return by_type_.contains(type); }
   /// When only resources of a type with certain ids can pass: these, sorted, unique.
   std::optional<std::vector<std::string>> ids_of(fhir::ResourceType type) const;

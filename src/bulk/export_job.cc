@@ -11,6 +11,7 @@
 #include "bulk/provenance.h"
 #include "bulk/sorted_runs.h"
 #include "bulk/stored_export.h"
+#include "fhir/compartment.h"
 
 namespace sluice::bulk {
 namespace {
@@ -121,7 +122,7 @@ Result<std::optional<std::vector<job::ShardPlan>>> ExportJobs::plan(const job::J
       break;
     case kSupportingPhase:
       if (takes_supporting(request)) {
-        SLUICE_TRY(shards, plan_supporting(job));
+        SLUICE_TRY(shards, plan_supporting(job, request));
       }
       break;
     case kBlocksPhase:
@@ -136,13 +137,25 @@ Result<std::optional<std::vector<job::ShardPlan>>> ExportJobs::plan(const job::J
   return std::optional(std::move(shards));
 }
 
-Result<std::vector<job::ShardPlan>> ExportJobs::plan_supporting(const job::Job& job) const {
+// A Device that was a patient's and is nobody's now has left, unless something refers to it.
+Result<bool> ExportJobs::may_have_had_devices(const ExportRequest& request) const {
+  if (!request.since) return false;
+  SLUICE_TRY(const auto statistics, store_.statistics());
+  return std::any_of(statistics.begin(), statistics.end(), [&](const auto& each) {
+    return fhir::may_be_supporting(each.type) && fhir::is_in_patient_compartment(each.type) &&
+           request.wants(each.type);
+  });
+}
+
+Result<std::vector<job::ShardPlan>> ExportJobs::plan_supporting(
+    const job::Job& job, const ExportRequest& request) const {
   std::vector<job::ShardPlan> shards;
   SLUICE_TRY(const auto files, internal_files(job));
-  if (files.references.empty()) return shards;
+  SLUICE_TRY(const bool had_devices, may_have_had_devices(request));
+  if (files.references.empty() && !had_devices) return shards;
   ShardSpec spec;
   spec.segments.push_back({ReadMode::kSupporting, {}});
-  shards.push_back({serialize(spec), files.references_count * kSupportingWeight});
+  shards.push_back({serialize(spec), (files.references_count + 1) * kSupportingWeight});
   return shards;
 }
 

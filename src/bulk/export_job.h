@@ -50,7 +50,9 @@ class ExportJobs final : public job::JobKind {
     std::vector<RunFile> runs;
   };
   Result<InternalFiles> internal_files(const job::Job& job) const;
-  Result<std::vector<job::ShardPlan>> plan_supporting(const job::Job& job) const;
+  Result<bool> may_have_had_devices(const ExportRequest& request) const;
+  Result<std::vector<job::ShardPlan>> plan_supporting(const job::Job& job,
+                                                      const ExportRequest& request) const;
   Result<std::vector<job::ShardPlan>> plan_merge(const job::Job& job, std::string_view purpose,
                                                  ReadMode mode) const;
   Result<void> clean_up(const job::Job& job, const ExportRequest& request);

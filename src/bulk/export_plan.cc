@@ -16,6 +16,7 @@
 #include "bulk/roster_cost.h"
 #include "bulk/share_out.h"
 #include "bulk/ways_to_read.h"
+#include "fhir/compartment.h"
 
 namespace sluice::bulk {
 namespace {
@@ -124,10 +125,12 @@ class Planner {
     SLUICE_TRY(const auto window, change_window(store_, request_, snapshot_));
     SLUICE_TRY(const std::uint64_t count, store_.change_count(window.after, window.up_to));
     if (count == 0) return {};
-    const unsigned parts = deletion_parts(count);
-    for (unsigned part = 0; part < parts; ++part) {
-      add_shard({ReadMode::kDeleted, {}, part, parts}, count * kLoggedWeight);
-    }
+    // What filters have to be asked about is read.
+    const bool reads = filters_.limits_any();
+    const unsigned parts = deletion_parts(count, reads);
+    const std::uint64_t weight = reads ? count * kChangeWeight / parts : count * kLoggedWeight;
+    for (unsigned part = 0; part < parts; ++part)
+      add_shard({ReadMode::kDeleted, {}, part, parts}, weight);
     return {};
   }
 
@@ -235,12 +238,14 @@ class Planner {
       SLUICE_TRY(const bool more, changes->next(change));
       if (!more) return false;
       if (!request_.wants(change.type)) continue;
-      if (is_supporting_type(change.type)) return true;
+      // A Device with a patient is read with the patient's compartment.
+      if (fhir::may_be_supporting(change.type) && change.owner.empty()) return true;
       if (change.type != fhir::types::kProvenance || !chooses_provenance(request_)) continue;
       SLUICE_TRY(const auto record,
                  store_.read({change.type, std::string(change.id)}, snapshot_.sequence));
       if (!record) continue;
-      SLUICE_TRY(const bool found, has_supporting_target(walk, record->json));
+      SLUICE_TRY(const bool found,
+                 has_supporting_target(walk, record->json, store_, snapshot_.sequence));
       if (found) return true;
     }
   }
@@ -428,17 +433,12 @@ class Planner {
 
 }  // namespace
 
-bool is_supporting_type(fhir::ResourceType type) {
-  return !fhir::is_in_patient_compartment(type) && type != fhir::types::kBinary &&
-         type != fhir::types::kBundle;
-}
-
 bool takes_supporting(const ExportRequest& request) {
   // What does not refer to a patient is left out of the patients' blocks.
   if (request.level == ExportLevel::kSystem || request.organize_by == fhir::types::kPatient)
     return false;
   return request.types.empty() ||
-         std::any_of(request.types.begin(), request.types.end(), is_supporting_type);
+         std::any_of(request.types.begin(), request.types.end(), fhir::may_be_supporting);
 }
 
 Result<std::vector<job::ShardPlan>> plan_export(const store::Store& store,

@@ -48,7 +48,5 @@ Result<std::vector<job::ShardPlan>> plan_provenance(const store::Store& store,
 
 /// Whether the export takes supporting resources along (G-05).
 bool takes_supporting(const ExportRequest& request);
-/// Whether resources of this type can be there as supporting ones.
-bool is_supporting_type(fhir::ResourceType type);
 
 }  // namespace sluice::bulk

@@ -374,8 +374,8 @@ class ShardRun {
   }
 
   Deletions deletions() {
-    return Deletions(environment_.store, request_, prepared_.roster.get(), prepared_.snapshot,
-                     writer_, [this](std::uint64_t bytes) { return step(bytes); });
+    return Deletions(environment_.store, prepared_, writer_,
+                     [this](std::uint64_t bytes) { return step(bytes); });
   }
 
   Result<void> outcome() {

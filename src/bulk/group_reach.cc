@@ -4,8 +4,8 @@
 #include <map>
 #include <utility>
 
-#include "bulk/export_plan.h"
 #include "bulk/roster.h"
+#include "fhir/compartment.h"
 #include "fhir/reference_walk.h"
 
 namespace sluice::bulk {
@@ -34,7 +34,7 @@ struct GroupReach::Found {
   void add_references(std::string_view encoded) {
     store::SupportingReferences references(encoded);
     while (const auto item = references.next())
-      if (is_supporting_type(item->type) && supporting[item->type].emplace(item->id).second)
+      if (fhir::may_be_supporting(item->type) && supporting[item->type].emplace(item->id).second)
         open.push_back({item->type, std::string(item->id)});
   }
 };
@@ -91,7 +91,7 @@ Result<bool> GroupReach::holds(const store::Record& record) {
 
 Result<bool> GroupReach::refers_to(const store::Record& record) {
   const auto type = record.key.type;
-  if (!may_read(type) || (!is_supporting_type(type) && type != fhir::types::kProvenance))
+  if (!may_read(type) || (!fhir::may_be_supporting(type) && type != fhir::types::kProvenance))
     return false;
   wanted_ = record.key;
   SLUICE_TRY(Found* const found, members());
@@ -185,6 +185,14 @@ Result<void> GroupReach::follow(Found& found) {
     SLUICE_CHECK(bounds_.step());
     const fhir::ResourceId next = std::move(found.open.back());
     found.open.pop_back();
+    // What is in a patient's compartment is there for the patient, whoever refers to it.
+    if (fhir::is_in_patient_compartment(next.type)) {
+      SLUICE_TRY(const auto owners, store_.owners(next, as_of_.sequence));
+      if (owners && !owners->empty()) {
+        found.supporting[next.type].erase(next.id);
+        continue;
+      }
+    }
     if (!may_read(next.type)) continue;
     SLUICE_TRY(const auto record, store_.read_of({}, next, as_of_.sequence));
     if (record) found.add_references(record->supporting);
@@ -199,9 +207,13 @@ Result<bool> GroupReach::is_target_in_reach(Found& found, std::string_view prove
       if (found.groups.contains(target.id)) return true;
       continue;
     }
-    if (found.has_supporting(target.type, target.id)) return true;
+    const bool is_referred = found.has_supporting(target.type, target.id);
+    if (!fhir::is_in_patient_compartment(target.type)) {
+      if (is_referred) return true;
+      continue;
+    }
     SLUICE_TRY(const auto owners, store_.owners(target, as_of_.sequence));
-    if (owners && found.has_owner(*owners)) return true;
+    if (owners && (found.has_owner(*owners) || (is_referred && owners->empty()))) return true;
   }
   return false;
 }
@@ -213,7 +225,7 @@ Result<bool> GroupReach::is_in_reach(Found& found, const store::RecordView& reco
     SLUICE_CHECK(find_supporting(found));
     return is_target_in_reach(found, record.json);
   }
-  if (!is_supporting_type(record.type)) return false;
+  if (!fhir::may_be_supporting(record.type) || !record.owners.empty()) return false;
   SLUICE_CHECK(find_supporting(found));
   return found.has_supporting(record.type, record.id);
 }

@@ -9,6 +9,7 @@
 #include "base/sort_unique.h"
 #include "bulk/export_plan.h"
 #include "bulk/internal_lines.h"
+#include "fhir/compartment.h"
 
 namespace sluice::bulk {
 namespace {
@@ -161,10 +162,16 @@ Result<std::vector<std::string>> provenances_in_scope(
   return walk.take_ids();
 }
 
-Result<bool> has_supporting_target(fhir::ReferenceWalk& walk, std::string_view json) {
+Result<bool> has_supporting_target(fhir::ReferenceWalk& walk, std::string_view json,
+                                   const store::Store& store, store::Sequence as_of) {
   SLUICE_TRY(const auto head, walk.provenance(json));
-  return std::any_of(head.targets.begin(), head.targets.end(),
-                     [](const auto& target) { return is_supporting_type(target.type); });
+  for (const auto& target : head.targets) {
+    if (!fhir::may_be_supporting(target.type)) continue;
+    if (!fhir::is_in_patient_compartment(target.type)) return true;
+    SLUICE_TRY(const auto owners, store.owners(target, as_of));
+    if (owners && owners->empty()) return true;
+  }
+  return false;
 }
 
 ProvenanceSelector::ProvenanceSelector(const store::Store& store, const PreparedExport& prepared,
@@ -191,10 +198,12 @@ Result<ProvenanceSelector::Target> ProvenanceSelector::read(const fhir::Resource
   const bool asked = request_.associated_provenance.has_value();
   if (asked && (target.type == fhir::types::kProvenance || !request_.wants(target.type)))
     return Target();
-  const bool by_reference = referred_ != nullptr && is_supporting_type(target.type);
-  if (by_reference) {
+  bool by_reference = false;
+  if (referred_ != nullptr && fhir::may_be_supporting(target.type)) {
     const auto ids = referred_->all.find(target.type);
-    if (ids == referred_->all.end() || !ids->second.contains(target.id)) return Target();
+    by_reference = ids != referred_->all.end() && ids->second.contains(target.id);
+    // A Device may be there for its patient instead.
+    if (!by_reference && !fhir::is_in_patient_compartment(target.type)) return Target();
   }
   if (!asked && !by_reference && target.type != fhir::types::kGroup) {
     SLUICE_TRY(const auto owners, store_.owners(target, prepared_.snapshot.sequence));

@@ -67,8 +67,9 @@ Result<std::vector<std::string>> provenances_in_scope(
     const PreparedExport& prepared, const ClosedReferences& referred, const FoundProvenances& found,
     const std::function<Result<void>(std::uint64_t)>& step);
 
-/// Whether a Provenance has a target that could be there as a supporting resource.
-Result<bool> has_supporting_target(fhir::ReferenceWalk& walk, std::string_view json);
+/// Whether a Provenance has a target that could be there as a supporting resource as of a sequence.
+Result<bool> has_supporting_target(fhir::ReferenceWalk& walk, std::string_view json,
+                                   const store::Store& store, store::Sequence as_of);
 
 /// The runs of `LatestProvenanceResources`.
 inline constexpr std::string_view kCandidateRuns = "candidate";

@@ -208,9 +208,10 @@ Result<std::vector<std::unique_ptr<PatientStream>>> open_streams(const store::St
   return streams;
 }
 
-/// The union of the streams. `since`: who joined later is new; nullopt: nobody is.
-Result<Roster> merge(const std::vector<std::unique_ptr<PatientStream>>& streams,
-                     std::optional<Instant> since) {
+/// The union of the streams: calls `visit` with each patient, in order, and the earliest instant of
+/// joining.
+template <class Visit>
+Result<void> each_patient(const std::vector<std::unique_ptr<PatientStream>>& streams, Visit visit) {
   const auto later = [](const PatientStream* a, const PatientStream* b) {
     return a->id() > b->id();
   };
@@ -219,7 +220,6 @@ Result<Roster> merge(const std::vector<std::unique_ptr<PatientStream>>& streams,
     SLUICE_TRY(const bool more, stream->next());
     if (more) open.push(stream.get());
   }
-  Roster roster;
   std::string id;
   while (!open.empty()) {
     id = open.top()->id();
@@ -231,8 +231,18 @@ Result<Roster> merge(const std::vector<std::unique_ptr<PatientStream>>& streams,
       SLUICE_TRY(const bool more, stream->next());
       if (more) open.push(stream);
     }
-    roster.add(id, since && joined > *since);
+    visit(std::string_view(id), joined);
   }
+  return {};
+}
+
+/// `since`: who joined later is new; nullopt: nobody is.
+Result<Roster> merge(const std::vector<std::unique_ptr<PatientStream>>& streams,
+                     std::optional<Instant> since) {
+  Roster roster;
+  SLUICE_CHECK(each_patient(streams, [&](std::string_view id, Instant joined) {
+    roster.add(id, since && joined > *since);
+  }));
   return roster;
 }
 
@@ -349,6 +359,18 @@ Result<bool> has_member(const store::Store& store, const std::string& group_id,
       return true;
   }
   return false;
+}
+
+Result<Joins> joined_since(const store::Store& store, const ExportRequest& request,
+                           const store::Commit& as_of) {
+  Joins joins;
+  if (request.level != ExportLevel::kGroup) return joins;
+  SLUICE_TRY(const auto groups, follow_groups(store, request.group_id, as_of, request.base_url));
+  SLUICE_TRY(const auto streams, open_streams(store, request.base_url, groups, as_of, {}));
+  SLUICE_CHECK(each_patient(streams, [&](std::string_view id, Instant joined) {
+    if (joined > *request.since) joins.emplace(id, joined);
+  }));
+  return joins;
 }
 
 Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,

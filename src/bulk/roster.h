@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -64,6 +66,12 @@ Result<Roster> read_members(const store::Store& store, const std::string& group_
 Result<bool> has_member(const store::Store& store, const std::string& group_id,
                         const std::set<std::string, std::less<>>& patients,
                         const store::Commit& as_of, const std::string& base_url);
+
+/// Of the members of a Group export with `_since` as of a commit: since when those are members who
+/// joined after `_since`, whether the request wants their history or not.
+using Joins = std::map<std::string, Instant, std::less<>>;
+Result<Joins> joined_since(const store::Store& store, const ExportRequest& request,
+                           const store::Commit& as_of);
 
 /// The roster of a request as of a commit; nullptr when it is not limited to patients. Nested
 /// groups are resolved: a patient joins through the last of the joins on the way, and by the

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "bulk/export_plan.h"
+#include <iterator>
+
 #include "bulk/internal_lines.h"
+#include "fhir/compartment.h"
 #include "fhir/reference.h"
 
 namespace sluice::bulk {
@@ -53,10 +55,22 @@ Result<void> close(Opening& references, const store::Store& store, store::Sequen
     references.open.pop_back();
     if (!request.wants(next.type)) continue;
     SLUICE_TRY(const auto record, store.read_of({}, next, as_of));
-    if (!record) continue;
+    if (!record || !record->owners.empty()) continue;
     store::SupportingReferences supporting(record->supporting);
     while (const auto item = supporting.next())
-      if (is_supporting_type(item->type)) references.add(item->type, item->id);
+      if (fhir::may_be_supporting(item->type)) references.add(item->type, item->id);
+  }
+  return {};
+}
+
+// What is in a patient's compartment is there for the patient, whoever refers to it.
+Result<void> drop_owned(ReferencesByType& found, const store::Store& store, store::Sequence as_of) {
+  for (auto& [type, ids] : found) {
+    if (!fhir::is_in_patient_compartment(type)) continue;
+    for (auto id = ids.begin(); id != ids.end();) {
+      SLUICE_TRY(const auto owners, store.owners({type, *id}, as_of));
+      id = owners && !owners->empty() ? ids.erase(id) : std::next(id);
+    }
   }
   return {};
 }
@@ -87,6 +101,8 @@ Result<ClosedReferences> close_references(output::FileStore& files, const store:
     SLUICE_CHECK(read_references(files, job_id, each, all, of_new_members));
   SLUICE_CHECK(close(all, store, as_of, request));
   SLUICE_CHECK(close(of_new_members, store, as_of, request));
+  SLUICE_CHECK(drop_owned(all.found, store, as_of));
+  SLUICE_CHECK(drop_owned(of_new_members.found, store, as_of));
   return ClosedReferences{std::move(all.found), std::move(of_new_members.found)};
 }
 

@@ -38,8 +38,9 @@ struct ClosedReferences {
 
 /// The union of what shards kept, and what the resources in it refer to in turn (an Organization's
 /// partOf, a PractitionerRole's Practitioner), once each. References to resources that do not exist
-/// as of the sequence may be in it. With `_type` only resources of the types asked for are
-/// followed. What is in `known`, an earlier answer of the same export, is not followed again.
+/// as of the sequence may be in it, Devices of patients not. With `_type` only resources of the
+/// types asked for are followed. What is in `known`, an earlier answer of the same export, is not
+/// followed again.
 Result<ClosedReferences> close_references(output::FileStore& files, const store::Store& store,
                                           std::string_view job_id,
                                           const std::vector<InternalLines>& references,

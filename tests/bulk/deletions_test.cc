@@ -1,11 +1,13 @@
 // The deleted files of exports with _since (M-04), against a model that replays what was done.
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
 #include <random>
 
 #include "export_fixture.h"
+#include "raw_database.h"
 
 namespace sluice::bulk {
 namespace {
@@ -45,6 +47,29 @@ class DeletionsTest : public ExportFixture {
       }
     }
     return keys;
+  }
+
+  /// The texts of the outcomes.
+  std::string outcomes(const ExportRequest& request) {
+    std::string all;
+    for (const auto& line : run(request, FileKind::kOutcome)) all += line + "\n";
+    return all;
+  }
+
+  ExportRequest of_group(const std::string& id = "g") const {
+    ExportRequest request = since(ExportLevel::kGroup);
+    request.group_id = id;
+    request.history_of_new_members = true;
+    return request;
+  }
+
+  static std::string group(const std::string& id, const std::vector<std::string>& patients) {
+    std::string members;
+    for (const auto& patient : patients)
+      members += fmt::format(R"({}{{"entity":{{"reference":"Patient/{}"}}}})",
+                             members.empty() ? "" : ",", patient);
+    return simple("Group", id,
+                  fmt::format(R"(,"type":"person","actual":true,"member":[{}])", members));
   }
 
   Keys deleted(const ExportRequest& request) {
@@ -121,6 +146,174 @@ TEST_F(DeletionsTest, WhoLeavesAGroupIsNotDeleted) {
   ExportRequest request = since(ExportLevel::kGroup);
   request.group_id = "g";
   EXPECT_EQ(deleted(request), Keys{});
+}
+
+// M-04: charted on the wrong patient, and corrected.
+TEST_F(DeletionsTest, WhatGoesToAnotherPatientHasLeftTheFirst) {
+  put_patients();
+  put({group("of-a", {"a"}), group("of-b", {"b"}), group("of-both", {"a", "b"})});
+  since_ = store_->last_commit().instant;
+  put({observation("a1", {"b"}), observation("both", {"a"})});
+  EXPECT_EQ(deleted(of_group("of-a")), Keys{"Observation/a1"});
+  EXPECT_EQ(keys(run(of_group("of-a"))), Keys{"Observation/both"});
+  EXPECT_EQ(deleted(of_group("of-b")), Keys{"Observation/both"});
+  EXPECT_EQ(keys(run(of_group("of-b"))), Keys{"Observation/a1"});
+  EXPECT_EQ(deleted(of_group("of-both")), Keys{});
+  EXPECT_EQ(deleted(since(ExportLevel::kPatient)), Keys{});
+  EXPECT_EQ(deleted(since(ExportLevel::kSystem)), Keys{});
+  ExportRequest of_a = since(ExportLevel::kPatient);
+  of_a.patients = {"a"};
+  EXPECT_EQ(deleted(of_a), Keys{"Observation/a1"});
+  of_a.types = {fhir::types::kPatient};
+  EXPECT_EQ(deleted(of_a), Keys{});
+}
+
+// M-04
+TEST_F(DeletionsTest, WhatLosesItsPatientHasLeftEveryPatient) {
+  put_patients();
+  put({simple("Observation", "b1", R"(,"status":"final")")});
+  EXPECT_EQ(deleted(since(ExportLevel::kPatient)), Keys{"Observation/b1"});
+  EXPECT_EQ(deleted(of_group()), Keys{"Observation/b1"});
+  EXPECT_EQ(deleted(since(ExportLevel::kSystem)), Keys{});
+}
+
+// M-04, R-06: of what was another's before is told to nobody who was never given it.
+TEST_F(DeletionsTest, WhatWasNeverGivenIsNotTold) {
+  put_patients();
+  put({group("of-c", {"c"})});
+  since_ = store_->last_commit().instant;
+  put({observation("a1", {"b"})});
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  // Who joins has all of it now, and nothing of what was gone by then.
+  put({group("of-c", {"c", "a"})});
+  EXPECT_EQ(deleted(of_group("of-c")), Keys{});
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  put({observation("back", {"b"})});
+  EXPECT_EQ(deleted(of_group("of-c")), Keys{"Observation/back"});
+  ExportRequest without_history = of_group("of-c");
+  without_history.history_of_new_members = false;
+  EXPECT_EQ(deleted(without_history), Keys{"Observation/back"});
+}
+
+// M-04: who was a member, left and came back had been given it.
+TEST_F(DeletionsTest, WhatLeftWhileThePatientWasAwayIsTold) {
+  put_patients();
+  put({group("of-a", {"a"})});
+  since_ = store_->last_commit().instant;
+  put({group("of-a", {"c"})});
+  put({observation("a1", {"b"})});
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  put({group("of-a", {"a"})});
+  EXPECT_EQ(deleted(of_group("of-a")), Keys{"Observation/a1"});
+}
+
+// M-04, P-05
+TEST_F(DeletionsTest, WhatNoLongerMatchesAFilterIsToldWhileItsOldVersionIsKept) {
+  put_patients();
+  const auto amended = [](const std::string& id) {
+    std::string text = observation(id, {"b"}, "amended");
+    text.replace(text.find("final"), 5, "amended");
+    return text;
+  };
+  put({amended("never")});
+  since_ = store_->last_commit().instant;
+  put({amended("b1"), amended("both"), observation("never", {"b"}, "y")});
+  put({amended("never"), observation("both", {"b"}, "final again")});
+  remove("Observation", "back");
+  const auto filtered = [&](ExportRequest request) {
+    request.type_filters = {{*fhir::find_resource_type("Observation"), "status=final"}};
+    return request;
+  };
+  const auto check = [&] {
+    // "never" was final for a moment after _since.
+    EXPECT_EQ(deleted(filtered(since(ExportLevel::kSystem))),
+              (Keys{"Observation/b1", "Observation/never", "Observation/back"}));
+    EXPECT_EQ(deleted(filtered(of_group())), (Keys{"Observation/b1", "Observation/never"}));
+    EXPECT_EQ(outcomes(filtered(of_group())), "");
+  };
+  check();
+  EXPECT_EQ(keys(run(filtered(of_group()))), Keys{"Observation/both"});
+  // Of who sees the final ones only: the same, whatever it asks for.
+  ExportRequest limited = of_group();
+  limited.limits.by_query = {{{*fhir::find_resource_type("Observation")}, {{"status=final"}}}};
+  EXPECT_EQ(deleted(limited), (Keys{"Observation/b1", "Observation/never"}));
+
+  store_->set_history_horizon(store_->last_commit().sequence);
+  ASSERT_TRUE(store_->compact());
+  EXPECT_EQ(deleted(filtered(of_group())), Keys{});
+  EXPECT_THAT(outcomes(filtered(of_group())),
+              testing::HasSubstr("Deletions may be missing: what some resources were before"));
+  // A deletion that may have matched is told; who may not know of it is told nothing.
+  EXPECT_EQ(deleted(filtered(since(ExportLevel::kSystem))), Keys{"Observation/back"});
+  limited.level = ExportLevel::kSystem;
+  EXPECT_EQ(deleted(limited), Keys{});
+  EXPECT_THAT(outcomes(limited), testing::HasSubstr("Deletions may be missing"));
+  // What did not change since then needs no past.
+  since_ = store_->last_commit().instant;
+  EXPECT_EQ(outcomes(filtered(of_group())), "");
+}
+
+// M-04, Q-04: chains were resolved otherwise then.
+TEST_F(DeletionsTest, WhatNoLongerMatchesAChainIsTold) {
+  const auto patient = [](const char* gender) {
+    return simple("Patient", "a", fmt::format(R"(,"gender":"{}")", gender));
+  };
+  put({patient("female"), observation("a1", {"a"}, "x")});
+  since_ = store_->last_commit().instant;
+  put({patient("male"), observation("a1", {"a"}, "y")});
+  ExportRequest request = since(ExportLevel::kPatient);
+  request.type_filters = {
+      {*fhir::find_resource_type("Observation"), "subject:Patient.gender=female"}};
+  EXPECT_EQ(deleted(request), Keys{"Observation/a1"});
+}
+
+// M-04, G-05
+TEST_F(DeletionsTest, ADeviceThatIsNobodysAnyMoreHasLeftUnlessSomethingRefersToIt) {
+  put_patients();
+  const auto device = [](const std::string& id, const std::string& patient) {
+    return simple("Device", id,
+                  patient.empty()
+                      ? R"(,"status":"active")"
+                      : fmt::format(R"(,"patient":{{"reference":"Patient/{}"}})", patient));
+  };
+  put({device("used", "b"), device("unused", "b"), device("moved", "b"), device("removed", "b"),
+       simple("Procedure", "p",
+              R"(,"status":"completed","subject":{"reference":"Patient/b"},)"
+              R"("usedReference":[{"reference":"Device/used"}])")});
+  since_ = store_->last_commit().instant;
+  put({device("used", ""), device("unused", ""), device("moved", "c"), device("removed", "")});
+  remove("Device", "removed");
+  EXPECT_EQ(deleted(of_group()), (Keys{"Device/unused", "Device/moved", "Device/removed"}));
+  EXPECT_EQ(keys(run(of_group())), Keys{"Device/used"});
+  EXPECT_EQ(deleted(since(ExportLevel::kPatient)), (Keys{"Device/unused", "Device/removed"}));
+}
+
+// M-04: Groups belong to exports of all patients for their members.
+TEST_F(DeletionsTest, AGroupWithoutPatientsHasLeft) {
+  put_patients();
+  put({group("g", {})});
+  EXPECT_EQ(deleted(since(ExportLevel::kPatient)), Keys{"Group/g"});
+  EXPECT_EQ(deleted(since(ExportLevel::kSystem)), Keys{});
+}
+
+// M-04: what an earlier version of the program did not note is said to be missing.
+TEST_F(DeletionsTest, WhatMovedBeforeTheStoreWasUpgradedIsSaidToBeMissing) {
+  put_patients();
+  put({observation("a1", {"b"})});
+  engine_.reset();
+  exports_.reset();
+  store_.reset();
+  store::set_format(folder_, 4);
+  store_ = store::open_rocksdb_store(folder_, clock_).value();
+  start();
+  const std::string missing = "went to another patient before this server's store was upgraded";
+  EXPECT_THAT(outcomes(of_group()), testing::HasSubstr(missing));
+  EXPECT_THAT(outcomes(since(ExportLevel::kPatient)), testing::HasSubstr(missing));
+  EXPECT_EQ(outcomes(since(ExportLevel::kSystem)), "");
+  since_ = store_->last_commit().instant;
+  put({observation("b1", {"c"})});
+  EXPECT_EQ(outcomes(of_group()), "");
+  EXPECT_EQ(deleted(of_group()), Keys{"Observation/b1"});
 }
 
 // M-04
@@ -219,19 +412,18 @@ TEST_F(DeletionsTest, AgreesWithAReplay) {
     const std::string patient = fmt::format("p{}", round % 5);
     since_ = steps[random() % steps.size()].instant;
     const Instant end = steps[random() % steps.size()].instant;
-    std::map<std::string, std::vector<std::string>> owners_before;
+    // What was the patient's at `_since` or later, and is not at the end.
+    std::map<std::string, bool> is_his;
+    Keys was_his;
     Keys expected;
     for (const auto& step : steps) {
-      if (step.instant > since_ && step.instant < end) {
-        const std::string key = "Observation/" + step.id;
-        const auto& had = owners_before[step.id];
-        if (!step.owners.empty())
-          expected.erase(key);
-        else if (std::find(had.begin(), had.end(), patient) != had.end())
-          expected.insert(key);
-      }
-      owners_before[step.id] = step.owners;
+      if (step.instant >= end) break;
+      const std::string key = "Observation/" + step.id;
+      if (step.instant > since_ && is_his[key]) was_his.insert(key);
+      is_his[key] = std::find(step.owners.begin(), step.owners.end(), patient) != step.owners.end();
     }
+    for (const auto& key : was_his)
+      if (!is_his[key]) expected.insert(key);
     ExportRequest request = since(ExportLevel::kPatient);
     request.patients = {patient};
     request.until = end;

@@ -41,7 +41,7 @@ class AdvancedClock final : public Clock {
 class ExportFixture : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / ("sluice-export-" + random_hex(8));
+    folder_ = parent_folder() / ("sluice-export-" + random_hex(8));
     auto store = store::open_rocksdb_store(folder_, clock_);
     ASSERT_TRUE(store) << store.error().message << store.error().detail;
     store_ = std::move(*store);
@@ -56,6 +56,11 @@ class ExportFixture : public ::testing::Test {
     files_.reset();
     store_.reset();
     std::filesystem::remove_all(folder_);
+  }
+
+  /// Where the store and the files are.
+  virtual std::filesystem::path parent_folder() const {
+    return std::filesystem::temp_directory_path();
   }
 
   void start() {

@@ -67,6 +67,74 @@ TEST_F(ExportTest, APatientExportHoldsCompartmentsAndWhatTheyReferTo) {
                   "Group/g"}));
 }
 
+// G-05: a Device with a patient is that patient's, one without comes when something refers to it.
+TEST_F(ExportTest, DevicesComeWithTheirPatientsOrByReference) {
+  put_two_patients();
+  const auto device = [](const std::string& id, const std::string& patient) {
+    return simple("Device", id, fmt::format(R"(,"patient":{{"reference":"Patient/{}"}})", patient));
+  };
+  const auto about = [](const std::string& id, const std::string& target) {
+    return simple(
+        "Provenance", id,
+        fmt::format(R"(,"target":[{{"reference":"{}"}}],"recorded":"2020-01-01T00:00:00Z",)"
+                    R"("agent":[{{"who":{{"display":"x"}}}}])",
+                    target));
+  };
+  put({device("of-a", "a"), device("of-b", "b"), device("unused-of-b", "b"),
+       simple("Device", "shared"),
+       simple("Procedure", "p",
+              R"(,"status":"completed","subject":{"reference":"Patient/b"},"usedReference":[)"
+              R"({"reference":"Device/of-a"},{"reference":"Device/of-b"},)"
+              R"({"reference":"Device/shared"}])"),
+       about("about-a", "Device/of-a"), about("about-b", "Device/of-b"),
+       about("about-shared", "Device/shared"), about("about-none", "Device/unreferenced")});
+  ExportRequest request = request_for(ExportLevel::kGroup);
+  request.group_id = "g";
+  const auto of_types = [&](const std::set<std::string>& types) {
+    Keys found;
+    for (const auto& key : keys(run(request)))
+      if (types.contains(key.substr(0, key.find('/')))) found.insert(key);
+    return found;
+  };
+  // Device/of-a is another patient's, whoever refers to it.
+  EXPECT_EQ(of_types({"Device", "Provenance"}),
+            (Keys{"Device/of-b", "Device/unused-of-b", "Device/shared", "Provenance/about-b",
+                  "Provenance/about-shared"}));
+  request.associated_provenance = AssociatedProvenance::kRelevant;
+  EXPECT_EQ(of_types({"Provenance"}), (Keys{"Provenance/about-b", "Provenance/about-shared"}));
+  request.associated_provenance.reset();
+  request.types = {*fhir::find_resource_type("Device")};
+  EXPECT_EQ(keys(run(request)), (Keys{"Device/of-b", "Device/unused-of-b"}));
+  request.types.clear();
+  request.organize_by = fhir::types::kPatient;
+  auto block = run(request);
+  block.erase(block.begin());  // its header
+  const Keys in_block = keys(block);
+  EXPECT_TRUE(in_block.contains("Device/of-b") && in_block.contains("Device/unused-of-b"));
+  EXPECT_FALSE(in_block.contains("Device/of-a") || in_block.contains("Device/shared"));
+  EXPECT_EQ(keys(run(request_for(ExportLevel::kPatient, {"Device"}))),
+            (Keys{"Device/of-a", "Device/of-b", "Device/unused-of-b"}));
+}
+
+// G-05, P-02
+TEST_F(ExportTest, ADeviceThatChangedComesWithTheChangesOfItsPatient) {
+  put_two_patients();
+  const auto device = [](const std::string& id, const std::string& more) {
+    return simple("Device", id, more);
+  };
+  put({device("of-b", R"(,"patient":{"reference":"Patient/b"})"), device("shared", ""),
+       simple("Procedure", "p",
+              R"(,"status":"completed","subject":{"reference":"Patient/b"},)"
+              R"("usedReference":[{"reference":"Device/shared"}])")});
+  ExportRequest request = request_for(ExportLevel::kGroup);
+  request.group_id = "g";
+  request.since = store_->last_commit().instant;
+  put({device("of-b", R"(,"patient":{"reference":"Patient/b"},"status":"active")")});
+  EXPECT_EQ(keys(run(request)), Keys{"Device/of-b"});
+  put({device("shared", R"(,"status":"active")")});
+  EXPECT_EQ(keys(run(request)), (Keys{"Device/of-b", "Device/shared"}));
+}
+
 // G-04, G-05
 TEST_F(ExportTest, AGroupExportHoldsItsMembersOnly) {
   put_two_patients();

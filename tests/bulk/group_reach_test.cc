@@ -135,6 +135,26 @@ TEST_F(GroupReachTest, R06ChainsAndHasSeeWhatTheGroupsExportsCouldGive) {
   }
 }
 
+// G-05: whose a Device is counts, not who refers to it.
+TEST_F(GroupReachTest, R06ADeviceOfSomebodyElseIsNotInReachByReference) {
+  const auto device = [](const std::string& id, const std::string& more) {
+    return fmt::format(R"({{"resourceType":"Device","id":"{}","serialNumber":"x"{}}})", id, more);
+  };
+  const auto uses = [](const std::string& id) {
+    return observation("uses-" + id, "Patient/in",
+                       fmt::format(R"("device":{{"reference":"Device/{}"}})", id));
+  };
+  put({device("of-out", R"(,"patient":{"reference":"Patient/out"},"status":"active")"),
+       device("of-in", R"(,"patient":{"reference":"Patient/in"},"status":"active")"),
+       device("nobodys", R"(,"status":"active")"), uses("of-out"), uses("of-in"), uses("nobodys")});
+  const std::string filter = "Observation?device:Device.status=active";
+  EXPECT_EQ(
+      exported(filter, std::nullopt),
+      (Keys{"Observation/uses-of-out", "Observation/uses-of-in", "Observation/uses-nobodys"}));
+  EXPECT_EQ(exported(filter, GroupLimit{{"mine"}}),
+            (Keys{"Observation/uses-of-in", "Observation/uses-nobodys"}));
+}
+
 TEST_F(GroupReachTest, R06AllGroupsOfTheClientAreInReach) {
   const std::string linked = "Patient?link:Patient.birthdate=1970-01-01";
   EXPECT_EQ(exported(linked, GroupLimit{{"mine", "second"}}), Keys{"Patient/nested"});

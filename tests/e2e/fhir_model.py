@@ -7,7 +7,8 @@ import json
 import re
 
 # The root-anchored paths of the search parameters that make the R4 patient compartment
-# (http://hl7.org/fhir/R4/compartmentdefinition-patient.html with the parameters' expressions).
+# (http://hl7.org/fhir/R4/compartmentdefinition-patient.html with the parameters' expressions), and Device.patient,
+# which the server adds to it.
 COMPARTMENT_PATHS = {
     "Account": "subject", "AdverseEvent": "subject",
     "AllergyIntolerance": "patient recorder asserter", "Appointment": "participant.actor",
@@ -20,7 +21,7 @@ COMPARTMENT_PATHS = {
     "Composition": "subject author attester.party", "Condition": "subject asserter",
     "Consent": "patient", "Coverage": "policyHolder subscriber beneficiary payor",
     "CoverageEligibilityRequest": "patient", "CoverageEligibilityResponse": "patient",
-    "DetectedIssue": "patient", "DeviceRequest": "subject performer",
+    "DetectedIssue": "patient", "Device": "patient", "DeviceRequest": "subject performer",
     "DeviceUseStatement": "subject", "DiagnosticReport": "subject",
     "DocumentManifest": "subject author recipient", "DocumentReference": "subject author",
     "Encounter": "subject", "EnrollmentRequest": "candidate", "EpisodeOfCare": "patient",
@@ -41,6 +42,8 @@ COMPARTMENT_PATHS = {
 }
 # Never taken along because something refers to them.
 NEVER_SUPPORTING = {"Group", "Binary", "Bundle"}
+# In a compartment when it has a patient, else taken along when something refers to it.
+BOTH = {"Device"}
 
 # Mandatory root elements of the types the tests project (P-06).
 MANDATORY = {
@@ -130,7 +133,7 @@ def references(value):
 
 def supporting_references(resource):
     return {key for key in references(resource)
-            if key[0] not in COMPARTMENT_PATHS and key[0] not in NEVER_SUPPORTING}
+            if key[0] in BOTH or (key[0] not in COMPARTMENT_PATHS and key[0] not in NEVER_SUPPORTING)}
 
 
 def is_now_within(period, now):
@@ -207,7 +210,8 @@ class Model:
         waiting = list(chosen)
         while waiting:
             for key in supporting_references(self.resources[waiting.pop()]):
-                if key not in chosen and key in self.resources and self._wanted(key, types, within):
+                if key not in chosen and key in self.resources and not self.owners[key] \
+                        and self._wanted(key, types, within):
                     chosen.add(key)
                     waiting.append(key)
         return chosen

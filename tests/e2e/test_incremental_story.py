@@ -43,7 +43,7 @@ class LocalCopy:
         waiting = list(kept)
         while waiting:
             for key in fhir_model.supporting_references(self.resources[waiting.pop()]):
-                if key in self.resources and key not in kept:
+                if key in self.resources and key not in kept and not fhir_model.owners(self.resources[key]):
                     kept.add(key)
                     waiting.append(key)
         self.resources = {key: self.resources[key] for key in kept}

@@ -52,6 +52,15 @@ TEST_F(WalkTest, IdsAreReadOneByOne) {
   EXPECT_THAT(found("Observation?_id=nosuch"), ElementsAre());
 }
 
+TEST_F(WalkTest, DevicesAreReadByTheirPatients_G05) {
+  put({R"({"resourceType":"Device","id":"d","patient":{"reference":"Patient/a"}})",
+       R"({"resourceType":"Device","id":"e","patient":{"reference":"Patient/b"}})",
+       R"({"resourceType":"Device","id":"f"})"});
+  ASSERT_TRUE(query("Device?patient=Patient/a").patients());
+  EXPECT_THAT(found("Device?patient=Patient/a"), ElementsAre("d"));
+  EXPECT_THAT(found("Device?patient:missing=true"), ElementsAre("f"));
+}
+
 TEST_F(WalkTest, PatientsAreReadByTheirCompartments) {
   ASSERT_TRUE(query("Observation?subject=Patient/a").patients());
   EXPECT_THAT(found("Observation?subject=Patient/a"), ElementsAre("1", "2"));

@@ -70,6 +70,21 @@ TEST_F(CascadeTest, WhatJoinsOrChangesOrLeavesMeanwhileIsSeen) {
   EXPECT_TRUE(is_there("other"));
 }
 
+// G-05: a Device with a patient is in that patient's compartment.
+TEST_F(CascadeTest, DevicesOfThePatientGoToo) {
+  put(R"({"resourceType":"Patient","id":"p"})");
+  put(R"({"resourceType":"Device","id":"of-p","patient":{"reference":"Patient/p"}})");
+  put(R"({"resourceType":"Device","id":"of-q","patient":{"reference":"Patient/q"}})");
+  put(R"({"resourceType":"Device","id":"of-nobody"})");
+  const auto outcome = erase([](int) {});
+  ASSERT_TRUE(outcome) << outcome.error().message;
+  EXPECT_EQ(outcome->others, 1u);
+  const auto device = *fhir::find_resource_type("Device");
+  const auto left =
+      store_->exist(device, {"of-p", "of-q", "of-nobody"}, store_->last_commit().sequence).value();
+  EXPECT_EQ(left, (std::vector<bool>{false, true, true}));
+}
+
 TEST_F(CascadeTest, ItGivesUpWhenOthersWriteAllTheTime) {
   put(R"({"resourceType":"Patient","id":"p"})");
   const auto outcome = erase([&](int look) { put_observation("o", "p", look); });
