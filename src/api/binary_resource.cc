@@ -86,7 +86,7 @@ Result<std::string> body_of(const http::Request& request, fhir::ResourceType typ
   if (type == fhir::types::kBinary && request.headers.count(kSecurityContext) > 0)
     return invalid("X-Security-Context is for raw content: a Binary has its securityContext");
   SLUICE_CHECK(check_body_type(request));
-  return request.body;
+  return std::string(json_body(request));
 }
 
 bool wants_raw(const http::Request& request, fhir::ResourceType type) {

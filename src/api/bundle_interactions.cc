@@ -15,6 +15,7 @@
 #include "api/capability.h"
 #include "api/cascade_delete.h"
 #include "api/fhir_response.h"
+#include "api/request_headers.h"
 #include "api/resource_answer.h"
 #include "api/resource_headers.h"
 #include "api/resource_search.h"
@@ -357,7 +358,7 @@ Result<http::Response> post_now(Service& service, const http::Router& router,
   // Nobody wants a Bundle back that was just sent, unless they say so.
   if (!preferences.states_return) preferences.returned = Return::kMinimal;
   SLUICE_TRY(const auto share, service.bundles->take(request.body.size()));
-  SLUICE_TRY(const auto bundle, fhir::BundleRequest::read(request.body));
+  SLUICE_TRY(const auto bundle, fhir::BundleRequest::read(json_body(request)));
   if (bundle.kind() == fhir::BundleRequest::Kind::kBatch)
     return run_batch(service, router, request, preferences, bundle);
   return TransactionRequest(service, router, request, principal, preferences, bundle).run();

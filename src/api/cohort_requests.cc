@@ -104,8 +104,8 @@ Result<std::optional<bulk::CohortRequest>> read_request(const Service& service,
   asked.base_url = service.base_url(request);
   fhir::ResourceReader reader({}, asked.base_url);
   auto resource = operation == Operation::kCreate
-                      ? reader.read_as_new(request.body, random_hex(kIdBytes))
-                      : reader.read(request.body);
+                      ? reader.read_as_new(json_body(request), random_hex(kIdBytes))
+                      : reader.read(json_body(request));
   // What is wrong with other bodies, the synchronous way says.
   if (!resource || resource->type != fhir::types::kGroup)
     return std::optional<bulk::CohortRequest>();

@@ -11,6 +11,7 @@
 #include "api/binary_resource.h"
 #include "api/cascade_delete.h"
 #include "api/fhir_response.h"
+#include "api/request_headers.h"
 #include "api/resource_answer.h"
 #include "api/resource_headers.h"
 #include "api/resource_search.h"
@@ -203,7 +204,7 @@ Result<http::Response> patch_now(Service& service, const http::Request& request,
   if (asked.condition.kind == rest::Condition::Kind::kAbsent)
     return Error{ErrorKind::kUnsupported, "a patch takes no If-None-Match"};
   SLUICE_CHECK(check_patch_type(request));
-  SLUICE_TRY(const auto patch, rest::JsonPatch::parse(request.body));
+  SLUICE_TRY(const auto patch, rest::JsonPatch::parse(json_body(request)));
   SLUICE_TRY(const auto slot, take_slot(service, request));
   Conditional conditional(service, request, principal, type);
   SLUICE_TRY(auto matches, conditional.find(filters, 1));

@@ -4,6 +4,7 @@
 
 #include "api/fhir_response.h"
 #include "api/job_kickoff.h"
+#include "api/request_headers.h"
 #include "api/resource_headers.h"
 #include "base/log.h"
 #include "base/utf8.h"
@@ -31,7 +32,7 @@ Result<std::vector<fhir::Parameter>> read_parameters(const http::Request& reques
     return parameters;
   }
   SLUICE_CHECK(check_json_type(type));
-  SLUICE_TRY(const auto body, fhir::read_parameters(request.body));
+  SLUICE_TRY(const auto body, fhir::read_parameters(json_body(request)));
   parameters.insert(parameters.end(), body.begin(), body.end());
   return parameters;
 }

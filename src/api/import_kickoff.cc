@@ -4,6 +4,7 @@
 
 #include "api/fhir_response.h"
 #include "api/job_kickoff.h"
+#include "api/request_headers.h"
 #include "api/resource_headers.h"
 #include "base/log.h"
 #include "base/utf8.h"
@@ -20,7 +21,8 @@ Result<bulk::ImportRequest> read_kick_off(const Service& service, const http::Re
     return invalid(fmt::format("$import takes no query, but there is '{}'",
                                shortened(request.query.front().first, 64)));
   SLUICE_CHECK(check_json_type(content_type(request)));
-  SLUICE_TRY(auto asked, bulk::parse_import_request(request.body, service.options.import_rules));
+  SLUICE_TRY(auto asked,
+             bulk::parse_import_request(json_body(request), service.options.import_rules));
   asked.separate_export_status = preferences.separate_export_status;
   asked.leniency = service.options.leniency;
   asked.base_url = service.base_url(request);

@@ -77,7 +77,7 @@ Result<std::vector<fhir::MemberEntry>> read_body(const http::Request& request,
                                                  MemberOperation operation) {
   SLUICE_CHECK(check_body_type(request));
   fhir::JsonTokens tokens;
-  SLUICE_CHECK(tokens.read(request.body));
+  SLUICE_CHECK(tokens.read(json_body(request)));
   SLUICE_CHECK(fhir::check_json_object(tokens, kDepthMax));
   SLUICE_TRY(const auto text, resource_of(tokens, parameter_of(operation)));
   SLUICE_TRY(const auto group, fhir::ResourceReader({}, base_url).read(text, group_id));

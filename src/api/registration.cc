@@ -95,7 +95,7 @@ http::Response register_client(Service& service, const http::Request& request) {
   if (content_type(request) != "application/json" || request.body.size() > kBodySizeMax)
     return refused(400, "invalid_client_metadata", "the body is not JSON of at most 128 KiB");
   boost::system::error_code failed;
-  const auto metadata = json::parse(request.body, failed);
+  const auto metadata = json::parse(json_body(request), failed);
   if (failed || !metadata.is_object())
     return refused(400, "invalid_client_metadata", "the body is not a JSON object");
   auto client = read_client(metadata.get_object(), options.registration_scope);

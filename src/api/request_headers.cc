@@ -122,4 +122,8 @@ std::string content_type(const http::Request& request) {
   return to_lower(trimmed(header->substr(0, header->find(';'))));
 }
 
+std::string_view json_body(const http::Request& request) {
+  return without_byte_order_mark(request.body);
+}
+
 }  // namespace sluice::api

@@ -48,4 +48,7 @@ bool accepts_fhir_json(const http::Request& request);
 /// Content-Type.
 std::string content_type(const http::Request& request);
 
+/// The body as JSON text: what it begins with may be a byte order mark. A view of the request.
+std::string_view json_body(const http::Request& request);
+
 }  // namespace sluice::api

@@ -10,6 +10,7 @@
 #include "api/cohort_requests.h"
 #include "api/conditional_interactions.h"
 #include "api/fhir_response.h"
+#include "api/request_headers.h"
 #include "api/resource_answer.h"
 #include "api/resource_headers.h"
 #include "api/resource_view.h"
@@ -126,7 +127,7 @@ Result<http::Response> patch_now(Service& service, const http::Request& request,
     return Error{ErrorKind::kUnsupported, "a patch takes no If-None-Match"};
   SLUICE_CHECK(check_patch_type(request));
   SLUICE_TRY(const auto key, key_of(request, type));
-  SLUICE_TRY(const auto patch, rest::JsonPatch::parse(request.body));
+  SLUICE_TRY(const auto patch, rest::JsonPatch::parse(json_body(request)));
   SLUICE_TRY(auto written,
              audited_write<rest::Written>(
                  service, request, principal, smart::AuditKind::kResourceUpdated, key, [&] {

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "base/utf8.h"
 
 namespace sluice::bulk {
 namespace {
@@ -238,7 +239,7 @@ struct LoadSource::Impl {
       raw.clear();
     }
     while (!at_end && pending.size() < kReadSize) SLUICE_CHECK(fill());
-    if (pending.starts_with("\xef\xbb\xbf")) drop(3);
+    if (pending.starts_with(kByteOrderMark)) drop(kByteOrderMark.size());
     is_document = begins_document(pending);
     return {};
   }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/json_text.h"
+#include "base/utf8.h"
 #include "client/base64.h"
 #include "fhir/attachment_walk.h"
 #include "fhir/json_check.h"
@@ -123,8 +124,9 @@ std::string what_is_wrong(std::string_view claimed, std::string_view answered,
   const auto is_page = [](std::string_view type) {
     return type == "text/html" || type == "application/xhtml+xml";
   };
-  const auto blank = start.find_first_not_of(" \t\r\n\xef\xbb\xbf");
-  std::string first(blank == std::string_view::npos ? "" : start.substr(blank, 14));
+  const auto text = without_byte_order_mark(start);
+  const auto blank = text.find_first_not_of(" \t\r\n");
+  std::string first(blank == std::string_view::npos ? "" : text.substr(blank, 14));
   std::transform(first.begin(), first.end(), first.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   const bool looks_like_page = first.starts_with("<!doctype html") || first.starts_with("<html");

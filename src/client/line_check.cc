@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/utf8.h"
 #include "fhir/json_check.h"
 #include "fhir/json_walk.h"
 
@@ -11,7 +12,6 @@ namespace {
 constexpr std::size_t kDepthMax = 200;
 constexpr std::size_t kTextsKept = 3;
 constexpr std::size_t kTypeShown = 40;
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 }  // namespace
 
@@ -50,7 +50,7 @@ bool LineJudge::was_block_header() const {
 }
 
 Result<void> LineCheck::take(std::string_view line) {
-  if (at_file_start_ && line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
+  if (at_file_start_) line = without_byte_order_mark(line);
   at_file_start_ = false;
   if (line.find_first_not_of(" \t\r") == std::string_view::npos) return {};
   ++lines_;

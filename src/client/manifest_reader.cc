@@ -9,6 +9,8 @@
 #include <cmath>
 #include <vector>
 
+#include "base/utf8.h"
+
 namespace sluice::client {
 namespace {
 
@@ -245,7 +247,7 @@ bool ManifestReader::has_begun() const {
 
 Result<void> ManifestReader::feed(std::string_view bytes) {
   if (!impl_->has_begun) {
-    if (bytes.starts_with("\xef\xbb\xbf")) bytes.remove_prefix(3);
+    bytes = without_byte_order_mark(bytes);
     impl_->has_begun = bytes.find_first_not_of(" \t\r\n") != std::string_view::npos;
     if (!impl_->has_begun) return {};
   }

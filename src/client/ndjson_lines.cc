@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/file.h"
+#include "base/utf8.h"
 #include "client/line_check.h"
 #include "client/ndjson_inflater.h"
 
@@ -14,7 +15,6 @@ namespace sluice::client {
 namespace {
 
 constexpr std::size_t kReadSize = 1u << 20;
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 bool is_blank(std::string_view line) {
   return line.find_first_not_of(" \t\r") == std::string_view::npos;
@@ -28,8 +28,7 @@ Result<void> each_line(const std::filesystem::path& path,
   std::string pending;
   std::uint64_t number = 0;
   const auto give = [&](std::string_view line) -> Result<void> {
-    if (++number == 1 && line.starts_with(kByteOrderMark))
-      line.remove_prefix(kByteOrderMark.size());
+    if (++number == 1) line = without_byte_order_mark(line);
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (is_blank(line)) return {};
     auto taken = take(line);

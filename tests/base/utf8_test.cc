@@ -24,6 +24,13 @@ TEST(Utf8, R03TextIsCutBetweenCharactersOnly) {
   EXPECT_LE(shortened(std::string(100, '\x80'), 64).size(), 64u);
 }
 
+TEST(Utf8, R03AByteOrderMarkIsPassedOverOnceAtTheBeginning) {
+  EXPECT_EQ(without_byte_order_mark("\xef\xbb\xbf{}"), "{}");
+  EXPECT_EQ(without_byte_order_mark("\xef\xbb\xbf\xef\xbb\xbf{}"), "\xef\xbb\xbf{}");
+  for (const char* text : {"", "{}", "\xef\xbb", " \xef\xbb\xbf"})
+    EXPECT_EQ(without_byte_order_mark(text), text);
+}
+
 TEST(Utf8, KnowsWhatIsValid) {
   for (const char* text : {"", "plain ascii text of some length", "\u00fc", "\u20ac", "\U0001F600",
                            "eight by eight, then \u00fc and eight more"})

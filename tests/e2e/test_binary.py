@@ -46,6 +46,28 @@ class Binary(harness.ServerCase):
         self.assertEqual(self.send("PUT", "Binary/json", binary).status, 201)
         self.assertEqual(self.send("GET", "Binary/json").body, b"hi")
 
+    def test_r03_a_byte_order_mark_is_passed_over_in_json_and_kept_in_content(self):
+        self.serve()
+        mark, fhir = b"\xef\xbb\xbf", {"Content-Type": harness.FHIR_JSON}
+        patient = {"resourceType": "Patient", "id": "p", "active": True}
+        text = json.dumps(patient).encode()
+        self.assertEqual(self.send("PUT", "Patient/p", mark + text, fhir).status, 201)
+        self.assertEqual(self.send("POST", "Patient", mark + text, fhir).status, 201)
+        self.assertEqual(self.send("PATCH", "Patient/p", mark + b'[{"op":"replace","path":"/active","value":false}]',
+                                   {"Content-Type": "application/json-patch+json"}).status, 200)
+        self.assertEqual(self.send("GET", "Patient/p").json()["active"], False)
+        bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [
+            {"resource": {"resourceType": "Patient", "id": "q"}, "request": {"method": "PUT", "url": "Patient/q"}}]}
+        self.assertEqual(self.send("POST", "", mark + json.dumps(bundle).encode(), fhir).status, 200)
+        parameters = {"resourceType": "Parameters", "parameter": [{"name": "_type", "valueString": "Patient"}]}
+        self.assertEqual(self.send("POST", "$export", mark + json.dumps(parameters).encode(),
+                                   {**fhir, "Prefer": "respond-async"}).status, 202)
+        for wrong in (mark + mark + text, b" " + mark + text, text + mark):
+            self.assert_outcome(self.send("PUT", "Patient/p", wrong, fhir), 400)
+        # What is no JSON is what it is.
+        self.assertEqual(self.send("PUT", "Binary/b", mark + b"text", {"Content-Type": "text/plain"}).status, 201)
+        self.assertEqual(self.send("GET", "Binary/b").body, mark + b"text")
+
     def test_f06_ranges_conditions_and_head(self):
         self.serve()
         self.send("PUT", "Binary/b", CONTENT, {"Content-Type": "application/pdf"})
