@@ -242,9 +242,6 @@ void Connection::count_answer(Exchange& exchange) {
 asio::awaitable<void> Connection::begin_stream(std::shared_ptr<Exchange> exchange) {
   const Request& request = exchange->incoming.request;
   Response& response = exchange->response;
-  if (auto* file = std::get_if<FileBody>(&response.body);
-      file != nullptr && (!services_.options.use_sendfile || transport_->is_tls()))
-    response.body = stream_of(std::move(*file));
   auto* stream = std::get_if<StreamBody>(&response.body);
   const bool has_content = response.status != 204 && response.status != 304;
   if (stream == nullptr || request.method == "HEAD" || !has_content) co_return;

@@ -24,7 +24,7 @@ IoThread::~IoThread() {
 void IoThread::start(std::string name) {
   thread_ = std::thread([this, name = std::move(name)] {
     name_this_thread(name, 0);
-    // sendfile(2) has no MSG_NOSIGNAL; a client that went away must not end the process.
+    // A client that went away must not end the process, whatever writes to its socket.
     sigset_t broken_pipe;
     sigemptyset(&broken_pipe);
     sigaddset(&broken_pipe, SIGPIPE);

@@ -65,14 +65,6 @@ struct Request {
   std::string_view parameter(std::string_view name) const;
 };
 
-/// Part of an open file, sent by sendfile(2) where the connection allows.
-struct FileBody {
-  int fd = -1;
-  std::uint64_t offset = 0;
-  std::uint64_t length = 0;
-  std::shared_ptr<const void> keep_alive;  ///< what owns the descriptor
-};
-
 /// A body that is made while it is sent. `read` fills the buffer and returns how much; 0 ends the
 /// body. It runs on the request pool, never on a socket thread, one call at a time. An error after
 /// the header was sent closes the connection, so that the client sees the cut.
@@ -89,7 +81,7 @@ struct Response {
   int status = 200;
   Headers headers;
   /// A shared text is nobody's to count: however many are sent it is held once.
-  std::variant<std::string, FileBody, StreamBody, SharedText> body;
+  std::variant<std::string, StreamBody, SharedText> body;
   /// What the header Last-Modified says in whole seconds.
   std::optional<Instant> last_modified = std::nullopt;
   /// What it holds of the budget of answers, when its handler has taken that already. Shared,

@@ -48,8 +48,6 @@ ResponseFrame frame_of(const Response& response, bool http_1_0, bool keep_alive)
     frame.length = text->size();
   } else if (const auto* shared = std::get_if<SharedText>(&response.body)) {
     frame.length = shared->view().size();
-  } else if (const auto* file = std::get_if<FileBody>(&response.body)) {
-    frame.length = file->length;
   } else {
     const auto& stream = std::get<StreamBody>(response.body);
     if (stream.length) {

@@ -67,17 +67,6 @@ asio::awaitable<Sent> send_text(std::shared_ptr<Transport> transport, std::strin
   co_return sent;
 }
 
-asio::awaitable<Sent> send_file(std::shared_ptr<Transport> transport, std::string head,
-                                FileBody file) {
-  Sent sent;
-  const Pieces pieces{asio::buffer(head)};
-  const bool more_follows = file.length > 0;
-  if (co_await transport->send(pieces, more_follows) < head.size()) co_return sent;
-  sent.body_bytes = co_await transport->send_file(file.fd, file.offset, file.length);
-  sent.complete = sent.body_bytes == file.length;
-  co_return sent;
-}
-
 /// `prefix` holds what has to go out before the next chunk: the head, or the end of the last chunk.
 asio::awaitable<Sent> send_stream(std::shared_ptr<Transport> transport, std::string prefix,
                                   ResponseFrame frame, std::shared_ptr<StreamPump> pump,
@@ -136,8 +125,6 @@ asio::awaitable<Sent> send_any(std::shared_ptr<Transport> transport, Outgoing ou
     co_await outgoing.pump->finish();
     co_return sent;
   }
-  if (auto* file = std::get_if<FileBody>(&outgoing.response.body); has_body && file != nullptr)
-    co_return co_await send_file(transport, std::move(outgoing.head), std::move(*file));
   std::string_view body;  // of the response, which lives in this frame
   if (const auto* text = std::get_if<std::string>(&outgoing.response.body); has_body && text)
     body = *text;

@@ -43,7 +43,6 @@ struct ServerOptions {
   /// Of the answers of all connections together, while they are made and until they are sent; above
   /// it 503. nullptr: one of kAnswersSizeMax.
   std::shared_ptr<MemoryBudget> answers;
-  bool use_sendfile = true;  ///< false: files are read on the pool, for file systems without it
   std::string server_name = "Sluice";        ///< the Server header
   std::vector<std::string> cors_origins;     ///< exact origins or "*"; empty: no CORS
   std::vector<std::string> trusted_proxies;  ///< IP addresses whose X-Forwarded-* count

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <utility>
 
-#include "base/file.h"
 #include "http/transport.h"
 
 namespace sluice::http {
@@ -105,22 +104,6 @@ asio::awaitable<void> StreamPump::park(std::uint64_t offset) {
 
 asio::awaitable<void> StreamPump::finish() {
   co_await job_->wait();
-}
-
-StreamBody stream_of(FileBody file) {
-  StreamBody stream;
-  stream.length = file.length;
-  const auto done = std::make_shared<std::uint64_t>(0);
-  stream.rewind = [done](std::uint64_t offset) { *done = offset; };
-  stream.read = [file = std::move(file), done](std::span<char> buffer) -> Result<std::size_t> {
-    const auto wanted =
-        static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), file.length - *done));
-    SLUICE_TRY(const std::size_t size, read_at(file.fd, file.offset + *done, buffer.first(wanted),
-                                               "the file that is sent"));
-    *done += size;
-    return size;
-  };
-  return stream;
 }
 
 }  // namespace sluice::http

@@ -62,7 +62,4 @@ class StreamPump {
   std::chrono::milliseconds pause_{0};
 };
 
-/// A file as a stream, for connections that cannot sendfile.
-StreamBody stream_of(FileBody file);
-
 }  // namespace sluice::http

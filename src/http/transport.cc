@@ -1,14 +1,10 @@
 #include "http/transport.h"
 
-#include <fcntl.h>
 #include <linux/sockios.h>
 #include <poll.h>
 #include <sys/ioctl.h>
-#include <sys/sendfile.h>
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
-#include <cerrno>
 #include <tuple>
 #include <utility>
 
@@ -21,9 +17,6 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr std::uint64_t kSendFileMax = 1u << 20;
-/// After so many bytes without waiting another connection of the thread gets its turn.
-constexpr std::uint64_t kBurstMax = 4u << 20;
 constexpr std::size_t kLingerBytesMax = 16u << 20;
 
 std::string host_of(const tcp::endpoint& endpoint) {
@@ -216,35 +209,6 @@ asio::awaitable<std::uint64_t> Transport::send_while_ready(Pieces pieces,
 
 std::uint64_t Transport::taken() {
   return sent_ - std::min<std::uint64_t>(sent_, unacknowledged());
-}
-
-asio::awaitable<std::uint64_t> Transport::send_file(int fd, std::uint64_t offset,
-                                                    std::uint64_t length) {
-  // Advice only: it doubles the read-ahead, so that sendfile seldom waits for the disk.
-  (void)posix_fadvise(fd, static_cast<off_t>(offset), static_cast<off_t>(length),
-                      POSIX_FADV_SEQUENTIAL);
-  auto position = static_cast<off_t>(offset);
-  std::uint64_t sent = 0;
-  std::uint64_t burst = 0;
-  while (sent < length && !is_dead()) {
-    const auto size = static_cast<std::size_t>(std::min(length - sent, kSendFileMax));
-    const ssize_t n = ::sendfile(socket_.native_handle(), fd, &position, size);
-    if (n > 0) {
-      sent += static_cast<std::uint64_t>(n);
-      sent_ += static_cast<std::uint64_t>(n);
-      burst += static_cast<std::uint64_t>(n);
-      progressed(static_cast<std::size_t>(n));
-      if (burst < kBurstMax) continue;
-      co_await asio::post(socket_.get_executor(), asio::use_awaitable);
-    } else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-      const auto [error] = co_await socket_.async_wait(tcp::socket::wait_write, kAwait);
-      if (error) break;
-    } else if (n == 0 || errno != EINTR) {
-      break;  // The file is shorter than was said, or the client is gone.
-    }
-    burst = 0;
-  }
-  co_return sent;
 }
 
 void Transport::interrupt() {

@@ -1,5 +1,5 @@
-// One connection's byte stream with its deadline, plain or TLS: nothing above knows which, but for
-// what send_file() can do. Internal to http: only its .cc files include this.
+// One connection's byte stream with its deadline, plain or TLS: nothing above knows which. Internal
+// to http: only its .cc files include this.
 #pragma once
 
 #include <array>
@@ -69,9 +69,6 @@ class Transport : public std::enable_shared_from_this<Transport> {
   boost::asio::awaitable<bool> wait_until_ready();
   /// How many bytes the client has acknowledged, about.
   std::uint64_t taken();
-  /// Sends part of a file without copying it; as send(). Plain connections only.
-  boost::asio::awaitable<std::uint64_t> send_file(int fd, std::uint64_t offset,
-                                                  std::uint64_t length);
 
   /// Wakes whoever waits; everything fails from now on.
   void interrupt();

@@ -224,6 +224,23 @@ void ServerTest::wait_until_closed() {
     ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "it goes on listening";
 }
 
+// A file as handlers send theirs: read while it is sent.
+static StreamBody part_of(int fd, std::uint64_t offset, std::uint64_t length) {
+  StreamBody stream;
+  stream.length = length;
+  const auto done = std::make_shared<std::uint64_t>(0);
+  stream.rewind = [done](std::uint64_t to) { *done = to; };
+  stream.read = [fd, offset, length, done](std::span<char> buffer) -> Result<std::size_t> {
+    const auto wanted = std::min<std::uint64_t>(buffer.size(), length - *done);
+    const ssize_t n = ::pread(fd, buffer.data(), static_cast<std::size_t>(wanted),
+                              static_cast<off_t>(offset + *done));
+    if (n < 0) return Error{ErrorKind::kStorage, "the file cannot be read"};
+    *done += static_cast<std::uint64_t>(n);
+    return static_cast<std::size_t>(n);
+  };
+  return stream;
+}
+
 void ServerTest::add_routes() {
   router_.add("GET", "/hello", "hello", [](const Request&) { return plain("hello"); });
   router_.add("POST", "/echo", "echo", [](const Request& request) {
@@ -240,17 +257,17 @@ void ServerTest::add_routes() {
     Response response;
     apply_range(decision, "\"tag\"", modified, kFileSize, response);
     if (decision.status == 200 || decision.status == 206)
-      response.body = FileBody{file_, decision.range.offset, decision.range.length, nullptr};
+      response.body = part_of(file_, decision.range.offset, decision.range.length);
     return response;
   });
   router_.add("GET", "/long-file", "long-file", [this](const Request&) {
     Response response;
-    response.body = FileBody{file_, 0, kFileSize + 1, nullptr};
+    response.body = part_of(file_, 0, kFileSize + 1);
     return response;
   });
   router_.add("GET", "/big-file", "big-file", [this](const Request&) {
     Response response;
-    response.body = FileBody{big_file_, 0, kBigFileSize, nullptr};
+    response.body = part_of(big_file_, 0, kBigFileSize);
     return response;
   });
   router_.add("GET", "/stream", "stream",

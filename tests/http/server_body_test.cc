@@ -12,13 +12,8 @@ std::string get(const std::string& path, const std::string& fields = "") {
   return "GET " + path + " HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n";
 }
 
-class FileTest : public ServerTest, public testing::WithParamInterface<bool> {
+class FileTest : public ServerTest {
  protected:
-  void start_with_parameter() {
-    ServerOptions options;
-    options.use_sendfile = GetParam();
-    start(options);
-  }
   static std::string file_bytes(std::size_t offset, std::size_t length) {
     std::string bytes(length, '\0');
     for (std::size_t i = 0; i < length; ++i) bytes[i] = file_byte(offset + i);
@@ -26,8 +21,8 @@ class FileTest : public ServerTest, public testing::WithParamInterface<bool> {
   }
 };
 
-TEST_P(FileTest, SendsAWholeFileByteForByte) {  // F-08
-  start_with_parameter();
+TEST_F(FileTest, SendsAWholeFileByteForByte) {  // F-08
+  start();
   RawClient client(port());
   const Answer answer = client.ask(get("/file"));
   EXPECT_EQ(answer.status, 200);
@@ -35,8 +30,8 @@ TEST_P(FileTest, SendsAWholeFileByteForByte) {  // F-08
   EXPECT_EQ(records(1)[0].bytes_sent, kFileSize);
 }
 
-TEST_P(FileTest, SendsExactlyTheRange) {  // F-03
-  start_with_parameter();
+TEST_F(FileTest, SendsExactlyTheRange) {  // F-03
+  start();
   RawClient client(port());
   const Answer part = client.ask(get("/file", "Range: bytes=1000-1499999\r\n"));
   EXPECT_EQ(part.status, 206);
@@ -53,16 +48,14 @@ TEST_P(FileTest, SendsExactlyTheRange) {  // F-03
   EXPECT_EQ(known.header("ETag"), "\"tag\"");
 }
 
-TEST_P(FileTest, CutsTheConnectionWhenTheFileIsShorterThanSaid) {
-  start_with_parameter();
+TEST_F(FileTest, CutsTheConnectionWhenTheFileIsShorterThanSaid) {
+  start();
   RawClient client(port());
   const Answer answer = client.ask(get("/long-file"));
   EXPECT_EQ(answer.body.size(), kFileSize);
   EXPECT_FALSE(answer.complete);
   EXPECT_TRUE(records(1)[0].aborted);
 }
-
-INSTANTIATE_TEST_SUITE_P(WithAndWithoutSendfile, FileTest, testing::Bool());
 
 std::string expected_stream() {
   std::string expected;
