@@ -8,6 +8,7 @@
 
 #include "api/binary_resource.h"
 #include "api/fhir_response.h"
+#include "api/long_searches.h"
 #include "api/request_headers.h"
 #include "api/resource_answer.h"
 #include "api/resource_headers.h"
@@ -41,6 +42,23 @@ Result<http::NameValues> read_parameters(const http::Request& request) {
   SLUICE_TRY(const auto form, http::parse_query(request.body));
   parameters.insert(parameters.end(), form.begin(), form.end());
   return parameters;
+}
+
+// A link that names its search stands for all of it; what is beside it is the page's.
+Result<void> expand_search(const Service& service, const Principal& principal,
+                           http::NameValues& parameters) {
+  const auto named = [](const auto& parameter) { return parameter.first == kSearchParameter; };
+  const auto at = std::find_if(parameters.begin(), parameters.end(), named);
+  if (at == parameters.end()) return {};
+  SLUICE_TRY(const std::string search,
+             service.long_searches->find(principal.client_id, at->second, service.clock.now()));
+  parameters.erase(at);
+  if (std::any_of(parameters.begin(), parameters.end(), named))
+    return invalid(fmt::format("the parameter '{}' is there more than once", kSearchParameter));
+  SLUICE_TRY(auto all, http::parse_query(search));
+  all.insert(all.end(), parameters.begin(), parameters.end());
+  parameters = std::move(all);
+  return {};
 }
 
 Error history_gone() {
@@ -77,7 +95,9 @@ class Search {
                                        {smart::Permissions::kSearch}, base_url_));
     // What was read is whole only if its history has been kept until now.
     if (service_.store.history_horizon() > as_of()) return history_gone();
-    return search_bundle(asked_, result_, base_url_);
+    return search_bundle(asked_, result_, base_url_, [this](std::string_view kept) {
+      return service_.long_searches->keep(principal_.client_id, kept, until_);
+    });
   }
 
   const SearchRequest& asked() const { return asked_; }
@@ -179,7 +199,8 @@ Result<http::Response> search_now(Service& service, const http::Request& request
                                   const Principal& principal, fhir::ResourceType type,
                                   std::optional<store::Commit> as_of) {
   SLUICE_TRY(const auto preferences, read_preferences(request));
-  SLUICE_TRY(const auto parameters, read_parameters(request));
+  SLUICE_TRY(auto parameters, read_parameters(request));
+  SLUICE_CHECK(expand_search(service, principal, parameters));
   SLUICE_TRY(auto asked, read_search_request(type, parameters, preferences.handling_lenient));
   SLUICE_CHECK(check_format(request, asked.format));
   SLUICE_TRY(const auto slot, take_slot(service, request));

@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "api/long_searches.h"
 #include "base/bytes.h"
 #include "base/json_text.h"
 #include "fhir/operation_outcome.h"
@@ -27,19 +28,35 @@ std::string new_urn() {
                      uuid.substr(12, 4), uuid.substr(16, 4), uuid.substr(20));
 }
 
-std::string link(const SearchRequest& request, const std::optional<PageLink>& page,
-                 std::string_view base_url) {
-  std::string url = fmt::format("{}/{}", base_url, fhir::type_name(request.type));
-  char separator = '?';
-  const auto add = [&](std::string_view name, std::string_view value) {
-    url +=
-        fmt::format("{}{}={}", separator, http::percent_encode(name), http::percent_encode(value));
-    separator = '&';
-  };
-  for (const auto& [name, value] : request.understood) add(name, value);
-  if (page) add(kPageParameter, to_text(*page));
-  return url;
+std::string query_of(const http::NameValues& parameters) {
+  std::string query;
+  for (const auto& [name, value] : parameters)
+    query += fmt::format("{}{}={}", query.empty() ? "" : "&", http::percent_encode(name),
+                         http::percent_encode(value));
+  return query;
 }
+
+/// The links of one answer.
+class Links {
+ public:
+  Links(const SearchRequest& request, std::string_view base_url, const KeepSearch& keep)
+      : type_url_(fmt::format("{}/{}", base_url, fhir::type_name(request.type))),
+        query_(query_of(request.understood)) {
+    if (type_url_.size() + query_.size() <= kLinkSizeMax) return;
+    query_ = fmt::format("{}={}", kSearchParameter, keep(query_));
+  }
+
+  std::string to(const std::optional<PageLink>& page) const {
+    std::string query = query_;
+    if (page)
+      query += fmt::format("{}{}={}", query.empty() ? "" : "&", kPageParameter, to_text(*page));
+    return query.empty() ? type_url_ : fmt::format("{}?{}", type_url_, query);
+  }
+
+ private:
+  const std::string type_url_;
+  std::string query_;
+};
 
 class Entries {
  public:
@@ -99,17 +116,16 @@ class Projectors {
 }  // namespace
 
 Result<std::string> search_bundle(const SearchRequest& request, const SearchResult& result,
-                                  std::string_view base_url) {
+                                  std::string_view base_url, const KeepSearch& keep) {
+  const Links links(request, base_url, keep);
   std::string out = R"({"resourceType":"Bundle")";
   if (result.as_of.sequence.value > 0)
     out += fmt::format(R"(,"meta":{{"lastUpdated":"{}"}})", to_fhir_instant(result.as_of.instant));
   out += R"(,"type":"searchset")";
   if (result.total) out += fmt::format(R"(,"total":{})", *result.total);
-  out += fmt::format(R"(,"link":[{{"relation":"self","url":{}}})",
-                     quoted(link(request, request.page, base_url)));
+  out += fmt::format(R"(,"link":[{{"relation":"self","url":{}}})", quoted(links.to(request.page)));
   if (result.next)
-    out += fmt::format(R"(,{{"relation":"next","url":{}}})",
-                       quoted(link(request, result.next, base_url)));
+    out += fmt::format(R"(,{{"relation":"next","url":{}}})", quoted(links.to(result.next)));
   out += "]";
 
   Entries entries(out, base_url);

@@ -1,6 +1,7 @@
 // A page of a search as a searchset Bundle.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,10 +21,13 @@ struct SearchResult {
   std::optional<PageLink> next = std::nullopt;
 };
 
+/// Keeps a search that is too long for a link, "name=value&..."; the name under which it is.
+using KeepSearch = std::function<std::string(std::string_view query)>;
+
 /// The Bundle as JSON text: the state's instant as meta.lastUpdated, the links `self` and `next`,
 /// matches (cut by _elements), what is included, and an outcome when parameters were skipped.
 /// kCorrupt when a resource is not what the store promised.
 Result<std::string> search_bundle(const SearchRequest& request, const SearchResult& result,
-                                  std::string_view base_url);
+                                  std::string_view base_url, const KeepSearch& keep);
 
 }  // namespace sluice::api

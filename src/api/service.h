@@ -10,6 +10,7 @@
 #include "api/authorization.h"
 #include "api/bundle_budget.h"
 #include "api/job_requests.h"
+#include "api/long_searches.h"
 #include "api/poll_limiter.h"
 #include "api/search_slots.h"
 #include "api/shared_answers.h"
@@ -72,6 +73,7 @@ struct Service {
   std::shared_ptr<http::MemoryBudget> answers;
   std::shared_ptr<http::MemoryBudget> public_answers;  ///< the same, to who need not be known
   std::shared_ptr<SearchSlots> searches;
+  std::shared_ptr<LongSearches> long_searches;
   std::shared_ptr<rest::MemberChanges> member_changes;
   /// Asked to stop before the server waits for the requests that are under way. Copies share it.
   std::stop_source stopping;
@@ -91,6 +93,7 @@ struct Service {
         answers(std::make_shared<http::MemoryBudget>(options.answers_size_max)),
         public_answers(std::make_shared<http::MemoryBudget>(kPublicAnswersSizeMax)),
         searches(std::make_shared<SearchSlots>(options.searches_max)),
+        long_searches(std::make_shared<LongSearches>()),
         member_changes(std::make_shared<rest::MemberChanges>()) {}
   /// Whatever is bounded for all is shared; only the store is another.
   Service(const Service& service, store::Store& seen)
@@ -106,6 +109,7 @@ struct Service {
         answers(service.answers),
         public_answers(service.public_answers),
         searches(service.searches),
+        long_searches(service.long_searches),
         member_changes(service.member_changes),
         stopping(service.stopping),
         authorization(service.authorization) {}

@@ -346,6 +346,35 @@ class Pages(SearchCase):
                 self.assertEqual({r["meta"]["versionId"] for r in found[query]}, {"1"})
         self.assertEqual(self.all("Patient?gender=other&_count=50") != [], True)
 
+    def test_i02_r01_a_search_that_is_too_long_for_a_link_has_pages_too(self):
+        self.serve([patient(f"p{i:03}", gender="male" if i % 2 else "female") for i in range(90)])
+        ids = ",".join(f"p{i:03}" for i in range(0, 90, 3)) + "," + ",".join(f"absent-{i:05}" for i in range(3000))
+        form = urllib.parse.urlencode({"_id": ids, "_count": 7, "gender": "female"}).encode()
+        self.assertGreater(len(form), 30_000)
+        answer = self.server.post("Patient/_search", form, FORM)
+        self.assertEqual(answer.status, 200, answer)
+        first = answer.json()
+        expected = [f"p{i:03}" for i in range(0, 90, 6)]
+        found, page, pages = [r["id"] for r in entries(first)], first, 1
+        while link(page, "next"):
+            for relation in ("self", "next"):
+                self.assertLess(len(link(page, relation)), 1_000, relation)
+            page = self.get(link(page, "next"))
+            found += [r["id"] for r in entries(page)]
+            pages += 1
+        self.assertEqual((found, pages), (expected, 3))
+        # The first page again, by its own link, and by a search that is the same.
+        self.assertEqual([r["id"] for r in entries(self.get(link(first, "self")))], expected[:7])
+        again = self.server.post("Patient/_search", form, FORM).json()
+        self.assertEqual(link(again, "self"), link(first, "self"))
+        self.assertEqual(link(self.get("Patient?gender=male"), "self"), f"{self.server.base}/Patient?gender=male")
+        # What is kept no longer, or never was, is told as what it is.
+        self.assert_outcome(harness.request("GET", f"{self.server.base}/Patient?_search=none"), 410, "search again")
+        path = link(first, "next").removeprefix(self.server.base)
+        self.server.stop()
+        self.server = harness.start_server(self, self.data)
+        self.assert_outcome(harness.request("GET", self.server.base + path), 410, "search again")
+
     def test_i02_a_page_whose_history_has_gone_is_410(self):
         self.serve([patient(f"p{i}") for i in range(5)], "--history-retention", 1)
         unchanged, gone = self.get("Patient?_count=2"), self.get("Patient?_sort=_id&_count=2")
