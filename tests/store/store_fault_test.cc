@@ -330,15 +330,15 @@ TEST_F(StoreFault, RefusesAnotherFormatVersion) {
     delete db;
   };
   with_database([](rocksdb::DB& db) {
-    ASSERT_TRUE(db.Put({}, "format", std::string("\x05\0\0\0\0\0\0\0", 8)).ok());
+    ASSERT_TRUE(db.Put({}, "format", std::string("\x07\0\0\0\0\0\0\0", 8)).ok());
   });
-  expect_refused("5");
+  expect_refused("7");
   with_database([&](rocksdb::DB& db) {
     rocksdb::ColumnFamilyHandle* handle = nullptr;
     ASSERT_TRUE(db.CreateColumnFamily({}, "of-the-future", &handle).ok());
     handles.push_back(handle);
   });
-  expect_refused("5");
+  expect_refused("7");
 }
 
 TEST_F(StoreFault, ReportsBrokenFilesAsCorrupt) {
