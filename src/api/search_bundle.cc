@@ -14,10 +14,6 @@
 namespace sluice::api {
 namespace {
 
-std::string quoted(std::string_view text) {
-  return json_string(text);
-}
-
 // For what has no address: every entry of a search wants a fullUrl.
 std::string new_urn() {
   std::string hex = random_hex(16);
@@ -66,8 +62,8 @@ class Entries {
     out_ += is_first_ ? R"(,"entry":[)" : ",";
     is_first_ = false;
     out_ += fmt::format(R"({{"fullUrl":{},"resource":)",
-                        quoted(fmt::format("{}/{}/{}", base_url_, fhir::type_name(record.key.type),
-                                           record.key.id)));
+                        json_string(fmt::format("{}/{}/{}", base_url_,
+                                                fhir::type_name(record.key.type), record.key.id)));
     out_ += json;
     out_ += fmt::format(R"(,"search":{{"mode":"{}"}}}})", mode);
   }
@@ -123,9 +119,10 @@ Result<std::string> search_bundle(const SearchRequest& request, const SearchResu
     out += fmt::format(R"(,"meta":{{"lastUpdated":"{}"}})", to_fhir_instant(result.as_of.instant));
   out += R"(,"type":"searchset")";
   if (result.total) out += fmt::format(R"(,"total":{})", *result.total);
-  out += fmt::format(R"(,"link":[{{"relation":"self","url":{}}})", quoted(links.to(request.page)));
+  out += fmt::format(R"(,"link":[{{"relation":"self","url":{}}})",
+                     json_string(links.to(request.page)));
   if (result.next)
-    out += fmt::format(R"(,{{"relation":"next","url":{}}})", quoted(links.to(result.next)));
+    out += fmt::format(R"(,{{"relation":"next","url":{}}})", json_string(links.to(result.next)));
   out += "]";
 
   Entries entries(out, base_url);

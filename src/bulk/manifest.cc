@@ -16,20 +16,17 @@ namespace json = boost::json;
 
 constexpr std::size_t kPage = 200;
 
-std::string quoted(std::string_view text) {
-  return json_string(text);
-}
-
 }  // namespace
 
 std::string manifest_item(const OutputFile& file, const std::string& url,
                           const std::string& continuation_url) {
   std::string item = "{";
   // A file of blocks has no one type (M-03).
-  if (!file.type.empty()) item += fmt::format(R"("type":{},)", quoted(file.type));
-  item += fmt::format(R"("url":{},"count":{},"fileSize":{})", quoted(url), file.count, file.size);
+  if (!file.type.empty()) item += fmt::format(R"("type":{},)", json_string(file.type));
+  item +=
+      fmt::format(R"("url":{},"count":{},"fileSize":{})", json_string(url), file.count, file.size);
   if (!continuation_url.empty())
-    item += fmt::format(R"(,"continuesInFile":{})", quoted(continuation_url));
+    item += fmt::format(R"(,"continuesInFile":{})", json_string(continuation_url));
   // Only what lenient handling skipped is reported there, each a warning (M-06).
   if (file.kind == FileKind::kOutcome)
     item += fmt::format(R"(,"countSeverity":[{{"code":"warning","count":{}}}])", file.count);
@@ -40,7 +37,7 @@ std::string manifest_start(const job::Job& job, const ExportRequest& request,
                            bool requires_access_token) {
   return fmt::format(
       R"({{"manifestType":"http://hl7.org/fhir/uv/bulkdata/StructureDefinition/BulkDataManifest","transactionTime":"{}","request":{},"requiresAccessToken":{},"outputFormat":"application/fhir+ndjson",{})",
-      to_fhir_instant(job.snapshot.instant), quoted(request.url), requires_access_token,
+      to_fhir_instant(job.snapshot.instant), json_string(request.url), requires_access_token,
       request.organize_by
           ? fmt::format(R"("outputOrganizedBy":"{}",)", fhir::type_name(*request.organize_by))
           : "");
