@@ -365,10 +365,10 @@ class Store {
                                                   std::size_t limit) const = 0;
 
   /// Reads as of `oldest` and later must go on working; versions and tombstones that only older
-  /// reads need may be dropped by compaction from now on. Not persistent: nothing is dropped after
-  /// opening until it is called.
+  /// reads need may be dropped by compaction from now on. An older sequence than before changes
+  /// nothing. Not persistent: nothing is dropped after opening until it is called.
   virtual void set_history_horizon(Sequence oldest) = 0;
-  /// The oldest sequence as of which reads are sure to find everything: what was set since opening.
+  /// The oldest sequence as of which reads are sure to find everything: the newest that was set.
   /// Who reads as of an older one asks again after reading, for the horizon moves meanwhile.
   virtual Sequence history_horizon() const = 0;
   /// Compacts everything now: drops what the horizon allows. For tests, the operator and

@@ -106,5 +106,19 @@ TEST_P(StoreHistory, EveryChangeHasItsVersion) {
   expect_versions_of_changes();
 }
 
+// What may have been dropped is not there again because somebody asks for more.
+TEST_P(StoreHistory, ItsHorizonNeverGoesBack) {
+  for (int i = 0; i < 3; ++i) {
+    Batch batch;
+    batch.put(make_resource("Observation", "o", std::to_string(i), {"p"}));
+    write(batch);
+  }
+  store_->set_history_horizon({2});
+  store_->set_history_horizon({1});
+  EXPECT_EQ(store_->history_horizon().value, 2u);
+  store_->set_history_horizon({1'000});
+  EXPECT_EQ(store_->history_horizon(), last());
+}
+
 }  // namespace
 }  // namespace sluice::store

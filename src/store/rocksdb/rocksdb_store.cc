@@ -125,7 +125,11 @@ class RocksdbStore final : public Store {
   }
 
   void set_history_horizon(Sequence oldest) override {
-    database_->horizon() = no_later(oldest).value;
+    // What was dropped once stays dropped.
+    const std::uint64_t wanted = no_later(oldest).value;
+    auto& horizon = database_->horizon();
+    std::uint64_t is = horizon;
+    while (is < wanted && !horizon.compare_exchange_weak(is, wanted)) continue;
   }
   Sequence history_horizon() const override { return {database_->horizon()}; }
   Result<void> compact() override;
