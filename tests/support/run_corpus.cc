@@ -1,5 +1,5 @@
-// Gives a fuzz target every file of its corpus once: what a fuzzer has found stays found, and the targets compile
-// where there is no fuzzer. The arguments are folders.
+// Gives a fuzz target every file of its corpus once: what a fuzzer has found stays found, and the
+// targets compile where there is no fuzzer. The arguments are folders.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
