@@ -227,6 +227,8 @@ Result<void> Engine::start() {
   }
   // Nobody else has the list yet.
   for (const auto& [id, entry] : impl_->entries) impl_->discard_if_idle(*entry);
+  // Before a job goes on: what the run before has dropped is not taken for kept.
+  impl_->update_horizon();
   for (const auto& each : impl_->kinds)
     for (std::size_t i = 0; i < each.workers; ++i)
       impl_->threads.emplace_back([this, kind = each.kind] {

@@ -67,6 +67,28 @@ TEST_F(EngineTest, AJobThatRunsIsEndedByADamagedFile) {  // R-04
   gate_.open();
 }
 
+// M-04: what the run before may have dropped is not taken for kept by a job that goes on.
+TEST_F(EngineTest, TheHorizonOfHistoryIsKnownBeforeAJobGoesOn) {
+  std::atomic<std::uint64_t> horizon = 0;
+  kind_.on_run = [&](const auto&, const auto&, const auto& context) -> Result<std::string> {
+    gate_.pass(context.stop);
+    if (context.stop.stop_requested()) return Error{ErrorKind::kCancelled, "stopped"};
+    horizon = store_->history_horizon().value;
+    return std::string();
+  };
+  const std::string id = submit("c", "1");
+  ASSERT_TRUE(eventually([&] {
+    const std::lock_guard lock(kind_.mutex);
+    return !kind_.runs.empty();
+  }));
+  options_.history_retention = 0s;
+  engine_.reset();
+  gate_.open();
+  restart();
+  EXPECT_EQ(wait(id).job.state, JobState::kDone);
+  EXPECT_EQ(horizon, engine_->view(id)->job.snapshot.sequence.value);
+}
+
 // K-06: a client's big job does not starve another client's small one.
 TEST_F(EngineTest, ClientsTakeTurnsShardByShard) {
   options_.workers = 1;
