@@ -85,6 +85,20 @@ std::string PullState::stem_of(FileKind kind, const std::string& type) const {
   return stem.empty() || is_one_too_many ? "resources" : stem;
 }
 
+// What is not looked at again: once a cycle is done, the copy's files stand in its record. Of one
+// that was left only its own are of no use: the copy may still be what the first round pulled.
+void PullState::forget_files(const json::object& record) {
+  const std::string what = text_field(record, "what");
+  std::size_t first = rounds_.size();
+  if (what == "done") first = 0;
+  if (what == "left")
+    for (const auto& begun : sync_records_)
+      if (text_field(begun, "what") == "begin" &&
+          number_field(begun, "cycle") == number_field(record, "cycle"))
+        first = number_field(begun, "rounds").value_or(rounds_.size());
+  for (std::size_t i = first; i < rounds_.size(); ++i) rounds_[i].files->clear();
+}
+
 Result<void> PullState::apply(const json::object& record, std::uint64_t at) {
   const std::string event = text_field(record, "e");
   if (event == "start") {
@@ -93,9 +107,7 @@ Result<void> PullState::apply(const json::object& record, std::uint64_t at) {
   }
   if (event == "sync") {
     sync_records_.push_back(record);
-    // What was put into the copy is not looked at again.
-    if (const auto what = text_field(record, "what"); what == "done" || what == "left")
-      for (auto& round : rounds_) round.files->clear();
+    forget_files(record);
     return {};
   }
   if (event == "round") {

@@ -121,6 +121,7 @@ class PullState {
  private:
   explicit PullState(std::filesystem::path folder) : folder_(std::move(folder)) {}
   Result<void> apply(const boost::json::object& record, std::uint64_t at);
+  void forget_files(const boost::json::object& record);
   Result<void> write(boost::json::object record, Durability durability);
   std::string stem_of(FileKind kind, const std::string& type) const;
 

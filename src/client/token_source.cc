@@ -17,6 +17,7 @@ namespace json = boost::json;
 
 constexpr std::int64_t kAssertionSeconds = 240;
 constexpr std::int64_t kLifetimeAssumed = 300;  // when the answer does not say
+constexpr std::chrono::milliseconds kRefusedFor{10'000};
 constexpr const char* kJwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 }  // namespace
@@ -27,7 +28,15 @@ TokenSource::TokenSource(Exchange& exchange, const Clock& clock, Credentials cre
 Result<std::string> TokenSource::token() {
   if (credentials_.client_id.empty()) return std::string();
   const std::lock_guard lock(mutex_);
-  if (token_.empty() || clock_.now() >= renew_at_) SLUICE_CHECK(renew());
+  if (!token_.empty() && clock_.now() < renew_at_) return token_;
+  if (refusal_ && clock_.now() < ask_again_at_) return *refusal_;
+  const auto renewed = renew();
+  refusal_.reset();
+  if (!renewed && renewed.error().kind == ErrorKind::kUnauthenticated) {
+    refusal_ = renewed.error();
+    ask_again_at_ = clock_.now() + kRefusedFor;
+  }
+  if (!renewed) return renewed.error();
   return token_;
 }
 

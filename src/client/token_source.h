@@ -54,6 +54,9 @@ class TokenSource {
   std::mutex mutex_;
   std::string token_;    // guarded by mutex_
   Instant renew_at_{0};  // guarded by mutex_
+  // A client that is refused is not made another by asking again, for each file that waits.
+  std::optional<Error> refusal_;  // guarded by mutex_
+  Instant ask_again_at_{0};       // guarded by mutex_
 };
 
 /// Sends with a token of `tokens` if the URL may see it; when it is refused, once more with a new

@@ -190,7 +190,7 @@ class Copies(harness.TestCase):
     def setUp(self):
         self.server = BulkImposter(self)
         self.data = [each for id in ("a", "b") for each in compartment(id)]
-        self.jobs, self.refuses, self.more = [], lambda asked: None, {}
+        self.jobs, self.refuses, self.more, self.changed = [], lambda asked: None, {}, []
         for path in ("/fhir/$export", "/fhir/Group/g/$export"):
             self.server.on("POST", path, self.kick_off)
         self.out = os.path.join(harness.temporary_folder(self), "out")
@@ -201,7 +201,7 @@ class Copies(harness.TestCase):
             return refusal
         number = len(self.jobs)
         self.jobs.append(asked)
-        wanted = [] if "_since" in asked else self.data
+        wanted = self.changed if "_since" in asked else self.data
         if "_type" in asked:
             wanted = [each for each in wanted if each["resourceType"] == "Patient"]
         files = [self.server.add_output(name, f"{number}-{name}",
@@ -279,6 +279,21 @@ class Copies(harness.TestCase):
         run("sync", self.out)
         self.assertEqual(self.jobs[2:], [[], ["_since"]])
         self.assertEqual(len(content(self.out)), 26)
+
+    def test_l06_a_sync_that_was_left_leaves_what_was_pulled_first(self):
+        self.data = [patient(f"p{i}") for i in range(30)]
+        run("pull", self.server.base, "--out", self.out)
+        del self.data[:4]
+        run("sync", self.out, "--full", code=3)
+        # The copy is still made of the files of the pull.
+        self.data[0]["active"] = False
+        self.data += [patient("new")]
+        self.changed = [self.data[0], self.data[-1]]
+        run("sync", self.out)
+        self.assertEqual(len(content(self.out)), 31)
+        done = run("sync", self.out, "--full", "--force", "--log-json")
+        self.assertEqual(json.loads(done.out)["gone"], 4)
+        self.assertEqual(len(content(self.out)), 27)
 
     def test_l06_a_full_sync_is_due_now_and_then(self):
         self.data = [patient(f"p{i}") for i in range(3)]

@@ -323,6 +323,19 @@ class Tokens(Faults):
         _, done = self.pull(code=4)
         self.assertIn("unknown key", done.err)
 
+    def test_l08_a_client_that_was_removed_is_not_asked_about_for_each_file(self):
+        def gone(_):
+            self.server.on("POST", "/token", Answer(401, {"error": "invalid_client", "error_description": "who?"}))
+            return Answer(401, outcome("the token was revoked"))
+
+        files = [{"type": "Patient", "url": f"/p{i}"} for i in range(200)]
+        for file in files:
+            self.server.on("GET", file["url"], gone)
+        self.server.finish(files, requiresAccessToken=True)
+        _, done = self.pull(code=4)
+        self.assertIn("who?", done.err)
+        self.assertEqual(len(self.server.sent("POST", "/token")), 2)
+
     def test_l03_a_token_endpoint_that_is_busy_is_waited_for(self):
         self.server.on("POST", "/token", Answer(503), lambda _: Answer(200, {"access_token": "t", "expires_in": "300"}))
         out, done = self.pull()
