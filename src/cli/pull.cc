@@ -88,7 +88,8 @@ Result<void> check_keeping(const client::PullState& state, const boost::json::ob
 // Begins a round, or finds that the last one is the one asked for.
 Result<void> enter_round(client::PullState& state, const PullArguments& arguments,
                          const client::PullSettings& settings) {
-  if (!state.has_round()) {
+  const bool is_accepted = state.has_round() && state.rounds().front().had_job;
+  if (!is_accepted) {
     SLUICE_CHECK(state.begin_round("pull", "", arguments.request, settings.remembered));
     if (!arguments.status_url.empty()) SLUICE_CHECK(state.set_job(arguments.status_url, true));
     return {};

@@ -121,6 +121,8 @@ Result<void> PullState::apply(const json::object& record, std::uint64_t at) {
       return journal_ ? journal_->read(where)
                       : Result<json::object>(corrupt("the journal is not open yet"));
     });
+    // A pull that no server has accepted may be asked for otherwise.
+    if (rounds_.size() == 1 && !rounds_.front().had_job) rounds_.clear();
     rounds_.push_back(std::move(round));
     names_.clear();
     return {};
@@ -139,6 +141,7 @@ Result<void> PullState::apply(const json::object& record, std::uint64_t at) {
   if (event == "job") {
     round.status_url = text_field(record, "url");
     round.is_adopted = flag_field(record, "adopted");
+    round.had_job = true;
   } else if (event == "lost") {
     round.status_url.clear();
     round.files->clear();

@@ -55,6 +55,7 @@ struct Round {
   boost::json::object settings;
   std::string status_url;
   bool is_adopted = false;  ///< somebody else kicked it off
+  bool had_job = false;     ///< a server has accepted it once
   bool has_manifest = false;
   std::string transaction_time;
   bool requires_access_token = false;

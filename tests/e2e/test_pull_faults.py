@@ -48,6 +48,14 @@ class Faults(harness.TestCase):
 
 
 class KickOff(Faults):
+    def test_l04_what_no_server_took_may_be_asked_for_otherwise(self):
+        out = self.out()
+        self.server.on("POST", "/fhir/$export", Answer(403, outcome("no such type", "forbidden")), self.server.accepted())
+        pull(self.server.base, "--type", "Bogus", "--out", out, code=4)
+        pull(self.server.base, "--type", "Patient", "--out", out)
+        self.assert_patients(out)
+        self.assertIn("other parameters", pull(self.server.base, "--out", out, code=2).err)
+
     def test_l01_get_when_post_is_refused(self):
         for status in (404, 405, 415, 501):
             with self.subTest(status=status):
