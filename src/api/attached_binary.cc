@@ -48,14 +48,16 @@ class AttachedCheck {
   const smart::ScopeSet& scopes() const { return principal_.claims->scopes; }
   bool is_limited_to_groups() const { return principal_.client->groups.has_value(); }
 
-  // Exports leave out what a scope's query on Binary does not cover, as attachments too. That there
-  // is no Binary hides nothing.
+  // Exports leave out what a scope's query on Binary does not cover, and what a securityContext
+  // keeps to others; attachments too. That there is no Binary hides nothing.
   Result<bool> is_shown(const fhir::ResourceId& key) const {
-    const auto letters = scopes().permissions_for_some(key.type) & smart::kExportPermissions;
-    if (letters.none() || scopes().limit(key.type, letters).empty()) return true;
     SLUICE_TRY(const auto record, service_.store.read(key, as_of_.sequence));
     if (!record) return true;
-    return covers(service_, request_, principal_, key.type, letters, record->json);
+    SLUICE_TRY(const auto access,
+               bulk::AccessFilters::compile(access_limits(principal_),
+                                            {.base_url = base_url_, .now = as_of_.instant}));
+    search::Matcher matcher;
+    return access.pass(matcher, key.type, record->json);
   }
 
   Result<bool> may_read(const fhir::ResourceId& key, std::string_view binary_id) {

@@ -18,13 +18,14 @@ namespace {
 constexpr std::chrono::hours kSignedFor{29 * 24};
 
 Result<std::string> read_line(const Service& service, const http::Request& request,
-                              const job::Job& job, const bulk::ExportRequest& asked) {
+                              const job::Job& job, const bulk::ExportRequest& asked,
+                              store::Sequence as_of) {
   const std::string id(request.parameter("name"));
   const Error missing =
       not_found(fmt::format("the export refers to no Binary/{}", shortened(id, 64)));
   if (!fhir::is_valid_id(id)) return missing;
   const fhir::ResourceId key{fhir::types::kBinary, id};
-  SLUICE_TRY(auto record, service.store.read(key, job.snapshot.sequence));
+  SLUICE_TRY(auto record, service.store.read(key, as_of));
   if (!record) {
     // Versions are kept for running jobs only: then the newest is what there is.
     SLUICE_TRY(record, service.store.read(key, service.store.last_commit().sequence));
@@ -76,7 +77,10 @@ http::Response export_attachment(Service& service, const http::Request& request,
     if (!attached) return request_error(request, attached.error());
     if (!*attached) return request_error(request, not_found("the export refers to no such Binary"));
   }
-  const auto line = read_line(service, request, found->view.job, found->request->asked);
+  // With a token it is what [base]/Binary/[id] is now.
+  const auto line = read_line(service, request, found->view.job, found->request->asked,
+                              principal.claims != nullptr ? service.store.last_commit().sequence
+                                                          : found->view.job.snapshot.sequence);
   if (!line) return request_error(request, line.error());
   // The token may be narrower than the one that the job was kicked off with.
   if (principal.claims != nullptr) {

@@ -269,6 +269,34 @@ class WhatNamesThem(harness.TestCase):
         server = harness.start_server(self, self.data, is_open=False)
         self.assertEqual(self.statuses(server, reader.headers(server), ["of-in", "guarded"]), [200, 403])
         self.assertEqual(self.statuses(server, both.headers(server), ["of-in", "guarded"]), [200, 200])
+        # Nor is it told that it is there, and whose right it wants.
+        told = [harness.request("GET", f"{server.base}/Binary/{id}", reader.headers(server)).body
+                for id in ("guarded", "nobody")]
+        self.assertEqual(told[0], told[1])
+
+    def test_f06_with_a_token_the_address_of_a_job_has_the_binary_of_now(self):
+        reader = self.client("reader", scope="system/DocumentReference.rs")
+        writer = self.client("writer", scope="system/Binary.cruds system/Consent.cruds")
+        server = harness.start_server(self, self.data, is_open=False)
+        headers = reader.headers(server)
+        status_url, _ = smart.export(server, "Patient/$export", {}, headers)
+
+        def of_job():
+            answer = harness.request("GET", f"{status_url}/Binary/of-in", headers)
+            return answer.status, answer.body if answer.status == 200 else b""
+
+        def put(**more):
+            binary = {"resourceType": "Binary", "id": "of-in", "contentType": "text/plain", "data": "bmV3", **more}
+            answer = harness.request("PUT", server.base + "/Binary/of-in", {
+                **writer.headers(server), "Content-Type": harness.FHIR_JSON}, json.dumps(binary).encode())
+            self.assertEqual(answer.status, 200, answer)
+        self.assertEqual(of_job(), (200, b"x"))
+        put()
+        self.assertEqual(of_job(), (200, b"new"))
+        put(securityContext={"reference": "Consent/c"})
+        self.assertEqual(of_job(), (404, b""))
+        self.assertEqual(harness.request("DELETE", server.base + "/Binary/of-in", writer.headers(server)).status, 204)
+        self.assertEqual(of_job(), (404, b""))
 
     def test_f06_entries_of_a_batch_and_the_audit(self):
         reader = self.client("reader", scope="system/DocumentReference.rs")
