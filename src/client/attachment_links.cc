@@ -46,7 +46,8 @@ std::string linked_url(const std::string& url, const std::string& base,
   if (of_job) return comes_along(*of_job) ? "Binary/" + *of_job : base + "/Binary/" + *of_job;
   if (base.empty() || has_scheme(url)) return url;
   auto absolute = resolve_url(base + "/", url);
-  return absolute ? std::move(*absolute) : url;
+  if (!absolute) return url;
+  return std::move(*absolute);
 }
 
 Result<void> link_attachments(const std::vector<std::filesystem::path>& files,
