@@ -28,12 +28,15 @@ class AttachedCheck {
         principal_(principal),
         base_url_(service.base_url(request)),
         as_of_(service.store.last_commit()),
+        limits_(access_limits(principal)),
         bounds_(search_bounds(service, request)),
         check_(bounds_) {}
 
   Result<bool> run(std::string_view binary_id) {
     SLUICE_TRY(const auto referrers, service_.store.attached_to(binary_id, kReferrersMax));
     if (referrers.empty()) return false;
+    SLUICE_TRY(access_, bulk::AccessFilters::compile(
+                            limits_, {.base_url = base_url_, .now = as_of_.instant}));
     SLUICE_TRY(const bool shown, is_shown({fhir::types::kBinary, std::string(binary_id)}));
     if (!shown) return false;
     for (const auto& key : referrers) {
@@ -53,11 +56,8 @@ class AttachedCheck {
   Result<bool> is_shown(const fhir::ResourceId& key) const {
     SLUICE_TRY(const auto record, service_.store.read(key, as_of_.sequence));
     if (!record) return true;
-    SLUICE_TRY(const auto access,
-               bulk::AccessFilters::compile(access_limits(principal_),
-                                            {.base_url = base_url_, .now = as_of_.instant}));
     search::Matcher matcher;
-    return access.pass(matcher, key.type, record->json);
+    return access_.pass(matcher, key.type, record->json);
   }
 
   Result<bool> may_read(const fhir::ResourceId& key, std::string_view binary_id) {
@@ -76,10 +76,7 @@ class AttachedCheck {
   }
 
   Result<bool> is_in_reach(const store::Record& record) {
-    const auto limits = access_limits(principal_);
-    SLUICE_TRY(const auto access, bulk::AccessFilters::compile(
-                                      limits, {.base_url = base_url_, .now = as_of_.instant}));
-    bulk::GroupReach reach(service_.store, *limits.groups, access, as_of_, base_url_, bounds_);
+    bulk::GroupReach reach(service_.store, *limits_.groups, access_, as_of_, base_url_, bounds_);
     SLUICE_TRY(const bool held, reach.holds(record));
     if (held) return true;
     SLUICE_TRY(const auto slot, take_slot(service_, request_));
@@ -91,6 +88,8 @@ class AttachedCheck {
   const Principal& principal_;
   const std::string base_url_;
   const store::Commit as_of_;
+  const bulk::AccessLimits limits_;
+  bulk::AccessFilters access_;  // made of limits_, once for all that is looked at
   const query::Bounds bounds_;
   query::BoundsCheck check_;
 };
