@@ -113,6 +113,38 @@ class Coroutines(unittest.TestCase):
         self.assertEqual(len(on(tidy.check_detached, both)), 2)
 
 
+class Conformance(unittest.TestCase):
+    TESTS = {"tests/x/a_test.cc": "// K-01\nTEST_F(Suite, Name) {}\n",
+             "tests/e2e/test_b.py": "class One(X):\n    def test_k02(self):\n        pass\n\n\nclass Two(X):\n    pass\n"}
+
+    def on(self, row):
+        table = f"| feature | status | note | tests |\n|---|---|---|---|\n{row}\n"
+        return on(tidy.check_conformance, {tidy.CONFORMANCE: table, **self.TESTS})
+
+    def test_rows_whose_tests_exist_are_fine(self):
+        for row in ("| x | yes | | `a_test:Suite.Name`, `test_b:One.test_k02` |", "| x | no | not yet | |",
+                    "| K-01 x | partly | y | `test_b:One.test_k02`, `a_test:Suite.Name` |",
+                    "| K-02 x | yes | | `test_b:One.test_k02` |", "| K-03 x | measured | z | |"):
+            self.assertEqual(self.on(row), [], row)
+
+    def test_tests_that_do_not_exist_are_found(self):
+        for test in ("a_test:Suite.Names", "b_test:Suite.Name", "test_b:Two.test_k02", "test_b:One.test_k0"):
+            self.assertEqual(self.on(f"| x | yes | | `{test}` |"),
+                             [f"{tidy.CONFORMANCE}:3: there is no test {test}"])
+
+    def test_support_without_a_test_and_other_words_are_found(self):
+        for row in ("| x | yes | | |", "| x | partly | y | |", "| x | maybe | | |", "| x | yes | `a_test:Suite.Name` |",
+                    "| x | no | | `a_test` |", "| K-03 x | yes | | `a_test:Suite.Name` |"):
+            self.assertEqual(len(self.on(row)), 1, row)
+
+
+class Links(unittest.TestCase):
+    def test_a_link_to_nothing_is_found(self):
+        files = {"README.md": "[a](docs/a.md#x) [b](docs) [c](https://x.example/y) [d](#here)\n",
+                 "docs/a.md": "[up](../README.md)\n[gone](b.md)\n"}
+        self.assertEqual(on(tidy.check_links, files), ["docs/a.md:2: there is no b.md"])
+
+
 class Files(unittest.TestCase):
     def test_a_header_needs_pragma_once(self):
         self.assertEqual(on(tidy.check_pragma_once, {"a.h": "// x\n#pragma once\n"}), [])

@@ -18,7 +18,7 @@ LONG_FILES: dict[str, str] = {}
 SKIPPED_FOLDERS = {".git", "build", "__pycache__", ".cache", "corpus"}
 # Files that are text, by the end of their names.
 TEXT_NAMES = (".cc", ".h", ".py", ".sh", ".cmake", ".txt", ".md", ".toml", ".json", ".yml", ".yaml",
-              ".tsv", ".service", ".1", "dev", "run", ".clang-format", ".clang-tidy", ".gitignore")
+              ".tsv", ".svg", ".service", ".1", "dev", "run", "LICENSE", ".clang-format", ".clang-tidy", ".gitignore")
 # Words that are put together here, so that this file does not contain them.
 FORBIDDEN_WORDS = ("TO" + "DO", "FIX" + "ME", "X" * 3)
 BESIDE = r"\.\./" + "shared"
@@ -330,6 +330,59 @@ def check_registration(tree: Tree) -> Iterator[Finding]:
             yield Finding(path, 1, "no CMakeLists.txt registers this test")
 
 
+# ---- documents ----
+
+CONFORMANCE = "docs/conformance.md"
+# What a row of it may say, and whether that wants a test.
+STATUSES = {"yes": True, "partly": True, "no": False, "measured": False}
+
+
+def has_test(text: str, suite: str, name: str) -> bool:
+    """Whether a C++ file has TEST(suite, name), or a Python file class `suite` with a method `name`."""
+    if re.search(rf"\bTEST(?:_F|_P)?\(\s*{suite},\s*{name}\)", text):
+        return True
+    body = re.search(rf"^class {suite}\b.*?(?=^\S|\Z)", text, re.M | re.S)
+    return body is not None and re.search(rf"^    def {name}\(", body.group(0), re.M) is not None
+
+
+def check_conformance(tree: Tree) -> Iterator[Finding]:
+    """Each row of the tables of what is supported says so in a known word and names tests that exist; a
+    row of a requirement (K-01) names one whose file has its id."""
+    files: dict[str, list[str]] = {}
+    for path, text in tree.matching(r"tests/.*(_test\.cc|/test_[^/]*\.py)"):
+        files.setdefault(path.rsplit("/", 1)[-1].rsplit(".", 1)[0], []).append(text)
+    for number, line in enumerate(tree.files.get(CONFORMANCE, "").splitlines(), 1):
+        cells = [cell.strip() for cell in line.strip().removesuffix("|").removeprefix("|").split("|")]
+        if not line.startswith("|") or cells[0] == "feature" or not cells[0].strip("-"):
+            continue
+        if len(cells) != 4 or cells[1] not in STATUSES:
+            yield Finding(CONFORMANCE, number, "a row is | feature | status | note | tests |, its status one of "
+                                               + ", ".join(STATUSES))
+            continue
+        tests = re.findall(r"`(\w+):(\w+)\.(\w+)`", cells[3])
+        if len(tests) != cells[3].count("`") // 2:
+            yield Finding(CONFORMANCE, number, "a test is named as `file:Suite.Test`")
+        if STATUSES[cells[1]] and not tests:
+            yield Finding(CONFORMANCE, number, f"'{cells[1]}' without a test that shows it")
+        for file, suite, name in tests:
+            if not any(has_test(text, suite, name) for text in files.get(file, [])):
+                yield Finding(CONFORMANCE, number, f"there is no test {file}:{suite}.{name}")
+        row = re.match(r"([A-Z])-([0-9]{2})\b", cells[0])
+        if row and tests and not any(re.search("-?".join(row.groups()), text, re.I)
+                                     for file, _, _ in tests for text in files.get(file, [])):
+            yield Finding(CONFORMANCE, number, f"none of these tests' files names {row.group(0)}")
+
+
+def check_links(tree: Tree) -> Iterator[Finding]:
+    """A document links to files and folders that are there."""
+    for path, text in tree.matching(r".*\.md"):
+        for match in re.finditer(r"\]\(([^)#\s]+)", text):
+            target = os.path.normpath(os.path.join(os.path.dirname(path), match.group(1))).replace(os.sep, "/")
+            if ":" not in match.group(1) and target not in tree.files and not any(
+                    name.startswith(target + "/") for name in tree.files):
+                yield Finding(path, line_of(text, match.start()), f"there is no {match.group(1)}")
+
+
 # ---- every file ----
 
 def check_length(tree: Tree) -> Iterator[Finding]:
@@ -392,8 +445,8 @@ def check_words(tree: Tree) -> Iterator[Finding]:
 
 
 RULES = (check_includes, check_dependencies, check_layer_table, check_routes, check_pragma_once,
-         check_await_temporaries, check_detached, check_json_text, check_registration, check_length,
-         check_first_comment, check_white_space, check_clone, check_words)
+         check_await_temporaries, check_detached, check_json_text, check_registration, check_conformance,
+         check_links, check_length, check_first_comment, check_white_space, check_clone, check_words)
 
 
 def main() -> int:
