@@ -74,7 +74,7 @@ Result<FilePointer> open_file(Service& service, const http::Request& request,
   const std::string name(request.parameter("name"));
   const Error missing = not_found(fmt::format("there is no file '{}'", shortened(name, 128)));
   // Only what a manifest names is there (F-04).
-  if (name.empty() || name.front() == bulk::kInternalFilePrefix) return missing;
+  if (name.empty() || name.front() == output::kInternalFilePrefix) return missing;
   // The other files of a job whose file was found damaged are still good.
   if (view.job.state != job::JobState::kDone && !view.job.is_damaged) {
     if (!found.request->asked.partial_manifests || view.job.state != job::JobState::kRunning)

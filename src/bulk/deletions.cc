@@ -6,8 +6,7 @@
 #include <functional>
 #include <utility>
 
-#include "bulk/export_plan.h"
-#include "bulk/provenance.h"
+#include "bulk/export_phases.h"
 #include "fhir/compartment.h"
 #include "fhir/operation_outcome.h"
 #include "fhir/resource_type.h"
@@ -17,9 +16,6 @@ namespace {
 
 // Entries of one Bundle: a client applies each as one transaction.
 constexpr std::size_t kEntriesMax = 100;
-constexpr std::uint64_t kChangeBytes = 64;  // what reading a change counts as
-constexpr std::uint64_t kChangesOfPart = 4'000'000;
-constexpr std::uint64_t kReadChangesOfPart = 500'000;
 
 constexpr std::string_view kBundleStart =
     R"({"resourceType":"Bundle","type":"transaction","entry":[)";
@@ -64,44 +60,6 @@ bool is_in(const ReferencesByType* references, fhir::ResourceType type, std::str
 }
 
 }  // namespace
-
-Result<ChangeWindow> change_window(const store::Store& store, const ExportRequest& request,
-                                   const store::Commit& snapshot) {
-  SLUICE_TRY(const auto since, store.commit_at(*request.since));
-  ChangeWindow window{since.sequence, snapshot.sequence};
-  if (request.until) {
-    SLUICE_TRY(const auto until, store.commit_at(*request.until + std::chrono::milliseconds(-1)));
-    window.up_to = std::min(window.up_to, until.sequence);
-  }
-  window.after = std::min(window.after, window.up_to);
-  return window;
-}
-
-Result<void> each_put_since(const store::Store& store, const ExportRequest& request,
-                            const store::Commit& snapshot,
-                            const std::function<Result<void>(std::uint64_t)>& step,
-                            const std::function<void(const store::Change&)>& visit) {
-  SLUICE_TRY(const auto since, store.commit_at(*request.since));
-  SLUICE_TRY(const auto log, store.changes(since.sequence, snapshot.sequence));
-  store::Change change;
-  while (true) {
-    SLUICE_TRY(const bool more, log->next(change));
-    if (!more) return {};
-    SLUICE_CHECK(step(kChangeBytes));
-    if (change.kind == store::ChangeKind::kPut) visit(change);
-  }
-}
-
-unsigned part_of(const store::Change& change, unsigned parts) {
-  return static_cast<unsigned>((std::hash<std::string_view>()(change.id) + change.type.code) %
-                               parts);
-}
-
-unsigned deletion_parts(std::uint64_t changes, bool reads) {
-  const std::uint64_t of_part = reads ? kReadChangesOfPart : kChangesOfPart;
-  return static_cast<unsigned>(
-      std::clamp<std::uint64_t>((changes + of_part - 1) / of_part, 1, 10'000));
-}
 
 Deletions::Deletions(const store::Store& store, const PreparedExport& prepared,
                      ExportWriter& writer, Step step)

@@ -20,23 +20,6 @@
 
 namespace sluice::bulk {
 
-Result<ChangeWindow> change_window(const store::Store& store, const ExportRequest& request,
-                                   const store::Commit& snapshot);
-
-/// Calls `visit` with every change after `_since`, as of the snapshot, that left a resource there;
-/// `step` with the bytes that each change read counts as.
-Result<void> each_put_since(const store::Store& store, const ExportRequest& request,
-                            const store::Commit& snapshot,
-                            const std::function<Result<void>(std::uint64_t)>& step,
-                            const std::function<void(const store::Change&)>& visit);
-
-/// The part of so many that looks after a change's resource.
-unsigned part_of(const store::Change& change, unsigned parts);
-
-/// So many parts keep the memory of each below a few hundred MB, whatever was deleted. `reads`:
-/// what changed is looked at too, not only what was deleted.
-unsigned deletion_parts(std::uint64_t changes, bool reads);
-
 /// What finds them. A resource counts when a version that was there at `_since` or later belonged
 /// to the export, and what the last of its changes in the window left does not. One thread.
 class Deletions {

@@ -8,6 +8,8 @@
 
 #include "base/log.h"
 #include "bulk/block_sorter.h"
+#include "bulk/export_patients.h"
+#include "bulk/export_phases.h"
 #include "bulk/provenance.h"
 #include "bulk/sorted_runs.h"
 #include "bulk/stored_export.h"

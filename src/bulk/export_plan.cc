@@ -9,14 +9,15 @@
 #include <utility>
 
 #include "base/log.h"
-#include "bulk/deletions.h"
+#include "bulk/change_window.h"
 #include "bulk/export_costs.h"
-#include "bulk/provenance.h"
+#include "bulk/export_phases.h"
 #include "bulk/provenance_costs.h"
 #include "bulk/roster_cost.h"
 #include "bulk/share_out.h"
 #include "bulk/ways_to_read.h"
 #include "fhir/compartment.h"
+#include "fhir/reference_walk.h"
 
 namespace sluice::bulk {
 namespace {
@@ -38,6 +39,19 @@ struct TypeToRead {
   std::uint64_t weight = 1;
   std::string why = {};
 };
+
+/// Whether a Provenance has a target that could be there as a supporting resource as of a sequence.
+Result<bool> has_supporting_target(fhir::ReferenceWalk& walk, std::string_view json,
+                                   const store::Store& store, store::Sequence as_of) {
+  SLUICE_TRY(const auto head, walk.provenance(json));
+  for (const auto& target : head.targets) {
+    if (!fhir::may_be_supporting(target.type)) continue;
+    if (!fhir::is_in_patient_compartment(target.type)) return true;
+    SLUICE_TRY(const auto owners, store.owners(target, as_of));
+    if (owners && owners->empty()) return true;
+  }
+  return false;
+}
 
 class Planner {
  public:
@@ -432,14 +446,6 @@ class Planner {
 };
 
 }  // namespace
-
-bool takes_supporting(const ExportRequest& request) {
-  // What does not refer to a patient is left out of the patients' blocks.
-  if (request.level == ExportLevel::kSystem || request.organize_by == fhir::types::kPatient)
-    return false;
-  return request.types.empty() ||
-         std::any_of(request.types.begin(), request.types.end(), fhir::may_be_supporting);
-}
 
 Result<std::vector<job::ShardPlan>> plan_export(const store::Store& store,
                                                 const PreparedExport& prepared,

@@ -25,16 +25,6 @@ struct ExportSizes {
   std::size_t workers = 2;
 };
 
-/// The phases of an export; most have few of them. The names say what their shards do.
-enum ExportPhase : unsigned {
-  kMainPhase,        ///< read what is asked for
-  kProvenancePhase,  ///< Provenance by its targets (P-08)
-  kLatestPhase,      ///< the newest of each target, among the candidates that were found
-  kChosenPhase,      ///< write these
-  kSupportingPhase,  ///< what was referred to (G-05)
-  kBlocksPhase,      ///< put blocks together (P-09)
-};
-
 /// The shards of kMainPhase, in the order of the output.
 Result<std::vector<job::ShardPlan>> plan_export(const store::Store& store,
                                                 const PreparedExport& prepared,
@@ -45,8 +35,5 @@ Result<std::vector<job::ShardPlan>> plan_provenance(const store::Store& store,
                                                     const PreparedExport& prepared,
                                                     const ExportSizes& sizes,
                                                     const std::set<fhir::ResourceType>& walked);
-
-/// Whether the export takes supporting resources along (G-05).
-bool takes_supporting(const ExportRequest& request);
 
 }  // namespace sluice::bulk

@@ -90,7 +90,4 @@ Result<ShardSpec> parse_shard_spec(std::string_view text);
 std::string serialize(const ShardResult& result);
 Result<ShardResult> parse_shard_result(std::string_view text);
 
-/// Internal files begin with this; no client gets one.
-inline constexpr char kInternalFilePrefix = '_';
-
 }  // namespace sluice::bulk

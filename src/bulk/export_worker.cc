@@ -6,8 +6,9 @@
 #include <map>
 #include <set>
 
+#include "bulk/change_window.h"
 #include "bulk/deletions.h"
-#include "bulk/export_plan.h"
+#include "bulk/export_phases.h"
 #include "bulk/export_writer.h"
 #include "bulk/owner_merge.h"
 #include "bulk/provenance.h"

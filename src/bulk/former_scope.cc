@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "bulk/export_patients.h"
+
 namespace sluice::bulk {
 namespace {
 

@@ -7,19 +7,13 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "bulk/change_window.h"
 #include "bulk/export_scope.h"
 #include "bulk/roster.h"
 #include "search/matcher.h"
 #include "store/store.h"
 
 namespace sluice::bulk {
-
-/// Sequences: the changes of an export with `_since` and `_until` are `after` < sequence <=
-/// `up_to`.
-struct ChangeWindow {
-  store::Sequence after;
-  store::Sequence up_to;
-};
 
 /// What is not known is told by versions that are not kept any more.
 enum class Answer : std::uint8_t { kNo, kYes, kUnknown };

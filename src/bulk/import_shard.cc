@@ -16,7 +16,6 @@
 #include "base/utf8.h"
 #include "bulk/deferred.h"
 #include "bulk/deferred_load.h"
-#include "bulk/export_shard.h"
 #include "bulk/load_pipeline.h"
 #include "fhir/operation_outcome.h"
 
@@ -344,8 +343,8 @@ class ImportShard {
   Result<void> add_problem(std::string_view severity, std::string_view code,
                            const std::string& diagnostics) {
     if (!problems_) {
-      problems_name_ = fmt::format("{}problems-{:05}-{:06}.ndjson", kInternalFilePrefix, number_,
-                                   state_.segment);
+      problems_name_ = fmt::format("{}problems-{:05}-{:06}.ndjson", output::kInternalFilePrefix,
+                                   number_, state_.segment);
       SLUICE_TRY(problems_, parts_.files.create(job_.id, problems_name_));
     }
     return problems_->append_line(fhir::operation_outcome(severity, code, diagnostics));

@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "base/sort_unique.h"
-#include "bulk/export_plan.h"
+#include "bulk/export_phases.h"
 #include "bulk/internal_lines.h"
 #include "fhir/compartment.h"
 
@@ -37,23 +37,6 @@ std::string newest_first(Instant instant) {
                       static_cast<std::uint64_t>(instant.milliseconds);
   return fmt::format("{:016x}", offset);
 }
-
-}  // namespace
-
-bool chooses_provenance(const ExportRequest& request) {
-  // A patient's block holds what stands in the patient's compartment.
-  if (!request.wants(fhir::types::kProvenance) || request.organize_by == fhir::types::kPatient)
-    return false;
-  return request.level != ExportLevel::kSystem || request.associated_provenance;
-}
-
-bool is_in_scope_of_provenance(const ExportRequest& request, fhir::ResourceType type) {
-  if (!fhir::is_in_patient_compartment(type) || type == fhir::types::kGroup) return false;
-  return !request.associated_provenance ||
-         (type != fhir::types::kProvenance && request.wants(type));
-}
-
-namespace {
 
 /// Seeks each patient of the roster and asks for the Provenances of what there is.
 class ScopeWalk {
@@ -142,7 +125,7 @@ Result<InternalLines> ProvenanceCollector::keep(output::FileStore& files, std::s
                                                 std::string_view stem) {
   sort_unique(ids_);
   InternalLinesWriter writer(files, job_id,
-                             fmt::format("{}provenances-{}", kInternalFilePrefix, stem));
+                             fmt::format("{}provenances-{}", output::kInternalFilePrefix, stem));
   for (const auto& id : ids_) SLUICE_CHECK(writer.add(id));
   return writer.finish();
 }
@@ -160,18 +143,6 @@ Result<std::vector<std::string>> provenances_in_scope(
   SLUICE_CHECK(walk.groups());
   SLUICE_CHECK(walk.supporting(referred.all));
   return walk.take_ids();
-}
-
-Result<bool> has_supporting_target(fhir::ReferenceWalk& walk, std::string_view json,
-                                   const store::Store& store, store::Sequence as_of) {
-  SLUICE_TRY(const auto head, walk.provenance(json));
-  for (const auto& target : head.targets) {
-    if (!fhir::may_be_supporting(target.type)) continue;
-    if (!fhir::is_in_patient_compartment(target.type)) return true;
-    SLUICE_TRY(const auto owners, store.owners(target, as_of));
-    if (owners && owners->empty()) return true;
-  }
-  return false;
 }
 
 ProvenanceSelector::ProvenanceSelector(const store::Store& store, const PreparedExport& prepared,

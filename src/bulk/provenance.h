@@ -23,14 +23,6 @@
 
 namespace sluice::bulk {
 
-/// Whether Provenances are chosen by their targets, in a phase of their own. Otherwise they are
-/// read like other types.
-bool chooses_provenance(const ExportRequest& request);
-
-/// Whether a type's resources can be what a Provenance belongs to an export for: in a patient's
-/// compartment, and of a type that is returned when only the Provenance of that is asked for.
-bool is_in_scope_of_provenance(const ExportRequest& request, fhir::ResourceType type);
-
 /// Looks for the Provenances of resources of the first phase while they are read. One thread.
 class ProvenanceCollector {
  public:
@@ -66,10 +58,6 @@ Result<std::vector<std::string>> provenances_in_scope(
     const store::Store& store, output::FileStore& files, std::string_view job_id,
     const PreparedExport& prepared, const ClosedReferences& referred, const FoundProvenances& found,
     const std::function<Result<void>(std::uint64_t)>& step);
-
-/// Whether a Provenance has a target that could be there as a supporting resource as of a sequence.
-Result<bool> has_supporting_target(fhir::ReferenceWalk& walk, std::string_view json,
-                                   const store::Store& store, store::Sequence as_of);
 
 /// The runs of `LatestProvenanceResources`.
 inline constexpr std::string_view kCandidateRuns = "candidate";

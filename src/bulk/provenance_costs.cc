@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "bulk/export_costs.h"
-#include "bulk/provenance.h"
+#include "bulk/export_phases.h"
 
 namespace sluice::bulk {
 

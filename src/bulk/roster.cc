@@ -15,7 +15,6 @@
 namespace sluice::bulk {
 namespace {
 
-constexpr std::size_t kNamedMax = 10;
 constexpr std::size_t kNestingMax = 1000;
 
 /// The groups that are reached from one, and since when each belongs to it.
@@ -94,26 +93,6 @@ Result<GroupGraph> follow_groups(const store::Store& store, const std::string& g
   GroupGraph groups(store, base_url, as_of);
   SLUICE_CHECK(groups.follow(group_id));
   return groups;
-}
-
-// what is wrong with the groups in a Group names these; to a client that is limited to groups
-// it only tells that something is.
-template <class T>
-Result<T> told(const ExportRequest& request, Result<T> resolved) {
-  if (resolved || !request.limits.groups || !is_about_groups(resolved.error().kind))
-    return resolved;
-  return Error{
-      resolved.error().kind == ErrorKind::kNotFound ? ErrorKind::kInvalid : resolved.error().kind,
-      fmt::format("Group/{} cannot be exported: groups in it contain each other, or have "
-                  "filters that cannot be resolved",
-                  request.group_id)};
-}
-
-Result<void> check_exists(const store::Store& store, const std::string& group_id,
-                          const store::Commit& as_of) {
-  SLUICE_TRY(const auto exists, store.exist(fhir::types::kGroup, {group_id}, as_of.sequence));
-  if (exists.front()) return {};
-  return not_found(fmt::format("there is no Group/{}", group_id));
 }
 
 /// One group's patients in order, each with the instant of joining.
@@ -246,25 +225,6 @@ Result<Roster> merge(const std::vector<std::unique_ptr<PatientStream>>& streams,
   return roster;
 }
 
-/// Those of `members` that are wanted; kInvalid when there are others among the wanted.
-Result<Roster> choose(const Roster& members, const std::vector<std::string>& wanted,
-                      const std::string& group_id) {
-  Roster chosen;
-  std::string names;
-  std::size_t foreign = 0;
-  for (const auto& id : wanted) {
-    const std::size_t index = members.lower_bound(id);
-    if (index < members.size() && members[index] == id)
-      chosen.add(id, members.is_new(index));
-    else if (++foreign <= kNamedMax)
-      names += (names.empty() ? "Patient/" : ", Patient/") + id;
-  }
-  if (foreign > 0)
-    return invalid(fmt::format("patient: {} of {} are not members of Group/{}: {}", foreign,
-                               wanted.size(), group_id, names));
-  return chosen;
-}
-
 }  // namespace
 
 Roster::Roster(const std::vector<std::string>& ids) {
@@ -313,22 +273,27 @@ bool is_about_groups(ErrorKind kind) {
          kind == ErrorKind::kUnprocessable || kind == ErrorKind::kNotFound;
 }
 
-Result<void> check_groups(const store::Store& store, const ExportRequest& request,
-                          const store::Commit& as_of) {
-  SLUICE_CHECK(check_exists(store, request.group_id, as_of));
-  SLUICE_TRY(const auto groups,
-             told(request, follow_groups(store, request.group_id, as_of, request.base_url)));
+Result<void> check_group_exists(const store::Store& store, const std::string& group_id,
+                                const store::Commit& as_of) {
+  SLUICE_TRY(const auto exists, store.exist(fhir::types::kGroup, {group_id}, as_of.sequence));
+  if (exists.front()) return {};
+  return not_found(fmt::format("there is no Group/{}", group_id));
+}
+
+Result<void> check_nested_groups(const store::Store& store, const std::string& group_id,
+                                 const store::Commit& as_of, const std::string& base_url) {
+  SLUICE_TRY(const auto groups, follow_groups(store, group_id, as_of, base_url));
   for (const auto& cohort : groups.pending())
-    SLUICE_CHECK(told(request, read_stored_cohort(store, cohort, as_of, request.base_url)));
+    SLUICE_CHECK(read_stored_cohort(store, cohort, as_of, base_url));
   return {};
 }
 
 Result<Roster> read_members(const store::Store& store, const std::string& group_id,
                             const store::Commit& as_of, const std::string& base_url,
-                            const CohortPath& path) {
+                            const CohortPath& path, std::optional<Instant> since) {
   SLUICE_TRY(const auto groups, follow_groups(store, group_id, as_of, base_url));
   SLUICE_TRY(const auto streams, open_streams(store, base_url, groups, as_of, path));
-  return merge(streams, std::nullopt);
+  return merge(streams, since);
 }
 
 Result<bool> has_member(const store::Store& store, const std::string& group_id,
@@ -361,35 +326,15 @@ Result<bool> has_member(const store::Store& store, const std::string& group_id,
   return false;
 }
 
-Result<Joins> joined_since(const store::Store& store, const ExportRequest& request,
-                           const store::Commit& as_of) {
+Result<Joins> joined_since(const store::Store& store, const std::string& group_id, Instant since,
+                           const store::Commit& as_of, const std::string& base_url) {
+  SLUICE_TRY(const auto groups, follow_groups(store, group_id, as_of, base_url));
+  SLUICE_TRY(const auto streams, open_streams(store, base_url, groups, as_of, {}));
   Joins joins;
-  if (request.level != ExportLevel::kGroup) return joins;
-  SLUICE_TRY(const auto groups, follow_groups(store, request.group_id, as_of, request.base_url));
-  SLUICE_TRY(const auto streams, open_streams(store, request.base_url, groups, as_of, {}));
   SLUICE_CHECK(each_patient(streams, [&](std::string_view id, Instant joined) {
-    if (joined > *request.since) joins.emplace(id, joined);
+    if (joined > since) joins.emplace(id, joined);
   }));
   return joins;
-}
-
-Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,
-                                                  const ExportRequest& request,
-                                                  const store::Commit& as_of) {
-  if (request.level != ExportLevel::kGroup) {
-    if (!request.patients) return std::shared_ptr<const Roster>();
-    return std::make_shared<const Roster>(*request.patients);
-  }
-  SLUICE_CHECK(check_exists(store, request.group_id, as_of));
-  SLUICE_TRY(const auto groups,
-             told(request, follow_groups(store, request.group_id, as_of, request.base_url)));
-  SLUICE_TRY(const auto streams,
-             told(request, open_streams(store, request.base_url, groups, as_of, {})));
-  const std::optional<Instant> ever;
-  SLUICE_TRY(auto members, merge(streams, request.history_of_new_members ? request.since : ever));
-  if (!request.patients) return std::make_shared<const Roster>(std::move(members));
-  SLUICE_TRY(auto chosen, choose(members, *request.patients, request.group_id));
-  return std::make_shared<const Roster>(std::move(chosen));
 }
 
 }  // namespace sluice::bulk

@@ -1,18 +1,19 @@
-// The patients an export is limited to: the members of a Group, a list of the request, or both.
+// Sets of patients, and who the members of a Group are.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/instant.h"
 #include "base/result.h"
 #include "bulk/cohort.h"
-#include "bulk/export_request.h"
 #include "store/store.h"
 
 namespace sluice::bulk {
@@ -49,17 +50,24 @@ class Roster {
 /// Whether an error of resolving a Group is about what it and the groups in it are.
 bool is_about_groups(ErrorKind kind);
 
-/// Whether the Group of a request is there and can be resolved: kNotFound, or kInvalid when groups
-/// contain each other, or what is wrong with the filters of one. Reads which groups are in which,
-/// no patients.
-Result<void> check_groups(const store::Store& store, const ExportRequest& request,
-                          const store::Commit& as_of);
+/// kNotFound when there is no such Group.
+Result<void> check_group_exists(const store::Store& store, const std::string& group_id,
+                                const store::Commit& as_of);
 
-/// The patients of one group as of a commit, nested groups resolved, nobody new. `path`: the
-/// cohorts that are evaluated by them. Errors as check_groups().
+/// Whether a Group that is there can be resolved: kInvalid when groups contain each other, or what
+/// is wrong with the filters of one. Reads which groups are in which, no patients.
+Result<void> check_nested_groups(const store::Store& store, const std::string& group_id,
+                                 const store::Commit& as_of, const std::string& base_url);
+
+/// The patients of one group as of a commit. Nested groups are resolved: a patient joins through
+/// the last of the joins on the way, and by the earliest way when there are several. Read from what
+/// the store remembers of joins and leaves, so that no Group resource is parsed; a cohort whose
+/// members are not stored is evaluated. `path`: the cohorts that are evaluated by them. Who joined
+/// later than `since` is new, but nobody in such a cohort; without it nobody is. Errors as
+/// check_nested_groups().
 Result<Roster> read_members(const store::Store& store, const std::string& group_id,
                             const store::Commit& as_of, const std::string& base_url,
-                            const CohortPath& path);
+                            const CohortPath& path, std::optional<Instant> since = std::nullopt);
 
 /// Whether one of `patients` is among read_members(), found without reading all of them. Errors
 /// likewise.
@@ -67,21 +75,10 @@ Result<bool> has_member(const store::Store& store, const std::string& group_id,
                         const std::set<std::string, std::less<>>& patients,
                         const store::Commit& as_of, const std::string& base_url);
 
-/// Of the members of a Group export with `_since` as of a commit: since when those are members who
-/// joined after `_since`, whether the request wants their history or not.
+/// Of the members of a group as of a commit: since when those are members who joined later than
+/// `since`. Errors likewise.
 using Joins = std::map<std::string, Instant, std::less<>>;
-Result<Joins> joined_since(const store::Store& store, const ExportRequest& request,
-                           const store::Commit& as_of);
-
-/// The roster of a request as of a commit; nullptr when it is not limited to patients. Nested
-/// groups are resolved: a patient joins through the last of the joins on the way, and by the
-/// earliest way when there are several. Read from what the store remembers of joins and leaves, so
-/// that no Group resource is parsed; a cohort whose members are not stored is evaluated, and nobody
-/// in it counts as new. kNotFound for an unknown group; kInvalid when groups contain
-/// each other, or when the request's `patients` are not all members (the message names the first
-/// ones).
-Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,
-                                                  const ExportRequest& request,
-                                                  const store::Commit& as_of);
+Result<Joins> joined_since(const store::Store& store, const std::string& group_id, Instant since,
+                           const store::Commit& as_of, const std::string& base_url);
 
 }  // namespace sluice::bulk

@@ -37,9 +37,9 @@ Result<void> RunWriter::write_run() {
   for (std::size_t i = 0; i < lines_.size(); ++i) {
     const unsigned part = lines_[i].part;
     if (!writer) {
-      RunFile file{
-          fmt::format("{}{}-{}-{}-{:04}", kInternalFilePrefix, purpose_, stem_, part, number_),
-          part};
+      RunFile file{fmt::format("{}{}-{}-{}-{:04}", output::kInternalFilePrefix, purpose_, stem_,
+                               part, number_),
+                   part};
       SLUICE_TRY(writer, files_.create(job_id_, file.name));
       written_.push_back(std::move(file));
     }
@@ -121,7 +121,7 @@ Result<RunMerge> RunMerge::open(output::FileStore& files, const std::string& job
     names.erase(names.begin(), names.begin() + kOpenMax);
     SLUICE_TRY(auto some, open(files, job_id, first, stem, step));
     const std::string name =
-        fmt::format("{}merged-{}-{:04}", kInternalFilePrefix, stem, merge.merged_.size());
+        fmt::format("{}merged-{}-{:04}", output::kInternalFilePrefix, stem, merge.merged_.size());
     SLUICE_TRY(const auto writer, files.create(job_id, name));
     while (true) {
       SLUICE_TRY(const auto line, some.next());

@@ -80,7 +80,7 @@ Result<void> drop_owned(ReferencesByType& found, const store::Store& store, stor
 Result<InternalLines> keep_references(output::FileStore& files, std::string_view job_id,
                                       std::string_view stem, const FoundReferences& references) {
   InternalLinesWriter writer(files, job_id,
-                             fmt::format("{}references-{}", kInternalFilePrefix, stem));
+                             fmt::format("{}references-{}", output::kInternalFilePrefix, stem));
   SLUICE_CHECK(add_lines(writer, references.ordinary, {}));
   SLUICE_CHECK(add_lines(writer, references.of_new_members, {&kOfNewMember, 1}));
   return writer.finish();

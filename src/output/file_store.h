@@ -14,6 +14,9 @@
 
 namespace sluice::output {
 
+/// Files whose names begin with it are internal; no client gets one.
+inline constexpr char kInternalFilePrefix = '_';
+
 /// Thread-safe. Folder and file names are 1 to 128 of A-Z a-z 0-9 - _ and '.', not starting with
 /// '.'; anything else is kInvalid before the file system is asked.
 class FileStore {

@@ -10,6 +10,7 @@
 
 #include "bulk/cohort_job.h"
 #include "bulk/cohort_refresher.h"
+#include "bulk/export_patients.h"
 #include "bulk/roster.h"
 #include "fhir/resource_reader.h"
 #include "store/rocksdb/rocksdb_store.h"

@@ -123,7 +123,7 @@ TEST_F(FoundProvenanceTest, P08ManyGoThroughAFileThatNoClientGets) {
   for (const auto& result : found(id)) {
     if (result.provenances.file.empty()) continue;
     in_file = true;
-    EXPECT_EQ(result.provenances.file.front(), kInternalFilePrefix);
+    EXPECT_EQ(result.provenances.file.front(), output::kInternalFilePrefix);
     EXPECT_THAT(result.provenances.text, IsEmpty());
     EXPECT_THAT(lines_of(id, result.provenances.file), SizeIs(result.provenances.count));
   }

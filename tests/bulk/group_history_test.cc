@@ -7,6 +7,7 @@
 #include <map>
 #include <random>
 
+#include "bulk/export_patients.h"
 #include "export_fixture.h"
 
 namespace sluice::bulk {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "bulk/export_job.h"
+#include "bulk/export_patients.h"
 #include "bulk/roster.h"
 #include "bulk/stored_export.h"
 #include "export_fixture.h"
