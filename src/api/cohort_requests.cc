@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "api/cohort_definition.h"
 #include "api/export_status.h"
 #include "api/fhir_response.h"
 #include "api/job_kickoff.h"
@@ -17,8 +17,8 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "bulk/cohort_job.h"
-#include "fhir/cohort_text.h"
 #include "fhir/operation_outcome.h"
+#include "fhir/resource_reader.h"
 #include "rest/interactions.h"
 #include "rest/validation.h"
 #include "search/cohort.h"
@@ -30,11 +30,6 @@ using Operation = bulk::CohortRequest::Operation;
 using Kind = rest::Condition::Kind;
 
 constexpr std::size_t kIdBytes = 16;
-
-Result<std::optional<search::Cohort>> cohort_of(const fhir::IncomingResource& resource) {
-  if (resource.type != fhir::types::kGroup) return std::optional<search::Cohort>();
-  return search::read_cohort(resource.content, {}, search::Strictness::kFiltersOnly);
-}
 
 // The version that the write must find, known to hold now; the job checks it again.
 Result<std::optional<std::uint32_t>> version_wanted(const Service& service,
@@ -56,40 +51,6 @@ Result<std::optional<std::uint32_t>> version_wanted(const Service& service,
 smart::Permissions letter_of(Operation operation) {
   return {operation == Operation::kCreate ? smart::Permissions::kCreate
                                           : smart::Permissions::kUpdate};
-}
-
-/// What the scopes let see of each type that decides; of a Group too, for groups may be members.
-std::map<fhir::ResourceType, search::QueryLimit> limits_by(const Principal& principal,
-                                                           const search::Cohort& cohort) {
-  std::map<fhir::ResourceType, search::QueryLimit> limits;
-  if (principal.claims == nullptr || !principal.claims->scopes.has_queries()) return limits;
-  auto types = cohort.types_read();
-  if (cohort.has_members) types.push_back(fhir::types::kGroup);
-  for (const auto type : types) {
-    auto limit = principal.claims->scopes.limit(type, smart::kExportPermissions);
-    if (!limit.empty()) limits.emplace(type, std::move(limit));
-  }
-  return limits;
-}
-
-Result<std::string> with_limits_of(const Principal& principal, const search::Cohort& cohort,
-                                   const std::string& group_json) {
-  std::vector<fhir::CohortLimit> limits;
-  for (const auto& [type, parts] : limits_by(principal, cohort))
-    for (const auto& queries : parts)
-      limits.push_back({std::string(fhir::type_name(type)), queries});
-  return fhir::with_limits(group_json, limits);
-}
-
-Error refused(const Service& service, const http::Request& request, const Principal& principal,
-              std::string why) {
-  const auto audited = audit(service, request, principal,
-                             {.kind = smart::AuditKind::kAccessRefused,
-                              .outcome = smart::AuditOutcome::kSerious,
-                              .description = why,
-                              .subject = "Group"});
-  if (!audited) return audited.error();
-  return {ErrorKind::kForbidden, std::move(why)};
 }
 
 /// What is asked for; nullopt when it is no cohort.
@@ -251,52 +212,6 @@ http::Response cohort_status(Service& service, const http::Request& request,
                        progress_text(view, fmt::format("{:.0f}% evaluated", 100 * view.progress)));
   response.headers.set("Retry-After", fmt::to_string(wait->count()));
   return response;
-}
-
-Result<void> authorize_cohort(const Service& service, const http::Request& request,
-                              const Principal& principal, const fhir::IncomingResource& resource) {
-  if (principal.claims == nullptr) return {};
-  SLUICE_TRY(const auto cohort, cohort_of(resource));
-  if (!cohort) return {};
-  for (const auto type : cohort->types_read())
-    if (!principal.claims->scopes.may_read(type))
-      return refused(service, request, principal,
-                     fmt::format("the access token's scopes do not cover {}, which a member-filter "
-                                 "reads",
-                                 fhir::type_name(type)));
-  return {};
-}
-
-Result<void> authorize_base_change(const Service& service, const http::Request& request,
-                                   const Principal& principal,
-                                   const fhir::IncomingResource& resource) {
-  if (principal.claims == nullptr) return {};
-  SLUICE_CHECK(authorize_cohort(service, request, principal, resource));
-  SLUICE_TRY(const auto cohort, cohort_of(resource));
-  if (!cohort) return {};
-  for (const auto& [type, limit] : limits_by(principal, *cohort)) {
-    const auto stated = cohort->limits.find(type);
-    if (!search::limit_is_within(
-            stated == cohort->limits.end() ? search::QueryLimit() : stated->second, limit))
-      return refused(service, request, principal,
-                     fmt::format("the access token's scopes do not cover all {} that a "
-                                 "member-filter reads",
-                                 fhir::type_name(type)));
-  }
-  return {};
-}
-
-Result<fhir::IncomingResource> as_definition(fhir::IncomingResource resource,
-                                             const Principal& principal,
-                                             const std::string& base_url) {
-  SLUICE_TRY(const auto cohort, cohort_of(resource));
-  if (!cohort) return resource;
-  SLUICE_TRY(auto text, with_limits_of(principal, *cohort, resource.content));
-  if (text.find(fhir::kMembersRefreshedUrl) != std::string::npos) {
-    SLUICE_TRY(text, fhir::with_refreshed(text, std::nullopt));
-  }
-  if (text == resource.content) return resource;
-  return fhir::ResourceReader({}, base_url).read(text);
 }
 
 Result<void> authorize_cohort_job(const Principal& principal, const bulk::CohortRequest& asked) {

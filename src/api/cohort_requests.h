@@ -4,7 +4,6 @@
 #include "api/principal.h"
 #include "api/service.h"
 #include "bulk/cohort_request.h"
-#include "fhir/resource_reader.h"
 #include "fhir/resource_type.h"
 #include "http/message.h"
 #include "job/engine.h"
@@ -22,25 +21,6 @@ http::Response update_group(Service& service, const http::Request& request,
 /// The answer to a poll of such a job: at its end a Bundle with the response.
 http::Response cohort_status(Service& service, const http::Request& request,
                              const job::JobView& view, const bulk::CohortRequest& asked);
-
-/// Whether the principal may have a Group choose its members so: it must be allowed to read every
-/// type that the filters read. kForbidden names the type, and is audited. Other resources are none
-/// of its business.
-Result<void> authorize_cohort(const Service& service, const http::Request& request,
-                              const Principal& principal, const fhir::IncomingResource& resource);
-
-/// The same for a change of the members that a Group's filters choose from: what the filters see
-/// stays as it was, so the principal must be allowed to read all of that.
-Result<void> authorize_base_change(const Service& service, const http::Request& request,
-                                   const Principal& principal,
-                                   const fhir::IncomingResource& resource);
-
-/// The resource as it is to be written: a Group with member-filter does not keep what it says of an
-/// evaluation and of limits, for that is the server's to say: its filters see what the principal
-/// may read. Others as they are.
-Result<fhir::IncomingResource> as_definition(fhir::IncomingResource resource,
-                                             const Principal& principal,
-                                             const std::string& base_url);
 
 /// Whether the principal may see such a job.
 Result<void> authorize_cohort_job(const Principal& principal, const bulk::CohortRequest& asked);

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "api/cohort_requests.h"
+#include "api/cohort_definition.h"
 #include "api/fhir_response.h"
 #include "api/request_headers.h"
 #include "api/resource_answer.h"

@@ -7,7 +7,7 @@
 
 #include "api/binary_resource.h"
 #include "api/cascade_delete.h"
-#include "api/cohort_requests.h"
+#include "api/cohort_definition.h"
 #include "api/conditional_interactions.h"
 #include "api/fhir_response.h"
 #include "api/request_headers.h"
