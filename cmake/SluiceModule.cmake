@@ -1,8 +1,8 @@
-# sluice_module(name SOURCES ... DEPS ... [LIBS ...]): the static library of src/<name>.
+# sluice_module(name SOURCES ... DEPS ... [LIBS ...]): the static library of src/<name>, as "base" or "bulk/load".
 #
-# Each module has an include root of its own (build/include/<name>/<name> -> src/<name>), so a file
-# can include only what its module's DEPS name: a layer that reaches upwards does not compile.
-# tests/tidy reads the same DEPS.
+# Each module has an include root of its own (build/include/bulk_load/bulk/load -> src/bulk/load), so a file
+# can include only what its module's DEPS name: a layer that reaches upwards does not compile. So a folder is a
+# module or holds modules, never both. tests/tidy reads the same DEPS.
 
 add_library(sluice_options INTERFACE)
 target_compile_options(sluice_options INTERFACE
@@ -23,18 +23,32 @@ if(SLUICE_FUZZ)
   target_link_options(sluice_options INTERFACE -fsanitize=address,undefined)
 endif()
 
+# The target of a module: sluice_bulk_load of "bulk/load".
+function(sluice_library variable module)
+  string(REPLACE "/" "_" target "sluice_${module}")
+  set(${variable} "${target}" PARENT_SCOPE)
+endfunction()
+
+# sluice_link(target scope module ...): links modules.
+function(sluice_link target scope)
+  foreach(module IN LISTS ARGN)
+    sluice_library(library "${module}")
+    target_link_libraries(${target} ${scope} "${library}")
+  endforeach()
+endfunction()
+
 function(sluice_module name)
   cmake_parse_arguments(MODULE "" "" "SOURCES;DEPS;LIBS" ${ARGN})
-  set(target "sluice_${name}")
-  set(root "${CMAKE_BINARY_DIR}/include/${name}")
-  file(MAKE_DIRECTORY "${root}")
+  sluice_library(target "${name}")
+  string(REPLACE "/" "_" folder "${name}")
+  set(root "${CMAKE_BINARY_DIR}/include/${folder}")
+  cmake_path(GET name PARENT_PATH parent)
+  file(MAKE_DIRECTORY "${root}/${parent}")
   file(CREATE_LINK "${CMAKE_SOURCE_DIR}/src/${name}" "${root}/${name}" SYMBOLIC)
   add_library(${target} STATIC ${MODULE_SOURCES})
   target_include_directories(${target} PUBLIC "${root}")
   target_link_libraries(${target} PUBLIC sluice_options)
-  foreach(dep IN LISTS MODULE_DEPS)
-    target_link_libraries(${target} PUBLIC "sluice_${dep}")
-  endforeach()
+  sluice_link(${target} PUBLIC ${MODULE_DEPS})
   if(MODULE_LIBS)
     target_link_libraries(${target} PUBLIC ${MODULE_LIBS})
   endif()
@@ -48,9 +62,7 @@ function(sluice_test name)
   add_executable(${name} ${TEST_SOURCES})
   sluice_precompile(${name} sluice_test_headers)
   target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/tests/support")
-  foreach(dep IN LISTS TEST_DEPS)
-    target_link_libraries(${name} PRIVATE "sluice_${dep}")
-  endforeach()
+  sluice_link(${name} PRIVATE ${TEST_DEPS})
   target_link_libraries(${name} PRIVATE ${TEST_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
   if(NOT TEST_TIMEOUT)
     set(TEST_TIMEOUT 600)
@@ -71,9 +83,7 @@ endfunction()
 function(sluice_fuzz name)
   cmake_parse_arguments(FUZZ "" "" "DEPS" ${ARGN})
   add_executable(${name} ${name}.cc)
-  foreach(dep IN LISTS FUZZ_DEPS)
-    target_link_libraries(${name} PRIVATE "sluice_${dep}")
-  endforeach()
+  sluice_link(${name} PRIVATE ${FUZZ_DEPS})
   if(SLUICE_FUZZ)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
     return()

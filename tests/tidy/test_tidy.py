@@ -51,10 +51,39 @@ class Layers(unittest.TestCase):
         files = {"src/api/CMakeLists.txt": "# later\n", "src/api/a.cc": "// x\n"}
         self.assertEqual(len(on(tidy.check_includes, files)), 1)
 
+    def test_modules_within_a_folder_include_by_their_deps(self):
+        files = {"src/bulk/CMakeLists.txt": "add_subdirectory(load)\nadd_subdirectory(import)\n",
+                 "src/bulk/load/CMakeLists.txt": "sluice_module(bulk/load SOURCES a.cc)\n",
+                 "src/bulk/import/CMakeLists.txt": "sluice_module(bulk/import SOURCES a.cc DEPS bulk/load)\n",
+                 "src/bulk/import/deep/a.cc": '#include "bulk/load/a.h"\n#include "bulk/import/a.h"\n'}
+        self.assertEqual(on(tidy.check_includes, files), [])
+        files["src/bulk/load/a.cc"] = '#include "bulk/import/a.h"\n'
+        files["src/bulk/a.cc"] = "// x\n"
+        found = on(tidy.check_includes, files)
+        self.assertEqual(len(found), 2)
+        self.assertIn("bulk/load may include only itself and its DEPS (nothing)", found[0])
+        self.assertIn("src/bulk has no sluice_module", found[1])
+
+    def test_a_module_within_a_module_is_found(self):
+        files = {"src/bulk/CMakeLists.txt": "sluice_module(bulk SOURCES a.cc)",
+                 "src/bulk/load/CMakeLists.txt": "sluice_module(bulk/load SOURCES a.cc)"}
+        found = on(tidy.check_dependencies, files)
+        self.assertEqual(len(found), 1)
+        self.assertIn("bulk/load stands within the module bulk", found[0])
+
     def test_cycles_and_unknown_deps_are_found(self):
         files = {"src/a/CMakeLists.txt": "sluice_module(a SOURCES x.cc DEPS b)",
                  "src/b/CMakeLists.txt": "sluice_module(b SOURCES x.cc DEPS a c)"}
         self.assertEqual(len(on(tidy.check_dependencies, files)), 3)
+
+    def test_the_table_names_the_modules_of_a_folder_by_a_star(self):
+        table = ("| `base` | x | |\n| `bulk/load` | y | |\n| `bulk/group` | y | |\n| `api/core` | a | bulk/* |\n"
+                 "| `bulk/export/job` | z | |\n")
+        files = {"docs/architecture.md": table,
+                 "src/api/core/CMakeLists.txt": "sluice_module(api/core SOURCES x.cc DEPS bulk/load bulk/group)"}
+        self.assertEqual(on(tidy.check_layer_table, files), [])
+        files["src/api/core/CMakeLists.txt"] = "sluice_module(api/core SOURCES x.cc DEPS bulk/export/job)"
+        self.assertEqual(len(on(tidy.check_layer_table, files)), 1)
 
     def test_the_table_of_the_document_is_compared(self):
         table = ("| `src/` | owns | may include |\n|---|---|---|\n| `base` | x | |\n"

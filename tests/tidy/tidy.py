@@ -59,11 +59,10 @@ class Tree:
                 yield path, text
 
     def modules(self) -> dict[str, "Module"]:
-        modules = {}
-        for path, text in self.matching(r"src/[^/]+/CMakeLists\.txt"):
-            name = path.split("/")[1]
-            modules[name] = Module(name, path, text)
-        return modules
+        """By name, which is the folder below src/; folders that declare none are left out."""
+        found = (Module(path.split("/", 1)[1].rpartition("/")[0], path, text)
+                 for path, text in self.matching(r"src/.+/CMakeLists\.txt"))
+        return {module.name: module for module in found if module.declared}
 
 
 class Module:
@@ -83,6 +82,14 @@ class Module:
                     in_deps = word == "DEPS"
                 elif in_deps:
                     self.deps.append(word)
+
+
+def module_of(path: str, modules: dict[str, Module]) -> Module | None:
+    """The module whose folder a path below src/ is in."""
+    folder = path.rpartition("/")[0]
+    while folder and folder not in modules:
+        folder = folder.rpartition("/")[0]
+    return modules.get(folder)
 
 
 def line_of(text: str, offset: int) -> int:
@@ -120,30 +127,34 @@ def closing(text: str, start: int) -> int:
 def check_includes(tree: Tree) -> Iterator[Finding]:
     """A source includes only its own module and those its DEPS name."""
     modules = tree.modules()
-    for path, text in tree.matching(r"src/[^/]+/.*\.(h|cc)"):
-        module = modules.get(path.split("/")[1])
-        if module is None or not module.declared:
-            yield Finding(path, 1, f"src/{path.split('/')[1]} has no sluice_module(...) that lists it")
+    for path, text in tree.matching(r"src/.*\.(h|cc)"):
+        module = module_of(path.removeprefix("src/"), modules)
+        if module is None:
+            yield Finding(path, 1, f"{path.rpartition('/')[0]} has no sluice_module(...) that lists it")
             continue
         for match in re.finditer(r'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', text, re.M):
             name, line = match.group(1), line_of(text, match.start())
-            other = name.split("/")[0]
+            other = module_of(name, modules)
             if "/" not in name and name in module.text:
                 continue  # a header that the module's own CMakeLists.txt generates
             if "/" not in name or ".." in name.split("/"):
                 yield Finding(path, line, f'"{name}" is not a full path from src/')
-            elif other not in modules:
-                yield Finding(path, line, f'"{name}": there is no module {other}')
-            elif other != module.name and other not in module.deps:
+            elif other is None:
+                yield Finding(path, line, f'"{name}": there is no module {name.rpartition("/")[0]}')
+            elif other is not module and other.name not in module.deps:
                 allowed = ", ".join(module.deps) or "nothing"
                 yield Finding(path, line, f'"{name}": {module.name} may include only itself and its '
                                           f"DEPS ({allowed})")
 
 
 def check_dependencies(tree: Tree) -> Iterator[Finding]:
-    """DEPS name modules, and no module needs itself by way of others."""
+    """DEPS name modules, no module needs itself by way of others, and none stands within another."""
     modules = tree.modules()
     for module in modules.values():
+        outer = module_of(module.name, modules)
+        if outer is not None:
+            yield Finding(module.path, module.line, f"{module.name} stands within the module {outer.name}, whose "
+                                                    "include root would show it")
         for dep in module.deps:
             if dep not in modules:
                 yield Finding(module.path, module.line, f"DEPS: there is no module {dep}")
@@ -160,15 +171,16 @@ def check_dependencies(tree: Tree) -> Iterator[Finding]:
 def read_layer_table(text: str) -> dict[str, tuple[int, set[str] | None]]:
     """Rows "| `module` | owns | may include |" as line and names; None stands for "all".
 
-    A name may be given as "`src/name`", and "all above" means the rows before.
+    A name may be given as "`src/name`", "`name/*`" stands for the modules below a folder whose rows come before, and
+    "all above" means the rows before.
     """
     rows: dict[str, tuple[int, set[str] | None]] = {}
     for number, line in enumerate(text.splitlines(), 1):
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
         if not line.lstrip().startswith("|") or len(cells) != 3:
             continue
-        names = re.findall(r"`(?:src/)?([a-z_]+)(?:/[a-z_/]*)?`", cells[0])
-        if not names or not re.fullmatch(r"[a-z_`, /]*", cells[2]):
+        names = re.findall(r"`(?:src/)?([a-z_/]+)`", cells[0])
+        if not names or not re.fullmatch(r"[a-z_`, /*]*", cells[2]):
             continue
         may = cells[2].replace("`", "").strip()
         if may == "all":
@@ -176,7 +188,10 @@ def read_layer_table(text: str) -> dict[str, tuple[int, set[str] | None]]:
         elif may == "all above":
             allowed = set(rows)
         else:
-            allowed = {name.strip() for name in may.split(",") if name.strip()}
+            allowed = set()
+            for name in filter(None, (name.strip() for name in may.split(","))):
+                below = name.removesuffix("*")
+                allowed.update([name] if below == name else (row for row in rows if row.startswith(below)))
         for name in dict.fromkeys(names):
             rows[name] = (number, allowed)
     return rows
@@ -189,8 +204,6 @@ def check_layer_table(tree: Tree) -> Iterator[Finding]:
         return
     rows = read_layer_table(tree.files[document])
     for module in tree.modules().values():
-        if not module.declared:
-            continue
         if module.name not in rows:
             yield Finding(document, 1, f"the table of layers has no row for {module.name}")
             continue
