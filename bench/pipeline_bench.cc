@@ -11,9 +11,9 @@
 
 #include "base/instant.h"
 #include "base/log.h"
-#include "bulk/export_job.h"
-#include "bulk/export_shard.h"
-#include "bulk/stored_export.h"
+#include "bulk/export/job/export_job.h"
+#include "bulk/export/plan/export_shard.h"
+#include "bulk/export/request/stored_export.h"
 #include "job/engine.h"
 #include "output/file_store.h"
 #include "raw_pipeline.h"

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "fhir/json_tokens.h"
+#include "json/json_tokens.h"
 #include "search/matcher.h"
 
 namespace sluice::bench {

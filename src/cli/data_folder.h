@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "bulk/load.h"
+#include "bulk/load/load.h"
 #include "cli/control_channel.h"
 #include "smart/audit.h"
 #include "store/store.h"

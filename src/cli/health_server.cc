@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "api/routes.h"
+#include "api/routes/routes.h"
 
 namespace sluice::cli {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "api/readiness.h"
+#include "api/routes/readiness.h"
 #include "base/instant.h"
 #include "base/result.h"
 #include "base/worker_pool.h"

@@ -10,9 +10,9 @@
 
 #include "base/result.h"
 #include "base/worker_pool.h"
-#include "bulk/import_folders.h"
-#include "bulk/import_job.h"
-#include "client/input_download.h"
+#include "bulk/import/import_folders.h"
+#include "bulk/import/import_job.h"
+#include "fetch/input_download.h"
 #include "output/file_store.h"
 #include "store/store.h"
 

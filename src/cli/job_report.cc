@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "base/utf8.h"
-#include "bulk/export_job.h"
-#include "bulk/export_request.h"
-#include "bulk/export_shard.h"
-#include "bulk/stored_export.h"
+#include "bulk/export/job/export_job.h"
+#include "bulk/export/plan/export_shard.h"
+#include "bulk/export/request/export_request.h"
+#include "bulk/export/request/stored_export.h"
 #include "fhir/resource_type.h"
 #include "job/job.h"
 

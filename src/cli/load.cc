@@ -7,7 +7,7 @@
 #include <stop_token>
 #include <thread>
 
-#include "bulk/load.h"
+#include "bulk/load/load.h"
 #include "cli/command.h"
 #include "cli/data_folder.h"
 #include "cli/options.h"

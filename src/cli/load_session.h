@@ -8,7 +8,7 @@
 #include <stop_token>
 
 #include "base/result.h"
-#include "bulk/load.h"
+#include "bulk/load/load.h"
 #include "cli/control_channel.h"
 #include "smart/audit.h"
 #include "store/store.h"

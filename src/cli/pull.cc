@@ -16,9 +16,9 @@
 #include "cli/pull_options.h"
 #include "cli/signals.h"
 #include "cli/store_target.h"
-#include "client/pull.h"
-#include "client/sync.h"
-#include "client/url.h"
+#include "client/http/url.h"
+#include "client/pull/pull.h"
+#include "client/sync/sync.h"
 
 namespace sluice::cli {
 namespace {

@@ -10,7 +10,7 @@
 #include "base/instant.h"
 #include "base/json_text.h"
 #include "cli/command.h"
-#include "client/shown_text.h"
+#include "client/http/shown_text.h"
 
 namespace sluice::cli {
 namespace {

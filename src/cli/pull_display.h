@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/file.h"
-#include "client/pull.h"
+#include "client/pull/pull.h"
 
 namespace sluice::cli {
 

@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "cli/options.h"
-#include "client/url.h"
+#include "client/http/url.h"
 #include "jose/json_web_key.h"
 
 namespace sluice::cli {

@@ -7,7 +7,7 @@
 #include "base/result.h"
 #include "cli/command.h"
 #include "cli/pull_display.h"
-#include "client/pull.h"
+#include "client/pull/pull.h"
 
 namespace sluice::cli {
 

@@ -13,10 +13,10 @@
 
 #include "base/file.h"
 #include "base/sort_unique.h"
-#include "client/content_digest.h"
-#include "client/copy_lines.h"
-#include "client/ndjson_lines.h"
-#include "client/ndjson_writer.h"
+#include "client/files/content_digest.h"
+#include "client/files/ndjson_lines.h"
+#include "client/files/ndjson_writer.h"
+#include "client/sync/copy_lines.h"
 
 namespace sluice::cli {
 namespace {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "client/pull_target.h"
+#include "client/sync/pull_target.h"
 
 namespace sluice::cli {
 

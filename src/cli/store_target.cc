@@ -8,7 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/data_folder.h"
-#include "client/attachment_links.h"
+#include "client/sync/attachment_links.h"
 
 namespace sluice::cli {
 namespace {

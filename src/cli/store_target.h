@@ -7,8 +7,8 @@
 #include <string>
 
 #include "cli/source_registry.h"
-#include "client/pull_request.h"
-#include "client/pull_target.h"
+#include "client/protocol/pull_request.h"
+#include "client/sync/pull_target.h"
 
 namespace sluice::cli {
 

@@ -1,5 +1,5 @@
 // `sluice sync`: brings a folder that was pulled up to date.
-#include "client/sync.h"
+#include "client/sync/sync.h"
 
 #include <fmt/format.h>
 
@@ -19,7 +19,7 @@
 #include "cli/pull_options.h"
 #include "cli/signals.h"
 #include "cli/store_target.h"
-#include "client/shown_text.h"
+#include "client/http/shown_text.h"
 
 namespace sluice::cli {
 namespace {

@@ -10,8 +10,8 @@
 #include "base/json_text.h"
 #include "cli/command.h"
 #include "cli/options.h"
-#include "client/fetch.h"
-#include "client/shown_text.h"
+#include "client/http/shown_text.h"
+#include "fetch/fetch.h"
 #include "http/message.h"
 #include "jose/json_web_signature.h"
 

@@ -5,9 +5,9 @@
 #include "base/json_text.h"
 #include "base/sort_unique.h"
 #include "fhir/attachment_walk.h"
-#include "fhir/json_check.h"
-#include "fhir/json_walk.h"
 #include "fhir/reference.h"
+#include "json/json_check.h"
+#include "json/json_walk.h"
 
 namespace sluice::fhir {
 namespace {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "fhir/json_tokens.h"
 #include "fhir/resource_type.h"
+#include "json/json_tokens.h"
 
 namespace sluice::fhir {
 

@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
-#include "fhir/json_check.h"
-#include "fhir/json_walk.h"
 #include "fhir/r4_tables.h"
+#include "json/json_check.h"
+#include "json/json_walk.h"
 
 namespace sluice::fhir {
 namespace {

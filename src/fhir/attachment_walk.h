@@ -6,8 +6,8 @@
 #include <functional>
 
 #include "base/result.h"
-#include "fhir/json_tokens.h"
 #include "fhir/resource_type.h"
+#include "json/json_tokens.h"
 
 namespace sluice::fhir {
 

@@ -2,10 +2,10 @@
 
 #include <vector>
 
-#include "fhir/json_check.h"
-#include "fhir/json_walk.h"
 #include "fhir/narrative_links.h"
 #include "fhir/resource_type.h"
+#include "json/json_check.h"
+#include "json/json_walk.h"
 
 namespace sluice::fhir {
 namespace {

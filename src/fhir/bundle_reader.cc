@@ -9,10 +9,10 @@
 #include <unordered_map>
 
 #include "fhir/bundle_links.h"
-#include "fhir/json_check.h"
-#include "fhir/json_tokens.h"
-#include "fhir/json_walk.h"
 #include "fhir/reference.h"
+#include "json/json_check.h"
+#include "json/json_tokens.h"
+#include "json/json_walk.h"
 
 namespace sluice::fhir {
 namespace {

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "base/utf8.h"
-#include "fhir/json_check.h"
-#include "fhir/json_walk.h"
+#include "json/json_check.h"
+#include "json/json_walk.h"
 
 namespace sluice::fhir {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "fhir/json_tokens.h"
+#include "json/json_tokens.h"
 
 namespace sluice::fhir {
 

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "fhir/json_check.h"
-#include "fhir/json_walk.h"
+#include "json/json_check.h"
+#include "json/json_walk.h"
 
 namespace sluice::fhir {
 namespace {

@@ -1,6 +1,6 @@
 #include "fhir/contained_references.h"
 
-#include "fhir/json_check.h"
+#include "json/json_check.h"
 
 namespace sluice::fhir {
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "fhir/json_tokens.h"
+#include "json/json_tokens.h"
 
 namespace sluice::fhir {
 

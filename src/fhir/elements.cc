@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "fhir/contained_references.h"
-#include "fhir/json_check.h"
-#include "fhir/json_tokens.h"
-#include "fhir/json_walk.h"
 #include "fhir/r4_tables.h"
+#include "json/json_check.h"
+#include "json/json_tokens.h"
+#include "json/json_walk.h"
 
 namespace sluice::fhir {
 namespace {

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "base/utf8.h"
-#include "fhir/json_check.h"
-#include "fhir/json_walk.h"
 #include "fhir/reference_syntax.h"
+#include "json/json_check.h"
+#include "json/json_walk.h"
 
 namespace sluice::fhir {
 namespace {

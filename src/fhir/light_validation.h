@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "fhir/json_tokens.h"
 #include "fhir/resource_type.h"
+#include "json/json_tokens.h"
 
 namespace sluice::fhir {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "fhir/json_check.h"
+#include "json/json_check.h"
 
 namespace sluice::fhir {
 namespace {

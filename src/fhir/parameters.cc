@@ -7,9 +7,9 @@
 #include <optional>
 
 #include "base/utf8.h"
-#include "fhir/json_check.h"
-#include "fhir/json_tokens.h"
-#include "fhir/json_walk.h"
+#include "json/json_check.h"
+#include "json/json_tokens.h"
+#include "json/json_walk.h"
 
 namespace sluice::fhir {
 namespace {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "fhir/json_check.h"
 #include "fhir/reference.h"
+#include "json/json_check.h"
 
 namespace sluice::fhir {
 namespace {

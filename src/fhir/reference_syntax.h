@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "fhir/json_tokens.h"
+#include "json/json_tokens.h"
 
 namespace sluice::fhir {
 

@@ -3,8 +3,8 @@
 #include <string>
 
 #include "base/sort_unique.h"
-#include "fhir/json_check.h"
-#include "fhir/json_walk.h"
+#include "json/json_check.h"
+#include "json/json_walk.h"
 
 namespace sluice::fhir {
 namespace {

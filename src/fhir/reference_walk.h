@@ -7,9 +7,9 @@
 
 #include "base/instant.h"
 #include "base/result.h"
-#include "fhir/json_tokens.h"
 #include "fhir/reference.h"
 #include "fhir/resource_type.h"
+#include "json/json_tokens.h"
 
 namespace sluice::fhir {
 

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <iterator>
 
-#include "fhir/json_check.h"
+#include "json/json_check.h"
 
 namespace sluice::fhir {
 namespace {

@@ -2,8 +2,8 @@
 // meta.versionId and meta.lastUpdated, with a place kept for them.
 #pragma once
 
-#include "fhir/json_tokens.h"
 #include "fhir/resource_reader.h"
+#include "json/json_tokens.h"
 
 namespace sluice::fhir {
 

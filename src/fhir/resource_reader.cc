@@ -14,12 +14,12 @@
 #include "fhir/attachment_urls.h"
 #include "fhir/compartment.h"
 #include "fhir/group_members.h"
-#include "fhir/json_check.h"
-#include "fhir/json_tokens.h"
-#include "fhir/key_scopes.h"
 #include "fhir/reference.h"
 #include "fhir/reference_walk.h"
 #include "fhir/resource_content.h"
+#include "json/json_check.h"
+#include "json/json_tokens.h"
+#include "json/key_scopes.h"
 
 namespace sluice::fhir {
 namespace {

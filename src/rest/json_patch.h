@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "base/result.h"
-#include "fhir/json_node.h"
-#include "fhir/json_pointer.h"
-#include "fhir/json_tokens.h"
+#include "json/json_node.h"
+#include "json/json_pointer.h"
+#include "json/json_tokens.h"
 
 namespace sluice::rest {
 

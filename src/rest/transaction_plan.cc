@@ -7,8 +7,8 @@
 
 #include "base/bytes.h"
 #include "fhir/binary_content.h"
-#include "fhir/json_walk.h"
 #include "fhir/reference.h"
+#include "json/json_walk.h"
 #include "rest/conditional.h"
 #include "rest/json_patch.h"
 #include "rest/patch.h"

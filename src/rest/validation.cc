@@ -1,6 +1,6 @@
 #include "rest/validation.h"
 
-#include "fhir/json_tokens.h"
+#include "json/json_tokens.h"
 #include "search/cohort.h"
 
 namespace sluice::rest {

@@ -12,12 +12,12 @@
 
 #include "search/date_range.h"
 #include "search/path.h"
-#include "search/quantity_test.h"
+#include "search/quantity_predicate.h"
 #include "search/query.h"
-#include "search/reference_test.h"
+#include "search/reference_predicate.h"
 #include "search/search_parameter.h"
-#include "search/string_test.h"
-#include "search/token_test.h"
+#include "search/string_predicate.h"
+#include "search/token_predicate.h"
 #include "search/value_index.h"
 
 namespace sluice::search {

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "fhir/json_tokens.h"
+#include "json/json_tokens.h"
 #include "search/criterion.h"
 
 namespace sluice::search {

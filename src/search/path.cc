@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <utility>
 
-#include "fhir/json_check.h"
+#include "json/json_check.h"
 
 namespace sluice::search {
 namespace {

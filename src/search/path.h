@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "fhir/json_tokens.h"
 #include "fhir/resource_type.h"
+#include "json/json_tokens.h"
 
 namespace sluice::search {
 

@@ -4,10 +4,10 @@
 #include <utility>
 #include <vector>
 
-#include "fhir/json_tokens.h"
+#include "json/json_tokens.h"
 #include "search/parameter_table.h"
 #include "search/path.h"
-#include "search/reference_test.h"
+#include "search/reference_predicate.h"
 
 namespace sluice::search {
 

@@ -1,5 +1,5 @@
 // I-05: how much of posted Bundles is in work at once.
-#include "api/bundle_budget.h"
+#include "api/core/bundle_budget.h"
 
 #include <gtest/gtest.h>
 

@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "bulk/export_job.h"
-#include "bulk/export_shard.h"
-#include "bulk/stored_export.h"
+#include "bulk/export/job/export_job.h"
+#include "bulk/export/plan/export_shard.h"
+#include "bulk/export/request/stored_export.h"
 #include "fhir/resource_reader.h"
 #include "file_lines.h"
 #include "job/engine.h"

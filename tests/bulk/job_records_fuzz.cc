@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "base/utf8.h"
-#include "bulk/export_shard.h"
-#include "bulk/import_state.h"
+#include "bulk/export/plan/export_shard.h"
+#include "bulk/import/import_state.h"
 #include "fhir/resource_type.h"
 #include "job/entry.h"
 #include "job/job.h"

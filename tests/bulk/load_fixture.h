@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "bulk/load.h"
+#include "bulk/load/load.h"
 #include "store/rocksdb/rocksdb_store.h"
 
 namespace sluice::bulk {

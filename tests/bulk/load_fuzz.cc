@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "bulk/load_parser.h"
-#include "bulk/load_source.h"
+#include "bulk/load/load_parser.h"
+#include "bulk/load/load_source.h"
 
 namespace {
 

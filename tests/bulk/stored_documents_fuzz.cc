@@ -6,10 +6,10 @@
 #include <string_view>
 
 #include "base/utf8.h"
-#include "bulk/cohort_request.h"
-#include "bulk/import_request.h"
-#include "bulk/import_state.h"
-#include "bulk/stored_export.h"
+#include "bulk/export/request/stored_export.h"
+#include "bulk/group/cohort_request.h"
+#include "bulk/import/import_request.h"
+#include "bulk/import/import_state.h"
 
 namespace {
 

@@ -10,9 +10,9 @@
 #include <string>
 #include <string_view>
 
-#include "client/journal.h"
-#include "client/pull.h"
-#include "client/pull_state.h"
+#include "client/pull/journal.h"
+#include "client/pull/pull.h"
+#include "client/pull/pull_state.h"
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "fhir/json_check.h"
+#include "json/json_check.h"
 
 namespace sluice::fhir {
 namespace {

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "fhir/json_check.h"
-#include "fhir/json_tokens.h"
+#include "json/json_check.h"
+#include "json/json_tokens.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace sluice::fhir;

@@ -5,7 +5,7 @@
 #include <cstdlib>
 
 #include "fhir/bundle_links.h"
-#include "fhir/json_check.h"
+#include "json/json_check.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace sluice::fhir;

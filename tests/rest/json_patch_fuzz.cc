@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "fhir/json_check.h"
+#include "json/json_check.h"
 #include "rest/json_patch.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

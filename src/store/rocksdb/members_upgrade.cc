@@ -9,8 +9,8 @@
 
 #include "base/bytes.h"
 #include "fhir/group_members.h"
-#include "fhir/json_check.h"
-#include "fhir/json_tokens.h"
+#include "json/json_check.h"
+#include "json/json_tokens.h"
 #include "store/rocksdb/member_rows.h"
 #include "store/rocksdb/packed_json.h"
 #include "store/rocksdb/record_format.h"

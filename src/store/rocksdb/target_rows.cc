@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <string>
 
-#include "fhir/json_check.h"
-#include "fhir/json_tokens.h"
 #include "fhir/reference_walk.h"
+#include "json/json_check.h"
+#include "json/json_tokens.h"
 #include "store/rocksdb/packed_json.h"
 #include "store/rocksdb/record_format.h"
 

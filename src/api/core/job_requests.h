@@ -1,0 +1,66 @@
+// What jobs were asked for, as far as polls, pages and files need to know it: read once for all of
+// them, for a request may name a hundred thousand patients.
+#pragma once
+
+#include <cstddef>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "bulk/export/request/export_request.h"
+#include "bulk/group/cohort_request.h"
+#include "bulk/import/import_request.h"
+#include "fhir/resource_type.h"
+#include "job/job.h"
+
+namespace sluice::api {
+
+struct JobRequest {
+  bulk::ExportRequest asked = {};  ///< of an export, without its patients and filters
+  /// Types that its filters look at beside those that are exported; or why that is not known.
+  Result<std::vector<fhir::ResourceType>> read_by_filters = std::vector<fhir::ResourceType>{};
+  std::optional<bulk::ImportRequest> import = std::nullopt;  ///< when the job is one
+  /// When the job makes a Group: without the Group's text.
+  std::optional<bulk::CohortRequest> cohort = std::nullopt;
+  std::optional<Error> unreadable = std::nullopt;  ///< R-03: nothing else is known
+};
+
+/// Thread-safe.
+class JobRequests {
+ public:
+  using Pointer = std::shared_ptr<const JobRequest>;
+
+  /// `size_max`: bytes of requests that are kept; of more, those that were quiet longest are read
+  /// again when they are asked for.
+  explicit JobRequests(std::size_t size_max = 32u << 20) : size_max_(size_max) {}
+
+  Pointer of(const job::Job& job);
+  void forget(std::string_view job_id);
+  /// How often one was read.
+  std::size_t reads() const;
+
+ private:
+  struct Kept {
+    std::string job_id;
+    Pointer request;
+    std::size_t size;
+  };
+  using Order = std::list<Kept>;
+
+  void drop(Order::iterator kept);
+
+  const std::size_t size_max_;
+  mutable std::mutex mutex_;
+  Order order_;                                                   // used last first
+  std::unordered_map<std::string_view, Order::iterator> by_job_;  // views into order_
+  std::size_t size_ = 0;
+  std::size_t reads_ = 0;  // guarded by mutex_, as all of these
+};
+
+}  // namespace sluice::api

@@ -1,0 +1,408 @@
+#include "api/core/principal.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "fhir/resource_type.h"
+#include "query/limited_store.h"
+
+namespace sluice::api {
+namespace {
+
+Error unauthenticated(std::string message) {
+  return {ErrorKind::kUnauthenticated, std::move(message)};
+}
+
+// RFC 6750 section 2.1; a token in the query or the body is not looked for.
+Result<std::string_view> bearer_token(const http::Request& request) {
+  constexpr std::string_view kScheme = "bearer ";
+  if (request.headers.count("Authorization") != 1)
+    return unauthenticated(request.headers.count("Authorization") == 0
+                               ? "an access token is needed"
+                               : "there is more than one Authorization header");
+  std::string_view value = *request.headers.get("Authorization");
+  const bool fits = value.size() > kScheme.size() &&
+                    std::equal(kScheme.begin(), kScheme.end(), value.begin(), [](char a, char b) {
+                      return a == (b >= 'A' && b <= 'Z' ? b - 'A' + 'a' : b);
+                    });
+  if (!fits) return unauthenticated("the Authorization header holds no Bearer token");
+  value.remove_prefix(kScheme.size());
+  while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
+  return value;
+}
+
+Result<Principal> by_token(Authorization& authorization, const http::Request& request) {
+  SLUICE_TRY(const std::string_view token, bearer_token(request));
+  SLUICE_TRY(auto claims, authorization.tokens().check(token));
+  auto client = authorization.clients().find(claims->client_id);
+  if (!client || !client->is_active()) return unauthenticated("the access token is not valid");
+  Principal principal{claims->client_id, std::move(client), std::move(claims)};
+  return principal;
+}
+
+// Whether the job is the client's, and not one's that had the same id before it.
+bool is_of(const job::Job& job, std::string_view client_id, const smart::Client* client) {
+  return job.client == client_id && (client == nullptr || job.registration == client->registration);
+}
+
+// The capability says which file; the job says whose it is.
+Result<Principal> by_capability(const Service& service, const http::Request& request,
+                                const std::string& name, std::string_view capability) {
+  const std::string job(request.parameter("id"));
+  const auto view = service.engine.view(job);
+  if (!view) return unauthenticated("the capability is not valid");
+  auto client = service.authorization->clients().find(view->job.client);
+  if (!client || !client->is_active() || !is_of(view->job, client->id, client.get()) ||
+      client->file_access != smart::FileAccess::kCapability)
+    return unauthenticated("the capability is not valid");
+  SLUICE_CHECK(
+      service.authorization->capabilities().check({job, name, client->generation}, capability));
+  Principal principal{view->job.client, std::move(client), nullptr};
+  return principal;
+}
+
+bool may_read(const Principal& principal, fhir::ResourceType type) {
+  return principal.claims == nullptr || principal.claims->scopes.may_read(type);
+}
+
+Error not_covered(const std::string& what) {
+  return {ErrorKind::kForbidden, "the access token's scopes do not cover " + what};
+}
+
+// One resource does not say whose it is.
+Error only_groups() {
+  return {ErrorKind::kForbidden,
+          "this client may export its groups only, not read or write single resources"};
+}
+
+// a client that is limited to groups exports these and nothing else.
+Result<void> check_group(const smart::Client& client, const bulk::ExportRequest& request) {
+  if (!client.groups) return {};
+  if (request.level != bulk::ExportLevel::kGroup)
+    return Error{ErrorKind::kForbidden, "this client may export its groups only"};
+  if (!client.may_see_group(request.group_id))
+    return Error{ErrorKind::kForbidden,
+                 fmt::format("this client may not export Group/{}", request.group_id)};
+  return {};
+}
+
+// What a client that is limited to groups may learn of by this token.
+std::optional<bulk::GroupLimit> group_limit(const Principal& principal) {
+  if (!principal.client->groups) return std::nullopt;
+  bulk::GroupLimit limit{*principal.client->groups};
+  std::sort(limit.groups.begin(), limit.groups.end());
+  if (!principal.claims->scopes.covers_all()) {
+    limit.types = principal.claims->scopes.readable_types();
+    std::sort(limit.types->begin(), limit.types->end());
+  }
+  return limit;
+}
+
+// an export that the client asked for before it was limited, or limited to less, may tell of
+// what it may export no more, by its group and by what its filters looked at.
+Result<void> check_group_limit(const Principal& principal, const JobRequest& job) {
+  const bulk::ExportRequest& request = job.asked;
+  const smart::Client& client = *principal.client;
+  SLUICE_CHECK(check_group(client, request));
+  if (!client.groups) return {};
+  // Chains and _has look at other resources than the one that is exported.
+  if (!job.read_by_filters) return job.read_by_filters.error();
+  if (job.read_by_filters->empty()) return {};
+  const auto& limit = request.limits.groups;
+  const bool covers_groups =
+      limit && std::all_of(limit->groups.begin(), limit->groups.end(),
+                           [&](const auto& id) { return client.may_see_group(id); });
+  if (!covers_groups)
+    return Error{ErrorKind::kForbidden,
+                 "the filters of this export looked at more groups than this client may export"};
+  if (principal.claims == nullptr || principal.claims->scopes.covers_all()) return {};
+  if (!limit->types) return not_covered("all types, as the filters of this export do");
+  for (const auto type : *limit->types)
+    if (!may_read(principal, type))
+      return not_covered(
+          fmt::format("{}, which filters of this export rest on", fhir::type_name(type)));
+  return {};
+}
+
+// A filter's chains and _has tell of resources of other types, so these must be readable too.
+Result<void> check_read_by_filters(const Principal& principal,
+                                   const std::vector<fhir::ResourceType>& types) {
+  for (const auto type : types)
+    if (!may_read(principal, type))
+      return not_covered(fmt::format("{}, which a _typeFilter refers to", fhir::type_name(type)));
+  return {};
+}
+
+Result<void> check_filters(const Principal& principal, const bulk::ExportRequest& request) {
+  for (const auto& filter : request.type_filters) {
+    SLUICE_TRY(const auto types, bulk::types_read_by(filter, request.base_url));
+    SLUICE_CHECK(check_read_by_filters(principal, types));
+  }
+  return {};
+}
+
+// What an export may show of a type. Types without any scope are ones that it only goes through,
+// the Group and its Binaries, and are not limited.
+search::QueryLimit export_limit(const smart::ScopeSet& scopes, fhir::ResourceType type) {
+  return scopes.limit(type, scopes.permissions_for_some(type) & smart::kExportPermissions);
+}
+
+// By type, types with the same limit together.
+std::vector<bulk::AccessLimit> export_limits(const smart::ScopeSet& scopes) {
+  std::vector<bulk::AccessLimit> limits;
+  for (const auto type : fhir::all_resource_types()) {
+    auto limit = export_limit(scopes, type);
+    if (limit.empty()) continue;
+    const auto same = std::find_if(limits.begin(), limits.end(),
+                                   [&](const auto& known) { return known.limit == limit; });
+    if (same == limits.end())
+      limits.push_back({{type}, std::move(limit)});
+    else
+      same->types.push_back(type);
+  }
+  return limits;
+}
+
+// Whose Binaries a client may read: of these types, or of everything.
+std::optional<std::vector<fhir::ResourceType>> binary_contexts(const smart::ScopeSet& scopes) {
+  if (scopes.every().all_of({smart::Permissions::kRead})) return std::nullopt;
+  std::vector<fhir::ResourceType> types;
+  for (const auto type : fhir::all_resource_types())
+    if (scopes.permissions(type).all_of({smart::Permissions::kRead})) types.push_back(type);
+  std::sort(types.begin(), types.end());
+  return types;
+}
+
+// A job whose limits are wider than those of the token has what the token does not cover.
+Result<void> check_limits(const smart::ScopeSet& scopes, const bulk::ExportRequest& request) {
+  for (const auto type : fhir::all_resource_types())
+    if (!search::limit_is_within(bulk::limit_of(request.limits.by_query, type),
+                                 export_limit(scopes, type)))
+      return not_covered(fmt::format("all {} of this export", fhir::type_name(type)));
+  if (!request.wants(fhir::types::kBinary)) return {};
+  const auto contexts = binary_contexts(scopes);
+  if (!contexts || (request.limits.contexts && std::includes(contexts->begin(), contexts->end(),
+                                                             request.limits.contexts->begin(),
+                                                             request.limits.contexts->end())))
+    return {};
+  return not_covered("all Binaries of this export, by their securityContext");
+}
+
+/// The rights on one type by what the scopes give for it.
+Result<query::Rights> rights_by(const smart::ScopeSet& scopes, fhir::ResourceType type,
+                                smart::Permissions reading, smart::Permissions given,
+                                const search::QueryOptions& options) {
+  using smart::Permissions;
+  const auto right = [&](Permissions letters) -> Result<std::optional<search::ResourceFilter>> {
+    if (letters.none() || !given.all_of(letters)) return std::nullopt;
+    SLUICE_TRY(auto filter,
+               search::ResourceFilter::compile(type, scopes.limit(type, letters), options));
+    return std::optional(std::move(filter));
+  };
+  query::Rights rights;
+  SLUICE_TRY(rights.read, right(reading));
+  SLUICE_TRY(rights.create, right({Permissions::kCreate}));
+  SLUICE_TRY(rights.update, right({Permissions::kUpdate}));
+  SLUICE_TRY(rights.remove, right({Permissions::kDelete}));
+  return rights;
+}
+
+}  // namespace
+
+std::string attachment_name(std::string_view binary_id) {
+  // No file of a job has a slash in its name.
+  return fmt::format("Binary/{}", binary_id);
+}
+
+Result<Principal> principal_of(const Service& service, const http::Request& request,
+                               Access access) {
+  if (service.authorization == nullptr) return Principal{"open", nullptr, nullptr};
+  if (access == Access::kFile || access == Access::kAttachment) {
+    std::string signed_name(request.parameter("name"));
+    if (access == Access::kAttachment) signed_name = attachment_name(signed_name);
+    for (const auto& [name, value] : request.query)
+      if (name == kCapabilityParameter) return by_capability(service, request, signed_name, value);
+  }
+  return by_token(*service.authorization, request);
+}
+
+bool owns(const Principal& principal, const job::Job& job) {
+  return is_of(job, principal.client_id, principal.client.get());
+}
+
+bulk::AccessLimits access_limits(const Principal& principal) {
+  if (principal.client == nullptr || principal.claims == nullptr) return {};
+  return {export_limits(principal.claims->scopes), binary_contexts(principal.claims->scopes),
+          group_limit(principal)};
+}
+
+Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& request) {
+  if (principal.client == nullptr) return {};
+  SLUICE_CHECK(check_group(*principal.client, request));
+  for (const auto type : request.types)
+    if (!may_read(principal, type)) return not_covered(std::string(fhir::type_name(type)));
+  SLUICE_CHECK(check_filters(principal, request));
+  if (request.associated_provenance && !may_read(principal, fhir::types::kProvenance))
+    return not_covered("Provenance, which includeAssociatedData asks for");
+  request.limits = access_limits(principal);
+  if (!request.types.empty() || principal.claims->scopes.covers_all()) return {};
+  request.types = principal.claims->scopes.readable_types();
+  // As without scopes: a Group is part of a Group export only when it is named (G-05).
+  if (request.level == bulk::ExportLevel::kGroup) std::erase(request.types, fhir::types::kGroup);
+  std::sort(request.types.begin(), request.types.end());
+  if (request.types.empty()) return not_covered("any type of this export");
+  return {};
+}
+
+Result<void> authorize_job(const Principal& principal, const JobRequest& job) {
+  const bulk::ExportRequest& request = job.asked;
+  // A capability too: the client may have been limited to groups since.
+  if (principal.client != nullptr) SLUICE_CHECK(check_group_limit(principal, job));
+  if (principal.claims == nullptr) return {};
+  if (request.types.empty() && !principal.claims->scopes.covers_all())
+    return not_covered("all types, as this export does");
+  for (const auto type : request.types)
+    if (!may_read(principal, type)) return not_covered(std::string(fhir::type_name(type)));
+  if (!job.read_by_filters) return job.read_by_filters.error();
+  SLUICE_CHECK(check_read_by_filters(principal, *job.read_by_filters));
+  return check_limits(principal.claims->scopes, request);
+}
+
+Result<void> authorize_import(const Principal& principal, const bulk::ImportRequest& request) {
+  if (principal.client == nullptr || principal.claims == nullptr) return {};
+  if (principal.client->groups)
+    return Error{ErrorKind::kForbidden, "this client is limited to its groups and imports nothing"};
+  const auto& scopes = principal.claims->scopes;
+  for (const auto type : request.types()) {
+    if (!scopes.may_write(type))
+      return not_covered(fmt::format("writing {}", fhir::type_name(type)));
+    // One with member-filter would choose among all resources.
+    if (type == fhir::types::kGroup && scopes.has_queries())
+      return Error{
+          ErrorKind::kForbidden,
+          "imports of Groups want scopes without search queries: the access token has one"};
+  }
+  return {};
+}
+
+Result<void> authorize_resource(const Principal& principal, fhir::ResourceType type,
+                                smart::Permissions permissions) {
+  if (principal.client == nullptr) return {};
+  if (principal.client->groups) return only_groups();
+  if (principal.claims == nullptr ||
+      !principal.claims->scopes.permissions_for_some(type).all_of(permissions))
+    return not_covered(fmt::format("this interaction with {}", fhir::type_name(type)));
+  return {};
+}
+
+Result<std::optional<std::vector<fhir::ResourceType>>> authorize_all_types(
+    const Principal& principal, smart::Permissions permissions) {
+  using Types = std::optional<std::vector<fhir::ResourceType>>;
+  if (principal.client == nullptr) return Types();
+  if (principal.client->groups) return only_groups();
+  if (principal.claims == nullptr) return not_covered("this interaction");
+  const auto& scopes = principal.claims->scopes;
+  if (scopes.every().all_of(permissions)) return Types();
+  std::vector<fhir::ResourceType> types;
+  for (const auto type : fhir::all_resource_types())
+    if (scopes.permissions_for_some(type).all_of(permissions)) types.push_back(type);
+  if (types.empty()) return not_covered("this interaction with any type");
+  std::sort(types.begin(), types.end());
+  return Types(std::move(types));
+}
+
+std::shared_ptr<store::Store> limited_store(const Service& service, const http::Request& request,
+                                            const Principal& principal,
+                                            const std::optional<Interaction>& interaction) {
+  if (principal.claims == nullptr || !principal.claims->scopes.has_queries()) return nullptr;
+  const search::QueryOptions options{.base_url = service.base_url(request),
+                                     .now = service.clock.now()};
+  return std::make_shared<query::LimitedStore>(
+      service.store, service.clock,
+      [claims = principal.claims, interaction, options](fhir::ResourceType type) {
+        const auto& scopes = claims->scopes;
+        const smart::Permissions given = scopes.permissions_for_some(type);
+        if (!interaction) return rights_by(scopes, type, given, given, options);
+        if (interaction->type != type)
+          return rights_by(scopes, type, smart::kExportPermissions, given, options);
+        const smart::Permissions written = given & interaction->permissions;
+        if (!interaction->by_search)
+          return rights_by(scopes, type, interaction->permissions, written, options);
+        const smart::Permissions searched{smart::Permissions::kSearch};
+        return rights_by(scopes, type, searched, written | (given & searched), options);
+      },
+      search_bounds(service, request));
+}
+
+Result<bool> covers(const Service& service, const http::Request& request,
+                    const Principal& principal, fhir::ResourceType type,
+                    smart::Permissions permissions, std::string_view json) {
+  if (principal.claims == nullptr) return true;
+  const auto& scopes = principal.claims->scopes;
+  if (!scopes.permissions_for_some(type).all_of(permissions)) return false;
+  SLUICE_TRY(const auto filter,
+             search::ResourceFilter::compile(
+                 type, scopes.limit(type, permissions),
+                 {.base_url = service.base_url(request), .now = service.clock.now()}));
+  search::Matcher matcher;
+  return filter.passes(matcher, json);
+}
+
+bool creates_by_update(const Principal& principal, fhir::ResourceType type) {
+  using smart::Permissions;
+  if (principal.claims == nullptr || !principal.claims->scopes.has_queries()) return true;
+  const auto& scopes = principal.claims->scopes;
+  const auto is_limited = [&](Permissions letter) {
+    return scopes.permissions_for_some(type).all_of(letter) && !scopes.limit(type, letter).empty();
+  };
+  return !is_limited({Permissions::kUpdate}) && !is_limited({Permissions::kSearch});
+}
+
+Result<void> refuse_scope_queries(const Service& service, const http::Request& request,
+                                  const Principal& principal, std::string_view what) {
+  if (principal.claims == nullptr || !principal.claims->scopes.has_queries()) return {};
+  Error refused{
+      ErrorKind::kForbidden,
+      fmt::format("{} want scopes without search queries: the access token has one", what)};
+  SLUICE_CHECK(audit(service, request, principal,
+                     {.kind = smart::AuditKind::kAccessRefused,
+                      .outcome = smart::AuditOutcome::kSerious,
+                      .description = refused.message}));
+  return refused;
+}
+
+Result<void> authorize_and_audit(const Service& service, const http::Request& request,
+                                 const Principal& principal, fhir::ResourceType type,
+                                 smart::Permissions permissions) {
+  auto allowed = authorize_resource(principal, type, permissions);
+  if (!allowed)
+    SLUICE_CHECK(audit(service, request, principal,
+                       {.kind = smart::AuditKind::kAccessRefused,
+                        .outcome = smart::AuditOutcome::kSerious,
+                        .description = allowed.error().message,
+                        .subject = std::string(fhir::type_name(type))}));
+  return allowed;
+}
+
+Result<void> audit(const Service& service, const http::Request& request, const Principal& principal,
+                   smart::AuditEvent event) {
+  return audit_all(service, request, principal, {std::move(event)});
+}
+
+Result<void> audit_all(const Service& service, const http::Request& request,
+                       const Principal& principal, std::vector<smart::AuditEvent> events) {
+  if (service.authorization == nullptr) return {};
+  for (auto& event : events) {
+    event.client_id = principal.client_id;
+    event.address = request.peer_address;
+  }
+  const auto written = service.authorization->audit().write(events);
+  if (written) return {};
+  spdlog::error("audit failed id={} error=\"{}\" detail=\"{}\"", request.id,
+                written.error().message, written.error().detail);
+  return Error{ErrorKind::kUnavailable, "the audit log cannot be written", written.error().detail};
+}
+
+}  // namespace sluice::api

@@ -1,0 +1,116 @@
+// Who is asking, and what they may do. The one place where a request gets its principal: every
+// route goes through it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/core/service.h"
+#include "base/result.h"
+#include "bulk/export/request/export_request.h"
+#include "bulk/import/import_request.h"
+#include "http/message.h"
+#include "smart/audit_event.h"
+#include "smart/scope.h"
+
+namespace sluice::api {
+
+/// The client behind a request. Jobs belong to it, and take turns by it.
+struct Principal {
+  std::string client_id = {};
+  smart::ClientRegistry::ClientPtr client = nullptr;  ///< nullptr: open, everything is allowed
+  smart::AccessTokens::ClaimsPtr claims = nullptr;    ///< nullptr: open, or a capability URL
+};
+
+/// What a route needs of its caller.
+enum class Access : std::uint8_t {
+  kPublic,  ///< anybody: discovery, health, what authenticates by itself
+  kClient,  ///< a known client, which sees and changes what its scopes cover
+  /// A known client; its limits are kept with the job or with each entry of a Bundle, so the store
+  /// is the whole one.
+  kJob,
+  kFile,        ///< a known client, or a capability URL of the file
+  kAttachment,  ///< a known client, or a capability URL of the attachment
+};
+
+/// The query parameter that makes a file's URL a capability URL.
+inline constexpr std::string_view kCapabilityParameter = "capability";
+
+/// What capability URLs of attachments are signed as.
+std::string attachment_name(std::string_view binary_id);
+
+/// The principal of a request. kUnauthenticated for a missing, malformed, expired or revoked token
+/// or capability. On an open server everybody is the same client.
+Result<Principal> principal_of(const Service& service, const http::Request& request, Access access);
+
+/// Whether a job is the principal's. One of a client that was removed is not its successor's of the
+/// same id.
+bool owns(const Principal& principal, const job::Job& job);
+/// Checks an export against what the principal may do, and limits it to that: without types it gets
+/// those that the scopes cover. kForbidden names the type or the group.
+Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& request);
+/// What exports of the principal may show, by its scopes and groups.
+bulk::AccessLimits access_limits(const Principal& principal);
+/// Whether the principal may look at a job that was asked for so: kForbidden when its token, or the
+/// client by now, covers less than the job.
+Result<void> authorize_job(const Principal& principal, const JobRequest& job);
+
+/// Whether the principal may import these types, and see such a job: kForbidden names the type that
+/// its token may not create, update and delete, and clients that are limited to groups.
+Result<void> authorize_import(const Principal& principal, const bulk::ImportRequest& request);
+/// Whether the principal may do this with resources of the type, or with some of them: which, the
+/// store that the route is given knows. kForbidden when its scopes do not cover it, and for a
+/// client that is limited to groups: one resource does not say whose it is.
+Result<void> authorize_resource(const Principal& principal, fhir::ResourceType type,
+                                smart::Permissions permissions);
+
+/// As authorize_resource, for what goes over all types: those that the principal may do it with,
+/// sorted; nullopt for every one. kForbidden when there is none, and for clients limited to groups.
+Result<std::optional<std::vector<fhir::ResourceType>>> authorize_all_types(
+    const Principal& principal, smart::Permissions permissions);
+
+/// What an interaction does with the type that it is about.
+struct Interaction {
+  fhir::ResourceType type;
+  smart::Permissions permissions;
+  /// What it writes is found by a search: resources of its type are seen as the right to search
+  /// lets, and written as `permissions` do.
+  bool by_search = false;
+};
+/// The store as the principal may see and change it, when its scopes have queries; nullptr
+/// when they have none. With an interaction, resources of its type are seen as its permissions let
+/// and nothing else is done to them; others, and all without one, as all that is given for them.
+std::shared_ptr<store::Store> limited_store(const Service& service, const http::Request& request,
+                                            const Principal& principal,
+                                            const std::optional<Interaction>& interaction);
+
+/// Whether the scopes cover just this resource, as it is stored.
+Result<bool> covers(const Service& service, const http::Request& request,
+                    const Principal& principal, fhir::ResourceType type,
+                    smart::Permissions permissions, std::string_view json);
+/// Whether an update of what is not there creates it. Not with a query in the scopes that it rests
+/// on: that an id is refused would tell that it is taken.
+bool creates_by_update(const Principal& principal, fhir::ResourceType type);
+
+/// kForbidden, audited, for a principal whose scopes have search queries: `what` (a plural) rests
+/// on more resources than the limits of its scopes are asked about.
+Result<void> refuse_scope_queries(const Service& service, const http::Request& request,
+                                  const Principal& principal, std::string_view what);
+/// As authorize_resource; a refusal is audited.
+Result<void> authorize_and_audit(const Service& service, const http::Request& request,
+                                 const Principal& principal, fhir::ResourceType type,
+                                 smart::Permissions permissions);
+
+/// Writes an audit event of the request, with the principal's id and the peer's address; does
+/// nothing on an open server. What cannot be audited must not be done.
+Result<void> audit(const Service& service, const http::Request& request, const Principal& principal,
+                   smart::AuditEvent event);
+/// The same for several events, all or none of which are written before this returns.
+Result<void> audit_all(const Service& service, const http::Request& request,
+                       const Principal& principal, std::vector<smart::AuditEvent> events);
+
+}  // namespace sluice::api

@@ -1,0 +1,102 @@
+#include "api/jobs/export_attachment.h"
+
+#include <fmt/format.h>
+
+#include "api/core/fhir_response.h"
+#include "api/jobs/export_status.h"
+#include "api/rest/attached_binary.h"
+#include "api/rest/binary_resource.h"
+#include "base/utf8.h"
+#include "bulk/export/request/access_limits.h"
+#include "fhir/binary_content.h"
+
+namespace sluice::api {
+namespace {
+
+// The URL stands in files that are written once, so it must not expire before they do. With the
+// job the URL ends too, however long it is signed for.
+constexpr std::chrono::hours kSignedFor{29 * 24};
+
+Result<std::string> read_line(const Service& service, const http::Request& request,
+                              const job::Job& job, const bulk::ExportRequest& asked,
+                              store::Sequence as_of) {
+  const std::string id(request.parameter("name"));
+  const Error missing =
+      not_found(fmt::format("the export refers to no Binary/{}", shortened(id, 64)));
+  if (!fhir::is_valid_id(id)) return missing;
+  const fhir::ResourceId key{fhir::types::kBinary, id};
+  SLUICE_TRY(auto record, service.store.read(key, as_of));
+  if (!record) {
+    // Versions are kept for running jobs only: then the newest is what there is.
+    SLUICE_TRY(record, service.store.read(key, service.store.last_commit().sequence));
+  }
+  if (!record) return missing;
+  SLUICE_TRY(const auto access,
+             bulk::AccessFilters::compile(
+                 asked.limits, {.base_url = asked.base_url, .now = job.snapshot.instant}));
+  search::Matcher matcher;
+  SLUICE_TRY(const bool seen, access.pass(matcher, key.type, record->json));
+  if (!seen) return missing;
+  return std::move(record->json);
+}
+
+}  // namespace
+
+bulk::BinaryUrl attachment_urls(const std::unique_ptr<Authorization>& authorization) {
+  return [&authorization](const job::Job& job, const bulk::ExportRequest& request,
+                          std::string_view id) -> Result<std::string> {
+    if (request.attachment_access != bulk::AttachmentAccess::kCapability)
+      return fmt::format("{}/{}", request.base_url, attachment_name(id));
+    if (authorization == nullptr)
+      return Error{ErrorKind::kInternal, "an address could not be signed",
+                   "the job is a client's, but the server runs open"};
+    // It ends with the tokens of its client.
+    const auto client = authorization->clients().find(job.client);
+    SLUICE_TRY(const auto signature,
+               authorization->capabilities().sign(
+                   {job.id, attachment_name(id),
+                    client == nullptr ? std::string_view() : client->generation},
+                   job.snapshot.instant + kSignedFor));
+    return fmt::format("{}?{}={}", attachment_url(request.base_url, job.id, id),
+                       kCapabilityParameter, signature);
+  };
+}
+
+http::Response export_attachment(Service& service, const http::Request& request,
+                                 const Principal& principal) {
+  const auto found = find_job(service, request, principal,
+                              {.kind = smart::AuditKind::kDownload,
+                               .file = attachment_name(shortened(request.parameter("name"), 64))});
+  if (!found) return request_error(request, found.error());
+  if (found->request->unreadable) return lost_job(request, *found);
+  if (found->request->import || found->request->cohort)
+    return request_error(request, not_found("only exports have attachments"));
+  // A capability has been checked.
+  if (principal.claims != nullptr) {
+    const auto attached = may_read_attached(service, request, principal, request.parameter("name"));
+    if (!attached) return request_error(request, attached.error());
+    if (!*attached) return request_error(request, not_found("the export refers to no such Binary"));
+  }
+  // With a token it is what [base]/Binary/[id] is now.
+  const auto line = read_line(service, request, found->view.job, found->request->asked,
+                              principal.claims != nullptr ? service.store.last_commit().sequence
+                                                          : found->view.job.snapshot.sequence);
+  if (!line) return request_error(request, line.error());
+  // The token may be narrower than the one that the job was kicked off with.
+  if (principal.claims != nullptr) {
+    const auto allowed =
+        authorize_content(principal, fhir::types::kBinary, *line, {smart::Permissions::kRead},
+                          found->request->asked.base_url);
+    if (!allowed) return request_error(request, allowed.error());
+  }
+  if (request.headers.combined("Accept").find("json") != std::string::npos)
+    return fhir_response(200, *line);
+  auto content = fhir::read_binary(*line);
+  if (!content) return request_error(request, content.error());
+  http::Response response;
+  set_content_headers(response, *content);
+  response.body = std::move(content->bytes);
+  return response;
+}
+
+}  // namespace sluice::api

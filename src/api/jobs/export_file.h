@@ -1,0 +1,15 @@
+// The files of a finished export (F).
+#pragma once
+
+#include "api/core/principal.h"
+#include "api/core/service.h"
+#include "http/message.h"
+
+namespace sluice::api {
+
+/// GET and HEAD [base]/jobs/[id]/files/[name]: the stored gzip bytes or, inflated on the way, the
+/// plain NDJSON; ranges and conditions on both.
+http::Response export_file(Service& service, const http::Request& request,
+                           const Principal& principal);
+
+}  // namespace sluice::api

@@ -1,0 +1,69 @@
+// What the interactions with resources share: reading what a request asks for beside the resource,
+// the audit lines, and the answer to a write.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/core/principal.h"
+#include "api/core/request_headers.h"
+#include "api/core/service.h"
+#include "base/result.h"
+#include "fhir/resource_reader.h"
+#include "fhir/resource_type.h"
+#include "http/message.h"
+#include "rest/interactions.h"
+#include "rest/validation.h"
+
+namespace sluice::api {
+
+/// Of ids that the server makes: random, as 32 hexadecimal digits.
+inline constexpr std::size_t kIdBytes = 16;
+
+/// "Patient/a".
+std::string name_of(const fhir::ResourceId& key);
+
+struct Asked {
+  Preferences preferences;
+  rest::Condition condition;
+};
+/// Prefer and the conditions of a request without parameters but _format. Who sends raw bytes wants
+/// no resource back unless they say so, whatever they accept.
+Result<Asked> read_asked(const http::Request& request, bool is_raw = false);
+/// The same without looking at the parameters and the format.
+Result<Asked> read_asked_headers(const http::Request& request, bool is_raw = false);
+
+/// Whether a resource is of the type that the address is one of, and passes validation. Who
+/// allows filters of members asks authorize_cohort() what they read.
+Result<void> check_type(const Service& service, const fhir::IncomingResource& resource,
+                        fhir::ResourceType type,
+                        rest::MemberFilters filters = rest::MemberFilters::kRefused);
+
+/// An audit line about a resource; with `why` one that says that it came to nothing.
+Result<void> audit_resource(const Service& service, const http::Request& request,
+                            const Principal& principal, smart::AuditKind kind,
+                            const std::string& subject, const std::string& why = {});
+
+/// The response, or the error as an OperationOutcome.
+http::Response answer(const http::Request& request, Result<http::Response> response);
+/// The answer to a patch: says which formats there are when it is refused for its own.
+http::Response patch_answer(http::Response response);
+/// Sets ETag and Last-Modified.
+void set_version(http::Response& response, const rest::Stored& stored);
+/// What light validation let pass of a resource that was just stored, told in the log by its id;
+/// none where validation is strict.
+std::vector<std::string> passed_faults(const Service& service, const http::Request& request,
+                                       const fhir::ResourceId& key, std::string_view json);
+/// An OperationOutcome that says what was done, with a warning for each fault that was let pass.
+std::string outcome_of_write(std::string_view done, const std::vector<std::string>& faults);
+/// The answer to a write, as the client prefers it; faults that were let pass are logged too.
+http::Response written_response(const Service& service, const http::Request& request,
+                                const Preferences& preferences, const fhir::ResourceId& key,
+                                rest::Written written);
+/// The address of a version.
+std::string version_url(const Service& service, const http::Request& request,
+                        const fhir::ResourceId& key, std::uint32_t version);
+
+}  // namespace sluice::api

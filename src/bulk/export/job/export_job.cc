@@ -1,0 +1,310 @@
+#include "bulk/export/job/export_job.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/log.h"
+#include "bulk/export/request/export_patients.h"
+#include "bulk/export/request/export_phases.h"
+#include "bulk/export/request/stored_export.h"
+#include "bulk/export/shard/block_sorter.h"
+#include "bulk/export/shard/provenance.h"
+#include "bulk/export/shard/sorted_runs.h"
+#include "fhir/compartment.h"
+
+namespace sluice::bulk {
+namespace {
+
+constexpr std::size_t kPage = 1000;
+constexpr std::size_t kNamedMax = 10;
+constexpr std::uint64_t kSupportingWeight = 16u
+                                            << 10;  // bytes that one resource read by id counts as
+
+bool is_run_of(const RunFile& run, std::string_view purpose) {
+  return std::string_view(run.name).substr(1).starts_with(purpose);
+}
+
+/// Which of `ids` exist and may be seen: what may not is not told from what does not exist.
+Result<std::vector<bool>> seen(const store::Store& store, const ExportRequest& request,
+                               fhir::ResourceType type, const std::vector<std::string>& ids,
+                               const store::Commit& snapshot) {
+  SLUICE_TRY(auto exist, store.exist(type, ids, snapshot.sequence));
+  SLUICE_TRY(const auto access,
+             AccessFilters::compile(request.limits,
+                                    {.base_url = request.base_url, .now = snapshot.instant}));
+  if (!access.limits(type)) return exist;
+  search::Matcher matcher;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (!exist[i]) continue;
+    SLUICE_TRY(const auto record, store.read({type, ids[i]}, snapshot.sequence));
+    if (!record) continue;
+    SLUICE_TRY(const bool passes, access.pass(matcher, type, record->json));
+    exist[i] = passes;
+  }
+  return exist;
+}
+
+}  // namespace
+
+ExportJobs::ExportJobs(const store::Store& store, output::FileStore& files, ExportSizes sizes,
+                       BinaryUrl binary_url)
+    : store_(store), files_(files), sizes_(sizes), binary_url_(std::move(binary_url)) {}
+
+Result<std::shared_ptr<const PreparedExport>> ExportJobs::prepare(const job::Job& job) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = prepared_.find(job.id); found != prepared_.end()) return found->second;
+  }
+  auto prepared = std::make_shared<PreparedExport>();
+  SLUICE_TRY(prepared->request, parse_stored_request(job.request));
+  prepared->snapshot = job.snapshot;
+  SLUICE_TRY(prepared->roster, read_roster(store_, prepared->request, job.snapshot));
+  if (!prepared->request.elements.empty()) {
+    const auto all = fhir::all_resource_types();
+    SLUICE_TRY(prepared->elements, fhir::ElementsSelection::parse(prepared->request.elements,
+                                                                  {all.begin(), all.end()}));
+  }
+  SLUICE_TRY(prepared->filters, ExportFilters::prepare(store_, prepared->request, job.snapshot));
+  const std::lock_guard lock(mutex_);
+  return prepared_.emplace(job.id, std::move(prepared)).first->second;
+}
+
+Result<ExportJobs::InternalFiles> ExportJobs::internal_files(const job::Job& job) const {
+  InternalFiles files;
+  const std::string prefix = job::shard_prefix(job.id);
+  std::string after;
+  while (true) {
+    SLUICE_TRY(const auto page, store_.documents(prefix, after, kPage));
+    if (page.empty()) return files;
+    for (const auto& document : page) {
+      SLUICE_TRY(const auto shard, job::parse_shard(document.key, document.value));
+      if (!shard.done) continue;
+      SLUICE_TRY(auto result, parse_shard_result(shard.result));
+      files.references_count += result.references.count;
+      if (result.references.count > 0) files.references.push_back(std::move(result.references));
+      if (!result.provenances_of.empty()) {
+        files.provenances.of.insert(result.provenances_of.begin(), result.provenances_of.end());
+        files.provenances.lines.push_back(std::move(result.provenances));
+      }
+      for (auto& run : result.runs) files.runs.push_back(std::move(run));
+    }
+    after = page.back().key;
+  }
+}
+
+Result<std::optional<std::vector<job::ShardPlan>>> ExportJobs::plan(const job::Job& job,
+                                                                    const std::stop_token&) {
+  SLUICE_TRY(const auto prepared, prepare(job));
+  const ExportRequest& request = prepared->request;
+  const bool latest = request.associated_provenance == AssociatedProvenance::kLatest;
+  std::vector<job::ShardPlan> shards;
+  switch (job.phase) {
+    case kMainPhase: {
+      SLUICE_TRY(shards, plan_export(store_, *prepared, sizes_));
+      break;
+    }
+    case kProvenancePhase:
+      if (chooses_provenance(request)) {
+        SLUICE_TRY(const auto files, internal_files(job));
+        SLUICE_TRY(shards, plan_provenance(store_, *prepared, sizes_, files.provenances.of));
+      }
+      break;
+    case kLatestPhase:
+      if (latest) {
+        SLUICE_TRY(shards, plan_merge(job, kCandidateRuns, ReadMode::kLatest));
+      }
+      break;
+    case kChosenPhase:
+      if (latest) {
+        SLUICE_TRY(shards, plan_merge(job, kChosenRuns, ReadMode::kChosen));
+      }
+      break;
+    case kSupportingPhase:
+      if (takes_supporting(request)) {
+        SLUICE_TRY(shards, plan_supporting(job, request));
+      }
+      break;
+    case kBlocksPhase:
+      if (sorts_blocks(request)) {
+        SLUICE_TRY(shards, plan_merge(job, kBlockRuns, ReadMode::kBlocks));
+      }
+      break;
+    default:
+      SLUICE_CHECK(clean_up(job, request));
+      return std::optional<std::vector<job::ShardPlan>>();
+  }
+  return std::optional(std::move(shards));
+}
+
+// A Device that was a patient's and is nobody's now has left, unless something refers to it.
+Result<bool> ExportJobs::may_have_had_devices(const ExportRequest& request) const {
+  if (!request.since) return false;
+  SLUICE_TRY(const auto statistics, store_.statistics());
+  return std::any_of(statistics.begin(), statistics.end(), [&](const auto& each) {
+    return fhir::may_be_supporting(each.type) && fhir::is_in_patient_compartment(each.type) &&
+           request.wants(each.type);
+  });
+}
+
+Result<std::vector<job::ShardPlan>> ExportJobs::plan_supporting(
+    const job::Job& job, const ExportRequest& request) const {
+  std::vector<job::ShardPlan> shards;
+  SLUICE_TRY(const auto files, internal_files(job));
+  SLUICE_TRY(const bool had_devices, may_have_had_devices(request));
+  if (files.references.empty() && !had_devices) return shards;
+  ShardSpec spec;
+  spec.segments.push_back({ReadMode::kSupporting, {}});
+  shards.push_back({serialize(spec), (files.references_count + 1) * kSupportingWeight});
+  return shards;
+}
+
+Result<std::vector<job::ShardPlan>> ExportJobs::plan_merge(const job::Job& job,
+                                                           std::string_view purpose,
+                                                           ReadMode mode) const {
+  SLUICE_TRY(const auto files, internal_files(job));
+  std::array<std::uint64_t, kRunParts> runs{};
+  for (const auto& run : files.runs)
+    if (is_run_of(run, purpose)) ++runs.at(run.part);
+  std::vector<job::ShardPlan> shards;
+  for (unsigned part = 0; part < kRunParts; ++part) {
+    if (runs.at(part) == 0) continue;
+    ShardSpec spec;
+    spec.segments.push_back({mode, {}, part, kRunParts});
+    shards.push_back({serialize(spec), runs.at(part) * (RunWriter::kBufferMax / kRunParts)});
+  }
+  return shards;
+}
+
+// Runs are as large as the output. They go when no shard needs them any more.
+Result<void> ExportJobs::clean_up(const job::Job& job, const ExportRequest& request) {
+  {
+    const std::lock_guard lock(mutex_);
+    prepared_.erase(job.id);
+    referred_.erase(job.id);
+  }
+  if (!sorts_blocks(request) && !request.associated_provenance) return {};
+  SLUICE_TRY(const auto files, internal_files(job));
+  for (const auto& run : files.runs) {
+    const auto removed = files_.remove_file(job.id, run.name);
+    // After a crash some are gone.
+    if (!removed && removed.error().kind != ErrorKind::kNotFound) return removed.error();
+  }
+  return {};
+}
+
+Result<std::shared_ptr<const ClosedReferences>> ExportJobs::referred_by(
+    const job::Job& job, const ExportRequest& request) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = referred_.find(job.id); found != referred_.end()) return found->second;
+  }
+  SLUICE_TRY(const auto files, internal_files(job));
+  SLUICE_TRY(auto closed, close_references(files_, store_, job.id, files.references,
+                                           job.snapshot.sequence, request));
+  auto referred = std::make_shared<const ClosedReferences>(std::move(closed));
+  const std::lock_guard lock(mutex_);
+  return referred_.emplace(job.id, std::move(referred)).first->second;
+}
+
+Result<ShardInputs> ExportJobs::inputs_of(const job::Job& job, const job::Shard& shard,
+                                          const PreparedExport& prepared) {
+  ShardInputs inputs;
+  if (shard.phase == kMainPhase) return inputs;
+  if (shard.phase == kProvenancePhase && prepared.request.level != ExportLevel::kSystem) {
+    SLUICE_TRY(inputs.referred, referred_by(job, prepared.request));
+  }
+  SLUICE_TRY(auto files, internal_files(job));
+  inputs.provenances = std::move(files.provenances);
+  if (shard.phase == kProvenancePhase) return inputs;
+  if (shard.phase == kSupportingPhase) {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = referred_.find(job.id); found != referred_.end())
+      inputs.referred = found->second;
+  }
+  inputs.references = std::move(files.references);
+  SLUICE_TRY(const auto spec, parse_shard_spec(shard.spec));
+  if (spec.segments.empty()) return inputs;
+  const Segment& segment = spec.segments.front();
+  const std::string_view purpose = segment.mode == ReadMode::kLatest   ? kCandidateRuns
+                                   : segment.mode == ReadMode::kChosen ? kChosenRuns
+                                                                       : kBlockRuns;
+  for (auto& run : files.runs)
+    if (run.part == segment.part && is_run_of(run, purpose))
+      inputs.runs.push_back(std::move(run.name));
+  return inputs;
+}
+
+Result<std::string> ExportJobs::run(const job::Job& job, const job::Shard& shard,
+                                    const job::ShardContext& context) {
+  SLUICE_TRY(const auto prepared, prepare(job));
+  SLUICE_TRY(const auto inputs, inputs_of(job, shard, *prepared));
+  return run_export_shard({store_, files_, sizes_.file_size_max, binary_url_}, *prepared, job,
+                          shard, inputs, context);
+}
+
+void ExportJobs::discard(std::string_view job_id) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = prepared_.find(job_id); found != prepared_.end()) prepared_.erase(found);
+    if (const auto found = referred_.find(job_id); found != referred_.end()) referred_.erase(found);
+  }
+  const auto removed = files_.remove_folder(job_id);
+  if (!removed)
+    spdlog::error("cannot remove files job={} detail=\"{}\"", job_id, removed.error().detail);
+}
+
+bool ExportJobs::in_use(std::string_view job_id) {
+  return files_.open_files(job_id) > 0;
+}
+
+std::vector<std::string> ExportJobs::leftovers() {
+  auto folders = files_.folders();
+  if (!folders) return {};
+  return std::move(*folders);
+}
+
+Result<void> check_against_store(const store::Store& store, ExportRequest& request,
+                                 const store::Commit& snapshot, bool lenient) {
+  if (request.level == ExportLevel::kGroup) {
+    SLUICE_TRY(const auto group,
+               seen(store, request, fhir::types::kGroup, {request.group_id}, snapshot));
+    if (!group.front()) return not_found(fmt::format("there is no Group/{}", request.group_id));
+    SLUICE_CHECK(check_groups(store, request, snapshot));
+  }
+  if (!request.patients) return {};
+  SLUICE_TRY(auto exist, seen(store, request, fhir::types::kPatient, *request.patients, snapshot));
+  if (request.limits.groups) {
+    // To a client that is limited to groups, who is no member is nobody.
+    ExportRequest of_all = request;
+    of_all.patients.reset();
+    SLUICE_TRY(const auto members, read_roster(store, of_all, snapshot));
+    for (std::size_t i = 0; i < exist.size(); ++i)
+      exist[i] = exist[i] && members->contains((*request.patients)[i]);
+  }
+  std::vector<std::string> known;
+  std::string unknown;
+  std::size_t missing = 0;
+  for (std::size_t i = 0; i < exist.size(); ++i) {
+    const std::string& id = (*request.patients)[i];
+    if (exist[i]) {
+      known.push_back(id);
+    } else if (++missing <= kNamedMax) {
+      unknown += (unknown.empty() ? "Patient/" : ", Patient/") + id;
+    }
+  }
+  if (missing > 0) {
+    std::string why =
+        fmt::format("patient: {} of {} are not known: {}", missing, exist.size(), unknown);
+    // Without any known one, skipping would leave the list empty.
+    if (!lenient || known.empty()) return invalid(std::move(why));
+    request.skipped.push_back(std::move(why));
+    request.patients = std::move(known);
+  }
+  if (request.level == ExportLevel::kGroup) SLUICE_CHECK(read_roster(store, request, snapshot));
+  return {};
+}
+
+}  // namespace sluice::bulk

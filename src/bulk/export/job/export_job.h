@@ -1,0 +1,80 @@
+// The export as the job engine sees it, and the one way to start one.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "bulk/export/plan/export_plan.h"
+#include "bulk/export/request/export_request.h"
+#include "bulk/export/shard/export_worker.h"
+#include "job/engine.h"
+#include "output/file_store.h"
+#include "store/store.h"
+
+namespace sluice::bulk {
+
+/// Thread-safe. `store` and `files` must outlive it.
+class ExportJobs final : public job::JobKind {
+ public:
+  static constexpr std::string_view kName = "export";
+
+  /// `binary_url`: what attachments of this server get as their URL.
+  ExportJobs(const store::Store& store, output::FileStore& files, ExportSizes sizes,
+             BinaryUrl binary_url);
+
+  std::string_view name() const override { return kName; }
+  bool reads_snapshot() const override { return true; }
+
+  Result<std::optional<std::vector<job::ShardPlan>>> plan(const job::Job& job,
+                                                          const std::stop_token& stop) override;
+  Result<std::string> run(const job::Job& job, const job::Shard& shard,
+                          const job::ShardContext& context) override;
+  void discard(std::string_view job_id) override;
+  bool in_use(std::string_view job_id) override;
+  std::vector<std::string> leftovers() override;
+
+ private:
+  Result<std::shared_ptr<const PreparedExport>> prepare(const job::Job& job);
+  /// What the shards of a job left for later phases.
+  struct InternalFiles {
+    std::vector<InternalLines> references;
+    std::uint64_t references_count = 0;
+    FoundProvenances provenances;
+    std::vector<RunFile> runs;
+  };
+  Result<InternalFiles> internal_files(const job::Job& job) const;
+  Result<bool> may_have_had_devices(const ExportRequest& request) const;
+  Result<std::vector<job::ShardPlan>> plan_supporting(const job::Job& job,
+                                                      const ExportRequest& request) const;
+  Result<std::vector<job::ShardPlan>> plan_merge(const job::Job& job, std::string_view purpose,
+                                                 ReadMode mode) const;
+  Result<void> clean_up(const job::Job& job, const ExportRequest& request);
+  Result<ShardInputs> inputs_of(const job::Job& job, const job::Shard& shard,
+                                const PreparedExport& prepared);
+  Result<std::shared_ptr<const ClosedReferences>> referred_by(const job::Job& job,
+                                                              const ExportRequest& request);
+
+  const store::Store& store_;
+  output::FileStore& files_;
+  const ExportSizes sizes_;
+  const BinaryUrl binary_url_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const PreparedExport>, std::less<>>
+      prepared_;  // guarded by mutex_
+  std::map<std::string, std::shared_ptr<const ClosedReferences>, std::less<>>
+      referred_;  // guarded by mutex_
+};
+
+/// Checks what of a request needs the store as of `snapshot`: that the group and the patients are
+/// there (P-07) and that the patients are members. kNotFound for the group, kInvalid for patients.
+Result<void> check_against_store(const store::Store& store, ExportRequest& request,
+                                 const store::Commit& snapshot, bool lenient);
+
+}  // namespace sluice::bulk

@@ -1,0 +1,71 @@
+// The manifest of an export with `allowPartialManifests` in pages (P-10, M-07), which can be read
+// while the job runs.
+//
+// Files count in the order of their shards, and only those before the first shard that is not done
+// are counted. How many files a page has is fixed by its number, and a page is shown once it is
+// full or the job is done. So nothing has to be remembered of what was shown: a page is the same at
+// every look, also after a restart, but for the link to the next one.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "bulk/export/manifest/manifest.h"
+#include "bulk/export/plan/export_shard.h"
+#include "bulk/export/request/export_request.h"
+#include "job/engine.h"
+
+namespace sluice::bulk {
+
+/// Where a page begins: the place of its first file. What the link to it says.
+struct PagePosition {
+  unsigned page = 0;
+  unsigned phase = 0;
+  unsigned shard = 0;
+  unsigned file = 0;  ///< within the shard
+  friend bool operator==(const PagePosition&, const PagePosition&) = default;
+};
+std::string to_text(const PagePosition& position);  ///< "3-0-12-5"
+/// kNotFound when the text is not what to_text makes.
+Result<PagePosition> parse_page_position(std::string_view text);
+
+/// So many files a page has: few at first, so that a client can begin early.
+std::size_t files_of_page(unsigned page);
+
+/// Reads the pages of one job. One thread at a time.
+class ManifestPages {
+ public:
+  /// As for ManifestStream; the URL of a page is `pages_url` and its position.
+  ManifestPages(const job::Engine& engine, const job::Job& job, const ExportRequest& request,
+                std::string files_url, std::string pages_url, bool requires_access_token,
+                ManifestStream::UrlSuffix suffix = {});
+
+  /// nullopt when the page is not to be shown yet; kNotFound when there will be none.
+  Result<std::optional<std::string>> read(const PagePosition& position) const;
+
+ private:
+  struct Files {
+    std::vector<OutputFile> of_page;
+    std::optional<PagePosition> next;  ///< of the next page, when that can be shown
+    bool is_shown = false;
+  };
+  Result<Files> collect(const PagePosition& position) const;
+  Result<std::string> url_of(const std::string& name) const;
+
+  const job::Engine& engine_;
+  const job::Job job_;
+  const ExportRequest& request_;
+  const std::string files_url_;
+  const std::string pages_url_;
+  const bool requires_access_token_;
+  const ManifestStream::UrlSuffix suffix_;
+};
+
+/// Whether a shard that is done has written the file, so that it will not change any more.
+Result<bool> is_finished_file(const job::Engine& engine, std::string_view job_id,
+                              std::string_view name);
+
+}  // namespace sluice::bulk

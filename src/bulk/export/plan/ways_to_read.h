@@ -1,0 +1,35 @@
+// The ways there are to find what an export wants of a type, and what each costs.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "bulk/export/plan/export_shard.h"
+#include "bulk/export/request/export_filter.h"
+#include "bulk/group/roster_cost.h"
+#include "fhir/resource_type.h"
+
+namespace sluice::bulk {
+
+struct Way {
+  ReadMode mode = ReadMode::kScan;
+  double finding = 0;  ///< seconds
+  double written = 0;  ///< bytes, about
+
+  double cost() const;  ///< seconds, of finding and writing
+};
+
+/// For the operator.
+std::string_view name_of(ReadMode mode);
+
+/// `size`: of the type in bytes. `roster`: nullptr when the export is not limited to patients.
+/// `patients`: that there are. What matches a filter is not known before, so that it does not make
+/// a way cheaper or dearer than another.
+std::vector<Way> ways_to_read(fhir::ResourceType type, std::uint64_t size, const RosterCost* roster,
+                              std::uint64_t patients, const ExportFilters& filters);
+/// All of a type, in the mode that tells which of it goes out.
+Way way_to_scan(ReadMode mode, std::uint64_t size);
+const Way& cheapest(const std::vector<Way>& ways);
+
+}  // namespace sluice::bulk

@@ -1,0 +1,78 @@
+#include "bulk/export/request/export_patients.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sluice::bulk {
+namespace {
+
+constexpr std::size_t kNamedMax = 10;
+
+// what is wrong with the groups in a Group names these; to a client that is limited to groups
+// it only tells that something is.
+template <class T>
+Result<T> told(const ExportRequest& request, Result<T> resolved) {
+  if (resolved || !request.limits.groups || !is_about_groups(resolved.error().kind))
+    return resolved;
+  return Error{
+      resolved.error().kind == ErrorKind::kNotFound ? ErrorKind::kInvalid : resolved.error().kind,
+      fmt::format("Group/{} cannot be exported: groups in it contain each other, or have "
+                  "filters that cannot be resolved",
+                  request.group_id)};
+}
+
+/// Those of `members` that are wanted; kInvalid when there are others among the wanted.
+Result<Roster> choose(const Roster& members, const std::vector<std::string>& wanted,
+                      const std::string& group_id) {
+  Roster chosen;
+  std::string names;
+  std::size_t foreign = 0;
+  for (const auto& id : wanted) {
+    const std::size_t index = members.lower_bound(id);
+    if (index < members.size() && members[index] == id)
+      chosen.add(id, members.is_new(index));
+    else if (++foreign <= kNamedMax)
+      names += (names.empty() ? "Patient/" : ", Patient/") + id;
+  }
+  if (foreign > 0)
+    return invalid(fmt::format("patient: {} of {} are not members of Group/{}: {}", foreign,
+                               wanted.size(), group_id, names));
+  return chosen;
+}
+
+}  // namespace
+
+Result<void> check_groups(const store::Store& store, const ExportRequest& request,
+                          const store::Commit& as_of) {
+  SLUICE_CHECK(check_group_exists(store, request.group_id, as_of));
+  return told(request, check_nested_groups(store, request.group_id, as_of, request.base_url));
+}
+
+Result<Joins> joined_since(const store::Store& store, const ExportRequest& request,
+                           const store::Commit& as_of) {
+  if (request.level != ExportLevel::kGroup) return Joins();
+  return joined_since(store, request.group_id, *request.since, as_of, request.base_url);
+}
+
+Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,
+                                                  const ExportRequest& request,
+                                                  const store::Commit& as_of) {
+  if (request.level != ExportLevel::kGroup) {
+    if (!request.patients) return std::shared_ptr<const Roster>();
+    return std::make_shared<const Roster>(*request.patients);
+  }
+  SLUICE_CHECK(check_group_exists(store, request.group_id, as_of));
+  const std::optional<Instant> ever;
+  SLUICE_TRY(auto members,
+             told(request, read_members(store, request.group_id, as_of, request.base_url, {},
+                                        request.history_of_new_members ? request.since : ever)));
+  if (!request.patients) return std::make_shared<const Roster>(std::move(members));
+  SLUICE_TRY(auto chosen, choose(members, *request.patients, request.group_id));
+  return std::make_shared<const Roster>(std::move(chosen));
+}
+
+}  // namespace sluice::bulk

@@ -1,0 +1,92 @@
+// What a kick-off asks for, parsed and checked as far as the request alone can be (K, P). The rest,
+// what needs the store, is export_start's.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/instant.h"
+#include "base/result.h"
+#include "bulk/export/request/access_limits.h"
+#include "bulk/export/request/export_filter.h"
+#include "fhir/parameters.h"
+#include "fhir/resource_type.h"
+
+namespace sluice::bulk {
+
+enum class ExportLevel : std::uint8_t { kSystem, kPatient, kGroup };
+
+/// What the server asks of who fetches a job's attachments.
+enum class AttachmentAccess : std::uint8_t {
+  kOpen,        ///< nothing: the server runs open
+  kToken,       ///< an access token of the job's client
+  kCapability,  ///< the URL itself
+};
+
+/// What of the Provenance of returned resources is asked for (P-08), the smaller first.
+enum class AssociatedProvenance : std::uint8_t {
+  kLatest,    ///< LatestProvenanceResources: the newest of each resource
+  kRelevant,  ///< RelevantProvenanceResources: all
+};
+
+/// The most of each that one kick-off may ask for.
+inline constexpr std::size_t kTypesMax = 1'000;
+inline constexpr std::size_t kElementsMax = 1'000;
+inline constexpr std::size_t kPatientsMax = 100'000;
+inline constexpr std::size_t kTypeFiltersMax = 100;
+inline constexpr std::size_t kAssociatedDataMax = 100;
+inline constexpr std::size_t kSkippedMax = 100;  ///< what lenient handling leaves out
+
+struct ExportRequest {
+  ExportLevel level = ExportLevel::kSystem;
+  std::string group_id;  ///< kGroup
+  /// The types asked for, sorted; empty: all that there are.
+  std::vector<fhir::ResourceType> types;
+  std::optional<Instant> since;       ///< lastUpdated later than it
+  std::optional<Instant> until;       ///< lastUpdated earlier than it
+  std::vector<std::string> elements;  ///< as given, checked
+  /// Several of one type are alternatives; a type without one is not limited.
+  std::vector<TypeFilter> type_filters;
+  AccessLimits limits;  ///< what the client may see by its scopes; not its to ask for
+  /// Patients to limit to: ids, sorted, unique; nullopt: not limited.
+  std::optional<std::vector<std::string>> patients;
+  /// For a Group export with `_since`: resources of patients who joined later are wanted whatever
+  /// their age (P-13). The server's choice, not the client's.
+  bool history_of_new_members = false;
+  /// The type by whose instances the output is organised (P-09); nullopt: by resource type.
+  std::optional<fhir::ResourceType> organize_by;
+  /// Given, Provenance is among `types` when there are any.
+  std::optional<AssociatedProvenance> associated_provenance;
+  /// Finished files are shown while the job runs, and the manifest comes in pages (P-10).
+  bool partial_manifests = false;
+  std::optional<std::uint64_t> file_size_min;  ///< bytes of NDJSON
+  std::optional<std::uint64_t> file_size_max;
+  /// With `Prefer: handling=lenient`: what was skipped, for the outcome file.
+  std::vector<std::string> skipped;
+  /// The status endpoint answers for itself and puts the job's state in X-Export-Status (K-04).
+  bool separate_export_status = false;
+  /// How the client gets what Attachment.url names (F-06).
+  AttachmentAccess attachment_access = AttachmentAccess::kOpen;
+  std::string url;       ///< the kick-off URL, for the manifest's `request`
+  std::string base_url;  ///< the public FHIR base of the kick-off, for the manifest's URLs
+
+  bool wants(fhir::ResourceType type) const;
+};
+
+/// How the parameters are read.
+struct ExportRequestContext {
+  ExportLevel level = ExportLevel::kSystem;
+  bool lenient = false;  ///< Prefer: handling=lenient
+  std::string base_url;  ///< to understand absolute references to patients
+};
+
+/// Checks names, values and combinations. kInvalid (or kUnsupported) names the parameter and the
+/// value, or what there is too much of; with `lenient` what can be skipped is skipped and listed in
+/// `skipped`.
+Result<ExportRequest> parse_export_request(const std::vector<fhir::Parameter>& parameters,
+                                           const ExportRequestContext& context);
+
+}  // namespace sluice::bulk

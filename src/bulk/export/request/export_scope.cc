@@ -1,0 +1,63 @@
+#include "bulk/export/request/export_scope.h"
+
+#include <algorithm>
+
+#include "fhir/group_members.h"
+
+namespace sluice::bulk {
+
+bool ExportScope::in_time(Instant last_updated, bool whatever_age) const {
+  return (!request_.since || whatever_age || last_updated > *request_.since) &&
+         (!request_.until || last_updated < *request_.until);
+}
+
+bool ExportScope::is_of_new_member(std::string_view owners) const {
+  if (prepared_.roster == nullptr || prepared_.roster->new_count() == 0) return false;
+  store::OwnerList list(owners);
+  while (const auto owner = list.next())
+    if (prepared_.roster->is_new(*owner)) return true;
+  return false;
+}
+
+bool ExportScope::is_first_covered(std::string_view owners, std::string_view owner,
+                                   bool only_new) const {
+  store::OwnerList list(owners);
+  while (const auto candidate = list.next()) {
+    if (only_new ? prepared_.roster->is_new(*candidate)
+                 : prepared_.roster == nullptr || prepared_.roster->contains(*candidate))
+      return *candidate == owner;
+  }
+  return false;
+}
+
+bool ExportScope::covers_owner(std::string_view owners) const {
+  store::OwnerList list(owners);
+  while (const auto owner = list.next())
+    if (prepared_.roster == nullptr || prepared_.roster->contains(*owner)) return true;
+  return false;
+}
+
+Result<bool> ExportScope::covers_group(std::string_view json) const {
+  if (request_.level == ExportLevel::kSystem) return true;
+  if (prepared_.roster == nullptr)
+    return fhir::has_group_member(json, prepared_.snapshot.instant, request_.base_url);
+  SLUICE_TRY(const auto members,
+             fhir::read_group_members(json, prepared_.snapshot.instant, request_.base_url));
+  const auto& patients = members.subjects;
+  // With a list of patients, a group that has others too would tell of them.
+  return !patients.empty() && std::all_of(patients.begin(), patients.end(), [&](const auto& id) {
+    return prepared_.roster->contains(id);
+  });
+}
+
+Result<bool> ExportScope::covers(const store::Record& record) const {
+  if (request_.level == ExportLevel::kSystem) return true;
+  if (record.key.type != fhir::types::kGroup) return covers_owner(record.owners);
+  if (request_.level == ExportLevel::kGroup)
+    return request_.wants(fhir::types::kGroup) && !request_.types.empty() &&
+           record.key.id == request_.group_id;
+  if (request_.types.empty() && prepared_.roster != nullptr) return false;
+  return covers_group(record.json);
+}
+
+}  // namespace sluice::bulk

@@ -1,0 +1,51 @@
+// What belongs to an export, however it is found: the compartments it covers and the time it asks
+// for.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "base/result.h"
+#include "bulk/export/request/export_filter.h"
+#include "bulk/export/request/export_request.h"
+#include "bulk/group/roster.h"
+#include "fhir/elements.h"
+#include "store/store.h"
+
+namespace sluice::bulk {
+
+/// What the shards of a job share. Immutable, thread-safe.
+struct PreparedExport {
+  ExportRequest request;
+  store::Commit snapshot;
+  std::shared_ptr<const Roster> roster;  ///< nullptr: not limited to patients
+  std::optional<fhir::ElementsSelection> elements;
+  ExportFilters filters;
+};
+
+/// Thread-safe. `prepared` must outlive it.
+class ExportScope {
+ public:
+  explicit ExportScope(const PreparedExport& prepared)
+      : prepared_(prepared), request_(prepared.request) {}
+
+  /// Whether a version of that time is asked for. `whatever_age`: `_since` does not count.
+  bool in_time(Instant last_updated, bool whatever_age) const;
+  /// P-13: whether one of the patients joined the group after `_since`.
+  bool is_of_new_member(std::string_view owners) const;
+  /// The patient by whom a record of several compartments is exported is the first of its owners
+  /// that the export covers, so that it goes out once. `only_new`: among those who joined later.
+  bool is_first_covered(std::string_view owners, std::string_view owner, bool only_new) const;
+  /// Whether the export covers a resource because of its compartments; filters apart.
+  Result<bool> covers(const store::Record& record) const;
+  Result<bool> covers_group(std::string_view json) const;
+  /// Whether one of the owners is a patient of the export.
+  bool covers_owner(std::string_view owners) const;
+
+ private:
+  const PreparedExport& prepared_;
+  const ExportRequest& request_;
+};
+
+}  // namespace sluice::bulk

@@ -1,0 +1,75 @@
+// The deleted files of an export with `_since` (M-04): what the change log says was deleted or has
+// left the export's scope otherwise, in transaction Bundles.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/result.h"
+#include "bulk/export/request/export_request.h"
+#include "bulk/export/request/export_scope.h"
+#include "bulk/export/shard/export_writer.h"
+#include "bulk/export/shard/former_scope.h"
+#include "bulk/export/shard/supporting_references.h"
+#include "search/matcher.h"
+#include "store/store.h"
+
+namespace sluice::bulk {
+
+/// What finds them. A resource counts when a version that was there at `_since` or later belonged
+/// to the export, and what the last of its changes in the window left does not. One thread.
+class Deletions {
+ public:
+  /// Called with every change read and the bytes it counts as.
+  using Step = std::function<Result<void>(std::uint64_t)>;
+
+  Deletions(const store::Store& store, const PreparedExport& prepared, ExportWriter& writer,
+            Step step);
+
+  /// What has left the compartments (at system level: all); one part of so many.
+  Result<void> write_part(unsigned part, unsigned parts);
+  /// What has left the supporting resources that resources of the export refer to.
+  Result<void> write_supporting(const ReferencesByType& referred);
+
+ private:
+  /// A resource that may have belonged to the export, by the change log.
+  struct Candidate {
+    store::Sequence last;  ///< of its changes
+    bool is_removed = false;
+    bool had = false;  ///< it belonged to the export as far as owners and references tell
+    std::string owner;
+  };
+  using Candidates = std::map<std::pair<fhir::ResourceType, std::string>, Candidate>;
+  using Entry = Candidates::value_type;
+  /// Whether a change ended what belonged to the export, filters apart.
+  using Ended = std::function<Result<bool>(const store::Change&)>;
+
+  Result<void> begin();
+  bool must_be_read(fhir::ResourceType type) const;
+  bool may_be_exported(std::string_view group_id) const;
+  bool is_supporting(fhir::ResourceType type, std::string_view owner) const;
+  template <class Concerns>
+  Result<Candidates> collect(Concerns concerns, const Ended& ended);
+  /// Those of the candidates that have left: the supporting ones, or the others (nullptr).
+  Result<void> write(const Candidates& candidates, const ReferencesByType* referred);
+  Result<Answer> has_left(const Entry& entry, bool is_referred);
+  Result<Answer> passes_now(const Entry& entry);
+  Result<void> tell_of_upgrade();
+  Result<void> write_outcome(std::string_view why);
+
+  const store::Store& store_;
+  const PreparedExport& prepared_;
+  const ExportRequest& request_;
+  ExportWriter& writer_;
+  const Step step_;
+  const ExportScope scope_;
+  search::Matcher matcher_;
+  ChangeWindow window_;
+  std::optional<FormerScope> former_;
+};
+
+}  // namespace sluice::bulk

@@ -1,0 +1,50 @@
+// Does one shard of an export: records of its ranges as of the snapshot, filtered, projected,
+// written.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "bulk/export/plan/export_shard.h"
+#include "bulk/export/request/export_request.h"
+#include "bulk/export/request/export_scope.h"
+#include "bulk/export/shard/provenance.h"
+#include "bulk/export/shard/supporting_references.h"
+#include "job/engine.h"
+#include "output/file_store.h"
+#include "store/store.h"
+
+namespace sluice::bulk {
+
+/// The URL by which a job's client fetches a Binary that is an attachment (F-06).
+using BinaryUrl = std::function<Result<std::string>(
+    const job::Job& job, const ExportRequest& request, std::string_view binary_id)>;
+
+struct WorkerEnvironment {
+  const store::Store& store;
+  output::FileStore& files;
+  std::uint64_t file_size_max = 0;
+  const BinaryUrl& binary_url;
+};
+
+/// What a shard needs of those of earlier phases.
+struct ShardInputs {
+  std::vector<InternalLines> references;  ///< kSupporting
+  FoundProvenances provenances;           ///< kProvenanceOfScope
+  /// kProvenance, kProvenanceChanges: the supporting resources of the export; nullptr for a level
+  /// without. kSupporting: those that were known before, if they still are.
+  std::shared_ptr<const ClosedReferences> referred;
+  std::vector<std::string> runs;  ///< kLatest, kChosen, kBlocks: those of the shard's part
+};
+
+/// Does `shard` and returns its result as the job keeps it. kCancelled when asked to stop; what it
+/// wrote is overwritten when the shard is done again.
+Result<std::string> run_export_shard(const WorkerEnvironment& environment,
+                                     const PreparedExport& prepared, const job::Job& job,
+                                     const job::Shard& shard, const ShardInputs& inputs,
+                                     const job::ShardContext& context);
+
+}  // namespace sluice::bulk

@@ -1,0 +1,62 @@
+// What belonged to an export before it changed (M-04): whether a client that was given it may have
+// it still. Apart from ExportScope, which looks at what there is.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/result.h"
+#include "bulk/export/plan/change_window.h"
+#include "bulk/export/request/export_scope.h"
+#include "bulk/group/roster.h"
+#include "search/matcher.h"
+#include "store/store.h"
+
+namespace sluice::bulk {
+
+/// What is not known is told by versions that are not kept any more.
+enum class Answer : std::uint8_t { kNo, kYes, kUnknown };
+
+/// Of an export with `_since`. One thread; all references must outlive it.
+class FormerScope {
+ public:
+  FormerScope(const store::Store& store, const PreparedExport& prepared, ChangeWindow window)
+      : store_(store),
+        prepared_(prepared),
+        request_(prepared.request),
+        window_(window),
+        scope_(prepared) {}
+
+  /// Whether owners are the export's whose resource had them until `end`, at `_since` or later. Who
+  /// joined the group after that does not count: nobody was given what had left them by then.
+  Result<bool> covers_owners(std::string_view owners, store::Sequence end);
+  /// Whether an answer of covers_owners() was no although it may be yes: who was a member at
+  /// `_since`, left and came back is not known any more.
+  bool is_unsure() const { return is_unsure_; }
+  /// Whether a version of the resource that counted at `_since` or later, before the change `last`,
+  /// belonged to the export. `by_reference`: because something refers to it, which counts only for
+  /// versions in nobody's compartment.
+  Result<Answer> had(const fhir::ResourceId& key, store::Sequence last, bool by_reference);
+
+ private:
+  Result<bool> has_version(const store::Record& record, store::Sequence end, bool by_reference);
+  Result<bool> passed(fhir::ResourceType type, std::string_view json);
+  Result<bool> was_member_then(std::string_view patient);
+  Result<void> resolve_filters_then();
+
+  const store::Store& store_;
+  const PreparedExport& prepared_;
+  const ExportRequest& request_;
+  const ChangeWindow window_;
+  const ExportScope scope_;
+  search::Matcher matcher_;
+  // Found when they are needed first.
+  std::optional<Joins> joins_;            // since when new members are members
+  std::optional<Roster> members_then_;    // of the group at `_since`
+  std::optional<ExportFilters> filters_;  // their chains resolved as of `_since`
+  bool is_unsure_ = false;
+  bool filters_then_are_known_ = false;  // whether filters_ was asked for, or is not to be had
+};
+
+}  // namespace sluice::bulk

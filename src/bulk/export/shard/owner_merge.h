@@ -1,0 +1,48 @@
+// The records of several types in the order of their owners: what an export organised by Patient
+// reads (P-09). Each type's records stand in this order, so that merging them costs a comparison
+// for each owner and type, and no seek for each resource.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "bulk/group/roster.h"
+#include "store/store.h"
+
+namespace sluice::bulk {
+
+/// One thread.
+class OwnerMerge {
+ public:
+  /// The ranges are of different types and cover the same owners. Of one owner's records those of
+  /// Patient come first, then type by type in the order of the ranges. Owners who are not in
+  /// `roster` (nullptr: all are) are passed over.
+  static Result<OwnerMerge> open(const store::Store& store, std::vector<store::KeyRange> ranges,
+                                 store::Sequence as_of, const Roster* roster);
+
+  /// The next record or link; nullptr at the end. Valid until the next call.
+  Result<const store::RecordView*> next();
+
+ private:
+  struct Source {
+    std::unique_ptr<store::Scan> scan;
+    store::RecordView record;
+    bool at_end = false;
+  };
+
+  Result<void> advance(Source& source);
+  Result<void> advance_to(Source& source, std::string_view owner);
+  /// Goes to the next owner that anybody has; false at the end.
+  Result<bool> next_owner();
+
+  std::vector<Source> sources_;
+  const Roster* roster_ = nullptr;
+  std::string owner_;
+  std::size_t at_ = 0;  // the source that gives owner_'s records
+  bool given_ = false;  // its record has been given
+};
+
+}  // namespace sluice::bulk

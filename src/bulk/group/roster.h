@@ -1,0 +1,84 @@
+// Sets of patients, and who the members of a Group are.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/instant.h"
+#include "base/result.h"
+#include "bulk/group/cohort.h"
+#include "store/store.h"
+
+namespace sluice::bulk {
+
+/// A sorted set of patient ids in one block of memory: a million take about 45 MB. Immutable once
+/// built.
+class Roster {
+ public:
+  Roster() = default;
+  /// `ids` sorted and unique; nobody is new.
+  explicit Roster(const std::vector<std::string>& ids);
+  /// `id` must be greater than all before.
+  void add(std::string_view id, bool is_new);
+
+  std::size_t size() const { return ends_.size(); }
+  std::string_view operator[](std::size_t index) const;
+  /// The first index whose id is at least `id`.
+  std::size_t lower_bound(std::string_view id) const;
+  bool contains(std::string_view id) const;
+
+  /// Those who joined the group after `_since`, whose resources are wanted whatever their age
+  /// (P-13).
+  std::size_t new_count() const { return new_count_; }
+  bool is_new(std::size_t index) const { return new_[index]; }
+  bool is_new(std::string_view id) const;
+
+ private:
+  std::string ids_;
+  std::vector<std::uint32_t> ends_;
+  std::vector<bool> new_;
+  std::size_t new_count_ = 0;
+};
+
+/// Whether an error of resolving a Group is about what it and the groups in it are.
+bool is_about_groups(ErrorKind kind);
+
+/// kNotFound when there is no such Group.
+Result<void> check_group_exists(const store::Store& store, const std::string& group_id,
+                                const store::Commit& as_of);
+
+/// Whether a Group that is there can be resolved: kInvalid when groups contain each other, or what
+/// is wrong with the filters of one. Reads which groups are in which, no patients.
+Result<void> check_nested_groups(const store::Store& store, const std::string& group_id,
+                                 const store::Commit& as_of, const std::string& base_url);
+
+/// The patients of one group as of a commit. Nested groups are resolved: a patient joins through
+/// the last of the joins on the way, and by the earliest way when there are several. Read from what
+/// the store remembers of joins and leaves, so that no Group resource is parsed; a cohort whose
+/// members are not stored is evaluated. `path`: the cohorts that are evaluated by them. Who joined
+/// later than `since` is new, but nobody in such a cohort; without it nobody is. Errors as
+/// check_nested_groups().
+Result<Roster> read_members(const store::Store& store, const std::string& group_id,
+                            const store::Commit& as_of, const std::string& base_url,
+                            const CohortPath& path, std::optional<Instant> since = std::nullopt);
+
+/// Whether one of `patients` is among read_members(), found without reading all of them. Errors
+/// likewise.
+Result<bool> has_member(const store::Store& store, const std::string& group_id,
+                        const std::set<std::string, std::less<>>& patients,
+                        const store::Commit& as_of, const std::string& base_url);
+
+/// Of the members of a group as of a commit: since when those are members who joined later than
+/// `since`. Errors likewise.
+using Joins = std::map<std::string, Instant, std::less<>>;
+Result<Joins> joined_since(const store::Store& store, const std::string& group_id, Instant since,
+                           const store::Commit& as_of, const std::string& base_url);
+
+}  // namespace sluice::bulk

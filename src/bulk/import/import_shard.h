@@ -1,0 +1,71 @@
+// One input of an import: fetched when it is not a local file, then through the pipeline of a load,
+// in segments that are not done again after a crash.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "base/result.h"
+#include "base/worker_pool.h"
+#include "bulk/import/import_folders.h"
+#include "bulk/import/import_request.h"
+#include "bulk/import/import_state.h"
+#include "bulk/load/large_text.h"
+#include "bulk/load/load_parser.h"
+#include "job/engine.h"
+#include "output/file_store.h"
+#include "store/store.h"
+
+namespace sluice::bulk {
+
+/// What is on the disk of an input, and how the rest is asked for.
+struct FetchedPart {
+  std::uint64_t received = 0;
+  std::string validator = {};  ///< empty: it cannot be continued
+  std::optional<std::uint64_t> total = std::nullopt;
+};
+
+/// Fetches a URL into an open file, whose first `part.received` bytes are there, and tells how far
+/// it is. kCancelled and kStorage end the job's shard; every other error is what is wrong with the
+/// input.
+using FetchInput = std::function<Result<void>(
+    const std::string& url, int fd, FetchedPart& part, const std::stop_token& stop,
+    const std::function<Result<void>(const FetchedPart&)>& on_progress)>;
+
+/// All by reference; shared by the shards.
+struct ImportParts {
+  store::Store& store;
+  output::FileStore& files;
+  const ImportFolders& folders;
+  const std::filesystem::path spool;  ///< folder for what is fetched, a folder a job below it
+  const FetchInput& fetch;
+  WorkerPool& parse_pool;
+  std::uint64_t segment_size = 64u << 20;  ///< bytes of NDJSON between two checkpoints
+  std::size_t batch_size = 4u << 20;       ///< bytes of resources in one transaction
+  /// An input is not read on after so many problems; 0: it is.
+  std::uint64_t problems_max = kProblemsMax;
+  LargeText* large = nullptr;  ///< shared with loads
+  /// A turn is not shorter when other clients wait, so that what is read again to take an input up
+  /// is not most of the work.
+  std::chrono::steady_clock::duration turn_min = std::chrono::seconds(10);
+};
+
+/// Does the input `shard.number` of the request, or goes on with it. What is wrong with the input,
+/// even that it is not there, goes to the outcome file; an error is of the store or the disk.
+Result<ImportResult> run_import_shard(const ImportParts& parts, const ImportRequest& request,
+                                      const job::Job& job, const job::Shard& shard,
+                                      const job::ShardContext& context);
+
+/// Whether resources of some input wait for all inputs to be read.
+Result<bool> has_deferred(const ImportParts& parts, const ImportRequest& request,
+                          const job::Job& job);
+/// Does the resources of all inputs that wait, or goes on with them, when every input is read.
+Result<void> run_deferred_import(const ImportParts& parts, const ImportRequest& request,
+                                 const job::Job& job, const job::ShardContext& context);
+
+}  // namespace sluice::bulk

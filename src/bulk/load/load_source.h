@@ -1,0 +1,97 @@
+// Where a load's bytes come from: files, gzip, standard input; cut into pieces that can be read
+// apart.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "base/result.h"
+#include "bulk/load/large_text.h"
+#include "fhir/resource_type.h"
+
+namespace sluice::bulk {
+
+/// A place in the plain bytes of a file, at the beginning of a line.
+struct LoadPosition {
+  std::uint64_t offset = 0;  ///< of the bytes, inflated
+  std::uint64_t line = 1;
+};
+
+/// A piece of input: whole lines of NDJSON, or one document (a Bundle, a resource over several
+/// lines).
+struct LoadChunk {
+  std::uint64_t first_line = 1;  ///< of `text`
+  std::string text;
+  bool is_document = false;
+  std::string problem;     ///< what is wrong with the input here; then `text` is empty
+  LoadPosition end;        ///< behind it
+  LargeText::Turn turn{};  ///< held by a piece that is one large line or document
+};
+
+/// What a source holds in memory at most: more is a problem, not an error.
+struct SourceLimits {
+  std::size_t resource_size_max = 10u << 20;   ///< of what is neither a Group nor a Bundle
+  std::size_t line_size_max = 272u << 20;      ///< above the largest Group
+  std::size_t document_size_max = 512u << 20;  ///< a Bundle in one file
+  /// Of an import: other types need not be held.
+  std::optional<fhir::ResourceType> only_type = std::nullopt;
+  /// Whose turn it is to hold more than resource_size_max. Shared by the sources of a process;
+  /// null: it is always this one's.
+  LargeText* large = nullptr;
+};
+
+/// All files to load, in order: folders walked by name, "-" for standard input. Files of folders
+/// whose names do not end as they should, and what is no file, are passed over and told.
+/// kNotFound names a path that is not there.
+Result<std::vector<std::string>> list_load_files(
+    const std::vector<std::string>& paths,
+    const std::function<void(const std::string& path)>& on_passed_over = {});
+
+/// Opens a file to load. One that nobody writes to yet (a named pipe) does not hold the caller up:
+/// its reader waits.
+Result<FileDescriptor> open_load_file(const std::string& path);
+/// Reads what is there, waiting for it: a pipe, a socket, a terminal. 0 at the end; kCancelled when
+/// asked to stop before.
+Result<std::size_t> read_load_file(int fd, std::span<char> buffer, const std::string& path,
+                                   const std::stop_token& stop);
+
+/// Reads one file front to back: plain or gzip (of several members, with zeros behind them), with
+/// or without a byte order mark. The lines before damaged or cut gzip data are given, as far as
+/// they are whole; nothing after. A line beyond the limit of a resource is held only while it can
+/// be a Group or a Bundle; else, and beyond their limits, it is a problem of its own, passed over
+/// while it is read: the lines after it are given. One thread.
+class LoadSource {
+ public:
+  /// `fd` is used instead of opening `path` when it is not negative; it is not closed.
+  static Result<std::unique_ptr<LoadSource>> open(const std::string& path, int fd = -1,
+                                                  const SourceLimits& limits = {});
+  ~LoadSource();
+
+  /// Makes reading, and waiting for a pipe, a socket or a terminal, end with kCancelled when asked
+  /// to.
+  void stop_with(std::stop_token stop);
+  /// Goes forward to a place that an earlier pass of the same file gave as a chunk's end; before
+  /// the first next(). Plain files are sought, gzip is inflated up to there.
+  Result<void> skip_to(const LoadPosition& position);
+
+  /// The next piece; false at the end. Errors are of the disk only: what is wrong with the content
+  /// is a chunk's `problem`.
+  Result<bool> next(LoadChunk& chunk);
+  /// Bytes read of the file as it is stored.
+  std::uint64_t bytes_read() const;
+
+ private:
+  struct Impl;
+  explicit LoadSource(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice::bulk

@@ -1,0 +1,306 @@
+#include "client/files/file_transfer.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "base/text.h"
+#include "client/http/url.h"
+
+namespace sluice::client {
+namespace {
+
+constexpr std::size_t kErrorBodyMax = 64u << 10;
+constexpr int kRedirectsMax = 5;
+constexpr long kReceiveBuffer = 512L << 10;
+constexpr unsigned kRefusedTokensMax = 3;
+constexpr std::uint64_t kProgressMin = 4096;  // bytes, to be asked for more at once
+constexpr std::chrono::milliseconds kCrawlPause{1000};
+
+std::optional<std::uint64_t> number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failed != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+bool is_strong(const std::string& etag) {
+  return etag.size() > 2 && etag.front() == '"';
+}
+
+// Whether an answer is about other bytes than those we have.
+bool is_other_file(const AnswerHeaders& headers, const FileValidator& validator) {
+  const std::string& etag = headers.get("etag");
+  if (!etag.empty() && !validator.etag.empty()) return etag != validator.etag;
+  const std::string& modified = headers.get("last-modified");
+  return !modified.empty() && !validator.last_modified.empty() &&
+         modified != validator.last_modified;
+}
+
+}  // namespace
+
+std::optional<ContentRange> parse_content_range(std::string_view text) {
+  constexpr std::string_view kUnit = "bytes ";
+  if (!text.starts_with(kUnit)) return std::nullopt;
+  text.remove_prefix(kUnit.size());
+  const auto dash = text.find('-');
+  const auto slash = text.find('/');
+  if (dash == std::string_view::npos || slash == std::string_view::npos || slash < dash)
+    return std::nullopt;
+  const auto first = number(text.substr(0, dash));
+  const auto last = number(text.substr(dash + 1, slash - dash - 1));
+  if (!first || !last || *last < *first) return std::nullopt;
+  ContentRange range{*first, number(text.substr(slash + 1))};
+  if (range.total && *last >= *range.total) return std::nullopt;
+  return range;
+}
+
+std::vector<std::string> resume_headers(const FileValidator& validator, std::uint64_t offset) {
+  if (offset == 0) return {};
+  std::vector<std::string> headers = {fmt::format("Range: bytes={}-", offset)};
+  // A weak ETag must not stand in If-Range; what comes is compared with it instead.
+  if (is_strong(validator.etag))
+    headers.push_back("If-Range: " + validator.etag);
+  else if (validator.etag.empty() && !validator.last_modified.empty())
+    headers.push_back("If-Range: " + validator.last_modified);
+  return headers;
+}
+
+BodyUse judge_head(int status, const AnswerHeaders& headers, std::uint64_t offset,
+                   const FileValidator& validator) {
+  // 204: an empty file, to some.
+  if (status == 200 || status == 204) return BodyUse::kReplace;
+  if (status == 416) return BodyUse::kRestart;
+  if (status != 206) return BodyUse::kError;
+  const auto range = parse_content_range(headers.get("content-range"));
+  if (!range || range->first != offset || is_other_file(headers, validator))
+    return BodyUse::kRestart;
+  if (validator.total && range->total && *validator.total != *range->total)
+    return BodyUse::kRestart;
+  // Without anything that tells one file from another, only its length can.
+  if (validator.etag.empty() && validator.last_modified.empty() && !validator.total)
+    return BodyUse::kRestart;
+  return BodyUse::kAppend;
+}
+
+bool FileTransfer::is_whole() const {
+  const auto& total = download_.validator.total;
+  return file_ && total && file_->received() == *total && *total > 0;
+}
+
+Result<void> FileTransfer::open_file() {
+  if (file_) return {};
+  SLUICE_TRY(file_, make_file_(*this));
+  return {};
+}
+
+void FileTransfer::restart() {
+  if (file_) file_->cancel();
+  file_.reset();
+  download_.resume_at = 0;
+  download_.validator = {};
+}
+
+Result<CURL*> FileTransfer::begin(const Connection& connection, const DownloadOptions& options,
+                                  const std::string& token) {
+  SLUICE_CHECK(open_file());
+  if (url_.empty()) url_ = download_.url;
+  const bool to_own_origin = origin_of(url_) == origin_of(download_.url);
+  token_ = download_.with_token && to_own_origin ? token : "";
+  if (!token_.empty()) SLUICE_CHECK(check_token_target(url_, connection));
+  auto headers = resume_headers(download_.validator, offset());
+  headers.push_back("Accept: " + (download_.accept.empty() ? options.accept : download_.accept));
+  if (options.wants_gzip)
+    headers.emplace_back(download_.plan.is_opaque ? "Accept-Encoding: identity"
+                                                  : "Accept-Encoding: gzip");
+  if (!token_.empty()) headers.push_back("Authorization: Bearer " + token_);
+  headers_ = make_list(headers);
+  if (!handle_) handle_ = make_easy();
+  CURL* handle = handle_.get();
+  curl_easy_reset(handle);
+  set_common(handle, connection);
+  const auto set = [handle](CURLoption option, auto value) {
+    curl_easy_setopt(handle, option, value);
+  };
+  set(CURLOPT_URL, url_.c_str());
+  set(CURLOPT_HTTPHEADER, headers_.get());
+  set(CURLOPT_BUFFERSIZE, kReceiveBuffer);
+  set(CURLOPT_PIPEWAIT, 1L);
+  set(CURLOPT_WRITEFUNCTION, take_body);
+  set(CURLOPT_WRITEDATA, static_cast<void*>(this));
+  set(CURLOPT_HEADERFUNCTION, take_header);
+  set(CURLOPT_HEADERDATA, static_cast<void*>(this));
+  set(CURLOPT_PRIVATE, static_cast<void*>(this));
+  answer_ = {};
+  status_ = 0;
+  has_head_ = false;
+  use_ = BodyUse::kError;
+  error_body_.clear();
+  received_ = 0;
+  started = std::chrono::steady_clock::now();
+  return handle;
+}
+
+std::size_t FileTransfer::take_header(const char* bytes, std::size_t, std::size_t size,
+                                      void* context) {
+  static_cast<FileTransfer*>(context)->answer_.take({bytes, size});
+  return size;
+}
+
+std::size_t FileTransfer::take_body(const char* bytes, std::size_t, std::size_t size,
+                                    void* context) {
+  return static_cast<FileTransfer*>(context)->take({bytes, size});
+}
+
+// Before the first byte of the body (or at the end of an empty one).
+Result<void> FileTransfer::take_head() {
+  has_head_ = true;
+  long status = 0;
+  curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
+  status_ = static_cast<int>(status);
+  use_ = judge_head(status_, answer_, offset(), download_.validator);
+  if (use_ == BodyUse::kReplace && offset() > 0) {
+    restart();
+    SLUICE_CHECK(open_file());
+  }
+  if (use_ != BodyUse::kReplace && use_ != BodyUse::kAppend) return {};
+  if (download_.plan.is_opaque && answer_.has("content-encoding") &&
+      answer_.get("content-encoding") != "identity")
+    return Error{ErrorKind::kConflict, fmt::format("{}: it comes as '{}', which was not asked for",
+                                                   url_for_log(download_.url),
+                                                   answer_.get("content-encoding").substr(0, 40))};
+  FileValidator validator{answer_.get("etag"), answer_.get("last-modified"), std::nullopt,
+                          answer_.get("content-type")};
+  if (use_ == BodyUse::kAppend)
+    validator.total = parse_content_range(answer_.get("content-range"))->total;
+  else
+    validator.total = number(answer_.get("content-length"));
+  if (!validator.total) validator.total = download_.validator.total;
+  SLUICE_CHECK(check_size(validator.total.value_or(0)));
+  download_.validator = validator;
+  events_.on_begin(download_.index, validator, offset());
+  return {};
+}
+
+Result<void> FileTransfer::check_size(std::uint64_t size) const {
+  if (download_.size_max == 0 || size <= download_.size_max) return {};
+  return Error{ErrorKind::kTooLarge, fmt::format("{}: more than {} bytes",
+                                                 url_for_log(download_.url), download_.size_max)};
+}
+
+std::size_t FileTransfer::take(std::string_view bytes) {
+  if (!has_head_) {
+    if (auto taken = take_head(); !taken) {
+      local_failure_ = taken.error();
+      return 0;
+    }
+  }
+  if (use_ == BodyUse::kRestart) return 0;
+  if (use_ == BodyUse::kError) {
+    error_body_.append(
+        bytes.substr(0, kErrorBodyMax - std::min(kErrorBodyMax, error_body_.size())));
+    return bytes.size();
+  }
+  received_ += bytes.size();
+  if (auto fits = check_size(offset() + bytes.size()); !fits) {
+    local_failure_ = fits.error();
+    return 0;
+  }
+  if (auto appended = file_->append(bytes); !appended) {
+    local_failure_ = appended.error();
+    return 0;
+  }
+  return bytes.size();
+}
+
+NextStep FileTransfer::give_up(ErrorKind kind, std::string why) {
+  failure_ = {kind, fmt::format("{}: {}", url_for_log(download_.url), why)};
+  return NextStep::kGiveUp;
+}
+
+NextStep FileTransfer::again(const DownloadOptions& options, const std::string& why) {
+  if (offset() > furthest_) {
+    // It goes on, however often it is cut. What is received once more is no progress.
+    const std::uint64_t gained = offset() - furthest_;
+    furthest_ = offset();
+    backoff_.reset();
+    if (gained >= kProgressMin) return NextStep::kAgain;
+    pause_ = kCrawlPause;
+    return NextStep::kAgainLater;
+  }
+  if (backoff_.failures() >= options.retries) return give_up(ErrorKind::kUnavailable, why);
+  pause_ = backoff_.next();
+  return NextStep::kAgainLater;
+}
+
+NextStep FileTransfer::put_off(const Error& why, const DownloadOptions& options) {
+  if (backoff_.failures() >= options.retries) {
+    failure_ = why;
+    return NextStep::kGiveUp;
+  }
+  pause_ = backoff_.next();
+  return NextStep::kAgainLater;
+}
+
+NextStep FileTransfer::finish(CURLcode code, const DownloadOptions& options, Instant now) {
+  if (!has_head_ && code == CURLE_OK) {
+    if (auto taken = take_head(); !taken) local_failure_ = taken.error();
+  }
+  if (local_failure_) {
+    failure_ = *local_failure_;
+    return NextStep::kGiveUp;
+  }
+  if (use_ == BodyUse::kRestart) {
+    restart();
+    if (++useless_ranges_ == 1) return NextStep::kAgain;
+    return again(options, "the server cannot go on in the middle of the file");
+  }
+  if (use_ != BodyUse::kError) {
+    url_.clear();
+    redirects_ = 0;
+    refused_tokens_ = 0;
+    if (code != CURLE_OK) return again(options, curl_easy_strerror(code));
+    const auto& total = download_.validator.total;
+    if (total && *total != offset()) return again(options, "the connection was cut");
+    return NextStep::kCheck;
+  }
+  if (code != CURLE_OK && status_ == 0) {
+    url_.clear();
+    return again(options, curl_easy_strerror(code));
+  }
+  if (status_ >= 301 && status_ <= 308 && answer_.has("location")) {
+    auto target = resolve_url(url_, answer_.get("location"));
+    if (!target) return give_up(ErrorKind::kUnavailable, target.error().message);
+    if (++redirects_ > kRedirectsMax) return give_up(ErrorKind::kUnavailable, "too many redirects");
+    if (url_.starts_with("https://") && !target->starts_with("https://"))
+      return give_up(ErrorKind::kForbidden, "it redirects from https to http");
+    url_ = std::move(*target);
+    return NextStep::kRedirect;
+  }
+  url_.clear();
+  redirects_ = 0;
+  Answer answer{status_, {}, {}, std::move(error_body_)};
+  const std::string told = fmt::format("the server answers {} {}", status_, answer.problem());
+  if (status_ == 429 || status_ == 503) {
+    pause_ = backoff_.next(retry_after_of(answer_, now, options.wait_max));
+    return NextStep::kSlowDown;
+  }
+  if (status_ == 401 && may_have_token && !download_.with_token) {
+    // The manifest says that no token is needed, and is wrong.
+    download_.with_token = true;
+    return NextStep::kAgain;
+  }
+  if (status_ == 401 && !token_.empty() && ++refused_tokens_ <= kRefusedTokensMax)
+    return NextStep::kAgain;
+  if (status_ == 401 && !token_.empty()) return give_up(ErrorKind::kUnauthenticated, told);
+  if (status_ == 401 || status_ == 403 || status_ == 404 || status_ == 410)
+    return give_up(ErrorKind::kGone, told);
+  // Signed URLs of some clouds end with a 400 that says so.
+  if (status_ == 400 && to_lower(answer.body).find("expired") != std::string::npos)
+    return give_up(ErrorKind::kGone, told);
+  if (status_ >= 500 || status_ == 202 || status_ == 408 || status_ == 425)
+    return again(options, told);
+  return give_up(ErrorKind::kConflict, told);
+}
+
+}  // namespace sluice::client

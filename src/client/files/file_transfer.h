@@ -1,0 +1,112 @@
+// One file on its way: what is asked for next, and what an answer means for the bytes there are.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "client/files/downloader.h"
+#include "client/http/curl_handle.h"
+#include "client/http/retry_after.h"
+
+namespace sluice::client {
+
+/// "bytes 5-9/10"; nullopt unless it is a range of bytes with a first one.
+struct ContentRange {
+  std::uint64_t first = 0;
+  std::optional<std::uint64_t> total = std::nullopt;
+};
+std::optional<ContentRange> parse_content_range(std::string_view text);
+
+/// The headers of a request that goes on at `offset`.
+std::vector<std::string> resume_headers(const FileValidator& validator, std::uint64_t offset);
+
+/// What an answer's head says about the bytes that follow.
+enum class BodyUse : std::uint8_t {
+  kAppend,   ///< they go on where ours end
+  kReplace,  ///< the file from its beginning
+  kRestart,  ///< of no use: ask again, from the beginning
+  kError,    ///< they describe an error
+};
+BodyUse judge_head(int status, const AnswerHeaders& headers, std::uint64_t offset,
+                   const FileValidator& validator);
+
+/// What to do after an attempt.
+enum class NextStep : std::uint8_t { kCheck, kAgain, kAgainLater, kSlowDown, kRedirect, kGiveUp };
+
+/// Belongs to the downloader's thread.
+class FileTransfer {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  using MakeFile = std::function<Result<std::shared_ptr<ReceivedFile>>(FileTransfer&)>;
+
+  FileTransfer(Download download, const DownloadEvents& events, MakeFile make_file)
+      : download_(std::move(download)), events_(events), make_file_(std::move(make_file)) {}
+
+  /// Makes the handle for the next attempt. kForbidden for a token that would go in plain text.
+  Result<CURL*> begin(const Connection& connection, const DownloadOptions& options,
+                      const std::string& token);
+  /// The attempt is over: what follows from it. `failure` is set with kGiveUp.
+  NextStep finish(CURLcode code, const DownloadOptions& options, Instant now);
+  /// Nothing was asked for, because there was no token to be had: when to try again.
+  NextStep put_off(const Error& why, const DownloadOptions& options);
+  /// Whether all bytes are there already, so that there is nothing to ask for.
+  bool is_whole() const;
+
+  CURL* handle() const { return handle_.get(); }
+  const Download& download() const { return download_; }
+  Download& download() { return download_; }
+  const std::shared_ptr<ReceivedFile>& file() const { return file_; }
+  Result<void> open_file();
+  /// Forgets the bytes there are: the file begins anew.
+  void restart();
+  std::uint64_t offset() const { return file_ ? file_->received() : 0; }
+  std::uint64_t received_in_attempt() const { return received_; }
+  bool uses_token() const { return !token_.empty(); }
+  const std::string& token() const { return token_; }
+  int status() const { return status_; }
+  const std::string& url() const { return url_; }
+  const Error& failure() const { return failure_; }
+  std::chrono::milliseconds pause() const { return pause_; }
+  unsigned restarts = 0;
+  bool may_have_token = false;  ///< there is one, and this origin may see it
+  Time due = {};
+  Time started = {};
+
+ private:
+  static std::size_t take_header(const char* bytes, std::size_t, std::size_t size, void* context);
+  static std::size_t take_body(const char* bytes, std::size_t, std::size_t size, void* context);
+  std::size_t take(std::string_view bytes);
+  Result<void> take_head();
+  Result<void> check_size(std::uint64_t size) const;
+  NextStep give_up(ErrorKind kind, std::string why);
+  NextStep again(const DownloadOptions& options, const std::string& why);
+
+  Download download_;
+  const DownloadEvents& events_;
+  MakeFile make_file_;
+  std::shared_ptr<ReceivedFile> file_;
+  CurlEasy handle_;
+  CurlList headers_;
+  AnswerHeaders answer_;
+  std::string url_;  // where this attempt goes: after a redirect not the download's
+  std::string token_;
+  int status_ = 0;
+  int redirects_ = 0;
+  bool has_head_ = false;
+  BodyUse use_ = BodyUse::kError;
+  std::string error_body_;
+  std::optional<Error> local_failure_;  // of ours: the disk, a limit
+  std::uint64_t received_ = 0;
+  std::uint64_t furthest_ = 0;  // bytes of the file that were there once
+  unsigned useless_ranges_ = 0;
+  unsigned refused_tokens_ = 0;
+  Backoff backoff_{{std::chrono::milliseconds(1000), std::chrono::milliseconds(30'000)}};
+  std::chrono::milliseconds pause_{0};
+  Error failure_ = {};
+};
+
+}  // namespace sluice::client

@@ -1,0 +1,99 @@
+#include "client/files/line_check.h"
+
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "json/json_check.h"
+#include "json/json_walk.h"
+
+namespace sluice::client {
+namespace {
+
+constexpr std::size_t kDepthMax = 200;
+constexpr std::size_t kTextsKept = 3;
+constexpr std::size_t kTypeShown = 40;
+
+}  // namespace
+
+Result<std::string> LineJudge::judge(std::string_view line) {
+  if (!tokens_.read(line) || !fhir::check_json_object(tokens_, kDepthMax))
+    return corrupt("is not one JSON object");
+  std::string type, id;
+  SLUICE_CHECK(
+      fhir::each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+        if (tokens_.first(value) != '"') return {};
+        if (fhir::means(tokens_.raw_string(key), "resourceType"))
+          fhir::unescape(tokens_.raw_string(value), type);
+        if (fhir::means(tokens_.raw_string(key), "id"))
+          fhir::unescape(tokens_.raw_string(value), id);
+        return {};
+      }));
+  if (type.empty()) return std::string("an object without a resourceType");
+  if (!type_.empty() && type != type_) return fmt::format("of type {}", type.substr(0, kTypeShown));
+  // Outcomes and Bundles of deletions need none; what a copy is made of does.
+  if (id.empty() && type != "OperationOutcome" && type != "Bundle" && type != "Parameters")
+    return std::string("a resource without an id");
+  return std::string();
+}
+
+bool LineJudge::was_block_header() const {
+  if (fhir::string_member(tokens_, 0, "resourceType") != "Parameters") return false;
+  bool is_header = false;
+  (void)fhir::each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+    if (!fhir::means(tokens_.raw_string(key), "parameter") || tokens_.first(value) != '[' ||
+        tokens_.first(value + 1) != '{')
+      return {};
+    is_header = fhir::string_member(tokens_, value + 1, "name") == "header";
+    return {};
+  });
+  return is_header;
+}
+
+Result<void> LineCheck::take(std::string_view line) {
+  if (at_file_start_) line = without_byte_order_mark(line);
+  at_file_start_ = false;
+  if (line.find_first_not_of(" \t\r") == std::string_view::npos) return {};
+  ++lines_;
+  auto stray = judge_.judge(line);
+  if (!stray)
+    return corrupt(fmt::format("line {} {}", lines_, stray.error().message), stray.error().detail);
+  if (stray->empty()) {
+    if (judge_.takes_any_type() && judge_.was_block_header()) ++block_headers_;
+    return {};
+  }
+  ++strays_;
+  if (texts_.size() < kTextsKept) texts_.push_back(fmt::format("line {} is {}", lines_, *stray));
+  return {};
+}
+
+Result<void> LineCheck::feed(std::string_view bytes) {
+  for (std::size_t end; (end = bytes.find('\n')) != std::string_view::npos;) {
+    const auto line = bytes.substr(0, end);
+    bytes.remove_prefix(end + 1);
+    if (pending_.empty()) {
+      SLUICE_CHECK(take(line));
+      continue;
+    }
+    pending_.append(line);
+    SLUICE_CHECK(take(pending_));
+    pending_.clear();
+  }
+  pending_.append(bytes);
+  if (pending_.size() > kLineSizeMax)
+    return Error{ErrorKind::kTooLarge,
+                 fmt::format("line {} has more than {} bytes", lines_ + 1, kLineSizeMax)};
+  // The first bytes tell what a page for people is, long before its end.
+  const auto first = pending_.find_first_not_of(" \t\r");
+  const bool may_be_mark = at_file_start_ && pending_.front() == kByteOrderMark.front();
+  if (first != std::string::npos && pending_[first] != '{' && !may_be_mark)
+    return corrupt(fmt::format("line {} is not one JSON object", lines_ + 1));
+  return {};
+}
+
+Result<void> LineCheck::finish() {
+  const std::string last = std::move(pending_);
+  pending_.clear();
+  return take(last);
+}
+
+}  // namespace sluice::client

@@ -1,0 +1,67 @@
+// Whether what a server sends is what its manifest says: each line one JSON object, a resource of
+// the type of its file (L-11). One look for what is received and for what is sorted out later.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "json/json_tokens.h"
+
+namespace sluice::client {
+
+/// Of a line, in bytes, so that a file without line breaks cannot take all memory.
+inline constexpr std::size_t kLineSizeMax = 256u << 20;
+
+/// Looks at single lines. Holds a parser: one a thread.
+class LineJudge {
+ public:
+  /// `type`: which resources belong here; empty: any.
+  explicit LineJudge(std::string type) : type_(std::move(type)) {}
+  /// Empty for a resource that belongs here; else why it does not ("an OperationOutcome"). kCorrupt
+  /// for what is not one JSON object.
+  Result<std::string> judge(std::string_view line);
+  bool takes_any_type() const { return type_.empty(); }
+  /// Whether the line that was judged last is the header of a block of an output that is organised
+  /// by instances: Parameters whose first parameter is "header" (P-09).
+  bool was_block_header() const;
+
+ private:
+  const std::string type_;
+  fhir::JsonTokens tokens_;
+};
+
+/// The lines of a file as its bytes come, blank ones left out.
+class LineCheck {
+ public:
+  explicit LineCheck(std::string type) : judge_(std::move(type)) {}
+  /// kCorrupt names the line that is not one JSON object; kTooLarge for one of more than
+  /// kLineSizeMax.
+  Result<void> feed(std::string_view bytes);
+  /// After the last byte: the last line may have no line break.
+  Result<void> finish();
+
+  std::uint64_t lines() const { return lines_; }
+  /// Of these: objects that do not belong into the file.
+  std::uint64_t strays() const { return strays_; }
+  /// Headers of blocks, which some servers count and some do not.
+  std::uint64_t block_headers() const { return block_headers_; }
+  /// The first few of them: "line 2 is an OperationOutcome".
+  const std::vector<std::string>& stray_texts() const { return texts_; }
+
+ private:
+  Result<void> take(std::string_view line);
+
+  LineJudge judge_;
+  std::string pending_;
+  std::uint64_t lines_ = 0;
+  std::uint64_t strays_ = 0;
+  std::uint64_t block_headers_ = 0;
+  std::vector<std::string> texts_;
+  bool at_file_start_ = true;
+};
+
+}  // namespace sluice::client

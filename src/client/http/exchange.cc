@@ -1,0 +1,253 @@
+#include "client/http/exchange.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <mutex>
+
+#include "base/text.h"
+#include "client/http/curl_handle.h"
+#include "client/http/retry_after.h"
+#include "client/http/url.h"
+
+namespace sluice::client {
+namespace {
+
+namespace json = boost::json;
+
+constexpr int kRedirectsMax = 5;
+constexpr std::size_t kProblemShown = 500;
+
+struct Transfer {
+  const ExchangeRequest* request;
+  const Waiter& waiter;
+  CURL* handle = nullptr;
+  Answer answer = {};
+  std::uint64_t bytes = 0;
+  Result<void> failed = {};
+};
+
+std::size_t take_header(const char* bytes, std::size_t, std::size_t size, void* context) {
+  static_cast<Transfer*>(context)->answer.headers.take({bytes, size});
+  return size;
+}
+
+std::size_t take_body(const char* bytes, std::size_t, std::size_t size, void* context) {
+  auto& transfer = *static_cast<Transfer*>(context);
+  transfer.bytes += size;
+  long status = 0;
+  curl_easy_getinfo(transfer.handle, CURLINFO_RESPONSE_CODE, &status);
+  if (transfer.request->sink && (status == 200 || status == 202)) {
+    transfer.failed = transfer.request->sink({bytes, size});
+    return transfer.failed ? size : 0;
+  }
+  auto& body = transfer.answer.body;
+  if (body.size() + size > transfer.request->size_max) {
+    transfer.failed =
+        Error{ErrorKind::kTooLarge,
+              fmt::format("'{}' answers with more than {} bytes",
+                          url_for_log(transfer.request->url), transfer.request->size_max)};
+    return 0;
+  }
+  body.append(bytes, size);
+  return size;
+}
+
+int look_for_stop(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<Transfer*>(context)->waiter.check() ? 0 : 1;
+}
+
+// Some issue or OAuth member as text; empty for anything else.
+std::string text_member(const json::object& object, std::string_view name) {
+  const auto* member = object.if_contains(name);
+  return member != nullptr && member->is_string() ? std::string(member->get_string())
+                                                  : std::string();
+}
+
+json::value parse_small(std::string_view body) {
+  boost::system::error_code failed;
+  json::parse_options options;
+  options.max_depth = 64;
+  auto value = json::parse({body.data(), body.size()}, failed, {}, options);
+  return failed ? json::value() : value;
+}
+
+const json::array* issues_of(const json::value& value) {
+  if (!value.is_object() || text_member(value.get_object(), "resourceType") != "OperationOutcome")
+    return nullptr;
+  const auto* issues = value.get_object().if_contains("issue");
+  return issues != nullptr && issues->is_array() ? &issues->get_array() : nullptr;
+}
+
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+}  // namespace
+
+void AnswerHeaders::take(std::string_view line) {
+  if (line.starts_with("HTTP/")) {
+    values_.clear();
+    return;
+  }
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos) return;
+  const std::string name = to_lower(line.substr(0, colon));
+  values_[name] = trimmed(line.substr(colon + 1), " \t\r\n");
+}
+
+const std::string& AnswerHeaders::get(const std::string& name) const {
+  static const std::string kNone;
+  const auto found = values_.find(name);
+  return found == values_.end() ? kNone : found->second;
+}
+
+std::optional<std::chrono::milliseconds> retry_after_of(const AnswerHeaders& headers, Instant now,
+                                                        std::chrono::milliseconds wait_max) {
+  // Clocks differ: what the server means is the time between its two dates.
+  const auto theirs = parse_http_date(headers.get("date"));
+  return parse_retry_after(headers.get("retry-after"), theirs ? *theirs : now, wait_max);
+}
+
+std::string outcome_text(std::string_view body) {
+  const auto value = parse_small(body);
+  const auto* issues = issues_of(value);
+  if (issues == nullptr) return {};
+  std::string text;
+  for (const auto& issue : *issues) {
+    if (!issue.is_object()) continue;
+    std::string one = text_member(issue.get_object(), "diagnostics");
+    const auto* details = issue.get_object().if_contains("details");
+    if (details != nullptr && details->is_object()) {
+      const std::string words = text_member(details->get_object(), "text");
+      if (!words.empty()) one += (one.empty() ? "" : ": ") + words;
+    }
+    if (one.empty()) one = text_member(issue.get_object(), "code");
+    if (!one.empty()) text += (text.empty() ? "" : "; ") + one;
+  }
+  return text.substr(0, kProblemShown);
+}
+
+bool is_transient_outcome(std::string_view body) {
+  const auto value = parse_small(body);
+  const auto* issues = issues_of(value);
+  return issues != nullptr && std::any_of(issues->begin(), issues->end(), [](const auto& issue) {
+           return issue.is_object() && text_member(issue.get_object(), "code") == "transient";
+         });
+}
+
+std::string Answer::problem() const {
+  std::string text = outcome_text(body);
+  if (!text.empty()) return text;
+  if (const auto value = parse_small(body); value.is_object()) {
+    text = text_member(value.get_object(), "error");
+    const std::string more = text_member(value.get_object(), "error_description");
+    if (!more.empty()) text += (text.empty() ? "" : ": ") + more;
+    if (!text.empty()) return text.substr(0, kProblemShown);
+  }
+  // Whatever else it is, a page for people say: the beginning, on one line.
+  text = body.substr(0, 200);
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < ' '; }, ' ');
+  return text;
+}
+
+struct Exchange::Impl {
+  Connection connection;
+  RequestLog log;
+  const Waiter& waiter;
+  std::mutex mutex = {};
+  CurlEasy handle = make_easy();  // guarded by mutex
+
+  Result<Answer> send_once(const ExchangeRequest& request);
+  void record(const ExchangeRequest& request, const Transfer& transfer, std::string problem,
+              std::chrono::steady_clock::time_point start) const;
+};
+
+Exchange::Exchange(Connection connection, RequestLog log, const Waiter& waiter)
+    : impl_(new Impl{std::move(connection), std::move(log), waiter}) {}
+Exchange::~Exchange() = default;
+
+void Exchange::Impl::record(const ExchangeRequest& request, const Transfer& transfer,
+                            std::string problem,
+                            std::chrono::steady_clock::time_point start) const {
+  if (!log) return;
+  log({request.method, url_for_log(request.url), transfer.answer.status,
+       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
+                                                             start),
+       transfer.bytes, std::move(problem)});
+}
+
+Result<Answer> Exchange::Impl::send_once(const ExchangeRequest& request) {
+  const std::lock_guard lock(mutex);
+  const auto start = std::chrono::steady_clock::now();
+  auto headers = request.headers;
+  if (!request.token.empty()) {
+    SLUICE_CHECK(check_token_target(request.url, connection));
+    headers.push_back("Authorization: Bearer " + request.token);
+  }
+  // curl would wait for a 100 that not every server sends.
+  headers.emplace_back("Expect:");
+  const CurlList list = make_list(headers);
+  Transfer transfer{&request, waiter, handle.get()};
+  curl_easy_reset(handle.get());
+  set_common(handle.get(), connection);
+  const auto set = [&](CURLoption option, auto value) {
+    curl_easy_setopt(handle.get(), option, value);
+  };
+  set(CURLOPT_URL, request.url.c_str());
+  set(CURLOPT_ACCEPT_ENCODING, "");
+  set(CURLOPT_HTTPHEADER, list.get());
+  set(CURLOPT_WRITEFUNCTION, take_body);
+  set(CURLOPT_WRITEDATA, static_cast<void*>(&transfer));
+  set(CURLOPT_HEADERFUNCTION, take_header);
+  set(CURLOPT_HEADERDATA, static_cast<void*>(&transfer));
+  set(CURLOPT_NOPROGRESS, 0L);
+  set(CURLOPT_XFERINFOFUNCTION, look_for_stop);
+  set(CURLOPT_XFERINFODATA, static_cast<void*>(&transfer));
+  if (request.method != "GET") {
+    set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    if (request.method == "POST") {
+      set(CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
+      set(CURLOPT_POSTFIELDS, request.body.c_str());
+    }
+  }
+  const CURLcode code = curl_easy_perform(handle.get());
+  long status = 0;
+  curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
+  transfer.answer.status = static_cast<int>(status);
+  transfer.answer.url = request.url;
+  std::string problem = code == CURLE_OK ? "" : curl_easy_strerror(code);
+  record(request, transfer, problem, start);
+  if (!transfer.failed) return transfer.failed.error();
+  if (code != CURLE_OK) SLUICE_CHECK(waiter.check());
+  if (code != CURLE_OK)
+    return Error{code == CURLE_OPERATION_TIMEDOUT ? ErrorKind::kTimeout : ErrorKind::kUnavailable,
+                 fmt::format("'{}' cannot be reached: {}", url_for_log(request.url), problem)};
+  return std::move(transfer.answer);
+}
+
+Result<Answer> Exchange::send(const ExchangeRequest& request) {
+  ExchangeRequest current = request;
+  for (int hop = 0;; ++hop) {
+    SLUICE_TRY(auto answer, impl_->send_once(current));
+    if (!is_redirect(answer.status) || !current.follows_redirects ||
+        !answer.headers.has("location"))
+      return answer;
+    if (answer.status == 303 && current.method != "GET") return answer;
+    if (hop == kRedirectsMax)
+      return Error{ErrorKind::kUnavailable,
+                   fmt::format("'{}' redirects too often", url_for_log(request.url))};
+    const auto resolved = resolve_url(current.url, answer.headers.get("location"));
+    if (!resolved) return Error{ErrorKind::kConflict, resolved.error().message};
+    std::string target = *resolved;
+    if (current.url.starts_with("https://") && !target.starts_with("https://"))
+      return Error{ErrorKind::kForbidden,
+                   fmt::format("'{}' redirects from https to http", url_for_log(current.url))};
+    if (origin_of(target) != origin_of(current.url)) current.token.clear();
+    current.url = std::move(target);
+  }
+}
+
+}  // namespace sluice::client

@@ -1,0 +1,33 @@
+// What a server says of itself before anything is asked for: where tokens come from, what it is.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "client/http/exchange.h"
+#include "client/protocol/vendor.h"
+
+namespace sluice::client {
+
+struct Discovered {
+  std::string token_endpoint = {};  ///< empty: none named, so the server is open
+  std::vector<std::string> scopes = {};
+  std::vector<std::string> capabilities = {};
+  std::vector<std::string> algorithms = {};  ///< for assertions; empty when not said
+  VendorProfile vendor = {};
+  std::string software_name = {}, software_version = {}, software_release_date = {};
+  std::string fhir_version = {};
+  /// The server says that it sends new members of a group with all they had (P-13).
+  bool sends_history_of_new_members = false;
+};
+
+/// Reads `base`/.well-known/smart-configuration when a token is wanted, and /metadata for what is
+/// missing there and for the vendor. What a server does not have is no error; kUnavailable when it
+/// cannot be reached or is busy.
+Result<Discovered> discover(Exchange& exchange, const std::string& base, bool wants_token);
+
+/// The scope to ask for when the user does not say: what the server lists, v2 before v1.
+std::string default_scope(const Discovered& discovered);
+
+}  // namespace sluice::client

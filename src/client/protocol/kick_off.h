@@ -1,0 +1,75 @@
+// Starting an export, asking how it is doing, ending it: the three requests of a job's life.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/instant.h"
+#include "base/result.h"
+#include "client/http/exchange.h"
+#include "client/http/waiter.h"
+#include "client/protocol/manifest_reader.h"
+#include "client/protocol/pull_request.h"
+#include "client/protocol/token_source.h"
+#include "client/protocol/vendor.h"
+
+namespace sluice::client {
+
+class ExportLog;
+
+/// What talks to one server. References: all must outlive their use.
+struct Session {
+  Exchange& exchange;
+  TokenSource& tokens;
+  const Waiter& waiter;
+  const Clock& clock;
+  VendorProfile vendor;
+  std::function<void(const std::string&)> notice;  ///< for people: what happens and why we wait
+  ExportLog& log;
+};
+
+struct KickOffOptions {
+  bool by_get = false;
+  bool is_lenient = false;                      ///< Prefer: handling=lenient
+  bool wants_separate_status = false;           ///< Prefer: separate-export-status
+  unsigned retries = 8;                         ///< of requests that nobody answered
+  std::chrono::milliseconds wait_max{900'000};  ///< of one Retry-After
+};
+
+/// The Prefer header's value.
+std::string prefer_header(const KickOffOptions& options);
+
+/// Returns the status URL. POST unless told otherwise, in the dialect of the server's release; when
+/// that is refused with 400 or 422 in the other one, then by GET; at once by GET after 404, 405,
+/// 415 or 501. An odd answer (500, no status URL) is believed the third time. 429 and 503 are
+/// waited for as long as the time limit allows. kUnauthenticated and kForbidden for 401 and 403,
+/// kConflict for other refusals: with the server's words.
+Result<std::string> kick_off(const Session& session, const PullRequest& request,
+                             const KickOffOptions& options);
+
+/// One look at a job.
+struct Polled {
+  enum class State : std::uint8_t { kRunning, kDone, kGone };
+  State state = State::kRunning;
+  std::optional<ManifestHead> manifest;  ///< whole when done, partial while it runs
+  std::optional<std::chrono::milliseconds> retry_after;
+  bool is_throttled = false;  ///< 429: we come too often
+  std::string progress;       ///< X-Progress
+  std::string expires;
+  std::string trouble;       ///< why this look failed, when another may not
+  bool is_doubtful = false;  ///< the trouble is the answer, if it is given again and again
+};
+
+/// GETs the status URL or a page of the manifest; files are given to `on_item` as they come, and
+/// again by the next look: the caller knows which it has. An answer that may be better next time
+/// (429, 502 to 504, an OperationOutcome that says transient, a cut connection) is kRunning with
+/// `trouble`. kConflict when the server failed the job. Understands X-Export-Status.
+Result<Polled> poll(const Session& session, const std::string& url,
+                    const ManifestReader::OnItem& on_item, std::chrono::milliseconds wait_max);
+
+/// DELETEs the job. True when the server took it or knows it no longer.
+Result<bool> remove_job(const Session& session, const std::string& status_url);
+
+}  // namespace sluice::client

@@ -1,0 +1,270 @@
+#include "client/protocol/manifest_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/json/basic_parser_impl.hpp>
+#include <charconv>
+#include <cmath>
+#include <vector>
+
+#include "base/utf8.h"
+
+namespace sluice::client {
+namespace {
+
+namespace json = boost::json;
+using boost::system::error_code;
+
+constexpr std::size_t kOutcomeShown = 300;
+
+Error bad_manifest(std::string what) {
+  return {ErrorKind::kUnavailable, "the manifest cannot be read: " + std::move(what)};
+}
+
+// What boost's parser calls. Keeps the path of keys and looks at few of them.
+struct Handler {
+  Handler(ManifestReader::OnItem take, const ManifestLimits& bounds)
+      : on_item(std::move(take)), limits(bounds) {}
+
+  static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
+
+  ManifestReader::OnItem on_item;
+  ManifestLimits limits;
+  ManifestHead head = {};
+  bool has_output = false;
+  bool is_object = false;
+  std::string problem = {};          // of ours; boost's parser has its own
+  std::optional<Error> failed = {};  // what on_item said
+
+  std::vector<bool> open = {};  // true: an object
+  std::string key = {};         // the last one read
+  std::string section = {};     // the member of the root that we are in
+  std::string text = {};        // of a string in parts
+  std::string key_text = {};
+  bool is_cut = false;  // a text was longer than we keep
+  ManifestItem item = {};
+  std::string relation = {}, link_url = {};
+  std::uint64_t items = 0;
+
+  std::optional<FileKind> kind() const {
+    if (section == "output") return FileKind::kOutput;
+    if (section == "deleted") return FileKind::kDeleted;
+    if (section == "error" || section == "outcome") return FileKind::kOutcome;
+    return std::nullopt;
+  }
+  // An object directly in an array that is a member of the root.
+  bool in_entry() const { return open.size() == 3 && open[0] && !open[1] && open[2]; }
+
+  bool fail(error_code& ec, std::string what) {
+    problem = std::move(what);
+    ec = json::make_error_code(json::error::incomplete);
+    return false;
+  }
+  bool on_document_begin(error_code&) { return true; }
+  bool on_document_end(error_code&) { return true; }
+  // One link that stands there without the array around it.
+  bool in_bare_link() const { return section == "link" && open.size() == 2 && open[0] && open[1]; }
+  // Below an entry: an OperationOutcome that stands in place of a file's name.
+  bool in_inline_outcome() const {
+    return open.size() > 3 && open[0] && !open[1] && open[2] && kind() == FileKind::kOutcome;
+  }
+  bool on_object_begin(error_code&) {
+    open.push_back(true);
+    if (open.size() == 1) is_object = true;
+    if (in_entry() || in_bare_link()) {
+      item = {};
+      relation.clear();
+      link_url.clear();
+    }
+    return true;
+  }
+  bool on_object_end(std::size_t, error_code& ec) {
+    const bool is_link = section == "link" && (in_entry() || in_bare_link());
+    const bool entry = in_entry();
+    open.pop_back();
+    if (is_link && relation == "next") head.next = link_url;
+    if (!entry) return true;
+    const auto of = kind();
+    if (!of) return true;
+    if (++items > limits.items_max) return fail(ec, "it names too many files");
+    item.kind =
+        *of == FileKind::kOutput && item.type == "OperationOutcome" ? FileKind::kOutcome : *of;
+    if (auto taken = on_item(std::move(item)); !taken) {
+      failed = taken.error();
+      return fail(ec, "");
+    }
+    return true;
+  }
+  bool on_array_begin(error_code&) {
+    if (open.size() == 1 && section == "output") has_output = true;
+    open.push_back(false);
+    return true;
+  }
+  bool on_array_end(std::size_t, error_code&) {
+    open.pop_back();
+    return true;
+  }
+  // What is longer than we keep matters only where we use it.
+  void add(std::string& to, json::string_view part) {
+    const std::size_t room = limits.text_size_max - std::min(limits.text_size_max, to.size());
+    is_cut = is_cut || part.size() > room;
+    to.append(part.data(), std::min(room, part.size()));
+  }
+  bool on_key_part(json::string_view part, std::size_t, error_code&) {
+    add(key_text, part);
+    return true;
+  }
+  bool on_key(json::string_view part, std::size_t, error_code&) {
+    add(key_text, part);
+    key = std::move(key_text);
+    key_text.clear();
+    is_cut = false;
+    if (open.size() == 1) section = key;
+    if (open.size() == 1 && key == "deleted") head.lists_deletions = true;
+    return true;
+  }
+  bool on_string_part(json::string_view part, std::size_t, error_code&) {
+    add(text, part);
+    return true;
+  }
+  bool on_string(json::string_view part, std::size_t, error_code& ec) {
+    add(text, part);
+    const bool is_ours = (in_entry() || in_bare_link()) && (key == "url" || key == "type");
+    if (is_cut && is_ours) return fail(ec, "a text is too long");
+    is_cut = false;
+    take_text();
+    text.clear();
+    return true;
+  }
+  void take_text() {
+    if (open.size() == 1 && open[0]) {
+      if (key == "transactionTime") head.transaction_time = text;
+      if (key == "request") head.request = text;
+      if (key == "outputFormat") head.output_format = text;
+      if (key == "outputOrganizedBy") head.organized_by = text;
+      if (key == "requiresAccessToken") head.requires_access_token = text == "true";
+    } else if (section == "link" && (in_entry() || in_bare_link())) {
+      if (key == "relation") relation = text;
+      if (key == "url") link_url = text;
+    } else if (in_entry()) {
+      if (key == "type" || key == "resourceType") item.type = text;
+      if (key == "url") item.url = text;
+      // Some write numbers as texts.
+      if (const auto number = parse_number(text)) take_number(*number);
+    } else if (in_inline_outcome()) {
+      const bool is_words = key == "diagnostics" || key == "text" || key == "display";
+      if (is_words && item.text.empty()) item.text = text.substr(0, kOutcomeShown);
+      if (key == "severity" && weight(text) > weight(item.severity)) item.severity = text;
+    }
+  }
+  static int weight(std::string_view severity) {
+    if (severity == "fatal" || severity == "error") return 3;
+    return severity == "warning" ? 2 : severity == "information" ? 1 : 0;
+  }
+  static std::optional<std::uint64_t> parse_number(std::string_view digits) {
+    std::uint64_t value = 0;
+    const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (failed != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+    return value;
+  }
+  void take_number(std::uint64_t value) {
+    if (!in_entry()) return;
+    if (key == "count") item.count = value;
+    if (key == "fileSize") item.size = value;
+  }
+  bool on_number_part(json::string_view, error_code&) { return true; }
+  bool on_int64(std::int64_t value, json::string_view, error_code&) {
+    // A negative count says nothing.
+    if (value >= 0) take_number(static_cast<std::uint64_t>(value));
+    return true;
+  }
+  bool on_uint64(std::uint64_t value, json::string_view, error_code&) {
+    take_number(value);
+    return true;
+  }
+  bool on_double(double value, json::string_view, error_code&) {
+    if (value >= 0 && value < 1e15 && value == std::floor(value))
+      take_number(static_cast<std::uint64_t>(value));
+    return true;
+  }
+  bool on_bool(bool value, error_code&) {
+    if (open.size() == 1 && key == "requiresAccessToken") head.requires_access_token = value;
+    return true;
+  }
+  bool on_null(error_code&) { return true; }
+  bool on_comment_part(json::string_view, error_code&) { return true; }
+  bool on_comment(json::string_view, error_code&) { return true; }
+};
+
+json::parse_options options_of(const ManifestLimits& limits) {
+  json::parse_options options;
+  options.max_depth = limits.depth_max;
+  return options;
+}
+
+}  // namespace
+
+std::string_view to_string(FileKind kind) {
+  constexpr std::array<std::string_view, 3> kNames = {"output", "deleted", "outcome"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+struct ManifestReader::Impl {
+  json::basic_parser<Handler> parser;
+  std::uint64_t offset = 0;
+  bool has_begun = false;
+
+  Impl(OnItem on_item, const ManifestLimits& limits)
+      : parser(options_of(limits), std::move(on_item), limits) {}
+
+  Result<void> write(bool more, std::string_view bytes) {
+    error_code failed;
+    const std::size_t used = parser.write_some(more, bytes.data(), bytes.size(), failed);
+    auto& handler = parser.handler();
+    if (handler.failed) return *handler.failed;
+    if (!handler.problem.empty()) return bad_manifest(handler.problem);
+    if (failed) return bad_manifest(fmt::format("{} at byte {}", failed.message(), offset + used));
+    offset += bytes.size();
+    if (used < bytes.size() &&
+        bytes.substr(used).find_first_not_of(" \t\r\n") != std::string_view::npos)
+      return bad_manifest("something stands behind its end");
+    return {};
+  }
+};
+
+ManifestReader::ManifestReader(OnItem on_item, const ManifestLimits& limits)
+    : impl_(std::make_unique<Impl>(std::move(on_item), limits)) {}
+ManifestReader::~ManifestReader() = default;
+
+bool ManifestReader::has_begun() const {
+  return impl_->has_begun;
+}
+
+Result<void> ManifestReader::feed(std::string_view bytes) {
+  if (!impl_->has_begun) {
+    bytes = without_byte_order_mark(bytes);
+    impl_->has_begun = bytes.find_first_not_of(" \t\r\n") != std::string_view::npos;
+    if (!impl_->has_begun) return {};
+  }
+  return impl_->parser.done() && bytes.find_first_not_of(" \t\r\n") == std::string_view::npos
+             ? Result<void>()
+             : impl_->write(true, bytes);
+}
+
+Result<ManifestHead> ManifestReader::finish() {
+  if (!impl_->has_begun) return bad_manifest("it is empty");
+  if (!impl_->parser.done()) SLUICE_CHECK(impl_->write(false, {}));
+  const auto& handler = impl_->parser.handler();
+  if (!handler.is_object) return bad_manifest("it is no object");
+  // Some leave empty lists out.
+  if (!handler.has_output && handler.head.transaction_time.empty())
+    return bad_manifest("it has no 'output'");
+  return handler.head;
+}
+
+}  // namespace sluice::client

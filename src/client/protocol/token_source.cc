@@ -1,0 +1,138 @@
+#include "client/protocol/token_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "base/bytes.h"
+#include "client/http/base64.h"
+#include "client/http/url.h"
+#include "jose/json_web_signature.h"
+
+namespace sluice::client {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::int64_t kAssertionSeconds = 240;
+constexpr std::int64_t kLifetimeAssumed = 300;  // when the answer does not say
+constexpr std::chrono::milliseconds kRefusedFor{10'000};
+constexpr const char* kJwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+}  // namespace
+
+TokenSource::TokenSource(Exchange& exchange, const Clock& clock, Credentials credentials)
+    : exchange_(exchange), clock_(clock), credentials_(std::move(credentials)) {}
+
+Result<std::string> TokenSource::token() {
+  if (credentials_.client_id.empty()) return std::string();
+  const std::lock_guard lock(mutex_);
+  if (!token_.empty() && clock_.now() < renew_at_) return token_;
+  if (refusal_ && clock_.now() < ask_again_at_) return *refusal_;
+  const auto renewed = renew();
+  refusal_.reset();
+  if (!renewed && renewed.error().kind == ErrorKind::kUnauthenticated) {
+    refusal_ = renewed.error();
+    ask_again_at_ = clock_.now() + kRefusedFor;
+  }
+  if (!renewed) return renewed.error();
+  return token_;
+}
+
+bool TokenSource::goes_to(const std::string& url) const {
+  const std::string origin = origin_of(url);
+  return has_client() && !origin.empty() &&
+         std::any_of(credentials_.audience.begin(), credentials_.audience.end(),
+                     [&](const std::string& each) { return origin_of(each) == origin; });
+}
+
+Result<std::string> TokenSource::token_for(const std::string& url) {
+  return goes_to(url) ? token() : Result<std::string>(std::string());
+}
+
+void TokenSource::reject(const std::string& token) {
+  const std::lock_guard lock(mutex_);
+  if (token_ == token) token_.clear();
+}
+
+Result<ExchangeRequest> TokenSource::token_request() const {
+  ExchangeRequest request{
+      "POST",
+      credentials_.token_endpoint,
+      {"Content-Type: application/x-www-form-urlencoded", "Accept: application/json"}};
+  // A redirect would carry the assertion to somebody it is not meant for.
+  request.follows_redirects = false;
+  request.size_max = 256u << 10;
+  if (!credentials_.key) {
+    request.headers.push_back("Authorization: Basic " +
+                              base64_encode(credentials_.client_id + ":" + credentials_.secret));
+    request.body = "grant_type=client_credentials";
+    if (!credentials_.scope.empty()) request.body += "&scope=" + percent_encode(credentials_.scope);
+    return request;
+  }
+  const std::int64_t now = clock_.now().milliseconds / 1000;
+  SLUICE_TRY(const auto assertion, jose::Jws::sign({{"iss", credentials_.client_id},
+                                                    {"sub", credentials_.client_id},
+                                                    {"aud", credentials_.token_endpoint},
+                                                    {"iat", now},
+                                                    {"exp", now + kAssertionSeconds},
+                                                    {"jti", random_hex(16)}},
+                                                   *credentials_.key));
+  request.body =
+      fmt::format("grant_type=client_credentials&client_assertion_type={}&client_assertion={}",
+                  percent_encode(kJwtBearer), assertion);
+  if (!credentials_.scope.empty()) request.body += "&scope=" + percent_encode(credentials_.scope);
+  return request;
+}
+
+Result<void> TokenSource::renew() {
+  const Instant asked = clock_.now();
+  SLUICE_TRY(const auto request, token_request());
+  SLUICE_CHECK(credentials_.token_endpoint.starts_with("https://") ||
+                       is_loopback(credentials_.token_endpoint) || credentials_.key
+                   ? Result<void>()
+                   : Result<void>(invalid("a secret is not sent by plain http")));
+  SLUICE_TRY(const auto answer, exchange_.send(request));
+  if (answer.status >= 500 || answer.status == 429)
+    return Error{ErrorKind::kUnavailable,
+                 fmt::format("the token endpoint answers {}: {}", answer.status, answer.problem())};
+  if (answer.status != 200 && answer.status != 201)
+    return Error{ErrorKind::kUnauthenticated,
+                 fmt::format("the token endpoint {} refuses client '{}' ({}): {}. Check the client "
+                             "id, that the server knows the public key, the scope '{}' and this "
+                             "machine's clock",
+                             url_for_log(credentials_.token_endpoint), credentials_.client_id,
+                             answer.status, answer.problem(), credentials_.scope)};
+  boost::system::error_code failed;
+  const auto value = json::parse(answer.body, failed);
+  const auto* token =
+      !failed && value.is_object() ? value.get_object().if_contains("access_token") : nullptr;
+  if (token == nullptr || !token->is_string() || token->get_string().empty() ||
+      token->get_string().find_first_of(" \r\n") != json::string::npos)
+    return Error{ErrorKind::kUnauthenticated, "the token endpoint answers without an access_token"};
+  std::int64_t lifetime = kLifetimeAssumed;
+  if (const auto* seconds = value.get_object().if_contains("expires_in")) {
+    boost::system::error_code other;
+    if (const auto number = seconds->to_number<std::int64_t>(other); !other) lifetime = number;
+    // Some send it as a string.
+    if (seconds->is_string()) lifetime = std::atoll(seconds->get_string().c_str());
+  }
+  lifetime = std::clamp<std::int64_t>(lifetime, 1, 86'400);
+  // Early enough for a request that is on its way, but a short life is not used up by that.
+  const std::int64_t margin = std::min<std::int64_t>(30'000, lifetime * 200);
+  token_ = std::string(token->get_string());
+  renew_at_ = {asked.milliseconds + lifetime * 1000 - margin};
+  return {};
+}
+
+Result<Answer> send_authorized(Exchange& exchange, TokenSource& tokens, ExchangeRequest request) {
+  SLUICE_TRY(request.token, tokens.token_for(request.url));
+  SLUICE_TRY(auto answer, exchange.send(request));
+  if (answer.status != 401 || request.token.empty()) return answer;
+  tokens.reject(request.token);
+  SLUICE_TRY(request.token, tokens.token());
+  return exchange.send(request);
+}
+
+}  // namespace sluice::client

@@ -1,0 +1,97 @@
+// What is known of a round's files. It stands in the journal; in memory is where, and of those that
+// are on their way how far they are: two million files take some thirty bytes each (L-15).
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/file.h"
+#include "base/result.h"
+#include "client/files/downloader.h"
+#include "client/protocol/manifest_reader.h"
+
+namespace sluice::client {
+
+/// One file of a round.
+struct FileState {
+  ManifestItem item;
+  std::string name;  ///< relative to the round's folder, without ".gz"
+  FileValidator validator;
+  std::uint64_t synced = 0;  ///< bytes of the part that are on disk for sure
+  bool is_done = false;
+  FileSummary summary;  ///< when done
+};
+
+/// The record of a file as the journal has it.
+boost::json::object file_record(std::size_t index, const FileState& file);
+
+/// Thread-safe.
+class FileTable {
+ public:
+  /// Reads the record of the journal that begins at an offset.
+  using ReadRecord = std::function<Result<boost::json::object>(std::uint64_t at)>;
+  explicit FileTable(ReadRecord read) : read_(std::move(read)) {}
+
+  std::size_t size() const;
+  /// kCorrupt when the journal does not say it any more.
+  Result<FileState> at(std::size_t index) const;
+  /// Of a table that is not sealed.
+  FileKind kind(std::size_t index) const;
+  bool is_done(std::size_t index) const;
+  /// All files in order.
+  Result<void> each(const std::function<Result<void>(std::size_t, const FileState&)>& take) const;
+  /// The file with this URL.
+  Result<std::optional<std::size_t>> find(const std::string& url) const;
+
+  /// Records of the journal, which stand there at `at`. kCorrupt for a file that is not there.
+  Result<void> take_file(const boost::json::object& record, std::uint64_t at);
+  Result<void> take_event(const std::string& event, const boost::json::object& record,
+                          std::uint64_t at);
+  void clear();
+  /// All is there and no URL is looked for any more: what is left in memory of a long table goes
+  /// into a file of `folder` without a name. Where that fails it stays in memory.
+  void seal(const std::filesystem::path& folder);
+
+ private:
+  struct Row {
+    std::uint64_t file_at = 0;
+    std::uint64_t done_at : 62 = 0;
+    std::uint64_t kind : 2 = 0;
+  };
+  // Of a file that was begun and is not done.
+  struct Progress {
+    FileValidator validator;
+    std::uint64_t synced = 0;
+  };
+
+  // The row at `index`, which must be there.
+  Result<Row> row_at(std::size_t index) const;
+  std::size_t row_count() const { return sealed_ ? sealed_count_ : rows_.size(); }
+  Result<FileState> read_file(const Row& row, std::size_t index) const;
+  void note_url(std::size_t index, std::string_view url);
+  void grow();
+
+  const ReadRecord read_;
+  mutable std::mutex mutex_;
+  std::deque<Row> rows_;
+  bool is_sealed_ = false;
+  FileDescriptor sealed_;  // the rows, in place of rows_; not of a short table
+  std::size_t sealed_count_ = 0;
+  std::deque<std::uint32_t> hashes_;    // of the URLs, by file
+  std::vector<std::uint32_t> by_hash_;  // open addressing: index + 1
+  std::size_t entries_ = 0;             // of by_hash_, with those of former URLs
+  std::map<std::size_t, Progress> progress_;
+  std::map<std::size_t, std::uint64_t> urls_at_;  // of journals that had records for fresh URLs
+};
+
+}  // namespace sluice::client

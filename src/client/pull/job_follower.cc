@@ -1,0 +1,450 @@
+#include "client/pull/job_follower.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <limits>
+
+#include "client/http/url.h"
+#include "client/pull/export_log.h"
+
+namespace sluice::client {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// A server that asks for two minutes after each look may be done in one second: a few early ones
+// cost it nothing.
+constexpr std::array kEarlyLooks = {milliseconds(2000), milliseconds(5000), milliseconds(15'000)};
+constexpr milliseconds kEarlyAtFirst{1000};  // servers whose first look is later count our looks
+constexpr milliseconds kFloorAtFirst{1000};
+constexpr milliseconds kFloorMost{10'000};
+
+constexpr unsigned kRefreshesMax = 5;  // of one file's URL
+constexpr std::size_t kPagesMax = 1'000'000;
+constexpr milliseconds kShowInterval{200};
+constexpr std::size_t kFailuresKept = 100;
+constexpr std::size_t kRemarksKept = 5;
+constexpr std::size_t kOutstandingMax = 256;  // files that the downloader knows of
+constexpr unsigned kDoubtsMax = 3;            // looks, before an odd answer is believed
+
+// The longest pause of our own, which --poll-max limits too.
+milliseconds capped(milliseconds most, const PullSettings& settings) {
+  return std::max(kFloorAtFirst, std::min(most, settings.kick_off.wait_max));
+}
+
+}  // namespace
+
+JobFollower::JobFollower(PullState& state, const PullSettings& settings, const PullEvents& events,
+                         const Session& session, TokenSource& tokens)
+    : state_(state),
+      settings_(settings),
+      events_(events),
+      session_(session),
+      may_look_early_(session.vendor.first_poll <= kEarlyAtFirst),
+      backoff_({session.vendor.first_poll, capped(session.vendor.poll_max, settings)}),
+      floor_({kFloorAtFirst, capped(kFloorMost, settings)}),
+      failure_backoff_({kFloorAtFirst, capped(session.vendor.poll_max, settings)}) {
+  const auto keep = [this](const Result<void>& written) {
+    if (written) return;
+    const std::lock_guard lock(mutex_);
+    journal_failure_ = written.error();
+    ended_ready_.notify_all();
+  };
+  DownloadEvents told;
+  told.on_begin = [this, keep](std::size_t index, const FileValidator& validator,
+                               std::uint64_t offset) {
+    keep(state_.note_begin(index, validator, offset));
+  };
+  told.on_checkpoint = [this, keep](std::size_t index, std::uint64_t bytes) {
+    keep(state_.note_bytes(index, bytes));
+  };
+  told.on_end = [this, keep](std::size_t index, Result<FileSummary> summary) {
+    if (summary) keep(state_.note_done(index, *summary));
+    const std::lock_guard lock(mutex_);
+    ended_.emplace_back(index, std::move(summary));
+    ended_ready_.notify_all();
+  };
+  told.on_request = events.request;
+  told.notice = events.notice;
+  auto options = settings.download;
+  options.parallel_max = std::min(options.parallel_max, session.vendor.parallel_max);
+  downloader_ = std::make_unique<Downloader>(settings.connection, options, tokens, session.clock,
+                                             std::move(told));
+}
+
+JobFollower::~JobFollower() = default;
+
+bool JobFollower::is_over() const {
+  return is_lost_ || (state_.round().has_manifest && outstanding_.empty() && expired_.empty() &&
+                      next_start_ == state_.round().files->size());
+}
+
+Result<JobFollower::End> JobFollower::run() {
+  const auto take_known = [&](std::size_t index, const FileState& file) -> Result<void> {
+    order_[file.item.kind].push_back(static_cast<std::uint32_t>(index));
+    if (!file.is_done) return {};
+    // A crash may have left what the file was made of.
+    for (const char* suffix : {".part", ".unpacked", ".sorted"}) {
+      std::error_code none;
+      std::filesystem::remove(state_.folder_of(state_.round()) / (file.name + suffix), none);
+    }
+    ++done_;
+    lines_ += file.summary.lines;
+    return {};
+  };
+  SLUICE_CHECK(state_.round().files->each(take_known));
+  began_ = SteadyClock::now();
+  next_poll_ = began_;
+  // Only a manifest of this run, or a complete one, says whether files need a token.
+  is_fed_ = state_.round().has_manifest;
+  while (!is_over()) {
+    SLUICE_CHECK(session_.waiter.check());
+    if (SteadyClock::now() >= next_poll_) {
+      if (!state_.round().has_manifest)
+        SLUICE_CHECK(look());
+      else if (!expired_.empty())
+        SLUICE_CHECK(refresh());
+    }
+    if (is_fed_) SLUICE_CHECK(feed());
+    show();
+    {
+      std::unique_lock lock(mutex_);
+      if (journal_failure_) return *journal_failure_;
+      auto until = SteadyClock::now() + kShowInterval;
+      if (!state_.round().has_manifest || !expired_.empty()) until = std::min(until, next_poll_);
+      ended_ready_.wait_until(lock, session_.waiter.stop(), until, [&] { return !ended_.empty(); });
+    }
+    SLUICE_CHECK(take_ended());
+  }
+  if (is_lost_) return End::kLost;
+  downloader_->stop();
+  show();
+  if (unfinished_) return *unfinished_;
+  return End::kAll;
+}
+
+bool JobFollower::is_seen(std::size_t index) const {
+  return index < seen_.size() && seen_[index];
+}
+
+void JobFollower::note_seen(std::size_t index) {
+  if (index >= seen_.size()) seen_.resize(std::max(index + 1, seen_.size() * 2));
+  seen_[index] = true;
+}
+
+void JobFollower::schedule(const Polled& polled) {
+  const Time now = SteadyClock::now();
+  if (polled.is_throttled) may_look_early_ = false;
+  if (!polled.retry_after) {
+    next_poll_ = now + backoff_.next();
+    return;
+  }
+  const Time soonest = now + floor_.next();
+  next_poll_ = std::max(soonest, now + floor_.not_sooner(*polled.retry_after));
+  if (!may_look_early_ || !polled.trouble.empty()) return;
+  while (early_looks_ < kEarlyLooks.size() && began_ + kEarlyLooks[early_looks_] < soonest)
+    ++early_looks_;
+  if (early_looks_ < kEarlyLooks.size())
+    next_poll_ = std::min(next_poll_, began_ + kEarlyLooks[early_looks_]);
+}
+
+// Reads the status and every page of the manifest that there is; files go to take_item.
+Result<JobFollower::Reading> JobFollower::read() {
+  position_.clear();
+  seen_.clear();
+  remarks_ = {};
+  const auto take = [this](ManifestItem item) { return take_item(std::move(item)); };
+  Reading reading;
+  const std::string& status_url = state_.round().status_url;
+  auto polled = poll(session_, status_url, take, settings_.kick_off.wait_max);
+  if (!polled) {
+    session_.log.status_error(polled.error().message);
+    return polled.error();
+  }
+  reading.polled = std::move(*polled);
+  if (!reading.polled.manifest) return reading;
+  std::set<std::string> pages;
+  std::string from = status_url;
+  std::string next = reading.polled.manifest->next;
+  while (!next.empty()) {
+    const auto resolved = resolve_url(from, next);
+    if (!resolved) return Error{ErrorKind::kConflict, resolved.error().message};
+    const std::string& url = *resolved;
+    if (!pages.insert(url).second || pages.size() > kPagesMax)
+      return Error{ErrorKind::kConflict, "the manifest's pages lead back to themselves"};
+    SLUICE_TRY(const auto page, poll(session_, url, take, settings_.kick_off.wait_max));
+    if (!page.manifest) {
+      // The next look reads it all again; what is known is not taken twice.
+      if (reading.polled.state == Polled::State::kDone)
+        reading.polled.trouble =
+            page.trouble.empty() ? "a page of the manifest is missing" : page.trouble;
+      return reading;
+    }
+    from = url;
+    next = page.manifest->next;
+    ++reading.pages;
+  }
+  reading.is_whole = reading.polled.state == Polled::State::kDone;
+  return reading;
+}
+
+// What a look that brought nothing means; false: nothing to go on with now.
+Result<bool> JobFollower::judge(const Reading& reading) {
+  const Polled& polled = reading.polled;
+  // One odd answer is none: gateways send pages and 500, and a job may be known a moment late.
+  const bool is_doubt = polled.is_doubtful && (polled.state != Polled::State::kGone || !was_seen_);
+  if (is_doubt && ++doubts_ < kDoubtsMax) {
+    Polled again = polled;
+    again.retry_after = failure_backoff_.next(polled.retry_after);
+    events_.notice(polled.trouble + "; looking again");
+    schedule(again);
+    return false;
+  }
+  if (is_doubt && polled.state != Polled::State::kGone)
+    return Error{ErrorKind::kConflict, polled.trouble};
+  if (!is_doubt) doubts_ = 0;
+  if (polled.state == Polled::State::kGone) {
+    events_.notice(polled.trouble);
+    is_lost_ = true;
+    return false;
+  }
+  if (polled.trouble.empty()) {
+    poll_failures_ = 0;
+    was_seen_ = true;
+    failure_backoff_.reset();
+    schedule(polled);
+    return true;
+  }
+  if (++poll_failures_ > settings_.poll_failures_max)
+    return Error{ErrorKind::kUnavailable, polled.trouble};
+  Polled failed = polled;
+  failed.retry_after = failure_backoff_.next(failed.retry_after);
+  events_.notice(polled.trouble + "; looking again later");
+  schedule(failed);
+  return false;
+}
+
+// One look at a job that runs.
+Result<void> JobFollower::look() {
+  SLUICE_TRY(const auto reading, read());
+  SLUICE_TRY(const bool is_good, judge(reading));
+  if (!is_good) return {};
+  if (reading.polled.progress != server_says_) {
+    server_says_ = reading.polled.progress;
+    SLUICE_CHECK(state_.note_poll(server_says_));
+  }
+  if (!reading.polled.manifest) return {};
+  // A partial one too says whether its files need a token.
+  SLUICE_CHECK(state_.set_manifest(*reading.polled.manifest, remarks_, reading.is_whole));
+  if (reading.is_whole) session_.log.manifest(state_.round(), reading.pages);
+  is_fed_ = true;
+  return {};
+}
+
+// Gives the downloader the next files, as many as it may know of.
+Result<void> JobFollower::feed() {
+  const auto& files = *state_.round().files;
+  for (; next_start_ < files.size() && outstanding_.size() < kOutstandingMax; ++next_start_)
+    if (!files.is_done(next_start_)) {
+      const std::size_t index = next_start_;
+      SLUICE_CHECK(start_download(index, true));
+    }
+  return {};
+}
+
+// The manifest once more, for the URLs of files that were refused.
+Result<void> JobFollower::refresh() {
+  SLUICE_TRY(const auto reading, read());
+  SLUICE_TRY(const bool is_good, judge(reading));
+  if (!is_good || !reading.is_whole) return {};
+  SLUICE_CHECK(state_.set_manifest(*reading.polled.manifest, remarks_, true));
+  const auto expired = std::exchange(expired_, {});
+  for (const std::size_t index : expired) SLUICE_CHECK(start_download(index, false));
+  return {};
+}
+
+// The file that an item is, if it was named before: by its URL, or, when URLs carry signatures that
+// change, by its place in the manifest and its path.
+Result<std::optional<std::size_t>> JobFollower::known_file(const ManifestItem& item) {
+  const auto& files = *state_.round().files;
+  SLUICE_TRY(const auto found, files.find(item.url));
+  if (found) return found;
+  const auto& order = order_[item.kind];
+  const std::size_t place = position_[item.kind];
+  if (place >= order.size() || is_seen(order[place])) return std::optional<std::size_t>();
+  SLUICE_TRY(const auto file, files.at(order[place]));
+  const ManifestItem& before = file.item;
+  if (url_for_log(before.url) != url_for_log(item.url) || before.type != item.type ||
+      before.count != item.count)
+    return std::optional<std::size_t>();
+  return std::optional<std::size_t>(order[place]);
+}
+
+// What the manifest says itself instead of naming a file: counted and shown.
+void JobFollower::take_nameless(const ManifestItem& item) {
+  std::string text;
+  if (item.count == 0u) return;  // an empty file
+  if (item.kind == FileKind::kOutcome) {
+    ++remarks_.outcomes;
+    const bool is_error =
+        item.severity.empty() || item.severity == "error" || item.severity == "fatal";
+    if (is_error) ++remarks_.outcome_errors;
+    text = item.text.empty() ? "an outcome without words" : item.text;
+  } else {
+    ++remarks_.missing;
+    text = fmt::format("the manifest has a file of {}{} {}", item.type.substr(0, 64),
+                       item.kind == FileKind::kDeleted ? " (deletions)" : "",
+                       item.url.empty() ? "without a URL" : "with a URL that is none");
+  }
+  if (!text.empty() && remarks_.texts.size() < kRemarksKept)
+    remarks_.texts.push_back(std::move(text));
+}
+
+Result<void> JobFollower::take_item(ManifestItem item) {
+  if (item.url.empty()) {
+    take_nameless(item);
+    return {};
+  }
+  auto url = resolve_url(state_.round().status_url, item.url);
+  if (!url) {
+    take_nameless(item);
+    return {};
+  }
+  item.url = std::move(*url);
+  SLUICE_TRY(const auto known, known_file(item));
+  if (known && is_seen(*known)) return {};  // `error` and `outcome` name the same
+  ++position_[item.kind];
+  if (known) {
+    note_seen(*known);
+    SLUICE_TRY(const auto file, state_.round().files->at(*known));
+    return file.item.url == item.url ? Result<void>() : state_.set_url(*known, item.url);
+  }
+  if (state_.round().has_manifest)
+    return Error{ErrorKind::kConflict,
+                 fmt::format("the manifest has changed: '{}' is new in it", url_for_log(item.url))};
+  SLUICE_TRY(const std::size_t index, state_.add_file(item));
+  order_[item.kind].push_back(static_cast<std::uint32_t>(index));
+  note_seen(index);
+  return {};
+}
+
+Result<void> JobFollower::start_download(std::size_t index, bool is_first) {
+  const Round& round = state_.round();
+  SLUICE_TRY(const FileState file, round.files->at(index));
+  if (is_first) session_.log.download_request(file.item);
+  Download download;
+  download.index = index;
+  download.url = file.item.url;
+  download.with_token = round.requires_access_token;
+  const std::string& format = round.request.output_format;
+  download.plan.path = state_.folder_of(round) / file.name;
+  download.plan.keeps_gzip = settings_.keeps_gzip;
+  download.plan.is_ndjson = format.empty() || format.find("ndjson") != std::string::npos ||
+                            file.item.kind != FileKind::kOutput;
+  const bool is_mixed = !round.organized_by.empty() || !round.request.organize_output_by.empty();
+  if (file.item.kind == FileKind::kOutput) {
+    download.plan.type = is_mixed ? "" : file.item.type;
+    download.plan.stray_path = state_.folder_of(round) / stray_name(file.name);
+  } else {
+    download.plan.type = file.item.kind == FileKind::kDeleted ? "Bundle" : "OperationOutcome";
+  }
+  // What the server reports is worth having as it is: some count there what they could not export.
+  if (file.item.kind != FileKind::kOutcome) {
+    download.plan.count = file.item.count;
+    download.plan.size = file.item.size;
+  }
+  SLUICE_CHECK(make_folder(download.plan.path.parent_path()));
+  ReceivedFile::take_back(download.plan);
+  // What the kernel has survives our death, but not the machine's. What came in this run counts.
+  download.resume_at =
+      !is_first || state_.same_boot() ? std::numeric_limits<std::uint64_t>::max() : file.synced;
+  download.validator = file.validator;
+  outstanding_[index] = file.name;
+  downloader_->add(std::move(download));
+  return {};
+}
+
+Result<void> JobFollower::take_ended() {
+  std::deque<std::pair<std::size_t, Result<FileSummary>>> ended;
+  {
+    const std::lock_guard lock(mutex_);
+    ended.swap(ended_);
+  }
+  for (auto& [index, summary] : ended) {
+    outstanding_.erase(index);
+    SLUICE_TRY(const auto file, state_.round().files->at(index));
+    if (summary) {
+      ++done_;
+      lines_ += summary->lines;
+      refreshed_.erase(index);
+      session_.log.download_complete(file.item, *summary);
+    } else {
+      session_.log.download_error(file.item, summary.error().message);
+      SLUICE_CHECK(take_failure(index, summary.error()));
+    }
+  }
+  return {};
+}
+
+Result<void> JobFollower::take_failure(std::size_t index, const Error& error) {
+  const bool is_ours = error.kind == ErrorKind::kCancelled || error.kind == ErrorKind::kStorage ||
+                       error.kind == ErrorKind::kUnauthenticated ||
+                       error.kind == ErrorKind::kForbidden || error.kind == ErrorKind::kInternal;
+  if (state_.round().files->kind(index) == FileKind::kOutcome && !is_ours &&
+      (error.kind != ErrorKind::kGone || refreshed_[index] >= kRefreshesMax)) {
+    // What is only said about the data must not keep them back; the report names it.
+    events_.notice("what the server reports cannot be had: " + error.message);
+    SLUICE_TRY(const auto file, state_.round().files->at(index));
+    std::error_code none;  // the round ends without it
+    std::filesystem::remove(state_.folder_of(state_.round()) / (file.name + ".part"), none);
+    return {};
+  }
+  switch (error.kind) {
+    case ErrorKind::kGone:
+      // Perhaps only the URL has expired: a fresh manifest has another.
+      if (++refreshed_[index] <= kRefreshesMax) {
+        if (expired_.empty() && state_.round().has_manifest)
+          next_poll_ = SteadyClock::now() +
+                       (refreshed_[index] == 1 ? milliseconds(0) : failure_backoff_.next());
+        expired_.insert(index);
+        return {};
+      }
+      [[fallthrough]];
+    case ErrorKind::kCorrupt:
+    case ErrorKind::kConflict:
+    case ErrorKind::kTooLarge:
+      if (failures_.size() < kFailuresKept) failures_.push_back(error.message);
+      events_.notice(error.message);
+      return {};
+    case ErrorKind::kUnavailable:
+    case ErrorKind::kTimeout:
+      // The others may still come; the next run tries this one again.
+      events_.notice(error.message);
+      unfinished_ = error;
+      return {};
+    default:
+      return error;
+  }
+}
+
+void JobFollower::show() {
+  if (!events_.progress) return;
+  PullProgress progress;
+  progress.phase = state_.round().has_manifest ? "downloading" : "waiting for the server";
+  progress.server_says = server_says_;
+  progress.files_done = done_;
+  progress.files_known = state_.round().files->size();
+  progress.lines = lines_;
+  progress.download = downloader_->progress();
+  for (const auto& file : progress.download.files) {
+    const auto named = outstanding_.find(file.index);
+    progress.names.push_back(named == outstanding_.end() ? "" : named->second);
+  }
+  events_.progress(progress);
+}
+
+}  // namespace sluice::client

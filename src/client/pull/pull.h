@@ -1,0 +1,142 @@
+// A pull from its first request to its last: finds the server, gets tokens, kicks off, waits,
+// downloads, checks, cleans up; from whatever point the journal says that an earlier run came to.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/instant.h"
+#include "base/result.h"
+#include "client/files/downloader.h"
+#include "client/http/exchange.h"
+#include "client/protocol/discovery.h"
+#include "client/protocol/kick_off.h"
+#include "client/protocol/pull_request.h"
+#include "client/protocol/token_source.h"
+#include "client/pull/pull_state.h"
+
+namespace sluice::client {
+
+/// What is done about attachments that resources name by URL (L-07).
+struct AttachmentOptions {
+  enum class Mode : std::uint8_t {
+    kNone,    ///< they are left as they are
+    kInline,  ///< their bytes stand in the resource
+    kFiles,   ///< their bytes are files below `attachments`, the URL is that file's
+  };
+  Mode mode = Mode::kNone;
+  std::uint64_t size_max = 0;      ///< of the bytes; larger ones stay where they are
+  std::vector<std::string> types;  ///< "application/pdf", "image/*"; empty: all
+};
+
+/// How to talk to a server; what stays the same over all rounds.
+struct PullSettings {
+  std::string base;
+  std::string client_id;
+  std::optional<jose::PrivateJwk> key;
+  std::string secret;
+  std::string scope;                       ///< empty: by what the server lists
+  std::string vendor;                      ///< empty: detected
+  std::string token_endpoint;              ///< empty: discovered
+  std::vector<std::string> token_origins;  ///< that get tokens beside the FHIR base's
+  Connection connection;
+  KickOffOptions kick_off;
+  DownloadOptions download;
+  AttachmentOptions attachments;
+  bool keeps_gzip = false;
+  bool keeps_job = false;                   ///< no DELETE at the end
+  std::chrono::milliseconds time_limit{0};  ///< of a run; 0: none
+  unsigned poll_failures_max = 60;          ///< in a row
+  boost::json::object remembered;           ///< for the journal, so that a sync needs no options
+};
+
+struct PullProgress {
+  std::string phase;        ///< "waiting for the server", "downloading" ...
+  std::string server_says;  ///< X-Progress
+  std::size_t files_done = 0;
+  std::size_t files_known = 0;
+  std::uint64_t lines = 0;
+  DownloadProgress download;
+  std::vector<std::string> names;  ///< of download.files, in order
+};
+
+struct PullEvents {
+  std::function<void(const std::string&)> notice;
+  RequestLog request;
+  std::function<void(const PullProgress&)> progress;  ///< a few times a second
+};
+
+/// What came, by type.
+struct PullCounts {
+  std::uint64_t files = 0;
+  std::uint64_t lines = 0;
+  std::uint64_t size = 0;
+  std::uint64_t received = 0;
+};
+
+struct AttachmentCounts {
+  std::uint64_t fetched = 0;
+  std::uint64_t size = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t skipped = 0;
+  std::vector<std::string> texts;  ///< the first few failures
+};
+
+struct PullReport {
+  std::map<std::string, PullCounts> types;  ///< of output, by type
+  PullCounts deleted;
+  PullCounts outcomes;
+  std::uint64_t outcome_errors = 0;        ///< issues with severity error or fatal
+  std::vector<std::string> outcome_texts;  ///< the first few, different ones
+  std::vector<std::string> failures;       ///< files that could not be had
+  std::uint64_t lost_outcomes = 0;         ///< files of outcomes that could not be had
+  std::uint64_t missing = 0;               ///< files of the manifest without a URL
+  std::uint64_t strays = 0;                ///< lines that do not belong into their files
+  std::vector<std::string> stray_texts;    ///< the first few: file, line, what it is
+  AttachmentCounts attachments;
+  std::string transaction_time;
+  bool is_partial() const {
+    return outcome_errors > 0 || !failures.empty() || attachments.failed > 0 || strays > 0 ||
+           missing > 0 || lost_outcomes > 0;
+  }
+};
+
+/// One server, connected to.
+class Puller {
+ public:
+  /// `clock` and `waiter` must outlive it.
+  Puller(PullSettings settings, PullEvents events, const Clock& clock, const Waiter& waiter);
+  ~Puller();
+
+  /// Reads what the server says of itself and gets a first token, so that what is wrong there shows
+  /// before anything is asked for. Idempotent.
+  Result<void> connect();
+  const Discovered& discovered() const;
+
+  /// Goes on with the last round of `state`, or does it from the beginning, until all its files are
+  /// there and the job is deleted. Errors: kUnauthenticated and kForbidden: authorization;
+  /// kConflict: the server refused or failed; kCancelled, kTimeout, kUnavailable, kStorage: the
+  /// next run goes on.
+  Result<PullReport> run_round(PullState& state);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Removes what the last round has received: its job is lost.
+Result<void> remove_files(const PullState& state);
+
+/// What a finished round holds, read from state and outcome files.
+Result<PullReport> report_of(const PullState& state, const Round& round);
+
+}  // namespace sluice::client

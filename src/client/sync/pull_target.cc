@@ -1,0 +1,84 @@
+#include "client/sync/pull_target.h"
+
+#include <iterator>
+#include <set>
+#include <utility>
+
+#include "client/files/ndjson_lines.h"
+#include "client/sync/sync_records.h"
+
+namespace sluice::client {
+namespace {
+
+namespace fs = std::filesystem;
+using Key = std::pair<std::string, std::string>;
+
+Result<std::set<Key>> read_all_deletions(const fs::path& folder, const EachCopyFile& files) {
+  std::set<Key> keys;
+  SLUICE_CHECK(files([&](const CopyFile& file) -> Result<void> {
+    if (!file.is_deletions) return {};
+    return each_line(folder / file.path, [&](std::string_view line) -> Result<void> {
+      SLUICE_TRY(auto deletions, read_deletions(line));
+      keys.insert(std::make_move_iterator(deletions.begin()),
+                  std::make_move_iterator(deletions.end()));
+      return {};
+    });
+  }));
+  return keys;
+}
+
+// What was deleted and is there again at the end of the round must stay.
+Result<void> leave_out_present(const fs::path& folder, const EachCopyFile& files,
+                               std::set<Key>& keys) {
+  return files([&](const CopyFile& file) -> Result<void> {
+    const auto first = keys.lower_bound({file.type, ""});
+    const bool may_be_meant =
+        file.type.empty() || (first != keys.end() && first->first == file.type);
+    if (file.is_deletions || !may_be_meant) return {};
+    return each_line(folder / file.path, [&](std::string_view line) -> Result<void> {
+      SLUICE_TRY(auto key, read_line_key(line));
+      keys.erase({std::move(key.type), std::move(key.id)});
+      return {};
+    });
+  });
+}
+
+void add(std::map<std::string, CopyCounts>& to, const std::map<std::string, CopyCounts>& from) {
+  for (const auto& [type, counts] : from) {
+    to[type].added += counts.added;
+    to[type].updated += counts.updated;
+    to[type].deleted += counts.deleted;
+  }
+}
+
+}  // namespace
+
+Result<Delivered> deliver(PullState& state, const Round& round, PullTarget& target) {
+  const auto files = files_of(round);
+  std::vector<fs::path> outputs;
+  SLUICE_CHECK(files([&](const CopyFile& file) -> Result<void> {
+    if (!file.is_deletions) outputs.push_back(state.folder() / file.path);
+    return {};
+  }));
+  Delivered all;
+  if (!outputs.empty()) {
+    SLUICE_TRY(all, target.put(outputs));
+  }
+  SLUICE_TRY(auto deletions, read_all_deletions(state.folder(), files));
+  if (!deletions.empty()) {
+    SLUICE_CHECK(leave_out_present(state.folder(), files, deletions));
+    SLUICE_TRY(const auto removed,
+               target.remove(std::vector<Key>(deletions.begin(), deletions.end())));
+    add(all.counts, removed.counts);
+  }
+  SLUICE_CHECK(state.note_delivered(round.number, all.refused));
+  if (all.refused > 0) return all;  // who wants to know what it was finds the files
+  SLUICE_CHECK(files([&](const CopyFile& file) -> Result<void> {
+    std::error_code none;  // what stays costs room, no more
+    fs::remove(state.folder() / file.path, none);
+    return {};
+  }));
+  return all;
+}
+
+}  // namespace sluice::client

@@ -1,0 +1,46 @@
+// Where what was pulled goes when it is not to stay in the folder: a store, say (L-10).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "client/pull/pull_state.h"
+#include "client/sync/local_copy.h"
+
+namespace sluice::client {
+
+struct Delivered {
+  std::map<std::string, CopyCounts> counts;  ///< by type; without totals
+  std::uint64_t refused = 0;                 ///< resources that were not taken
+};
+
+/// What a target had before and a full export has no longer.
+struct Gone {
+  std::vector<std::pair<std::string, std::string>> resources;
+  std::uint64_t old_total = 0;  ///< of what it had
+};
+
+/// What is given twice must change nothing the second time: a crash in between gives it again.
+class PullTarget {
+ public:
+  virtual ~PullTarget() = default;
+  /// Takes all resources of NDJSON files, plain or gzip.
+  virtual Result<Delivered> put(const std::vector<std::filesystem::path>& files) = 0;
+  /// Takes resources away, each "Type/id" in two parts; those that are not there do not count.
+  virtual Result<Delivered> remove(
+      const std::vector<std::pair<std::string, std::string>>& resources) = 0;
+  /// What put() was given before and these files, which are all that there is now, do not have.
+  virtual Result<Gone> find_gone(const std::vector<std::filesystem::path>& files) = 0;
+};
+
+/// Gives a finished round to `target`: its resources, then its deletions, but for those of
+/// resources that the same round holds. Files that were taken whole go from the folder, those of
+/// outcomes stay. Notes it in the journal; a round that was given is not given again.
+Result<Delivered> deliver(PullState& state, const Round& round, PullTarget& target);
+
+}  // namespace sluice::client

@@ -1,0 +1,486 @@
+#include "client/sync/sync.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <iterator>
+
+#include "base/file.h"
+#include "base/instant.h"
+#include "base/sort_unique.h"
+#include "client/files/ndjson_lines.h"
+#include "client/files/ndjson_writer.h"
+#include "client/pull/record_fields.h"
+#include "client/sync/sync_records.h"
+
+namespace sluice::client {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+constexpr std::size_t kPatientsOfOneKickOff = 200;
+constexpr std::uint64_t kShareRemoved = 10;  // a tenth of the copy goes without a question
+constexpr const char* kMembers = "members";
+constexpr const char* kWholeMembers = "members-whole";  // where _elements is refused
+constexpr const char* kFull = "full";
+constexpr const char* kJoined = "joined";
+constexpr const char* kEverything = "everything";
+constexpr const char* kChanges = "changes";
+
+const auto text = text_field;
+const auto flag = flag_field;
+std::uint64_t number(const json::object& record, std::string_view name) {
+  return number_field(record, name).value_or(0);
+}
+
+bool is_too_much(const SyncReport& report, const SyncOptions& options) {
+  return report.gone * kShareRemoved > report.old_total && !options.may_remove_many;
+}
+
+// What was accepted and cannot be read now would stop every sync to come.
+Error with_way_out(Error error) {
+  if (error.kind == ErrorKind::kCorrupt)
+    error.message += ". Mend the line or take it out, or make all of it anew: `sluice sync --full`";
+  return error;
+}
+
+// A round that only says who is in the group.
+bool is_listing(const Round& round) {
+  return round.purpose == kMembers || round.purpose == kWholeMembers;
+}
+
+// Whether the Patients of a first pull are all members of its group as of then.
+bool has_all_members(const PullRequest& request) {
+  const bool has_patients =
+      request.types.empty() ||
+      std::find(request.types.begin(), request.types.end(), "Patient") != request.types.end();
+  return has_patients && request.since.empty() && request.until.empty() &&
+         std::none_of(request.type_filters.begin(), request.type_filters.end(),
+                      [](const auto& filter) { return filter.starts_with("Patient"); });
+}
+
+}  // namespace
+
+struct Sync::Cycle {
+  std::uint64_t number = 0;
+  std::string since;
+  bool uses_pattern = false;    // members, joined, changes: the server does not do it
+  bool is_full = false;         // all is pulled and compared
+  std::size_t first_round = 0;  // the index of the first round that belongs to it
+};
+
+Sync::Sync(PullState& state, Puller& puller, const PullSettings& settings, PullEvents events,
+           const SyncOptions& options, PullTarget* target)
+    : state_(state),
+      puller_(puller),
+      settings_(settings),
+      events_(std::move(events)),
+      options_(options),
+      target_(target) {}
+
+// The files of the copy as it is.
+EachCopyFile Sync::current_files() const {
+  const auto* done = last_of(state_, "done");
+  if (done == nullptr)
+    return [files = files_of(state_.rounds().front())](const auto& take) {
+      return files(
+          [&](const CopyFile& file) { return file.is_deletions ? Result<void>() : take(file); });
+    };
+  return [files = parse_files(*done)](const auto& take) -> Result<void> {
+    for (const auto& [type, names] : files)
+      for (const auto& name : names) SLUICE_CHECK(take({type, name}));
+    return {};
+  };
+}
+
+// Of a group: whose history is in the copy for sure.
+Result<std::vector<std::string>> Sync::known_members() const {
+  std::vector<std::string> ids;
+  if (const auto* done = last_of(state_, "done")) {
+    if (!flag(*done, "members")) return ids;
+    SLUICE_CHECK(each_line(members_path(state_, number(*done, "cycle")),
+                           [&](std::string_view line) -> Result<void> {
+                             ids.emplace_back(line);
+                             return {};
+                           }));
+    return ids;
+  }
+  if (!has_all_members(state_.rounds().front().request)) return ids;
+  if (std::error_code none; fs::exists(members_path(state_, 0), none)) {
+    SLUICE_CHECK(each_line(members_path(state_, 0), [&](std::string_view line) -> Result<void> {
+      ids.emplace_back(line);
+      return {};
+    }));
+    return ids;
+  }
+  return read_ids(state_.folder(), current_files());
+}
+
+// Whether all is to be compared: asked for, or too long ago.
+bool Sync::wants_full() const {
+  if (options_.is_full) return true;
+  if (options_.full_every.count() == 0) return false;
+  std::string last = state_.rounds().front().transaction_time;
+  for (const auto& record : state_.sync_records())
+    if (text(record, "what") == "done" && flag(record, "full"))
+      last = text(record, "transactionTime");
+  const auto then = parse_fhir_instant(last);
+  return !then || SystemClock().now() - *then >= options_.full_every;
+}
+
+// The cycle that was begun and not done, or a new one.
+Result<Sync::Cycle> Sync::enter() {
+  const auto* begun = last_of(state_, "begin");
+  const auto* done = last_of(state_, "done");
+  const auto cycle_of = [&](const char* what) -> std::uint64_t {
+    const auto* record = last_of(state_, what);
+    return record == nullptr ? 0 : number(*record, "cycle");
+  };
+  const bool is_full = wants_full();
+  const std::uint64_t open = cycle_of("begin");
+  if (open > std::max(cycle_of("done"), cycle_of("left"))) {
+    const bool was_full = flag(*begun, "full");
+    // A full one that would have removed too much is not what a later sync must go on with, and
+    // who asks for a full one wants to get out of what cannot be ended.
+    const bool is_left =
+        cycle_of("plan") != open && (was_full ? cycle_of("refused") == open && !is_full : is_full);
+    if (!is_left)
+      return Cycle{open, text(*begun, "since"), flag(*begun, "pattern"), was_full,
+                   number(*begun, "rounds")};
+    SLUICE_CHECK(state_.note_sync({{"what", "left"}, {"cycle", open}}));
+    std::error_code none;  // what stays costs room, no more
+    fs::remove_all(state_.folder() / ".sluice" / fmt::format("cycle-{}", open), none);
+    begun = last_of(state_, "begin");
+    done = last_of(state_, "done");
+  }
+  SLUICE_CHECK(puller_.connect());
+  const Round& first = state_.rounds().front();
+  Cycle cycle;
+  cycle.number = begun == nullptr ? 1 : number(*begun, "cycle") + 1;
+  cycle.since = done != nullptr ? text(*done, "transactionTime") : first.transaction_time;
+  // Nothing says what the export had: the server's clock does not, as its data may be older.
+  cycle.is_full = is_full || cycle.since.empty();
+  if (cycle.is_full && !is_full)
+    events_.notice(
+        "the last manifest had no transactionTime: all is exported again and compared, instead of "
+        "the changes");
+  cycle.uses_pattern = !cycle.is_full && !first.request.group.empty() &&
+                       first.request.patients.empty() &&
+                       !puller_.discovered().sends_history_of_new_members &&
+                       !puller_.discovered().vendor.sends_history_of_new_members;
+  cycle.first_round = state_.rounds().size();
+  SLUICE_CHECK(state_.note_sync({{"what", "begin"},
+                                 {"cycle", cycle.number},
+                                 {"since", cycle.since},
+                                 {"pattern", cycle.uses_pattern},
+                                 {"full", cycle.is_full},
+                                 {"rounds", cycle.first_round}}));
+  return cycle;
+}
+
+// One round of the cycle: done before, gone on with, or begun now.
+Result<PullReport> Sync::round(const Cycle& cycle, const std::string& purpose,
+                               PullRequest request) {
+  const auto& rounds = state_.rounds();
+  for (std::size_t i = cycle.first_round; i < rounds.size(); ++i) {
+    if (rounds[i].purpose != purpose) continue;
+    if (rounds[i].is_finished) return report_of(state_, rounds[i]);
+    if (i + 1 == rounds.size()) return puller_.run_round(state_);
+  }
+  const std::string folder = fmt::format(".sluice/cycle-{}/{}", cycle.number, purpose);
+  SLUICE_CHECK(state_.begin_round(purpose, folder, request, settings_.remembered));
+  return puller_.run_round(state_);
+}
+
+// Who is in the group now and was not, or may not have been.
+Result<std::vector<std::string>> Sync::find_joined(const Cycle& cycle) {
+  SLUICE_TRY(const auto known, known_members());
+  const auto& rounds = state_.rounds();
+  const auto listing =
+      std::find_if(rounds.begin() + static_cast<std::ptrdiff_t>(cycle.first_round), rounds.end(),
+                   [](const Round& round) { return is_listing(round) && round.is_finished; });
+  SLUICE_TRY(const auto now, read_ids(state_.folder(), files_of(*listing)));
+  SLUICE_CHECK(write_members(members_path(state_, cycle.number), now));
+  std::vector<std::string> joined;
+  std::set_difference(now.begin(), now.end(), known.begin(), known.end(),
+                      std::back_inserter(joined));
+  return joined;
+}
+
+bool Sync::has_begun(const Cycle& cycle, const std::string& purpose) const {
+  const auto& rounds = state_.rounds();
+  return std::any_of(rounds.begin() + static_cast<std::ptrdiff_t>(cycle.first_round), rounds.end(),
+                     [&](const Round& round) { return round.purpose == purpose; });
+}
+
+// Lists the group's members, with as little of them as the server lets us ask for. False: it lets
+// us have no list.
+Result<bool> Sync::list_members(const Cycle& cycle, const PullRequest& scope, PullReport& report) {
+  PullRequest members;
+  members.base = scope.base;
+  members.group = scope.group;
+  members.types = {"Patient"};
+  members.elements = {"id"};
+  for (const char* purpose : {kMembers, kWholeMembers}) {
+    const bool is_last = purpose == kWholeMembers;
+    // Refused before: an earlier run came further.
+    if (has_begun(cycle, kEverything)) return false;
+    if (!is_last && has_begun(cycle, kWholeMembers)) continue;
+    if (is_last) members.elements.clear();
+    auto listed = round(cycle, purpose, members);
+    if (listed) {
+      report = std::move(*listed);
+      return true;
+    }
+    const auto kind = listed.error().kind;
+    if (kind != ErrorKind::kConflict && kind != ErrorKind::kForbidden) return listed.error();
+    events_.notice(listed.error().message +
+                   (is_last ? ". The whole group is pulled instead, for its new members"
+                            : ". The members are asked for without _elements"));
+  }
+  return false;
+}
+
+// Lists the group's members and pulls all that there is of new ones, so that what follows can ask
+// for changes alone. A report with failures means: not all is there, and the next run goes on.
+Result<PullReport> Sync::pull_joined(const Cycle& cycle, const PullRequest& scope,
+                                     std::uint64_t& count) {
+  PullReport listed;
+  SLUICE_TRY(const bool has_list, list_members(cycle, scope, listed));
+  if (!listed.failures.empty()) return listed;
+  if (!has_list) {
+    PullRequest all = scope;
+    all.since.clear();
+    return round(cycle, kEverything, all);
+  }
+  SLUICE_TRY(const auto joined, find_joined(cycle));
+  count = joined.size();
+  PullRequest history = scope;
+  history.since.clear();
+  bool takes_patients = !has_begun(cycle, kEverything);
+  for (std::size_t at = 0; takes_patients && at < joined.size(); at += kPatientsOfOneKickOff) {
+    const auto end = std::min(joined.size(), at + kPatientsOfOneKickOff);
+    history.patients.assign(joined.begin() + static_cast<std::ptrdiff_t>(at),
+                            joined.begin() + static_cast<std::ptrdiff_t>(end));
+    auto pulled = round(cycle, fmt::format("{}-{}", kJoined, at / kPatientsOfOneKickOff), history);
+    if (!pulled && pulled.error().kind == ErrorKind::kConflict) {
+      events_.notice(pulled.error().message +
+                     ". The whole group is pulled instead, for its new members");
+      takes_patients = false;
+    } else if (!pulled || !pulled->failures.empty()) {
+      return pulled;
+    }
+  }
+  if (takes_patients) return PullReport();
+  history.patients.clear();
+  return round(cycle, kEverything, history);
+}
+
+// The pull that everything begins with, when it is not whole yet.
+Result<SyncReport> Sync::run_first() {
+  SyncReport report;
+  SLUICE_TRY(report.changes, puller_.run_round(state_));
+  report.transaction_time = report.changes.transaction_time;
+  if (target_ == nullptr || !report.changes.failures.empty()) return report;
+  SLUICE_TRY(const auto delivered, deliver_first(state_, *target_));
+  report.refused = delivered.refused;
+  return report;
+}
+
+Result<SyncReport> Sync::run() {
+  SyncReport report;
+  const Round& first = state_.rounds().front();
+  if (!first.is_finished || (target_ != nullptr && !first.is_delivered)) return run_first();
+  SLUICE_TRY(const auto cycle, enter());
+  report.since = cycle.since;
+  PullRequest scope = state_.rounds().front().request;
+  scope.since = cycle.since;
+  if (const auto* planned = last_of(state_, "plan");
+      planned != nullptr && number(*planned, "cycle") == cycle.number) {
+    // All was pulled and written: names were being made.
+    SLUICE_TRY(const auto plan, parse_plan(*planned));
+    if (cycle.is_full) scope = state_.rounds().front().request;
+    SLUICE_TRY(report.changes, round(cycle, cycle.is_full ? kFull : kChanges, scope));
+    report.transaction_time = report.changes.transaction_time;
+    report.is_full = cycle.is_full;
+    SLUICE_CHECK(carry_out(state_.folder(), plan));
+    SLUICE_CHECK(complete(cycle, plan));
+    return report;
+  }
+  if (cycle.is_full) return run_full(cycle);
+  if (cycle.uses_pattern) {
+    SLUICE_TRY(report.changes, pull_joined(cycle, scope, report.joined));
+    if (!report.changes.failures.empty()) return report;
+  }
+  SLUICE_TRY(report.changes, round(cycle, kChanges, scope));
+  report.transaction_time = report.changes.transaction_time;
+  report.deletions_are_unknown =
+      !state_.round().lists_deletions ||
+      (puller_.connect() && puller_.discovered().vendor.never_lists_deletions);
+  if (!report.changes.failures.empty()) return report;
+  if (target_ != nullptr)
+    SLUICE_CHECK(deliver_all(cycle, report));
+  else
+    SLUICE_CHECK(apply(cycle, report));
+  return report;
+}
+
+Result<void> Sync::deliver_all(const Cycle& cycle, SyncReport& report) {
+  const auto& rounds = state_.rounds();
+  for (std::size_t i = cycle.first_round; i < rounds.size(); ++i) {
+    if (!rounds[i].is_finished || is_listing(rounds[i])) continue;
+    if (!rounds[i].is_delivered) {
+      const auto delivered = deliver(state_, rounds[i], *target_);
+      if (!delivered) return with_way_out(delivered.error());
+      for (const auto& [type, counts] : delivered->counts) {
+        report.counts[type].added += counts.added;
+        report.counts[type].updated += counts.updated;
+        report.counts[type].deleted += counts.deleted;
+      }
+    }
+    report.refused += rounds[i].refused;
+  }
+  return complete(cycle, {});
+}
+
+Result<void> Sync::apply(const Cycle& cycle, SyncReport& report) {
+  std::vector<EachCopyFile> stages;
+  const auto& rounds = state_.rounds();
+  for (std::size_t i = cycle.first_round; i < rounds.size(); ++i)
+    if (rounds[i].is_finished && !is_listing(rounds[i])) stages.push_back(files_of(rounds[i]));
+  const auto written = write_copy(state_.folder(), current_files(), stages, settings_.keeps_gzip);
+  if (!written) return with_way_out(written.error());
+  const CopyPlan& plan = *written;
+  report.counts = plan.counts;
+  auto record = plan_json(plan);
+  record["cycle"] = cycle.number;
+  SLUICE_CHECK(state_.note_sync(std::move(record)));
+  SLUICE_CHECK(carry_out(state_.folder(), plan));
+  return complete(cycle, plan);
+}
+
+// A full export of the same scope in place of the copy; what it does not have goes.
+Result<SyncReport> Sync::run_full(const Cycle& cycle) {
+  SyncReport report;
+  report.since = cycle.since;
+  report.is_full = true;
+  const PullRequest scope = state_.rounds().front().request;
+  SLUICE_TRY(report.changes, round(cycle, kFull, scope));
+  report.transaction_time = report.changes.transaction_time;
+  if (!report.changes.failures.empty()) return report;
+  report.gone_list = state_.folder() / "deleted" / fmt::format("removed-{}.txt", cycle.number);
+  if (!scope.group.empty() && has_all_members(scope)) {
+    SLUICE_TRY(const auto ids, read_ids(state_.folder(), files_of(state_.round())));
+    if (!ids.empty()) SLUICE_CHECK(write_members(members_path(state_, cycle.number), ids));
+  }
+  if (target_ != nullptr)
+    SLUICE_CHECK(deliver_full(cycle, report));
+  else
+    SLUICE_CHECK(apply_full(cycle, report));
+  if (report.is_refused)
+    SLUICE_CHECK(state_.note_sync({{"what", "refused"}, {"cycle", cycle.number}}));
+  return report;
+}
+
+Result<void> Sync::apply_full(const Cycle& cycle, SyncReport& report) {
+  const auto list = state_.folder() / ".sluice" / "removed.new";
+  SLUICE_TRY(const auto plan,
+             write_copy(state_.folder(), current_files(), {files_of(state_.round())},
+                        settings_.keeps_gzip, CopyMode::kWhole, list));
+  report.gone = plan.gone;
+  report.old_total = plan.old_total;
+  report.counts = plan.counts;
+  if (plan.gone > 0) {
+    SLUICE_CHECK(make_folder(report.gone_list.parent_path()));
+    if (std::rename(list.c_str(), report.gone_list.c_str()) != 0)
+      return errno_error("cannot rename", list, errno);
+  } else {
+    std::error_code none;  // it is empty
+    fs::remove(list, none);
+  }
+  if (is_too_much(report, options_)) {
+    report.is_refused = true;
+    for (const auto& [from, to] : plan.renames) {
+      std::error_code none;  // written again when it is wanted
+      if (from.starts_with(".sluice/")) fs::remove(state_.folder() / from, none);
+    }
+    std::error_code none;
+    if (!plan.removal_list.empty()) fs::remove(state_.folder() / plan.removal_list, none);
+    return {};
+  }
+  auto record = plan_json(plan);
+  record["cycle"] = cycle.number;
+  SLUICE_CHECK(state_.note_sync(std::move(record)));
+  SLUICE_CHECK(carry_out(state_.folder(), plan));
+  return complete(cycle, plan);
+}
+
+Result<void> Sync::deliver_full(const Cycle& cycle, SyncReport& report) {
+  std::vector<fs::path> files;
+  SLUICE_CHECK(files_of(state_.round())([&](const CopyFile& file) -> Result<void> {
+    if (!file.is_deletions) files.push_back(state_.folder() / file.path);
+    return {};
+  }));
+  if (!state_.round().is_delivered) {
+    SLUICE_TRY(const auto gone, target_->find_gone(files));
+    report.gone = gone.resources.size();
+    report.old_total = gone.old_total;
+    if (!gone.resources.empty()) {
+      SLUICE_CHECK(make_folder(report.gone_list.parent_path()));
+      SLUICE_TRY(const auto list, NdjsonWriter::create(report.gone_list, false));
+      for (const auto& [type, id] : gone.resources)
+        SLUICE_CHECK(list->append(fmt::format("{}/{}", type, id)));
+      SLUICE_CHECK(list->finish());
+    }
+    if (is_too_much(report, options_)) {
+      report.is_refused = true;
+      return {};
+    }
+    // Before the files go: a run that is killed in between finds what is gone once more.
+    if (!gone.resources.empty()) {
+      SLUICE_TRY(const auto removed, target_->remove(gone.resources));
+      for (const auto& [type, counts] : removed.counts)
+        report.counts[type].deleted = counts.deleted;
+    }
+  }
+  return deliver_all(cycle, report);
+}
+
+Result<Delivered> deliver_first(PullState& state, PullTarget& target) {
+  const Round& first = state.rounds().front();
+  if (!first.request.group.empty() && has_all_members(first.request)) {
+    SLUICE_TRY(const auto ids, read_ids(state.folder(), files_of(first)));
+    SLUICE_CHECK(write_members(members_path(state, 0), ids));
+  }
+  return deliver(state, first, target);
+}
+
+Result<void> Sync::complete(const Cycle& cycle, const CopyPlan& plan) {
+  const auto before = cycle.number - 1;
+  std::error_code unknown;
+  const bool has_members = fs::exists(members_path(state_, cycle.number), unknown);
+  // Without a time of this export the one before is asked from again: nothing is lost by that.
+  const auto& time = state_.round().transaction_time;
+  SLUICE_CHECK(state_.note_sync({{"what", "done"},
+                                 {"cycle", cycle.number},
+                                 {"transactionTime", time.empty() ? cycle.since : time},
+                                 {"files", files_json(plan.files)},
+                                 {"full", cycle.is_full},
+                                 {"members", has_members}}));
+  const auto& rounds = state_.rounds();
+  const bool is_taken =
+      std::none_of(rounds.begin() + static_cast<std::ptrdiff_t>(cycle.first_round), rounds.end(),
+                   [](const Round& round) { return round.refused > 0; });
+  std::error_code none;  // what stays costs room, no more
+  if (is_taken)
+    fs::remove_all(state_.folder() / ".sluice" / fmt::format("cycle-{}", cycle.number), none);
+  fs::remove(members_path(state_, before), none);
+  if (!plan.removal_list.empty()) fs::remove(state_.folder() / plan.removal_list, none);
+  return {};
+}
+
+}  // namespace sluice::client

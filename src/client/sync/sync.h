@@ -1,0 +1,82 @@
+// Brings a folder that was pulled up to date: asks for what changed since, lists who joined a group
+// and fetches all they have, applies deletions, compacts. Each step is in the journal.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "client/pull/pull.h"
+#include "client/pull/pull_state.h"
+#include "client/sync/local_copy.h"
+#include "client/sync/pull_target.h"
+
+namespace sluice::client {
+
+struct SyncOptions {
+  bool is_full = false;  ///< compare with a full export instead of asking for changes
+  std::chrono::milliseconds full_every{0};  ///< the same when the last one is so long ago; 0: never
+  bool may_remove_many = false;             ///< a full export may take away more than a tenth
+};
+
+struct SyncReport {
+  PullReport changes;                        ///< of the export of what changed
+  std::map<std::string, CopyCounts> counts;  ///< by type, of what was written
+  std::uint64_t joined = 0;                  ///< members of the group that are new
+  std::uint64_t refused = 0;                 ///< resources that the target did not take
+  std::string since;                         ///< from when on
+  std::string transaction_time;
+  bool is_full = false;                ///< compared with all that the server has
+  bool is_refused = false;             ///< too much would be removed: nothing was changed
+  std::uint64_t gone = 0;              ///< of a full one: resources that the server has no longer
+  std::uint64_t old_total = 0;         ///< of a full one: resources that were there before
+  std::filesystem::path gone_list;     ///< where they are listed
+  bool deletions_are_unknown = false;  ///< the server does not list what it deletes
+};
+
+class Sync {
+ public:
+  /// `target`: where all goes instead of the folder; null: the folder is a copy.
+  Sync(PullState& state, Puller& puller, const PullSettings& settings, PullEvents events,
+       const SyncOptions& options = {}, PullTarget* target = nullptr);
+
+  /// Goes on with what was begun, or begins. Errors as of Puller::run_round. A report with
+  /// failures means that nothing was applied yet.
+  Result<SyncReport> run();
+
+ private:
+  struct Cycle;
+  Result<Cycle> enter();
+  bool wants_full() const;
+  Result<SyncReport> run_full(const Cycle& cycle);
+  Result<void> apply_full(const Cycle& cycle, SyncReport& report);
+  Result<void> deliver_full(const Cycle& cycle, SyncReport& report);
+  Result<bool> list_members(const Cycle& cycle, const PullRequest& scope, PullReport& report);
+  bool has_begun(const Cycle& cycle, const std::string& purpose) const;
+  Result<PullReport> round(const Cycle& cycle, const std::string& purpose, PullRequest request);
+  Result<std::vector<std::string>> find_joined(const Cycle& cycle);
+  Result<PullReport> pull_joined(const Cycle& cycle, const PullRequest& scope,
+                                 std::uint64_t& count);
+  Result<SyncReport> run_first();
+  Result<void> apply(const Cycle& cycle, SyncReport& report);
+  Result<void> deliver_all(const Cycle& cycle, SyncReport& report);
+  Result<void> complete(const Cycle& cycle, const CopyPlan& plan);
+  EachCopyFile current_files() const;
+  Result<std::vector<std::string>> known_members() const;
+
+  PullState& state_;
+  Puller& puller_;
+  const PullSettings& settings_;
+  const PullEvents events_;
+  const SyncOptions options_;
+  PullTarget* const target_;
+};
+
+/// Gives a folder's first pull to `target`. Before that the members of its group are noted, for the
+/// first sync to know who was there.
+Result<Delivered> deliver_first(PullState& state, PullTarget& target);
+
+}  // namespace sluice::client

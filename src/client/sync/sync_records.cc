@@ -1,0 +1,111 @@
+#include "client/sync/sync_records.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "base/file.h"
+#include "base/sort_unique.h"
+#include "client/files/ndjson_lines.h"
+#include "client/files/ndjson_writer.h"
+#include "client/pull/record_fields.h"
+
+namespace sluice::client {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+const json::object* last_of(const PullState& state, std::string_view what) {
+  const auto& records = state.sync_records();
+  const auto found = std::find_if(records.rbegin(), records.rend(), [&](const auto& record) {
+    return text_field(record, "what") == what;
+  });
+  return found == records.rend() ? nullptr : &*found;
+}
+
+json::object files_json(const CopyFiles& files) {
+  json::object out;
+  for (const auto& [type, names] : files) out[type] = json::array(names.begin(), names.end());
+  return out;
+}
+
+CopyFiles parse_files(const json::object& record) {
+  CopyFiles files;
+  const auto* value = record.if_contains("files");
+  if (value == nullptr || !value->is_object()) return files;
+  for (const auto& [type, names] : value->get_object())
+    if (names.is_array())
+      for (const auto& name : names.get_array())
+        if (name.is_string()) files[std::string(type)].emplace_back(name.get_string());
+  return files;
+}
+
+json::object plan_json(const CopyPlan& plan) {
+  json::array renames;
+  for (const auto& [from, to] : plan.renames) renames.push_back(json::array{from, to});
+  return {{"what", "plan"},
+          {"renames", std::move(renames)},
+          {"removals", json::array(plan.removals.begin(), plan.removals.end())},
+          {"removalList", plan.removal_list},
+          {"files", files_json(plan.files)}};
+}
+
+Result<CopyPlan> parse_plan(const json::object& record) {
+  const Error bad = corrupt("the journal's plan is damaged");
+  CopyPlan plan;
+  const auto* renames = record.if_contains("renames");
+  const auto* removals = record.if_contains("removals");
+  if (renames == nullptr || !renames->is_array() || removals == nullptr || !removals->is_array())
+    return bad;
+  for (const auto& pair : renames->get_array()) {
+    if (!pair.is_array() || pair.get_array().size() != 2 || !pair.get_array()[0].is_string() ||
+        !pair.get_array()[1].is_string())
+      return bad;
+    plan.renames.emplace_back(pair.get_array()[0].get_string(), pair.get_array()[1].get_string());
+  }
+  for (const auto& name : removals->get_array()) {
+    if (!name.is_string()) return bad;
+    plan.removals.emplace_back(name.get_string());
+  }
+  plan.removal_list = text_field(record, "removalList");
+  plan.files = parse_files(record);
+  return plan;
+}
+
+fs::path members_path(const PullState& state, std::uint64_t cycle) {
+  return state.folder() / ".sluice" / fmt::format("members-{}", cycle);
+}
+
+Result<void> write_members(const fs::path& path, const std::vector<std::string>& ids) {
+  SLUICE_TRY(const auto writer, NdjsonWriter::create(path, false));
+  for (const auto& id : ids) SLUICE_CHECK(writer->append(id));
+  SLUICE_CHECK(writer->finish());
+  return sync_folder(path.parent_path());
+}
+
+Result<std::vector<std::string>> read_ids(const fs::path& folder, const EachCopyFile& files) {
+  std::vector<std::string> ids;
+  SLUICE_CHECK(files([&](const CopyFile& file) -> Result<void> {
+    if (file.is_deletions || file.type != "Patient") return {};
+    return each_line(folder / file.path, [&](std::string_view line) -> Result<void> {
+      SLUICE_TRY(auto key, read_line_key(line));
+      if (key.type == "Patient") ids.push_back(std::move(key.id));
+      return {};
+    });
+  }));
+  sort_unique(ids);
+  return ids;
+}
+
+EachCopyFile files_of(const Round& round) {
+  return [&round](const std::function<Result<void>(const CopyFile&)>& take) {
+    return round.files->each([&](std::size_t, const FileState& file) -> Result<void> {
+      if (!file.is_done || file.item.kind == FileKind::kOutcome) return {};
+      const auto path = (fs::path(round.folder) / file.name).parent_path() / file.summary.name;
+      return take({file.item.type, path, file.item.kind == FileKind::kDeleted, file.summary.lines});
+    });
+  };
+}
+
+}  // namespace sluice::client

@@ -1,0 +1,42 @@
+// What a sync keeps beside what it pulls: its records in the journal, the plan of a new copy, the
+// lists of members.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "client/pull/pull_state.h"
+#include "client/sync/local_copy.h"
+
+namespace sluice::client {
+
+/// The last record of a sync with this `what`; null when there is none.
+const boost::json::object* last_of(const PullState& state, std::string_view what);
+
+using CopyFiles = std::map<std::string, std::vector<std::string>>;
+boost::json::object files_json(const CopyFiles& files);
+CopyFiles parse_files(const boost::json::object& record);
+
+/// A plan as a record, and back (kCorrupt).
+boost::json::object plan_json(const CopyPlan& plan);
+Result<CopyPlan> parse_plan(const boost::json::object& record);
+
+/// The list of a group's members as of a cycle, an id a line.
+std::filesystem::path members_path(const PullState& state, std::uint64_t cycle);
+Result<void> write_members(const std::filesystem::path& path, const std::vector<std::string>& ids);
+
+/// Of a group's pulled Patients: their ids, sorted. `files` are relative to `folder`.
+Result<std::vector<std::string>> read_ids(const std::filesystem::path& folder,
+                                          const EachCopyFile& files);
+
+/// A round's finished files of resources and deletions, relative to the output folder. `round` must
+/// outlive it.
+EachCopyFile files_of(const Round& round);
+
+}  // namespace sluice::client
