@@ -1,104 +1,15 @@
 // The deleted files of exports with _since (M-04), against a model that replays what was done.
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
 #include <random>
 
-#include "export_fixture.h"
+#include "deletions_fixture.h"
 #include "raw_database.h"
 
 namespace sluice::bulk {
 namespace {
-
-using Keys = std::set<std::string>;
-
-std::string observation(const std::string& id, const std::vector<std::string>& patients,
-                        const std::string& note = "") {
-  std::string performers;
-  for (std::size_t i = 1; i < patients.size(); ++i)
-    performers += fmt::format(R"({}{{"reference":"Patient/{}"}})", performers.empty() ? "" : ",",
-                              patients[i]);
-  return fmt::format(
-      R"({{"resourceType":"Observation","id":"{}","status":"final","code":{{"text":"{}"}},"subject":{{"reference":"Patient/{}"}},"performer":[{}]}})",
-      id, note, patients[0], performers);
-}
-
-std::string simple(const std::string& type, const std::string& id, const std::string& more = "") {
-  return fmt::format(R"({{"resourceType":"{}","id":"{}"{}}})", type, id, more);
-}
-
-class DeletionsTest : public ExportFixture {
- protected:
-  /// "Type/id" of every entry; checks the form of the Bundles.
-  static Keys deleted_keys(const std::vector<std::string>& lines) {
-    Keys keys;
-    for (const auto& line : lines) {
-      const auto bundle = boost::json::parse(line).as_object();
-      EXPECT_EQ(bundle.at("resourceType").as_string(), "Bundle");
-      EXPECT_EQ(bundle.at("type").as_string(), "transaction");
-      EXPECT_FALSE(bundle.at("entry").as_array().empty());
-      for (const auto& entry : bundle.at("entry").as_array()) {
-        const auto& request = entry.as_object().at("request").as_object();
-        EXPECT_EQ(request.at("method").as_string(), "DELETE");
-        const std::string url(request.at("url").as_string());
-        EXPECT_TRUE(keys.insert(url).second) << url << " twice";
-      }
-    }
-    return keys;
-  }
-
-  /// The texts of the outcomes.
-  std::string outcomes(const ExportRequest& request) {
-    std::string all;
-    for (const auto& line : run(request, FileKind::kOutcome)) all += line + "\n";
-    return all;
-  }
-
-  ExportRequest of_group(const std::string& id = "g") const {
-    ExportRequest request = since(ExportLevel::kGroup);
-    request.group_id = id;
-    request.history_of_new_members = true;
-    return request;
-  }
-
-  static std::string group(const std::string& id, const std::vector<std::string>& patients) {
-    std::string members;
-    for (const auto& patient : patients)
-      members += fmt::format(R"({}{{"entity":{{"reference":"Patient/{}"}}}})",
-                             members.empty() ? "" : ",", patient);
-    return simple("Group", id,
-                  fmt::format(R"(,"type":"person","actual":true,"member":[{}])", members));
-  }
-
-  Keys deleted(const ExportRequest& request) {
-    return deleted_keys(run(request, FileKind::kDeleted));
-  }
-
-  ExportRequest since(ExportLevel level) const {
-    ExportRequest request;
-    request.level = level;
-    request.since = since_;
-    return request;
-  }
-
-  void put_patients() {
-    put({simple("Patient", "a"), simple("Patient", "b"), simple("Patient", "c"),
-         simple("Practitioner", "gone"), simple("Practitioner", "nobody-knows"),
-         simple("Device", "free"), simple("Basic", "of-nobody"), observation("a1", {"a"}),
-         observation("b1", {"b"}), observation("both", {"a", "b"}), observation("back", {"a"}),
-         simple("Encounter", "e",
-                R"(,"status":"planned","class":{"code":"AMB"},"subject":{"reference":"Patient/b"},)"
-                R"("participant":[{"individual":{"reference":"Practitioner/gone"}}])"),
-         simple(
-             "Group", "g",
-             R"(,"type":"person","actual":true,"member":[{"entity":{"reference":"Patient/b"}}])")});
-    since_ = store_->last_commit().instant;
-  }
-
-  Instant since_;
-};
 
 // M-04
 TEST_F(DeletionsTest, WhatWasDeletedIsToldToThoseWhoseRequestReachedIt) {
@@ -135,76 +46,6 @@ TEST_F(DeletionsTest, WhatWasDeletedIsToldToThoseWhoseRequestReachedIt) {
 
   // M-04: never in both.
   EXPECT_EQ(keys(run(of_a)), Keys{"Observation/back"});
-}
-
-// M-04
-TEST_F(DeletionsTest, WhoLeavesAGroupIsNotDeleted) {
-  put_patients();
-  put({simple(
-      "Group", "g",
-      R"(,"type":"person","actual":true,"member":[{"entity":{"reference":"Patient/a"}}])")});
-  ExportRequest request = since(ExportLevel::kGroup);
-  request.group_id = "g";
-  EXPECT_EQ(deleted(request), Keys{});
-}
-
-// M-04: charted on the wrong patient, and corrected.
-TEST_F(DeletionsTest, WhatGoesToAnotherPatientHasLeftTheFirst) {
-  put_patients();
-  put({group("of-a", {"a"}), group("of-b", {"b"}), group("of-both", {"a", "b"})});
-  since_ = store_->last_commit().instant;
-  put({observation("a1", {"b"}), observation("both", {"a"})});
-  EXPECT_EQ(deleted(of_group("of-a")), Keys{"Observation/a1"});
-  EXPECT_EQ(keys(run(of_group("of-a"))), Keys{"Observation/both"});
-  EXPECT_EQ(deleted(of_group("of-b")), Keys{"Observation/both"});
-  EXPECT_EQ(keys(run(of_group("of-b"))), Keys{"Observation/a1"});
-  EXPECT_EQ(deleted(of_group("of-both")), Keys{});
-  EXPECT_EQ(deleted(since(ExportLevel::kPatient)), Keys{});
-  EXPECT_EQ(deleted(since(ExportLevel::kSystem)), Keys{});
-  ExportRequest of_a = since(ExportLevel::kPatient);
-  of_a.patients = {"a"};
-  EXPECT_EQ(deleted(of_a), Keys{"Observation/a1"});
-  of_a.types = {fhir::types::kPatient};
-  EXPECT_EQ(deleted(of_a), Keys{});
-}
-
-// M-04
-TEST_F(DeletionsTest, WhatLosesItsPatientHasLeftEveryPatient) {
-  put_patients();
-  put({simple("Observation", "b1", R"(,"status":"final")")});
-  EXPECT_EQ(deleted(since(ExportLevel::kPatient)), Keys{"Observation/b1"});
-  EXPECT_EQ(deleted(of_group()), Keys{"Observation/b1"});
-  EXPECT_EQ(deleted(since(ExportLevel::kSystem)), Keys{});
-}
-
-// M-04, R-06: of what was another's before is told to nobody who was never given it.
-TEST_F(DeletionsTest, WhatWasNeverGivenIsNotTold) {
-  put_patients();
-  put({group("of-c", {"c"})});
-  since_ = store_->last_commit().instant;
-  put({observation("a1", {"b"})});
-  std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  // Who joins has all of it now, and nothing of what was gone by then.
-  put({group("of-c", {"c", "a"})});
-  EXPECT_EQ(deleted(of_group("of-c")), Keys{});
-  std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  put({observation("back", {"b"})});
-  EXPECT_EQ(deleted(of_group("of-c")), Keys{"Observation/back"});
-  ExportRequest without_history = of_group("of-c");
-  without_history.history_of_new_members = false;
-  EXPECT_EQ(deleted(without_history), Keys{"Observation/back"});
-}
-
-// M-04: who was a member, left and came back had been given it.
-TEST_F(DeletionsTest, WhatLeftWhileThePatientWasAwayIsTold) {
-  put_patients();
-  put({group("of-a", {"a"})});
-  since_ = store_->last_commit().instant;
-  put({group("of-a", {"c"})});
-  put({observation("a1", {"b"})});
-  std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  put({group("of-a", {"a"})});
-  EXPECT_EQ(deleted(of_group("of-a")), Keys{"Observation/a1"});
 }
 
 // M-04, P-05
@@ -265,35 +106,6 @@ TEST_F(DeletionsTest, WhatNoLongerMatchesAChainIsTold) {
   request.type_filters = {
       {*fhir::find_resource_type("Observation"), "subject:Patient.gender=female"}};
   EXPECT_EQ(deleted(request), Keys{"Observation/a1"});
-}
-
-// M-04, G-05
-TEST_F(DeletionsTest, ADeviceThatIsNobodysAnyMoreHasLeftUnlessSomethingRefersToIt) {
-  put_patients();
-  const auto device = [](const std::string& id, const std::string& patient) {
-    return simple("Device", id,
-                  patient.empty()
-                      ? R"(,"status":"active")"
-                      : fmt::format(R"(,"patient":{{"reference":"Patient/{}"}})", patient));
-  };
-  put({device("used", "b"), device("unused", "b"), device("moved", "b"), device("removed", "b"),
-       simple("Procedure", "p",
-              R"(,"status":"completed","subject":{"reference":"Patient/b"},)"
-              R"("usedReference":[{"reference":"Device/used"}])")});
-  since_ = store_->last_commit().instant;
-  put({device("used", ""), device("unused", ""), device("moved", "c"), device("removed", "")});
-  remove("Device", "removed");
-  EXPECT_EQ(deleted(of_group()), (Keys{"Device/unused", "Device/moved", "Device/removed"}));
-  EXPECT_EQ(keys(run(of_group())), Keys{"Device/used"});
-  EXPECT_EQ(deleted(since(ExportLevel::kPatient)), (Keys{"Device/unused", "Device/removed"}));
-}
-
-// M-04: Groups belong to exports of all patients for their members.
-TEST_F(DeletionsTest, AGroupWithoutPatientsHasLeft) {
-  put_patients();
-  put({group("g", {})});
-  EXPECT_EQ(deleted(since(ExportLevel::kPatient)), Keys{"Group/g"});
-  EXPECT_EQ(deleted(since(ExportLevel::kSystem)), Keys{});
 }
 
 // M-04: what an earlier version of the program did not note is said to be missing.

@@ -28,6 +28,7 @@ struct Known {
   std::set<std::string> owners;
   std::string status;
   std::set<std::string> members;  // of a Group
+  bool has_encounter = false;
 };
 using State = std::map<std::string, Known>;  // by "Type/id"
 
@@ -69,7 +70,10 @@ class ScopeHistory : public ExportFixture, public testing::WithParamInterface<st
     filter(add("patient filtered", ExportLevel::kPatient, true));
     add("patient list", ExportLevel::kPatient, false);
     limit(add("limited patient list", ExportLevel::kPatient, true));
+    add("by patient", ExportLevel::kSystem, false).organize_by = fhir::types::kPatient;
+    add("by encounter", ExportLevel::kSystem, false).organize_by = type_of("Encounter");
     add("group", ExportLevel::kGroup, false);
+    add("group by encounter", ExportLevel::kGroup, false).organize_by = type_of("Encounter");
     filter(add("group filtered", ExportLevel::kGroup, true));
     limit(add("group limited", ExportLevel::kGroup, true));
   }
@@ -108,7 +112,13 @@ class ScopeHistory : public ExportFixture, public testing::WithParamInterface<st
       owners.insert(performer);
       more += fmt::format(R"(,"performer":[{{"reference":"Patient/{}"}}])", performer);
     }
-    return referring("Observation", id, pick(2) == 0 ? "final" : "amended", more, owners);
+    const bool has_encounter = pick(2) == 0;
+    if (has_encounter)
+      more += fmt::format(R"(,"encounter":{{"reference":"Encounter/e{}"}})", pick(2));
+    std::string line =
+        referring("Observation", id, pick(2) == 0 ? "final" : "amended", more, owners);
+    now_["Observation/" + id].has_encounter = has_encounter;
+    return line;
   }
 
   std::string device(const std::string& id) {
@@ -207,7 +217,11 @@ class ScopeHistory : public ExportFixture, public testing::WithParamInterface<st
       const bool is_filtered = known.type == "Observation" || known.type == "Device";
       if (config.only_final && is_filtered && known.status != "final" && known.status != "active")
         continue;
-      if (config.request.level != ExportLevel::kSystem) {
+      const auto organizer = config.request.organize_by;
+      const bool by_patient = organizer == fhir::types::kPatient;
+      if (organizer && !by_patient && !known.has_encounter) continue;
+      if (by_patient && known.type == "Group") continue;
+      if (config.request.level != ExportLevel::kSystem || by_patient) {
         if (known.type == "Group") {
           const bool has_patient = known.members.size() > (known.members.contains("(h)") ? 1u : 0u);
           if (config.request.level == ExportLevel::kPatient && !roster && has_patient)
@@ -231,6 +245,9 @@ class ScopeHistory : public ExportFixture, public testing::WithParamInterface<st
     return std::string(resource.at("resourceType").as_string()) + "/" +
            std::string(resource.at("id").as_string());
   }
+  static bool is_head(const std::string& line) {
+    return json::parse(line).at("resourceType").as_string() == "Parameters";
+  }
 
   struct Exported {
     Instant instant;
@@ -238,14 +255,17 @@ class ScopeHistory : public ExportFixture, public testing::WithParamInterface<st
     Copy copy;
   };
 
-  Exported result_of(const std::string& id) {
+  Exported result_of(const std::string& id, bool is_organized) {
     Exported exported;
     const auto view = wait(id);
     EXPECT_EQ(view.job.state, job::JobState::kDone);
     exported.instant = view.job.snapshot.instant;
     exported.state = states_.size();
     for (const auto& line : lines_of_kind(id, FileKind::kOutput)) {
-      EXPECT_TRUE(exported.copy.emplace(key_of(line), line).second) << line;
+      if (is_head(line)) continue;  // of a block
+      const auto [entry, is_new] = exported.copy.emplace(key_of(line), line);
+      // It is in the block of each of its patients.
+      EXPECT_TRUE(is_new || (is_organized && entry->second == line)) << line;
     }
     return exported;
   }
@@ -265,13 +285,16 @@ class ScopeHistory : public ExportFixture, public testing::WithParamInterface<st
   /// Brings `from` up to date and compares; whether an outcome said that it cannot be.
   bool check_since(const Config& config, const Exported& from, const Exported& now,
                    const std::string& id) {
-    const Exported changes = result_of(id);
+    const bool is_organized = config.request.organize_by.has_value();
+    const Exported changes = result_of(id, is_organized);
     const Keys deleted = deleted_of(id);
     const bool is_incomplete = !lines_of_kind(id, FileKind::kOutcome).empty();
     // Nothing is told of what was never there for the client between the two. Of what is deleted
-    // and not kept nobody knows whether it passed the client's own filter.
+    // and not kept nobody knows whether it passed the client's own filter, or was in a block.
     Config seen = config;
     if (is_past_lost_ && !config.request.type_filters.empty()) seen.only_final = false;
+    if (is_past_lost_ && config.request.organize_by != fhir::types::kPatient)
+      seen.request.organize_by.reset();
     Keys was_visible;
     for (std::size_t i = from.state - 1; i < states_.size(); ++i)
       was_visible.merge(visible(states_[i], seen));
@@ -318,7 +341,7 @@ class ScopeHistory : public ExportFixture, public testing::WithParamInterface<st
     for (std::size_t i = 0; i < configs_.size(); ++i) {
       SCOPED_TRACE(
           fmt::format("{} seed {} states {}", configs_[i].name, GetParam(), states_.size()));
-      now[configs_[i].name] = result_of(full[i]);
+      now[configs_[i].name] = result_of(full[i], configs_[i].request.organize_by.has_value());
       Keys keys;
       for (const auto& [key, line] : now[configs_[i].name].copy) keys.insert(key);
       EXPECT_EQ(keys, visible(now_, configs_[i]));

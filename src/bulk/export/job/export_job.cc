@@ -128,7 +128,7 @@ Result<std::optional<std::vector<job::ShardPlan>>> ExportJobs::plan(const job::J
       }
       break;
     case kBlocksPhase:
-      if (sorts_blocks(request)) {
+      if (request.sorts_blocks()) {
         SLUICE_TRY(shards, plan_merge(job, kBlockRuns, ReadMode::kBlocks));
       }
       break;
@@ -185,7 +185,7 @@ Result<void> ExportJobs::clean_up(const job::Job& job, const ExportRequest& requ
     prepared_.erase(job.id);
     referred_.erase(job.id);
   }
-  if (!sorts_blocks(request) && !request.associated_provenance) return {};
+  if (!request.sorts_blocks() && !request.associated_provenance) return {};
   SLUICE_TRY(const auto files, internal_files(job));
   for (const auto& run : files.runs) {
     const auto removed = files_.remove_file(job.id, run.name);

@@ -140,7 +140,7 @@ class Planner {
     SLUICE_TRY(const std::uint64_t count, store_.change_count(window.after, window.up_to));
     if (count == 0) return {};
     // What filters have to be asked about is read.
-    const bool reads = filters_.limits_any();
+    const bool reads = filters_.limits_any() || request_.sorts_blocks();
     const unsigned parts = deletion_parts(count, reads);
     const std::uint64_t weight = reads ? count * kChangeWeight / parts : count * kLoggedWeight;
     for (unsigned part = 0; part < parts; ++part)
@@ -252,8 +252,13 @@ class Planner {
       SLUICE_TRY(const bool more, changes->next(change));
       if (!more) return false;
       if (!request_.wants(change.type)) continue;
-      // A Device with a patient is read with the patient's compartment.
-      if (fhir::may_be_supporting(change.type) && change.owner.empty()) return true;
+      if (fhir::may_be_supporting(change.type)) {
+        // A Device with a patient is read with the patient's compartment. It may have come as
+        // nobody's before, and has to be told of when the patient is not the export's.
+        if (change.owner.empty()) return true;
+        SLUICE_TRY(const auto owners, store_.owners({change.type, std::string(change.id)}, since));
+        if (owners && owners->empty()) return true;
+      }
       if (change.type != fhir::types::kProvenance || !chooses_provenance(request_)) continue;
       SLUICE_TRY(const auto record,
                  store_.read({change.type, std::string(change.id)}, snapshot_.sequence));

@@ -58,6 +58,13 @@ struct ExportRequest {
   bool history_of_new_members = false;
   /// The type by whose instances the output is organised (P-09); nullopt: by resource type.
   std::optional<fhir::ResourceType> organize_by;
+  /// Whether the compartments of patients decide what belongs to it: always but at system level,
+  /// where they do when it is organised by Patient.
+  bool is_by_patient() const {
+    return level != ExportLevel::kSystem || organize_by == fhir::types::kPatient;
+  }
+  /// Whether blocks are put together by sorting: only what refers to an instance is exported.
+  bool sorts_blocks() const { return organize_by && *organize_by != fhir::types::kPatient; }
   /// Given, Provenance is among `types` when there are any.
   std::optional<AssociatedProvenance> associated_provenance;
   /// Finished files are shown while the job runs, and the manifest comes in pages (P-10).

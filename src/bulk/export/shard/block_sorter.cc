@@ -11,10 +11,6 @@ constexpr char kTab = '\t';
 
 }  // namespace
 
-bool sorts_blocks(const ExportRequest& request) {
-  return request.organize_by && *request.organize_by != fhir::types::kPatient;
-}
-
 std::optional<BlockLine> parse_block_line(std::string_view line) {
   const std::size_t first = line.find(kTab);
   std::size_t at = first;
@@ -23,29 +19,45 @@ std::optional<BlockLine> parse_block_line(std::string_view line) {
   return BlockLine{line.substr(0, first), line.substr(at + 1)};
 }
 
-BlockSorter::BlockSorter(output::FileStore& files, std::string job_id, std::string stem,
-                         const ExportRequest& request)
-    : organizer_(*request.organize_by),
-      // With a minimal file size only the last file may be smaller.
-      one_part_(request.file_size_min.has_value()),
-      walk_(request.base_url),
-      runs_(files, std::move(job_id), std::string(kBlockRuns), std::move(stem)) {}
+BlockFinder::BlockFinder(const ExportRequest& request)
+    : organizer_(*request.organize_by), walk_(request.base_url) {}
 
-bool BlockSorter::may_take(fhir::ResourceType type, std::string_view line) const {
+bool BlockFinder::may_belong(fhir::ResourceType type, std::string_view line) const {
   // The name may be written with escapes.
   return type == organizer_ || line.find(fhir::type_name(organizer_)) != std::string_view::npos ||
          line.find("\\u") != std::string_view::npos;
 }
 
-Result<void> BlockSorter::append(fhir::ResourceType type, std::string_view id,
-                                 std::string_view line, std::string_view output) {
+Result<const std::set<std::string, std::less<>>*> BlockFinder::find(fhir::ResourceType type,
+                                                                    std::string_view id,
+                                                                    std::string_view line) {
   instances_.clear();
   SLUICE_CHECK(walk_.each(line, [&](const fhir::ReferenceView& reference) {
     if (reference.type == organizer_) instances_.emplace(reference.id);
   }));
-  const bool is_organizer = type == organizer_;
-  if (is_organizer) instances_.emplace(id);
-  for (const auto& instance : instances_) {
+  if (type == organizer_) instances_.emplace(id);
+  return &instances_;
+}
+
+Result<bool> BlockFinder::has_block(fhir::ResourceType type, std::string_view line) {
+  if (type == organizer_) return true;
+  if (!may_belong(type, line)) return false;
+  SLUICE_TRY(const auto* const instances, find(type, {}, line));
+  return !instances->empty();
+}
+
+BlockSorter::BlockSorter(output::FileStore& files, std::string job_id, std::string stem,
+                         const ExportRequest& request)
+    :  // With a minimal file size only the last file may be smaller.
+      one_part_(request.file_size_min.has_value()),
+      finder_(request),
+      runs_(files, std::move(job_id), std::string(kBlockRuns), std::move(stem)) {}
+
+Result<void> BlockSorter::append(fhir::ResourceType type, std::string_view id,
+                                 std::string_view line, std::string_view output) {
+  SLUICE_TRY(const auto* const instances, finder_.find(type, id, line));
+  const bool is_organizer = type == finder_.organizer();
+  for (const auto& instance : *instances) {
     text_.clear();
     // The resource itself comes first in its block.
     fmt::format_to(std::back_inserter(text_), "{}{}{}{}{}{}{}{}", instance, kTab,

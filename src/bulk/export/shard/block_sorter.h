@@ -16,9 +16,6 @@
 
 namespace sluice::bulk {
 
-/// Whether blocks are put together by sorting.
-bool sorts_blocks(const ExportRequest& request);
-
 inline constexpr std::string_view kBlockRuns = "block";
 
 /// A line of a run, taken apart.
@@ -29,14 +26,38 @@ struct BlockLine {
 /// nullopt when it is not what BlockSorter made.
 std::optional<BlockLine> parse_block_line(std::string_view line);
 
+/// In which blocks a resource belongs: its own when it is of the organizing type, and those of the
+/// resources that it refers to. One thread.
+class BlockFinder {
+ public:
+  /// `request` must sort its blocks.
+  explicit BlockFinder(const ExportRequest& request);
+
+  fhir::ResourceType organizer() const { return organizer_; }
+  /// Whether a resource may belong to a block: cheap, and never wrongly false.
+  bool may_belong(fhir::ResourceType type, std::string_view line) const;
+  /// The ids of the organizing resources; valid until the next call. `line` is the whole resource.
+  Result<const std::set<std::string, std::less<>>*> find(fhir::ResourceType type,
+                                                         std::string_view id,
+                                                         std::string_view line);
+  /// Whether there is one.
+  Result<bool> has_block(fhir::ResourceType type, std::string_view line);
+
+ private:
+  const fhir::ResourceType organizer_;
+  fhir::ReferenceWalk walk_;
+  std::set<std::string, std::less<>> instances_;  // of the resource at hand
+};
+
 /// One thread.
 class BlockSorter {
  public:
   BlockSorter(output::FileStore& files, std::string job_id, std::string stem,
               const ExportRequest& request);
 
-  /// Whether a resource may belong to a block: cheap, and never wrongly false.
-  bool may_take(fhir::ResourceType type, std::string_view line) const;
+  bool may_take(fhir::ResourceType type, std::string_view line) const {
+    return finder_.may_belong(type, line);
+  }
   /// `line` is the whole resource, `output` what is written of it.
   Result<void> append(fhir::ResourceType type, std::string_view id, std::string_view line,
                       std::string_view output);
@@ -44,11 +65,9 @@ class BlockSorter {
   std::vector<RunFile> take_files() { return runs_.take_files(); }
 
  private:
-  const fhir::ResourceType organizer_;
   const bool one_part_;
-  fhir::ReferenceWalk walk_;
+  BlockFinder finder_;
   RunWriter runs_;
-  std::set<std::string, std::less<>> instances_;  // of the resource at hand
   std::string text_;
 };
 

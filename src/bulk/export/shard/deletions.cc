@@ -53,10 +53,14 @@ class BundleLines {
   std::size_t entries_ = 0;
 };
 
-bool is_in(const ReferencesByType* references, fhir::ResourceType type, std::string_view id) {
+bool is_in(const ClosedReferences* references, fhir::ResourceType type, std::string_view id) {
   if (references == nullptr) return false;
-  const auto ids = references->find(type);
-  return ids != references->end() && ids->second.contains(std::string(id));
+  const std::string key(id);
+  const auto has = [&](const ReferencesByType& by_type) {
+    const auto ids = by_type.find(type);
+    return ids != by_type.end() && ids->second.contains(key);
+  };
+  return has(references->all) || has(references->owned);
 }
 
 }  // namespace
@@ -68,7 +72,9 @@ Deletions::Deletions(const store::Store& store, const PreparedExport& prepared,
       request_(prepared.request),
       writer_(writer),
       step_(std::move(step)),
-      scope_(prepared) {}
+      scope_(prepared) {
+  if (request_.sorts_blocks()) blocks_.emplace(request_);
+}
 
 Result<void> Deletions::begin() {
   SLUICE_TRY(window_, change_window(store_, request_, prepared_.snapshot));
@@ -78,12 +84,13 @@ Result<void> Deletions::begin() {
 
 // Whether owners alone do not tell what belongs to the export.
 bool Deletions::must_be_read(fhir::ResourceType type) const {
-  return prepared_.filters.limits(type) || prepared_.filters.hides_some(type) ||
-         (type == fhir::types::kGroup && request_.level != ExportLevel::kSystem);
+  return blocks_ || prepared_.filters.limits(type) || prepared_.filters.hides_some(type) ||
+         (type == fhir::types::kGroup && request_.is_by_patient());
 }
 
 // Whether a Group can belong to the export; without reading it.
 bool Deletions::may_be_exported(std::string_view group_id) const {
+  if (request_.organize_by == fhir::types::kPatient) return false;
   if (request_.level == ExportLevel::kSystem) return true;
   if (request_.types.empty() && prepared_.roster != nullptr) return false;
   return request_.level == ExportLevel::kPatient || group_id == request_.group_id;
@@ -94,8 +101,9 @@ bool Deletions::is_supporting(fhir::ResourceType type, std::string_view owner) c
   return owner.empty() && fhir::may_be_supporting(type) && takes_supporting(request_);
 }
 
-template <class Concerns>
-Result<Deletions::Candidates> Deletions::collect(Concerns concerns, const Ended& ended) {
+template <class Concerns, class MayHaveCome>
+Result<Deletions::Candidates> Deletions::collect(Concerns concerns, const Ended& ended,
+                                                 MayHaveCome may_have_come) {
   const bool chooses = chooses_provenance(request_);
   SLUICE_TRY(const auto log, store_.changes(window_.after, window_.up_to));
   Candidates candidates;
@@ -113,7 +121,8 @@ Result<Deletions::Candidates> Deletions::collect(Concerns concerns, const Ended&
     if (!is_chosen || is_removed) {
       SLUICE_TRY(had, ended(change));
     }
-    const bool may_begin = had || (must_be_read(change.type) && (!is_chosen || is_removed));
+    const bool may_begin =
+        had || (must_be_read(change.type) && (!is_chosen || is_removed)) || may_have_come(change);
     if (candidates.empty() && !may_begin) continue;
     const std::pair key(change.type, std::string(change.id));
     auto found = candidates.find(key);
@@ -143,6 +152,9 @@ Result<Answer> Deletions::passes_now(const Entry& entry) {
   if (key.first == fhir::types::kGroup) {
     SLUICE_TRY(passes, scope_.covers(*record));
   }
+  if (passes && blocks_) {
+    SLUICE_TRY(passes, blocks_->has_block(key.first, record->json));
+  }
   if (passes) {
     SLUICE_TRY(passes, prepared_.filters.pass(matcher_, key.first, record->json));
   }
@@ -152,7 +164,7 @@ Result<Answer> Deletions::passes_now(const Entry& entry) {
 Result<Answer> Deletions::has_left(const Entry& entry, bool is_referred) {
   const auto& [key, candidate] = entry;
   const fhir::ResourceId id{key.first, key.second};
-  const bool by_owner = request_.level != ExportLevel::kSystem && id.type != fhir::types::kGroup;
+  const bool by_owner = request_.is_by_patient() && id.type != fhir::types::kGroup;
   bool is_covered = !by_owner;
   if (by_owner && !candidate.is_removed) {
     SLUICE_TRY(const auto owners, store_.owners(id, window_.up_to));
@@ -174,13 +186,33 @@ Result<Answer> Deletions::has_left(const Entry& entry, bool is_referred) {
   return is_told ? Answer::kYes : Answer::kUnknown;
 }
 
-Result<void> Deletions::write(const Candidates& candidates, const ReferencesByType* referred) {
+// What was nobody's, came because something refers to it, and went to a patient who is not the
+// export's. has_left() by its owners has been told.
+Result<Answer> Deletions::has_left_references(const Entry& entry) {
+  const auto& [key, candidate] = entry;
+  const fhir::ResourceId id{key.first, key.second};
+  if (!candidate.is_removed) {
+    SLUICE_TRY(const auto owners, store_.owners(id, window_.up_to));
+    if (!owners) return Answer::kUnknown;
+    if (scope_.covers_owner(*owners)) return Answer::kNo;
+  }
+  SLUICE_TRY(const Answer by_owner, has_left(entry, false));
+  if (by_owner != Answer::kNo) return Answer::kNo;
+  return former_->had(id, candidate.last, true);
+}
+
+Result<void> Deletions::write(const Candidates& candidates, const ClosedReferences* referred) {
   BundleLines lines(writer_);
   bool is_incomplete = false;
   for (const auto& entry : candidates) {
     const auto& [key, candidate] = entry;
-    if (is_supporting(key.first, candidate.owner) != (referred != nullptr)) continue;
-    SLUICE_TRY(const Answer left, has_left(entry, is_in(referred, key.first, key.second)));
+    const bool is_supporting_now = is_supporting(key.first, candidate.owner);
+    const bool is_referred = is_in(referred, key.first, key.second);
+    // What is somebody's now is told with the compartments, unless it came by a reference.
+    if (referred == nullptr ? is_supporting_now : !is_supporting_now && !is_referred) continue;
+    SLUICE_TRY(const Answer left, referred == nullptr || is_supporting_now
+                                      ? has_left(entry, is_referred)
+                                      : has_left_references(entry));
     if (left == Answer::kYes) SLUICE_CHECK(lines.add(key.first, key.second));
     is_incomplete = is_incomplete || left == Answer::kUnknown;
   }
@@ -199,10 +231,16 @@ Result<void> Deletions::write_outcome(std::string_view why) {
                               std::string(why) + " An export without _since has what there is."));
 }
 
+Result<bool> Deletions::covered_owners(const store::Change& change) {
+  if (change.owners.empty()) return false;
+  return former_->covers_owners({change.type, std::string(change.id)}, change.owners,
+                                change.sequence);
+}
+
 // The log of an earlier version of the program does not tell who had what went to another patient.
 Result<void> Deletions::tell_of_upgrade() {
   const store::Sequence from = store_.former_owners_from();
-  if (request_.level == ExportLevel::kSystem || from.value == 0) return {};
+  if (!request_.is_by_patient() || from.value == 0) return {};
   SLUICE_TRY(const auto untold,
              store_.change_count(window_.after, std::min(window_.up_to, {from.value - 1})));
   if (untold == 0 || window_.after.value + 1 >= from.value) return {};
@@ -215,33 +253,36 @@ Result<void> Deletions::write_part(unsigned part, unsigned parts) {
   SLUICE_CHECK(begin());
   const Ended ended = [this](const store::Change& change) -> Result<bool> {
     const bool is_removed = change.kind == store::ChangeKind::kRemove;
-    if (request_.level == ExportLevel::kSystem) return is_removed;
+    if (!request_.is_by_patient()) return is_removed;
     // Whose group it was is told by its versions. If none is kept: with a limit to patients it
     // could tell of others.
     if (change.type == fhir::types::kGroup)
       return is_removed && request_.level == ExportLevel::kPatient && prepared_.roster == nullptr;
-    return former_->covers_owners(change.owners, change.sequence);
+    return covered_owners(change);
   };
   SLUICE_TRY(const auto candidates,
-             collect([&](const auto& change) { return part_of(change, parts) == part; }, ended));
+             collect([&](const auto& change) { return part_of(change, parts) == part; }, ended,
+                     [](const auto&) { return false; }));
   SLUICE_CHECK(write(candidates, nullptr));
   return part == 0 ? tell_of_upgrade() : Result<void>();
 }
 
-Result<void> Deletions::write_supporting(const ReferencesByType& referred) {
+Result<void> Deletions::write_supporting(const ClosedReferences& referred) {
   SLUICE_CHECK(begin());
   const Ended ended = [&](const store::Change& change) -> Result<bool> {
     if (change.kind == store::ChangeKind::kRemove && change.owners.empty())
       return is_in(&referred, change.type, change.id);
-    return former_->covers_owners(change.owners, change.sequence);
+    return covered_owners(change);
   };
-  SLUICE_TRY(const auto candidates, collect(
-                                        [&](const auto& change) {
-                                          return fhir::may_be_supporting(change.type) &&
-                                                 (fhir::is_in_patient_compartment(change.type) ||
-                                                  is_in(&referred, change.type, change.id));
-                                        },
-                                        ended));
+  SLUICE_TRY(
+      const auto candidates,
+      collect(
+          [&](const auto& change) {
+            return fhir::may_be_supporting(change.type) &&
+                   (fhir::is_in_patient_compartment(change.type) ||
+                    is_in(&referred, change.type, change.id));
+          },
+          ended, [&](const auto& change) { return is_in(&referred, change.type, change.id); }));
   return write(candidates, &referred);
 }
 

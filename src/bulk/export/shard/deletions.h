@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "bulk/export/request/export_request.h"
 #include "bulk/export/request/export_scope.h"
+#include "bulk/export/shard/block_sorter.h"
 #include "bulk/export/shard/export_writer.h"
 #include "bulk/export/shard/former_scope.h"
 #include "bulk/export/shard/supporting_references.h"
@@ -33,7 +34,7 @@ class Deletions {
   /// What has left the compartments (at system level: all); one part of so many.
   Result<void> write_part(unsigned part, unsigned parts);
   /// What has left the supporting resources that resources of the export refer to.
-  Result<void> write_supporting(const ReferencesByType& referred);
+  Result<void> write_supporting(const ClosedReferences& referred);
 
  private:
   /// A resource that may have belonged to the export, by the change log.
@@ -49,14 +50,17 @@ class Deletions {
   using Ended = std::function<Result<bool>(const store::Change&)>;
 
   Result<void> begin();
+  Result<bool> covered_owners(const store::Change& change);
   bool must_be_read(fhir::ResourceType type) const;
   bool may_be_exported(std::string_view group_id) const;
   bool is_supporting(fhir::ResourceType type, std::string_view owner) const;
-  template <class Concerns>
-  Result<Candidates> collect(Concerns concerns, const Ended& ended);
+  /// `may_have_come`: what may have belonged to the export although no change's owners tell.
+  template <class Concerns, class MayHaveCome>
+  Result<Candidates> collect(Concerns concerns, const Ended& ended, MayHaveCome may_have_come);
   /// Those of the candidates that have left: the supporting ones, or the others (nullptr).
-  Result<void> write(const Candidates& candidates, const ReferencesByType* referred);
+  Result<void> write(const Candidates& candidates, const ClosedReferences* referred);
   Result<Answer> has_left(const Entry& entry, bool is_referred);
+  Result<Answer> has_left_references(const Entry& entry);
   Result<Answer> passes_now(const Entry& entry);
   Result<void> tell_of_upgrade();
   Result<void> write_outcome(std::string_view why);
@@ -68,6 +72,7 @@ class Deletions {
   const Step step_;
   const ExportScope scope_;
   search::Matcher matcher_;
+  std::optional<BlockFinder> blocks_;  // when only what belongs to a block is exported
   ChangeWindow window_;
   std::optional<FormerScope> former_;
 };

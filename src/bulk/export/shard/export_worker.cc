@@ -264,7 +264,7 @@ class ShardRun {
         SLUICE_CHECK(put(record->key.type, *record, whatever_age));
       }
     }
-    if (request_.since) return deletions().write_supporting(found.all);
+    if (request_.since) return deletions().write_supporting(found);
     return {};
   }
 

@@ -18,7 +18,7 @@ ExportWriter::ExportWriter(output::FileStore& files, std::string job_id, std::st
   // A file grows until the next line would pass the maximum, so it passes the minimum on its way.
   size_max_ = request.file_size_max.value_or(
       std::max(file_size_max, 2 * request.file_size_min.value_or(0)));
-  if (sorts_blocks(request))
+  if (request.sorts_blocks())
     sorter_.emplace(files_, job_id_, stem_, request);
   else if (request.organize_by)
     blocks_.emplace(files_, job_id_, stem_, size_max_);

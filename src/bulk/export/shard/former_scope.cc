@@ -14,9 +14,17 @@ std::size_t versions_page(fhir::ResourceType type) {
   return type == fhir::types::kGroup ? 1 : 16;
 }
 
+bool contains(std::string_view owners, std::string_view owner) {
+  store::OwnerList list(owners);
+  while (const auto each = list.next())
+    if (*each == owner) return true;
+  return false;
+}
+
 }  // namespace
 
-Result<bool> FormerScope::covers_owners(std::string_view owners, store::Sequence end) {
+Result<bool> FormerScope::covers_owners(const fhir::ResourceId& key, std::string_view owners,
+                                        store::Sequence end) {
   const Roster* const roster = prepared_.roster.get();
   bool joined_too_late = false;
   store::OwnerList list(owners);
@@ -35,26 +43,76 @@ Result<bool> FormerScope::covers_owners(std::string_view owners, store::Sequence
     joined_too_late = true;
   }
   if (!joined_too_late) return false;
-  // It may have been given all the same: for a member of then, whoever that was.
-  store::OwnerList again(owners);
-  while (const auto owner = again.next()) {
-    SLUICE_TRY(const bool was_member, was_member_then(*owner));
-    if (was_member) return true;
+  SLUICE_TRY(const bool was_of_members, was_of_members_until(key, owners, end));
+  is_unsure_ = is_unsure_ || (!was_of_members && window_.after < store_.history_horizon());
+  return was_of_members;
+}
+
+// Who left and came back counts as new, and may have been a member all the same while the resource
+// was theirs.
+Result<bool> FormerScope::was_of_members_until(const fhir::ResourceId& key, std::string_view owners,
+                                               store::Sequence end) {
+  const Roster& roster = *prepared_.roster;
+  const std::size_t page = versions_page(key.type);
+  std::uint32_t before = std::numeric_limits<std::uint32_t>::max();
+  while (true) {
+    SLUICE_TRY(const auto versions, store_.versions(key, before, page));
+    for (const auto& version : versions) {
+      if (version.sequence >= end || version.deleted) continue;
+      const bool is_superseded = version.superseded.value != 0 && version.superseded < end;
+      const store::Sequence until = is_superseded ? version.superseded : end;
+      if (until <= window_.after) return false;
+      const store::Sequence from = std::max(version.sequence, window_.after);
+      SLUICE_TRY(const auto had, store_.owners(key, from));
+      store::OwnerList list(had.value_or(std::string()));
+      while (const auto owner = list.next()) {
+        if (!roster.contains(*owner) || !contains(owners, *owner)) continue;
+        SLUICE_TRY(const bool was, was_member(*owner, from, until));
+        if (was) return true;
+      }
+    }
+    if (versions.size() < page || versions.back().sequence <= window_.after) return false;
+    before = versions.back().version;
   }
-  is_unsure_ = is_unsure_ || window_.after < store_.history_horizon();
+}
+
+// Whether a patient was in the group at a time in [from, end).
+Result<bool> FormerScope::was_member(std::string_view patient, store::Sequence from,
+                                     store::Sequence end) {
+  SLUICE_CHECK(find_group_changes());
+  // From the last change that is not after `from`.
+  auto at = std::upper_bound(
+      group_changes_.begin(), group_changes_.end(), from,
+      [](store::Sequence sequence, const auto& change) { return sequence < change.sequence; });
+  for (at = std::prev(at); at != group_changes_.end() && at->sequence < end; ++at) {
+    const auto [known, is_new] =
+        was_member_.try_emplace({at->sequence, std::string(patient)}, false);
+    if (is_new) {
+      const auto was =
+          has_member(store_, request_.group_id, {std::string(patient)}, *at, request_.base_url);
+      // A group that could not be resolved then was not exported then.
+      if (!was && !is_about_groups(was.error().kind)) return was.error();
+      known->second = was && *was;
+    }
+    if (known->second) return true;
+  }
   return false;
 }
 
-// Who left and came back counts as new, and had been a member all the same.
-Result<bool> FormerScope::was_member_then(std::string_view patient) {
-  if (!members_then_) {
-    auto members = read_members(store_, request_.group_id, {window_.after, *request_.since},
-                                request_.base_url, {});
-    // A group that could not be resolved then was not exported then.
-    if (!members && !is_about_groups(members.error().kind)) return members.error();
-    members_then_ = members ? std::move(*members) : Roster();
+// Members come and go by changes of the group, or of one in it.
+Result<void> FormerScope::find_group_changes() {
+  if (!group_changes_.empty()) return {};
+  SLUICE_TRY(const auto log, store_.changes(window_.after, window_.up_to));
+  group_changes_.push_back({window_.after, *request_.since});
+  store::Change change;
+  while (true) {
+    SLUICE_TRY(const bool more, log->next(change));
+    if (!more) return {};
+    if (change.type != fhir::types::kGroup || change.sequence == group_changes_.back().sequence)
+      continue;
+    SLUICE_TRY(const auto commit, store_.commit_of(change.sequence));
+    if (commit) group_changes_.push_back(*commit);
   }
-  return members_then_->contains(patient);
 }
 
 Result<Answer> FormerScope::had(const fhir::ResourceId& key, store::Sequence last,
@@ -85,17 +143,21 @@ Result<Answer> FormerScope::had(const fhir::ResourceId& key, store::Sequence las
 
 Result<bool> FormerScope::has_version(const store::Record& record, store::Sequence end,
                                       bool by_reference) {
-  bool covered = request_.level == ExportLevel::kSystem || (by_reference && record.owners.empty());
+  bool covered = !request_.is_by_patient() || (by_reference && record.owners.empty());
   if (!covered && record.key.type == fhir::types::kGroup) {
     SLUICE_TRY(covered, scope_.covers(record));
   } else if (!covered) {
-    SLUICE_TRY(covered, covers_owners(record.owners, end));
+    SLUICE_TRY(covered, covers_owners(record.key, record.owners, end));
   }
   if (!covered) return false;
   return passed(record.key.type, record.json);
 }
 
 Result<bool> FormerScope::passed(fhir::ResourceType type, std::string_view json) {
+  if (blocks_) {
+    SLUICE_TRY(const bool has_block, blocks_->has_block(type, json));
+    if (!has_block) return false;
+  }
   SLUICE_TRY(const bool passes, prepared_.filters.pass(matcher_, type, json));
   if (passes) return true;
   SLUICE_CHECK(resolve_filters_then());

@@ -3,12 +3,17 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "bulk/export/plan/change_window.h"
 #include "bulk/export/request/export_scope.h"
+#include "bulk/export/shard/block_sorter.h"
 #include "bulk/group/roster.h"
 #include "search/matcher.h"
 #include "store/store.h"
@@ -26,11 +31,15 @@ class FormerScope {
         prepared_(prepared),
         request_(prepared.request),
         window_(window),
-        scope_(prepared) {}
+        scope_(prepared) {
+    if (request_.sorts_blocks()) blocks_.emplace(request_);
+  }
 
   /// Whether owners are the export's whose resource had them until `end`, at `_since` or later. Who
-  /// joined the group after that does not count: nobody was given what had left them by then.
-  Result<bool> covers_owners(std::string_view owners, store::Sequence end);
+  /// joined the group after that counts only when they had been a member before, while the resource
+  /// was theirs: nobody else was given what had left them by then.
+  Result<bool> covers_owners(const fhir::ResourceId& key, std::string_view owners,
+                             store::Sequence end);
   /// Whether an answer of covers_owners() was no although it may be yes: who was a member at
   /// `_since`, left and came back is not known any more.
   bool is_unsure() const { return is_unsure_; }
@@ -42,7 +51,10 @@ class FormerScope {
  private:
   Result<bool> has_version(const store::Record& record, store::Sequence end, bool by_reference);
   Result<bool> passed(fhir::ResourceType type, std::string_view json);
-  Result<bool> was_member_then(std::string_view patient);
+  Result<bool> was_of_members_until(const fhir::ResourceId& key, std::string_view owners,
+                                    store::Sequence end);
+  Result<bool> was_member(std::string_view patient, store::Sequence from, store::Sequence end);
+  Result<void> find_group_changes();
   Result<void> resolve_filters_then();
 
   const store::Store& store_;
@@ -51,9 +63,11 @@ class FormerScope {
   const ChangeWindow window_;
   const ExportScope scope_;
   search::Matcher matcher_;
+  std::optional<BlockFinder> blocks_;  // when only what belongs to a block is exported
   // Found when they are needed first.
-  std::optional<Joins> joins_;            // since when new members are members
-  std::optional<Roster> members_then_;    // of the group at `_since`
+  std::optional<Joins> joins_;                // since when new members are members
+  std::vector<store::Commit> group_changes_;  // `_since`, and each change of a Group after it
+  std::map<std::pair<store::Sequence, std::string>, bool> was_member_;  // at one of these
   std::optional<ExportFilters> filters_;  // their chains resolved as of `_since`
   bool is_unsure_ = false;
   bool filters_then_are_known_ = false;  // whether filters_ was asked for, or is not to be had

@@ -64,12 +64,15 @@ Result<void> close(Opening& references, const store::Store& store, store::Sequen
 }
 
 // What is in a patient's compartment is there for the patient, whoever refers to it.
-Result<void> drop_owned(ReferencesByType& found, const store::Store& store, store::Sequence as_of) {
+Result<void> part_owned(ReferencesByType& found, ReferencesByType& owned, const store::Store& store,
+                        store::Sequence as_of) {
   for (auto& [type, ids] : found) {
     if (!fhir::is_in_patient_compartment(type)) continue;
     for (auto id = ids.begin(); id != ids.end();) {
       SLUICE_TRY(const auto owners, store.owners({type, *id}, as_of));
-      id = owners && !owners->empty() ? ids.erase(id) : std::next(id);
+      const auto next = std::next(id);
+      if (owners && !owners->empty()) owned[type].insert(ids.extract(id));
+      id = next;
     }
   }
   return {};
@@ -101,9 +104,11 @@ Result<ClosedReferences> close_references(output::FileStore& files, const store:
     SLUICE_CHECK(read_references(files, job_id, each, all, of_new_members));
   SLUICE_CHECK(close(all, store, as_of, request));
   SLUICE_CHECK(close(of_new_members, store, as_of, request));
-  SLUICE_CHECK(drop_owned(all.found, store, as_of));
-  SLUICE_CHECK(drop_owned(of_new_members.found, store, as_of));
-  return ClosedReferences{std::move(all.found), std::move(of_new_members.found)};
+  ReferencesByType owned;
+  if (known != nullptr) owned = known->owned;
+  SLUICE_CHECK(part_owned(all.found, owned, store, as_of));
+  SLUICE_CHECK(part_owned(of_new_members.found, owned, store, as_of));
+  return ClosedReferences{std::move(all.found), std::move(of_new_members.found), std::move(owned)};
 }
 
 }  // namespace sluice::bulk

@@ -34,13 +34,16 @@ using ReferencesByType = std::map<fhir::ResourceType, std::set<std::string>>;
 struct ClosedReferences {
   ReferencesByType all;
   ReferencesByType of_new_members;  ///< those of `all` that are wanted whatever their age
+  /// Referred to as well, but a patient's: their compartment has them. With `_since` they may have
+  /// been nobody's before.
+  ReferencesByType owned;
 };
 
 /// The union of what shards kept, and what the resources in it refer to in turn (an Organization's
 /// partOf, a PractitionerRole's Practitioner), once each. References to resources that do not exist
-/// as of the sequence may be in it, Devices of patients not. With `_type` only resources of the
-/// types asked for are followed. What is in `known`, an earlier answer of the same export, is not
-/// followed again.
+/// as of the sequence may be in it, Devices of patients are apart. With `_type` only resources of
+/// the types asked for are followed. What is in `known`, an earlier answer of the same export, is
+/// not followed again.
 Result<ClosedReferences> close_references(output::FileStore& files, const store::Store& store,
                                           std::string_view job_id,
                                           const std::vector<InternalLines>& references,
