@@ -41,7 +41,7 @@ class FileDescriptor {
 inline constexpr std::chrono::seconds kRoomRetry{10};
 
 /// errno as a kStorage error whose detail is "<what> <path>: <strerror>". kNotFound for ENOENT.
-/// What passes when there is room again (a full disk, no descriptors left) has `retry_after`.
+/// Errors that end when there is room again (a full disk, no descriptors left) have `retry_after`.
 Error errno_error(std::string_view what, const std::filesystem::path& path, int error_number);
 
 Result<FileDescriptor> open_for_reading(const std::filesystem::path& path);
@@ -56,7 +56,7 @@ Result<std::string> read_file(const std::filesystem::path& path);
 /// fsync of the file itself / of a folder, so that names in it are durable.
 Result<void> sync_file(int fd, const std::filesystem::path& path);
 Result<void> sync_folder(const std::filesystem::path& folder);
-/// Creates the folder and its parents (mode 0700). No error when it is there.
+/// Creates the folder and its parents (mode 0700). No error if it exists.
 Result<void> make_folder(const std::filesystem::path& folder);
 
 /// What is left free of a file system, so that what must be written (the end of a job, a deletion)

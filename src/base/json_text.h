@@ -10,8 +10,8 @@
 
 namespace sluice {
 
-/// `value` as JSON. Bytes of its texts that are not UTF-8 become U+FFFD, so that whatever it was
-/// made of, what is written can be read again.
+/// `value` as JSON. Bytes of its texts that are not UTF-8 become U+FFFD, so that the output can
+/// always be read again.
 std::string json_text(const boost::json::value& value);
 std::string json_text(const boost::json::object& object);
 
@@ -22,7 +22,7 @@ std::string json_string(std::string_view text);
 /// UTF-8; they are read as U+FFFD. Throws a std::exception for everything else that is not an
 /// object.
 boost::json::object stored_object(std::string_view text);
-/// An instant of such a document; throws for what lies outside of the years that FHIR can write.
+/// An instant of such a document; throws if it is outside of the years that FHIR can write.
 Instant stored_instant(const boost::json::value& value);
 
 }  // namespace sluice

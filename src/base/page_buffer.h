@@ -8,7 +8,7 @@
 
 namespace sluice {
 
-/// Bytes that are zero at first; a page costs nothing before it is written to.
+/// Bytes that are zero at first; a page takes no memory before it is written.
 class PageBuffer {
  public:
   PageBuffer() = default;

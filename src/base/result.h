@@ -1,5 +1,5 @@
-// How Sluice says that something went wrong: a value or an Error. Apart from everything else
-// because every module returns it.
+// The result of an operation that can fail: a value or an Error. A header of its own because every
+// module returns it.
 #pragma once
 
 #include <boost/system/result.hpp>
@@ -12,8 +12,8 @@
 
 namespace sluice {
 
-/// What sort of thing went wrong. `api` maps a kind to an HTTP status and a FHIR issue code, `cli`
-/// to an exit code; nobody else does.
+/// The kind of an error. Only `api` maps a kind to an HTTP status and a FHIR issue code, and `cli`
+/// to an exit code.
 enum class ErrorKind {
   kInvalid,          ///< the caller's input breaks a rule
   kUnsupported,      ///< well formed, but not something we do
@@ -26,7 +26,7 @@ enum class ErrorKind {
   kUnsupportedMediaType,
   kPreconditionFailed,  ///< what the caller made a condition does not hold
   kUnprocessable,       ///< well formed, but against a rule of what it means
-  kConflict,            ///< somebody else changed or holds it
+  kConflict,            ///< another writer changed or holds it
   kTooLarge,
   kRangeNotSatisfiable,
   kTooManyRequests,
@@ -50,7 +50,7 @@ struct Error {
   std::optional<std::chrono::seconds> retry_after = std::nullopt;
 };
 
-/// Thrown only by Result<T>::value() on an error nobody looked at.
+/// Thrown only by Result<T>::value() on an error that was not checked.
 class UncheckedError : public std::logic_error {
  public:
   explicit UncheckedError(Error error)

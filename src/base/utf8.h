@@ -11,10 +11,10 @@ namespace sluice {
 /// The length of the longest valid prefix of `text` that ends at a character's end.
 std::size_t valid_utf8_prefix(std::string_view text);
 
-/// What text in UTF-8 may begin with, and what nobody reads: at the beginning of a document, a file
-/// or a body it is passed over, everywhere else it is a character like others.
+/// The byte order mark of UTF-8. It is skipped at the beginning of a document, a file or a body;
+/// everywhere else it is a character like others.
 inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-/// `text` behind a byte order mark, if it begins with one.
+/// `text` after its byte order mark, if it begins with one.
 inline std::string_view without_byte_order_mark(std::string_view text) {
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   return text;

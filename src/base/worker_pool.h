@@ -34,7 +34,7 @@ class WorkerPool {
 
   /// Queues `work`. A no-op after stop().
   void post(std::function<void()> work);
-  /// Queues `work` unless the queue is full or the pool is stopping; says whether it did.
+  /// Queues `work` unless the queue is full or the pool is stopping; returns whether it did.
   bool try_post(std::function<void()> work);
   /// Runs everything queued and joins the threads. Idempotent.
   void stop();

@@ -19,8 +19,8 @@ namespace sluice::cli {
 Result<boost::json::object> change_clients(smart::ClientRegistry& clients, smart::AuditLog& audit,
                                            const boost::json::object& request);
 
-/// Who is removed leaves no jobs behind, also when it was while no server ran: ends those that run,
-/// and removes the files of all.
+/// Ends the running jobs of removed clients and deletes the files of all their jobs, also of
+/// clients that were removed while no server ran.
 void end_jobs_of_removed(job::Engine& engine, const smart::ClientRegistry& clients);
 
 }  // namespace sluice::cli

@@ -22,8 +22,8 @@ class ControlChannel {
   /// `received`: bytes of the other side that were read already.
   explicit ControlChannel(FileDescriptor socket, std::string received = {});
 
-  /// `file` goes with the message when it is not negative. kUnavailable when the other side is
-  /// gone, kCancelled when asked to stop before the other side took it.
+  /// Sends the descriptor `file` with the message unless it is negative. kUnavailable when the
+  /// other side has closed, kCancelled when asked to stop before the other side received it.
   Result<void> send(const boost::json::object& object, const std::stop_token& stop, int file = -1);
   /// The next message; waits as long as it takes. Errors as of send(), kInvalid for what is no JSON
   /// object.

@@ -1,5 +1,5 @@
-// What the control socket answers to who speaks HTTP to it: the operator's debug information of
-// jobs, and metrics, for curl and for scripts. Apart from the commands' own messages.
+// The HTTP answers of the control socket, for curl and scripts: debug information about jobs, and
+// metrics. Separate from the commands' own messages.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -13,7 +13,7 @@ namespace sluice::cli {
 
 /// Whether what came so far is the beginning of an HTTP request.
 bool is_http(std::string_view received);
-/// Whether the head is there to its end.
+/// Whether the head is complete.
 bool is_whole_http(std::string_view received);
 
 /// The whole response. `GET /jobs` and `GET /jobs/JOB` ask `handler` as `sluice jobs` does, `GET

@@ -1,6 +1,6 @@
-// How a command talks to the server that has the store open: a Unix socket in the data folder, one
-// JSON object each way; who speaks HTTP to it gets the jobs (control_http.h). Whoever may open the
-// socket (mode 0600) could open the store as well.
+// The channel between a command and the server that has the store open: a Unix socket in the data
+// folder, one JSON object each way; also answers HTTP (control_http.h). Whoever may open the socket
+// (mode 0600) could open the store as well.
 #pragma once
 
 #include <atomic>
@@ -27,13 +27,13 @@ class ControlServer {
   using Conversation = std::function<void(ControlChannel&, const boost::json::object& request,
                                           const std::stop_token& stop)>;
 
-  /// Listens on `folder`/control.sock; takes the place of a socket that a crash left behind.
-  /// `handler` is called on the server's thread, one request at a time; `conversation` on a thread
-  /// of each conversation, a few at a time.
+  /// Listens on `folder`/control.sock; replaces a socket that a crash left. Calls `handler` on the
+  /// server's thread, one request at a time, and `conversation` on a thread for each, a few at a
+  /// time.
   static Result<std::unique_ptr<ControlServer>> start(const std::filesystem::path& folder,
                                                       Handler handler, Conversation conversation);
   ~ControlServer();
-  /// Listens no more, asks conversations to stop and waits for them. Idempotent.
+  /// Stops listening, asks conversations to stop and waits for them. Idempotent.
   void stop();
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;

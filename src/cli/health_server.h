@@ -1,5 +1,5 @@
-// Where the server's health is told beside its own address, and nothing else: on a thread of
-// its own, without TLS, so that no flood of handshakes is before it.
+// A second address that answers health requests only: on its own thread, without TLS, so
+// that a flood of handshakes cannot delay it.
 #pragma once
 
 #include <cstdint>

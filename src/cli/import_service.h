@@ -36,7 +36,7 @@ class ImportService {
 
   bulk::ImportJobs& jobs() { return jobs_; }
   bulk::ImportRules rules() const;
-  /// For loads beside the imports.
+  /// Shared with loads.
   bulk::LargeText& large() { return large_; }
 
  private:

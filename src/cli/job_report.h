@@ -1,5 +1,5 @@
-// What `sluice jobs` tells of the jobs in a store: whose they are, how far, and how each export
-// reads.
+// What `sluice jobs` shows of the jobs in a store: client, progress, and how each export reads.
+//
 #pragma once
 
 #include <boost/json/object.hpp>

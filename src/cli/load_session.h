@@ -15,8 +15,8 @@
 
 namespace sluice::cli {
 
-/// The command's end: sends `options` and each file as it is wanted, calls the options' callbacks,
-/// returns what the server's load() did.
+/// The command's end: sends `options`, and each file when the server requests it, calls the
+/// options' callbacks, returns the summary of the server's load().
 Result<bulk::LoadSummary> load_by_server(ControlChannel& channel, const bulk::LoadOptions& options,
                                          const std::stop_token& stop);
 
@@ -28,8 +28,8 @@ struct LoadService {
   smart::AuditLog* audit;        ///< may be null
 };
 
-/// The server's end: does the load that `request` asks for and tells all of it. Ends when the
-/// command goes away or `stop` is asked; what was committed stays.
+/// The server's end: does the load of `request` and reports problems and progress. Ends when the
+/// command disconnects or `stop` is requested; what was committed stays.
 void serve_load(const LoadService& service, ControlChannel& channel,
                 const boost::json::object& request, const std::stop_token& stop);
 

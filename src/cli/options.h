@@ -1,5 +1,5 @@
-// Options of the commands: each can stand on the command line, in the environment (SLUICE_...) and
-// in a TOML file, in this order of precedence.
+// Options of the commands: each can be given on the command line, in the environment (SLUICE_...)
+// and in a TOML file, in this order of precedence.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -20,10 +20,10 @@ CLI::Option* add_switch(CLI::App& command, const std::string& name, bool& target
 /// "max-jobs" -> "SLUICE_MAX_JOBS".
 std::string environment_name(const std::string& option);
 
-/// Gives `verb`, which is `command` or a verb of it, what the TOML file says and nothing closer
-/// did. Keys are option names (with '-' or '_'), at the top or in a table named like the command. A
-/// top-level key that only another command knows is passed over; one that none knows is kInvalid
-/// and the message offers the nearest name.
+/// Sets the options of `verb` (`command` or a verb of it) from the TOML file, unless the command
+/// line or the environment did. Keys are option names (with '-' or '_'), at the top or in a table
+/// named like the command. Skips a top-level key that only another command knows; kInvalid for a
+/// key that none knows, with the nearest name.
 Result<void> apply_config_file(CLI::App& app, CLI::App& command, CLI::App& verb,
                                const std::string& path);
 

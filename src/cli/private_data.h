@@ -1,13 +1,13 @@
-// Who may read a data folder: its owner alone (docs/security.md). RocksDB makes its files for
-// everybody, and folders of earlier versions have such.
+// Makes a data folder readable by its owner only (docs/security.md). RocksDB creates files that
+// everybody may read, and so did earlier versions.
 #pragma once
 
 #include <filesystem>
 
 namespace sluice::cli {
 
-/// From now on this process makes files and folders for their owner alone; what there is of a data
-/// folder already is made so. What cannot be changed is left, and said in the log.
+/// From now on this process creates files and folders for their owner only; also changes the
+/// existing files of a data folder. Logs what it cannot change.
 void keep_private(const std::filesystem::path& data);
 
 }  // namespace sluice::cli

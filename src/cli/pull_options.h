@@ -46,15 +46,15 @@ void add_server_options(CLI::App& command, ServerArguments& arguments);
 void add_run_options(CLI::App& command, RunArguments& arguments);
 
 boost::json::object to_json(const ServerArguments& arguments);
-/// What was remembered, where `arguments` says nothing.
+/// Fills unset members of `arguments` from the remembered ones.
 void fill_from(const boost::json::object& remembered, ServerArguments& arguments);
 
 /// Reads keys; kInvalid names the option that is wrong.
 Result<client::PullSettings> make_settings(const std::string& base, ServerArguments arguments,
                                            const RunArguments& run);
 
-/// 0 complete, 3 partial, 4 authorization, 5 the server refused or failed, 6 the next run goes on,
-/// 2 wrong use.
+/// 0 complete, 2 wrong use, 3 partial, 4 authorization, 5 the server refused or failed, 6 the next
+/// run continues.
 int pull_exit_code(ErrorKind kind);
 /// The exit code; an error is shown first.
 int end_pull(const Result<int>& ended, PullDisplay& display);

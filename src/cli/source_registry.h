@@ -1,6 +1,6 @@
-// Who brought what into a store: for each pull that goes into it (`--into`) the list of resources
-// that its source has. A deletion that one source tells takes effect only for what no other has:
-// two Groups of one server may have the same patient.
+// Which source brought which resources into a store: for each pull into it (`--into`) the list of
+// resources that its source has. A deletion from one source removes only what no other source has:
+// two Groups of one server may share a patient.
 #pragma once
 
 #include <filesystem>
@@ -19,7 +19,7 @@ class SourceRegistry {
  public:
   using Key = std::pair<std::string, std::string>;  ///< type and id
 
-  /// `name` tells this source from others: the folder of its pull.
+  /// `name` identifies this source: the folder of its pull.
   SourceRegistry(std::filesystem::path data, std::string name);
 
   /// The source has all resources of these NDJSON files.

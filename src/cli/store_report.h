@@ -1,4 +1,4 @@
-// What `sluice stats` tells of a store: how much of what it holds, by resource type.
+// What `sluice stats` shows of a store: resources and bytes by type.
 #pragma once
 
 #include <boost/json/object.hpp>

@@ -1,4 +1,4 @@
-// One HTTP request to a server of somebody else, guarded against being led inside our own network.
+// One HTTP request to another party's server, protected against access to private networks (SSRF).
 #pragma once
 
 #include <chrono>
@@ -48,7 +48,7 @@ bool is_public_address(const sockaddr& address);
 /// thread-safe.
 Result<Fetched> send(const std::string& url, const FetchRequest& request,
                      const FetchOptions& options);
-/// A GET whose status must be 200: kUnavailable otherwise.
+/// A GET whose status must be 200; kUnavailable otherwise.
 Result<Fetched> fetch(const std::string& url, const FetchOptions& options);
 
 }  // namespace sluice::client

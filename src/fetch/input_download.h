@@ -26,7 +26,7 @@ struct DownloadLimits {
   std::string authority_file;  ///< PEM file of the authorities trusted; empty: the system's
 };
 
-/// What is on the disk of a file, and whether the rest can be asked for.
+/// The part of a file on disk, and whether the rest can be requested.
 struct PartialFile {
   std::uint64_t received = 0;
   std::string validator = {};  ///< strong ETag or Last-Modified; empty: not to be continued
@@ -35,8 +35,8 @@ struct PartialFile {
 
 /// Downloads `url` into `fd`, which holds `file.received` bytes of it; the body's bytes as they are
 /// sent, gzip included. Cut connections and 429, 502, 503 and 504 are tried again, with Range and
-/// If-Range where the server gave a validator; redirects are not followed. `on_progress` is told
-/// now and then; its error ends the download. kInvalid for a URL of the wrong scheme, kForbidden
+/// If-Range if the server gave a validator; redirects are not followed. Calls `on_progress`
+/// repeatedly; its error ends the download. kInvalid for a URL of the wrong scheme, kForbidden
 /// for an address that is not public, kTooLarge, kTimeout, kUnsupported for a Content-Encoding
 /// other than gzip, kCancelled, kStorage, kUnavailable else. Messages name the URL without its
 /// query. Blocks.

@@ -1,5 +1,5 @@
-// Where in a resource Attachments stand: elements of that type by the R4 table, choices by their
-// name, in contained resources and in extensions too.
+// Finds the Attachments of a resource: elements of that type by the R4 table, choices by their
+// name, also in contained resources and extensions.
 #pragma once
 
 #include <cstddef>

@@ -10,7 +10,7 @@
 namespace sluice::fhir {
 
 struct BinaryContent {
-  std::string content_type;  ///< as the resource says; "application/octet-stream" when it is none
+  std::string content_type;  ///< as the resource states; "application/octet-stream" if invalid
   std::string bytes;
 };
 

@@ -1,5 +1,5 @@
-// The links of a resource in a transaction: where they stand, and putting others in their place.
-// Every other byte of the resource stays as it was.
+// Finds and replaces the links of a resource in a transaction. Every other byte of the resource
+// stays as it was.
 #pragma once
 
 #include <cstddef>

@@ -19,7 +19,7 @@ struct BundleEntry {
     kPut,           ///< the resource as it is
     kCreateIfNone,  ///< request.ifNoneExist: unless something matches `condition`
     kUpdateFound,   ///< PUT with a search: in place of what matches `condition`
-    kDelete,        ///< a history whose newest version of a resource is its deletion
+    kDelete,        ///< of a history: the newest version of a resource is its deletion
     kProblem,       ///< not to be loaded
   };
 
@@ -30,7 +30,7 @@ struct BundleEntry {
   std::string condition;      ///< "Organization?identifier=a|b"
   ResourceId deleted = {};
   std::string problem;  ///< names the rule
-  /// Links in `json` to entries whose id their conditions decide: what stands there, and the
+  /// Links in `json` to entries whose id their conditions decide: the text of the link, and the
   /// condition.
   std::vector<std::pair<std::string, std::string>> links;
 };
@@ -40,14 +40,14 @@ struct BundleContent {
   std::size_t older_versions = 0;  ///< of resources that are among the entries: left out
 };
 
-/// Takes a Bundle apart. Links (references, Attachment.url and the like, the narrative's) to
-/// another entry become "Type/id": when they are its fullUrl, or "Type/id" below the same server as
-/// their own entry's fullUrl. Of several versions of one resource the newest is given: the first in
-/// a history, else that with the highest meta.versionId, else the last. Left out are entries
-/// without a resource and those that a search calls an outcome. kInvalid when the text is not a
-/// Bundle, an entry is not an object, two entries share a fullUrl with different resources, or an
-/// entry of what is no history has request.method DELETE or PATCH (a load adds, it does not take
-/// away); the message names the entry's index. In a batch such an entry is a problem of its own.
+/// Reads the entries of a Bundle. Links (references, Attachment.url and similar, of the narrative)
+/// to another entry become "Type/id": if they are its fullUrl, or "Type/id" on the same server as
+/// their own entry's fullUrl. Returns the newest of several versions of a resource: the first in a
+/// history, else the one with the highest meta.versionId, else the last. Skips entries without a
+/// resource, and outcomes of a search. kInvalid when the text is not a Bundle, an entry is not an
+/// object, two entries share a fullUrl with different resources, or an entry outside of a history
+/// has request.method DELETE or PATCH (a load only adds); the message names the entry's index. In a
+/// batch such an entry is a problem of its own.
 /// Numbers keep their digits.
 Result<BundleContent> read_bundle(std::string_view json);
 

@@ -1,5 +1,5 @@
-// The text of a Group that is defined by filters (the Bulk Cohort profile): what it says, and what
-// the server says in it.
+// The text of a Group that is defined by filters (the Bulk Cohort profile): its content, and what
+// the server adds to it.
 #pragma once
 
 #include <cstdint>
@@ -25,9 +25,9 @@ inline constexpr std::string_view kCohortLimitUrl = "urn:sluice:cohort-limit";
 /// Whether the checked Group whose text `tokens` hold has a member-filter, well formed or not.
 bool is_cohort(const JsonTokens& tokens);
 
-/// The url of a modifier extension of the checked Group that is not known here, of a member or a
-/// characteristic too; nullopt when there is none. Who does not know it must not take the Group for
-/// what it seems (FHIR R4, extensibility).
+/// The url of an unknown modifier extension of the checked Group, its members or characteristics;
+/// nullopt when there is none. A program that does not know it must not interpret the Group (FHIR
+/// R4, extensibility).
 std::optional<std::string> unknown_modifier(const JsonTokens& tokens);
 
 /// False for a text that holds no modifier extension for sure; reads it once, at memory speed.
@@ -40,7 +40,7 @@ struct CohortLimit {
   std::vector<std::string> queries;
 };
 
-/// What the profile is about, as the Group says it.
+/// The profile's elements of a Group.
 struct CohortText {
   struct Filter {
     std::string language;
@@ -60,8 +60,8 @@ struct CohortText {
 Result<std::optional<CohortText>> read_cohort_text(std::string_view group_json);
 
 /// The Group's text with the members-refreshed extension of an evaluation and the `quantity` that
-/// it found; without an evaluation neither the extension nor the quantity that an earlier one said.
-/// The rest stays byte for byte.
+/// it found; without an evaluation, with neither. Everything else stays byte for
+/// byte.
 struct Refreshed {
   Instant at;
   std::uint64_t quantity = 0;
@@ -69,7 +69,7 @@ struct Refreshed {
 Result<std::string> with_refreshed(std::string_view group_json,
                                    const std::optional<Refreshed>& refreshed);
 
-/// The text with these limits and no others, whatever it said of them. The rest stays byte for
+/// The text with these limits in place of any others. Everything else stays byte for
 /// byte.
 Result<std::string> with_limits(std::string_view group_json,
                                 const std::vector<CohortLimit>& limits);

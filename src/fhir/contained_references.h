@@ -9,11 +9,11 @@
 
 namespace sluice::fhir {
 
-/// Appends `resource` to `out` without its references to contained resources ("#id"): what they
-/// refer to is not there any more. Display, identifier and type stay; a Reference of which nothing
-/// stays says that its content is masked (the extension data-absent-reason), since it may be
-/// mandatory. "#" alone is the resource itself and stays. `tokens` is used and left in any state.
-/// kCorrupt when `resource` is no JSON.
+/// Appends `resource` to `out` without its references to contained resources ("#id"), which have
+/// been removed. Display, identifier and type stay; a Reference that becomes empty states that its
+/// content is masked (the extension data-absent-reason), because it may be mandatory. "#" alone is
+/// the resource itself and stays. Leaves `tokens` in an unspecified state. kCorrupt when `resource`
+/// is not JSON.
 Result<void> cut_contained_references(std::string_view resource, JsonTokens& tokens,
                                       std::string& out);
 

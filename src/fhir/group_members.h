@@ -39,7 +39,7 @@ class MemberPeriods {
   std::string_view encoded_;
 };
 
-/// One member in an encoded roster.
+/// One member in an encoded list of members.
 struct RosterEntry {
   /// Type in two bytes, big-endian, and id; or two zero bytes and an absolute URL that names a
   /// Patient or a Group on some server, which may be ours.
@@ -47,10 +47,10 @@ struct RosterEntry {
   std::string_view periods;  ///< see MemberPeriods
 };
 
-/// The members of the Group whose text `tokens` hold, as bytes: patients and groups that are not
-/// inactive, sorted by key, once each, with the union of their periods. What cannot be understood
-/// is no member. Of a Group with member-filter nothing but that its members are pending. The text
-/// must have gone through check_json_object. `base_url` as in parse_reference.
+/// The encoded members of the Group whose text `tokens` hold: patients and groups that are not
+/// inactive, sorted by key, once each, with the union of their periods. Ignores members that cannot
+/// be parsed. For a Group with member-filter, only that its members are pending. The text must have
+/// passed check_json_object. `base_url` as in parse_reference.
 std::string encode_roster(const JsonTokens& tokens, std::string_view base_url);
 
 /// Walks what encode_roster returns.
@@ -66,11 +66,11 @@ class RosterEntries {
 
 /// The type code of an entry that is an absolute URL.
 inline constexpr std::uint16_t kUrlMember = 0;
-/// The type code of the one entry of a Group with member-filter whose members are not known yet:
-/// what `member` says is whom the filters choose from.
+/// The type code of the only entry of a Group with member-filter whose members are not known yet:
+/// `member` is the population that the filters choose from.
 inline constexpr std::uint16_t kPendingCohort = 0xFFFE;
 
-/// The roster of a Group whose members were found by filters. `ids` are sorted and unique.
+/// The encoded members of a Group that filters found. `ids` must be sorted and unique.
 std::string encode_members(ResourceType subject, const std::vector<std::string>& ids);
 
 /// The members of a Group as they count at one instant: those that are not inactive and whose

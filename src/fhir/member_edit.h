@@ -1,5 +1,5 @@
-// Adding members to the text of a Group and taking them out, without understanding the rest of it:
-// what stays, stays byte for byte. Apart from group_members, which reads who counts as a member.
+// Adds members to the text of a Group and removes them, without interpreting the rest of it, which
+// stays byte for byte. group_members reads who counts as a member.
 #pragma once
 
 #include <cstddef>
@@ -23,10 +23,10 @@ struct MemberEntry {
   bool states_inactive = false;
 };
 
-/// The entries of `member` of the Group whose text is given, which must have gone through a
-/// ResourceReader. Nothing but `member` may be in it, beside what every Group has (resourceType,
-/// id, type, actual, meta): kInvalid names what else there is, and the entry that has no
-/// entity.reference or is no object; kTooLarge for more than kMembersMax.
+/// The entries of `member` of the given Group, whose text must have passed a ResourceReader. The
+/// Group may have only `member` and what every Group has (resourceType, id, type, actual, meta):
+/// kInvalid names other elements, and an entry that has no entity.reference or is no object;
+/// kTooLarge for more than kMembersMax.
 Result<std::vector<MemberEntry>> read_member_entries(std::string_view group_json,
                                                      std::string_view base_url);
 
@@ -34,7 +34,7 @@ struct MemberEdit {
   std::string json;       ///< the Group's new text; empty when nothing changed
   std::size_t given = 0;  ///< different entries that the change named
   std::size_t added = 0;
-  std::size_t removed = 0;  ///< entries that are gone: one named may take several along
+  std::size_t removed = 0;  ///< removed entries; one request may remove several
   std::size_t absent = 0;   ///< entries named for removal that there were none of
 };
 

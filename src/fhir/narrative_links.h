@@ -10,7 +10,7 @@ namespace sluice::fhir {
 /// The value of an href of <a> or a src of <img>.
 struct NarrativeLink {
   std::string text;       ///< with the escapes of JSON and XML resolved
-  std::size_t begin = 0;  ///< where it stands in the raw string
+  std::size_t begin = 0;  ///< its offset in the raw string
   std::size_t end = 0;
 };
 

@@ -16,7 +16,7 @@ struct OutcomeIssue {
   std::string_view diagnostics;
 };
 
-/// An OperationOutcome on one line. `issues` must not be empty: FHIR wants one at least.
+/// An OperationOutcome on one line. `issues` must not be empty: FHIR requires at least one.
 std::string operation_outcome(const std::vector<OutcomeIssue>& issues);
 /// With one issue.
 std::string operation_outcome(std::string_view severity, std::string_view code,

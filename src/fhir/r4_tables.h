@@ -1,5 +1,5 @@
-// The rows of the R4 tables as the rest of the module sees them. The data come from src/fhir/r4 by
-// way of a header made at build time, which only resource_type.cc includes.
+// The rows of the R4 tables as the module uses them. The data are in src/fhir/r4; the build makes a
+// header of them, which only resource_type.cc includes.
 #pragma once
 
 #include <span>
@@ -9,7 +9,7 @@
 
 namespace sluice::fhir::r4 {
 
-/// A root element as it stands in JSON ("status", "valueQuantity").
+/// A root element by its name in JSON ("status", "valueQuantity").
 struct RootElement {
   std::string_view name;
   std::string_view choice;  ///< the name of the choice it is one of ("value"), if it is
@@ -17,7 +17,7 @@ struct RootElement {
   bool repeats;             ///< in JSON an array
 };
 
-/// An element whose values are uris, urls, oids or uuids, wherever it stands but in these parents.
+/// An element whose values are uris, urls, oids or uuids, except below these parents.
 struct LinkElement {
   std::string_view name;
   std::span<const std::string_view> but_in;
@@ -27,7 +27,7 @@ struct TypeRow {
   ResourceType type;
   std::string_view name;
   std::span<const std::string_view> mandatory;          ///< choices as "value[x]"
-  std::span<const std::string_view> summary;            ///< beside id, meta and implicitRules
+  std::span<const std::string_view> summary;            ///< besides id, meta and implicitRules
   std::span<const RootElement> root_elements;           ///< with Resource's and DomainResource's
   std::span<const std::string_view> compartment_paths;  ///< "participant.actor"; empty for none
   /// "content.attachment"; empty for none. Without choices, which say their type in their name.

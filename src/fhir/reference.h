@@ -9,7 +9,7 @@
 
 namespace sluice::fhir {
 
-/// A literal reference taken apart. `id` is a view into the text given.
+/// A parsed literal reference. `id` is a view into the given text.
 struct ReferenceView {
   ResourceType type;
   std::string_view id;
@@ -21,8 +21,8 @@ struct ReferenceView {
 /// "#contained", urn:uuid, other servers, unknown types, invalid ids.
 std::optional<ReferenceView> parse_reference(std::string_view text, std::string_view base_url = {});
 
-/// What an absolute or relative reference names on whichever server it speaks of: for who does not
-/// know yet by which URLs this one is called.
+/// The resource that an absolute or relative reference names, on any server: for callers that do
+/// not know this server's URLs.
 std::optional<ReferenceView> parse_reference_to_any_server(std::string_view text);
 
 /// "Patient?identifier=a|b" as a Reference: which type, and the query.

@@ -1,5 +1,5 @@
-// Whether the references of a resource can be ones, by their text. Apart from light_validation.h,
-// which looks at root elements only.
+// Checks the syntax of the references of a resource. light_validation.h checks root elements
+// only.
 #pragma once
 
 #include <optional>

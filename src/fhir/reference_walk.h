@@ -1,4 +1,4 @@
-// The references in a stored resource, and what a Provenance says of its targets.
+// The references in a stored resource, and the targets of a Provenance.
 #pragma once
 
 #include <functional>
@@ -27,8 +27,8 @@ class ReferenceWalk {
  public:
   explicit ReferenceWalk(std::string base_url) : base_url_(std::move(base_url)) {}
 
-  /// Calls `visit` for every literal reference to a resource of ours, at any depth, as often as it
-  /// stands there. The views end with the call. kCorrupt when the line is not JSON.
+  /// Calls `visit` for every literal reference to a resource of this server, at any depth, also
+  /// repeatedly. The views end with the call. kCorrupt when the line is not JSON.
   Result<void> each(std::string_view line, const std::function<void(const ReferenceView&)>& visit);
   /// `line` is a stored Provenance.
   Result<ProvenanceHead> provenance(std::string_view line);

@@ -1,5 +1,5 @@
-// One incoming resource: checked, brought to one line, and taken apart into what the store needs.
-// The text is parsed once here; afterwards nobody parses it again unless a filter asks.
+// One incoming resource: checked, brought to one line, and parsed into what the store needs. The
+// text is parsed once here, and later again only for filters.
 #pragma once
 
 #include <array>
@@ -34,7 +34,7 @@ struct IncomingResource {
   /// The source's bytes without line breaks (white space between tokens is kept as it was, unless
   /// it contained a line break) and without meta.versionId and meta.lastUpdated.
   std::string content;
-  /// Where in `content` the two elements go, and what has to stand around them there (see
+  /// Where in `content` the two elements go, and which text surrounds them there (see
   /// append_with_meta).
   std::size_t meta_offset = 0;
   enum class MetaPlace : std::uint8_t {
@@ -45,7 +45,7 @@ struct IncomingResource {
   ContentDigest digest{};
   /// The patients in whose compartments the resource is, by the R4 patient compartment definition:
   /// ids, sorted, unique; a Patient's own id first. Empty for none. Group is never in a compartment
-  /// here: rosters are read when they are needed.
+  /// here: its members are read when they are needed.
   std::vector<std::string> owners;
   /// References to resources of types that may be supporting (Practitioner, Organization,
   /// Location, Device ...; see may_be_supporting), sorted, unique.

@@ -10,7 +10,7 @@
 
 namespace sluice::fhir {
 
-/// A resource type of R4. The number is stored on disk: a type keeps its number for ever
+/// A resource type of R4. The number is stored on disk: a type keeps its number forever
 /// (src/fhir/r4/resource_types.tsv holds it).
 struct ResourceType {
   std::uint16_t code = 0;
@@ -47,11 +47,11 @@ struct ElementShape {
   JsonKind kind = JsonKind::kString;
   bool repeats = false;  ///< an array of them
 };
-/// How a root element stands in JSON; nullopt for what is none. A choice must have its type.
+/// The JSON form of a root element; nullopt for unknown names. A choice must include its type.
 std::optional<ElementShape> root_element_shape(ResourceType type, std::string_view element);
 
-/// Whether an element is a uri, url, oid or uuid in R4 (no canonical), told by its name and the one
-/// of its parent, which for a root element is the resource type's.
+/// Whether an element is a uri, url, oid or uuid in R4 (not a canonical), by its name and its
+/// parent's, which for a root element is the resource type's.
 bool is_link_element(std::string_view element, std::string_view parent);
 
 /// Frequent types by name, for code that treats them apart.
@@ -63,7 +63,7 @@ extern const ResourceType kBundle;
 extern const ResourceType kProvenance;
 }  // namespace types
 
-/// A logical id as FHIR says: 1 to 64 of A-Z a-z 0-9 - and '.'.
+/// Whether a text is a logical id of FHIR: 1 to 64 of A-Z a-z 0-9 - and '.'.
 bool is_valid_id(std::string_view id);
 
 }  // namespace sluice::fhir

@@ -1,6 +1,6 @@
-// Listens, and looks at the first bytes of each connection: who asks whether the server is well is
-// answered on this thread, which does nothing else; the others are handed to the socket threads in
-// turn. Internal to http: only its .cc files include this.
+// Listens, and reads the first bytes of each connection: answers health requests on this thread,
+// which does nothing else, and hands other connections to the socket threads in turn. Internal to
+// http: only its .cc files include this.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

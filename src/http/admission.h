@@ -1,5 +1,5 @@
-// Which connections are let in: so many in all, so many of one address, and a reserve in which
-// those above the limits are told so, and are told whether the server is well. Internal to http.
+// Admits connections: limits of all and of one address, and a reserve to answer connections above
+// the limits with the refusal, or with health. Internal to http.
 #pragma once
 
 #include <chrono>
@@ -20,16 +20,16 @@ namespace sluice::http {
 /// Thread-safe. Outlives its tickets.
 class Admission {
  public:
-  /// So many refused connections wait for their answer at a time, of all addresses and of one; what
-  /// comes above is just closed.
+  /// The number of refused connections that may wait for their answer, of all addresses and of one;
+  /// further ones are closed at once.
   static constexpr std::size_t kRefusedMax = 256;
   static constexpr std::size_t kRefusedOfAddressMax = 64;
 
-  /// `of_address_max`: 0 for no limit. `exempt`: addresses of proxies, which stand for many.
+  /// `of_address_max`: 0 for no limit. `exempt`: addresses of proxies, which serve many clients.
   Admission(std::size_t connections_max, std::size_t of_address_max,
             std::vector<std::string> exempt);
 
-  /// A connection's place; given back when it goes.
+  /// A connection's place; released by its destructor.
   class Ticket {
    public:
     Ticket() = default;
@@ -40,7 +40,7 @@ class Admission {
       return *this;
     }
     ~Ticket();
-    /// Whether nothing but the refusal is to be said.
+    /// Whether the connection gets the refusal only.
     bool is_refused() const { return refusal_.has_value(); }
     const std::optional<Refusal>& refusal() const { return refusal_; }
     /// Empty when addresses are not counted.

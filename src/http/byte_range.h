@@ -20,7 +20,7 @@ struct RangeDecision {
   ByteRange range;   ///< what to send for 200 and 206
 };
 
-/// Looks at Range, If-Range, If-None-Match, If-Match, If-Modified-Since, If-Unmodified-Since in the
+/// Applies Range, If-Range, If-None-Match, If-Match, If-Modified-Since, If-Unmodified-Since in the
 /// precedence of RFC 9110 13.2.2. `etag` with its quotes, strong. A malformed Range and several
 /// ranges are ignored (200), an unsatisfiable one is 416.
 RangeDecision decide_range(const Request& request, std::string_view etag, Instant last_modified,

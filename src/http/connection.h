@@ -43,12 +43,12 @@ class Connection {
   Connection(std::shared_ptr<boost::asio::io_context> context, boost::asio::ip::tcp::socket socket,
              Admission::Ticket ticket, Services& services);
 
-  /// Serves until either side ends it. Who has a ticket that is refused gets one answer: the
-  /// refusal, or that of an immediate route. The connection must live until it returns.
+  /// Serves until either side ends it. With a refused ticket it sends one answer: the refusal, or
+  /// that of an immediate route. The connection must live until it returns.
   boost::asio::awaitable<void> serve();
-  /// No further request: closes at once when idle, else after the response under way.
+  /// Accepts no further request: closes at once if idle, else after the current response.
   void drain();
-  /// Ends what is under way too.
+  /// Also aborts the current request.
   void abort() { transport_->interrupt(); }
 
  private:
@@ -56,7 +56,7 @@ class Connection {
 
   /// The TLS handshake, if there is one; false when it failed and the connection is closed.
   boost::asio::awaitable<bool> begin();
-  /// What a request is refused for as soon as its head is there.
+  /// Why a request is refused when its head has been read.
   std::optional<Refusal> refuse_head(const Request& request) const;
   boost::asio::awaitable<bool> answer(Incoming incoming);
   boost::asio::awaitable<void> make_response(std::shared_ptr<Exchange> exchange);

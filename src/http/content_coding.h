@@ -11,12 +11,12 @@
 
 namespace sluice::http {
 
-/// 415 when the request has a body in a coding other than gzip. Looks at the head only.
+/// 415 when the request has a body in a coding other than gzip. Reads the head only.
 std::optional<Refusal> check_coding(const Request& request);
 
-/// Puts the decoded body in place of a gzip one, with the header fields that describe it: nothing
-/// behind sees that it was compressed. 413 over `size_max` bytes, 503 when `share` has no room, 400
-/// for what is no gzip. Burns CPU: not for socket threads.
+/// Replaces a gzip body and its header fields by the decoded body, so that later code does not see
+/// the compression. 413 above `size_max` bytes, 503 when `share` has no room, 400 for invalid gzip.
+/// Uses much CPU: do not call on socket threads.
 std::optional<Refusal> decode_body(Request& request, std::size_t size_max,
                                    MemoryBudget::Share& share);
 

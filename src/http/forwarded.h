@@ -1,5 +1,5 @@
-// Who really asks and under which URL, when a proxy stands in front (X-Forwarded-*). Internal to
-// http; apart because believing these headers from the wrong peer is a security hole.
+// The client's address and URL when a proxy is in front (X-Forwarded-*). Internal to http; a header
+// of its own because believing these fields from the wrong peer is a security hole.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ std::string canonical_address(std::string_view address);
 
 class TrustedProxies {
  public:
-  /// What is no IP address among `addresses` trusts nobody.
+  /// Ignores entries of `addresses` that are not IP addresses.
   explicit TrustedProxies(const std::vector<std::string>& addresses);
 
   /// From a trusted peer: X-Forwarded-For becomes request.peer_address (the last hop that is not a

@@ -1,4 +1,4 @@
-// How many TLS handshakes a network may begin: each costs a signature, and asking for one costs
+// Limits the TLS handshakes of a network: each costs the server a signature, and the client
 // nothing. Internal to http.
 #pragma once
 
@@ -21,7 +21,7 @@ class HandshakeRate {
   bool take(const std::string& network, TimePoint now);
   std::size_t size() const { return buckets_.size(); }
 
-  /// Of more networks all start anew: who floods from so many is not held up by a rate of each.
+  /// With more networks all start over: a rate for each does not stop a flood from so many.
   static constexpr std::size_t kNetworksMax = 100'000;
 
  private:

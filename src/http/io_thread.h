@@ -22,7 +22,7 @@ class IoThread {
   void start(std::string name);
   /// Takes a socket of context(). Thread-safe.
   void adopt(boost::asio::ip::tcp::socket socket, Admission::Ticket ticket, Services& services);
-  /// Thread-safe; concern all connections adopted before.
+  /// Thread-safe; affect all connections adopted before.
   void drain();
   void abort();
   /// Returns when nothing is left to do on the thread.

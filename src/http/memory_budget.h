@@ -1,5 +1,5 @@
-// How many bytes all requests, or all answers, hold together. Beside http it is for handlers, whose
-// answers take memory while they are made.
+// How many bytes all requests, or all answers, hold together. Handlers use it too, because answers
+// take memory while they are made.
 #pragma once
 
 #include <atomic>
@@ -12,7 +12,7 @@
 
 namespace sluice::http {
 
-/// For answers, when nobody says anything else.
+/// The default for answers.
 inline constexpr std::size_t kAnswersSizeMax = 256u << 20;
 
 /// Thread-safe. Outlives its shares.
@@ -20,7 +20,7 @@ class MemoryBudget {
  public:
   explicit MemoryBudget(std::size_t size_max) : size_max_(size_max) {}
 
-  /// One holder's part; given back at the end of its life. Used by one thread at a time.
+  /// One holder's part; released by its destructor. One thread at a time.
   class Share {
    public:
     Share() = default;  ///< of no budget: there is always room
@@ -34,7 +34,7 @@ class MemoryBudget {
     }
     ~Share() { shrink_to(0); }
 
-    /// Whether there was room to grow to `size` bytes. Who holds alone always has room.
+    /// Whether there was room to grow to `size` bytes. A single holder always has room.
     bool grow_to(std::size_t size);
     /// The same as an error for the client: kUnavailable with when to try again.
     Result<void> hold(std::size_t size);
@@ -48,11 +48,11 @@ class MemoryBudget {
     std::size_t size_ = 0;
   };
 
-  /// Whether somebody was refused of late, and much is held still.
+  /// Whether a holder was refused recently, and much is still held.
   bool is_short() const;
-  /// Somebody had no room for longer than can be waited; hold() says so by itself.
+  /// Records that a holder waited too long for room; hold() does so itself.
   void note_refusal();
-  /// Counts who waits for room, and tells whether anybody does.
+  /// Counts the holders that wait for room.
   void begin_wait() { ++waiting_; }
   void end_wait() { --waiting_; }
   bool is_waited_for() const { return waiting_ > 0; }

@@ -71,8 +71,8 @@ struct Request {
 struct StreamBody {
   std::function<Result<std::size_t>(std::span<char>)> read;
   std::optional<std::uint64_t> length;  ///< without it: chunked (HTTP/1.1) or until close (1.0)
-  /// With the next read the body goes on at this offset; until then it holds no memory. Quick; not
-  /// called during a read. With it, and a length, nothing is kept of what a client does not fetch.
+  /// The next read continues at this offset; until then the body holds no memory. Quick; not called
+  /// during a read. With it, and a length, bytes that a client does not fetch take no memory.
   std::function<void(std::uint64_t)> rewind = {};
   std::size_t memory = 0;  ///< that it holds while it is read, about
 };
@@ -80,9 +80,9 @@ struct StreamBody {
 struct Response {
   int status = 200;
   Headers headers;
-  /// A shared text is nobody's to count: however many are sent it is held once.
+  /// A shared text is not counted in the budget: it is held once for all answers.
   std::variant<std::string, StreamBody, SharedText> body;
-  /// What the header Last-Modified says in whole seconds.
+  /// The header Last-Modified, in whole seconds.
   std::optional<Instant> last_modified = std::nullopt;
   /// What it holds of the budget of answers, when its handler has taken that already. Shared,
   /// because a response can be copied.
@@ -95,7 +95,7 @@ std::string_view reason_phrase(int status);
 /// `text` percent-decoded; with `plus_is_space` as in queries. kInvalid for "%" without two
 /// hexadecimal digits, for NUL and for what is not UTF-8.
 Result<std::string> percent_decode(std::string_view text, bool plus_is_space);
-/// RFC 3986 unreserved characters stay, the rest becomes %XX.
+/// RFC 3986 unreserved characters stay, others become %XX.
 std::string percent_encode(std::string_view text);
 /// The most parameters of a query or a form. A list of a hundred thousand patients may come as one
 /// parameter for each.

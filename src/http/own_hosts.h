@@ -18,8 +18,8 @@ class OwnHosts {
   OwnHosts(std::optional<std::vector<std::string>> names, std::vector<std::string> cors_origins);
 
   /// 421 for a request that was sent to a name that is not ours, 403 for one that a page of another
-  /// origin sent. `local_host`: the address that the client reached. Looks at request.origin, so it
-  /// comes after TrustedProxies.
+  /// origin sent. `local_host`: the address that the client reached. Reads request.origin, so
+  /// call it after TrustedProxies.
   std::optional<Refusal> check(const Request& request, std::string_view local_host) const;
 
  private:

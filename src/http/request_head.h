@@ -36,7 +36,7 @@ class HeadScanner {
   bool has_request_line() const { return lines_ > 0; }
 
  private:
-  std::size_t position_ = 0;    // everything before was looked at
+  std::size_t position_ = 0;    // everything before was scanned
   std::size_t line_begin_ = 0;  // where the current line starts
   std::size_t lines_ = 0;
 };

@@ -1,5 +1,5 @@
 // Beast's HTTP parser behind a plain interface, so that its templates compile in one place.
-// Internal to http: the head was judged by request_head before.
+// Internal to http: request_head has checked the head before.
 #pragma once
 
 #include <cstddef>
@@ -36,7 +36,7 @@ class RequestParser {
   /// Whether the message is complete.
   bool done() const;
   std::size_t body_size() const;
-  /// What the head says of the body's size; nullopt when it comes in chunks.
+  /// The body's size as the head states it; nullopt when it is chunked.
   std::optional<std::uint64_t> announced() const;
   std::string take_body();
 

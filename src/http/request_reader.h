@@ -34,7 +34,7 @@ struct Incoming {
   Request request;  ///< for kRefused and kCut what was understood
   Refusal refusal;
   bool http_1_0 = false;
-  bool keep_alive = false;  ///< what the client wants
+  bool keep_alive = false;  ///< as the client requests
   std::chrono::steady_clock::time_point begun;
   MemoryBudget::Share body_share;
   /// With kRefused, instead of `refusal`.
@@ -43,12 +43,12 @@ struct Incoming {
 
 class RequestReader {
  public:
-  /// Asked about each request whose head was understood, before its body is read.
+  /// Called for each request after its head is parsed, before its body is read.
   using Gate = std::function<std::optional<Refusal>(const Request&)>;
 
-  /// Asked about each request whose body is large, before more than a little of it is read: sets
-  /// the refusal or the answer, and kRefused, unless the body may come. What is awaited uses the
-  /// request; it must not go meanwhile.
+  /// Called for each request with a large body, before more than a little of it is read: sets the
+  /// refusal or the answer, and kRefused, unless the body is accepted. The request must outlive the
+  /// awaited call.
   using BodyGate = std::function<boost::asio::awaitable<void>(Incoming&)>;
 
   RequestReader(std::shared_ptr<Transport> transport, const ServerOptions& options,

@@ -1,4 +1,4 @@
-// Sends one response, whatever its body is made of. Internal to http: only its .cc files include
+// Sends one response with any kind of body. Internal to http: only its .cc files include
 // this.
 #pragma once
 

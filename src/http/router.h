@@ -17,12 +17,12 @@ namespace sluice::http {
 using Handler = std::function<Response(const Request&)>;
 
 /// Makes the response for errors that arise before a handler is found or instead of one: 404, 405,
-/// 413, 400 for malformed requests, 500, 503. Its headers gain what HTTP wants (Allow ...), and for
-/// errors of the protocol itself (408, 414, 431, 501, 505 ...) the server puts the exact status in.
-/// It must be quick: it also runs on socket threads.
+/// 413, 400 for malformed requests, 500, 503. The server adds required headers (Allow ...), and
+/// sets the exact status for errors of the protocol itself (408, 414, 431, 501, 505 ...). Must be
+/// quick: it also runs on socket threads.
 using ErrorResponder = std::function<Response(const Request&, const Error&)>;
 
-/// Looks at a request before a large body of it is read: nullopt lets it come, else the answer.
+/// Checks a request before its large body is read: nullopt accepts the body, else the answer.
 /// Called on the pool.
 using HeadCheck = std::function<std::optional<Response>(const Request&)>;
 
@@ -33,7 +33,7 @@ class Router {
 
   /// `pattern`: "/fhir/Group/{id}/$export"; a "{name}" matches one non-empty segment. Literal
   /// segments win over parameters; a literal last segment does so for every method. `name` is for
-  /// logs and metrics. Throws std::logic_error for a pattern that is there already with the method.
+  /// logs and metrics. Throws std::logic_error if the method has the pattern already.
   void add(std::string_view method, std::string_view pattern, std::string_view name,
            Handler handler, HeadCheck check = {});
   /// A GET route that is answered at once, on the thread that read the request, whatever limits are

@@ -35,7 +35,7 @@ struct ServerOptions {
   std::chrono::milliseconds body_timeout = std::chrono::seconds(30);      ///< between two chunks
   std::chrono::milliseconds idle_timeout = std::chrono::seconds(60);      ///< between two requests
   std::chrono::milliseconds write_timeout = std::chrono::seconds(60);     ///< between two chunks
-  std::chrono::milliseconds shutdown_timeout = std::chrono::seconds(10);  ///< for what is under way
+  std::chrono::milliseconds shutdown_timeout = std::chrono::seconds(10);  ///< for running requests
   /// A transfer slower than this many bytes a second, over a whole time-out, is cut.
   std::size_t transfer_rate_min = 1024;
   /// Of the request bodies of all connections together; above it 503.
@@ -45,7 +45,7 @@ struct ServerOptions {
   std::shared_ptr<MemoryBudget> answers;
   std::string server_name = "Sluice";        ///< the Server header
   std::vector<std::string> cors_origins;     ///< exact origins or "*"; empty: no CORS
-  std::vector<std::string> trusted_proxies;  ///< IP addresses whose X-Forwarded-* count
+  std::vector<std::string> trusted_proxies;  ///< IP addresses whose X-Forwarded-* are believed
   /// Other names and addresses than these, loopback ones and the one that was reached are answered
   /// 421, pages of other origins 403; nullopt: any are served.
   std::optional<std::vector<std::string>> own_hosts;
@@ -87,8 +87,8 @@ class Server {
   /// After listen(): the port that is listened on.
   std::uint16_t port() const;
   std::size_t connections() const;
-  /// Stops accepting, lets requests under way finish (at most shutdown_timeout), closes the rest.
-  /// Returns when no handler runs any more. Idempotent; final: there is no second start(). Not to
+  /// Stops accepting, lets running requests finish (at most shutdown_timeout), closes the others.
+  /// Returns when no handler runs any more. Idempotent; final: there is no second start(). Must not
   /// be called from a handler or from `on_request`.
   void stop();
 

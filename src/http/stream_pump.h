@@ -39,10 +39,10 @@ class StreamPump {
   bool can_park() const { return body_.rewind != nullptr && body_.length.has_value(); }
   /// Whether others wait for the memory that this one holds.
   bool is_pressed() const { return budget_.is_waited_for(); }
-  /// Gives the memory back until next() is called, which goes on at `offset` of the body. What
-  /// next() gave before is gone.
+  /// Releases the memory until next() is called, which continues at `offset` of the body.
+  /// Invalidates what next() returned.
   boost::asio::awaitable<void> park(std::uint64_t offset);
-  /// Waits for a read that is under way.
+  /// Waits for a running read.
   boost::asio::awaitable<void> finish();
 
  private:

@@ -1,5 +1,5 @@
-// The request target taken apart: path segments, query, authority (RFC 9112 3.2). Apart because it
-// is pure and fuzzed; beside http it is for requests within a request, as a batch has them.
+// Parses the request target: path segments, query, authority (RFC 9112 3.2). A header of its own
+// because it is pure and fuzzed; also for requests within a batch.
 #pragma once
 
 #include <string>
@@ -27,8 +27,8 @@ Result<std::vector<std::string>> split_path(std::string_view path);
 /// Reads the origin form, the absolute form (http and https) and, for OPTIONS, "*". kInvalid else.
 Result<Target> parse_target(std::string_view method, std::string_view target);
 
-/// Whether `host` can stand in a Host header: name, IPv4 or [IPv6], optional port. Strict, because
-/// it is copied into the URLs that we hand out.
+/// Whether `host` is valid in a Host header: name, IPv4 or [IPv6], optional port. Strict, because
+/// it is copied into URLs of answers.
 bool is_valid_host(std::string_view host);
 
 }  // namespace sluice::http

@@ -17,7 +17,7 @@ namespace sluice::http {
 struct TlsOptions {
   std::string certificate;         ///< the server's, followed by its chain
   std::string key;                 ///< its private key, without a passphrase
-  std::string client_authorities;  ///< who signs client certificates; empty: none are asked for
+  std::string client_authorities;  ///< sign client certificates; empty: none requested
   /// Connections without a certificate of the authorities are refused (mutual TLS).
   bool client_certificate_required = false;
 };
@@ -31,8 +31,8 @@ class TlsContexts {
 
   /// For a new connection.
   std::shared_ptr<boost::asio::ssl::context> current() const;
-  /// Reads the files again: new connections get what they hold now, old ones stay. On an error what
-  /// was there before goes on.
+  /// Reads the files again, for new connections; existing ones stay. On an error the earlier files
+  /// stay in use.
   Result<void> reload();
   /// reload() if a file's time or size differs from when it was read last; whether it did.
   Result<bool> reload_if_changed();

@@ -49,8 +49,8 @@ class Transport : public std::enable_shared_from_this<Transport> {
 
   /// What is waited for afterwards fails at `deadline`.
   void expire_at(Clock::time_point deadline);
-  /// What is sent or received afterwards must reach rate_min * timeout bytes in each `timeout`, so
-  /// that a slow client is served and one that stands still is not.
+  /// From now on, transfers must reach rate_min * timeout bytes in each `timeout`, so that a slow
+  /// client is served and a stalled one is not.
   void begin_transfer(std::chrono::milliseconds timeout);
   void clear_deadline() { deadline_ = Clock::time_point::max(); }
   /// Whether the deadline set last has struck.
@@ -72,10 +72,10 @@ class Transport : public std::enable_shared_from_this<Transport> {
 
   /// Wakes whoever waits; everything fails from now on.
   void interrupt();
-  /// Says that nothing more comes, waits up to `linger` until the client has read it, closes.
-  /// Without waiting, bytes the client is still sending would make the kernel throw our answer
-  /// away.
-  /// On TLS the end is announced (close_notify) first.
+  /// Shuts down sending, waits up to `linger` until the client has read everything, closes. Without
+  /// waiting, bytes that the client is still sending would make the kernel discard our
+  /// answer.
+  /// With TLS it sends close_notify first.
   boost::asio::awaitable<void> close(std::chrono::milliseconds linger);
   /// Closes so that the client sees an error, not an end.
   void reset();

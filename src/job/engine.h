@@ -1,10 +1,10 @@
-// The job engine: takes jobs, runs their shards on its own threads in fair turns, keeps every step
-// in the store, and ends every job (S-06). A document that cannot be read costs its own job.
+// The job engine: accepts jobs, runs their shards on its own threads in fair turns, stores every
+// step, and ends every job (S-06). An unreadable document fails its own job only.
 //
-// Each kind of job has threads of its own, so that a slow download holds up no export. Among the
-// jobs of a kind, turns go round by client, and within a client to its oldest job that has a shard
-// waiting, shard by shard (K-06). A crash at any moment costs the shards that were at work, nothing
-// else: whatever is in the store as done is not done again.
+// Each kind of job has its own threads, so that a slow download delays no export. Among the jobs of
+// a kind, clients take turns, and within a client its oldest job that has a waiting shard, shard by
+// shard (K-06). A crash at any moment loses the running shards only: what the store has as done is
+// not done again.
 #pragma once
 
 #include <chrono>
@@ -62,11 +62,11 @@ class JobKind {
   /// one with `retry_after` the job waits, and the shard is done again without being counted.
   virtual Result<std::string> run(const Job& job, const Shard& shard,
                                   const ShardContext& context) = 0;
-  /// Removes what the job left behind. Called once no shard of it runs; also for jobs nobody knows.
+  /// Removes the job's files. Called once no shard of it runs; also for unknown jobs.
   virtual void discard(std::string_view job_id) = 0;
-  /// Whether somebody is using what the job left, so that it must not expire just now (S-07).
+  /// Whether the job's files are in use, so that the job must not expire now (S-07).
   virtual bool in_use(std::string_view job_id) = 0;
-  /// Ids of jobs that left something behind.
+  /// Ids of jobs that have files.
   virtual std::vector<std::string> leftovers() = 0;
 };
 
@@ -102,7 +102,7 @@ struct JobView {
   std::chrono::milliseconds running{0};
   /// Estimated from the rate so far; nullopt while there is none.
   std::optional<std::chrono::milliseconds> remaining;
-  std::string waits_for = {};  ///< why the job does not go on just now: "the disk is full"
+  std::string waits_for = {};  ///< why the job waits: "the disk is full"
 };
 
 struct EngineStatistics {
@@ -127,8 +127,8 @@ class Engine {
          EngineOptions options);
   ~Engine();
 
-  /// Takes up the jobs that the store knows, removes leftovers of unknown ones, starts the threads.
-  /// Jobs whose documents cannot be read, or that are of no kind of this engine, have failed.
+  /// Recovers the stored jobs, removes files of unknown jobs, starts the threads. Jobs whose
+  /// documents cannot be read, or whose kind the engine does not know, have failed.
   Result<void> start();
   /// Takes no new jobs, stops running shards (they are done again after the next start), joins.
   void stop();
@@ -136,9 +136,9 @@ class Engine {
   /// Makes a job: takes the snapshot, writes it durably, returns it. `make_request` gets the
   /// snapshot and returns the job's request; its error is returned and leaves no job.
   /// kTooManyRequests over a limit, kUnavailable after stop().
-  /// `client_jobs_max` other than 0 stands in for the limit of one client's running jobs. `kind`
-  /// names the job's kind; empty: the first of the engine's. `registration`: the client's, kept
-  /// with the job: jobs of another one of the same id do not count for its limit.
+  /// `client_jobs_max` other than 0 replaces the limit of one client's running jobs. `kind`: the
+  /// job's kind; empty: the engine's first. `registration`: the client's, kept with the job,
+  /// because jobs of another registration of the same id do not count against its limit.
   Result<Job> submit(std::string_view client,
                      const std::function<Result<std::string>(store::Commit)>& make_request,
                      std::size_t client_jobs_max = 0, std::string_view kind = {},
@@ -150,14 +150,14 @@ class Engine {
   Result<std::vector<std::pair<std::string, Shard>>> shards(std::string_view job_id,
                                                             std::string_view after_key,
                                                             std::size_t limit) const;
-  /// Forgets the job at once; its shards are asked to stop and its files go when none runs (S-05).
+  /// Removes the job at once; asks its shards to stop, and deletes its files when none runs (S-05).
   Result<void> remove(std::string_view job_id);
-  /// Removes all jobs of which `is_over` says so; how many there were. What cannot be removed now
-  /// is told to the log. `is_over` must not call the engine.
+  /// Removes all jobs for which `is_over` returns true; returns their number. Logs what it cannot
+  /// remove now. `is_over` must not call the engine.
   std::size_t remove_if(const std::function<bool(const Job&)>& is_over);
 
-  /// A file of the job was found damaged: the job is failed from now on, whether it was done or
-  /// still runs. Nothing happens to one that is gone, or failed before.
+  /// Fails the job because a file of it was found damaged, whether it is done or still runs. Does
+  /// nothing if the job was removed or has failed before.
   void mark_damaged(std::string_view job_id, const std::string& failure);
 
   EngineStatistics statistics() const;

@@ -17,8 +17,8 @@
 
 namespace sluice::job {
 
-/// Stands in for the kind of jobs of which nobody knows the kind any more: what any kind has of
-/// them goes with them.
+/// The kind of jobs whose kind is no longer known: discards what any kind has of
+/// them.
 class LostJobs final : public JobKind {
  public:
   explicit LostJobs(const std::vector<KindOfJobs>& kinds) : kinds_(kinds) {}
@@ -70,7 +70,7 @@ struct Engine::Impl {
   /// What a kick-off counts as until its job is in the list or refused.
   Result<void> take_place(std::string_view client, std::string_view registration,
                           std::size_t client_jobs_max);
-  /// Whether a request of so many bytes has room beside those of the client's other jobs.
+  /// Checks that a request of this size has room beside those of the client's other jobs.
   Result<void> check_request_size(std::string_view client, std::string_view registration,
                                   std::size_t size);
   void leave_place(std::string_view client, std::string_view registration);
@@ -102,8 +102,8 @@ struct Engine::Impl {
   Result<void> forget(Entry& entry);
   Result<void> forget_shards(std::string_view job_id);
   Result<void> remove(std::string_view job_id, std::uint64_t EngineStatistics::*counter);
-  /// Removes what a job left that ended or was removed, once nobody is at work for it. Without the
-  /// mutex: it may take long.
+  /// Discards the files of an ended or removed job, once no thread works for it. Without the mutex:
+  /// it may take long.
   void discard_if_idle(Entry& entry);
   /// `durable` as in store::Transaction.
   Result<void> write_documents(Entry& entry, std::vector<store::DocumentWrite> documents,

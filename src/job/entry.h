@@ -1,5 +1,5 @@
-// What the engine knows of a job while it runs: the shards of the phase at hand, who is at work,
-// how far it is. All but the atomics is guarded by the engine's mutex.
+// What the engine knows of a running job: the shards of the current phase, the threads that work on
+// it, its progress. The engine's mutex guards everything except the atomics.
 #pragma once
 
 #include <atomic>
@@ -31,7 +31,7 @@ struct Entry {
   JobKind& kind;
   Stage stage = Stage::kToPlan;
   std::vector<Shard> shards;        ///< of the phase at hand, by number
-  std::deque<std::size_t> waiting;  ///< indexes of shards nobody works on
+  std::deque<std::size_t> waiting;  ///< indexes of shards that wait for a thread
   std::size_t shards_open = 0;      ///< not done
   std::map<std::size_t, unsigned> attempts;
   std::chrono::steady_clock::time_point not_before;   ///< after an error
@@ -39,8 +39,8 @@ struct Entry {
   std::chrono::steady_clock::time_point waits_since;  ///< with waits_for
   std::chrono::milliseconds last_wait{0};             ///< with waits_for
   std::size_t at_work = 0;                            ///< threads planning or running a shard
-  bool leaving = false;                               ///< being removed: its client sees it no more
-  bool forgotten = false;                             ///< removed; files go when nobody is at work
+  bool leaving = false;                               ///< being removed: invisible to its client
+  bool forgotten = false;                             ///< removed; files go when no thread is on it
   bool discarded = false;
 
   std::stop_source stop;

@@ -14,15 +14,15 @@
 namespace sluice::job {
 
 enum class JobState : std::uint8_t {
-  kRunning,  ///< accepted; shards are planned, waiting or at work
-  kDone,     ///< every shard is done; files are there until `expires`
+  kRunning,  ///< accepted; shards are planned, waiting or running
+  kDone,     ///< every shard is done; files exist until `expires`
   kFailed,   ///< ended by `failure`
 };
 
 /// Kept as document "job/<id>".
 struct Job {
   std::string id;         ///< 32 hexadecimal digits, not guessable
-  std::string kind = {};  ///< whose it is: JobKind::name()
+  std::string kind = {};  ///< JobKind::name()
   std::string client;     ///< who may see it; jobs take turns by this
   /// Which of those that had the client's id in the course of time; empty where ids are enough.
   std::string registration = {};
@@ -46,7 +46,7 @@ struct Shard {
   std::uint64_t weight = 1;  ///< cost, in bytes to read; for progress
   bool done = false;
   std::string spec;    ///< what to do: the kind's own text
-  std::string result;  ///< what came of it: the kind's own text
+  std::string result;  ///< the result, as the kind's own text
 };
 
 /// Whether `id` can be a job's: letters, digits, '-' and '_', so that it names a folder and nothing
@@ -62,8 +62,8 @@ std::string serialize(const Job& job);
 std::string serialize(const Shard& shard);
 /// kCorrupt when the text is not what serialize made.
 Result<Job> parse_job(std::string_view id, std::string_view text);
-/// What a job's document that cannot be read still says in a member such as `client`, by which it
-/// is told whose it was; empty: nothing.
+/// The value of a member such as `client` in a job's damaged document, to identify its owner; empty
+/// if unreadable.
 std::string text_of_damaged_job(std::string_view text, std::string_view member);
 Result<Shard> parse_shard(std::string_view key, std::string_view text);
 

@@ -23,7 +23,7 @@ inline constexpr std::size_t kJwkSetSizeMax = 64u << 10;  ///< bytes of text
 inline constexpr std::size_t kJwkSetKeysMax = 100;
 inline constexpr std::size_t kKidSizeMax = 256;  ///< bytes
 inline constexpr unsigned kRsaBitsMin = 2048;
-inline constexpr unsigned kRsaBitsMax = 8192;  ///< larger ones only cost us time
+inline constexpr unsigned kRsaBitsMax = 8192;  ///< larger keys only take time
 
 enum class KeyKind : std::uint8_t { kRsa, kEc };
 
@@ -31,8 +31,8 @@ enum class KeyKind : std::uint8_t { kRsa, kEc };
 class Jwk {
  public:
   /// Reads one key. kInvalid, and the message says what is wrong, for: text that is no JSON object,
-  /// duplicate members, symmetric keys ("oct"), unknown kinds and curves, private keys (nobody
-  /// should send us one), RSA outside 2048 to 8192 bits, a point that is not on its curve, an "alg"
+  /// duplicate members, symmetric keys ("oct"), unknown kinds and curves, private keys (which
+  /// must not be sent), RSA outside 2048 to 8192 bits, a point that is not on its curve, an "alg"
   /// that does not fit the key.
   static Result<Jwk> parse(std::string_view text);
 
@@ -90,7 +90,7 @@ class PrivateJwk {
   const Jwk& public_part() const { return public_; }
   /// The whole key with its secret.
   std::string to_json() const;
-  /// The same as PEM (PKCS #8), which says neither "kid" nor "alg".
+  /// The same as PEM (PKCS #8), which has neither "kid" nor "alg".
   Result<std::string> to_pem() const;
 
  private:
@@ -110,7 +110,7 @@ class JwkSet {
   /// What to do with a key that Jwk::parse refuses.
   enum class Unusable : std::uint8_t {
     kRefuse,  ///< refuse the set and say which key: registration
-    kSkip,    ///< pass over it (RFC 7517 section 5): a set fetched from a URL
+    kSkip,    ///< skip it (RFC 7517 section 5): for a set fetched from a URL
   };
 
   JwkSet() = default;

@@ -15,15 +15,15 @@ namespace sluice::jose {
 inline constexpr std::size_t kJwtSizeMax = 16u << 10;  ///< bytes of a compact JWT
 inline constexpr std::size_t kJwtDepthMax = 8;         ///< objects and arrays inside each other
 
-/// A compact JWT that was taken apart. Nothing in it may be trusted before verify() said yes; that
-/// its issuer can be read before is what finding the right keys needs. Thread-safe for const use.
+/// A parsed compact JWT. Do not trust its content before verify() succeeds; its issuer is readable
+/// before because finding the right keys needs it. Thread-safe for const use.
 class Jws {
  public:
-  /// Takes `compact` apart and checks all that needs no key: at most 16 KiB, three parts of strict
+  /// Parses `compact` and checks all that needs no key: at most 16 KiB, three parts of strict
   /// base64url, header and payload JSON objects at most 8 deep without duplicate members, "alg" one
   /// of `allowed`, "kid" a string of 1 to 256 bytes, no "crit" and no "b64" (RFC 7515 section
   /// 4.1.11, RFC 7797). kUnauthenticated otherwise (kTooLarge for the size); the message says why
-  /// and holds nothing of the token but the name of an algorithm.
+  /// and holds nothing of the token except the name of an algorithm.
   static Result<Jws> parse(std::string_view compact, std::span<const Algorithm> allowed);
 
   /// Checks the signature with the keys of that "kid" which fit the algorithm, one after the other.
@@ -51,7 +51,7 @@ class Jws {
   boost::json::object payload_;
 };
 
-/// What a verified token says.
+/// The content of a verified token.
 struct VerifiedJwt {
   boost::json::object header;
   boost::json::object payload;

@@ -1,5 +1,5 @@
-// A JSON value that can be changed in places. Until somebody does it is no more than a place in a
-// text, so that what is not changed keeps every byte: the digits of numbers, escapes, white space.
+// A JSON value that can be changed in parts. Unchanged values are references into the text, so that
+// they keep every byte: the digits of numbers, escapes, white space.
 #pragma once
 
 #include <cstddef>
@@ -39,11 +39,11 @@ class JsonNode {
   /// The number of an object's member.
   std::optional<std::size_t> find(std::string_view key) const;
 
-  /// The text of this value is to be made anew from its children. Whoever changes a node says so of
-  /// all that it stands in.
+  /// Marks this value to be written again from its children. Code that changes a node must mark all
+  /// its ancestors.
   void set_changed() { opened_->changed = true; }
   void insert_element(std::size_t at, JsonNode value);
-  /// `raw_key`: as it stands between quotes; must outlive the node.
+  /// `raw_key`: the bytes between the quotes; must outlive the node.
   void add_member(std::string_view raw_key, JsonNode value);
   JsonNode take_child(std::size_t at);
 

@@ -21,13 +21,13 @@ class JsonTokens {
   JsonTokens& operator=(JsonTokens&&) noexcept;
 
   /// Finds the tokens of `text`. After success the text is valid UTF-8, its strings are closed and
-  /// hold no control characters, and there is at least one token. Nothing is known about how the
-  /// tokens follow each other, numbers, literals and escapes: check_json looks at these. kInvalid
-  /// says what is wrong and at which byte; kTooLarge for 4 GiB and more.
+  /// hold no control characters, and there is at least one token. Does not check the order of
+  /// tokens, numbers, literals and escapes: check_json does. kInvalid names what is wrong and the
+  /// byte; kTooLarge for 4 GiB and more.
   Result<void> read(std::string_view text);
 
   std::size_t size() const { return size_; }
-  /// The copy of the text. At least 64 bytes behind it may be read (not relied upon).
+  /// The copy of the text. At least 64 bytes after it are readable, with undefined content.
   std::string_view text() const { return text_; }
   /// Where token `i` begins. For i == size(): the end of the text.
   std::size_t begin(std::size_t i) const { return offsets_[i]; }
@@ -57,13 +57,13 @@ class JsonTokens {
   /// The number of the bracket that closes the opening one at `i`; size() if the text, against the
   /// promise, has none.
   std::size_t closing(std::size_t i) const;
-  /// The number of the token behind the value that begins with token `i`.
+  /// The number of the token after the value that begins with token `i`.
   std::size_t behind(std::size_t i) const {
     const char c = first(i);
     return (c == '{' || c == '[' ? closing(i) : i) + 1;
   }
 
-  /// Space, tab, line feed, carriage return: nothing else may stand between tokens.
+  /// Space, tab, line feed, carriage return: nothing else is allowed between tokens.
   static bool is_white_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
  private:

@@ -1,4 +1,4 @@
-// Finding a key that stands twice in one object, while a document is read once from start to end.
+// Finds a key that is repeated in an object, while a document is read once from start to end.
 #pragma once
 
 #include <algorithm>
@@ -23,9 +23,9 @@ class KeyScopes {
   /// An object begins.
   void open() { starts_.push_back(keys_.size()); }
 
-  /// A key of the innermost object. False if it was there already (in a large object that is found
-  /// out only at its end). Eight bytes behind the key must be readable; the key must live until the
-  /// end of its object.
+  /// Adds a key of the innermost object. False if it is repeated (in a large object, close()
+  /// reports that). Eight bytes after the key must be readable; the key must live until the end of
+  /// its object.
   bool add(std::string_view key) {
     const Key added{prefix_of(key), key};
     const std::size_t start = starts_.back();
@@ -38,7 +38,7 @@ class KeyScopes {
     return true;
   }
 
-  /// The innermost object ends. False if one of its keys was there twice.
+  /// Ends the innermost object. False if one of its keys is repeated.
   bool close() {
     const std::size_t start = starts_.back();
     starts_.pop_back();
@@ -56,7 +56,7 @@ class KeyScopes {
   static constexpr std::size_t kSmall = 24;
 
   struct Key {
-    std::uint64_t prefix = 0;  // the first eight bytes, zeros behind a shorter key
+    std::uint64_t prefix = 0;  // the first eight bytes, padded with zeros
     std::string_view text;
     bool operator==(const Key& other) const {
       return prefix == other.prefix && text.size() == other.text.size() &&

@@ -14,7 +14,7 @@ namespace sluice::output {
 /// other, a shard of many small files would mostly wait for the disk. One thread.
 class ClosedFiles {
  public:
-  /// So many are finished without being asked: each is an open descriptor or two.
+  /// The number of files after which it finishes them: each holds an open descriptor or two.
   static constexpr std::size_t kMax = 64;
 
   explicit ClosedFiles(FileStore& files) : files_(files) {}

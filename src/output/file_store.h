@@ -18,7 +18,7 @@ namespace sluice::output {
 inline constexpr char kInternalFilePrefix = '_';
 
 /// Thread-safe. Folder and file names are 1 to 128 of A-Z a-z 0-9 - _ and '.', not starting with
-/// '.'; anything else is kInvalid before the file system is asked.
+/// '.'; anything else is kInvalid without access to the file system.
 class FileStore {
  public:
   virtual ~FileStore() = default;
@@ -35,16 +35,16 @@ class FileStore {
   /// After it, the finished files of the folder survive a crash.
   virtual Result<void> sync_folder(std::string_view folder) = 0;
   virtual Result<void> remove_file(std::string_view folder, std::string_view name) = 0;
-  /// Removes a folder and all its files. Downloads that have a file open go on to their end.
+  /// Removes a folder and all its files. Downloads that have a file open continue to their end.
   virtual Result<void> remove_folder(std::string_view folder) = 0;
   /// How many open() results of the folder are still held.
   virtual std::size_t open_files(std::string_view folder) const = 0;
-  /// The folders there are, in no order; what others put beside them is left out.
+  /// The names of the folders, in no order; ignores anything else in the store's folder.
   virtual Result<std::vector<std::string>> folders() const = 0;
 };
 
-/// A folder of the local file system. Temporary files that a crash left behind are removed at
-/// opening.
+/// A file store in a folder of the local file system. Removes temporary files that a crash left
+/// when it is opened.
 Result<std::unique_ptr<FileStore>> open_local_file_store(const std::filesystem::path& root,
                                                          const GzipOptions& options = {});
 

@@ -1,6 +1,6 @@
 // The index of a seekable gzip file: where its blocks are (docs/formats.md). A file of one block
-// carries it in the gzip header, as the subfield "SL" of the extra field; other files have it in a
-// file beside them, because it is not known when the header is written.
+// has it in the gzip header, as the subfield "SL" of the extra field; other files have it in a file
+// beside them, because it is not known when the header is written.
 #pragma once
 
 #include <cstddef>
@@ -42,7 +42,7 @@ struct GzipIndex {
   }
 };
 
-/// CRC-32 of RFC 1952, of what has `crc` and `bytes` behind it.
+/// CRC-32 of RFC 1952 of bytes whose CRC-32 is `crc`, followed by `bytes`.
 std::uint32_t crc32(std::uint32_t crc, std::string_view bytes);
 /// That of two pieces, of which the second has `size` bytes.
 std::uint32_t joined_crc32(std::uint32_t first, std::uint32_t second, std::uint64_t size);
@@ -61,7 +61,7 @@ Result<GzipIndex> parse_gzip_index(std::string_view bytes);
 inline constexpr std::size_t kIndexedHeaderSize = 10 + 2 + 4 + 16 + 2 * 8 + 2 * 4;
 
 /// The gzip header of a file that is one block or empty, with `identity`, lines, uncompressed size
-/// and `data_crc`, the CRC-32 of all bytes behind the header, in its extra field.
+/// and `data_crc`, the CRC-32 of all bytes after the header, in its extra field.
 std::string serialize_header(const GzipIndex& index, std::uint32_t data_crc);
 /// The index in the first kIndexedHeaderSize bytes of a file of `compressed_size` bytes; nullopt
 /// when the header has none. kCorrupt when it is damaged or has an impossible one. Of a file that

@@ -1,7 +1,7 @@
 // NDJSON as seekable gzip: one valid gzip member made of independent blocks, with an index of the
 // blocks in a file beside it, or in its header when it is one block (docs/formats.md). gzip clients
-// get the bytes as they are; for others a block is found by the index and inflated on its own.
-// Either way a block is compared with its checksum in the index before a byte of it is given
+// get the bytes as they are; for others a block is found by the index and inflated on its own. In
+// both cases a block is compared with its checksum in the index before a byte of it is returned
 //
 #pragma once
 
@@ -30,7 +30,7 @@ struct GzipFileInfo {
 };
 
 /// Writes one file. Until finish() it has a temporary name; a writer that is destroyed before
-/// leaves nothing behind. After an error every call gives that error: the file is lost. One thread.
+/// leaves no file. After an error every call returns that error: the file is lost. Not thread-safe.
 class SeekableGzipWriter {
  public:
   /// The index of more than one block gets the path with ".idx" appended.
@@ -42,8 +42,8 @@ class SeekableGzipWriter {
   Result<void> append_line(std::string_view line);
   /// Lines and bytes so far; compressed_size counts finished blocks only.
   const GzipFileInfo& info() const;
-  /// Writes the rest and the index without waiting for the disk, and gives up the memory: info() is
-  /// what the file will be, and only finish() may follow.
+  /// Writes the remaining bytes and the index without waiting for the disk, and releases the
+  /// memory. info() is final then, and only finish() may follow.
   Result<void> close();
   /// Closes, syncs data and index, renames both to their names (F-04: a name promises the whole
   /// file). That the names survive a crash takes a sync of their folder.
@@ -64,7 +64,7 @@ std::shared_ptr<CheckedFiles> make_checked_files();
 class SeekableGzipFile {
  public:
   /// kNotFound when there is no such file, kCorrupt when its index is missing, damaged or another
-  /// file's. `checked` remembers what is found of files whose index has no checksums.
+  /// file's. `checked` caches the checksums of files whose index has none.
   static Result<std::shared_ptr<const SeekableGzipFile>> open(
       const std::filesystem::path& path, std::shared_ptr<CheckedFiles> checked = nullptr);
   ~SeekableGzipFile();
@@ -102,7 +102,7 @@ class StoredReader {
 };
 
 /// Reads uncompressed bytes from `offset` on, front to back, in constant memory, however large the
-/// blocks are. To begin within a block costs inflating what is before. One thread at a time.
+/// blocks are. Beginning within a block inflates the bytes before. One thread at a time.
 class InflatingReader {
  public:
   /// What one holds, at most.

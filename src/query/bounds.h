@@ -16,19 +16,19 @@ struct Bounds {
   std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt;
 };
 
-/// Looks at the bounds now and then. One thread at a time.
+/// Checks the bounds now and then. One thread at a time.
 class BoundsCheck {
  public:
   explicit BoundsCheck(Bounds bounds) : bounds_(std::move(bounds)) {}
 
-  /// Call it for each resource that is looked at. kCancelled when asked to stop, kTimeout when the
+  /// Call it for each resource that is read. kCancelled when asked to stop, kTimeout when the
   /// deadline has passed.
   Result<void> step() { return (++steps_ & kMask) == 0 ? look() : Result<void>(); }
   /// The same now: before each of many short searches, and before what takes long by itself.
   Result<void> look() const;
 
  private:
-  // A clock costs as much as a small resource.
+  // Reading the clock takes as long as a small resource.
   static constexpr std::uint32_t kMask = 63;
 
   const Bounds bounds_;

@@ -1,11 +1,11 @@
-// Searches of the store as of a snapshot, for everyone who needs the resources that match: REST,
-// conditional references and interactions, cohorts.
+// Searches of the store as of a snapshot: for REST, conditional references and interactions, and
+// cohorts.
 //
 //   const auto as_of = store.last_commit();
 //   SLUICE_TRY(const auto query, query::prepare(store, type, parameters, base_url, as_of));
 //   SLUICE_TRY(const auto found, query::find(store, query, as_of.sequence, 2));
 //
-// A write that rests on what was found needs query/matches.h.
+// A write that depends on the result needs query/matches.h.
 #pragma once
 
 #include <cstddef>
@@ -26,12 +26,12 @@ namespace sluice::query {
 inline constexpr std::size_t kSearchIdsMax = 1'000'000;
 
 /// The query compiled, with chained parameters and _has resolved as of the commit; its instant is
-/// what the prefix `ap` is relative to. Who asks must be allowed to read Query::other_types(),
-/// which can be told from search::Query::compile() before. Errors of compile() and resolved().
+/// what the prefix `ap` is relative to. The client must be allowed to read Query::other_types(),
+/// which search::Query::compile() returns before. Errors of compile() and resolved().
 Result<search::Query> prepare(const store::Store& store, fhir::ResourceType type,
                               const search::Parameters& parameters, std::string_view base_url,
                               const store::Commit& as_of, const Bounds& bounds = {});
-/// Likewise for a query that is compiled already; itself when there is nothing to resolve.
+/// The same for a compiled query; returns it unchanged when there is nothing to resolve.
 Result<search::Query> resolve(const store::Store& store, const search::Query& query,
                               store::Sequence as_of, const Bounds& bounds,
                               search::IdBudget& budget);
@@ -48,7 +48,7 @@ Result<std::vector<std::string>> find_ids(const store::Store& store, const searc
                                           store::Sequence as_of, std::size_t limit,
                                           const Bounds& bounds = {});
 /// The ids that match each of several resolved queries on one type, at most `limit` each, in one
-/// pass: what the conditional references of a transaction cost.
+/// pass: used for the conditional references of a transaction.
 Result<std::vector<std::vector<std::string>>> find_ids_of_each(
     const store::Store& store, std::span<const search::Query> queries, store::Sequence as_of,
     std::size_t limit, const Bounds& bounds = {});

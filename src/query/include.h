@@ -27,9 +27,9 @@ struct Include {
   std::vector<fhir::ResourceType> types() const;
 };
 
-/// Reads a parameter of a search on `type`: name "_include", "_revinclude", ":iterate" behind it
-/// allowed, value "Type:parameter", "Type:parameter:Target" or "Type:*". kInvalid or kUnsupported
-/// names what is not understood, also what can bring nothing.
+/// Reads a parameter of a search on `type`: name "_include", "_revinclude", also with ":iterate",
+/// value "Type:parameter", "Type:parameter:Target" or "Type:*". kInvalid or kUnsupported
+/// names what is not understood, or can never include anything.
 Result<Include> parse_include(fhir::ResourceType type, std::string_view name,
                               std::string_view value);
 

@@ -1,10 +1,10 @@
-// The store as somebody sees it whose rights depend on what is in a resource: what they may
-// not see is not there, and what they may not write cannot be written. Whoever is given such a
-// store, whatever they do with it, shows and changes no more than that; so there is no other place
-// where the limits are kept.
+// The store as seen by a client whose rights depend on the content of a resource: resources
+// that it may not see do not exist, and resources that it may not write cannot be written. Code
+// with such a store shows and changes no more than that, whatever it does, so no other place needs
+// to enforce these limits.
 //
-// Thread-safe. Of the store's parts that are about more than one resource, documents, sizes and
-// settings are passed through; counts are counted.
+// Thread-safe. Passes through documents, sizes and settings, which concern more than one resource;
+// computes counts.
 #pragma once
 
 #include <functional>
@@ -26,7 +26,7 @@
 
 namespace sluice::query {
 
-/// What somebody may do with resources of one type; nullopt: nothing of the kind.
+/// What a client may do with resources of one type; nullopt: nothing of that kind.
 struct Rights {
   std::optional<search::ResourceFilter> read = std::nullopt;
   std::optional<search::ResourceFilter> create = std::nullopt;
@@ -39,7 +39,7 @@ using RightsOf = std::function<Result<Rights>(fhir::ResourceType)>;
 class LimitedStore final : public store::Store {
  public:
   /// The references must outlive it.
-  /// `bounds` end a scan that passes over much and shows nothing.
+  /// `bounds` end a scan that skips much and returns nothing.
   LimitedStore(store::Store& store, const Clock& clock, RightsOf rights, Bounds bounds = {})
       : store_(store),
         writes_(&store),
@@ -51,12 +51,12 @@ class LimitedStore final : public store::Store {
   LimitedStore(const store::Store& store, RightsOf rights)
       : store_(store), rights_of_(std::move(rights)) {}
 
-  /// kNotFound when a resource that is there, or would come to be by an update, may not be changed:
-  /// which of the two it is, is not told. kForbidden when it may be seen all the same, and when
-  /// what would be there after may not be written. What may be neither seen nor removed is not
-  /// removed, as if it were not there. An update makes no new resource for somebody with limits,
-  /// for its refusal would tell which ids are taken; a put under the precondition that there is
-  /// none does.
+  /// kNotFound when an existing resource may not be changed, or when an update would create one:
+  /// the error does not reveal which. kForbidden when the client may see the resource nevertheless,
+  /// and when it may not write the new content. A removal of a resource that may be neither seen
+  /// nor removed does nothing, as if it did not exist. With limits an update creates nothing,
+  /// because a refusal would reveal which ids are taken; a put with the precondition that none
+  /// exists does.
   Result<store::WriteOutcome> write(const store::Transaction& transaction) override;
 
   store::Commit last_commit() const override { return store_.last_commit(); }

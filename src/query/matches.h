@@ -1,6 +1,6 @@
-// What a conditional write stands on: the ids that match a query, brought forward to the newest
-// commit as often as others write, and the condition by which the store refuses the write when they
-// have once more (docs/decisions/0019).
+// The basis of a conditional write: the ids that match a query, updated to the newest commit
+// whenever others write, and the condition by which the store refuses the write after yet another
+// change (docs/decisions/0019).
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,8 @@ namespace sluice::query {
 /// One thread at a time.
 class Matches {
  public:
-  /// Searches as of the newest commit. `query`: compiled, not resolved. At most `limit` ids are
-  /// looked for; 2 tell none, one and several apart.
+  /// Searches as of the newest commit. `query`: compiled, not resolved. Finds at most `limit` ids;
+  /// 2 are enough to distinguish none, one and several.
   static Result<Matches> find(const store::Store& store, search::Query query, std::size_t limit,
                               Bounds bounds = {});
 
@@ -36,14 +36,14 @@ class Matches {
   /// The query with chains and _has resolved as of as_of().
   const search::Query& resolved() const { return resolved_; }
 
-  /// Brings ids() to the newest commit: by what was written since, or by a new search when other
-  /// types decide and one of them was written, or when of more than `limit` one is gone.
+  /// Updates ids() to the newest commit: by the changes since, or by a new search when other types
+  /// decide and one of them changed, or when one of more than `limit` no longer matches.
   Result<void> catch_up();
   /// The same for several of one type, store, limit and as_of(), with one look at what was written.
   static Result<void> catch_up_each(const std::vector<Matches*>& all);
 
   /// For Transaction::unchanged: nothing was written since that can change ids(). When the store
-  /// says kConflict, catch_up() and try again; the window is that between the two calls.
+  /// returns kConflict, call catch_up() and try again; the race window is between these calls.
   store::Unchanged condition() const;
 
  private:
@@ -56,7 +56,7 @@ class Matches {
   };
   Result<Changes> changes_up_to(store::Sequence to) const;
   static Result<void> search_each(const std::vector<Matches*>& all, store::Sequence as_of);
-  /// Brings them forward by what changed; those that have to search anew are added to `searching`.
+  /// Updates them by what changed; adds those that must search again to `searching`.
   static Result<void> apply(const std::vector<Matches*>& all,
                             const std::vector<std::string>& changed, store::Sequence newest,
                             std::vector<Matches*>& searching);

@@ -23,10 +23,10 @@ struct SortKey {
   bool descending = false;
   friend bool operator==(const SortKey&, const SortKey&) = default;
 };
-/// Later keys decide where the earlier are equal. Empty: the order of the walk, which costs least.
+/// Later keys decide where earlier ones are equal. Empty: the order of the walk, the cheapest.
 using Order = std::vector<SortKey>;
 
-/// Behind this resource in the order of a page.
+/// The position after this resource in the order of a page.
 struct Place {
   Position position = {};         ///< the id counts in every order, the owner in the walk's
   store::Sequence sequence = {};  ///< for sorted pages: when it was written
@@ -36,7 +36,7 @@ struct Place {
 struct PageRequest {
   store::Sequence as_of;
   Order order = {};
-  std::size_t count = 0;  ///< at most so many matches; at least 1
+  std::size_t count = 0;  ///< at most this many matches; at least 1
   std::optional<Place> after = std::nullopt;
   std::size_t bytes_max = 0;  ///< ends a page early, but never before its first match
 };
@@ -49,13 +49,13 @@ struct Page {
   std::optional<std::uint64_t> total = std::nullopt;
 };
 
-/// Reads a page. Without an order it costs as much as is passed over, and when the deadline comes
-/// it ends early, perhaps without a match, with the place to go on from. With an order it looks at
-/// everything that matches, keeping a page's keys, and kTimeout is an error.
+/// Reads a page. Without an order its cost is that of the resources it reads; at the deadline it
+/// ends early, perhaps without a match, with the position to continue from. With an order it reads
+/// all matches, keeps a page's keys, and fails with kTimeout at the deadline.
 Result<Page> read_page(const store::Store& store, const search::Query& query,
                        const PageRequest& request, const Bounds& bounds);
 
-/// Where a page begins that ends behind `match`.
+/// Where the page after `match` begins.
 Place place_behind(const Order& order, const store::Record& match);
 
 }  // namespace sluice::query

@@ -1,5 +1,5 @@
-// The resources that match a query, one after the other, as of a snapshot: what searches, their
-// pages and conditional interactions stand on.
+// The resources that match a query, one after the other, as of a snapshot: the basis of searches,
+// their pages and conditional interactions.
 #pragma once
 
 #include <memory>
@@ -15,10 +15,10 @@
 
 namespace sluice::query {
 
-/// A place in the order of a walk: behind this resource. The order is that of (owner, id); it is
-/// the same for the same query and snapshot, so that a later walk can go on from here.
+/// A position in a walk: after this resource, in the order of (owner, id). The order is the same
+/// for the same query and snapshot, so that a later walk can continue from here.
 struct Position {
-  std::string owner = {};  ///< whose compartment it was found in; empty for none
+  std::string owner = {};  ///< owner of the compartment where it was found; empty for none
   std::string id = {};     ///< empty: the beginning
   friend bool operator==(const Position&, const Position&) = default;
 };
@@ -41,14 +41,14 @@ class Walk {
   /// call. Errors of the store and of the bounds; after kTimeout position() is still good.
   Result<bool> next(store::RecordView& record);
 
-  /// Behind everything that has been looked at, matches or not.
+  /// The position after everything read so far, matching or not.
   Position position() const;
 
  private:
   Result<bool> next_by_id(store::RecordView& record);
   Result<bool> next_in_scan(store::RecordView& record);
   Result<bool> next_of_owners(store::RecordView& record);
-  /// Makes a view of a resource that is read by its key, when it is there.
+  /// Makes a view of a resource that is read by its key, if it exists.
   Result<bool> fetch(std::string_view id, store::RecordView& record);
   bool was_met_before(const store::RecordView& record) const;
 
@@ -61,7 +61,7 @@ class Walk {
   std::unique_ptr<store::Scan> scan_;
   std::vector<std::string> keys_;  // ids or owners, sorted
   std::size_t next_key_ = 0;
-  bool in_owner_ = false;  // scan_ stands in the range of keys_[next_key_ - 1]
+  bool in_owner_ = false;  // scan_ is in the range of keys_[next_key_ - 1]
   store::Record fetched_;
 };
 

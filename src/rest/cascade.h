@@ -28,10 +28,10 @@ struct CascadeOutcome {
   std::size_t others = 0;     ///< resources of the compartment that were deleted with it
 };
 
-/// Deletes a patient, who may be deleted already or never have been there, and every resource of
-/// the compartment. kUnprocessable when these are more than `most` together; kConflict, naming
-/// some, when resources are in other patients' compartments too, and when others write to this
-/// patient's all the time; kPreconditionFailed when `condition` does not hold of the patient.
+/// Deletes a patient, who may be deleted already or may never have existed, and every resource of
+/// the compartment. kUnprocessable when these are more than `most`; kConflict, with some names,
+/// when resources are in other patients' compartments too, and when others keep writing to this
+/// patient's; kPreconditionFailed when `condition` does not hold for the patient.
 Result<CascadeOutcome> remove_with_compartment(store::Store& store, const std::string& patient_id,
                                                const Condition& condition, std::size_t most,
                                                const CascadeCalls& calls);

@@ -1,5 +1,5 @@
-// What a client wants to find before it is given what it asks for: If-Match and its kin, as headers
-// of HTTP and as texts of a Bundle's entry say them.
+// Preconditions of a request: If-Match and related conditions, from HTTP headers and from the
+// entries of a Bundle.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace sluice::rest {
 
-/// What a write wants to find.
+/// The precondition of a write.
 struct Condition {
   enum class Kind : std::uint8_t {
     kNone,

@@ -1,5 +1,5 @@
-// Conditional create, update, patch and delete (FHIR R4, RESTful API): the resource is named by a
-// search, whose result holds at the instant of the write (docs/decisions/0019).
+// Conditional create, update, patch and delete (FHIR R4, RESTful API): a search names the resource,
+// and its result holds at the instant of the write (docs/decisions/0019).
 #pragma once
 
 #include <cstddef>
@@ -29,10 +29,10 @@ struct Intent {
 /// ends the interaction.
 using Announce = std::function<Result<void>(const std::vector<Intent>&)>;
 
-/// Asked of every match as it is, also when there are too many (kLeave): its error ends the
-/// interaction, before anything of the matches is told.
+/// Called for the current version of every match, also when there are too many (kLeave): its error
+/// ends the interaction before anything of the matches is revealed.
 using MayUse = std::function<Result<void>(Intent::Kind, const Stored&)>;
-/// Who is told, and who is asked when that is not nobody.
+/// Callbacks during a conditional interaction; may be empty.
 struct Watch {
   Announce announce;
   MayUse may_use = {};
@@ -46,8 +46,8 @@ struct ConditionallyWritten {
 /// Reads the body; the id is used when the body has none.
 using ReadBody = std::function<Result<fhir::IncomingResource>(std::string_view id_if_missing)>;
 
-/// If-None-Exist: writes `resource`, whose id is new, unless something matches; then that is what
-/// comes back, as it was left. kPreconditionFailed when several match.
+/// If-None-Exist: writes `resource`, whose id is new, unless something matches; then returns the
+/// unchanged match. kPreconditionFailed when several match.
 Result<ConditionallyWritten> create_unless_found(store::Store& store, query::Matches& matches,
                                                  const fhir::IncomingResource& resource,
                                                  const Watch& watch);

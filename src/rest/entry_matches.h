@@ -32,10 +32,10 @@ class EntryMatches {
         base_url_(std::move(base_url)),
         bounds_(std::move(bounds)) {}
 
-  /// Adds a query, or finds the one that is there; its number. Errors of Query::compile; kTooLarge
-  /// for more than kConditionsMax, or when all together have more of something than one query may.
+  /// Adds a query, or finds an equal one; returns its number. Errors of Query::compile; kTooLarge
+  /// for more than kConditionsMax, or when all together exceed a limit of one query.
   Result<std::size_t> add(fhir::ResourceType type, std::string_view text);
-  /// At least so many ids of the type's queries are looked for. Before the first find().
+  /// Finds at least this many ids for the type's queries. Call before the first find().
   void look_for(fhir::ResourceType type, std::size_t ids);
 
   /// Brings all to the newest commit.
@@ -46,7 +46,7 @@ class EntryMatches {
   const std::vector<search::Query>& queries() const { return queries_; }
   /// Query `number` with its chains resolved as of what was found.
   const search::Query& resolved(std::size_t number) const { return matches_[number]->resolved(); }
-  /// Whether query `number` was there at the first find().
+  /// Whether query `number` was added before the first find().
   bool is_found(std::size_t number) const { return number < matches_.size(); }
   /// For Transaction::unchanged.
   std::vector<store::Unchanged> conditions() const;

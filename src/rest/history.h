@@ -1,5 +1,5 @@
-// History: the versions of one resource, of types, or of everything, newest first, a page at a
-// time. Only versions that the store still keeps are there (Store::versions).
+// History: the versions of one resource, of types, or of everything, newest first, in pages. Shows
+// only versions that the store still keeps (Store::versions).
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ struct HistoryRange {
   store::Sequence up_to;       ///< and of none after this
   /// Of versions up to this one only those that were current then, and no deletions.
   std::optional<store::Sequence> current_at = std::nullopt;
-  /// Where a page goes on that was not the first.
+  /// Where a page after the first continues.
   std::optional<store::ChangePlace> before = std::nullopt;
 };
 
@@ -28,7 +28,7 @@ struct HistoryLimits {
   std::size_t count = 100;
   std::size_t bytes = 16u << 20;
   std::size_t looks = 500'000;  ///< entries of the change log, and 50 for each version looked up
-  query::Bounds bounds = {};    ///< kTimeout when they end it before there is a place to go on from
+  query::Bounds bounds = {};    ///< kTimeout when they end it before a position to continue from
 };
 
 struct HistoryEntry {
@@ -44,8 +44,8 @@ struct HistoryPage {
 /// One resource. kNotFound when there never was one.
 Result<HistoryPage> history_of(const store::Store& store, const fhir::ResourceId& key,
                                const HistoryRange& range, const HistoryLimits& limits);
-/// The resources of `types`, which are sorted; nullptr for all. Reads the change log from its end,
-/// so that the newest cost no more in a large store.
+/// The resources of `types`, which must be sorted; nullptr for all. Reads the change log from its
+/// end, so that the newest versions cost no more in a large store.
 Result<HistoryPage> history_of_types(const store::Store& store,
                                      const std::vector<fhir::ResourceType>* types,
                                      const HistoryRange& range, const HistoryLimits& limits);

@@ -1,5 +1,5 @@
-// The FHIR RESTful interactions on one resource, as calls of the store: which version is there,
-// what a condition wants, what a write makes of it. Knows no HTTP.
+// The FHIR RESTful interactions on one resource, as calls of the store: the current version, the
+// precondition, the result of a write. Knows no HTTP.
 #pragma once
 
 #include <cstdint>
@@ -32,17 +32,17 @@ using MayChange = std::function<Result<void>(const Stored&)>;
 
 /// The newest version: kNotFound when there never was one, kGone when it is deleted.
 Result<Stored> read(const store::Store& store, const fhir::ResourceId& key);
-/// One version: kNotFound when there is none of that number or it is kept no more, kGone when it is
-/// a deletion.
+/// One version: kNotFound when it does not exist or is no longer kept, kGone when it is a
+/// deletion.
 Result<Stored> read_version(const store::Store& store, const fhir::ResourceId& key,
                             std::uint32_t version);
 
 /// Writes a resource under an id that must be new: kConflict else.
 Result<Written> create(store::Store& store, const fhir::IncomingResource& resource);
-/// Writes a resource, which is created when it is not there. The same content makes no new version.
+/// Updates a resource, or creates it if it does not exist. The same content makes no new version.
 /// kPreconditionFailed when the condition does not hold at the instant of the write, kConflict when
-/// it held but another write came between. With `may_change`, what it was asked about is what is
-/// replaced.
+/// it held but another write came between. Replaces exactly the version
+/// that `may_change` has checked.
 Result<Written> update(store::Store& store, const fhir::IncomingResource& resource,
                        const Condition& condition, const MayChange& may_change = {});
 /// What a put that was committed came to.

@@ -24,8 +24,8 @@ struct PatchLimits {
 class JsonPatch {
  public:
   /// kInvalid names the operation (counted from 0) and what is wrong with it: op, path, from or
-  /// value missing, unknown or of the wrong type. What RFC 6902 does not know is ignored, as it
-  /// wants.
+  /// value missing, unknown or of the wrong type. Ignores unknown members, as RFC 6902
+  /// requires.
   static Result<JsonPatch> parse(std::string_view text);
 
   /// The patched text, or all of the old one: either every operation is done or none.

@@ -1,4 +1,4 @@
-// $add and $remove: members of a Group come and go without anybody sending the whole roster.
+// $add and $remove: change members of a Group without sending all members.
 #pragma once
 
 #include <cstddef>
@@ -20,16 +20,16 @@ namespace sluice::rest {
 enum class MemberOperation : std::uint8_t { kAdd, kRemove };
 
 struct MembersChanged {
-  Stored stored;  ///< the version that is there now
+  Stored stored;  ///< the current version
   std::size_t given = 0;
   std::size_t added = 0;
   std::size_t removed = 0;
   std::size_t absent = 0;
 };
 
-/// Thread-safe. A roster of a million takes some hundred megabytes while it is edited, so of large
-/// Groups one is changed at a time, and nobody waits for it; small ones wait for each other, which
-/// is a moment, and changes of one Group would only get into each other's way.
+/// Thread-safe. Editing a Group of a million members takes some hundred megabytes, so one large
+/// Group is changed at a time, and further ones are refused. Changes of small Groups wait for each
+/// other: they are short, and concurrent changes of one Group would only conflict.
 class MemberChanges {
  public:
   /// Bytes of a Group and what is added to it from which on it counts as large.
@@ -40,10 +40,10 @@ class MemberChanges {
   /// Asked of the Group as it is to be written; its error is that of the change.
   using MayWrite = std::function<Result<void>(const fhir::IncomingResource&)>;
 
-  /// Changes the newest version of a Group in one transaction, which makes a new version; none when
-  /// everything is as wanted already. kNotFound and kGone as rest::read, kPreconditionFailed when
-  /// the condition does not hold, kConflict when other writes come between again and again,
-  /// kUnavailable while another large Group is changed, others as fhir::add_members.
+  /// Changes the newest version of a Group in one transaction; makes no new version when nothing
+  /// changes. kNotFound and kGone as rest::read, kPreconditionFailed when the condition does not
+  /// hold, kConflict when other writes intervene repeatedly, kUnavailable while another large Group
+  /// is changed, others as fhir::add_members.
   Result<MembersChanged> apply(store::Store& store, const std::string& group_id,
                                MemberOperation operation,
                                const std::vector<fhir::MemberEntry>& entries,

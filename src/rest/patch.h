@@ -20,7 +20,7 @@ Result<fhir::IncomingResource> patched(const fhir::ResourceId& key, std::string_
                                        const JsonPatch& patch, std::string_view base_url,
                                        Leniency leniency = Leniency::kStrict);
 
-/// The two halves of patched(), for who changes the text between them.
+/// The two halves of patched(), for callers that change the text in between.
 Result<std::string> patched_text(const fhir::ResourceId& key, std::string_view json,
                                  const JsonPatch& patch);
 Result<fhir::IncomingResource> read_patched(const fhir::ResourceId& key, std::string_view text,

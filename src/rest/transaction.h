@@ -24,13 +24,13 @@ struct TransactionOptions {
   bool with_resources = false;  ///< writes give the resource back
   query::Bounds bounds = {};    ///< of searches and patches
   Leniency leniency = Leniency::kStrict;
-  /// Asked about each Binary that an entry reads, replaces or deletes, as it is before: its error
-  /// is the transaction's. Empty: all may be done. Binaries say themselves who may
+  /// Called with the previous version of each Binary that an entry reads, replaces or deletes: its
+  /// error is the transaction's. Empty: everything is allowed. Binaries name who may access them
   /// (securityContext).
   std::function<Result<void>(EntryAction::Kind, const Stored&)> may_touch_binary = {};
-  /// Told how many bytes of resources the transaction holds beside its Bundle, whenever they become
-  /// more: what it reads, patches and gives back. Its error is the transaction's, and nothing is
-  /// written. Empty: any number.
+  /// Called with the bytes of resources that the transaction holds besides its Bundle, whenever
+  /// they grow: resources that it reads, patches and returns. Its error is the transaction's, and
+  /// nothing is written. Empty: no limit.
   std::function<Result<void>(std::size_t bytes)> may_hold = {};
   /// What each entry may see and change; nullptr: everything. Must outlive the transaction.
   TransactionView* view = nullptr;
@@ -52,8 +52,8 @@ struct TransactionOutcome {
 
 class Transaction {
  public:
-  /// A type that the entry searches by a condition or a conditional reference: who asks must be
-  /// allowed to.
+  /// A type that the entry searches by a condition or a conditional reference: the client must be
+  /// allowed to search it.
   struct Searched {
     std::size_t entry = 0;
     fhir::ResourceType type;

@@ -1,5 +1,5 @@
 // What a transaction Bundle will write: ids found or made, links replaced, resources read and
-// checked. Apart from transaction.h, which commits it and tells what came of it. Internal to rest.
+// checked. transaction.h commits it and reports the results. Internal to rest.
 #pragma once
 
 #include <cstddef>
@@ -44,7 +44,7 @@ class TransactionPlan {
   const std::vector<EntryAction>& actions() const { return actions_; }
   const std::vector<Transaction::Searched>& searched() const { return searched_; }
   const std::vector<PlannedEntry>& entries() const { return planned_; }
-  /// What the store has to check, beside what is put and removed.
+  /// What the store must check, besides what is put and removed.
   std::vector<store::Precondition> take_preconditions() { return std::move(preconditions_); }
   std::vector<store::Unchanged> unchanged() const { return matches_.conditions(); }
 
@@ -100,9 +100,9 @@ class TransactionPlan {
   std::map<fhir::ResourceId, std::size_t> writers_;  // which entry writes a resource
   std::map<std::size_t, std::string> references_;    // resolved ones, by their number in matches_
   std::vector<store::Precondition> preconditions_;
-  std::set<fhir::ResourceType> own_found_;  // types whose written resources were looked at
+  std::set<fhir::ResourceType> own_found_;  // types whose written resources were checked
   std::map<std::size_t, std::vector<std::string>> own_ids_;  // that match, by number in matches_
-  std::size_t held_ = 0;  // bytes, as TransactionOptions::may_hold is told
+  std::size_t held_ = 0;  // bytes, as passed to TransactionOptions::may_hold
 };
 
 }  // namespace sluice::rest

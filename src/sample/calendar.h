@@ -9,7 +9,7 @@ namespace sluice::sample {
 
 using LocalDay = std::chrono::local_days;
 
-/// "Today" of every sample: nothing has happened after it but for plans.
+/// "Today" of every sample: after it there are only plans.
 inline constexpr LocalDay kToday{std::chrono::year{2026} / std::chrono::January / 1};
 
 /// A local time and its distance from UTC.

@@ -1,5 +1,5 @@
-// One patient's record while it is being made: what the writers of its resources tell each other.
-// Nothing of it outlives the patient.
+// One patient's record while it is generated: what the writers of its resources share. Discarded
+// after the patient.
 #pragma once
 
 #include <cstdint>

@@ -43,9 +43,9 @@ class Directory {
   const Organization& organization_of(const Practitioner& practitioner) const {
     return organizations_[practitioner.organization];
   }
-  /// The one who looks after patient number `patient`.
+  /// The family doctor of patient number `patient`.
   const Practitioner& family_doctor(std::uint64_t patient, Random& random) const;
-  /// Anybody whom patient number `patient` may see.
+  /// Any practitioner whom patient number `patient` may see.
   const Practitioner& any_practitioner(std::uint64_t patient, Random& random) const;
   std::span<const Payer> payers() const { return payers_; }
   /// Medication resources, in the order of drugs().

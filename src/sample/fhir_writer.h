@@ -29,7 +29,7 @@ void write_concept(JsonWriter& json, std::string_view key, Code code, Code trans
 /// The value of `key` is a list of one CodeableConcept.
 void write_concept_list(JsonWriter& json, std::string_view key, Code code);
 void write_concept_item(JsonWriter& json, Code code);
-/// The same without the text, for codes of FHIR's own that nobody reads aloud.
+/// The same without the text, for FHIR's own codes.
 void write_coded(JsonWriter& json, std::string_view key, Code code);
 void write_coded_list(JsonWriter& json, std::string_view key, Code code);
 void write_text_concept(JsonWriter& json, std::string_view key, std::string_view text);

@@ -25,7 +25,7 @@ struct GenerateSummary {
   std::uint64_t bytes = 0;  ///< of NDJSON
 };
 
-/// Writes one NDJSON file a resource type; a file has its name only when all of them are whole. The
+/// Writes one NDJSON file per resource type, and renames the files when all are complete. The
 /// same options always give the same bytes (of NDJSON: gzip may depend on the processor). Patient
 /// number i is the same whatever the number of patients, so that a larger sample contains every
 /// smaller one of its seed but for the groups. Group ids: "all-patients", "ten-percent",

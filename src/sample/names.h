@@ -1,5 +1,5 @@
 // Invented names and places. Family names say "example" or "test" in their language, so that nobody
-// takes a sample for a person; several scripts, so that text is not mistaken for ASCII.
+// mistakes a sample for a person; several scripts, because text is not ASCII only.
 #pragma once
 
 #include <span>

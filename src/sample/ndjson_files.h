@@ -1,5 +1,5 @@
-// The output folder: one NDJSON file a resource type, plain or gzip, each renamed to its name when
-// all of them are whole. Apart so that the writers of resources know nothing of files.
+// The output folder: one NDJSON file per resource type, plain or gzip, renamed when all are
+// complete. Separate so that the writers of resources need not know about files.
 #pragma once
 
 #include <array>
@@ -52,7 +52,7 @@ std::string_view to_string(Type type);
 
 class NdjsonFiles;
 
-/// One resource being written: resourceType and id stand already, the destructor ends the line.
+/// One resource being written: resourceType and id are written, the destructor ends the line.
 class ResourceWriter : public JsonWriter {
  public:
   ResourceWriter(NdjsonFiles& files, Type type, std::string_view id);

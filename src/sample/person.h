@@ -1,5 +1,5 @@
-// Who a patient is: everything about patient number i follows from the seed and i, so that any
-// other patient's record can name them without keeping anybody in memory.
+// A generated patient: everything about patient number i follows from the seed and i, so that any
+// other patient's record can name them without keeping patients in memory.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,7 @@ Person make_person(std::uint64_t seed, std::uint64_t index);
 /// Only the id of make_person(), at a fraction of its cost.
 Id person_id(std::uint64_t seed, std::uint64_t index);
 
-/// A name from any pool, for people who are no patients.
+/// A name from any pool, for people who are not patients.
 const NamePool& pick_pool(Random& random);
 std::string join_name(const NamePool& pool, std::string_view given, std::string_view family);
 /// "555-" and seven digits: no such number exists.

@@ -10,14 +10,14 @@
 
 namespace sluice::search {
 
-/// The parameters sorted, each once, with escapes only where a scope or a URL wants them: no space,
-/// quote or backslash is in it. kInvalid as parse_query_string().
+/// The parameters sorted, each once, with escapes only where a scope or a URL needs them: it has no
+/// space, quote or backslash. kInvalid as parse_query_string().
 Result<std::string> canonical_query(std::string_view raw);
 
 /// The canonical query of what matches both; either may be empty and limits nothing then.
 std::string both_queries(std::string_view a, std::string_view b);
 
-/// Whether all that matches `narrow` matches `wide`, as far as the texts tell: false when in doubt.
+/// Whether all that matches `narrow` matches `wide`, judging by the texts: false when in doubt.
 /// Both canonical.
 bool query_is_within(std::string_view narrow, std::string_view wide);
 

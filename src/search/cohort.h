@@ -1,5 +1,5 @@
-// The filters of a Group that is defined by them (the Bulk Cohort profile), compiled: whom it is of
-// and which resources decide (G-03).
+// The compiled filters of a Group that is defined by filters (the Bulk Cohort profile): its
+// subjects and the resources that decide (G-03).
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct Cohort {
   /// read. Types that are not named have no limit.
   std::map<fhir::ResourceType, QueryLimit> limits = {};
 
-  /// All types whose resources decide: who asks must be allowed to read them. Sorted, unique.
+  /// All types whose resources decide: the client must be allowed to read them. Sorted, unique.
   std::vector<fhir::ResourceType> types_read() const;
 };
 

@@ -1,6 +1,6 @@
 // The compartments of practitioners and devices as R4's CompartmentDefinitions state them: by
-// reference parameters. The store knows nothing of these two; whose a resource is must be read from
-// it (search/reference_reader.h).
+// reference parameters. The store does not index these two; the owners of a resource must be read
+// from it (search/reference_reader.h).
 #pragma once
 
 #include <span>
@@ -10,9 +10,9 @@
 
 namespace sluice::search {
 
-/// The parameters of `type` by which a resource is in the compartment of whom it refers to. Empty
-/// when it never is, and for all types of the patient compartment but Group, whose owners the store
-/// keeps. Views live as long as the program.
+/// The parameters of `type` whose references put a resource into a compartment. Empty when none do,
+/// and for all types of the patient compartment except Group, whose owners the store keeps. Views
+/// live as long as the program.
 std::span<const std::string_view> compartment_parameters(fhir::ResourceType subject,
                                                          fhir::ResourceType type);
 

@@ -28,19 +28,19 @@ using IdSet = std::unordered_set<std::string, StringHash, std::equal_to<>>;
 using ValueTest = std::variant<TokenTest, StringTest, DateTest, NumberTest, QuantityTest,
                                ReferenceTest, std::string /* a uri */>;
 
-/// How the values at some paths are looked at.
+/// How the values at some paths are compared.
 struct Target {
   enum class Look : std::uint8_t {
     kValue,
     kText,        ///< token:text
     kIdentifier,  ///< reference:identifier
-    kPresence,    ///< a token that says whether one of the paths is there
+    kPresence,    ///< a token that states whether one of the paths exists
   };
   ParameterType type = ParameterType::kToken;
   Look look = Look::kValue;
   std::vector<Path> paths;
 
-  /// Whether what is there has texts by which the values that it passes are found: codes, ids.
+  /// Whether values have texts by which an index can find them: codes, ids.
   bool has_keys() const;
 };
 
@@ -89,7 +89,7 @@ struct Criterion {
 struct Query::Impl {
   fhir::ResourceType type;
   std::string base_url;
-  std::vector<std::string> roots;  ///< names of the root elements that are looked at
+  std::vector<std::string> roots;  ///< names of the root elements that are read
   std::vector<Criterion> criteria;
   std::vector<fhir::ResourceType> other_types;
   std::optional<std::vector<std::string>> ids;
@@ -97,7 +97,7 @@ struct Query::Impl {
   bool needs_resolver = false;
   QueryCost cost;
 
-  /// Adds what the criterion costs; kInvalid when that is too much.
+  /// Adds the cost of the criterion; kInvalid above the limit.
   Result<void> add_cost(const Criterion& criterion);
 };
 

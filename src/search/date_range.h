@@ -1,5 +1,5 @@
 // Dates as FHIR compares them: every date, dateTime and Period is a range of time, and a prefix
-// says how the range that was asked for and the range in the resource must lie to each other.
+// states the required relation between the range of the search and the range in the resource.
 #pragma once
 
 #include <cstdint>

@@ -8,7 +8,7 @@
 
 namespace sluice::search {
 
-/// Looks at one resource at a time; keeps its buffers.
+/// Evaluates one resource at a time; reuses its buffers.
 class Evaluator {
  public:
   /// The tokens must be of a JSON object.

@@ -1,6 +1,6 @@
-// The rows of the tables in src/search/r4 as the rest of the module sees them. The data come by way
-// of headers made at build time: of the search parameters, which only search_parameter.cc includes,
-// and of the compartments, which only compartment.cc includes.
+// The rows of the tables in src/search/r4 as the module uses them. The build makes headers of the
+// data: one of the search parameters, which only search_parameter.cc includes, and one of the
+// compartments, which only compartment.cc includes.
 #pragma once
 
 #include <string_view>
@@ -9,7 +9,7 @@
 
 namespace sluice::search {
 
-/// A row as it stands in src/search/r4/search_parameters.tsv, whose README explains the columns.
+/// A row of src/search/r4/search_parameters.tsv, whose README explains the columns.
 struct TableRow {
   std::string_view base;
   std::string_view name;

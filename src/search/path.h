@@ -14,14 +14,14 @@
 
 namespace sluice::search {
 
-/// The data types as far as matching tells them apart.
+/// The data types that matching distinguishes.
 enum class DataType : std::uint8_t {
   kCode,  ///< code, id: exact
   kText,  ///< string, markdown
   kUri,   ///< uri, url
   kCanonical,
   kBoolean,
-  kPresence,  ///< anything: whether it is there and not false
+  kPresence,  ///< anything: whether it exists and is not false
   kCoding,
   kCodeableConcept,
   kIdentifier,

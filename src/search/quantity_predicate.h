@@ -12,7 +12,7 @@
 
 namespace sluice::search {
 
-/// What a resource says: a number, or the numbers from low to high. No bound: open.
+/// The value in a resource: a number, or the numbers from low to high. No bound: open.
 struct NumberRange {
   std::optional<Decimal> low;
   std::optional<Decimal> high;

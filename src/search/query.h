@@ -19,7 +19,7 @@ namespace sluice::search {
 /// Name and value in order, percent-decoded: {"code:not", "http://loinc.org|8867-4"}.
 using Parameters = std::vector<std::pair<std::string, std::string>>;
 
-/// "a=b&c=d" taken apart: percent escapes and '+' decoded. A leading '?' is skipped; kInvalid for a
+/// Parses "a=b&c=d": decodes percent escapes and '+', skips a leading '?'; kInvalid for a
 /// bad escape, a part without a name, more than kQueryParametersMax.
 Result<Parameters> parse_query_string(std::string_view raw);
 
@@ -86,15 +86,15 @@ class Query {
   bool matches_everything() const;  ///< there is no parameter
   const QueryCost& cost() const;
 
-  /// The other types whose resources decide (chained parameters, _has), sorted, unique. Who asks
+  /// The other types whose resources decide (chained parameters, _has), sorted, unique. The client
   /// must be allowed to read them.
   const std::vector<fhir::ResourceType>& other_types() const;
   /// Whether there are chained parameters or _has which resolved() has not yet replaced.
   bool needs_resolver() const;
   /// The query with chained parameters and _has replaced by sets of ids, found by one pass over
   /// each other type: done once for an export or a search, so that matching needs no other
-  /// resources. Errors of the resolver; kTooLarge when the sets grow beyond the budget. Itself when
-  /// there is nothing to resolve.
+  /// resources. Errors of the resolver; kTooLarge when the sets exceed the budget. Returns the
+  /// query itself when there is nothing to resolve.
   Result<Query> resolved(Resolver& resolver, IdBudget& budget) const;
   Result<Query> resolved(Resolver& resolver) const;
 

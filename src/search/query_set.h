@@ -1,6 +1,6 @@
-// Many queries on one type asked of one resource after the other: which of them match. The text is
-// read once, and a query that looks for a code, an identifier or a reference costs nothing unless
-// the resource has it, so that thousands of queries take little longer than one.
+// Matches many queries on one type against one resource after the other. The text is read once, and
+// a query for a code, an identifier or a reference costs nothing unless the resource has it, so
+// that thousands of queries take little longer than one.
 #pragma once
 
 #include <cstddef>
@@ -25,11 +25,11 @@ class QuerySet {
   /// The numbers of the queries that match, ascending, until the next call. `resource` and errors
   /// as of Matcher::matches.
   Result<const std::vector<std::size_t>*> matching(std::string_view resource);
-  /// The query is asked no more.
+  /// Removes the query.
   void drop(std::size_t number);
   bool empty() const;
 
-  /// Queries that were compared with a resource, in all: what the set is there to keep small.
+  /// The number of comparisons of a query with a resource so far, which the set keeps small.
   std::size_t comparisons() const;
 
  private:

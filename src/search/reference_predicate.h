@@ -16,7 +16,7 @@ namespace sluice::search {
 struct FoundReference {
   std::string_view text;
   std::optional<fhir::ReferenceView> local;
-  std::string_view version;  ///< behind /_history/
+  std::string_view version;  ///< after /_history/
 };
 
 /// The reference at the end of a path (a Reference, a canonical or uri, or a resource itself);

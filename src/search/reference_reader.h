@@ -26,9 +26,9 @@ class ReferenceReader {
   ReferenceReader(ReferenceReader&&) noexcept;
   ReferenceReader& operator=(ReferenceReader&&) noexcept;
 
-  /// Calls `visit` for each reference to a resource of this server, versioned or not, as often as
-  /// it stands there for a parameter; stops at its first error. `resource`: a stored line.
-  /// kCorrupt when it is not one.
+  /// Calls `visit` for each reference to a resource of this server, versioned or not, once for
+  /// each occurrence in a parameter; stops at its first error. `resource`: a stored line. kCorrupt
+  /// when it is not one.
   Result<void> read(std::string_view resource, const Visit& visit);
 
  private:

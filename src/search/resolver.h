@@ -1,4 +1,4 @@
-// How a query reaches other resources than the one it looks at: chained parameters and _has.
+// How a query reads other resources than the one it matches: chained parameters and _has.
 #pragma once
 
 #include <functional>

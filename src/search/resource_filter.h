@@ -1,4 +1,4 @@
-// A QueryLimit compiled: which resources of one type somebody may see or change.
+// A compiled QueryLimit: which resources of one type a client may see or change.
 #pragma once
 
 #include <string_view>
@@ -18,7 +18,7 @@ class ResourceFilter {
   /// Lets everything through.
   ResourceFilter() = default;
   /// Errors of Query::compile; kUnsupported for a query that depends on other resources (chained
-  /// parameters, _has): whether somebody may see a resource must not take a look at others.
+  /// parameters, _has), because a decision about a resource must not read others.
   static Result<ResourceFilter> compile(fhir::ResourceType type, const QueryLimit& limit,
                                         const QueryOptions& options);
 

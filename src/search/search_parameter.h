@@ -39,8 +39,8 @@ std::span<const SearchParameter> parameters_of(fhir::ResourceType type);
 /// nullptr for a parameter that the type does not have or that is not supported.
 const SearchParameter* find_parameter(fhir::ResourceType type, std::string_view name);
 
-/// Whether `name` says how results are shown (_sort, _count, _include:iterate ...), not which there
-/// are. Such names are refused in filters; a search takes them away before it compiles the rest.
+/// Whether `name` is a result parameter (_sort, _count, _include:iterate ...), which does not
+/// select resources. Filters refuse such names; a search removes them first.
 bool is_result_parameter(std::string_view name);
 
 }  // namespace sluice::search

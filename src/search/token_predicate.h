@@ -34,7 +34,7 @@ class TokenTest {
   std::optional<StringTest> text_;     // for elements of type string, where case does not count
 };
 
-/// The text that :text looks at: CodeableConcept.text, Coding.display, Identifier.type.text.
+/// The text that :text matches: CodeableConcept.text, Coding.display, Identifier.type.text.
 bool token_text_matches(const StringTest& test, const fhir::JsonTokens& tokens, std::size_t value,
                         DataType type, Scratch& scratch);
 

@@ -1,5 +1,5 @@
-// Values found by a text that they have in common with what is looked at, so that a thousand ids or
-// codes cost no more than one. Internal to the module.
+// An index of a criterion's values by a text that matching elements share, so that a thousand ids
+// or codes cost no more than one. Internal to the module.
 #pragma once
 
 #include <cstddef>

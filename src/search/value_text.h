@@ -1,4 +1,4 @@
-// The value of a parameter taken apart: commas, bars and dollars that are not escaped separate.
+// Splits the value of a parameter at unescaped commas, bars and dollars.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace sluice::search {
 
-/// The parts of `text` between separators that have no backslash before them; escapes stay. Of more
-/// than `parts_max` the first, one more than it: what follows is not looked at.
+/// The parts of `text` between separators that have no backslash before them; escapes stay. At most
+/// the first `parts_max` + 1 parts; what follows is ignored.
 inline std::vector<std::string_view> split_escaped(std::string_view text, char separator,
                                                    std::size_t parts_max) {
   std::vector<std::string_view> parts;
@@ -27,7 +27,7 @@ inline std::vector<std::string_view> split_escaped(std::string_view text, char s
   return parts;
 }
 
-/// "\," "\|" "\$" and "\\" stand for the second character; other backslashes for themselves.
+/// "\," "\|" "\$" and "\\" mean the second character; other backslashes mean themselves.
 inline std::string unescape_value(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {

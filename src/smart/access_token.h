@@ -55,10 +55,10 @@ class AccessTokens {
   /// them.
   Result<IssuedToken> issue(const Client& client, const ScopeSet& scopes);
 
-  /// What the token says. kUnauthenticated when it is malformed, expired, revoked, not ours, or its
-  /// client was disabled, removed or cut back since: `message` is fit for the "error_description"
-  /// of WWW-Authenticate, `detail` for the log. A token seen before costs about a microsecond, one
-  /// that was not (after a restart) a signature check.
+  /// The content of the token. kUnauthenticated when it is malformed, expired, revoked, not ours,
+  /// or its client was disabled, removed or restricted since: `message` is safe for the
+  /// "error_description" of WWW-Authenticate, `detail` is for the log. A known token takes about a
+  /// microsecond, a new one (or after a restart) a signature check.
   Result<ClaimsPtr> check(std::string_view token);
 
   /// Voids a token until it expires, durably (RFC 7009). A token that is not valid any more is
@@ -90,7 +90,7 @@ class AccessTokens {
   std::unique_ptr<ExpiringIds> revoked_;
   TokenCache cache_;
   mutable std::mutex mutex_;
-  // The ring's keys by id, read once: checking a key costs more than a signature. Guarded by
+  // The ring's keys by id, read once: checking a key takes longer than a signature. Guarded by
   // mutex_; shared because a signer keeps its key.
   mutable std::map<std::string, std::shared_ptr<const jose::PrivateJwk>, std::less<>> pairs_;
 };

@@ -1,5 +1,5 @@
 // The check of a client assertion (RFC 7523, SMART Backend Services; A-03): the signed JWT by which
-// a client shows who it is.
+// a client authenticates.
 #pragma once
 
 #include <chrono>
@@ -21,9 +21,9 @@ namespace sluice::smart {
 class KeySource {
  public:
   virtual ~KeySource() = default;
-  /// The client's keys. `kid` is what is looked for: a source that caches may fetch again when it
-  /// does not hold that one. kUnavailable, kTimeout when they cannot be had now; with when to come
-  /// again where that is known.
+  /// The client's keys. `kid`: the required key; a source that caches may fetch again when it does
+  /// not have it. kUnavailable, kTimeout when keys cannot be fetched now, with the time to retry if
+  /// known.
   virtual Result<jose::JwkSet> keys(const Client& client, std::string_view kid) = 0;
 };
 
@@ -38,8 +38,8 @@ struct AssertionOptions {
   std::vector<std::string> audiences;
   /// RS256, ES256, PS384 may be added.
   std::vector<jose::Algorithm> algorithms = {jose::Algorithm::kRs384, jose::Algorithm::kEs384};
-  /// How far clocks may be apart: an assertion counts so long after its "exp", and one whose "exp"
-  /// is less than so much beyond `lifetime_max`.
+  /// Tolerated clock difference: an assertion is accepted this long after its "exp", and with an
+  /// "exp" less than this beyond `lifetime_max`.
   std::chrono::seconds skew{30};
   std::chrono::seconds lifetime_max{300};
 };
@@ -53,8 +53,8 @@ class AssertionVerifier {
   AssertionVerifier(const ClientRegistry& clients, KeySource& keys, ExpiringIds& used,
                     const Clock& clock, AssertionOptions options);
 
-  /// The client that signed `assertion`, which is used up by this. kInvalidClient for every reason
-  /// a client can cause, always with the same description, so that nobody learns which ids exist;
+  /// The client that signed `assertion`; consumes the assertion. kInvalidClient for every reason
+  /// that a client can cause, always with one description, which does not reveal which ids exist;
   /// `detail` says why. kTemporarilyUnavailable when keys cannot be fetched, kServerError when the
   /// "jti" cannot be kept.
   OAuthResult<ClientRegistry::ClientPtr> verify(std::string_view assertion) const;

@@ -31,8 +31,8 @@ struct AuditOptions {
 
 class AuditLog {
  public:
-  /// Makes `folder` when needed and goes on with the last file of the day. A line that a crash cut
-  /// off is ended, so that what follows can be read. kStorage when it cannot be written.
+  /// Creates `folder` if needed and continues the last file of the day. Ends a line that a crash
+  /// cut off, so that later lines can be read. kStorage when it cannot write.
   static Result<std::unique_ptr<AuditLog>> open(const std::filesystem::path& folder,
                                                 const Clock& clock, AuditOptions options = {});
   ~AuditLog();
@@ -43,7 +43,7 @@ class AuditLog {
   /// written: then the caller refuses what was to be audited. After an fsync that failed it goes
   /// on in a new file, if that one can be synced.
   Result<void> write(const AuditEvent& event);
-  /// The same for several, with few writes: what a transaction of many entries costs.
+  /// The same for several events, with few writes: for a transaction of many entries.
   Result<void> write(std::span<const AuditEvent> events);
   /// Waits until all that was written is on disk.
   Result<void> sync();

@@ -18,12 +18,12 @@ enum class AuditKind : std::uint8_t {
   kStatus,
   kDownload,
   kDelete,         ///< a job was cancelled or removed
-  kClientChanged,  ///< added, changed, disabled, removed; `description` says which
+  kClientChanged,  ///< added, changed, disabled, removed, by `description`
   kImport,         ///< bulk data was taken in
   kServerStarted,
   kServerStopped,
   kResourceRead,
-  kResourceCreated,  ///< also the attempt, when the outcome says so
+  kResourceCreated,  ///< also a failed attempt, by the outcome
   kResourceUpdated,
   kResourceDeleted,
   kHistoryRead,  ///< of a resource, a type or everything
@@ -40,7 +40,7 @@ enum class AuditOutcome : std::uint8_t { kSuccess = 0, kMinor = 4, kSerious = 8,
 struct AuditEvent {
   AuditKind kind = AuditKind::kStatus;
   AuditOutcome outcome = AuditOutcome::kSuccess;
-  std::string client_id = {};    ///< who; empty: nobody known
+  std::string client_id = {};    ///< the client; empty: unknown
   std::string address = {};      ///< from where: the peer's IP address
   std::string description = {};  ///< why it was refused, what was changed; without PHI
   std::string job_id = {};       ///< what: a job,

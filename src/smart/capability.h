@@ -34,7 +34,7 @@ class CapabilitySigner {
   struct Subject {
     std::string_view job_id;
     std::string_view file;
-    /// Client::generation of whom it is for: with another one it is void.
+    /// Client::generation of its client: with another one it is void.
     std::string_view generation = {};
   };
 

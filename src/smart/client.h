@@ -1,4 +1,4 @@
-// A registered client: who it is, its keys, what it may do. Kept as document
+// A registered client: its identity, keys and permissions. Stored as document
 // "client/<id>".
 #pragma once
 
@@ -27,7 +27,7 @@ enum class FileAccess : std::uint8_t {
 std::string_view to_string(FileAccess access);
 std::optional<FileAccess> find_file_access(std::string_view name);
 
-/// 0 stands for the server's default.
+/// 0 means the server's default.
 struct ClientLimits {
   unsigned running_jobs = 0;
   unsigned requests_per_minute = 0;
@@ -37,7 +37,7 @@ struct ClientLimits {
 struct Client {
   std::string id;    ///< 1 to 128 of A-Z a-z 0-9 . _ -
   std::string name;  ///< for people: up to 256 bytes
-  /// Exactly one of the two is there.
+  /// Exactly one of the two is set.
   std::optional<jose::JwkSet> jwks;
   std::string jwks_url;  ///< https; http to loopback, which is fetched only where it is allowed
   ScopeSet scopes;

@@ -28,8 +28,8 @@ class ClientRegistry {
   /// Shared because a reader keeps the client it saw while the registry moves on.
   using ClientPtr = std::shared_ptr<const Client>;
 
-  /// Reads all clients. One whose document cannot be read is no client until it is added anew or
-  /// removed. Both must outlive the registry.
+  /// Reads all clients. A client whose document cannot be read does not exist until it is added
+  /// again or removed. Both must outlive the registry.
   static Result<std::unique_ptr<ClientRegistry>> open(store::Store& store, const Clock& clock);
 
   /// Adds a client; sets its instants, generation and registration. kConflict when the id is taken,
@@ -47,7 +47,7 @@ class ClientRegistry {
   ClientPtr find(std::string_view id) const;
   /// As find; kNotFound when there is none.
   Result<ClientPtr> get(std::string_view id) const;
-  /// Whether a client of that id and registration is there, or one that cannot be read and may be
+  /// Whether a client with this id and registration exists, or an unreadable one that may be
   /// it.
   bool may_have(std::string_view id, std::string_view registration) const;
   /// Ordered by id.

@@ -1,10 +1,10 @@
-// A durable set of ids that each count until an instant: the "jti" of assertions that were used, of
-// tokens that were revoked. Kept as documents "<prefix><expiry in ms, 13 digits>/<client>/<SHA-256
+// A durable set of ids, each valid until an instant: the "jti" of used assertions and of revoked
+// tokens. Stored as documents "<prefix><expiry in ms, 13 digits>/<client>/<SHA-256
 // of the id>", so that the expired ones are the first of their prefix; all of it is in memory too.
 //
-// An id counts until the wall clock has come to its expiry, but it is dropped only when the
-// machine's monotonic clock has run for its life too: a wall clock that was ahead for a while and
-// is set back must find it still there. What was alive before a restart gets its life anew.
+// An id counts until its expiry by the wall clock, but it is dropped only when its life has also
+// passed by the monotonic clock, so that it is still known after a wall clock that was ahead is set
+// back. After a restart the lives of ids start over.
 //
 // Thread-safe.
 #pragma once
@@ -30,7 +30,7 @@ class ExpiringIds {
   struct Options {
     std::string prefix;               ///< "jti/"
     std::size_t ids_max = 1'000'000;  ///< kept at once, about 200 bytes each
-    /// The clock that nobody sets.
+    /// The monotonic clock, which cannot be set.
     std::function<std::chrono::steady_clock::time_point()> monotonic =
         &std::chrono::steady_clock::now;
   };

@@ -1,7 +1,7 @@
 // Keys by JWKS URL, cached: Cache-Control within bounds, a fetch for an unknown "kid" at
-// most once a minute for each URL, the old keys when a fetch fails. Fetches have threads of their
-// own: however slowly somebody's server answers, no more than a few callers wait for it, and
-// not for long.
+// most once a minute for each URL, the old keys when a fetch fails. Fetches run on their own
+// threads: however slowly a key server answers, only a few callers wait for it, and not for
+// long.
 #pragma once
 
 #include <chrono>
@@ -31,7 +31,7 @@ struct FetchedKeysOptions {
   std::size_t urls_max = 10'000;
   std::size_t fetches_max = 8;  ///< at once
   std::size_t queue_max = 64;   ///< fetches that wait for a thread
-  /// Callers that may wait for a fetch at once, and how long: others are told to come again.
+  /// Callers that may wait for a fetch at once, and how long: others get kUnavailable.
   std::size_t waiting_max = 2;
   std::chrono::milliseconds wait_max{2000};
 };
@@ -51,8 +51,8 @@ class FetchedKeys final : public KeySource {
   FetchedKeys(const FetchedKeys&) = delete;
   FetchedKeys& operator=(const FetchedKeys&) = delete;
 
-  /// kUnavailable with when to come again while a fetch is under way for longer than the caller may
-  /// wait. Keys that are fresh are given at once, also while they are fetched again.
+  /// kUnavailable, with the time to retry, when a fetch takes longer than the caller may wait.
+  /// Fresh keys are returned at once, also while they are fetched again.
   Result<jose::JwkSet> keys(const Client& client, std::string_view kid) override;
 
  private:

@@ -1,4 +1,4 @@
-// Our own keys: one that signs now, and older ones whose signatures may still be alive. Kept as
+// The server's own keys: the current one, and older ones with signatures still valid. Stored as
 // documents "smart-key/<purpose>/<created in ms, 13 digits>-<id>"; made and replaced here, used by
 // access_token and capability.
 //
@@ -43,11 +43,11 @@ class KeyRing {
   static Result<std::unique_ptr<KeyRing>> open(store::Store& store, const Clock& clock,
                                                Options options);
 
-  /// The key to sign with. Replaces it first when it is too old; should that fail while the old one
-  /// is still there, goes on with the old one.
+  /// The key to sign with. Replaces it first when it is too old; if that fails, continues with the
+  /// old one.
   std::shared_ptr<const RingKey> current();
-  /// The key that current() was at `instant`, so that what is signed twice is signed alike; the
-  /// oldest one when none was there.
+  /// The key that current() was at `instant`, so that signing again gives the same signature; the
+  /// oldest key if there was none.
   std::shared_ptr<const RingKey> current_at(Instant instant) const;
   /// The key with that id if it may still be accepted; nullptr otherwise.
   std::shared_ptr<const RingKey> find(std::string_view id) const;
@@ -55,7 +55,7 @@ class KeyRing {
   std::vector<std::shared_ptr<const RingKey>> all() const;
   /// Makes a new key now and signs with it from now on.
   Result<void> rotate();
-  /// Removes keys whose time is over.
+  /// Removes expired keys.
   Result<void> purge();
 
  private:

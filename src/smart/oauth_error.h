@@ -20,7 +20,7 @@ enum class OAuthCode : std::uint8_t {
   kUnsupportedGrantType,
   kSlowDown,                ///< too many requests; wire "temporarily_unavailable"
   kTemporarilyUnavailable,  ///< keys cannot be fetched now
-  kServerError,             ///< storage and the like
+  kServerError,             ///< storage and other errors
 };
 
 /// "invalid_client".
@@ -28,8 +28,8 @@ std::string_view to_string(OAuthCode code);
 /// 400, 401 for kInvalidClient, 429 for kSlowDown, 503 for kTemporarilyUnavailable, 500.
 unsigned http_status(OAuthCode code);
 
-/// `description` goes to the caller as "error_description": it says nothing of which clients exist.
-/// `detail` is for the log: why, without tokens and keys.
+/// `description` goes to the client as "error_description": it must not reveal which clients exist.
+/// `detail` is for the log: the reason, without tokens and keys.
 struct OAuthError {
   OAuthCode code = OAuthCode::kServerError;
   std::string description;

@@ -41,7 +41,7 @@ inline constexpr Permissions kWritePermissions{Permissions::kCreate | Permission
 inline constexpr Permissions kAllPermissions{31};
 
 inline constexpr std::size_t kScopeListSizeMax = 8u << 10;  ///< bytes of a list
-/// The most scopes with a query in a list: each is asked about each resource.
+/// The most scopes with a query in a list: each is evaluated for each resource.
 inline constexpr std::size_t kScopeQueriesMax = 32;
 
 struct Scope {
@@ -76,10 +76,10 @@ class ScopeSet {
   /// once.
   std::string to_string() const;
 
-  /// What the scopes together allow for every resource of a type: what has a query does not count,
-  /// so that who asks no more than this is never too generous.
+  /// What the scopes together allow for every resource of a type. Scopes with a query do not count,
+  /// so this never allows too much.
   Permissions permissions(fhir::ResourceType type) const;
-  /// What they allow for some resources of a type; which ones, limit() says.
+  /// What they allow for some resources of a type; limit() says which ones.
   Permissions permissions_for_some(fhir::ResourceType type) const;
   /// Which resources of a type the scopes allow all of `permissions` for: a part for each letter
   /// that has a query wherever it is given. No part: all of them.
@@ -88,8 +88,8 @@ class ScopeSet {
   bool may_read(fhir::ResourceType type) const {
     return permissions_for_some(type).all_of(kExportPermissions);
   }
-  /// Whether all resources of the type may be exported, also to somebody who asks of others by way
-  /// of them.
+  /// Whether all resources of the type may be exported, and used to select
+  /// others.
   bool may_read_all(fhir::ResourceType type) const {
     return permissions(type).all_of(kExportPermissions);
   }
@@ -105,7 +105,7 @@ class ScopeSet {
   bool has_queries() const { return has_queries_; }
   /// The types that may be exported, ordered by name.
   std::vector<fhir::ResourceType> readable_types() const;
-  /// Whether everything that `other` allows is allowed, as far as the queries' texts tell: false
+  /// Whether everything that `other` allows is allowed, judging by the queries' texts: false
   /// when in doubt.
   bool allows_all_of(const ScopeSet& other) const;
 

@@ -1,5 +1,5 @@
-// What access tokens said when they were verified, by the SHA-256 of their text: a signature costs
-// about a millisecond, every request of a client brings the same token.
+// A cache of verified access tokens by the SHA-256 of their text: checking a signature takes about
+// a millisecond, and every request of a client has the same token.
 //
 // Thread-safe: shards with a mutex each. Bounded: a full shard drops what has expired, then any.
 #pragma once
@@ -18,7 +18,7 @@
 
 namespace sluice::smart {
 
-/// What an access token says.
+/// The content of an access token.
 struct AccessClaims {
   std::string client_id;
   ScopeSet scopes;

@@ -1,5 +1,5 @@
-// Who is a member of a Group, since when (G-02): what the store remembers of every Group it writes.
-// Apart from store.h because only rosters ask for it.
+// Who is a member of a Group, and since when (G-02): the store records it for every Group that it
+// writes. Separate from store.h because only sets of patients need it.
 #pragma once
 
 #include <cstdint>

@@ -36,13 +36,13 @@ struct Commit {
   Instant instant;
 };
 
-/// Instants are the clock's, until it goes back: then commits go on at the newest instant there is.
-/// More than this ahead of the clock is said to the operator.
+/// Commits have the clock's instants; if the clock goes back, they continue at the newest instant.
+/// The operator is warned when that is more than this ahead of the clock.
 inline constexpr std::chrono::milliseconds kAheadOfClockMax = std::chrono::minutes(1);
 
 // ---- writing ----
 
-/// What to do with a resource that is there already with other content.
+/// What to do with a resource that already exists with other content.
 enum class OnDifferent : std::uint8_t {
   kReplace,  ///< write a new version
   kLeave,    ///< write nothing and report PutStatus::kDiffers
@@ -51,9 +51,9 @@ enum class OnDifferent : std::uint8_t {
 enum class PutStatus : std::uint8_t {
   kCreated,    ///< there was none, or it had been deleted
   kUpdated,    ///< a new version
-  kUnchanged,  ///< the same content is there: no new version, no new lastUpdated
+  kUnchanged,  ///< it exists with the same content: no new version, no new lastUpdated
   kDiffers,    ///< there with other content and OnDifferent::kLeave
-  kDeleted,    ///< for a removal: it was there
+  kDeleted,    ///< for a removal: it existed
   kAbsent,     ///< for a removal: it was not there
 };
 
@@ -62,7 +62,7 @@ struct PutOutcome {
   std::uint32_t version = 0;  ///< the current version after the transaction; 0 for kAbsent
 };
 
-/// The small records of jobs and the like. Keys are printable text such as "job/1f.../shard/0001".
+/// The small records of jobs and others. Keys are printable text such as "job/1f.../shard/0001".
 struct DocumentWrite {
   std::string key;
   std::optional<std::string> value;  ///< nullopt deletes
@@ -98,10 +98,10 @@ struct Transaction {
   std::vector<const fhir::IncomingResource*> puts;  ///< not owned; must outlive write()
   std::vector<fhir::ResourceId> removals;           ///< applied after the puts
   std::vector<DocumentWrite> documents;
-  /// Checked together with the write, no other between them: kConflict names the resource whose
-  /// condition does not hold. They speak of the state before the transaction.
+  /// Checked atomically with the write, against the state before the transaction: kConflict names
+  /// the resource whose condition does not hold.
   std::vector<Precondition> preconditions = {};
-  /// Likewise: kConflict names the type that was changed.
+  /// Checked in the same way: kConflict names the type that was changed.
   std::vector<Unchanged> unchanged = {};
   OnDifferent on_different = OnDifferent::kReplace;
   /// The commit has its instant alone: every commit before it has an earlier one, every later one a
@@ -111,9 +111,9 @@ struct Transaction {
   /// Wait until the write-ahead log is on disk. Without it a crash may lose the transaction (and
   /// all after it), but never a part of one.
   bool durable = true;
-  /// More documents of the same transaction that tell what came of it. Called once, when all is
-  /// known but nothing committed, with other writers waiting: be quick and ask the store nothing.
-  /// The commit may still fail after it.
+  /// Returns further documents of the same transaction, made from its outcome. Called once, when
+  /// the outcome is known but not committed, while other writers wait: must be quick and must not
+  /// call the store. The commit may still fail afterwards.
   std::function<std::vector<DocumentWrite>(const WriteOutcome&)> documents_of = {};
 };
 
@@ -122,7 +122,7 @@ struct Transaction {
 /// A resource as of a sequence. Views end with the next call on the Scan they came from.
 struct RecordView {
   fhir::ResourceType type;
-  std::string_view owner;  ///< whose compartment's range this record stood in; empty for none
+  std::string_view owner;  ///< owner of the compartment range of this record; empty for none
   std::string_view id;
   Sequence sequence;
   Instant last_updated;
@@ -206,8 +206,8 @@ KeyRange without_owner(fhir::ResourceType type);
 KeyRange with_owner(fhir::ResourceType type);
 /// Records and links of one patient.
 KeyRange of_owner(fhir::ResourceType type, std::string_view owner);
-/// All records of a type that stand after the record of `owner` (empty for none) and `id`, whether
-/// that is there or not.
+/// All records of a type after the record of `owner` (empty for none) and `id`, whether that exists
+/// or not.
 KeyRange behind(fhir::ResourceType type, std::string_view owner, std::string_view id);
 
 /// Reads a range in order, as of one sequence, from a consistent view taken when the scan was made.
@@ -230,8 +230,8 @@ struct Change {
   ChangeKind kind = ChangeKind::kPut;
   std::string_view owner;  ///< the storing owner
   std::string_view id;
-  /// The owners that it had and has no more, as a list like RecordView::owners. kRemove: every one;
-  /// kPut: every one it had before when it has others now, else empty (see former_owners_from()).
+  /// The owners that it had and no longer has, as a list like RecordView::owners. kRemove: all;
+  /// kPut: all owners before, if they changed, else empty (see former_owners_from()).
   std::string_view owners = {};
   std::uint32_t number = 0;  ///< its place within the transaction; set by reading only
 };
@@ -256,8 +256,8 @@ class ProvenanceFinder {
  public:
   virtual ~ProvenanceFinder() = default;
   /// Adds the ids of the Provenances that name a resource among their targets as of the sequence,
-  /// and perhaps of some that do not: those of another version, or whose reference is a URL of
-  /// another server. Who wants to know reads them.
+  /// and perhaps of some that do not: in another version, or by a URL of another server. The caller
+  /// must read them to decide.
   virtual Result<void> find(fhir::ResourceType type, std::string_view id,
                             std::vector<std::string>& found) = 0;
 };
@@ -285,15 +285,15 @@ class Store {
   /// The newest commit.
   virtual Commit last_commit() const = 0;
   /// The newest commit whose instant is at most `instant`; {0, 0} when there is none. More may
-  /// still be committed at an instant that is not over.
+  /// still be committed at the current instant.
   virtual Result<Commit> commit_at(Instant instant) const = 0;
   /// The commit with that number; nullopt when there is none yet.
   virtual Result<std::optional<Commit>> commit_of(Sequence sequence) const = 0;
 
   /// The resource as of a sequence; nullopt when it did not exist or was deleted.
   virtual Result<std::optional<Record>> read(const fhir::ResourceId& key, Sequence as_of) const = 0;
-  /// The same, and sooner when the resource still stands in the compartment of `owner` (empty: in
-  /// none), as a Change tells.
+  /// The same; faster if the resource is still in the compartment of `owner` (empty: none), as a
+  /// Change states.
   virtual Result<std::optional<Record>> read_of(std::string_view owner, const fhir::ResourceId& key,
                                                 Sequence as_of) const {
     (void)owner;
@@ -316,8 +316,8 @@ class Store {
 
   /// Entries with `after` < sequence <= `up_to`.
   virtual Result<std::unique_ptr<ChangeScan>> changes(Sequence after, Sequence up_to) const = 0;
-  /// As changes(), also where changes() leaves out what may not be seen: for who only looks at each
-  /// resource again and shows nothing of the entries.
+  /// Like changes(), but with entries that the caller may not see: for callers that only read each
+  /// resource again and reveal nothing of the entries.
   virtual Result<std::unique_ptr<ChangeScan>> changes_with_hidden(Sequence after,
                                                                   Sequence up_to) const {
     return changes(after, up_to);
@@ -329,8 +329,8 @@ class Store {
   /// The version that a change made, or the deletion; nullopt when it is not kept any more, as in
   /// versions(). `change` may be a copy; only its views must live.
   virtual Result<std::optional<Version>> version_of(const Change& change) const = 0;
-  /// The entries of the change log from this sequence on tell former owners; those before it, which
-  /// an earlier version of the program wrote, only of removals.
+  /// Entries of the change log from this sequence on have former owners; earlier entries, written
+  /// by an earlier version of the program, only those of removals.
   virtual Sequence former_owners_from() const { return {}; }
   /// How many entries changes() would give. Exact, in constant time.
   virtual Result<std::uint64_t> change_count(Sequence after, Sequence up_to) const = 0;
@@ -343,9 +343,9 @@ class Store {
 
   virtual std::unique_ptr<ProvenanceFinder> provenance_finder(Sequence as_of) const = 0;
 
-  /// At most `limit` of the resources whose newest version names a Binary in an Attachment, by
-  /// whatever URL, ordered by type and id. Who wants to know whether it is a Binary of ours reads
-  /// them.
+  /// At most `limit` of the resources whose newest version names a Binary in an Attachment, by any
+  /// URL, ordered by type and id. The caller must read them to check that the Binary is this
+  /// server's.
   virtual Result<std::vector<fhir::ResourceId>> attached_to(std::string_view binary_id,
                                                             std::size_t limit) const = 0;
 
@@ -364,12 +364,12 @@ class Store {
   virtual Result<std::vector<Document>> documents(std::string_view prefix, std::string_view after,
                                                   std::size_t limit) const = 0;
 
-  /// Reads as of `oldest` and later must go on working; versions and tombstones that only older
-  /// reads need may be dropped by compaction from now on. An older sequence than before changes
-  /// nothing. Not persistent: nothing is dropped after opening until it is called.
+  /// Keeps reads as of `oldest` and later possible; compaction may drop versions and tombstones
+  /// that only older reads need. An older sequence than before changes nothing. Not persistent:
+  /// nothing is dropped after opening until it is called.
   virtual void set_history_horizon(Sequence oldest) = 0;
-  /// The oldest sequence as of which reads are sure to find everything: the newest that was set.
-  /// Who reads as of an older one asks again after reading, for the horizon moves meanwhile.
+  /// The retention watermark: reads as of this sequence and later find everything. It moves, so a
+  /// caller that reads as of an older sequence must check it again after reading.
   virtual Sequence history_horizon() const = 0;
   /// Compacts everything now: drops what the horizon allows. For tests, the operator and
   /// benchmarks.

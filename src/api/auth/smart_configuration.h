@@ -10,7 +10,7 @@ namespace sluice::api {
 
 /// GET [base]/.well-known/smart-configuration.
 http::Response smart_configuration(const Service& service, const http::Request& request);
-/// What the CapabilityStatement says of security.
+/// The security part of the CapabilityStatement.
 boost::json::object security_statement(const Service& service, const http::Request& request);
 
 }  // namespace sluice::api

@@ -10,7 +10,7 @@ namespace sluice::api {
 
 /// POST [base]/auth/token: a client's signed assertion for an access token.
 http::Response token(Service& service, const http::Request& request);
-/// POST [base]/auth/introspect: what a token of the caller's own says.
+/// POST [base]/auth/introspect: the content of a token of the caller's client.
 http::Response introspect(Service& service, const http::Request& request,
                           const Principal& principal);
 /// POST [base]/auth/revoke: voids a token of the caller's own. The caller shows a token or, as at
@@ -19,7 +19,7 @@ http::Response revoke(Service& service, const http::Request& request);
 /// GET [base]/auth/jwks.
 http::Response jwks(Service& service);
 
-/// A JSON answer that nobody may keep.
+/// A JSON answer that must not be cached.
 http::Response oauth_json(int status, std::string json);
 http::Response oauth_error(const smart::OAuthError& error);
 

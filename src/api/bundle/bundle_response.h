@@ -34,9 +34,9 @@ class BundleResponse {
   /// `share` does not grow, it is full.
   BundleResponse(std::string_view type, std::size_t size_max, http::MemoryBudget::Share share);
 
-  /// Whether the whole entry had room. If not, the Bundle is full: of what was written the status
-  /// stands there without the resource, of anything else an error; and so it goes on, so that
-  /// there is an entry for each of the request.
+  /// Whether the whole entry had room. If not, the Bundle is full: from then on each write adds its
+  /// status without the resource, and everything else an error, so that every entry of the request
+  /// still has its answer.
   bool add(BundleResponseEntry entry, bool is_write);
   /// Why it is full: kTooLarge or kUnavailable; nullopt when it is not.
   const std::optional<Error>& full() const { return full_; }

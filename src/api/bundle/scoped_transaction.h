@@ -14,8 +14,8 @@ namespace sluice::api {
 
 class ScopedTransaction final : public rest::TransactionView {
  public:
-  /// nullptr for a principal whose scopes have no queries. `service` is the one of the whole store;
-  /// the references must outlive it.
+  /// nullptr for a principal whose scopes have no queries. `service` must see the whole store; the
+  /// references must outlive the result.
   static std::unique_ptr<ScopedTransaction> of(const Service& service, const http::Request& request,
                                                const Principal& principal);
 

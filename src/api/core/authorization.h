@@ -26,7 +26,7 @@ struct AuthorizationOptions {
   std::string base_url;  ///< the public FHIR base: issuer and audiences are built from it
   std::filesystem::path audit_folder;
   std::chrono::seconds token_lifetime{300};
-  /// RS256, ES256 and PS384 beside RS384 and ES384.
+  /// Accept RS256, ES256 and PS384 beside RS384 and ES384.
   bool more_algorithms = false;
   unsigned token_requests_per_minute = 600;         ///< of one address; 0: no limit
   unsigned client_token_requests_per_minute = 300;  ///< of one client; 0: no limit
@@ -52,11 +52,11 @@ class Authorization {
   /// to try again.
   Result<void> take_kick_off(const smart::Client& client, std::string_view address);
 
-  /// As take_kick_off, for requests of an address that are refused for want of a valid token: each
-  /// is a line of the audit log, which nobody shall fill who has no token.
+  /// As take_kick_off, for requests of an address refused because they have no valid
+  /// token: each is a line of the audit log, which clients without a token must not fill.
   Result<void> take_refusal(std::string_view address);
 
-  /// As take_kick_off, for revocations: who asks may be anybody, and a signature costs to check.
+  /// As take_kick_off, for revocations: anybody may send one, and a signature costs CPU time.
   Result<void> take_revocation(std::string_view address);
 
   const AuthorizationOptions& options() const { return options_; }

@@ -16,8 +16,8 @@ inline constexpr std::string_view kFhirJson = "application/fhir+json";
 http::Response fhir_response(int status, std::string json);
 /// An OperationOutcome with one informational issue.
 http::Response information(int status, std::string_view diagnostics);
-/// The OperationOutcome of an error (K-05), with Retry-After where the error says so. 5xx are
-/// logged with the error's detail; the client gets the message only.
+/// The OperationOutcome of an error (K-05), with Retry-After if the error has one. Logs 5xx with
+/// the error's detail; the client gets the message only.
 http::Response error_response(const Error& error);
 /// As error_response; takes the request for the log line's id.
 http::Response request_error(const http::Request& request, const Error& error);

@@ -23,7 +23,7 @@ namespace sluice::api {
 
 struct JobRequest {
   bulk::ExportRequest asked = {};  ///< of an export, without its patients and filters
-  /// Types that its filters look at beside those that are exported; or why that is not known.
+  /// Types that its filters read in addition to the exported types; or why that is not known.
   Result<std::vector<fhir::ResourceType>> read_by_filters = std::vector<fhir::ResourceType>{};
   std::optional<bulk::ImportRequest> import = std::nullopt;  ///< when the job is one
   /// When the job makes a Group: without the Group's text.
@@ -36,8 +36,8 @@ class JobRequests {
  public:
   using Pointer = std::shared_ptr<const JobRequest>;
 
-  /// `size_max`: bytes of requests that are kept; of more, those that were quiet longest are read
-  /// again when they are asked for.
+  /// `size_max`: bytes of requests to keep; above it, the least recently used requests are dropped
+  /// and read again when needed.
   explicit JobRequests(std::size_t size_max = 32u << 20) : size_max_(size_max) {}
 
   Pointer of(const job::Job& job);

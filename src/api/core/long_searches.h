@@ -1,6 +1,6 @@
-// Searches by POST that are too long to stand in the links of their pages: they are kept here, and
-// the links name them. In memory: a link may be made of its search again, and a server that has
-// begun anew says that it has to.
+// Searches by POST that are too long for the links of their pages: they are kept here, and the
+// links name them. In memory only: after a restart the server asks the client to search
+// again, which makes a new link.
 #pragma once
 
 #include <cstddef>

@@ -15,7 +15,7 @@ class PollLimiter {
  public:
   explicit PollLimiter(unsigned burst) : burst_(burst) {}
 
-  /// Counts a poll; false when there were too many. `retry_after` is what the client was told last.
+  /// Counts a poll; false when there were too many. `retry_after`: the last one sent to the client.
   bool allow(std::string_view job_id, std::chrono::seconds retry_after,
              std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now());
   void forget(std::string_view job_id);

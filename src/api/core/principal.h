@@ -1,5 +1,5 @@
-// Who is asking, and what they may do. The one place where a request gets its principal: every
-// route goes through it.
+// Who sends a request, and what they may do. The only place that gives a request its principal;
+// every route uses it.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@
 
 namespace sluice::api {
 
-/// The client behind a request. Jobs belong to it, and take turns by it.
+/// The client that sent a request. Jobs belong to it, and are scheduled in turns by it.
 struct Principal {
   std::string client_id = {};
   smart::ClientRegistry::ClientPtr client = nullptr;  ///< nullptr: open, everything is allowed
@@ -55,16 +55,16 @@ bool owns(const Principal& principal, const job::Job& job);
 Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& request);
 /// What exports of the principal may show, by its scopes and groups.
 bulk::AccessLimits access_limits(const Principal& principal);
-/// Whether the principal may look at a job that was asked for so: kForbidden when its token, or the
-/// client by now, covers less than the job.
+/// Whether the principal may see a job with this request. kForbidden when its token, or the client
+/// as it is registered now, covers less than the job.
 Result<void> authorize_job(const Principal& principal, const JobRequest& job);
 
 /// Whether the principal may import these types, and see such a job: kForbidden names the type that
 /// its token may not create, update and delete, and clients that are limited to groups.
 Result<void> authorize_import(const Principal& principal, const bulk::ImportRequest& request);
-/// Whether the principal may do this with resources of the type, or with some of them: which, the
-/// store that the route is given knows. kForbidden when its scopes do not cover it, and for a
-/// client that is limited to groups: one resource does not say whose it is.
+/// Whether the principal may do this with resources of the type, or with some of them (the store
+/// that the route gets knows which). kForbidden when its scopes do not cover it, and for a client
+/// that is limited to groups, because a resource does not state which groups it belongs to.
 Result<void> authorize_resource(const Principal& principal, fhir::ResourceType type,
                                 smart::Permissions permissions);
 
@@ -92,12 +92,12 @@ std::shared_ptr<store::Store> limited_store(const Service& service, const http::
 Result<bool> covers(const Service& service, const http::Request& request,
                     const Principal& principal, fhir::ResourceType type,
                     smart::Permissions permissions, std::string_view json);
-/// Whether an update of what is not there creates it. Not with a query in the scopes that it rests
-/// on: that an id is refused would tell that it is taken.
+/// Whether an update of a resource that does not exist creates it. Not with a query in the scopes
+/// that allow it, because refusing an id would reveal that it is taken.
 bool creates_by_update(const Principal& principal, fhir::ResourceType type);
 
-/// kForbidden, audited, for a principal whose scopes have search queries: `what` (a plural) rests
-/// on more resources than the limits of its scopes are asked about.
+/// kForbidden, audited, for a principal whose scopes have search queries: `what` (a plural noun)
+/// depends on resources that are not checked against the limits of its scopes.
 Result<void> refuse_scope_queries(const Service& service, const http::Request& request,
                                   const Principal& principal, std::string_view what);
 /// As authorize_resource; a refusal is audited.

@@ -11,8 +11,8 @@
 
 namespace sluice::api {
 
-/// that no header which the endpoints read, and may store or send back, holds bytes that are
-/// not UTF-8; kInvalid names the first that does. What others hold is nobody's business here.
+/// Checks that no header which the endpoints read, and may store or return, holds bytes that are
+/// not UTF-8; kInvalid names the first that does. Other headers are not checked.
 Result<void> check_header_text(const http::Request& request);
 
 /// What Prefer asks for (RFC 7240, FHIR async, Bulk Data separate-export-status).
@@ -26,12 +26,12 @@ struct Preferences {
     kMinimal,
     kOperationOutcome
   } returned = Return::kRepresentation;
-  bool states_return = false;  ///< `returned` is what the client said
+  bool states_return = false;  ///< the client stated `returned`
 };
 
-/// Understands repeated headers, commas, semicolons, quotes and any case of names. What is not
-/// known is ignored, as RFC 7240 wants; `handling` and `return` with other values than theirs are
-/// kInvalid.
+/// Understands repeated headers, commas, semicolons, quotes and any case of names. Ignores unknown
+/// preferences, as RFC 7240 requires; kInvalid for values of `handling` and `return` that do not
+/// exist.
 Result<Preferences> read_preferences(const http::Request& request);
 
 /// The value of a parameter of a media type ("application/fhir+json; fhirVersion=4.0"), unquoted.

@@ -34,10 +34,10 @@ Result<void> refuse_headers(const http::Request& request);
 bool is_known(const http::Request& request, const rest::Stored& stored);
 
 /// Checks what every interaction understands: kNotAcceptable for Accept or _format other than JSON,
-/// kUnsupported naming any other parameter. `any_accept`: whatever Accept says will do.
+/// kUnsupported naming any other parameter. `any_accept`: ignore Accept.
 Result<void> check_formats(const http::Request& request, bool any_accept = false);
 
-/// What is said of a parameter that an interaction does not have.
+/// The error for a parameter that an interaction does not have.
 Error unsupported_parameter(std::string_view name);
 
 /// As check_formats for interactions with parameters of their own: `format` is the value of
@@ -46,7 +46,7 @@ Result<void> check_format(const http::Request& request, const std::optional<std:
 
 /// kUnsupportedMediaType, naming what is supported, for a media type other than FHIR JSON.
 Result<void> check_json_type(std::string_view media_type);
-/// The same of the body, whose FHIR version counts too.
+/// The same for the body, including its FHIR version.
 Result<void> check_body_type(const http::Request& request);
 /// The media type of the patches that are understood, and the check that a body is one.
 inline constexpr std::string_view kJsonPatch = "application/json-patch+json";

@@ -32,7 +32,7 @@ struct ServiceOptions {
   std::string base_url;
   bool require_respond_async = false;  ///< K-03: 400 without Prefer: respond-async
   std::chrono::seconds retry_after_max = std::chrono::seconds(30);  ///< S-01
-  /// P-13: a Group export with `_since` sends all that patients have who joined since.
+  /// A Group export with `_since` sends all data of patients who joined since (P-13).
   bool history_of_new_members = true;
   /// G-03: the members of Groups with member-filter are stored and refreshed; else found at each
   /// export.
@@ -41,7 +41,7 @@ struct ServiceOptions {
   /// How long superseded versions stay, and so the links of a search's pages.
   std::chrono::seconds history_retention = std::chrono::hours(1);
   std::chrono::seconds search_timeout = std::chrono::seconds(20);
-  std::size_t searches_max = 4;                          ///< at once; others are told to come again
+  std::size_t searches_max = 4;                          ///< at once; others get 503
   std::size_t answers_size_max = http::kAnswersSizeMax;  ///< of all answers, in memory
   std::size_t bundle_answer_size_max = 64u << 20;        ///< of the answer to one Bundle
   bool conditional_delete_of_several = false;            ///< else 412 when more than one matches
@@ -56,8 +56,8 @@ inline constexpr std::size_t kPublicAnswersSizeMax = 8u << 20;
 /// The path below which everything FHIR is.
 inline constexpr std::string_view kFhirPath = "/fhir";
 
-/// Lives as long as the server; the parts must outlive it. Thread-safe. A copy is the service as
-/// one client sees it, whose store shows what its scopes cover.
+/// Lives as long as the server; the parts must outlive it. Thread-safe. A copy is the service for
+/// one client: its store shows only what the client's scopes cover.
 struct Service {
   store::Store& store;  ///< of a request: what the caller may see and change
 
@@ -71,11 +71,11 @@ struct Service {
   std::shared_ptr<BundleBudget> bundles;
   /// What answers hold while they are made, and in the HTTP server until they are sent.
   std::shared_ptr<http::MemoryBudget> answers;
-  std::shared_ptr<http::MemoryBudget> public_answers;  ///< the same, to who need not be known
+  std::shared_ptr<http::MemoryBudget> public_answers;  ///< the same, to unauthenticated clients
   std::shared_ptr<SearchSlots> searches;
   std::shared_ptr<LongSearches> long_searches;
   std::shared_ptr<rest::MemberChanges> member_changes;
-  /// Asked to stop before the server waits for the requests that are under way. Copies share it.
+  /// Stopped before the server waits for the running requests. Shared by copies.
   std::stop_source stopping;
   /// Set before the first request; nullptr: the server runs open.
   Authorization* authorization = nullptr;

@@ -1,5 +1,5 @@
-// Answers that everybody gets alike, made once for each address that the server is called by:
-// whoever asks for them need not show who he is, and thousands may ask at once.
+// Answers that are the same for every client, made once for each base URL of the server: they need
+// no authentication, and thousands of clients may request them at once.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// The Binaries that a job's exported resources name in Attachment.url (F-06): the URLs that stand
-// there, and those of them that are the job's.
+// The Binaries that a job's exported resources name in Attachment.url (F-06): the URLs written
+// there, and the answers to those that belong to the job.
 #pragma once
 
 #include <memory>
@@ -12,10 +12,10 @@
 
 namespace sluice::api {
 
-/// Makes the URLs that go into exported resources: the Binary's own, which outlives the job and is
-/// the same in each export; for clients that have capability URLs one of the job, signed for the
-/// job and the Binary, so that it opens no other. `authorization` is looked at when a URL is made;
-/// it must outlive the result.
+/// Makes the URLs for exported resources: the Binary's own, which outlives the job and is the same
+/// in each export; for clients that have capability URLs a URL of the job, signed for the job and
+/// the Binary, which grants no other. Reads `authorization` when it makes a URL; `authorization`
+/// must outlive the result.
 bulk::BinaryUrl attachment_urls(const std::unique_ptr<Authorization>& authorization);
 
 /// GET [base]/jobs/[id]/Binary/[name]: the content as its own type, or the Binary resource where

@@ -34,7 +34,7 @@ struct FoundJob {
 std::chrono::seconds retry_after(const Service& service, const job::JobView& view);
 /// The same, when this poll may be answered: kTooManyRequests otherwise (S-04).
 Result<std::chrono::seconds> take_poll(const Service& service, const job::JobView& view);
-/// What X-Progress says: `done`, and what the job waits for.
+/// The text of X-Progress: `done`, and what the job waits for.
 std::string progress_text(const job::JobView& view, std::string done);
 /// K-04: with `separate` the HTTP status is the polling's own, and the job's is a header.
 void set_job_status(http::Response& response, bool separate, int status, std::string_view reason);
@@ -45,9 +45,9 @@ bulk::ManifestStream::UrlSuffix file_url_suffix(const Service& service, const Pr
 /// Whether the client of the principal fetches files with its token.
 bool fetches_by_token(const Principal& principal);
 
-/// The job of the request's {id} if it belongs to the principal; kNotFound otherwise, so that
-/// nobody learns of others' jobs, kForbidden when the token covers less than the job. Either way
-/// the attempt is audited as `event`.
+/// The job of the request's {id} if it belongs to the principal. kNotFound otherwise, so that
+/// clients cannot detect others' jobs; kForbidden when the token covers less than the job. Audits
+/// the attempt as `event` in each case.
 Result<FoundJob> find_job(const Service& service, const http::Request& request,
                           const Principal& principal, smart::AuditEvent event);
 /// The answer to everything but a deletion when the job found is `unreadable`.

@@ -9,7 +9,7 @@
 
 namespace sluice::api {
 
-/// 202 with progress, 200 with the manifest, 500 with the reason, 429 for who polls too often (S-01
+/// 202 with progress, 200 with the manifest, 500 with the reason, 429 for too many polls (S-01
 /// to S-04). `view` belongs to the principal.
 http::Response import_status(Service& service, const http::Request& request,
                              const Principal& principal, const job::JobView& view,

@@ -15,13 +15,13 @@
 
 namespace sluice::api {
 
-/// Takes one from the kick-offs of the client's minute and of its address's, before anything that
-/// it asks for is looked at: kTooManyRequests.
+/// Counts one kick-off against the rates of the client and of its address, before the request is
+/// parsed. kTooManyRequests above a rate.
 Result<void> take_kick_off(const Service& service, const http::Request& request,
                            const Principal& principal);
 
-/// The same, and what a kick-off of the Bulk Data pattern prefers: kNotAcceptable for Accept other
-/// than JSON, kInvalid without respond-async where the server wants it (K-03).
+/// The same, and reads the preferences of a Bulk Data kick-off. kNotAcceptable for Accept other
+/// than JSON, kInvalid without respond-async if the server requires it (K-03).
 Result<Preferences> begin_kick_off(const Service& service, const http::Request& request,
                                    const Principal& principal);
 
@@ -31,7 +31,7 @@ struct JobStart {
   std::function<Result<void>()> authorize;
   /// What is stored with the job, which is to read this snapshot.
   std::function<Result<std::string>(const store::Commit&)> request;
-  smart::AuditEvent event;  ///< of success, but for the job
+  smart::AuditEvent event;  ///< of success, without the job
 };
 
 /// Submits a job of a kick-off that was taken. kForbidden as `authorize`, kTooManyRequests when too

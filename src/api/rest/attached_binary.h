@@ -22,7 +22,7 @@ Result<bool> may_read_attached(const Service& service, const http::Request& requ
 /// groups closes, is one of such an attachment. Errors as may_read_attached().
 Result<bool> reads_as_attachment(const Service& service, const http::Request& request,
                                  const Principal& principal);
-/// GET [base]/Binary/[id] for who reads it so.
+/// GET [base]/Binary/[id] for clients that read it as an attachment.
 http::Response read_attached(Service& service, const http::Request& request,
                              const Principal& principal);
 

@@ -27,8 +27,8 @@ Result<std::string> body_of(const http::Request& request, fhir::ResourceType typ
 
 /// Whether a Binary is to be sent as its bytes: not when _format or Accept ask for FHIR JSON.
 bool wants_raw(const http::Request& request, fhir::ResourceType type);
-/// The bytes of a Binary, or those that Range wants; 304 and 412 by the request's conditions.
-/// kNotAcceptable when Accept does not take its type or its data is not base64.
+/// The bytes of a Binary, or the requested Range; 304 and 412 by the request's conditions.
+/// kNotAcceptable when Accept excludes its type or its data is not base64.
 Result<http::Response> raw_response(const http::Request& request, const rest::Stored& stored);
 /// Headers of a Binary's bytes: their type, and that they are no page of this server.
 void set_content_headers(http::Response& response, const fhir::BinaryContent& content);

@@ -1,4 +1,4 @@
-// What the server says of itself: the CapabilityStatement and the OperationDefinitions (C-01,
+// What the server states about itself: the CapabilityStatement and the OperationDefinitions (C-01,
 // C-02).
 #pragma once
 
@@ -19,7 +19,7 @@ http::Response capability_statement(const Service& service, const http::Request&
 /// operations.
 std::vector<std::string_view> own_definition_ids();
 bool is_own_definition(fhir::ResourceType type, std::string_view id);
-/// What is said to who would write one of them.
+/// The error for an attempt to write one of them.
 Error own_definition_error(std::string_view id);
 /// GET [base]/OperationDefinition/[id] for one of own_definition_ids().
 http::Response operation_definition(const Service& service, const http::Request& request,

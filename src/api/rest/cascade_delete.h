@@ -10,7 +10,7 @@
 
 namespace sluice::api {
 
-/// Whether the request has `_cascade` or X-Cascade, whatever it says.
+/// Whether the request has `_cascade` or X-Cascade, with any value.
 bool mentions_cascade(const http::Request& request);
 
 /// kUnsupported when it has the header: for what does not cascade, and would be done without.

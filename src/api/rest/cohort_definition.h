@@ -28,14 +28,14 @@ Result<void> authorize_cohort(const Service& service, const http::Request& reque
                               const Principal& principal, const fhir::IncomingResource& resource);
 
 /// The same for a change of the members that a Group's filters choose from: what the filters see
-/// stays as it was, so the principal must be allowed to read all of that.
+/// does not change, so the principal must be allowed to read all of it.
 Result<void> authorize_base_change(const Service& service, const http::Request& request,
                                    const Principal& principal,
                                    const fhir::IncomingResource& resource);
 
-/// The resource as it is to be written: a Group with member-filter does not keep what it says of an
-/// evaluation and of limits, for that is the server's to say: its filters see what the principal
-/// may read. Others as they are.
+/// The resource to write: in a Group with member-filter, the server replaces the statements about
+/// evaluation and limits by its own, so that its filters see only what the principal may read.
+/// Other resources do not change.
 Result<fhir::IncomingResource> as_definition(fhir::IncomingResource resource,
                                              const Principal& principal,
                                              const std::string& base_url);

@@ -1,6 +1,6 @@
 // The part of a page's link that says where the page begins: which state of the store it shows, and
-// behind which match. What is searched for stands in the link beside it, and the client's rights
-// are looked at for each page, so that a link made by hand shows nothing that a search would not.
+// after which match. The link also holds the search, and the client's permissions are checked for
+// each page, so that a forged link shows nothing that a search would not.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// What the interactions with resources share: reading what a request asks for beside the resource,
-// the audit lines, and the answer to a write.
+// What the interactions with resources share: reading preferences and conditions of a request,
+// audit lines, and the answer to a write.
 #pragma once
 
 #include <cstddef>
@@ -29,36 +29,36 @@ struct Asked {
   Preferences preferences;
   rest::Condition condition;
 };
-/// Prefer and the conditions of a request without parameters but _format. Who sends raw bytes wants
-/// no resource back unless they say so, whatever they accept.
+/// Prefer and the conditions of a request whose only parameter is _format. A client that sends raw
+/// bytes gets a resource back only if it prefers so, whatever it accepts.
 Result<Asked> read_asked(const http::Request& request, bool is_raw = false);
 /// The same without looking at the parameters and the format.
 Result<Asked> read_asked_headers(const http::Request& request, bool is_raw = false);
 
-/// Whether a resource is of the type that the address is one of, and passes validation. Who
-/// allows filters of members asks authorize_cohort() what they read.
+/// Checks that a resource has the type of the address, and passes validation. Callers that allow
+/// member-filter must call authorize_cohort() for what the filters read.
 Result<void> check_type(const Service& service, const fhir::IncomingResource& resource,
                         fhir::ResourceType type,
                         rest::MemberFilters filters = rest::MemberFilters::kRefused);
 
-/// An audit line about a resource; with `why` one that says that it came to nothing.
+/// Writes an audit line about a resource; with `why`, one that says that the action failed.
 Result<void> audit_resource(const Service& service, const http::Request& request,
                             const Principal& principal, smart::AuditKind kind,
                             const std::string& subject, const std::string& why = {});
 
 /// The response, or the error as an OperationOutcome.
 http::Response answer(const http::Request& request, Result<http::Response> response);
-/// The answer to a patch: says which formats there are when it is refused for its own.
+/// The answer to a patch; names the supported formats when the patch's own was refused.
 http::Response patch_answer(http::Response response);
 /// Sets ETag and Last-Modified.
 void set_version(http::Response& response, const rest::Stored& stored);
-/// What light validation let pass of a resource that was just stored, told in the log by its id;
-/// none where validation is strict.
+/// The issues of light validation in a resource that was just stored; logs its id and their number.
+/// None where validation is strict.
 std::vector<std::string> passed_faults(const Service& service, const http::Request& request,
                                        const fhir::ResourceId& key, std::string_view json);
-/// An OperationOutcome that says what was done, with a warning for each fault that was let pass.
+/// An OperationOutcome that states what was done, with a warning for each tolerated issue.
 std::string outcome_of_write(std::string_view done, const std::vector<std::string>& faults);
-/// The answer to a write, as the client prefers it; faults that were let pass are logged too.
+/// The answer to a write, as the client prefers it; also logs the tolerated issues.
 http::Response written_response(const Service& service, const http::Request& request,
                                 const Preferences& preferences, const fhir::ResourceId& key,
                                 rest::Written written);

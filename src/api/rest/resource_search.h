@@ -25,8 +25,8 @@ http::Response search_resources_as_of(Service& service, const http::Request& req
 /// Whether the principal may search the type; a refusal is audited.
 Result<void> authorize_search(const Service& service, const http::Request& request,
                               const Principal& principal, fhir::ResourceType type);
-/// Whether the principal may search the types that decide beside the query's own; a refusal is
-/// audited.
+/// Whether the principal may search the other types that decide whether the query matches; audits a
+/// refusal.
 Result<void> authorize_query(const Service& service, const http::Request& request,
                              const Principal& principal, const search::Query& query);
 /// "code, patient:Patient.birthdate": what a search is by, for the audit log, without the values.

@@ -15,8 +15,8 @@ namespace sluice::api {
 
 class ResourceView {
  public:
-  /// Whether `name` is a parameter of the view; then its value is taken. kInvalid for one that can
-  /// be none and for a parameter that is there twice.
+  /// Whether `name` is a parameter of the view; if so, stores its value. kInvalid for a wrong value
+  /// and for a repeated parameter.
   Result<bool> take(fhir::ResourceType type, std::string_view name, std::string_view value);
   /// After the last: kUnsupported for parameters that do not go together.
   Result<void> finish() const;
@@ -31,7 +31,7 @@ class ResourceView {
   /// nullopt: all of it.
   std::optional<fhir::ElementsProjector> projector(fhir::ResourceType type,
                                                    Role role = Role::kMatch) const;
-  /// The whole answer, laid out as it is wanted; kTooLarge when that makes too much of it.
+  /// The whole answer in the requested layout; kTooLarge when the layout makes it too large.
   Result<std::string> laid_out(std::string json) const;
 
  private:

@@ -27,16 +27,16 @@ struct SearchRequest {
   query::Order order = {};
   std::size_t count = kCountDefault;
   bool count_only = false;  ///< _summary=count or _count=0
-  /// _total: nullopt when the client does not say, so that it gets the number if it costs nothing.
+  /// _total; nullopt when the client does not say: then it gets the number if that is free.
   std::optional<bool> wants_total = std::nullopt;
   ResourceView view = {};
   std::vector<query::Include> includes = {};
   std::optional<PageLink> page = std::nullopt;
   std::optional<std::string> format = std::nullopt;  ///< the value of _format
 
-  /// What the links repeat: everything that was understood but for the page.
+  /// What the links repeat: all understood parameters except the page.
   http::NameValues understood = {};
-  /// Names of what was not understood and left out, as handling=lenient wants it.
+  /// Names of unknown parameters that were skipped because of handling=lenient.
   std::vector<std::string> skipped = {};
 };
 

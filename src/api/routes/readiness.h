@@ -1,5 +1,5 @@
-// Whether the store answers, found by a thread of its own: /readyz only tells what that thread saw
-// last, so that it is answered at once also while the store hangs.
+// Whether the store answers. A dedicated thread asks it; /readyz only reports the last result, so
+// that it answers at once even while the store hangs.
 #pragma once
 
 #include <chrono>
@@ -25,8 +25,8 @@ class Readiness {
     std::chrono::milliseconds patience = std::chrono::seconds(5);         ///< for one of them
   };
 
-  /// Calls `look` at once, and then again and again on a thread of its own: it says what is wrong,
-  /// as trouble_of(), and may wait.
+  /// Calls `look` at once, and then repeatedly on its own thread. `look` returns what is wrong, as
+  /// trouble_of() does, and may block.
   Readiness(std::function<std::string()> look, Timing timing);
 
   /// What was wrong when it looked last, or that it has been looking for too long; empty: nothing.

@@ -1,5 +1,5 @@
-// Who belongs to a Group that is defined by filters, as of one state of the store (G-03). Apart
-// from cohort_job, which does the same in shards and writes what it finds.
+// The members of a Group that is defined by filters, as of one state of the store (G-03).
+// cohort_job does the same in shards and writes the result.
 #pragma once
 
 #include <cstdint>
@@ -43,22 +43,22 @@ Result<std::vector<CohortPart>> cohort_parts(const store::Store& store,
 Result<search::Cohort> resolved(const store::Store& store, const search::Cohort& cohort,
                                 store::Sequence as_of);
 
-/// Whom the resources of a range that match the filter speak for: themselves when they are of the
-/// subject's type, else those in whose compartments they are, whether these exist or not. `step` is
-/// told of bytes read and may end the scan by an error.
+/// The subjects of the resources of a range that match the filter: the resources themselves when
+/// they are of the subject's type, else the owners of their compartments, whether these exist or
+/// not. `step` gets the number of bytes read and may end the scan by an error.
 Result<SubjectIds> matching_subjects(const store::Store& store, const search::Cohort& cohort,
                                      const CohortPart& part, store::Sequence as_of,
                                      const std::function<Result<void>(std::uint64_t)>& step);
 
-/// The members: those whom each filter found, who are in the base population that `group_json`
-/// states, if it states one, and who exist. kInvalid when groups contain each other,
+/// The members: the subjects that every filter found, that are in the base population of
+/// `group_json` (if it states one), and that exist. kInvalid when groups contain each other,
 /// kUnprocessable for a base population that cannot be read.
 Result<SubjectIds> choose_members(const store::Store& store, const search::Cohort& cohort,
                                   std::string_view group_json, std::vector<SubjectIds> by_filter,
                                   const store::Commit& as_of, const std::string& base_url,
                                   CohortPath path);
 
-/// The patients whom a cohort chooses, found at once on several threads; none of a cohort of
+/// The patients that a cohort chooses, found at once on several threads; none for a cohort of
 /// practitioners or devices.
 Result<SubjectIds> evaluate_patients(const store::Store& store, const std::string& group_id,
                                      const store::Commit& as_of, const std::string& base_url,

@@ -61,7 +61,7 @@ class CohortJobs final : public job::JobKind {
   std::map<std::string, std::shared_ptr<const Prepared>, std::less<>> prepared_;
 };
 
-/// What came of a cohort job that is done.
+/// The outcome of a finished cohort job.
 Result<CohortOutcome> cohort_outcome(const store::Store& store, std::string_view job_id);
 
 }  // namespace sluice::bulk

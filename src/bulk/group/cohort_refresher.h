@@ -32,7 +32,7 @@ class CohortRefresher {
   ~CohortRefresher() { stop(); }
 
   void start();
-  /// Jobs that run go on: the engine stops them.
+  /// Does not stop running jobs: the engine does.
   void stop();
   /// One look at what has changed and what is due. Called by the thread; for tests.
   Result<void> look();

@@ -1,4 +1,4 @@
-// What a client, or the server itself, asks a cohort job for, and what came of it (G-03).
+// The request of a cohort job, by a client or the server itself, and its outcome (G-03).
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ struct CohortRequest {
   enum class Operation : std::uint8_t {
     kCreate,   ///< under an id that was made for it
     kUpdate,   ///< PUT: creates too
-    kRefresh,  ///< by the server: the members of what is there
+    kRefresh,  ///< by the server: the members of an existing Group
   } operation = Operation::kCreate;
   std::string url;  ///< of the request
   std::string base_url;
@@ -33,7 +33,7 @@ struct CohortRequest {
 std::string serialize(const CohortRequest& request);
 Result<CohortRequest> parse_stored_cohort_request(std::string_view text);
 
-/// What came of the write: an interaction's response, as a Bundle holds it.
+/// The outcome of the write: an interaction's response, as in a Bundle.
 struct CohortOutcome {
   int status = 0;  ///< 200, 201, or that of an error; 0: there was nothing to do
   std::uint32_t version = 0;

@@ -23,7 +23,7 @@ namespace sluice::bulk {
 class Roster {
  public:
   Roster() = default;
-  /// `ids` sorted and unique; nobody is new.
+  /// `ids` must be sorted and unique; no patient is new.
   explicit Roster(const std::vector<std::string>& ids);
   /// `id` must be greater than all before.
   void add(std::string_view id, bool is_new);
@@ -34,8 +34,8 @@ class Roster {
   std::size_t lower_bound(std::string_view id) const;
   bool contains(std::string_view id) const;
 
-  /// Those who joined the group after `_since`, whose resources are wanted whatever their age
-  /// (P-13).
+  /// The number of patients who joined the group after `_since`, whose resources are exported
+  /// whatever their age (P-13).
   std::size_t new_count() const { return new_count_; }
   bool is_new(std::size_t index) const { return new_[index]; }
   bool is_new(std::string_view id) const;
@@ -47,36 +47,36 @@ class Roster {
   std::size_t new_count_ = 0;
 };
 
-/// Whether an error of resolving a Group is about what it and the groups in it are.
+/// Whether an error of resolving a Group is caused by the Group or its nested groups.
 bool is_about_groups(ErrorKind kind);
 
 /// kNotFound when there is no such Group.
 Result<void> check_group_exists(const store::Store& store, const std::string& group_id,
                                 const store::Commit& as_of);
 
-/// Whether a Group that is there can be resolved: kInvalid when groups contain each other, or what
-/// is wrong with the filters of one. Reads which groups are in which, no patients.
+/// Checks that an existing Group can be resolved. kInvalid when groups contain each other, or the
+/// error of a group's filters. Reads which groups are nested, no patients.
 Result<void> check_nested_groups(const store::Store& store, const std::string& group_id,
                                  const store::Commit& as_of, const std::string& base_url);
 
-/// The patients of one group as of a commit. Nested groups are resolved: a patient joins through
-/// the last of the joins on the way, and by the earliest way when there are several. Read from what
-/// the store remembers of joins and leaves, so that no Group resource is parsed; a cohort whose
-/// members are not stored is evaluated. `path`: the cohorts that are evaluated by them. Who joined
-/// later than `since` is new, but nobody in such a cohort; without it nobody is. Errors as
+/// The patients of one group as of a commit, with nested groups resolved: along a path a patient
+/// joins with the last join, and the earliest of several paths counts. Reads the rows of joins and
+/// leaves and parses no Group resource; evaluates a cohort whose members are not stored. `path`:
+/// the cohorts whose evaluation led here. Patients who joined later than `since` are new, except
+/// in such a cohort; without `since` none is. Errors as
 /// check_nested_groups().
 Result<Roster> read_members(const store::Store& store, const std::string& group_id,
                             const store::Commit& as_of, const std::string& base_url,
                             const CohortPath& path, std::optional<Instant> since = std::nullopt);
 
-/// Whether one of `patients` is among read_members(), found without reading all of them. Errors
-/// likewise.
+/// Whether one of `patients` is among read_members(), without reading all of them. Errors as
+/// read_members().
 Result<bool> has_member(const store::Store& store, const std::string& group_id,
                         const std::set<std::string, std::less<>>& patients,
                         const store::Commit& as_of, const std::string& base_url);
 
-/// Of the members of a group as of a commit: since when those are members who joined later than
-/// `since`. Errors likewise.
+/// When the members of a group as of a commit joined, for those who joined later than `since`.
+/// Errors as read_members().
 using Joins = std::map<std::string, Instant, std::less<>>;
 Result<Joins> joined_since(const store::Store& store, const std::string& group_id, Instant since,
                            const store::Commit& as_of, const std::string& base_url);

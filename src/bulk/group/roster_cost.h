@@ -1,4 +1,4 @@
-// How much of a store a roster is, for planning.
+// The share of a store that a roster covers, for planning.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,13 @@
 namespace sluice::bulk {
 
 struct RosterCost {
-  double seeks = 0;  ///< that find all the roster's patients have of one type, about
+  double seeks = 0;  ///< to find all resources of one type of the roster's patients, about
   double share = 1;  ///< of all patients
 };
 
-/// Without a roster: no seeks, all patients. When there are more members than patients, most
-/// members are not here: then `patients` are looked through by seeks, which jump over members who
-/// are not, for as long as that takes a small part of reading everything.
+/// Without a roster: no seeks, all patients. If there are more members than patients, most members
+/// are not in the store: then it looks for `patients` by seeks that skip absent members, as long as
+/// that takes a small part of reading everything.
 Result<RosterCost> roster_cost(const store::Store& store, const Roster* roster,
                                std::uint64_t patients, store::Sequence as_of);
 

@@ -17,9 +17,9 @@ class ImportFolders {
   /// Folders by absolute or relative paths; kNotFound for what is no folder.
   static Result<ImportFolders> open(const std::vector<std::string>& folders);
 
-  /// Whether a file:// URL names something below one of the folders, by its spelling alone.
-  /// kInvalid for what is no such URL (a host, a query, "..", bytes that no path has), kForbidden
-  /// for any other place; the message says nothing of what is there.
+  /// Checks by its spelling alone that a file:// URL names something below one of the folders.
+  /// kInvalid for anything else (a host, a query, "..", bytes that no path has), kForbidden for
+  /// other places; the message does not reveal whether something exists there.
   Result<void> check(std::string_view url) const;
   /// Opens the file for reading. No symbolic link below the folder is followed, and what is no
   /// regular file is not opened: kNotFound.

@@ -1,4 +1,4 @@
-// The completion manifest of an import: what came of each input.
+// The completion manifest of an import: the result of each input.
 #pragma once
 
 #include <functional>

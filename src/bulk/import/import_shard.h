@@ -23,15 +23,15 @@
 
 namespace sluice::bulk {
 
-/// What is on the disk of an input, and how the rest is asked for.
+/// The part of an input on disk, and the validator to request the rest with.
 struct FetchedPart {
   std::uint64_t received = 0;
   std::string validator = {};  ///< empty: it cannot be continued
   std::optional<std::uint64_t> total = std::nullopt;
 };
 
-/// Fetches a URL into an open file, whose first `part.received` bytes are there, and tells how far
-/// it is. kCancelled and kStorage end the job's shard; every other error is what is wrong with the
+/// Fetches a URL into an open file that holds the first `part.received` bytes, and reports its
+/// progress. kCancelled and kStorage end the job's shard; every other error is a problem of the
 /// input.
 using FetchInput = std::function<Result<void>(
     const std::string& url, int fd, FetchedPart& part, const std::stop_token& stop,
@@ -55,8 +55,8 @@ struct ImportParts {
   std::chrono::steady_clock::duration turn_min = std::chrono::seconds(10);
 };
 
-/// Does the input `shard.number` of the request, or goes on with it. What is wrong with the input,
-/// even that it is not there, goes to the outcome file; an error is of the store or the disk.
+/// Imports input `shard.number` of the request, or continues it. Problems of the input, even that
+/// it does not exist, go to the outcome file; errors are of the store or the disk.
 Result<ImportResult> run_import_shard(const ImportParts& parts, const ImportRequest& request,
                                       const job::Job& job, const job::Shard& shard,
                                       const job::ShardContext& context);
@@ -64,7 +64,7 @@ Result<ImportResult> run_import_shard(const ImportParts& parts, const ImportRequ
 /// Whether resources of some input wait for all inputs to be read.
 Result<bool> has_deferred(const ImportParts& parts, const ImportRequest& request,
                           const job::Job& job);
-/// Does the resources of all inputs that wait, or goes on with them, when every input is read.
+/// Writes the deferred resources of all inputs, or continues, after every input is read.
 Result<void> run_deferred_import(const ImportParts& parts, const ImportRequest& request,
                                  const job::Job& job, const job::ShardContext& context);
 

@@ -1,5 +1,5 @@
-// How far an import is with one input, as the store keeps it: written in the same transactions as
-// the resources it tells of, so that a crash loses or repeats neither (docs/formats.md).
+// The progress of an import with one input, as stored: written in the same transactions as the
+// resources that it counts, so that a crash loses or repeats neither (docs/formats.md).
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace sluice::bulk {
 
-/// What came of one input: the result of its shard.
+/// The result of one input, and of its shard.
 struct ImportResult {
   LoadCounts counts;
   std::uint64_t superseded = 0;  ///< earlier duplicates within the input
@@ -38,10 +38,10 @@ struct ImportState {
   LoadPosition position = {};  ///< where the segment begins
   std::uint64_t counted = 0;
   std::uint64_t refused = 0;  ///< lines of whole segments that were not loaded
-  std::uint64_t warned = 0;   ///< and those that were, with faults
+  std::uint64_t warned = 0;   ///< loaded with validation issues
   ImportResult so_far = {};   ///< of everything counted; `problems` of whole segments
   std::vector<std::string> problem_files = {};
-  bool is_done = false;  ///< `so_far` is the result, but for what waits
+  bool is_done = false;  ///< `so_far` is the result, except for deferred resources
   /// Segments with resources that wait for all inputs to be read (deferred.h).
   std::vector<unsigned> deferred = {};
   bool is_resolved = false;  ///< these are in `so_far` too

@@ -31,20 +31,20 @@ struct DeferredResource {
   std::vector<std::pair<std::string, std::string>> links;
   /// Its conditional references, each once.
   std::vector<std::string> references;
-  // Where it stood, as of LoadProblem.
+  // Where it was in the input, as in LoadProblem.
   std::size_t input = 0;  ///< the number of the input
   std::uint64_t place = 0;
   bool is_bundle_entry = false;
-  std::string prefix;                ///< of what is said of it
+  std::string prefix;                ///< of messages about it
   std::size_t resources_before = 0;  ///< of its chunk
 };
 
 /// A file of them, in the order in which they were added. One thread.
 class DeferredFile {
  public:
-  /// Without a name, in `folder`: gone with this object.
+  /// Without a name, in `folder`: deleted with this object.
   static Result<DeferredFile> create_nameless(const std::filesystem::path& folder);
-  /// Takes the place of a file that is there.
+  /// Replaces an existing file.
   static Result<DeferredFile> create(const std::filesystem::path& path);
   static Result<DeferredFile> open(const std::filesystem::path& path);
 
@@ -62,7 +62,7 @@ class DeferredFile {
   std::filesystem::path path_;  // for messages
   std::string pending_;
   std::uint64_t count_ = 0;
-  std::uint64_t unchecked_ = 0;  // bytes since the disk was asked for room
+  std::uint64_t unchecked_ = 0;  // bytes since the free space was checked
 };
 
 /// Which keys were deferred, more or less: a resource that comes after one of its key has to wait

@@ -28,15 +28,15 @@ class DeferredSink {
   /// A conditional create that found one.
   virtual Result<void> count_found(fhir::ResourceType type) = 0;
   virtual Result<void> report(std::size_t input, LoadProblem problem) = 0;
-  /// Whether more of an input is wanted.
+  /// Whether to read more of an input.
   virtual bool wants(std::size_t) { return true; }
 };
 
 struct DeferredOptions {
   fhir::ReaderLimits limits = {};
   std::string base_url = {};
-  /// Leniently a conditional reference that does not find exactly one stays as it is, with a
-  /// warning.
+  /// kLenient: a conditional reference that does not find exactly one resource stays as it is, with
+  /// a warning.
   fhir::Leniency leniency = fhir::Leniency::kStrict;
   LoadConditions::Limits conditions = {};
   LoadConditions::MaySearch may_search = {};

@@ -1,5 +1,5 @@
-// Turns of those who hold a line or a document that is larger than any common resource: one at a
-// time, whatever the number of loads and imports, so that their memory does not add up.
+// Turns for holding a line or a document that is larger than any common resource: one at a time in
+// the process, for all loads and imports, so that their memory does not add up.
 #pragma once
 
 #include <condition_variable>
@@ -18,8 +18,8 @@ class LargeText {
   /// Ends with its last copy.
   using Turn = std::shared_ptr<const void>;
 
-  /// Waits for the turn of whoever has it to end; kCancelled when asked to stop before. Who holds a
-  /// turn must not ask for another.
+  /// Blocks until the current turn ends; kCancelled when stopped before. A thread that holds a turn
+  /// must not take another.
   Result<Turn> take_turn(const std::stop_token& stop);
 
  private:

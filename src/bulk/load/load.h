@@ -43,7 +43,7 @@ class LoadInputs {
   virtual std::uint64_t bytes_total() const = 0;  ///< 0 when unknown
 };
 
-/// Of resources that were loaded with faults, so many are told one by one.
+/// The number of resources loaded with validation issues that are reported one by one.
 inline constexpr std::uint64_t kWarningsTold = 100;
 
 struct LoadOptions {
@@ -51,7 +51,7 @@ struct LoadOptions {
   /// folders (walked in name order, for files that end in .ndjson, .jsonl or .json, each also .gz,
   /// in upper or lower case), "-" for standard input.
   std::vector<std::string> paths;
-  /// Told of each file of a folder that is passed over.
+  /// Called for each file of a folder that is skipped.
   std::function<void(const std::string& path)> on_passed_over;
   /// Stop at the first problem and load nothing of its file.
   bool strict = false;
@@ -60,8 +60,8 @@ struct LoadOptions {
   /// Where resources wait for the end of the load, on the disk; the system's when empty.
   std::filesystem::path spill_folder;
   LoadConditions::Limits conditions;
-  /// Updates of resources that are there already are held back up to this many bytes, so that of
-  /// duplicates within the input only the last makes a version.
+  /// Updates of existing resources are held back up to this many bytes, so that of duplicates
+  /// within the input only the last makes a version.
   std::size_t pending_size_max = 64u << 20;
   fhir::ReaderLimits limits;
   /// One input is not read on after so many problems; 0: it is.
@@ -69,8 +69,8 @@ struct LoadOptions {
   /// Shared with other loads of the process; null: this one has its own.
   LargeText* large = nullptr;
   std::string base_url;  ///< absolute references below it count as local
-  /// What light validation finds fault with, and a conditional reference that does not find exactly
-  /// one resource, is a problem, or loaded as it is, with a warning.
+  /// Whether a resource that fails light validation, or whose conditional reference does not find
+  /// exactly one resource, is a problem, or is loaded as it is, with a warning.
   fhir::Leniency leniency = fhir::Leniency::kStrict;
   /// Called from one thread at a time; of warnings for the first kWarningsTold only.
   std::function<void(const LoadProblem&)> on_problem;
@@ -84,7 +84,7 @@ struct LoadSummary {
   std::uint64_t bytes = 0;       ///< of accepted JSON
   std::uint64_t files = 0;
   std::uint64_t problems = 0;
-  std::uint64_t warnings = 0;       ///< resources that were loaded with faults
+  std::uint64_t warnings = 0;       ///< resources loaded with validation issues
   bool stopped_by_problem = false;  ///< strict
   std::uint64_t references = 0;     ///< conditional ones that were resolved
   std::uint64_t passes = 0;         ///< over the resources of a type, to resolve them
@@ -93,13 +93,13 @@ struct LoadSummary {
 /// The files of `options.paths`. kNotFound names a path that is not there.
 Result<std::unique_ptr<LoadInputs>> open_load_files(const LoadOptions& options);
 
-/// Loads everything of `options.paths`. What is wrong with the input is a problem: a line, an entry
-/// of a Bundle, or a gzip file that is damaged from some line on; whole lines before that are
-/// loaded, those after it cannot be. What needs conditional references or conditions of a Bundle,
-/// and the deletions of a history, comes at the end, when the rest is there (docs/decisions/0032).
-/// Strict loads write that only when all of it can be. An error is returned only for what ends the
-/// load (store or an unreadable path); what was committed before stays. Blocks; stops early, with
-/// kCancelled, when asked to.
+/// Loads all of `options.paths`. Faults of the input are problems: of a line, an entry of a Bundle,
+/// or a gzip file that is damaged from some line on (whole lines before that are loaded, later ones
+/// are not). Resources with conditional references or conditions of a Bundle, and deletions of a
+/// history, are written at the end, after all others (docs/decisions/0032); a strict load writes
+/// all of these or none. Returns an error only if it ends the load (of the store, or an unreadable
+/// path); what was committed before stays. Blocks; stops early, with kCancelled, when asked to
+/// stop.
 Result<LoadSummary> load(store::Store& store, const LoadOptions& options, std::stop_token stop);
 /// The same of `inputs`.
 Result<LoadSummary> load(store::Store& store, LoadInputs& inputs, const LoadOptions& options,

@@ -1,5 +1,5 @@
-// The writing half of a load: resources in input order into transactions of a few megabytes, of
-// duplicates the last, and what came of it counted.
+// The writing half of a load: writes resources in input order in transactions of a few megabytes,
+// of duplicates the last, and counts the results.
 #pragma once
 
 #include <cstdint>
@@ -22,13 +22,13 @@ struct LoadCounts {
   std::uint64_t deleted = 0;  ///< by a history
 };
 
-/// What was taken and what came of it, as of a transaction.
+/// What was taken from the input and its results, as of a transaction.
 struct LoadTally {
   std::map<std::string, LoadCounts> types;  ///< by type name
   std::uint64_t resources = 0;              ///< committed, or held back as updates
   std::uint64_t superseded = 0;             ///< of them earlier duplicates within the input
   std::uint64_t bytes = 0;                  ///< of their JSON
-  std::uint64_t position = 0;               ///< resources behind us, also those not counted here
+  std::uint64_t position = 0;               ///< resources read so far, also those not counted here
 };
 
 struct CommitterOptions {
@@ -36,23 +36,23 @@ struct CommitterOptions {
   /// Updates are held back up to this many bytes, so that of duplicates within the input only the
   /// last makes a version (docs/decisions/0005).
   std::size_t pending_size_max = 64u << 20;
-  /// So many resources of the beginning were committed and counted by an earlier run that was cut
-  /// off: written again, which changes nothing, and not counted again.
+  /// This many resources at the beginning were committed and counted by an earlier run that was
+  /// interrupted: they are written again, which changes nothing, and not counted again.
   std::uint64_t counted = 0;
   /// Documents of each transaction that writes resources, made from the tally with it included: it
   /// and what it tells of are committed together. Called with the store's other writers waiting.
   std::function<std::vector<store::DocumentWrite>(const LoadTally&)> documents = {};
 };
 
-/// One thread. After an error it is of no more use.
+/// Not thread-safe. Unusable after an error.
 class LoadCommitter {
  public:
   LoadCommitter(store::Store& store, CommitterOptions options);
 
   Result<void> take(fhir::IncomingResource resource);
-  /// Deletes what was taken, or is there.
+  /// Deletes a resource, whether taken or stored.
   Result<void> remove(const fhir::ResourceId& key);
-  /// One that is there already, whatever it looks like: nothing is done.
+  /// Counts a resource that exists already, whatever its content; writes nothing.
   void count_found(fhir::ResourceType type);
   /// Commits everything taken but what is held back.
   Result<void> settle();

@@ -30,8 +30,8 @@ class LoadConditions {
   /// What there is at most; more is a problem of whoever brings it.
   struct Limits {
     std::size_t text_size = 256u << 20;  ///< of all conditions
-    std::size_t queries = 1000;  ///< other than identifier=...: each looks at every resource
-    std::size_t chains = 100;    ///< of these: each is a pass over another type
+    std::size_t queries = 1000;          ///< other than identifier=...: each reads every resource
+    std::size_t chains = 100;            ///< of these: each is a pass over another type
   };
 
   /// Whether searches of a type are allowed; empty: all are.
@@ -40,20 +40,20 @@ class LoadConditions {
   LoadConditions(std::string base_url, const Limits& limits, MaySearch may_search)
       : base_url_(std::move(base_url)), limits_(limits), may_search_(std::move(may_search)) {}
 
-  /// Adds "Type?query", or finds the one that is there; its number. kInvalid for what cannot be
-  /// searched, kForbidden for what may not, kTooLarge over a limit; no message has a part of the
-  /// query.
+  /// Adds "Type?query", or finds an equal one; returns its number. kInvalid for an unsupported
+  /// search, kForbidden for one without permission, kTooLarge above a limit; no message contains a
+  /// part of the query.
   Result<std::size_t> add(std::string_view condition);
   bool empty() const { return conditions_.empty(); }
   bool has_type(fhir::ResourceType type) const { return by_type_.contains(type); }
 
-  /// Looks through the store as of its newest commit. `held_back` gives the text that stands in for
-  /// a stored resource's, or nullptr.
+  /// Searches the store as of its newest commit. `held_back` returns the text to use for a stored
+  /// resource, or nullptr.
   using HeldBack = std::function<const std::string*(const fhir::ResourceId&)>;
   Result<void> find(const store::Store& store, const HeldBack& held_back,
                     const query::Bounds& bounds);
-  /// A resource that is not in the store yet, in place of what is there; without text: it will be
-  /// deleted.
+  /// A resource that is not stored yet and replaces the stored one; without text: the resource will
+  /// be deleted.
   Result<void> replace(const fhir::ResourceId& key, std::string_view json);
 
   struct Found {

@@ -24,12 +24,12 @@ struct LoadProblem {
   std::uint64_t place = 0;
   bool is_bundle_entry = false;
   std::string reason;                ///< names the rule, holds no PHI
-  bool is_loaded = false;            ///< lenient: the resource was taken with its faults
+  bool is_loaded = false;            ///< lenient: the resource was loaded with its issues
   std::size_t resources_before = 0;  ///< of its chunk
   std::size_t deferred_before = 0;   ///< likewise
 };
 
-/// So many problems of one input are told; then it is not read on. 0: as many as there are.
+/// The number of problems after which an input is not read further. 0: no limit.
 inline constexpr std::uint64_t kProblemsMax = 100'000;
 
 struct ParsedChunk {
@@ -38,7 +38,7 @@ struct ParsedChunk {
   std::vector<LoadProblem> problems;              ///< in input order
   std::uint64_t refused = 0;                      ///< of these: not loaded
   std::uint64_t older_versions = 0;               ///< in Bundles: left out
-  LoadPosition end;                               ///< behind the chunk
+  LoadPosition end;                               ///< after the chunk
   LargeText::Turn turn;                           ///< of the chunk
 };
 
@@ -62,10 +62,10 @@ DeferredResource waiting(fhir::IncomingResource resource);
 struct ParseOptions {
   fhir::ReaderLimits limits = {};
   std::string base_url = {};  ///< absolute references below it count as local
-  /// Anything else is a problem, and a Bundle is a resource like others; nullopt: every type, and
-  /// Bundles of resources are taken apart.
+  /// Other types are problems, and a Bundle is a resource like others; nullopt: every type, and the
+  /// entries of Bundles are loaded.
   std::optional<fhir::ResourceType> only_type = std::nullopt;
-  /// What light validation finds fault with is not loaded, or loaded and told.
+  /// Whether resources that fail light validation are problems, or loaded with warnings.
   fhir::Leniency leniency = fhir::Leniency::kStrict;
   /// A chunk that has reached it is not parsed to its end: the input stops there.
   std::uint64_t problems_max = 0;
@@ -85,7 +85,7 @@ class LoadParser {
  private:
   void parse_text(const LoadChunk& chunk, std::string_view text, std::uint64_t line,
                   ParsedChunk& out);
-  /// Whether it is a Bundle to take apart.
+  /// Whether it is a Bundle whose entries are loaded.
   Result<bool> is_bundle(std::string_view text);
   void parse_bundle(const LoadChunk& chunk, std::string_view text, std::uint64_t line,
                     ParsedChunk& out);
@@ -95,8 +95,8 @@ class LoadParser {
 
   /// Adds what is wrong at a place.
   void add_problem(LoadProblem problem, ParsedChunk& out);
-  /// Puts what the reader read last where it belongs; `problem` says where it stood, `entry` in
-  /// which entry of a Bundle.
+  /// Adds the result of the reader to the right list; `problem` has its position, `entry` the entry
+  /// of a Bundle.
   void take(Result<fhir::IncomingResource> resource, LoadProblem problem,
             const fhir::BundleEntry* entry, ParsedChunk& out);
   /// The conditional references in what was read last, each once. When there are some, `tokens_`

@@ -22,7 +22,7 @@ class PendingUpdates {
     if (!is_new) size_ -= at->second.content.size();
     at->second = std::move(resource);
   }
-  /// The last occurrence equals what is stored: an earlier one is not wanted.
+  /// The last occurrence equals the stored resource: drops an earlier one.
   void cancel(const fhir::ResourceId& key) {
     const auto found = updates_.find(key);
     if (found == updates_.end()) return;

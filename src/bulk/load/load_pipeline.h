@@ -18,10 +18,10 @@ class LoadPipeline {
  public:
   LoadPipeline(WorkerPool& pool, ParseOptions options, std::stop_token stop);
 
-  /// What takes a chunk says whether it wants more.
+  /// Takes a chunk; returns whether to continue.
   using Take = std::function<Result<bool>(ParsedChunk)>;
-  /// Reads `source` to its end, or until `take` wants no more. kCancelled when asked to stop.
-  /// `on_read` is told of the bytes of the file as they are read.
+  /// Reads `source` to its end, or until `take` returns false. kCancelled when asked to stop.
+  /// `on_read` gets the number of bytes of the file as they are read.
   Result<void> read(LoadSource& source, const Take& take,
                     const std::function<void(std::uint64_t)>& on_read);
 
@@ -29,7 +29,7 @@ class LoadPipeline {
   class Parsers;
 
   WorkerPool& pool_;
-  const std::shared_ptr<Parsers> parsers_;  // shared with chunks that nobody waits for any more
+  const std::shared_ptr<Parsers> parsers_;  // shared with chunks that are no longer needed
   const std::stop_token stop_;
 };
 

@@ -32,7 +32,7 @@ struct LoadChunk {
   std::string text;
   bool is_document = false;
   std::string problem;     ///< what is wrong with the input here; then `text` is empty
-  LoadPosition end;        ///< behind it
+  LoadPosition end;        ///< after it
   LargeText::Turn turn{};  ///< held by a piece that is one large line or document
 };
 
@@ -43,31 +43,31 @@ struct SourceLimits {
   std::size_t document_size_max = 512u << 20;  ///< a Bundle in one file
   /// Of an import: other types need not be held.
   std::optional<fhir::ResourceType> only_type = std::nullopt;
-  /// Whose turn it is to hold more than resource_size_max. Shared by the sources of a process;
-  /// null: it is always this one's.
+  /// Turns for holding more than resource_size_max. Shared by the sources of a process; null: no
+  /// other source.
   LargeText* large = nullptr;
 };
 
-/// All files to load, in order: folders walked by name, "-" for standard input. Files of folders
-/// whose names do not end as they should, and what is no file, are passed over and told.
-/// kNotFound names a path that is not there.
+/// All files to load, in order: folders walked by name, "-" for standard input. Skips and reports
+/// files of folders with other endings, and entries that are not files. kNotFound names a path that
+/// does not exist.
 Result<std::vector<std::string>> list_load_files(
     const std::vector<std::string>& paths,
     const std::function<void(const std::string& path)>& on_passed_over = {});
 
-/// Opens a file to load. One that nobody writes to yet (a named pipe) does not hold the caller up:
-/// its reader waits.
+/// Opens a file to load. Does not block on a named pipe without a writer; its reader waits
+/// instead.
 Result<FileDescriptor> open_load_file(const std::string& path);
-/// Reads what is there, waiting for it: a pipe, a socket, a terminal. 0 at the end; kCancelled when
-/// asked to stop before.
+/// Reads available bytes; waits for them on a pipe, a socket or a terminal. 0 at the end;
+/// kCancelled when asked to stop before.
 Result<std::size_t> read_load_file(int fd, std::span<char> buffer, const std::string& path,
                                    const std::stop_token& stop);
 
-/// Reads one file front to back: plain or gzip (of several members, with zeros behind them), with
-/// or without a byte order mark. The lines before damaged or cut gzip data are given, as far as
-/// they are whole; nothing after. A line beyond the limit of a resource is held only while it can
-/// be a Group or a Bundle; else, and beyond their limits, it is a problem of its own, passed over
-/// while it is read: the lines after it are given. One thread.
+/// Reads one file from front to back: plain or gzip (of several members, also followed by zeros),
+/// with or without a byte order mark. Returns the whole lines before damaged or cut gzip data, and
+/// nothing after. A line above the limit of a resource is held only while it can be a Group or a
+/// Bundle; else, and above their limits, it is one problem and is skipped; the lines after it are
+/// returned. Not thread-safe.
 class LoadSource {
  public:
   /// `fd` is used instead of opening `path` when it is not negative; it is not closed.

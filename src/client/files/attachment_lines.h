@@ -1,4 +1,4 @@
-// Attachments in lines of NDJSON: what they name, and lines in which another thing stands for it.
+// Attachments in lines of NDJSON: what they name, and how to replace it in the line.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ namespace sluice::client {
 struct AttachmentRef {
   std::string url;
   std::string content_type;
-  std::string hash;  ///< base64 of a SHA-1, as it stands there
+  std::string hash;  ///< base64 of a SHA-1, as given
   std::optional<std::uint64_t> size = std::nullopt;
   bool has_data = false;
   std::size_t key_begin = 0;  ///< of "url"
@@ -37,7 +37,7 @@ class AttachmentReader {
   fhir::JsonTokens tokens_;
 };
 
-/// What stands for the text from `begin` to `end`.
+/// The replacement of the text from `begin` to `end`.
 struct LineChange {
   std::size_t begin = 0;
   std::size_t end = 0;
@@ -53,16 +53,16 @@ std::string apply_changes(std::string_view line, const std::vector<LineChange>& 
 
 /// The media type alone, in lower case: "text/plain" of "Text/Plain; charset=utf-8".
 std::string media_type(std::string_view content_type);
-/// Whether a media type is one of `wanted`: "application/pdf", "image/*". All are of an empty list.
+/// Whether a media type is one of `wanted`: "application/pdf", "image/*". An empty list has all.
 bool is_wanted_type(std::string_view type, const std::vector<std::string>& wanted);
-/// Why bytes that begin with `start` and came as `answered` are not what an Attachment of the type
-/// `claimed` is (L-11): a page for people where a document was named, no PDF where one was. Empty
-/// when nothing speaks against it. Types are media_type()s, empty when not said.
+/// Why bytes that begin with `start` and came with the type `answered` cannot be an Attachment of
+/// type `claimed` (L-11): an HTML page in place of a document, or content that is no PDF. Empty if
+/// nothing contradicts. Types are media_type()s, empty when not stated.
 std::string what_is_wrong(std::string_view claimed, std::string_view answered,
                           std::string_view start);
 /// ".pdf" for what is known, else ".bin".
 std::string_view file_suffix(std::string_view type);
-/// Whether a url is the name under which an earlier run has put a file beside the lines:
+/// Whether a url is the name under which an earlier run has stored a file beside the lines:
 /// "attachments/", two digits of its SHA-256, "/", all 64, and a suffix.
 bool is_kept_attachment(std::string_view url);
 

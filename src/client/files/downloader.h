@@ -19,12 +19,12 @@
 
 namespace sluice::client {
 
-/// What tells that a file is still the one that was begun.
+/// What identifies the version of a file that a download began with.
 struct FileValidator {
   std::string etag;                                   ///< as sent; may be weak
   std::string last_modified;                          ///< as sent
   std::optional<std::uint64_t> total = std::nullopt;  ///< bytes on the wire
-  std::string content_type = {};                      ///< as sent; tells nothing apart
+  std::string content_type = {};                      ///< as sent; identifies nothing
 };
 
 struct Download {
@@ -52,8 +52,8 @@ struct DownloadEvents {
   /// Bytes begin to come, from `offset` on.
   std::function<void(std::size_t index, const FileValidator&, std::uint64_t offset)> on_begin;
   std::function<void(std::size_t index, std::uint64_t bytes)> on_checkpoint;
-  /// Once for each file. kGone: the URL has expired or is unknown: a fresh manifest may help.
-  /// kCorrupt: not what the manifest says, twice. kStorage: the disk.
+  /// Called once for each file. kGone: the URL is expired or unknown; a fresh manifest may help.
+  /// kCorrupt: twice not what the manifest states. kStorage: the disk.
   std::function<void(std::size_t index, Result<FileSummary>)> on_end;
   RequestLog on_request;
   std::function<void(const std::string&)> notice;

@@ -1,4 +1,4 @@
-// One file on its way: what is asked for next, and what an answer means for the bytes there are.
+// The download of one file: the next request, and what an answer means for the received bytes.
 #pragma once
 
 #include <chrono>
@@ -21,14 +21,14 @@ struct ContentRange {
 };
 std::optional<ContentRange> parse_content_range(std::string_view text);
 
-/// The headers of a request that goes on at `offset`.
+/// The headers of a request that continues at `offset`.
 std::vector<std::string> resume_headers(const FileValidator& validator, std::uint64_t offset);
 
-/// What an answer's head says about the bytes that follow.
+/// What to do with the bytes after an answer's head.
 enum class BodyUse : std::uint8_t {
-  kAppend,   ///< they go on where ours end
+  kAppend,   ///< they continue where ours end
   kReplace,  ///< the file from its beginning
-  kRestart,  ///< of no use: ask again, from the beginning
+  kRestart,  ///< useless: request again, from the beginning
   kError,    ///< they describe an error
 };
 BodyUse judge_head(int status, const AnswerHeaders& headers, std::uint64_t offset,
@@ -51,9 +51,9 @@ class FileTransfer {
                       const std::string& token);
   /// The attempt is over: what follows from it. `failure` is set with kGiveUp.
   NextStep finish(CURLcode code, const DownloadOptions& options, Instant now);
-  /// Nothing was asked for, because there was no token to be had: when to try again.
+  /// No request was sent, because no token was available: when to try again.
   NextStep put_off(const Error& why, const DownloadOptions& options);
-  /// Whether all bytes are there already, so that there is nothing to ask for.
+  /// Whether all bytes have been received, so that no request is needed.
   bool is_whole() const;
 
   CURL* handle() const { return handle_.get(); }
@@ -61,7 +61,7 @@ class FileTransfer {
   Download& download() { return download_; }
   const std::shared_ptr<ReceivedFile>& file() const { return file_; }
   Result<void> open_file();
-  /// Forgets the bytes there are: the file begins anew.
+  /// Discards the received bytes: the file starts over.
   void restart();
   std::uint64_t offset() const { return file_ ? file_->received() : 0; }
   std::uint64_t received_in_attempt() const { return received_; }

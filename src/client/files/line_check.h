@@ -1,5 +1,5 @@
-// Whether what a server sends is what its manifest says: each line one JSON object, a resource of
-// the type of its file (L-11). One look for what is received and for what is sorted out later.
+// Checks that a server sends what its manifest states: each line one JSON object, a resource of the
+// type of its file (L-11). Used while receiving and when sorting out lines later.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ namespace sluice::client {
 /// Of a line, in bytes, so that a file without line breaks cannot take all memory.
 inline constexpr std::size_t kLineSizeMax = 256u << 20;
 
-/// Looks at single lines. Holds a parser: one a thread.
+/// Checks single lines. Holds a parser: use one for each thread.
 class LineJudge {
  public:
   /// `type`: which resources belong here; empty: any.
@@ -25,7 +25,7 @@ class LineJudge {
   /// for what is not one JSON object.
   Result<std::string> judge(std::string_view line);
   bool takes_any_type() const { return type_.empty(); }
-  /// Whether the line that was judged last is the header of a block of an output that is organised
+  /// Whether the line that was checked last is the header of a block in an output that is organised
   /// by instances: Parameters whose first parameter is "header" (P-09).
   bool was_block_header() const;
 

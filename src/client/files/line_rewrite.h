@@ -10,10 +10,10 @@
 
 namespace sluice::client {
 
-/// Writes a file anew, plain or gzip as it was, when `change` makes another line of one of those
-/// that `may_change` lets through; whether it did. `fresh` is a path for the new file, in the same
-/// file system; the old one is there until the new one is whole. kTooLarge and the errors of
-/// `change` leave it as it is.
+/// Rewrites a file, plain or gzip as before, if `change` alters one of the lines that `may_change`
+/// selects; returns whether it did. `fresh` is a path for the new file, in the same file system;
+/// the old file stays until the new one is complete. kTooLarge and the errors of `change` leave the
+/// old file as it is.
 Result<bool> rewrite_lines(const std::filesystem::path& path, const std::filesystem::path& fresh,
                            const std::function<bool(std::string_view)>& may_change,
                            const std::function<Result<std::string>(std::string_view)>& change);

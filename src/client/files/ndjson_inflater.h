@@ -1,4 +1,4 @@
-// Plain NDJSON out of what a server sent: gzip (told by its first bytes, whatever the headers say)
+// Plain NDJSON from what a server sent: gzip (detected by its first bytes, not by the headers)
 // or plain.
 #pragma once
 

@@ -11,8 +11,8 @@
 namespace sluice::client {
 
 /// Calls `take` with each line that is not blank, without its line break and without a byte order
-/// mark at the file's beginning. An error of kind kCorrupt that it returns is told with the names
-/// of file and line. kTooLarge for a line of more than kLineSizeMax bytes (line_check.h).
+/// mark at the file's beginning. Adds the names of file and line to an error of kind kCorrupt that
+/// `take` returns. kTooLarge for a line of more than kLineSizeMax bytes (line_check.h).
 Result<void> each_line(const std::filesystem::path& path,
                        const std::function<Result<void>(std::string_view)>& take);
 

@@ -17,7 +17,7 @@ class NdjsonWriter {
   ~NdjsonWriter();
   /// Appends `line` and a line break.
   Result<void> append(std::string_view line);
-  /// Writes the rest and syncs the file.
+  /// Writes the remaining bytes and syncs the file.
   Result<void> finish();
 
  private:

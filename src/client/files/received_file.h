@@ -1,5 +1,5 @@
-// A file between the wire and its name: the bytes as received in NAME.part, read behind the
-// receiver by another thread that inflates, counts and checks them; renamed only when whole.
+// A file being received: NAME.part holds the bytes as received; another thread reads them after the
+// receiver, inflates, counts and checks them; the file is renamed only when it is complete.
 #pragma once
 
 #include <atomic>
@@ -22,7 +22,7 @@ namespace sluice::client {
 /// What a file is to become.
 struct FilePlan {
   std::filesystem::path path;  ///< without ".gz"
-  bool keeps_gzip = false;     ///< gzip that was received stays as it is, as PATH.gz
+  bool keeps_gzip = false;     ///< received gzip stays gzip, as PATH.gz
   bool is_ndjson = true;       ///< lines are counted and checked
   std::string type = {};       ///< of each line's resource; empty: any
   /// Where lines go that are resources of another type. Empty: a file with such lines is none.
@@ -37,7 +37,7 @@ struct FileSummary {
   std::uint64_t lines = 0;                    ///< that belong into it
   std::uint64_t size = 0;                     ///< uncompressed
   std::uint64_t received_size = 0;            ///< as on the wire
-  std::uint64_t strays = 0;                   ///< lines that stand in the plan's stray_path instead
+  std::uint64_t strays = 0;                   ///< lines that went to the plan's stray_path instead
   std::vector<std::string> stray_texts = {};  ///< what the first few of them are
 };
 
@@ -51,7 +51,7 @@ class ReceivedFile : public std::enable_shared_from_this<ReceivedFile> {
     /// Once, before the part goes: the finished file, or why it is none (kCorrupt: its content;
     /// kTooLarge: more than it may be; kStorage).
     std::function<void(Result<FileSummary>)> on_end;
-    /// So many bytes of the part are on disk.
+    /// This many bytes of the part are on disk.
     std::function<void(std::uint64_t bytes)> on_checkpoint;
   };
 
@@ -59,14 +59,14 @@ class ReceivedFile : public std::enable_shared_from_this<ReceivedFile> {
   /// read again from disk.
   static Result<std::shared_ptr<ReceivedFile>> open(FilePlan plan, std::uint64_t resume_at,
                                                     WorkerPool& pool, Events events);
-  /// After a crash between the name and the word of it: makes a part again of a file whose end
-  /// nobody knows of.
+  /// After a crash between the rename and its record: makes a finished file that the journal does
+  /// not know a part again.
   static void take_back(const FilePlan& plan);
   ~ReceivedFile();
 
   std::uint64_t received() const { return received_.load(std::memory_order_relaxed); }
   Result<void> append(std::string_view bytes);
-  /// No more bytes will come: the rest is checked and the file gets its name.
+  /// Ends the input: checks the remaining bytes and renames the file.
   void end();
   /// Nothing is called any more when it returns; the part stays. Not from within an event.
   void cancel();

@@ -1,5 +1,5 @@
-// One request and its answer, over a connection that is kept: redirects followed by our own rules,
-// answers as streams or texts, errors that say what the server said.
+// One request and its answer, over a connection that stays open. Follows redirects by own rules,
+// returns answers as streams or texts, and errors with the server's message.
 #pragma once
 
 #include <chrono>
@@ -42,7 +42,7 @@ using RequestLog = std::function<void(const RequestRecord&)>;
 /// A response's headers, names in lower case; of repeated ones the last.
 class AnswerHeaders {
  public:
-  /// Takes a line "Name: value"; a status line starts anew.
+  /// Takes a line "Name: value"; a status line starts over.
   void take(std::string_view line);
   /// Empty when there is none.
   const std::string& get(const std::string& name) const;

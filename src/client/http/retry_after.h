@@ -1,5 +1,5 @@
-// How long to wait: what a server says in Retry-After, in whatever form, but never less than
-// growing pauses of our own, with jitter.
+// How long to wait: the Retry-After of a server, in any form, but never less than a growing backoff
+// of our own, with jitter.
 #pragma once
 
 #include <chrono>
@@ -29,12 +29,12 @@ class Backoff {
 
   /// The next pause: twice the last one, up to the limit, and up to a fifth more.
   std::chrono::milliseconds next();
-  /// The same, or longer when the server said so. What it says never makes a pause shorter (L-12).
+  /// The same, or longer if the server asks for it. Retry-After never shortens a pause (L-12).
   std::chrono::milliseconds next(std::optional<std::chrono::milliseconds> told);
   /// After a success the next pause is the first one again.
   void reset() { failures_ = 0; }
   unsigned failures() const { return failures_; }
-  /// `wait` and up to a twentieth (five seconds at most) more: never sooner than the server said.
+  /// `wait` and up to a twentieth (at most five seconds) more: never sooner than the server asked.
   std::chrono::milliseconds not_sooner(std::chrono::milliseconds wait);
 
  private:

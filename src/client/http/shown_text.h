@@ -1,4 +1,4 @@
-// What a server says, as it may stand on a terminal or in a log.
+// Text of a server, made safe for a terminal or a log.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// What a server says of itself before anything is asked for: where tokens come from, what it is.
+// What a server states about itself before any request: its token endpoint, its kind.
 #pragma once
 
 #include <string>
@@ -14,16 +14,16 @@ struct Discovered {
   std::string token_endpoint = {};  ///< empty: none named, so the server is open
   std::vector<std::string> scopes = {};
   std::vector<std::string> capabilities = {};
-  std::vector<std::string> algorithms = {};  ///< for assertions; empty when not said
+  std::vector<std::string> algorithms = {};  ///< for assertions; empty when not stated
   VendorProfile vendor = {};
   std::string software_name = {}, software_version = {}, software_release_date = {};
   std::string fhir_version = {};
-  /// The server says that it sends new members of a group with all they had (P-13).
+  /// The server states that it sends the history of new members of a group (P-13).
   bool sends_history_of_new_members = false;
 };
 
-/// Reads `base`/.well-known/smart-configuration when a token is wanted, and /metadata for what is
-/// missing there and for the vendor. What a server does not have is no error; kUnavailable when it
+/// Reads `base`/.well-known/smart-configuration if a token is needed, and /metadata for what is
+/// missing there and for the vendor. Missing documents are no error; kUnavailable when the server
 /// cannot be reached or is busy.
 Result<Discovered> discover(Exchange& exchange, const std::string& base, bool wants_token);
 

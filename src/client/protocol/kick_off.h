@@ -34,18 +34,18 @@ struct KickOffOptions {
   bool by_get = false;
   bool is_lenient = false;                      ///< Prefer: handling=lenient
   bool wants_separate_status = false;           ///< Prefer: separate-export-status
-  unsigned retries = 8;                         ///< of requests that nobody answered
+  unsigned retries = 8;                         ///< of requests without an answer
   std::chrono::milliseconds wait_max{900'000};  ///< of one Retry-After
 };
 
 /// The Prefer header's value.
 std::string prefer_header(const KickOffOptions& options);
 
-/// Returns the status URL. POST unless told otherwise, in the dialect of the server's release; when
-/// that is refused with 400 or 422 in the other one, then by GET; at once by GET after 404, 405,
-/// 415 or 501. An odd answer (500, no status URL) is believed the third time. 429 and 503 are
-/// waited for as long as the time limit allows. kUnauthenticated and kForbidden for 401 and 403,
-/// kConflict for other refusals: with the server's words.
+/// Returns the status URL. Sends a POST, unless the request says otherwise, in the dialect of the
+/// server's release; after 400 or 422 in the other dialect, then by GET; after 404, 405, 415 or 501
+/// at once by GET. An unexpected answer (500, no status URL) is tried three times. After 429 and
+/// 503 it waits as long as the time limit allows. kUnauthenticated for 401, kForbidden for 403,
+/// kConflict for other refusals, with the server's message.
 Result<std::string> kick_off(const Session& session, const PullRequest& request,
                              const KickOffOptions& options);
 

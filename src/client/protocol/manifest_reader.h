@@ -1,5 +1,5 @@
-// Reads a manifest as it arrives, of any size and of every dialect from STU1 to STU4: what is not
-// known is passed over, what is needed and wrong is an error.
+// Reads a manifest as it arrives, of any size and of every dialect from STU1 to STU4: skips unknown
+// members; wrong values of required members are errors.
 #pragma once
 
 #include <cstdint>
@@ -55,7 +55,7 @@ class ManifestReader {
   explicit ManifestReader(OnItem on_item, const ManifestLimits& limits = {});
   ~ManifestReader();
 
-  /// Takes the next bytes. kUnavailable says what is wrong and where.
+  /// Takes the next bytes. kUnavailable names what is wrong and where.
   Result<void> feed(std::string_view bytes);
   /// After the last byte. kUnavailable unless it was a whole manifest with `output`.
   Result<ManifestHead> finish();

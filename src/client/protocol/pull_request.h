@@ -1,4 +1,4 @@
-// What an export is asked for: the kick-off's parameters, as a Parameters resource or a query.
+// The request of an export: the kick-off's parameters, as a Parameters resource or a query.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -30,15 +30,15 @@ struct PullRequest {
   friend bool operator==(const PullRequest&, const PullRequest&) = default;
 };
 
-/// Checks what can be told without the server; kInvalid names the option.
+/// Checks what can be checked without the server; kInvalid names the option.
 Result<void> check(const PullRequest& request);
 
 /// [base]/$export, [base]/Patient/$export or [base]/Group/[id]/$export.
 std::string kick_off_url(const PullRequest& request);
 /// The same with all parameters as a query.
 std::string kick_off_query(const PullRequest& request, const VendorProfile& vendor);
-/// How a POST says lists: STU4 repeats parameters and has a type for each value; before it values
-/// were joined by commas, as in a query.
+/// How a POST sends lists: STU4 repeats parameters with a type for each value; earlier releases
+/// join values by commas, as in a query.
 enum class PostDialect : std::uint8_t { kRepeated, kJoined };
 /// The one to begin with.
 PostDialect first_dialect(const VendorProfile& vendor);

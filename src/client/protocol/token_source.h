@@ -16,11 +16,11 @@
 
 namespace sluice::client {
 
-/// Who we are. Empty client_id: the server is open.
+/// The client's identity. Empty client_id: the server is open.
 struct Credentials {
   std::string client_id;
   std::optional<jose::PrivateJwk> key;  ///< signs assertions
-  std::string secret;                   ///< instead of a key: HTTP Basic, as BCDA wants it
+  std::string secret;                   ///< instead of a key: HTTP Basic, as BCDA requires
   std::string token_endpoint;
   std::string scope;
   /// URLs of the origins that may see tokens: the FHIR base, and what the user added.

@@ -1,4 +1,4 @@
-// What known servers do differently (L-09). A profile changes how we ask, never what is asked for.
+// What known servers do differently (L-09). Profiles change the form of requests only.
 #pragma once
 
 #include <chrono>
@@ -27,7 +27,7 @@ struct VendorProfile {
   bool sends_history_of_new_members = false;
   /// Known never to list deletions, though its manifests may have the place for them.
   bool never_lists_deletions = false;
-  /// Says that it keeps to STU4, where a POST repeats parameters instead of joining their values.
+  /// Declares STU4, where a POST repeats parameters instead of joining their values.
   bool is_stu4 = false;
 };
 

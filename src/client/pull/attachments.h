@@ -1,5 +1,5 @@
 // Fetches what a round's resources name in Attachment.url and puts it into the lines or beside them
-// (L-07). What cannot be had is reported and stays as it is: the resources came, and count more.
+// (L-07). Reports what it cannot fetch and leaves it as it is: the resources are complete.
 #pragma once
 
 #include <condition_variable>
@@ -28,12 +28,12 @@ class Attachments {
               Session session);
   ~Attachments();
 
-  /// Fetches, rewrites the files of the last round, notes it; from where the journal says that an
-  /// earlier run came to. Errors: kCancelled, kTimeout, kStorage.
+  /// Fetches, rewrites the files of the last round, and records it; continues where the journal
+  /// says that an earlier run stopped. Errors: kCancelled, kTimeout, kStorage.
   Result<void> run();
 
  private:
-  // One that is on its way.
+  // A fetch in progress.
   struct Pending {
     std::string key;
     AttachmentRef ref;

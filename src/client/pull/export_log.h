@@ -1,5 +1,5 @@
-// The folder's log.ndjson: what happened, in the form that SMART's bulk-data-client writes and that
-// tools behind it read (version 2 of its log).
+// The folder's log.ndjson: what happened, in the format of SMART's bulk-data-client (version 2 of
+// its log), which other tools read.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -16,8 +16,8 @@
 
 namespace sluice::client {
 
-/// Thread-safe. What cannot be written is left out: a pull does not depend on its log. URLs stand
-/// without their queries.
+/// Thread-safe. Ignores errors of writing: a pull does not depend on its log. Writes URLs without
+/// their queries.
 class ExportLog {
  public:
   /// Appends to FOLDER/log.ndjson from the first line on.
@@ -30,7 +30,7 @@ class ExportLog {
   void kick_off(const std::string& url, const PullRequest& request, const Discovered& server,
                 const std::string& refusal);
   void status_error(const std::string& message);
-  /// The manifest is there as a whole.
+  /// The manifest is complete.
   void manifest(const Round& round, std::uint64_t pages);
   void download_request(const ManifestItem& item);
   void download_complete(const ManifestItem& item, const FileSummary& summary);

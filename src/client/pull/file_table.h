@@ -1,5 +1,5 @@
-// What is known of a round's files. It stands in the journal; in memory is where, and of those that
-// are on their way how far they are: two million files take some thirty bytes each (L-15).
+// The state of a round's files. The journal holds it; memory holds the positions in the journal and
+// the progress of current downloads: about thirty bytes for each of two million files (L-15).
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -53,13 +53,13 @@ class FileTable {
   /// The file with this URL.
   Result<std::optional<std::size_t>> find(const std::string& url) const;
 
-  /// Records of the journal, which stand there at `at`. kCorrupt for a file that is not there.
+  /// Takes records of the journal, at position `at`. kCorrupt for an unknown file.
   Result<void> take_file(const boost::json::object& record, std::uint64_t at);
   Result<void> take_event(const std::string& event, const boost::json::object& record,
                           std::uint64_t at);
   void clear();
-  /// All is there and no URL is looked for any more: what is left in memory of a long table goes
-  /// into a file of `folder` without a name. Where that fails it stays in memory.
+  /// Ends a round, after which no URL is looked up: moves the rest of a long table from memory into
+  /// an unnamed file of `folder`. If that fails, it stays in memory.
   void seal(const std::filesystem::path& folder);
 
  private:

@@ -1,5 +1,5 @@
-// Follows one job until all its files are there: polls, takes files from manifests as they show,
-// downloads them at the same time, fetches manifests again for URLs that expired.
+// Follows one job until all its files are received: polls, takes files from manifests as they
+// appear, downloads them at the same time, fetches manifests again when URLs expire.
 #pragma once
 
 #include <chrono>
@@ -24,7 +24,7 @@ namespace sluice::client {
 class JobFollower {
  public:
   enum class End : std::uint8_t {
-    kAll,   ///< every file is there, but for `failures`
+    kAll,   ///< every file is received, except `failures`
     kLost,  ///< the server does not know the job: only a new one helps
   };
 
@@ -68,7 +68,7 @@ class JobFollower {
   const PullEvents& events_;
   const Session& session_;
 
-  // What the downloader's threads tell.
+  // Events of the downloader's threads.
   std::mutex mutex_;
   std::condition_variable_any ended_ready_;
   std::deque<std::pair<std::size_t, Result<FileSummary>>> ended_;  // guarded by mutex_
@@ -99,8 +99,8 @@ class JobFollower {
   Time began_ = {};
   std::size_t early_looks_ = 0;  // of kEarlyLooks: those that are over
   bool may_look_early_ = true;
-  Backoff backoff_;  // when the server says nothing
-  Backoff floor_;    // under what it says
+  Backoff backoff_;  // without Retry-After
+  Backoff floor_;    // minimum despite Retry-After
   Backoff failure_backoff_;
   std::string server_says_;
   // The last member: its threads use the others.

@@ -1,5 +1,5 @@
-// The append-only journal of an output folder (docs/formats.md): what was asked, what came, what is
-// whole. Each line has a checksum; a torn last line is what a crash leaves and is cut off.
+// The append-only journal of an output folder (docs/formats.md): requests, received bytes, complete
+// files. Each line has a checksum; a torn last line is left by a crash and is cut off.
 #pragma once
 
 #include <boost/json/object.hpp>

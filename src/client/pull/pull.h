@@ -1,5 +1,5 @@
-// A pull from its first request to its last: finds the server, gets tokens, kicks off, waits,
-// downloads, checks, cleans up; from whatever point the journal says that an earlier run came to.
+// A pull from its first request to its last: discovery, tokens, kick-off, polls, downloads, checks,
+// cleanup; continues where the journal says that an earlier run stopped.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -30,7 +30,7 @@ namespace sluice::client {
 struct AttachmentOptions {
   enum class Mode : std::uint8_t {
     kNone,    ///< they are left as they are
-    kInline,  ///< their bytes stand in the resource
+    kInline,  ///< the resource holds their bytes
     kFiles,   ///< their bytes are files below `attachments`, the URL is that file's
   };
   Mode mode = Mode::kNone;
@@ -47,7 +47,7 @@ struct PullSettings {
   std::string scope;                       ///< empty: by what the server lists
   std::string vendor;                      ///< empty: detected
   std::string token_endpoint;              ///< empty: discovered
-  std::vector<std::string> token_origins;  ///< that get tokens beside the FHIR base's
+  std::vector<std::string> token_origins;  ///< that get tokens, besides the FHIR base's
   Connection connection;
   KickOffOptions kick_off;
   DownloadOptions download;
@@ -97,8 +97,8 @@ struct PullReport {
   PullCounts outcomes;
   std::uint64_t outcome_errors = 0;        ///< issues with severity error or fatal
   std::vector<std::string> outcome_texts;  ///< the first few, different ones
-  std::vector<std::string> failures;       ///< files that could not be had
-  std::uint64_t lost_outcomes = 0;         ///< files of outcomes that could not be had
+  std::vector<std::string> failures;       ///< files that could not be fetched
+  std::uint64_t lost_outcomes = 0;         ///< files of outcomes that could not be fetched
   std::uint64_t missing = 0;               ///< files of the manifest without a URL
   std::uint64_t strays = 0;                ///< lines that do not belong into their files
   std::vector<std::string> stray_texts;    ///< the first few: file, line, what it is
@@ -117,15 +117,15 @@ class Puller {
   Puller(PullSettings settings, PullEvents events, const Clock& clock, const Waiter& waiter);
   ~Puller();
 
-  /// Reads what the server says of itself and gets a first token, so that what is wrong there shows
-  /// before anything is asked for. Idempotent.
+  /// Discovers the server and gets a first token, so that errors there appear before the export is
+  /// requested. Idempotent.
   Result<void> connect();
   const Discovered& discovered() const;
 
-  /// Goes on with the last round of `state`, or does it from the beginning, until all its files are
-  /// there and the job is deleted. Errors: kUnauthenticated and kForbidden: authorization;
-  /// kConflict: the server refused or failed; kCancelled, kTimeout, kUnavailable, kStorage: the
-  /// next run goes on.
+  /// Starts or continues the last round of `state`, until all its files are received and the job is
+  /// deleted. Errors: kUnauthenticated and kForbidden: authorization; kConflict: the server refused
+  /// or failed; kCancelled, kTimeout, kUnavailable, kStorage: the next run
+  /// continues.
   Result<PullReport> run_round(PullState& state);
 
  private:

@@ -1,5 +1,5 @@
-// What an output folder's journal tells: the rounds that were pulled into it, and how far the last
-// one is. Built from records, changed only together with them.
+// The state that an output folder's journal records: the rounds that were pulled into it, and the
+// progress of the last one. Built from records, changed only together with them.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -24,7 +24,7 @@ namespace sluice::client {
 /// An attachment that was fetched.
 struct FetchedAttachment {
   std::string name;          ///< relative to the output folder
-  std::string content_type;  ///< as the server said
+  std::string content_type;  ///< as the server stated it
   std::uint64_t size = 0;
 };
 
@@ -32,16 +32,16 @@ struct FetchedAttachment {
 struct AttachmentState {
   std::map<std::string, FetchedAttachment> fetched;  ///< by what they are known as
   std::uint64_t failed = 0;
-  std::uint64_t skipped = 0;       ///< not wanted, or named by what is no URL
+  std::uint64_t skipped = 0;       ///< not selected, or without a usable URL
   std::vector<std::string> texts;  ///< the first few failures
-  bool is_fetched = false;         ///< all that can be had is there
-  bool is_written = false;         ///< and stands in the round's files
+  bool is_fetched = false;         ///< everything available is fetched
+  bool is_written = false;         ///< and written into the round's files
 };
 
-/// What a manifest says without naming a file.
+/// What a manifest states without naming a file.
 struct ManifestRemarks {
   std::uint64_t missing = 0;   ///< files of output or deletions that have no URL and are not empty
-  std::uint64_t outcomes = 0;  ///< OperationOutcomes that stand in the manifest itself
+  std::uint64_t outcomes = 0;  ///< OperationOutcomes in the manifest itself
   std::uint64_t outcome_errors = 0;
   std::vector<std::string> texts = {};  ///< the first few
 };
@@ -54,7 +54,7 @@ struct Round {
   PullRequest request;
   boost::json::object settings;
   std::string status_url;
-  bool is_adopted = false;  ///< somebody else kicked it off
+  bool is_adopted = false;  ///< another program kicked it off
   bool had_job = false;     ///< a server has accepted it once
   bool has_manifest = false;
   std::string transaction_time;
@@ -83,8 +83,8 @@ class PullState {
   static bool exists(const std::filesystem::path& folder);
 
   const std::filesystem::path& folder() const { return folder_; }
-  /// All rounds, the last one in full, of earlier ones no more than files that are done. Only the
-  /// control thread may look at it while downloads run.
+  /// All rounds: the last one in full, earlier ones with their finished files only. Only the
+  /// control thread may read it while downloads run.
   const std::vector<Round>& rounds() const { return rounds_; }
   bool has_round() const { return !rounds_.empty(); }
   const Round& round() const { return rounds_.back(); }
@@ -110,11 +110,11 @@ class PullState {
   Result<void> note_bytes(std::size_t index, std::uint64_t bytes);
   Result<void> note_done(std::size_t index, const FileSummary& summary);
   Result<void> note_attachment(const std::string& key, const FetchedAttachment& attachment);
-  /// The rest of what came of them; what was fetched is known already.
+  /// Records the remaining results; fetched attachments are recorded already.
   Result<void> note_attachments_fetched(const AttachmentState& attachments);
   Result<void> note_attachments_written();
   Result<void> finish_round();
-  /// The target has all of a round, but for `refused` resources.
+  /// The target has all of a round, except `refused` resources.
   Result<void> note_delivered(std::uint64_t round_number, std::uint64_t refused);
   /// A record of the local copy: {"e":"sync", ...}.
   Result<void> note_sync(boost::json::object record);

@@ -16,8 +16,8 @@ std::optional<std::uint64_t> number_field(const boost::json::object& record, std
 bool flag_field(const boost::json::object& record, std::string_view name);
 std::vector<std::string> list_field(const boost::json::object& record, std::string_view name);
 
-/// What a server sends as a validator goes back to it byte by byte, and the journal is UTF-8: what
-/// is none stands in hexadecimal digits as `nameHex`.
+/// Validators are sent back to the server byte by byte, but the journal is UTF-8: other bytes are
+/// stored in hexadecimal digits as `nameHex`.
 void put_bytes(boost::json::object& record, std::string_view name, const std::string& bytes);
 std::string bytes_field(const boost::json::object& record, std::string_view name);
 

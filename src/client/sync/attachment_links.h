@@ -11,10 +11,10 @@
 
 namespace sluice::client {
 
-/// What an Attachment.url of the source at `base` is in another server: "Binary/[id]" for a Binary
-/// that comes along; others that are the source's own are absolute, so that they are found
-/// wherever they stand. A URL of a Binary by way of a job, which ends with the job, is that of the
-/// Binary itself. Everything else stays as it is. An empty `base`: not known.
+/// The form in another server of an Attachment.url of the source at `base`: "Binary/[id]" for a
+/// Binary that comes along; absolute for other URLs of the source, so that they still resolve. A
+/// job's URL of a Binary, which ends with the job, becomes that of the Binary itself. Other URLs do
+/// not change. An empty `base`: unknown.
 std::string linked_url(const std::string& url, const std::string& base,
                        const std::function<bool(std::string_view)>& comes_along);
 

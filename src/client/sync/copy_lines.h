@@ -1,4 +1,4 @@
-// What a copy reads of the lines that it is made of: which resource one is, what a Bundle deletes.
+// What a copy reads from lines: which resource a line is, what a Bundle deletes.
 #pragma once
 
 #include <string>
@@ -20,8 +20,8 @@ struct LineKey {
 /// kCorrupt when the line is no JSON object with resourceType and id.
 Result<LineKey> read_line_key(std::string_view line);
 
-/// The "Type/id" of each DELETE in a transaction Bundle on one line. kCorrupt for anything else: a
-/// deletion that is not understood must not be passed over.
+/// The "Type/id" of each DELETE in a transaction Bundle on one line. kCorrupt for anything else, so
+/// that no deletion is ignored.
 Result<std::vector<std::pair<std::string, std::string>>> read_deletions(std::string_view line);
 
 }  // namespace sluice::client

@@ -1,5 +1,5 @@
-// The local copy of what a server has: a folder with one NDJSON file a type, the newest version of
-// each resource in it. What was pulled is put into it in the order in which it was asked for.
+// The local copy of a server's resources: a folder with one NDJSON file for each type, which holds
+// the newest version of each resource. Pulled data is merged in the order of the requests.
 #pragma once
 
 #include <cstdint>
@@ -53,11 +53,11 @@ struct CopyPlan {
 /// How many resources of one type are compared at a time.
 inline constexpr std::uint64_t kComparedAtOnce = 150'000;
 
-/// Writes the new files into the folder's .sluice, synced. `old` are the files of the copy as it
-/// is, `stages` what exports brought: a later one counts more. Memory: about 200 bytes for each of
-/// `compared_at_once` resources, whatever the files and what is in them; the rest is on disk while
-/// it runs. With kWhole the references of what goes are written to `gone_list`, a line each, and
-/// lines of the old copy that cannot be read count as gone.
+/// Writes the new files into the folder's .sluice, synced. `old`: the files of the current copy;
+/// `stages`: the files of exports, of which later ones win. Memory: about 200 bytes for each of
+/// `compared_at_once` resources, whatever the size of the files; the rest is on disk while it runs.
+/// With kWhole it writes the references of removed resources to `gone_list`, one per line, and
+/// treats unreadable lines of the old copy as removed.
 Result<CopyPlan> write_copy(const std::filesystem::path& folder, const EachCopyFile& old,
                             const std::vector<EachCopyFile>& stages, bool is_gzip,
                             CopyMode mode = CopyMode::kChanges,

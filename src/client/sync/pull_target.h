@@ -38,9 +38,9 @@ class PullTarget {
   virtual Result<Gone> find_gone(const std::vector<std::filesystem::path>& files) = 0;
 };
 
-/// Gives a finished round to `target`: its resources, then its deletions, but for those of
-/// resources that the same round holds. Files that were taken whole go from the folder, those of
-/// outcomes stay. Notes it in the journal; a round that was given is not given again.
+/// Delivers a finished round to `target`: its resources, then its deletions, except deletions of
+/// resources in the same round. Removes files that were taken completely from the folder; files of
+/// outcomes stay. Records it in the journal; a delivered round is not delivered again.
 Result<Delivered> deliver(PullState& state, const Round& round, PullTarget& target);
 
 }  // namespace sluice::client

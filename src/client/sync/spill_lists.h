@@ -1,5 +1,5 @@
-// Lists on disk, one a key: what may be millions of entries and is needed for a while. In memory is
-// no more than the end of each.
+// Temporary lists on disk, one for each key, for up to millions of entries. Memory holds only the
+// end of each.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Brings a folder that was pulled up to date: asks for what changed since, lists who joined a group
-// and fetches all they have, applies deletions, compacts. Each step is in the journal.
+// Updates a pulled folder: requests changes, lists new members of a group and fetches all their
+// data, applies deletions, compacts. The journal records each step.
 #pragma once
 
 #include <chrono>
@@ -43,7 +43,7 @@ class Sync {
   Sync(PullState& state, Puller& puller, const PullSettings& settings, PullEvents events,
        const SyncOptions& options = {}, PullTarget* target = nullptr);
 
-  /// Goes on with what was begun, or begins. Errors as of Puller::run_round. A report with
+  /// Starts a sync or continues an unfinished one. Errors as Puller::run_round. A report with
   /// failures means that nothing was applied yet.
   Result<SyncReport> run();
 
@@ -75,8 +75,8 @@ class Sync {
   PullTarget* const target_;
 };
 
-/// Gives a folder's first pull to `target`. Before that the members of its group are noted, for the
-/// first sync to know who was there.
+/// Delivers a folder's first pull to `target`. Records the members of its group before, so that the
+/// first sync knows them.
 Result<Delivered> deliver_first(PullState& state, PullTarget& target);
 
 }  // namespace sluice::client

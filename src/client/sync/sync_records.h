@@ -1,5 +1,5 @@
-// What a sync keeps beside what it pulls: its records in the journal, the plan of a new copy, the
-// lists of members.
+// What a sync keeps besides the pulled files: its records in the journal, the plan of a new copy,
+// the lists of members.
 #pragma once
 
 #include <boost/json/object.hpp>

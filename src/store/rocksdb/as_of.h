@@ -19,9 +19,9 @@ namespace sluice::store {
 /// Finds versions in `history`. Keeps one iterator, so many look-ups in key order are cheap. One
 /// thread at a time.
 ///
-/// No snapshot is needed beside a view of `current`: a version gets into `history` together with
-/// what supersedes it, so whoever sees the newer record finds the older one here, at any later
-/// time.
+/// A view of `current` needs no snapshot: a version is written to `history` together with the
+/// version that supersedes it, so a reader that sees the newer record finds the older one here, at
+/// any later time.
 class HistoryReader {
  public:
   explicit HistoryReader(const Database& database) : database_(database) {}
@@ -30,7 +30,7 @@ class HistoryReader {
   /// view ends with the next call.
   Result<std::optional<std::string_view>> find(std::string_view record_key, Sequence as_of);
 
-  /// The owner under which a resource stood at `as_of`, if that was another than now.
+  /// The owner under which a resource was stored at `as_of`, if it differs from the current one.
   Result<std::optional<std::string>> former_place(std::string_view locator_key, Sequence as_of);
 
  private:
@@ -60,11 +60,11 @@ class PointReader {
                                   Sequence as_of) const;
 
  private:
-  /// Where the resource stands now, or that it was deleted; nothing when it never was. A view of
-  /// `pinned`.
+  /// Where the resource is stored now, or that it was deleted; nothing if it never existed. A view
+  /// of `pinned`.
   Result<std::optional<Locator>> find_locator(const fhir::ResourceId& key,
                                               rocksdb::PinnableSlice& pinned) const;
-  /// The value of the resource's own record, wherever it stood at `as_of`.
+  /// The value of the resource's own record, wherever it was stored at `as_of`.
   Result<std::optional<std::string>> value_of(fhir::ResourceType type, std::string_view id,
                                               const Locator& locator, Sequence as_of,
                                               std::string& owner) const;

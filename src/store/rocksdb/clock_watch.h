@@ -6,8 +6,8 @@
 
 namespace sluice::store {
 
-/// The clock's time, after it has come to `least` when that is a few milliseconds away. It does not
-/// wait for a clock that stands still or went back: then what it returns is before `least`.
+/// The clock's time; waits until `least` if that is a few milliseconds away. Does not wait for a
+/// clock that stands still or went back: then the result is before `least`.
 Instant wait_for_clock(const Clock& clock, Instant least);
 
 /// Writes to the log when commits begin to run ahead of the clock, and when they no longer do. One

@@ -34,10 +34,10 @@ class Database {
   const std::filesystem::path& folder() const { return folder_; }
   Horizon& horizon() const { return *horizon_; }
 
-  /// The version of the format that was there; not kFormatVersion: opening is not done before
+  /// The format version that was found. If it is not kFormatVersion, opening is not complete before
   /// finish_upgrade().
   std::uint64_t found_format() const { return found_format_; }
-  /// Notes the new version, and from which sequence on the change log tells former owners.
+  /// Records the new version, and from which sequence on the change log has former owners.
   Result<void> finish_upgrade(Sequence former_owners_from);
   Sequence former_owners_from() const { return former_owners_from_; }
 
@@ -46,7 +46,7 @@ class Database {
   /// with assertions, and has one there.
   bool is_log_spoilt() const { return log_spoilt_; }
   void set_log_spoilt(bool spoilt) { log_spoilt_ = spoilt; }
-  /// The newest transaction that stood whole in the logs when they were opened; 0: none did.
+  /// The newest transaction that was complete in the logs when they were opened; 0: none.
   std::uint64_t last_logged_transaction() const { return last_logged_transaction_; }
   /// Whether a file can be written to the disk now: kStorage when not.
   Result<void> try_disk() const;

@@ -1,4 +1,4 @@
-// The upgrade of stores in which Devices were in nobody's compartment.
+// The upgrade of stores in which Devices were in no compartment.
 #pragma once
 
 #include "base/result.h"
@@ -7,10 +7,10 @@
 
 namespace sluice::store {
 
-/// Writes the Devices that name their patient anew, as versions with the same content: so they are
-/// in the patient's compartment from then on, and copies that are brought up to date by `_since`
-/// get them. What is done already is passed over, so that it can be done again after a crash. Whose
-/// URL a server has is not known here: a patient by an absolute URL counts with the next write.
+/// Rewrites Devices that name their patient, as versions with the same content: from then on they
+/// are in the patient's compartment, and copies that are updated by `_since` get them. Skips what
+/// is done, so that it can be repeated after a crash. The server's URL is not known here: a patient
+/// by an absolute URL counts with the next write.
 Result<void> give_devices_their_owners(const Database& database, Store& store);
 
 }  // namespace sluice::store

@@ -13,9 +13,9 @@
 
 namespace sluice::store {
 
-/// Puts into `batch` what changes when a commit gives the group this roster (see
-/// fhir::encode_roster; empty when the group is removed): rows of who left or is stated otherwise
-/// are superseded, rows of who joined are added. Reads the group's rows once, in order.
+/// Puts into `batch` what changes when a commit gives the group these members (see
+/// fhir::encode_roster; empty when the group is removed): supersedes rows of members who left or
+/// changed, adds rows of members who joined. Reads the group's rows once, in order.
 Result<void> update_members(const Database& database, const Commit& commit,
                             std::string_view group_id, std::string_view roster,
                             rocksdb::WriteBatch& batch);

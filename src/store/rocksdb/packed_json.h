@@ -1,6 +1,6 @@
-// Large lines are stored compressed. A roster of a million members is one line of 50 MB, and a
-// write has it in its batch, in the log's buffer, in memory tables and in the blocks of a flush,
-// together with the version before it: packed, all that is a tenth.
+// Large lines are stored compressed. A Group of a million members is one line of 50 MB, and a write
+// has it in its batch, in the log's buffer, in memory tables and in the blocks of a flush, together
+// with the previous version: compressed, all that is a tenth.
 #pragma once
 
 #include <cstddef>

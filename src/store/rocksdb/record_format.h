@@ -89,7 +89,7 @@ std::string counter_key(fhir::ResourceType type);
 
 enum class RecordKind : std::uint8_t {
   kResource = 1,
-  kLink = 2,       ///< the resource stands under another owner
+  kLink = 2,       ///< the resource is stored under another owner
   kTombstone = 3,  ///< deleted, or moved to another owner
 };
 
@@ -135,7 +135,7 @@ inline std::uint64_t read_size(std::string_view packed) {
   return size;
 }
 
-/// A record's value taken apart; views into the value.
+/// A parsed record value; views into the value.
 struct ParsedRecord {
   RecordHeader header;
   std::string_view owners;

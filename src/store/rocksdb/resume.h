@@ -8,11 +8,11 @@
 
 namespace sluice::store {
 
-/// DB::Resume, which flushes what is in memory and begins another write-ahead log. RocksDB (7.8)
-/// can lose count of its flushes when one was due in the moment of the error, and then waits for
-/// one that nobody does. When there was no flush for `patience`, its background work is ended, so
-/// that the wait ends too, and the status says ShutdownInProgress: reads go on, writes need the
-/// database opened again. What was acknowledged is in the write-ahead log.
+/// DB::Resume, which flushes memory and begins another write-ahead log. RocksDB (7.8) can lose
+/// count of its flushes when one was due at the moment of the error, and then waits for one that
+/// never runs. After `patience` without a flush, this ends the background work, so that the wait
+/// ends, and the status is ShutdownInProgress: reads continue, writes need the database to be
+/// opened again. Acknowledged writes are in the write-ahead log.
 rocksdb::Status resume(rocksdb::DB& db, std::chrono::milliseconds patience);
 
 }  // namespace sluice::store

@@ -1,5 +1,5 @@
-// The rows of `targets`: which Provenances name a resource. Kept with every Provenance that is
-// written, so that who wants those of a few resources need not read all there are.
+// The rows of `targets`: which Provenances name a resource. Written with every Provenance, so that
+// finding those of a few resources does not read all.
 #pragma once
 
 #include <rocksdb/write_batch.h>

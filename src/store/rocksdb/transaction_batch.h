@@ -17,13 +17,13 @@
 
 namespace sluice::store {
 
-/// Used once, while no other transaction is under way: what it reads is what it will supersede.
+/// Used once, while no other transaction runs: it supersedes exactly what it reads.
 class TransactionBatch {
  public:
   TransactionBatch(const Database& database, const Commit& commit, const Transaction& transaction);
 
-  /// Reads what is there and fills batch(), changes() and counters(). kConflict for a
-  /// precondition that does not hold, kInvalid for an id that is none, else errors of reading.
+  /// Reads the current state and fills batch(), changes() and counters(). kConflict for a
+  /// precondition that does not hold, kInvalid for an invalid id, else errors of reading.
   Result<WriteOutcome> build();
 
   rocksdb::WriteBatch& batch() { return batch_; }

@@ -17,8 +17,8 @@ class WalSync {
  public:
   explicit WalSync(const Database& database) : database_(database) {}
 
-  /// Blocks until `sequence` is on disk. `last_written` says up to where the log is written now:
-  /// all of that the next fsync covers. Thread-safe.
+  /// Blocks until `sequence` is on disk. `last_written` returns the end of the written log, which
+  /// the next fsync covers. Thread-safe.
   Result<void> wait_for(Sequence sequence, const std::function<Sequence()>& last_written);
 
  private:

@@ -15,7 +15,7 @@
 
 namespace sluice::bulk {
 
-/// The array of a manifest and the files that stand in it.
+/// An array of a manifest and the files in it.
 struct ManifestArray {
   std::string_view name;
   FileKind kind;
@@ -31,7 +31,7 @@ inline constexpr ManifestArray kManifestArrays[] = {{"output", FileKind::kOutput
 std::string manifest_start(const job::Job& job, const ExportRequest& request,
                            bool requires_access_token);
 
-/// The item of one file; `continuation_url` is empty for a file that does not go on (M-03, M-06).
+/// The item of one file; `continuation_url` is empty for a file without continuation (M-03, M-06).
 std::string manifest_item(const OutputFile& file, const std::string& url,
                           const std::string& continuation_url);
 

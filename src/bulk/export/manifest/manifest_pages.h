@@ -1,10 +1,10 @@
 // The manifest of an export with `allowPartialManifests` in pages (P-10, M-07), which can be read
 // while the job runs.
 //
-// Files count in the order of their shards, and only those before the first shard that is not done
-// are counted. How many files a page has is fixed by its number, and a page is shown once it is
-// full or the job is done. So nothing has to be remembered of what was shown: a page is the same at
-// every look, also after a restart, but for the link to the next one.
+// Files count in the order of their shards, up to the first shard that is not done. The number of a
+// page fixes how many files it has, and a page is shown once it is full or the job is done. So the
+// server need not remember what it has shown: a page is the same for every request, also after a
+// restart, except for the link to the next one.
 #pragma once
 
 #include <optional>
@@ -20,7 +20,7 @@
 
 namespace sluice::bulk {
 
-/// Where a page begins: the place of its first file. What the link to it says.
+/// Where a page begins: the position of its first file, as the link to the page states it.
 struct PagePosition {
   unsigned page = 0;
   unsigned phase = 0;
@@ -32,7 +32,7 @@ std::string to_text(const PagePosition& position);  ///< "3-0-12-5"
 /// kNotFound when the text is not what to_text makes.
 Result<PagePosition> parse_page_position(std::string_view text);
 
-/// So many files a page has: few at first, so that a client can begin early.
+/// The number of files of a page: few at first, so that a client can begin early.
 std::size_t files_of_page(unsigned page);
 
 /// Reads the pages of one job. One thread at a time.

@@ -30,11 +30,11 @@ Result<void> each_put_since(const store::Store& store, const ExportRequest& requ
                             const std::function<Result<void>(std::uint64_t)>& step,
                             const std::function<void(const store::Change&)>& visit);
 
-/// The part of so many that looks after a change's resource.
+/// Which of `parts` handles the resource of a change.
 unsigned part_of(const store::Change& change, unsigned parts);
 
-/// So many parts keep the memory of each below a few hundred MB, whatever was deleted. `reads`:
-/// what changed is looked at too, not only what was deleted.
+/// The number of parts that keeps the memory of each below a few hundred MB. `reads`: changed
+/// resources are read too, not only deletions.
 unsigned deletion_parts(std::uint64_t changes, bool reads);
 
 }  // namespace sluice::bulk

@@ -19,7 +19,7 @@ namespace sluice::bulk {
 /// How large things are made.
 struct ExportSizes {
   std::uint64_t shard_size = 192u << 20;     ///< bytes read by a shard, at most about
-  std::uint64_t shard_size_min = 12u << 20;  ///< below it, cutting costs more than it brings
+  std::uint64_t shard_size_min = 12u << 20;  ///< cutting smaller shards costs more than it gains
   std::uint64_t file_size_max = 1024u
                                 << 20;  ///< bytes of NDJSON in a file when the client does not say
   std::size_t workers = 2;

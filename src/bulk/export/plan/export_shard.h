@@ -1,5 +1,5 @@
-// What a shard of an export is told and what it answers: the texts that the job engine keeps
-// without understanding them.
+// The specification and the result of a shard of an export: texts that the job engine stores
+// without interpreting them.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace sluice::bulk {
 
 /// How a segment's records are found.
 enum class ReadMode : std::uint8_t {
-  kScan,               ///< the range in order; owners outside the roster are passed over
+  kScan,               ///< the range in order; skips owners outside the roster
   kSeek,               ///< one seek for each patient of the roster
   kGroups,             ///< Group resources, by their members
   kChanges,            ///< the change log since `_since`, all types; the range does not count
@@ -36,7 +36,7 @@ enum class ReadMode : std::uint8_t {
 struct Segment {
   ReadMode mode = ReadMode::kScan;
   store::KeyRange range;
-  /// kChanges, kDeleted, kLatest, kChosen, kBlocks: this part of so many, by a hash.
+  /// kChanges, kDeleted, kLatest, kChosen, kBlocks: this part of `parts`, by a hash.
   unsigned part = 0;
   unsigned parts = 1;
   /// kSeek: the Provenances of what is read are looked for on the way (see ProvenanceCollector).
@@ -60,7 +60,7 @@ struct OutputFile {
   std::uint64_t count = 0;
   std::uint64_t size = 0;  ///< uncompressed
   FileKind kind = FileKind::kOutput;
-  std::string continues_in = {};  ///< the file in which the last block goes on; empty for none
+  std::string continues_in = {};  ///< the file in which the last block continues; empty for none
 };
 
 /// A sorted internal file (see sorted_runs.h).
@@ -69,7 +69,7 @@ struct RunFile {
   unsigned part = 0;
 };
 
-/// What one shard tells later phases (see internal_lines.h).
+/// What one shard passes to later phases (see internal_lines.h).
 struct InternalLines {
   std::string text;  ///< each with its line break
   std::string file;  ///< the internal file that has them when they are many; else empty

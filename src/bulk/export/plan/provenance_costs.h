@@ -1,4 +1,4 @@
-// Which way to find the Provenances of an export costs less (docs/decisions/0017).
+// The cheapest access path to the Provenances of an export (docs/decisions/0017).
 #pragma once
 
 #include <cstdint>
@@ -17,15 +17,15 @@ namespace sluice::bulk {
 /// Seconds, about.
 struct ProvenanceCosts {
   double by_scope = 0;  ///< asking for those of each resource in scope
-  double by_all = 0;    ///< reading all and asking who owns their targets
+  double by_all = 0;    ///< reading all and looking up the owners of their targets
 
   /// Writes them to the log and returns them for the operator.
   std::string log_and_tell() const;
 };
 
-/// Of an export that is limited to patients; otherwise there is one way only. `size`: of all
+/// For an export that is limited to patients; others have one access path only. `size`: of all
 /// Provenances, in bytes.
-/// `walked`: types whose compartments are read anyway, so that finding them costs nothing more.
+/// `walked`: types whose compartments are read anyway, so that finding Provenances there is free.
 ProvenanceCosts provenance_costs(const ExportRequest& request, const RosterCost& roster,
                                  const std::vector<store::TypeStatistics>& statistics,
                                  std::uint64_t size, const std::set<fhir::ResourceType>& walked);

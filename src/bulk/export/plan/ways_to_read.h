@@ -1,4 +1,4 @@
-// The ways there are to find what an export wants of a type, and what each costs.
+// The access paths to the resources of a type for an export, and their costs.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ std::string_view name_of(ReadMode mode);
 /// a way cheaper or dearer than another.
 std::vector<Way> ways_to_read(fhir::ResourceType type, std::uint64_t size, const RosterCost* roster,
                               std::uint64_t patients, const ExportFilters& filters);
-/// All of a type, in the mode that tells which of it goes out.
+/// A scan of the whole type, in the mode that decides what is exported.
 Way way_to_scan(ReadMode mode, std::uint64_t size);
 const Way& cheapest(const std::vector<Way>& ways);
 

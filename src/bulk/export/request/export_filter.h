@@ -28,13 +28,13 @@ struct TypeFilter {
 };
 
 /// Reads "Observation?category=laboratory". kInvalid or kUnsupported names what is not understood:
-/// nothing of a filter is ignored. What it costs is added to `cost`.
+/// no part of a filter is ignored. Adds its cost to `cost`.
 Result<TypeFilter> parse_type_filter(std::string_view text, std::string_view base_url,
                                      search::QueryCost* cost = nullptr);
-/// What lenient handling makes of a filter that is not understood whole (P-04, P-05): the
-/// parameters that are understood; when there are none a filter that nothing matches, so that no
-/// more comes than was asked for. What was skipped is added to `skipped`, a sentence each. Errors
-/// of parse_type_filter but kUnsupported.
+/// The filter that lenient handling uses when parts are not understood (P-04, P-05): the understood
+/// parameters; if there are none, a filter that matches nothing, so that the export never grows.
+/// Adds a sentence to `skipped` for each skipped part. Errors as parse_type_filter, except
+/// kUnsupported.
 Result<TypeFilter> known_part_of_type_filter(std::string_view text, std::string_view base_url,
                                              std::vector<std::string>& skipped,
                                              search::QueryCost* cost = nullptr);
@@ -42,7 +42,7 @@ Result<TypeFilter> known_part_of_type_filter(std::string_view text, std::string_
 /// when a resource type and '?' follow, for others belong to a filter's values. Of more than
 /// `filters_max` the first, and one that is no filter any more.
 std::vector<std::string> split_type_filters(std::string_view value, std::size_t filters_max);
-/// The types whose resources a filter reads beside its own (chains, _has).
+/// The types whose resources a filter reads in addition to its own (chains, _has).
 Result<std::vector<fhir::ResourceType>> types_read_by(const TypeFilter& filter,
                                                       std::string_view base_url);
 

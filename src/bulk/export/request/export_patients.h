@@ -10,17 +10,17 @@
 
 namespace sluice::bulk {
 
-/// Whether the Group of a request is there and can be resolved: kNotFound, or as
+/// Checks that the Group of a request exists and can be resolved. kNotFound, or errors as
 /// check_nested_groups().
 Result<void> check_groups(const store::Store& store, const ExportRequest& request,
                           const store::Commit& as_of);
 
-/// Of the members of a Group export with `_since` as of a commit: since when those are members who
-/// joined after `_since`, whether the request wants their history or not.
+/// For a Group export with `_since` as of a commit: when the members who joined after `_since`
+/// joined, whether the request includes their history or not.
 Result<Joins> joined_since(const store::Store& store, const ExportRequest& request,
                            const store::Commit& as_of);
 
-/// The roster of a request as of a commit; nullptr when it is not limited to patients. kNotFound
+/// The patients of a request as of a commit; nullptr when it is not limited to patients. kNotFound
 /// for an unknown group; kInvalid when groups contain each other, or when the request's `patients`
 /// are not all members (the message names the first ones).
 Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,

@@ -8,7 +8,7 @@ namespace sluice::bulk {
 
 /// The phases of an export; most have few of them. The names say what their shards do.
 enum ExportPhase : unsigned {
-  kMainPhase,        ///< read what is asked for
+  kMainPhase,        ///< read the requested resources
   kProvenancePhase,  ///< Provenance by its targets (P-08)
   kLatestPhase,      ///< the newest of each target, among the candidates that were found
   kChosenPhase,      ///< write these
@@ -23,8 +23,8 @@ bool takes_supporting(const ExportRequest& request);
 /// read like other types.
 bool chooses_provenance(const ExportRequest& request);
 
-/// Whether a type's resources can be what a Provenance belongs to an export for: in a patient's
-/// compartment, and of a type that is returned when only the Provenance of that is asked for.
+/// Whether a target of this type can make a Provenance belong to an export: it is in a patient's
+/// compartment, and is returned if only the Provenance of returned resources is requested.
 bool is_in_scope_of_provenance(const ExportRequest& request, fhir::ResourceType type);
 
 }  // namespace sluice::bulk

@@ -1,5 +1,5 @@
-// What a kick-off asks for, parsed and checked as far as the request alone can be (K, P). The rest,
-// what needs the store, is export_start's.
+// The request of a kick-off, parsed and checked as far as possible without the store (K, P);
+// export_start does the checks that need the store.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +19,14 @@ namespace sluice::bulk {
 
 enum class ExportLevel : std::uint8_t { kSystem, kPatient, kGroup };
 
-/// What the server asks of who fetches a job's attachments.
+/// What a client must present to fetch a job's attachments.
 enum class AttachmentAccess : std::uint8_t {
   kOpen,        ///< nothing: the server runs open
   kToken,       ///< an access token of the job's client
   kCapability,  ///< the URL itself
 };
 
-/// What of the Provenance of returned resources is asked for (P-08), the smaller first.
+/// Which Provenance of the returned resources is requested (P-08), the smaller result first.
 enum class AssociatedProvenance : std::uint8_t {
   kLatest,    ///< LatestProvenanceResources: the newest of each resource
   kRelevant,  ///< RelevantProvenanceResources: all
@@ -53,8 +53,8 @@ struct ExportRequest {
   AccessLimits limits;  ///< what the client may see by its scopes; not its to ask for
   /// Patients to limit to: ids, sorted, unique; nullopt: not limited.
   std::optional<std::vector<std::string>> patients;
-  /// For a Group export with `_since`: resources of patients who joined later are wanted whatever
-  /// their age (P-13). The server's choice, not the client's.
+  /// For a Group export with `_since`: include resources of patients who joined later, whatever
+  /// their age (P-13). A setting of the server, not of the client.
   bool history_of_new_members = false;
   /// The type by whose instances the output is organised (P-09); nullopt: by resource type.
   std::optional<fhir::ResourceType> organize_by;

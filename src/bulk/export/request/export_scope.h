@@ -30,12 +30,12 @@ class ExportScope {
   explicit ExportScope(const PreparedExport& prepared)
       : prepared_(prepared), request_(prepared.request) {}
 
-  /// Whether a version of that time is asked for. `whatever_age`: `_since` does not count.
+  /// Whether a version of that time is requested. `whatever_age`: ignore `_since`.
   bool in_time(Instant last_updated, bool whatever_age) const;
   /// P-13: whether one of the patients joined the group after `_since`.
   bool is_of_new_member(std::string_view owners) const;
-  /// The patient by whom a record of several compartments is exported is the first of its owners
-  /// that the export covers, so that it goes out once. `only_new`: among those who joined later.
+  /// A record of several compartments is exported with the first of its owners that the export
+  /// covers, so that it is exported once. `only_new`: only among owners who joined later.
   bool is_first_covered(std::string_view owners, std::string_view owner, bool only_new) const;
   /// Whether the export covers a resource because of its compartments; filters apart.
   Result<bool> covers(const store::Record& record) const;

@@ -22,12 +22,12 @@ namespace sluice::bulk {
 
 class Roster;
 
-/// Nothing is read before it is asked for. One thread at a time; all references must outlive it.
+/// Reads lazily. One thread at a time; all references must outlive it.
 class GroupReach final : public search::Resolver {
  public:
-  /// `access`: what may be seen by the scopes. It limits which groups can be exported, and from
-  /// what supporting resources are referred to; who asks limits what is visited by it. `bounds`
-  /// end what finds supporting resources.
+  /// `access`: what the scopes show. It limits which groups can be exported, and from which
+  /// resources supporting ones are referenced; the caller applies it to what it visits. `bounds`
+  /// limit the search for supporting resources.
   GroupReach(const store::Store& store, GroupLimit limit, const AccessFilters& access,
              const store::Commit& as_of, std::string base_url, query::Bounds bounds = {});
   ~GroupReach() override;

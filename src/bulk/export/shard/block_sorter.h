@@ -18,7 +18,7 @@ namespace sluice::bulk {
 
 inline constexpr std::string_view kBlockRuns = "block";
 
-/// A line of a run, taken apart.
+/// A parsed line of a run.
 struct BlockLine {
   std::string_view instance;  ///< id of the resource whose block it is
   std::string_view resource;  ///< the line that goes out

@@ -15,9 +15,9 @@
 
 namespace sluice::bulk {
 
-/// Writes the files of one shard. A block stands in one file when it fits into one; a larger one
-/// goes on in further files, each of which begins with its header. Keeps at most kBufferMax of a
-/// block in memory. One thread.
+/// Writes the files of one shard. A block that fits into one file is not split; a larger block
+/// continues in further files, each of which begins with its header. Keeps at most kBufferMax of a
+/// block in memory. Not thread-safe.
 class BlockWriter {
  public:
   static constexpr std::size_t kBufferMax = 8u << 20;

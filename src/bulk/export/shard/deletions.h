@@ -1,5 +1,5 @@
-// The deleted files of an export with `_since` (M-04): what the change log says was deleted or has
-// left the export's scope otherwise, in transaction Bundles.
+// The `deleted` files of an export with `_since` (M-04): resources that the change log shows as
+// deleted or moved out of the export's scope, in transaction Bundles.
 #pragma once
 
 #include <functional>
@@ -21,8 +21,8 @@
 
 namespace sluice::bulk {
 
-/// What finds them. A resource counts when a version that was there at `_since` or later belonged
-/// to the export, and what the last of its changes in the window left does not. One thread.
+/// Finds them. A resource counts when a version that existed at `_since` or later belonged to the
+/// export, and its state after the last change in the window does not. Not thread-safe.
 class Deletions {
  public:
   /// Called with every change read and the bytes it counts as.
@@ -31,7 +31,7 @@ class Deletions {
   Deletions(const store::Store& store, const PreparedExport& prepared, ExportWriter& writer,
             Step step);
 
-  /// What has left the compartments (at system level: all); one part of so many.
+  /// What has left the compartments (at system level: everything); part `part` of `parts`.
   Result<void> write_part(unsigned part, unsigned parts);
   /// What has left the supporting resources that resources of the export refer to.
   Result<void> write_supporting(const ClosedReferences& referred);
@@ -41,7 +41,7 @@ class Deletions {
   struct Candidate {
     store::Sequence last;  ///< of its changes
     bool is_removed = false;
-    bool had = false;  ///< it belonged to the export as far as owners and references tell
+    bool had = false;  ///< it belonged to the export, judging by owners and references
     std::string owner;
   };
   using Candidates = std::map<std::pair<fhir::ResourceType, std::string>, Candidate>;

@@ -1,5 +1,5 @@
-// What belonged to an export before it changed (M-04): whether a client that was given it may have
-// it still. Apart from ExportScope, which looks at what there is.
+// What belonged to an export before it changed (M-04): whether a client may still have it.
+// ExportScope decides about the current state.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@
 
 namespace sluice::bulk {
 
-/// What is not known is told by versions that are not kept any more.
+/// kUnknown: decided by versions that are no longer kept.
 enum class Answer : std::uint8_t { kNo, kYes, kUnknown };
 
 /// Of an export with `_since`. One thread; all references must outlive it.
@@ -35,17 +35,17 @@ class FormerScope {
     if (request_.sorts_blocks()) blocks_.emplace(request_);
   }
 
-  /// Whether owners are the export's whose resource had them until `end`, at `_since` or later. Who
-  /// joined the group after that counts only when they had been a member before, while the resource
-  /// was theirs: nobody else was given what had left them by then.
+  /// Whether the export covered owners that a resource had until `end`, at `_since` or later.
+  /// Patients who joined the group later count only if they were members before, while the resource
+  /// was theirs: for others, what had left them was never exported.
   Result<bool> covers_owners(const fhir::ResourceId& key, std::string_view owners,
                              store::Sequence end);
-  /// Whether an answer of covers_owners() was no although it may be yes: who was a member at
-  /// `_since`, left and came back is not known any more.
+  /// Whether covers_owners() may have returned no wrongly: a patient who was a member at `_since`,
+  /// left and came back is no longer known as one.
   bool is_unsure() const { return is_unsure_; }
-  /// Whether a version of the resource that counted at `_since` or later, before the change `last`,
+  /// Whether a version of the resource that existed at `_since` or later, before the change `last`,
   /// belonged to the export. `by_reference`: because something refers to it, which counts only for
-  /// versions in nobody's compartment.
+  /// versions in no compartment.
   Result<Answer> had(const fhir::ResourceId& key, store::Sequence last, bool by_reference);
 
  private:
@@ -70,7 +70,7 @@ class FormerScope {
   std::map<std::pair<store::Sequence, std::string>, bool> was_member_;  // at one of these
   std::optional<ExportFilters> filters_;  // their chains resolved as of `_since`
   bool is_unsure_ = false;
-  bool filters_then_are_known_ = false;  // whether filters_ was asked for, or is not to be had
+  bool filters_then_are_known_ = false;  // filters_ was tried, successfully or not
 };
 
 }  // namespace sluice::bulk

@@ -1,4 +1,4 @@
-// Lines that a shard leaves for later phases: few stand in its result, many in an internal file.
+// Lines that a shard leaves for later phases: in its result if few, else in an internal file.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// The records of several types in the order of their owners: what an export organised by Patient
-// reads (P-09). Each type's records stand in this order, so that merging them costs a comparison
-// for each owner and type, and no seek for each resource.
+// The records of several types in the order of their owners, for an export organised by Patient
+// (P-09). Each type's records are stored in this order, so merging them takes one comparison for
+// each owner and type, and no seek for each resource.
 #pragma once
 
 #include <cstddef>
@@ -17,9 +17,9 @@ namespace sluice::bulk {
 /// One thread.
 class OwnerMerge {
  public:
-  /// The ranges are of different types and cover the same owners. Of one owner's records those of
-  /// Patient come first, then type by type in the order of the ranges. Owners who are not in
-  /// `roster` (nullptr: all are) are passed over.
+  /// The ranges have different types and cover the same owners. Of one owner's records those of
+  /// Patient come first, then type by type in the order of the ranges. Skips owners that are not in
+  /// `roster` (nullptr: skips none).
   static Result<OwnerMerge> open(const store::Store& store, std::vector<store::KeyRange> ranges,
                                  store::Sequence as_of, const Roster* roster);
 

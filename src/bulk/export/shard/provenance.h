@@ -1,5 +1,5 @@
-// Which Provenances belong to an export (P-08): those whose target does, although most stand in
-// nobody's compartment.
+// Which Provenances belong to an export (P-08): those with a target that does, although most are in
+// no compartment.
 #pragma once
 
 #include <cstdint>
@@ -44,9 +44,9 @@ class ProvenanceCollector {
   std::vector<std::string> ids_;
 };
 
-/// The ids of Provenances that shards of the first phase found beside what they read.
+/// The ids of Provenances that shards of the first phase found while reading.
 struct FoundProvenances {
-  std::set<fhir::ResourceType> of;  ///< the types whose compartments they asked about
+  std::set<fhir::ResourceType> of;  ///< the types whose targets they looked up
   std::vector<InternalLines> lines;
 };
 
@@ -70,7 +70,7 @@ enum class AgeRule : std::uint8_t {
   kOwn,          ///< as for other resources
 };
 
-/// Looks at one Provenance after the other. One thread.
+/// Decides about one Provenance after the other. Not thread-safe.
 class ProvenanceSelector {
  public:
   /// `referred`: the supporting resources that the export has; nullptr at system level.
@@ -99,7 +99,7 @@ class ProvenanceSelector {
   std::unordered_map<std::string, Target> known_;
 };
 
-/// What a line of kCandidateRuns says. Of one target's lines the newest Provenance comes first.
+/// A line of kCandidateRuns. Of one target's lines, the newest Provenance comes first.
 struct Candidate {
   std::string_view target;
   std::string_view id;  ///< of the Provenance

@@ -1,4 +1,4 @@
-// The supporting resources that exported ones refer to: a set that is asked millions of times for
+// The supporting resources that exported ones refer to: a set that is queried millions of times for
 // the same few thousand members.
 #pragma once
 

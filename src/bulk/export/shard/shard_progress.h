@@ -1,4 +1,4 @@
-// What a shard of an export tells the engine while it reads.
+// The progress that a shard of an export reports to the engine while it reads.
 #pragma once
 
 #include <cstdint>

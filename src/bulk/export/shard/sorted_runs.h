@@ -18,8 +18,8 @@
 
 namespace sluice::bulk {
 
-/// Lines are shared out over so many parts by what they are about, so that parts can be merged side
-/// by side. Never changes while jobs run.
+/// The number of parts over which lines are distributed by key, so that parts can be merged in
+/// parallel. Must not change while jobs run.
 inline constexpr unsigned kRunParts = 8;
 /// The part of what is about `key`: the same in every process.
 unsigned run_part(std::string_view key);

@@ -20,8 +20,8 @@ namespace sluice::bulk {
 /// What one shard found.
 struct FoundReferences {
   ReferenceSet ordinary;
-  /// Found in resources of patients who joined a group after `_since`: wanted whatever their age,
-  /// as these resources are (P-13).
+  /// Found in resources of patients who joined a group after `_since`: exported whatever their age,
+  /// like these resources (P-13).
   ReferenceSet of_new_members;
 
   std::size_t size() const { return ordinary.size() + of_new_members.size(); }
@@ -33,7 +33,7 @@ using ReferencesByType = std::map<fhir::ResourceType, std::set<std::string>>;
 
 struct ClosedReferences {
   ReferencesByType all;
-  ReferencesByType of_new_members;  ///< those of `all` that are wanted whatever their age
+  ReferencesByType of_new_members;  ///< those of `all` to export whatever their age
   /// Referred to as well, but a patient's: their compartment has them. With `_since` they may have
   /// been nobody's before.
   ReferencesByType owned;
