@@ -37,7 +37,7 @@ inline std::uint64_t read_be64(const char* p) {
   return __builtin_bswap64(v);
 }
 
-/// 0 to 15, or -1 for what is no hexadecimal digit.
+/// 0 to 15, or -1 for anything but a hexadecimal digit.
 inline int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;

@@ -35,7 +35,7 @@ enum class ErrorKind {
   kUnavailable,  ///< try again later
   kStorage,      ///< disk, file system, database
   kCorrupt,      ///< stored bytes are not what was written
-  kInternal,     ///< our own fault
+  kInternal,     ///< a fault of this program
 };
 
 /// The lower-case name of a kind, for logs: "invalid", "not-found".

@@ -1,4 +1,4 @@
-// Text of protocols: ASCII, whatever the locale.
+// Text of protocols: ASCII, independent of the locale.
 #pragma once
 
 #include <string>

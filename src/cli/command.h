@@ -28,7 +28,7 @@ Command add_stats(CLI::App& app);
 Command add_sync(CLI::App& app);
 Command add_token(CLI::App& app);
 
-/// The exit code of an error: 2 for what the user can mend on the command line, 3 and above else.
+/// The exit code of an error: 2 if the user can correct the command line, else 3 and above.
 int exit_code(ErrorKind kind);
 
 /// "1.2 GB", "34.5 MB": decimal units, for people.

@@ -1,5 +1,5 @@
-// A conversation on the control socket: JSON objects, one a line, each way, and open files with
-// them, so that the server reads what the command may read, whoever they run as.
+// A conversation on the control socket: JSON objects, one per line, each way, with open files, so
+// that the server reads what the command may read, whichever users they run as.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -25,8 +25,8 @@ class ControlChannel {
   /// Sends the descriptor `file` with the message unless it is negative. kUnavailable when the
   /// other side has closed, kCancelled when asked to stop before the other side received it.
   Result<void> send(const boost::json::object& object, const std::stop_token& stop, int file = -1);
-  /// The next message; waits as long as it takes. Errors as of send(), kInvalid for what is no JSON
-  /// object.
+  /// The next message; waits as long as it takes. Errors as of send(), kInvalid for anything but a
+  /// JSON object.
   Result<ControlMessage> receive(const std::stop_token& stop);
   /// Waits up to `milliseconds` for the other side to go away.
   bool is_gone(int milliseconds) const;

@@ -1,5 +1,5 @@
-// Changes to a data folder by whoever may make them: the server that has the store open, asked
-// through the control socket, or this process when there is none.
+// Changes a data folder: through the control socket in the server that has the store open, or in
+// this process when there is none.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -19,12 +19,12 @@
 
 namespace sluice::cli {
 
-/// Loads what `options` name. Errors as of bulk::load(), and kConflict when another process has the
-/// store open that is no server.
+/// Loads what `options` name. Errors as of bulk::load(), and kConflict when a process other than a
+/// server has the store open.
 Result<bulk::LoadSummary> load_into(const std::filesystem::path& data,
                                     const bulk::LoadOptions& options, const std::stop_token& stop);
 
-using RemovalCounts = std::map<std::string, std::uint64_t>;  // of those that were there, by type
+using RemovalCounts = std::map<std::string, std::uint64_t>;  // of resources that existed, by type
 
 /// Deletes resources, each "Type/id" in two parts; kInvalid names a type or id that is none.
 Result<RemovalCounts> remove_from(const std::filesystem::path& data,

@@ -41,7 +41,7 @@ struct Fetched {
 bool is_public_address(std::string_view address);
 bool is_public_address(const sockaddr& address);
 
-/// Sends one request and returns what comes, whatever the status. The name is resolved here and the
+/// Sends one request and returns the answer with any status. The name is resolved here and the
 /// address that is connected to is the one that was checked. Redirects are not followed. kInvalid
 /// for a URL that is not https (or http, where private addresses are allowed), kForbidden for an
 /// address that is not public, kTooLarge, kTimeout, kCancelled, kUnavailable else. Blocks;

@@ -17,8 +17,8 @@ namespace sluice::fhir {
 /// one fails.
 bool may_name_binary(std::string_view json);
 
-/// The Binaries that Attachments of a checked resource name, by whatever URL this server is called:
-/// ids, sorted, each once.
+/// The ids of Binaries that Attachments of a checked resource name, by any URL of this server:
+/// sorted, each once.
 std::vector<std::string> possible_binaries(const JsonTokens& tokens, ResourceType type);
 /// The same of a stored line; kCorrupt when it is not what the store promised.
 Result<std::vector<std::string>> possible_binaries(std::string_view line, ResourceType type);

@@ -76,12 +76,12 @@ std::string encode_members(ResourceType subject, const std::vector<std::string>&
 /// The members of a Group as they count at one instant: those that are not inactive and whose
 /// period, if any, contains the instant.
 struct GroupMembers {
-  std::vector<std::string> subjects;  ///< ids of the type asked for, sorted, unique
+  std::vector<std::string> subjects;  ///< ids of the requested type, sorted, unique
   std::vector<std::string> groups;    ///< nested Groups' ids, sorted, unique
 };
 
-/// Reads `member` of a stored Group line, whatever filters it has; members that are neither of the
-/// type `subject` nor Groups are skipped. Works for a million members in one pass. kCorrupt when
+/// Reads `member` of a stored Group line and ignores its filters; skips members that are neither of
+/// the type `subject` nor Groups. Works for a million members in one pass. kCorrupt when
 /// the line is not a Group. `base_url` as in parse_reference.
 Result<GroupMembers> read_group_members(std::string_view group_json, Instant at,
                                         std::string_view base_url = {},

@@ -1,6 +1,6 @@
-// What a resource must be beyond being readable, wherever it comes in (REST, load, $import): the
-// root elements of its type, and references that can be ones. Full validation against profiles is
-// not the server's.
+// Light validation of incoming resources (REST, load, $import): root elements of the type, and
+// well-formed references. The server does not validate against
+// profiles.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +18,8 @@ namespace sluice::fhir {
 /// Whether a resource of a wrong shape is refused, or stored as it is.
 enum class Leniency : std::uint8_t { kStrict, kLenient };
 
-/// kUnprocessable, naming the element, when a root element is not one of the type, is no array
-/// where it repeats or the other way round, or of another kind (object, string, number, boolean), a
+/// kUnprocessable, naming the element, when a root element is not one of the type, is not an array
+/// although it repeats or vice versa, or is of another kind (object, string, number, boolean), a
 /// mandatory one is missing, or Reference.reference is neither a URL, a "Type/id" nor a "#id". The
 /// tokens must be those of a text that ResourceReader has read.
 Result<void> check_shape(const JsonTokens& tokens, ResourceType type);

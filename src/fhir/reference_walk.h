@@ -18,7 +18,7 @@ struct ProvenanceHead {
   Instant recorded{0};              ///< 0 when it is missing or no instant
 };
 
-/// The targets of a Provenance that could be ours, by whatever URL this server is called: each
+/// The targets of a Provenance that may be on this server, by any of its URLs: each
 /// once, sorted. `tokens` are those of a checked resource.
 std::vector<ResourceId> possible_targets(const JsonTokens& tokens);
 

@@ -82,7 +82,7 @@ class ResourceReader {
   /// As read(), for a resource that may lack an id (a Bundle entry, a create): then `id` is used.
   Result<IncomingResource> read(std::string_view json, std::string_view id_if_missing);
 
-  /// As read(), for a create: the resource gets `id`, whatever id it came with.
+  /// As read(), for a create: the resource gets `id` in place of its own.
   Result<IncomingResource> read_as_new(std::string_view json, std::string_view id);
 
   /// Of the resource that was read last, as it came.

@@ -14,7 +14,7 @@
 namespace sluice::http {
 
 /// One piece of work at a time. start() and wait() are called on the io thread of `context`;
-/// whoever started must wait() before the job's inputs go away.
+/// the caller of start() must wait() before the job's inputs are destroyed.
 class PoolJob : public std::enable_shared_from_this<PoolJob> {
  public:
   PoolJob(std::shared_ptr<boost::asio::io_context> context, WorkerPool& pool);

@@ -36,8 +36,8 @@ class Router {
   /// logs and metrics. Throws std::logic_error if the method has the pattern already.
   void add(std::string_view method, std::string_view pattern, std::string_view name,
            Handler handler, HeadCheck check = {});
-  /// A GET route that is answered at once, on the thread that read the request, whatever limits are
-  /// reached: `handler` must neither wait nor work. `path` has no parameters.
+  /// A GET route that is answered at once, on the thread that read the request, even above all
+  /// limits: `handler` must neither block nor do long work. `path` has no parameters.
   void add_immediate(std::string_view path, std::string_view name, Handler handler);
   bool is_immediate(std::string_view method, std::string_view path) const;
   /// Whether these first bytes of a connection hold the request line of an immediate route.

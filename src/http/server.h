@@ -1,8 +1,8 @@
 // The HTTP/1.1 server: listening, connections, limits and time-outs, shutdown.
 //
 // A few Asio threads do sockets in coroutines; handlers and stream bodies run on the request pool.
-// Connections are accepted on a thread that does nothing else but answer immediate routes, so that
-// these are answered whatever the others are busy with.
+// A thread accepts connections and does nothing else but answer immediate routes, so that these are
+// answered while all other threads are busy.
 #pragma once
 
 #include <chrono>

@@ -19,7 +19,7 @@
 
 namespace sluice::http {
 
-/// Used on one io thread. Memory is two buffers and what the body holds, whatever the length,
+/// Used on one io thread. Memory is two buffers and what the body holds, for any length,
 /// counted in the budget of answers; none while parked. finish() must be awaited before it is
 /// dropped.
 class StreamPump {

@@ -34,7 +34,7 @@ struct ShardPlan {
 struct ShardContext {
   std::stop_token stop;  ///< asked when the job is deleted or the engine stops: return kCancelled
   std::function<void(std::uint64_t)> add_progress;  ///< so much of the shard's weight is done
-  /// The shard turned out to weigh so much.
+  /// Corrects the shard's weight.
   std::function<void(std::uint64_t)> set_weight = {};
   /// Something is done that the next run of the shard will not do again: call it then, so that a
   /// job of one long shard does not count as stuck after some restarts.
@@ -82,7 +82,7 @@ struct EngineOptions {
   std::size_t jobs_max = 64;                    ///< running, of all clients
   std::size_t jobs_per_client_max = 16;         ///< running, of one client
   std::size_t kept_jobs_per_client_max = 1000;  ///< running, or ended and not removed
-  /// What a client's jobs were asked for, all together; the first is taken in any case.
+  /// Bytes of the requests of a client's jobs together; the first is accepted in any case.
   std::size_t requests_size_per_client_max = 64u << 20;
   std::chrono::seconds expiry = std::chrono::hours(24);  ///< counted from the end of a job
   std::chrono::seconds history_retention = std::chrono::hours(1);

@@ -30,7 +30,7 @@ struct Entry {
   Job job;
   JobKind& kind;
   Stage stage = Stage::kToPlan;
-  std::vector<Shard> shards;        ///< of the phase at hand, by number
+  std::vector<Shard> shards;        ///< of the current phase, by number
   std::deque<std::size_t> waiting;  ///< indexes of shards that wait for a thread
   std::size_t shards_open = 0;      ///< not done
   std::map<std::size_t, unsigned> attempts;

@@ -22,7 +22,7 @@ enum class Algorithm : std::uint8_t {
 
 /// The name on the wire: "ES384".
 std::string_view to_string(Algorithm algorithm);
-/// Exact, case-sensitive. nullopt for "none", "HS256" and whatever else is not listed above.
+/// Exact, case-sensitive. nullopt for "none", "HS256" and anything else that is not listed above.
 std::optional<Algorithm> find_algorithm(std::string_view name);
 
 /// The curve that RFC 7518 section 3.4 binds to an ES algorithm ("P-384"); empty for RSA.

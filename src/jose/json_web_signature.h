@@ -27,8 +27,8 @@ class Jws {
   static Result<Jws> parse(std::string_view compact, std::span<const Algorithm> allowed);
 
   /// Checks the signature with the keys of that "kid" which fit the algorithm, one after the other.
-  /// kUnauthenticated when none does: the message tells a missing key from a wrong signature, for
-  /// the log.
+  /// kUnauthenticated when none does: the message distinguishes a missing key from a wrong
+  /// signature, for the log.
   Result<void> verify(const JwkSet& keys) const;
 
   Algorithm algorithm() const { return algorithm_; }

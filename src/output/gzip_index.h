@@ -44,7 +44,7 @@ struct GzipIndex {
 
 /// CRC-32 of RFC 1952 of bytes whose CRC-32 is `crc`, followed by `bytes`.
 std::uint32_t crc32(std::uint32_t crc, std::string_view bytes);
-/// That of two pieces, of which the second has `size` bytes.
+/// CRC-32 of two pieces by theirs; the second has `size` bytes.
 std::uint32_t joined_crc32(std::uint32_t first, std::uint32_t second, std::uint64_t size);
 
 /// The gzip header of a file whose index is beside it.

@@ -55,8 +55,8 @@ class SeekableGzipWriter {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Which files without checksums were found whole, so that each is looked through once however
-/// often it is opened. Thread-safe.
+/// Which files without checksums have been verified, so that each is read through only once.
+/// Thread-safe.
 class CheckedFiles;
 std::shared_ptr<CheckedFiles> make_checked_files();
 

@@ -46,8 +46,8 @@ class LimitedStore final : public store::Store {
         clock_(&clock),
         rights_of_(std::move(rights)),
         bounds_(std::move(bounds)) {}
-  /// To read one state of the store for what is kept with its results: a resource is seen that
-  /// could be seen then, whatever has become of it. Writes are kInternal.
+  /// To read one state of the store whose results are stored: shows a resource that was visible
+  /// then, whatever happened to it since. Writes are kInternal.
   LimitedStore(const store::Store& store, RightsOf rights)
       : store_(store), rights_of_(std::move(rights)) {}
 
@@ -69,7 +69,7 @@ class LimitedStore final : public store::Store {
   /// As in scans, a state before the newest shows only what may also be seen now.
   Result<std::optional<store::Record>> read(const fhir::ResourceId& key,
                                             store::Sequence as_of) const override;
-  /// None unless the newest that is no deletion may be seen; of the others those that may.
+  /// None unless the newest version that is not a deletion is visible; else the visible versions.
   Result<std::vector<store::Version>> versions(const fhir::ResourceId& key, std::uint32_t before,
                                                std::size_t limit) const override;
   Result<std::optional<std::string>> owners(const fhir::ResourceId& key,
@@ -130,7 +130,7 @@ class LimitedStore final : public store::Store {
   std::unique_ptr<store::ChangeScan> seen_of(std::unique_ptr<store::ChangeScan> scan) const;
   Result<const Rights*> rights(fhir::ResourceType type) const;
   Result<bool> sees_all(fhir::ResourceType type) const;
-  /// Whether the newest version that is no deletion may be seen.
+  /// Whether the newest version that is not a deletion is visible.
   Result<bool> sees_newest(const fhir::ResourceId& key) const;
   /// Whether a resource may be seen that was `json` as of a sequence.
   Result<bool> sees_as_of(const fhir::ResourceId& key, std::string_view json,

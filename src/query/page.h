@@ -1,5 +1,5 @@
-// One page of the matches of a query, in an order that the client chose, and the place where the
-// next begins. Memory is bounded by the page, whatever matches.
+// One page of the matches of a query, in the order that the client chose, and the position where
+// the next begins. The page bounds the memory, however much matches.
 #pragma once
 
 #include <cstddef>

@@ -24,7 +24,7 @@ struct Condition {
   std::uint32_t version = 0;  ///< of kVersion; 0 is no version of anything
 };
 
-/// The condition of a write. kInvalid for what is no entity tag, more than one of them, or both
+/// The precondition of a write. kInvalid for an invalid entity tag, more than one of them, or both
 /// texts; kUnsupported for If-None-Match with other than "*".
 Result<Condition> parse_condition(const std::optional<std::string>& if_match,
                                   const std::optional<std::string>& if_none_match);

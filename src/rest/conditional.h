@@ -55,8 +55,8 @@ Result<ConditionallyWritten> create_unless_found(store::Store& store, query::Mat
 /// What an update does that nothing matches.
 enum class Unmatched : std::uint8_t {
   kCreate,
-  kRefuse,  ///< for who may not see all that may be there: the answer would tell which ids are
-            ///< taken
+  kRefuse,  ///< for a client that may not see all resources: the answer would reveal which ids
+            ///< are taken
 };
 
 /// What kRefuse answers.

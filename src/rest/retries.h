@@ -7,8 +7,8 @@
 
 namespace sluice::rest {
 
-/// Unless the request has a time of its own: whoever takes longer than this for an attempt gets no
-/// second one.
+/// Unless the request has its own time limit: after an attempt that takes longer than this, there
+/// is no second one.
 inline constexpr std::chrono::seconds kRetriesTime{20};
 
 class Retries {

@@ -12,13 +12,13 @@ namespace sluice::rest {
 
 using fhir::Leniency;
 
-/// Whether a Group may choose its members by filters (G-03): only where it has been asked whether
-/// the client may read what they read.
+/// Whether a Group may choose its members by filters (G-03): only after checking that the client
+/// may read what they read.
 enum class MemberFilters : std::uint8_t { kRefused, kAllowed };
 
-/// As fhir::check_shape(), and kUnprocessable for what is wrong with the filters of a Group,
-/// kUnsupported for a Group with filters where they are refused. kLenient lets everything pass but
-/// what concerns the filters of a Group.
+/// As fhir::check_shape(); also kUnprocessable for wrong filters of a Group, and kUnsupported for a
+/// Group with filters where they are refused. kLenient accepts everything except errors of a
+/// Group's filters.
 Result<void> validate(const fhir::IncomingResource& resource,
                       MemberFilters filters = MemberFilters::kRefused,
                       Leniency leniency = Leniency::kStrict);

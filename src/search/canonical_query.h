@@ -1,5 +1,5 @@
-// Queries as texts that can be compared: one spelling for what means the same, and which of two
-// lets through less. All parameters of a query must hold, so more of them let through less.
+// Queries as texts that can be compared: one spelling for the same meaning, and which of two
+// matches less. All parameters of a query must hold, so more parameters match less.
 #pragma once
 
 #include <string>

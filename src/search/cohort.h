@@ -24,7 +24,7 @@ struct Cohort {
   std::vector<Query> filters = {};
   /// Whether `member` narrows the population that the filters choose from.
   bool has_members = false;
-  /// What counts for the filters and for `member`: the resources that whoever defined the Group may
+  /// What the filters and `member` see: the resources that the client which defined the Group may
   /// read. Types that are not named have no limit.
   std::map<fhir::ResourceType, QueryLimit> limits = {};
 

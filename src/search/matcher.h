@@ -10,8 +10,8 @@
 
 namespace sluice::search {
 
-/// Holds the buffers of the evaluation: one a thread. After the first resources it allocates
-/// nothing, whatever the query, as long as resources do not grow.
+/// Holds the buffers of the evaluation: use one for each thread. After the first resources it
+/// allocates nothing for any query, as long as resources do not grow.
 class Matcher {
  public:
   Matcher();

@@ -15,7 +15,7 @@ namespace sluice::search {
 /// Immutable, thread-safe, cheap to copy.
 class ResourceFilter {
  public:
-  /// Lets everything through.
+  /// Passes everything.
   ResourceFilter() = default;
   /// Errors of Query::compile; kUnsupported for a query that depends on other resources (chained
   /// parameters, _has), because a decision about a resource must not read others.

@@ -51,8 +51,8 @@ struct Client {
   /// Access tokens and signed URLs carry it; when it changes, all that were made before are void.
   /// Set by the registry, which changes it when the client is disabled or may do less than before.
   std::string generation;
-  /// Jobs carry it: a client that is removed and added again is another one, whatever its id. Set
-  /// by the registry once. Empty: registered by an earlier version.
+  /// Stored in jobs: a client that is removed and added again is another client, even with the same
+  /// id. The registry sets it once. Empty: registered by an earlier version.
   std::string registration;
 
   bool is_active() const { return state == ClientState::kActive; }
@@ -60,7 +60,7 @@ struct Client {
 };
 
 bool is_valid_client_id(std::string_view id);
-/// kInvalid, naming the member, for whatever a client must not be: bad id, no or two sources of
+/// kInvalid, naming the member, for an invalid client: bad id, no or two sources of
 /// keys, no key that could check a signature, a key without kid, a URL that is not https, no
 /// scopes, bad group ids.
 Result<void> check_client(const Client& client);

@@ -25,8 +25,8 @@ struct FetchedJwks {
 };
 
 struct FetchedKeysOptions {
-  std::chrono::seconds age_min{60};         ///< what is younger is not fetched again
-  std::chrono::seconds age_max{24 * 3600};  ///< what is older is, whatever Cache-Control says
+  std::chrono::seconds age_min{60};         ///< younger keys are not fetched again
+  std::chrono::seconds age_max{24 * 3600};  ///< older keys are, despite Cache-Control
   std::chrono::seconds age_default{3600};   ///< without Cache-Control
   std::size_t urls_max = 10'000;
   std::size_t fetches_max = 8;  ///< at once

@@ -97,7 +97,7 @@ class ScopeSet {
   bool may_write(fhir::ResourceType type) const {
     return permissions(type).all_of(kWritePermissions);
   }
-  /// Whether every type may be exported, also ones that come later; of each all that limit() lets.
+  /// Whether every type may be exported, also future types, as far as limit() allows.
   bool covers_all() const;
   /// What "*" without a query gives to every type.
   Permissions every() const;

@@ -88,7 +88,7 @@ struct Unchanged {
 struct WriteOutcome {
   Commit commit;
   std::vector<PutOutcome> puts;      ///< one for each of Transaction::puts, in order
-  std::vector<PutOutcome> removals;  ///< likewise
+  std::vector<PutOutcome> removals;  ///< one for each of Transaction::removals
 };
 
 /// One transaction: everything in it becomes visible and durable together, or nothing does. When
@@ -301,11 +301,11 @@ class Store {
   }
   /// The versions of a resource that are still kept, newest first: at most `limit` of those below
   /// the version `before`. The newest is always kept, also when it is a deletion; older ones until
-  /// the history horizon has passed them and a compaction came.
+  /// a compaction after the history horizon has passed them.
   virtual Result<std::vector<Version>> versions(const fhir::ResourceId& key, std::uint32_t before,
                                                 std::size_t limit) const = 0;
   /// Every owner of the resource as of a sequence, encoded as in RecordView; nullopt when it did
-  /// not exist. No resource is read, but for one that was changed after the sequence.
+  /// not exist. Reads no resource, except one that changed after the sequence.
   virtual Result<std::optional<std::string>> owners(const fhir::ResourceId& key,
                                                     Sequence as_of) const = 0;
   /// Which of `keys` exist as of a sequence, in order; no resource is read.
@@ -332,11 +332,11 @@ class Store {
   /// Entries of the change log from this sequence on have former owners; earlier entries, written
   /// by an earlier version of the program, only those of removals.
   virtual Sequence former_owners_from() const { return {}; }
-  /// How many entries changes() would give. Exact, in constant time.
+  /// How many entries changes() would return. Exact, in constant time.
   virtual Result<std::uint64_t> change_count(Sequence after, Sequence up_to) const = 0;
 
-  /// The members of one type that a Group states as of a sequence (G-02), whatever their periods;
-  /// none when there is no such Group. `type` as in Member.
+  /// The members of one type that a Group states as of a sequence (G-02), with any period; none
+  /// when there is no such Group. `type` as in Member.
   virtual Result<std::unique_ptr<MemberScan>> members(std::string_view group_id,
                                                       fhir::ResourceType type,
                                                       Sequence as_of) const = 0;

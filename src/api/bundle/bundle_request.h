@@ -14,7 +14,7 @@
 namespace sluice::api {
 
 /// The request for `entry` of a Bundle that came with `whole`. kUnsupported for URLs of anything
-/// but resources, kInvalid for what is no URL, instant or patch.
+/// but resources, kInvalid for an invalid URL, instant or patch.
 Result<http::Request> entry_request(const http::Request& whole, std::string_view base_url,
                                     const Preferences& preferences,
                                     const fhir::BundleRequest& bundle,

@@ -1,5 +1,5 @@
-// What jobs were asked for, as far as polls, pages and files need to know it: read once for all of
-// them, for a request may name a hundred thousand patients.
+// The requests of jobs, as far as polls, pages and files need them: parsed once for all of these,
+// because a request may name a hundred thousand patients.
 #pragma once
 
 #include <cstddef>

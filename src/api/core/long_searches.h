@@ -23,8 +23,8 @@ inline constexpr std::size_t kLinkSizeMax = 8'000;
 /// Thread-safe.
 class LongSearches {
  public:
-  /// Bytes and number of those that are kept; over that, the ones go that were asked for longest
-  /// ago.
+  /// The most bytes and searches to keep; above that, drops the least recently
+  /// used.
   static constexpr std::size_t kSizeMax = std::size_t{64} << 20;
   static constexpr std::size_t kCountMax = 1'000;
 

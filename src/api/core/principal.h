@@ -77,8 +77,8 @@ Result<std::optional<std::vector<fhir::ResourceType>>> authorize_all_types(
 struct Interaction {
   fhir::ResourceType type;
   smart::Permissions permissions;
-  /// What it writes is found by a search: resources of its type are seen as the right to search
-  /// lets, and written as `permissions` do.
+  /// A search finds what it writes: it sees resources of its type as the right to search allows,
+  /// and writes them as `permissions` allow.
   bool by_search = false;
 };
 /// The store as the principal may see and change it, when its scopes have queries; nullptr

@@ -18,8 +18,8 @@ Result<fhir::ResourceId> key_of(const http::Request& request, fhir::ResourceType
 /// The entity tag of a version: W/"3".
 std::string entity_tag(std::uint32_t version);
 
-/// The condition of a write, from If-Match and If-None-Match. kInvalid for what is no entity tag,
-/// more than one of them, or both headers; kUnsupported for If-None-Match with other than "*".
+/// The precondition of a write, from If-Match and If-None-Match. kInvalid for an invalid entity
+/// tag, more than one of them, or both headers; kUnsupported for If-None-Match with other than "*".
 Result<rest::Condition> read_condition(const http::Request& request);
 
 /// kPreconditionFailed for a read with an If-Match that names another version than this one (RFC

@@ -47,10 +47,10 @@ struct ServiceOptions {
   bool conditional_delete_of_several = false;            ///< else 412 when more than one matches
   std::size_t cascade_max = 10'000;  ///< resources that go with one Patient, itself too
   rest::Leniency leniency = rest::Leniency::kStrict;  ///< of light validation of writes
-  bulk::ImportRules import_rules = {};                ///< what $import may be asked for
+  bulk::ImportRules import_rules = {};                ///< what $import accepts
 };
 
-/// What answers hold that are made for whoever asks.
+/// Memory of answers that need no authentication.
 inline constexpr std::size_t kPublicAnswersSizeMax = 8u << 20;
 
 /// The path below which everything FHIR is.

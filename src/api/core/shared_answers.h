@@ -16,9 +16,9 @@ namespace sluice::api {
 /// Thread-safe.
 class SharedAnswers {
  public:
-  /// The text for `base_url`, made by `make` when it is not among those asked for last.
+  /// The text for `base_url`; calls `make` when it is not among the recently used.
   SharedText of(const std::string& base_url, const std::function<std::string()>& make) {
-    // Within the lock: whoever comes while it is made waits for it, and does not make it too.
+    // Made under the lock: other threads wait for the result instead of making it too.
     const std::lock_guard lock(mutex_);
     for (auto at = kept_.begin(); at != kept_.end(); ++at) {
       if (at->first != base_url) continue;

@@ -1,5 +1,5 @@
-// Binaries that are read because a resource names them in an Attachment (F-06): with the right to
-// read that resource now, and whatever became of the job that exported it.
+// Reads Binaries that a resource names in an Attachment (F-06): with the right to read that
+// resource now, also after the job that exported it has ended.
 #pragma once
 
 #include <string_view>

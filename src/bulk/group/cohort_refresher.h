@@ -1,5 +1,5 @@
-// Keeps the members of cohorts up to date: looks for Groups with member-filter that came in by
-// whatever way, and evaluates each again when its time has come.
+// Keeps the members of cohorts up to date: finds new Groups with member-filter, however they were
+// written, and evaluates each cohort again when it is due.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// The local folders that an operator lets imports read, and the one way into them.
+// The local folders that the operator allows imports to read, and the only access to them.
 #pragma once
 
 #include <filesystem>
@@ -14,7 +14,7 @@ namespace sluice::bulk {
 /// Thread-safe after open().
 class ImportFolders {
  public:
-  /// Folders by absolute or relative paths; kNotFound for what is no folder.
+  /// Folders by absolute or relative paths; kNotFound for anything else.
   static Result<ImportFolders> open(const std::vector<std::string>& folders);
 
   /// Checks by its spelling alone that a file:// URL names something below one of the folders.

@@ -47,11 +47,11 @@ struct ImportParts {
   WorkerPool& parse_pool;
   std::uint64_t segment_size = 64u << 20;  ///< bytes of NDJSON between two checkpoints
   std::size_t batch_size = 4u << 20;       ///< bytes of resources in one transaction
-  /// An input is not read on after so many problems; 0: it is.
+  /// The number of problems after which an input is not read further; 0: no limit.
   std::uint64_t problems_max = kProblemsMax;
   LargeText* large = nullptr;  ///< shared with loads
-  /// A turn is not shorter when other clients wait, so that what is read again to take an input up
-  /// is not most of the work.
+  /// The shortest turn while other clients wait, so that re-reading an interrupted input is not
+  /// most of the work.
   std::chrono::steady_clock::duration turn_min = std::chrono::seconds(10);
 };
 

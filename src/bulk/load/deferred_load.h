@@ -48,8 +48,8 @@ class DeferredLoad {
  public:
   explicit DeferredLoad(DeferredOptions options);
 
-  /// Finds what the conditions of all resources in `files` mean: against `store`, with what is held
-  /// back of updates of it, and against the files themselves, in whatever order. The files must
+  /// Resolves the conditions of all resources in `files`: against `store`, with updates that are
+  /// held back, and against the files themselves, in any order. The files must
   /// outlive this.
   Result<void> find(const store::Store& store, std::vector<const DeferredFile*> files,
                     const LoadConditions::HeldBack& held_back);

@@ -64,7 +64,7 @@ struct LoadOptions {
   /// within the input only the last makes a version.
   std::size_t pending_size_max = 64u << 20;
   fhir::ReaderLimits limits;
-  /// One input is not read on after so many problems; 0: it is.
+  /// The number of problems after which an input is not read further; 0: no limit.
   std::uint64_t problems_max = kProblemsMax;
   /// Shared with other loads of the process; null: this one has its own.
   LargeText* large = nullptr;

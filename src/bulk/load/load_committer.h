@@ -39,8 +39,8 @@ struct CommitterOptions {
   /// This many resources at the beginning were committed and counted by an earlier run that was
   /// interrupted: they are written again, which changes nothing, and not counted again.
   std::uint64_t counted = 0;
-  /// Documents of each transaction that writes resources, made from the tally with it included: it
-  /// and what it tells of are committed together. Called with the store's other writers waiting.
+  /// Documents of each transaction that writes resources, made from the tally that includes it:
+  /// both are committed together. Called while the store's other writers wait: must be quick.
   std::function<std::vector<store::DocumentWrite>(const LoadTally&)> documents = {};
 };
 

@@ -27,7 +27,7 @@ namespace sluice::bulk {
 /// One thread.
 class LoadConditions {
  public:
-  /// What there is at most; more is a problem of whoever brings it.
+  /// Limits of a load; above one, the resource that exceeds it is a problem.
   struct Limits {
     std::size_t text_size = 256u << 20;  ///< of all conditions
     std::size_t queries = 1000;          ///< other than identifier=...: each reads every resource

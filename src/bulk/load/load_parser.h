@@ -20,7 +20,7 @@ namespace sluice::bulk {
 /// A piece of input that was not loaded, or that a lenient load took as it is. `place` is a line
 /// number from 1 for NDJSON, an entry's index from 0 for a Bundle.
 struct LoadProblem {
-  std::string path;  ///< of the input; the parser leaves it to whoever knows
+  std::string path;  ///< of the input; set by the caller of the parser
   std::uint64_t place = 0;
   bool is_bundle_entry = false;
   std::string reason;                ///< names the rule, holds no PHI

@@ -101,7 +101,7 @@ class FileTransfer {
   std::string error_body_;
   std::optional<Error> local_failure_;  // of ours: the disk, a limit
   std::uint64_t received_ = 0;
-  std::uint64_t furthest_ = 0;  // bytes of the file that were there once
+  std::uint64_t furthest_ = 0;  // most bytes of the file received so far
   unsigned useless_ranges_ = 0;
   unsigned refused_tokens_ = 0;
   Backoff backoff_{{std::chrono::milliseconds(1000), std::chrono::milliseconds(30'000)}};

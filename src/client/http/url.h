@@ -13,7 +13,7 @@ namespace sluice::client {
 /// that should have been encoded are. kInvalid unless the result is http or https
 /// without user and password.
 Result<std::string> resolve_url(const std::string& base, const std::string& reference);
-/// "https://host:443": scheme, host and port, the port always. Empty for what is no URL.
+/// "https://host:443": scheme, host and port, the port always. Empty for an invalid URL.
 std::string origin_of(const std::string& url);
 /// Whether a plain-text connection to the URL stays on this machine.
 bool is_loopback(const std::string& url);

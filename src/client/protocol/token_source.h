@@ -1,4 +1,4 @@
-// Access tokens by SMART Backend Services: asked for when needed, renewed before they expire and
+// Access tokens by SMART Backend Services: requested when needed, renewed before they expire and
 // when a server refuses one.
 #pragma once
 

@@ -68,7 +68,7 @@ class FileTable {
     std::uint64_t done_at : 62 = 0;
     std::uint64_t kind : 2 = 0;
   };
-  // Of a file that was begun and is not done.
+  // Of a file that is partly downloaded.
   struct Progress {
     FileValidator validator;
     std::uint64_t synced = 0;

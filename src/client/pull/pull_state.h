@@ -28,9 +28,9 @@ struct FetchedAttachment {
   std::uint64_t size = 0;
 };
 
-/// What came of a round's attachments.
+/// The state of a round's attachments.
 struct AttachmentState {
-  std::map<std::string, FetchedAttachment> fetched;  ///< by what they are known as
+  std::map<std::string, FetchedAttachment> fetched;  ///< by their key
   std::uint64_t failed = 0;
   std::uint64_t skipped = 0;       ///< not selected, or without a usable URL
   std::vector<std::string> texts;  ///< the first few failures

@@ -32,7 +32,7 @@ struct SyncReport {
   bool is_full = false;                ///< compared with all that the server has
   bool is_refused = false;             ///< too much would be removed: nothing was changed
   std::uint64_t gone = 0;              ///< of a full one: resources that the server has no longer
-  std::uint64_t old_total = 0;         ///< of a full one: resources that were there before
+  std::uint64_t old_total = 0;         ///< of a full sync: resources before it
   std::filesystem::path gone_list;     ///< where they are listed
   bool deletions_are_unknown = false;  ///< the server does not list what it deletes
 };

@@ -1,5 +1,5 @@
-// The rows of `attachments`: which resources name a Binary in an Attachment. Kept with every write,
-// for whoever asks for a Binary by the right to read what names it (F-06) asks for it by its id.
+// The rows of `attachments`: which resources name a Binary in an Attachment. Updated with every
+// write, because a request for a Binary by the right to read what names it (F-06) has only its id.
 #pragma once
 
 #include <rocksdb/write_batch.h>

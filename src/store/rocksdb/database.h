@@ -41,9 +41,9 @@ class Database {
   Result<void> finish_upgrade(Sequence former_owners_from);
   Sequence former_owners_from() const { return former_owners_from_; }
 
-  /// Whether a write went wrong, so that the write-ahead log must be left alone until DB::Resume
-  /// has begun another: not written, not synced, not flushed at closing. Debian's RocksDB is built
-  /// with assertions, and has one there.
+  /// Whether a write failed, so that the write-ahead log must not be written, synced or flushed at
+  /// closing until DB::Resume has begun another. Debian's RocksDB is built with assertions, and has
+  /// one there.
   bool is_log_spoilt() const { return log_spoilt_; }
   void set_log_spoilt(bool spoilt) { log_spoilt_ = spoilt; }
   /// The newest transaction that was complete in the logs when they were opened; 0: none.

@@ -22,9 +22,9 @@ namespace sluice::store {
 static_assert(std::endian::native == std::endian::little, "values are read in place");
 
 inline constexpr std::uint32_t kFormatVersion = 6;
-/// What is upgraded: version 1 had no `members`, version 2 no `targets`, version 3 no packed lines,
-/// version 4 no `attachments`, version 5 no former owners in the change log and Devices in nobody's
-/// compartment.
+/// Older versions, which are upgraded: version 1 had no `members`, version 2 no `targets`, version
+/// 3 no packed lines, version 4 no `attachments`, version 5 no former owners in the change log and
+/// Devices in no compartment.
 inline constexpr std::uint32_t kFormatWithoutMembers = 1;
 inline constexpr std::uint32_t kFormatWithoutTargets = 2;
 inline constexpr std::uint32_t kFormatWithoutPacking = 3;

@@ -1,4 +1,4 @@
-// The changes that an export with `_since` looks at, and the parts in which they are looked after.
+// The changes that an export with `_since` reads, and their division into parts.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace sluice::bulk {
 
-/// What reading a change counts as, in bytes.
+/// The weight of reading a change, in bytes.
 inline constexpr std::uint64_t kChangeBytes = 64;
 
 /// Sequences: the changes of an export with `_since` and `_until` are `after` < sequence <=
@@ -23,8 +23,8 @@ struct ChangeWindow {
 Result<ChangeWindow> change_window(const store::Store& store, const ExportRequest& request,
                                    const store::Commit& snapshot);
 
-/// Calls `visit` with every change after `_since`, as of the snapshot, that left a resource there;
-/// `step` with the bytes that each change read counts as.
+/// Calls `visit` for every change after `_since`, as of the snapshot, that stored a resource;
+/// `step` with the weight of each change in bytes.
 Result<void> each_put_since(const store::Store& store, const ExportRequest& request,
                             const store::Commit& snapshot,
                             const std::function<Result<void>(std::uint64_t)>& step,

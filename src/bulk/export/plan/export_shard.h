@@ -39,7 +39,7 @@ struct Segment {
   /// kChanges, kDeleted, kLatest, kChosen, kBlocks: this part of `parts`, by a hash.
   unsigned part = 0;
   unsigned parts = 1;
-  /// kSeek: the Provenances of what is read are looked for on the way (see ProvenanceCollector).
+  /// kSeek: also finds the Provenances of the resources it reads (see ProvenanceCollector).
   bool finds_provenances = false;
   /// What the planner weighed, for the operator.
   std::string why = {};

@@ -24,8 +24,8 @@ struct Way {
 std::string_view name_of(ReadMode mode);
 
 /// `size`: of the type in bytes. `roster`: nullptr when the export is not limited to patients.
-/// `patients`: that there are. What matches a filter is not known before, so that it does not make
-/// a way cheaper or dearer than another.
+/// `patients`: in the store. How much a filter matches is not known in advance, so it does not
+/// influence the choice of a path.
 std::vector<Way> ways_to_read(fhir::ResourceType type, std::uint64_t size, const RosterCost* roster,
                               std::uint64_t patients, const ExportFilters& filters);
 /// A scan of the whole type, in the mode that decides what is exported.

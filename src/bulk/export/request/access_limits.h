@@ -1,6 +1,6 @@
-// What a client may see, as an export keeps it, whatever the export reads a resource for: by
-// the queries of its scopes, of Binaries by what their securityContext names, and by the Groups
-// that it is limited to.
+// What a client may see, as an export stores it, for every purpose of reading a resource: by
+// the queries of its scopes, for Binaries by their securityContext, and by the Groups that the
+// client is limited to.
 #pragma once
 
 #include <map>

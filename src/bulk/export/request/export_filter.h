@@ -39,8 +39,8 @@ Result<TypeFilter> known_part_of_type_filter(std::string_view text, std::string_
                                              std::vector<std::string>& skipped,
                                              search::QueryCost* cost = nullptr);
 /// The filters in a value of _typeFilter, which may be separated by commas: a comma separates only
-/// when a resource type and '?' follow, for others belong to a filter's values. Of more than
-/// `filters_max` the first, and one that is no filter any more.
+/// when a resource type and '?' follow; other commas belong to a filter's values. Returns at most
+/// `filters_max` filters and the unsplit remainder.
 std::vector<std::string> split_type_filters(std::string_view value, std::size_t filters_max);
 /// The types whose resources a filter reads in addition to its own (chains, _has).
 Result<std::vector<fhir::ResourceType>> types_read_by(const TypeFilter& filter,

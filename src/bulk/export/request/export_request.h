@@ -43,7 +43,7 @@ inline constexpr std::size_t kSkippedMax = 100;  ///< what lenient handling leav
 struct ExportRequest {
   ExportLevel level = ExportLevel::kSystem;
   std::string group_id;  ///< kGroup
-  /// The types asked for, sorted; empty: all that there are.
+  /// The requested types, sorted; empty: all types.
   std::vector<fhir::ResourceType> types;
   std::optional<Instant> since;       ///< lastUpdated later than it
   std::optional<Instant> until;       ///< lastUpdated earlier than it

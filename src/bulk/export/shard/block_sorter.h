@@ -46,7 +46,7 @@ class BlockFinder {
  private:
   const fhir::ResourceType organizer_;
   fhir::ReferenceWalk walk_;
-  std::set<std::string, std::less<>> instances_;  // of the resource at hand
+  std::set<std::string, std::less<>> instances_;  // of the current resource
 };
 
 /// One thread.

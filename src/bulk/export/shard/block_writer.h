@@ -26,10 +26,10 @@ class BlockWriter {
   BlockWriter(output::FileStore& files, std::string job_id, std::string stem,
               std::uint64_t size_max);
 
-  /// Ends the block at hand and begins one; its header is written with its first line.
+  /// Ends the current block and begins one; its header is written with its first line.
   Result<void> begin(fhir::ResourceType type, std::string_view id);
   Result<void> append(std::string_view line);
-  /// Ends the block and the file at hand. Everything appended is durable afterwards.
+  /// Ends the current block and file. Everything appended is durable afterwards.
   Result<void> finish();
   /// What was written; after finish().
   std::vector<OutputFile> take_files() { return std::move(files_written_); }
@@ -49,8 +49,8 @@ class BlockWriter {
   std::string name_;
   unsigned number_ = 0;
   std::string header_;
-  std::uint64_t headers_ = 0;    // lines of the file at hand that are headers
-  std::string buffer_;           // lines of the block at hand, with its header
+  std::uint64_t headers_ = 0;    // header lines of the current file
+  std::string buffer_;           // lines of the current block, with its header
   bool writes_through_ = false;  // the block is too large for the buffer
   output::ClosedFiles closed_;
   std::vector<OutputFile> files_written_;

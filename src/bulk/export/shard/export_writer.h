@@ -35,11 +35,11 @@ class ExportWriter {
   Result<void> begin_block(fhir::ResourceType type, std::string_view id);
   /// A line of that block as it goes out.
   Result<void> append_to_block(std::string_view line);
-  /// Appends a line that is no resource of the export: kDeleted or kOutcome.
+  /// Appends a line that is not a resource of the export: kDeleted or kOutcome.
   Result<void> append_other(FileKind kind, std::string_view line);
   /// Bytes of NDJSON that a file has at most.
   std::uint64_t size_max() const { return size_max_; }
-  /// Ends the file at hand. Everything appended is durable afterwards.
+  /// Ends the current file. Everything appended is durable afterwards.
   Result<void> finish();
   /// What was written; after finish().
   std::vector<OutputFile> take_files() { return std::move(files_written_); }

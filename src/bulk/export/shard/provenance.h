@@ -50,10 +50,10 @@ struct FoundProvenances {
   std::vector<InternalLines> lines;
 };
 
-/// The ids of all Provenances that can belong to a Patient or Group export, and perhaps of others,
-/// sorted: those of the resources of the roster's patients, of the groups and of the supporting
-/// resources that the export has. What was found before is not looked for again. `step` is called
-/// for each resource with its size and may stop it.
+/// The sorted ids of all Provenances that can belong to a Patient or Group export, and perhaps of
+/// others: those of resources of the roster's patients, of the groups and of the supporting
+/// resources of the export. Does not search again for `found`. Calls `step` for each resource with
+/// its size; an error of `step` stops it.
 Result<std::vector<std::string>> provenances_in_scope(
     const store::Store& store, output::FileStore& files, std::string_view job_id,
     const PreparedExport& prepared, const ClosedReferences& referred, const FoundProvenances& found,

@@ -34,16 +34,16 @@ using ReferencesByType = std::map<fhir::ResourceType, std::set<std::string>>;
 struct ClosedReferences {
   ReferencesByType all;
   ReferencesByType of_new_members;  ///< those of `all` to export whatever their age
-  /// Referred to as well, but a patient's: their compartment has them. With `_since` they may have
-  /// been nobody's before.
+  /// Also referenced, but in a patient's compartment, which exports them. With `_since` they may
+  /// have been in none before.
   ReferencesByType owned;
 };
 
-/// The union of what shards kept, and what the resources in it refer to in turn (an Organization's
-/// partOf, a PractitionerRole's Practitioner), once each. References to resources that do not exist
-/// as of the sequence may be in it, Devices of patients are apart. With `_type` only resources of
-/// the types asked for are followed. What is in `known`, an earlier answer of the same export, is
-/// not followed again.
+/// The union of what shards found, and of what these resources reference in turn (an Organization's
+/// partOf, a PractitionerRole's Practitioner), once each. May contain references to resources that
+/// do not exist as of the sequence; keeps Devices of patients separate. With `_type` it follows
+/// only resources of the requested types. Does not follow `known`, an earlier answer of the same
+/// export, again.
 Result<ClosedReferences> close_references(output::FileStore& files, const store::Store& store,
                                           std::string_view job_id,
                                           const std::vector<InternalLines>& references,
