@@ -370,7 +370,8 @@ TEST_F(CohortTest, EveryTypeOfACompartmentSpeaksForWhomItNames) {
     std::map<std::string, Names> expected;
     int number = 0;
     for (const auto& [type, path] : all) {
-      const auto add = [&](const std::string& reference, std::string_view tag) {
+      const auto add = [&, type = type, path = path](const std::string& reference,
+                                                     std::string_view tag) {
         lines.push_back(fmt::format(
             R"({{"resourceType":"{}","id":"r{}","meta":{{"tag":[{{"code":"{}"}}]}},{}}})", type,
             number, tag, at_path(path, reference)));
