@@ -121,7 +121,7 @@ void ControlServer::stop() {
   thread_.join();
   for (const auto& session : sessions_) session->thread.request_stop();
   sessions_.clear();
-  // Whoever still waits to be accepted learns that nobody will.
+  // Clients that still wait to be accepted are refused.
   socket_.reset();
   ::unlink(path_.c_str());
 }

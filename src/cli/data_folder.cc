@@ -140,8 +140,8 @@ void serve_removal(store::Store& store, smart::AuditLog* audit, ControlChannel& 
   (void)channel.send({{"removed", std::move(removed)}}, stop);
 }
 
-// The server is asked first: a store that somebody else writes to cannot always be told from a
-// damaged one.
+// Tries the server first: a store that another process writes to cannot always be distinguished
+// from a damaged one.
 Result<bulk::LoadSummary> load_into(const std::filesystem::path& data,
                                     const bulk::LoadOptions& options, const std::stop_token& stop) {
   if (auto connected = connect_to_control_server(data)) {

@@ -28,7 +28,7 @@ void remove_others(const fs::path& path, const fs::file_status& status, std::siz
 void keep_private(const fs::path& data) {
   ::umask(S_IRWXG | S_IRWXO);
   std::error_code failed;
-  // What has no store is no data folder, and somebody else's business.
+  // A folder without a store is not a data folder: leave it alone.
   if (!fs::exists(data / "store" / "CURRENT", failed)) return;
   std::size_t left = 0;
   for (const char* name : {"store", "files", "imports", "audit"}) {

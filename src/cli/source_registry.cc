@@ -54,7 +54,7 @@ Result<void> each_key(const fs::path& list, const std::function<Result<void>(con
   return client::each_line(list, [&](std::string_view line) { return take(key_of(line)); });
 }
 
-// Writes a sorted list anew: `change` is called with the old entries in order and a writer.
+// Rewrites a sorted list: `change` is called with the old entries in order and a writer.
 Result<void> rewrite(const fs::path& list,
                      const std::function<Result<void>(client::NdjsonWriter&)>& write) {
   auto fresh = list;

@@ -95,7 +95,7 @@ std::size_t take_header(const char* bytes, std::size_t, std::size_t size, void* 
   return size;
 }
 
-// With the first byte: whether it goes on where the file ends or begins anew.
+// With the first byte: whether the body continues at the end of the file or starts over.
 Result<void> Attempt::begin_body() {
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);

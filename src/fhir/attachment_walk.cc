@@ -54,7 +54,7 @@ struct Walk {
     });
   }
 
-  // An object with a type begins anew.
+  // An object with a type starts over.
   Result<void> begin_anew(std::size_t value, ResourceType type) const {
     const auto each = [&](std::size_t element) -> Result<void> {
       if (tokens.first(element) != '{') return {};

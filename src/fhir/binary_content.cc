@@ -24,7 +24,7 @@ Result<std::string> decode(std::string text) {
                                    static_cast<int>(text.size()));
   if (size < 0) return invalid("the Binary's data is not base64");
   bytes.resize(static_cast<std::size_t>(size));
-  // OpenSSL counts what the padding stands for.
+  // OpenSSL counts the padding too.
   for (std::size_t i = text.size(); i-- > 0 && text[i] == '=' && !bytes.empty();) bytes.pop_back();
   return bytes;
 }

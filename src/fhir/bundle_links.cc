@@ -57,7 +57,7 @@ class Walk {
     bool is_object = false;
     std::size_t token = 0;
     std::string name;    // the member whose value this is
-    std::string parent;  // what its members stand in, once somebody asked
+    std::string parent;  // the parent of its members, determined on demand
     bool knows_parent = false;
   };
 

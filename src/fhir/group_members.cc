@@ -261,7 +261,7 @@ std::string encode_members(ResourceType subject, const std::vector<std::string>&
 }
 
 std::string encode_roster(const JsonTokens& tokens, std::string_view base_url) {
-  // Of a Group with an unknown modifier nobody can say who is in it: exports evaluate it as a
+  // The members of a Group with an unknown modifier cannot be known: exports evaluate it as a
   // cohort, which fails with the reason.
   if (may_be_cohort(tokens.text()) && (is_cohort(tokens) || unknown_modifier(tokens)))
     return encode_members({kPendingCohort}, {"pending"});

@@ -167,7 +167,7 @@ class Wanted {
   }
 
  private:
-  // A period has no line feed in it, for it is as it stands in JSON.
+  // A period has no line feed in it, because it is JSON text.
   static std::string key_of(std::string_view reference, std::string_view period,
                             Inactive inactive) {
     std::string key;
@@ -223,7 +223,7 @@ Cut whole_member(const GroupText& group) {
   const std::size_t behind = tokens.behind(group.members());
   if (tokens.first(behind) == ',')
     return {tokens.begin(group.member_key()), tokens.begin(behind) + 1};
-  // Not the first of the object, for resourceType is there too: a comma stands before it.
+  // It is not the first of the object, because resourceType exists too: a comma precedes it.
   return {tokens.begin(group.member_key() - 1), tokens.begin(behind)};
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kDepthMax = 100;
 
-/// How a value[x] stands in JSON.
+/// The JSON form of a value[x].
 enum class Form { kString, kNumber, kInteger, kIntegerOrString, kBoolean, kReference, kCoding };
 
 struct Kind {

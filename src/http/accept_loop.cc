@@ -163,8 +163,8 @@ void AcceptLoop::hand_over(tcp::socket socket, Admission::Ticket ticket) {
   thread.adopt(std::move(moved), std::move(ticket), services);
 }
 
-// Who connects anew takes the place of a refused connection that has sent nothing: first one of the
-// same network, so that whoever holds many holds no others up.
+// A new connection replaces a refused connection that has sent nothing: first one of the same
+// network, so that a network with many connections does not block others.
 void AcceptLoop::make_room(const std::string& peer_address) {
   const std::string network = admission_.network_of(peer_address);
   Arrivals::iterator oldest = arrivals_.end();

@@ -110,7 +110,7 @@ asio::awaitable<void> Connection::serve() {
     go_on = co_await answer(std::move(incoming));
   }
   is_closing_ = true;
-  // After a time-out or a vanished client there is nobody to wait for.
+  // After a time-out or a vanished client there is nothing to wait for.
   const auto linger = is_draining_           ? kLingerWhenDraining
                       : ticket_.is_refused() ? kLingerWhenRefused
                                              : kLinger;
@@ -165,8 +165,8 @@ std::optional<Refusal> Connection::refuse_head(const Request& request) const {
   return check_coding(request);
 }
 
-// Who sends a large body must be known to its route first: unknown ones could fill the budget of
-// bodies, and nobody else would get one in.
+// The route must accept the client before a large body is read: otherwise unknown clients could
+// fill the budget of bodies and block all others.
 asio::awaitable<void> Connection::check_body(Incoming& incoming) {
   struct Check {
     Request request;

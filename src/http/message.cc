@@ -78,7 +78,7 @@ Result<std::string> percent_decode(std::string_view text, bool plus_is_space) {
     if (c == '\0') return invalid("the URL contains a NUL character");
     out.push_back(c);
   }
-  // nobody behind this has to ask whether what a client sent can be stored or sent back.
+  // later code need not check whether text of a client can be stored or sent back.
   if (!is_valid_utf8(out)) return invalid("the URL or form is not UTF-8 when it is decoded");
   return out;
 }

@@ -61,7 +61,7 @@ bool OwnHosts::may_ask(const Request& request, std::string_view local_host) cons
   if (const auto origin = request.headers.get("Origin"))
     return listed(*origin) || is_own(authority_of(*origin), local_host) ||
            authority_of(*origin) == authority_of(request.origin);
-  // Images and the like come without Origin. A link that somebody follows changes nothing unseen.
+  // Images and the like come without Origin. A link that a user follows changes nothing unseen.
   const auto site = request.headers.get("Sec-Fetch-Site");
   const auto mode = request.headers.get("Sec-Fetch-Mode");
   return !site || *site != "cross-site" || (mode && *mode == "navigate") || listed("*");

@@ -47,7 +47,7 @@ const Route* find(const Node& node, std::string_view method, Segments segments,
   if (const auto literal = node.literals.find(segments[0]); literal != node.literals.end()) {
     if (const Route* route = find(literal->second, method, segments.subspan(1), allowed))
       return route;
-    // The name of an endpoint is nobody's id: "/Patient/$export" is no patient to be deleted.
+    // The name of an endpoint is never an id: "/Patient/$export" is not a patient to delete.
     if (segments.size() == 1 && !literal->second.routes.empty()) return nullptr;
   }
   if (!node.any || segments[0].empty()) return nullptr;

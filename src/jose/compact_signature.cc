@@ -29,7 +29,7 @@ Result<std::string> sign_compact(const cjose_jwk_t& key, json_t& header, std::st
 bool verify_compact(std::string_view compact, const cjose_jwk_t& key) {
   const JwsPtr jws(cjose_jws_import(compact.data(), compact.size(), nullptr), &cjose_jws_release);
   const bool is_right = jws != nullptr && cjose_jws_verify(jws.get(), &key, nullptr);
-  // What OpenSSL has to say of a wrong signature is nobody's next error.
+  // OpenSSL's error about a wrong signature must not appear as a later error.
   ERR_clear_error();
   return is_right;
 }

@@ -80,7 +80,7 @@ bool is_low_surrogate(unsigned unit) {
   return unit >= 0xDC00 && unit < 0xE000;
 }
 
-/// An escape taken apart: what it stands for and how many bytes it is long; length 0 for a bad one.
+/// A parsed escape: its meaning and its length in bytes; length 0 for a bad one.
 struct Escape {
   unsigned code_point = 0;
   std::size_t length = 0;

@@ -12,8 +12,8 @@
 namespace sluice::fhir {
 namespace {
 
-/// Buffers above this are given back before the next text: one big Group must not hold memory for
-/// ever.
+/// Buffers above this are released before the next text: one big Group must not hold memory
+/// forever.
 constexpr std::size_t kKeptCapacityMax = 16u << 20;
 
 /// What simdjson's error means, with the byte that it does not tell. Slow, and only for bad input.

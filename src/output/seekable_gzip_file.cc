@@ -54,7 +54,7 @@ class CheckedFiles {
   }
   void add(const std::string& key, Blocks blocks) {
     const std::lock_guard lock(mutex_);
-    // Files of an earlier version become fewer, not more: no need to choose well whom to forget.
+    // Files of an earlier version become fewer, not more: no need to choose well which to forget.
     if (blocks_.size() >= kRememberedMax) blocks_.erase(blocks_.begin());
     blocks_[key] = std::move(blocks);
   }
@@ -289,7 +289,7 @@ Result<std::shared_ptr<const SeekableGzipFile>> SeekableGzipFile::open(
     }
   } else {
     const auto bytes = read_file(path.string() + ".idx");
-    // The file itself is there: this is damage, not a name that nobody wrote.
+    // The file itself exists: this is damage, not an unknown name.
     if (!bytes && bytes.error().kind == ErrorKind::kNotFound)
       return corrupt("an output file has no index", path.string());
     if (!bytes) return bytes.error();

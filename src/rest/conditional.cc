@@ -90,7 +90,7 @@ Result<std::optional<ConditionallyWritten>> put(store::Store& store, Attempts& a
   return ConditionallyWritten{key, std::move(written)};
 }
 
-/// Looks at the one that matches; it may only be a deleted one if somebody deletes it meanwhile.
+/// Checks the match; it can only be a deleted one if another client deletes it meanwhile.
 Result<std::uint32_t> check_condition(const store::Store& store, const fhir::ResourceId& key,
                                       store::Sequence as_of, const Condition& condition) {
   SLUICE_TRY(const auto record, store.read(key, as_of));

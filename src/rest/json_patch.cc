@@ -138,8 +138,8 @@ class PatchRun {
       : patch_(patch),
         limits_(limits),
         root_(text, 0),
-        // Enough for any patch that somebody wrote for the text, but not for turning it over and
-        // over.
+        // Enough for any patch that was written for the text, but not for rewriting it again and
+        // again.
         effort_left_(std::max<std::size_t>(kEffortMin, kEffortFactor * text.text().size())) {}
 
   Result<std::string> run() {

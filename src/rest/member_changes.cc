@@ -51,7 +51,7 @@ class MemberChanges::Turn {
   bool is_taken(const std::string& group_id) const {
     return !is_large_ && changes_.being_changed_ == group_id;
   }
-  /// Goes on as a large change, for which nobody waits; false when there is another.
+  /// Continues as a large change, which others do not wait for; false when there is another.
   bool become_large(const std::string& group_id) {
     if (is_large_) return true;
     if (changes_.being_changed_) return false;

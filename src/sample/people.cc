@@ -82,7 +82,7 @@ void write_identifiers(JsonWriter& json, const Person& person, Random& random) {
   write_typed_identifier_item(json, {kIdentifierTypes, "MR", "Medical Record Number"},
                               "https://sluice.example/mrn",
                               fmt::format("MRN-{:08}", person.index + 1));
-  // 999 is no valid area number: nobody has such a social security number.
+  // 999 is not a valid area number: no person has such a social security number.
   const std::uint32_t middle = random.below(100);
   const std::uint32_t last = random.below(10000);
   write_typed_identifier_item(json, {kIdentifierTypes, "SS", "Social Security Number"},

@@ -52,7 +52,7 @@ DataType data_type(std::string_view name) {
   return found->second;
 }
 
-/// Cuts off what stands before `separator`, and the separator.
+/// Removes and returns the text before `separator`; also removes the separator.
 std::string_view take(std::string_view& text, char separator) {
   const std::string_view part = text.substr(0, text.find(separator));
   text.remove_prefix(std::min(text.size(), part.size() + 1));

@@ -5,7 +5,7 @@ namespace {
 
 constexpr std::string_view kHistory = "/_history/";
 
-/// What stands behind /_history/.
+/// The text after /_history/.
 std::string_view version_of(std::string_view text) {
   const std::size_t at = text.rfind(kHistory);
   return at == std::string_view::npos ? std::string_view{} : text.substr(at + kHistory.size());

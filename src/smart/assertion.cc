@@ -19,7 +19,7 @@ constexpr std::chrono::minutes kKeptLonger{1};
 // Far below where seconds turned into milliseconds overflow.
 constexpr double kSecondsMax = 253'402'300'799;  // the year 9999
 
-// The same words for every reason, so that nobody learns which clients exist.
+// The same text for every reason, so that it does not reveal which clients exist.
 OAuthError refused(std::string detail) {
   return {OAuthCode::kInvalidClient, "the client assertion is not accepted", std::move(detail)};
 }
@@ -76,7 +76,7 @@ boost::system::result<Instant, std::string> check_times(const json::object& clai
   if (!expires) return std::string("\"exp\" is not a time");
   if (*expires + options.skew <= now) return std::string("\"exp\" is past");
   // Counted from the whole second, as clients count: one whose clock is ahead by less than the skew
-  // may ask for the whole lifetime, and nobody for the skew besides.
+  // may use the whole lifetime, but none may use the skew in addition.
   const Instant second{now.milliseconds / 1000 * 1000};
   if (*expires >= second + options.lifetime_max + options.skew)
     return fmt::format("\"exp\" is more than {} s ahead", options.lifetime_max.count());

@@ -145,7 +145,7 @@ Result<void> AuditLog::append(const std::string& lines) {
   return {};
 }
 
-// fsync without the lock, so that nobody waits for the disk.
+// fsync without the lock, so that no thread waits for the disk.
 Result<void> AuditLog::sync_held(std::unique_lock<std::mutex>& lock) {
   if (!unsynced_) return {};
   const std::shared_ptr<FileDescriptor> file = file_;

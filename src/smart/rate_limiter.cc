@@ -6,7 +6,7 @@
 namespace sluice::smart {
 namespace {
 
-constexpr double kWaitMax = 24 * 3600;  // seconds; more helps nobody
+constexpr double kWaitMax = 24 * 3600;  // seconds; more is of no use
 
 }  // namespace
 

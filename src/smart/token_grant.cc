@@ -34,7 +34,7 @@ OAuthResult<IssuedToken> TokenGrant::decide(const TokenRequest& request, AuditEv
   if (!request.client_id.empty() && request.client_id != client->id)
     return OAuthError{OAuthCode::kInvalidClient, "the client assertion is not accepted",
                       "client_id is not the assertion's"};
-  // Only after the signature: nobody else can use up a client's share.
+  // Only after the signature, so that others cannot use up a client's share.
   if (options_.client_requests_per_minute > 0) {
     const Rate rate = Rate::per_minute(options_.client_requests_per_minute);
     if (const auto wait = limiter_.take("client/" + client->id, rate))

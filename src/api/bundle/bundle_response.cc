@@ -88,7 +88,7 @@ bool BundleResponse::add(BundleResponseEntry entry, bool is_write) {
   return false;
 }
 
-// What stands there in any case is of the size of what was sent.
+// The minimal entries are about as large as those of the request.
 void BundleResponse::add_undone() {
   auto entry = error_entry(*full_);
   if (is_told_) entry.outcome.clear();

@@ -64,7 +64,7 @@ http::Response information(int status, std::string_view diagnostics) {
 }
 
 http::Response error_response(const Error& error) {
-  // A full disk is nobody's fault that stays.
+  // A full disk is a temporary error.
   const bool passes = error.kind == ErrorKind::kStorage && error.retry_after;
   const Mapping& entry = mapping(passes ? ErrorKind::kUnavailable : error.kind);
   auto response = fhir_response(

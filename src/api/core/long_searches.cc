@@ -7,7 +7,7 @@
 namespace sluice::api {
 namespace {
 
-constexpr std::size_t kNameBytes = 16;  // nobody guesses one
+constexpr std::size_t kNameBytes = 16;  // cannot be guessed
 
 }  // namespace
 

@@ -105,7 +105,7 @@ json::array operations_of(std::string_view type) {
 
 constexpr std::string_view kImportId = "import";
 
-// $import is a proposal without a canonical URL, so this server's definition stands for itself.
+// $import is a proposal without a canonical URL, so this server's definition has its own.
 std::string import_url(const Service& service, const http::Request& request) {
   return service.base_url(request) + "/OperationDefinition/import";
 }

@@ -86,7 +86,7 @@ Result<Asked> read_asked(const Service& service, const http::Request& request,
   Asked asked;
   asked.subject = std::move(subject);
   asked.range.up_to = service.store.last_commit().sequence;
-  http::Request rest = request;  // what is not ours: formats, and what nobody understands
+  http::Request rest = request;  // other parameters: formats, and unknown ones
   rest.query.clear();
   for (const auto& [name, value] : request.query) {
     if (name == "_since") {

@@ -36,7 +36,7 @@ Result<http::Response> stored_response(const http::Request& request, const Resou
     response = fhir_response(200, std::move(json));
   }
   set_version(response, stored);
-  // A patient's data is nobody's to keep on the way.
+  // No cache on the way may keep a patient's data.
   response.headers.set("Cache-Control", "private, no-cache");
   return response;
 }

@@ -44,7 +44,7 @@ Result<http::NameValues> read_parameters(const http::Request& request) {
   return parameters;
 }
 
-// A link that names its search stands for all of it; what is beside it is the page's.
+// A link that names its search replaces all its parameters; others in the link are the page's.
 Result<void> expand_search(const Service& service, const Principal& principal,
                            http::NameValues& parameters) {
   const auto named = [](const auto& parameter) { return parameter.first == kSearchParameter; };

@@ -128,7 +128,7 @@ class Speaker {
   }
 
   Result<void> append(const store::RecordView& record, SubjectIds& ids) {
-    // Resources come by owner: whom the last one spoke for is mostly whom this one does.
+    // Resources are ordered by owner: mostly the subject is that of the previous resource.
     const auto add = [&](std::string_view id) {
       if (ids.empty() || ids.back() != id) ids.emplace_back(id);
     };
@@ -251,7 +251,7 @@ Result<SubjectIds> matching_subjects(const store::Store& store, const search::Co
     if (!more) break;
     std::optional<store::Record> linked;
     if (record.is_link) {
-      // A link stands for a resource that is stored, and tested, with its first owner.
+      // A link represents a resource that is stored, and tested, with its first owner.
       if (!part.of_patient) continue;
       SLUICE_TRY(linked, seen.store().read({record.type, std::string(record.id)}, as_of));
       if (!linked) continue;

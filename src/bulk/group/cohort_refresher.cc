@@ -93,7 +93,7 @@ Result<void> CohortRefresher::learn(const std::string& group_id, store::Sequence
   store::Member mark;
   SLUICE_TRY(const bool is_pending, marks->next(mark));
   if (!stores_members()) {
-    // What was stored under another setting would never be found anew.
+    // Members that were stored under another setting would never be refreshed.
     if (!is_pending) due_[group_id] = Instant{0};
     return {};
   }

@@ -133,8 +133,8 @@ class StatedPatients final : public PatientStream {
   const Instant group_since_;
 };
 
-/// Patients that come with ids of their own: whom groups name by absolute URLs, and whom filters
-/// found.
+/// Patients with copies of their ids: those that groups name by absolute URLs, and those that
+/// filters found.
 class ListedPatients final : public PatientStream {
  public:
   void add(std::string_view id, Instant joined) { patients_.emplace_back(id, joined); }
@@ -180,7 +180,7 @@ Result<std::vector<std::unique_ptr<PatientStream>>> open_streams(const store::St
   for (const auto& cohort : groups.pending()) {
     SLUICE_TRY(const auto ids, evaluate_patients(store, cohort, as_of, base_url, path));
     auto found = std::make_unique<ListedPatients>();
-    // Since when they belong to it nobody remembers: they are not new.
+    // It is not recorded since when they belong to it: they are not new.
     for (const auto& id : ids) found->add(id, fhir::kSinceEver);
     streams.push_back(std::move(found));
   }
@@ -215,7 +215,7 @@ Result<void> each_patient(const std::vector<std::unique_ptr<PatientStream>>& str
   return {};
 }
 
-/// `since`: who joined later is new; nullopt: nobody is.
+/// `since`: patients who joined later are new; nullopt: none is.
 Result<Roster> merge(const std::vector<std::unique_ptr<PatientStream>>& streams,
                      std::optional<Instant> since) {
   Roster roster;

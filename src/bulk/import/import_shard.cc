@@ -202,7 +202,7 @@ class ImportShard {
       if (now.received > told) context_.add_progress(now.received - told);
       told = now.received;
       if (now.received < saved) saved = 0;
-      // A slow source holds up nobody else, when it lets its file be continued.
+      // A slow source delays no other input if its download can be continued.
       const bool can_wait = !now.validator.empty() && now.total != now.received;
       if (can_wait && SteadyClock::now() >= turn_ends_ && context_.others_wait()) {
         SLUICE_CHECK(save_fetched(fd.get(), now, false));
@@ -339,7 +339,7 @@ class ImportShard {
 
   // ---- problems ----
 
-  // A line of the segment's file of problems, which is written anew when the segment is done again.
+  // A line of the segment's file of problems, which is rewritten when the segment is done again.
   Result<void> add_problem(std::string_view severity, std::string_view code,
                            const std::string& diagnostics) {
     if (!problems_) {

@@ -120,7 +120,7 @@ void ReceivedFile::take_back(const FilePlan& plan) {
 Result<std::shared_ptr<ReceivedFile>> ReceivedFile::open(FilePlan plan, std::uint64_t resume_at,
                                                          WorkerPool& pool, Events events) {
   const auto path = part_path(plan);
-  // From zero it is another file: somebody may still read the old one.
+  // From zero it is another file: a reader may still have the old one open.
   if (resume_at == 0) ::unlink(path.c_str());
   FileDescriptor part(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!part) return errno_error("cannot create", path, errno);

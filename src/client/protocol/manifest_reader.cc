@@ -67,9 +67,9 @@ struct Handler {
   }
   bool on_document_begin(error_code&) { return true; }
   bool on_document_end(error_code&) { return true; }
-  // One link that stands there without the array around it.
+  // A single link without the array around it.
   bool in_bare_link() const { return section == "link" && open.size() == 2 && open[0] && open[1]; }
-  // Below an entry: an OperationOutcome that stands in place of a file's name.
+  // Below an entry: an OperationOutcome in place of a file's name.
   bool in_inline_outcome() const {
     return open.size() > 3 && open[0] && !open[1] && open[2] && kind() == FileKind::kOutcome;
   }

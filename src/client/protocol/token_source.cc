@@ -61,7 +61,7 @@ Result<ExchangeRequest> TokenSource::token_request() const {
       "POST",
       credentials_.token_endpoint,
       {"Content-Type: application/x-www-form-urlencoded", "Accept: application/json"}};
-  // A redirect would carry the assertion to somebody it is not meant for.
+  // A redirect would send the assertion to another server.
   request.follows_redirects = false;
   request.size_max = 256u << 10;
   if (!credentials_.key) {

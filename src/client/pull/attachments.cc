@@ -297,8 +297,8 @@ Result<void> Attachments::write_all() {
   });
 }
 
-// Writes a file anew when a line of it changes. Doing it twice changes nothing: what stands in a
-// line is not looked for again.
+// Rewrites a file when a line of it changes. Repeating it changes nothing: attachments in a line
+// are not fetched again.
 Result<bool> Attachments::write_file(const fs::path& path) {
   return rewrite_lines(path, state_.folder() / ".sluice" / "rewritten", &AttachmentReader::may_have,
                        [this](std::string_view line) { return change_line(line); });

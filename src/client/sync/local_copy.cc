@@ -221,7 +221,7 @@ class TypeCopy {
     return {};
   }
 
-  // Whether the line of the old copy stands in the new one.
+  // Whether the line of the old copy is in the new one.
   Result<bool> take_old(const std::string& id, std::uint64_t hash) {
     const auto found = slots_.find(id);
     if (found == slots_.end()) {

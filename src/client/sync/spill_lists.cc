@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kEndMax = 8u << 10;
 constexpr std::size_t kReadSize = 256u << 10;
-using Size = std::uint32_t;  // stands before each entry
+using Size = std::uint32_t;  // precedes each entry
 
 }  // namespace
 

@@ -55,8 +55,8 @@ rocksdb::DBOptions tolerate_cut_logs(rocksdb::DBOptions database) {
   return database;
 }
 
-// The logs are read before RocksDB reads them, by whoever could open the database: a log that
-// somebody else is writing ends anywhere.
+// Reads the logs before RocksDB does, under the lock of the database: a log that another process is
+// writing ends anywhere.
 Result<LogCheck> check_unlocked_logs(const std::filesystem::path& folder, rocksdb::Env& env) {
   rocksdb::FileLock* lock = nullptr;
   const std::string name = (folder / "LOCK").string();

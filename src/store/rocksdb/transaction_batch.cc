@@ -29,7 +29,7 @@ void put_into(rocksdb::WriteBatch& batch, rocksdb::ColumnFamilyHandle* family, s
   batch.Put(family, slice(key), slice(value)).PermitUncheckedError();
 }
 
-// The owner under whom a resource without owners stands is the empty one.
+// A resource without owners is stored under the empty owner.
 template <class Function>
 Result<void> for_each_place(std::string_view owners, Function function) {
   if (owners.empty()) return function(std::string_view());

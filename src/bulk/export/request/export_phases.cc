@@ -15,7 +15,7 @@ bool takes_supporting(const ExportRequest& request) {
 }
 
 bool chooses_provenance(const ExportRequest& request) {
-  // A patient's block holds what stands in the patient's compartment.
+  // A patient's block holds the resources of the patient's compartment.
   if (!request.wants(fhir::types::kProvenance) || request.organize_by == fhir::types::kPatient)
     return false;
   return request.level != ExportLevel::kSystem || request.associated_provenance;
