@@ -173,6 +173,10 @@ class Links(unittest.TestCase):
                  "docs/a.md": "[up](../README.md)\n[gone](b.md)\n"}
         self.assertEqual(on(tidy.check_links, files), ["docs/a.md:2: there is no b.md"])
 
+    def test_a_source_that_is_not_there_is_found(self):
+        files = {"docs/a.md": "`src/a/a.h` has it, `tests/a_test.cc: Suite` shows it\n", "src/a/a.h": "// x\n"}
+        self.assertEqual(on(tidy.check_links, files), ["docs/a.md:1: there is no tests/a_test.cc"])
+
 
 class Files(unittest.TestCase):
     def test_a_header_needs_pragma_once(self):

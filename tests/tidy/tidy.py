@@ -387,8 +387,11 @@ def check_conformance(tree: Tree) -> Iterator[Finding]:
 
 
 def check_links(tree: Tree) -> Iterator[Finding]:
-    """A document links to files and folders that are there."""
+    """A document links to files and folders that are there, and names sources that are."""
     for path, text in tree.matching(r".*\.md"):
+        for match in re.finditer(r"`((?:src|tests)/[\w./-]+\.\w+)", text):
+            if match.group(1) not in tree.files:
+                yield Finding(path, line_of(text, match.start()), f"there is no {match.group(1)}")
         for match in re.finditer(r"\]\(([^)#\s]+)", text):
             target = os.path.normpath(os.path.join(os.path.dirname(path), match.group(1))).replace(os.sep, "/")
             if ":" not in match.group(1) and target not in tree.files and not any(
