@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <functional>
 #include <thread>
-#include <variant>
 
 #include "api/core/service.h"
 #include "api/jobs/export_attachment.h"
@@ -33,6 +32,7 @@
 #include "cli/signals.h"
 #include "cli/store_report.h"
 #include "fetch/fetch.h"
+#include "http/request_metrics.h"
 #include "http/router.h"
 #include "http/server.h"
 #include "job/engine.h"
@@ -245,7 +245,9 @@ Result<int> run_serve(ServeArguments& arguments) {
 
   const SystemClock clock;
   keep_private(arguments.data);
-  SLUICE_TRY(const auto store, store::open_rocksdb_store(arguments.data, clock));
+  const api::ServerMetrics metrics;
+  SLUICE_TRY(const auto store,
+             store::open_rocksdb_store(arguments.data, clock, {.metrics = metrics.of_store}));
   SLUICE_TRY(const auto files,
              output::open_local_file_store(std::filesystem::path(arguments.data) / "files"));
   std::unique_ptr<api::Authorization> authorization;
@@ -255,27 +257,29 @@ Result<int> run_serve(ServeArguments& arguments) {
   arguments.service.import_rules = imports->rules();
   bulk::CohortJobs cohorts(*store);
   arguments.service.stores_cohorts = arguments.cohort_refresh > 0;
+  arguments.engine.metrics = metrics.of_server;
   job::Engine engine(*store, clock,
                      {{&exports, arguments.engine.workers},
                       {&imports->jobs(), arguments.import.workers},
                       {&cohorts, arguments.engine.workers}},
                      arguments.engine);
   api::Service service(*store, *files, engine, clock, arguments.service);
-  api::Metrics metrics;
+  http::RequestMetrics requests(*metrics.of_server);
   http::Router router(api::error_responder());
   WorkerPool pool(
       {.threads = arguments.request_threads, .queue_max = 4096, .name = "request", .nice = 0});
   arguments.server.answers = service.answers;
-  http::Server server(arguments.server, router, pool, [&metrics](const auto& record) {
-    metrics.record(record);
+  http::Server server(arguments.server, router, pool, [&requests](const auto& record) {
+    requests.count(record);
     log_request(record);
   });
   SLUICE_CHECK(server.listen());
+  const auto connections = http::show_connections(*metrics.of_server, server);
   std::optional<HealthServer> health;
   if (!arguments.health_listen.empty()) {
     SLUICE_TRY(const Address told_at, parse_address("--health-listen", arguments.health_listen));
     health.emplace(arguments.server, told_at,
-                   [&metrics](const auto& record) { metrics.record(record); });
+                   [&requests](const auto& record) { requests.count(record); });
     SLUICE_CHECK(health->listen());
   }
   const std::string origin = fmt::format("{}://{}:{}", arguments.server.tls ? "https" : "http",
@@ -285,14 +289,13 @@ Result<int> run_serve(ServeArguments& arguments) {
     if (service.options.base_url.empty())
       service.options.base_url = origin + std::string(api::kFhirPath);
     arguments.service.base_url = service.options.base_url;
+    arguments.authorization.metrics = metrics.of_server;
     SLUICE_TRY(authorization, open_authorization(arguments, *store, clock));
     service.authorization = authorization.get();
   }
-  SLUICE_TRY(
-      const auto control,
-      start_control(arguments.data, *store, imports->large(), authorization.get(), engine, [&] {
-        return std::get<std::string>(metrics.render(engine, store.get()).body);
-      }));
+  SLUICE_TRY(const auto control,
+             start_control(arguments.data, *store, imports->large(), authorization.get(), engine,
+                           [&] { return metrics.text(); }));
   const api::Readiness readiness([&store] { return api::trouble_of(*store); }, {});
   api::add_routes(router, service, metrics, readiness);
   // Not before: shards sign the URLs of attachments.

@@ -467,16 +467,20 @@ void Engine::mark_damaged(std::string_view job_id, const std::string& failure) {
 }
 
 EngineStatistics Engine::statistics() const {
-  const std::lock_guard lock(impl_->mutex);
-  EngineStatistics statistics = impl_->totals;
-  for (const auto& [id, entry] : impl_->entries)
+  return impl_->statistics();
+}
+
+EngineStatistics Engine::Impl::statistics() const {
+  const std::lock_guard lock(mutex);
+  EngineStatistics now = totals;
+  for (const auto& [id, entry] : entries)
     if (entry->job.state == JobState::kRunning) {
-      ++statistics.running;
-      if (!entry->waits_for.empty()) ++statistics.waiting;
+      ++now.running;
+      if (!entry->waits_for.empty()) ++now.waiting;
     } else {
-      ++statistics.finished;
+      ++now.finished;
     }
-  return statistics;
+  return now;
 }
 
 }  // namespace sluice::job

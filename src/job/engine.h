@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/instant.h"
+#include "base/metrics.h"
 #include "base/result.h"
 #include "job/job.h"
 #include "store/store.h"
@@ -93,6 +94,8 @@ struct EngineOptions {
   std::chrono::milliseconds wait_first = std::chrono::seconds(1);
   std::chrono::milliseconds wait_longest = std::chrono::minutes(1);
   std::chrono::milliseconds room_patience = std::chrono::hours(24);
+  /// Shared with whoever shows them; may not be null.
+  std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>();
 };
 
 /// A job as its client may see it.

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "job/engine.h"
+#include "job/engine_metrics.h"
 #include "job/entry.h"
 
 namespace sluice::job {
@@ -45,7 +46,12 @@ class LostJobs final : public JobKind {
 
 struct Engine::Impl {
   Impl(store::Store& s, const Clock& c, std::vector<KindOfJobs> k, EngineOptions o)
-      : store(s), clock(c), kinds(std::move(k)), options(o), lost(kinds) {}
+      : store(s),
+        clock(c),
+        kinds(std::move(k)),
+        options(std::move(o)),
+        lost(kinds),
+        metrics(*options.metrics, [this] { return statistics(); }) {}
 
   store::Store& store;
   const Clock& clock;
@@ -66,6 +72,9 @@ struct Engine::Impl {
   EngineStatistics totals;                                                   // guarded by mutex
   std::vector<std::thread> threads;
   std::jthread housekeeper;
+  EngineMetrics metrics;
+
+  EngineStatistics statistics() const;
 
   /// What a kick-off counts as until its job is in the list or refused.
   Result<void> take_place(std::string_view client, std::string_view registration,
@@ -94,7 +103,8 @@ struct Engine::Impl {
   Result<std::optional<std::vector<ShardPlan>>> next_shards(Entry& entry, Job& job);
   void run_shard(Entry& entry, Shard shard);
   /// `reported`: how much of its weight counts as done already.
-  void finish_shard(Entry& entry, Shard shard, std::string result, std::uint64_t reported);
+  void finish_shard(Entry& entry, Shard shard, std::string result, std::uint64_t reported,
+                    std::chrono::steady_clock::duration took);
   void shard_failed(Entry& entry, const Shard& shard, const Error& error);
   /// Whether the job waits after this error; needs the mutex. Not when it waited too long already.
   bool wait_for_room(Entry& entry, const Error& error);

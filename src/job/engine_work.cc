@@ -216,13 +216,15 @@ void Engine::Impl::run_shard(Entry& entry, Shard shard) {
       .progressed = [&] { progressed(entry); },
       .others_wait = [&] { return others_wait(entry); }};
   Result<std::string> result = Error{ErrorKind::kInternal, "the job failed"};
+  const auto began = std::chrono::steady_clock::now();
   try {
     result = entry.kind.run(job, shard, context);
   } catch (const std::exception& e) {
     result = Error{ErrorKind::kInternal, "the job failed", e.what()};
   }
   if (result) {
-    finish_shard(entry, shard, std::move(*result), reported);
+    finish_shard(entry, shard, std::move(*result), reported,
+                 std::chrono::steady_clock::now() - began);
   } else {
     entry.weight_done -= reported;
     shard_failed(entry, shard, result.error());
@@ -230,7 +232,7 @@ void Engine::Impl::run_shard(Entry& entry, Shard shard) {
 }
 
 void Engine::Impl::finish_shard(Entry& entry, Shard shard, std::string result,
-                                std::uint64_t reported) {
+                                std::uint64_t reported, std::chrono::steady_clock::duration took) {
   Job job;
   bool last = false;
   {
@@ -257,6 +259,7 @@ void Engine::Impl::finish_shard(Entry& entry, Shard shard, std::string result,
   }
   const std::lock_guard lock(mutex);
   ++totals.shards_total;
+  metrics.shard_finished(entry.kind.name(), took);
   entry.goes_on();
   // In one step: a poll in between must not see the progress fall.
   entry.weight_done += shard.weight - reported;
@@ -303,6 +306,7 @@ void Engine::Impl::end_job(Entry& entry, JobState state, const std::string& fail
     entry.stage = Entry::Stage::kEnded;
     entry.clear_shards();
     ++(state == JobState::kDone ? totals.done_total : totals.failed_total);
+    metrics.job_ended(entry.kind.name(), state, entry.job.finished - entry.job.snapshot.instant);
     if (state == JobState::kFailed) entry.stop.request_stop();
     job = entry.job;
   }

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <utility>
+#include <vector>
+
 namespace sluice::smart {
 namespace {
 
@@ -9,7 +13,19 @@ OAuthError bad_request(std::string description) {
   return {OAuthCode::kInvalidRequest, std::move(description)};
 }
 
+// Most of it is a signature; a client's keys may have to be fetched first.
+const std::vector<double> kSeconds = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5};
+
 }  // namespace
+
+TokenGrant::TokenGrant(const AssertionVerifier& assertions, AccessTokens& tokens, AuditLog* audit,
+                       TokenGrantOptions options)
+    : assertions_(assertions),
+      tokens_(tokens),
+      audit_(audit),
+      options_(std::move(options)),
+      seconds_(options_.metrics->histograms("sluice_token_seconds",
+                                            "What token requests took, by result.")) {}
 
 OAuthResult<IssuedToken> TokenGrant::decide(const TokenRequest& request, AuditEvent& event) {
   if (options_.requests_per_minute > 0) {
@@ -52,7 +68,7 @@ OAuthResult<IssuedToken> TokenGrant::decide(const TokenRequest& request, AuditEv
   return server_error(token.error());
 }
 
-OAuthResult<IssuedToken> TokenGrant::grant(const TokenRequest& request) {
+OAuthResult<IssuedToken> TokenGrant::decide_and_audit(const TokenRequest& request) {
   AuditEvent event;
   event.address = request.address;
   auto token = decide(request, event);
@@ -68,6 +84,16 @@ OAuthResult<IssuedToken> TokenGrant::grant(const TokenRequest& request) {
                                     error.detail.empty() ? error.description : error.detail);
   }
   if (const auto written = audit_->write(event); !written) return server_error(written.error());
+  return token;
+}
+
+OAuthResult<IssuedToken> TokenGrant::grant(const TokenRequest& request) {
+  const auto began = std::chrono::steady_clock::now();
+  auto token = decide_and_audit(request);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  seconds_
+      .Add({{"result", token ? "issued" : std::string(to_string(token.error().code))}}, kSeconds)
+      .Observe(took.count());
   return token;
 }
 

@@ -2,9 +2,11 @@
 // audit line each.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "base/instant.h"
+#include "base/metrics.h"
 #include "smart/access_token.h"
 #include "smart/assertion.h"
 #include "smart/audit.h"
@@ -29,6 +31,8 @@ struct TokenGrantOptions {
   unsigned requests_per_minute = 600;
   /// Tokens of one client. 0: no limit.
   unsigned client_requests_per_minute = 300;
+  /// Shared with whoever shows them; may not be null.
+  std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>();
 };
 
 /// Thread-safe. Signatures are checked and made in here: call it on a worker thread. All references
@@ -36,8 +40,7 @@ struct TokenGrantOptions {
 class TokenGrant {
  public:
   TokenGrant(const AssertionVerifier& assertions, AccessTokens& tokens, AuditLog* audit,
-             TokenGrantOptions options = {})
-      : assertions_(assertions), tokens_(tokens), audit_(audit), options_(options) {}
+             TokenGrantOptions options = {});
 
   /// client_credentials with a signed assertion. An answer that could not be audited is not given:
   /// kServerError.
@@ -45,11 +48,13 @@ class TokenGrant {
 
  private:
   OAuthResult<IssuedToken> decide(const TokenRequest& request, AuditEvent& event);
+  OAuthResult<IssuedToken> decide_and_audit(const TokenRequest& request);
 
   const AssertionVerifier& assertions_;
   AccessTokens& tokens_;
   AuditLog* audit_;
   const TokenGrantOptions options_;
+  prometheus::Family<prometheus::Histogram>& seconds_;
   RateLimiter limiter_;
 };
 

@@ -197,7 +197,7 @@ class GroupLimits(harness.TestCase):
     def test_r06_metrics_do_not_tell_what_the_store_has(self):
         _, data, server, client = self.world("metrics", INSIDE)
         public = harness.request("GET", server.root + "/metrics").body.decode()
-        self.assertIn("sluice_http_requests_total", public)
+        self.assertIn("sluice_jobs_total", public)
         self.assertNotIn("sluice_store", public)
         with socket.socket(socket.AF_UNIX) as control:
             control.connect(os.path.join(data, "control.sock"))

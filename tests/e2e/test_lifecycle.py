@@ -142,7 +142,7 @@ class Observability(harness.TestCase):
         for line in text.splitlines():
             self.assertTrue(line.startswith(("# HELP ", "# TYPE ")) or sample.fullmatch(line), line)
         self.assertIn('sluice_jobs_total{event="done"} 3\n', text)
-        self.assertIn('sluice_http_requests_total{route="export_system",method="GET",status="202"} 1\n',
+        self.assertIn('sluice_http_requests_total{method="GET",route="export_system",status="202"} 1\n',
                       text)
         patients = len(self.corpus.ids("Patient"))
         self.assertIn(f'sluice_store_resources{{type="Patient"}} {patients}\n', text)

@@ -82,6 +82,21 @@ TEST_F(TokenGrantTest, GrantsWhatIsAskedAndRegistered) {
   EXPECT_THAT(lines[0], Not(HasSubstr("eyJ"))) << "no token, no assertion";
 }
 
+TEST_F(TokenGrantTest, TellsHowManyThereWereAndWhatTheyTookByResult) {
+  TokenGrantOptions options;
+  TokenGrant counted(*verifier, *tokens, audit.get(), options);
+  EXPECT_TRUE(counted.grant(request()));
+  EXPECT_TRUE(counted.grant(request()));
+  auto wrong = request();
+  wrong.client_assertion += "A";
+  EXPECT_FALSE(counted.grant(wrong));
+  const std::string text = options.metrics->text();
+  EXPECT_THAT(text, HasSubstr("# TYPE sluice_token_seconds histogram\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_token_seconds_count{result=\"issued\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("sluice_token_seconds_count{result=\"invalid_client\"} 1\n"));
+  EXPECT_THAT(text, Not(HasSubstr("acme")));
+}
+
 TEST_F(TokenGrantTest, RefusesWithTheCodesOfRfc6749) {
   struct Case {
     const char* what;

@@ -37,9 +37,9 @@ Result<std::unique_ptr<Authorization>> Authorization::open(store::Store& store, 
   SLUICE_TRY(self->audit_, smart::AuditLog::open(asked.audit_folder, clock));
   self->grant_ = std::make_unique<smart::TokenGrant>(
       *self->assertions_, *self->tokens_, self->audit_.get(),
-      smart::TokenGrantOptions{
-          .requests_per_minute = asked.token_requests_per_minute,
-          .client_requests_per_minute = asked.client_token_requests_per_minute});
+      smart::TokenGrantOptions{.requests_per_minute = asked.token_requests_per_minute,
+                               .client_requests_per_minute = asked.client_token_requests_per_minute,
+                               .metrics = asked.metrics});
   SLUICE_TRY(self->capabilities_, smart::CapabilitySigner::open(store, clock));
   return self;
 }

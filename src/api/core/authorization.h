@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/instant.h"
+#include "base/metrics.h"
 #include "base/result.h"
 #include "smart/access_token.h"
 #include "smart/assertion.h"
@@ -35,6 +36,8 @@ struct AuthorizationOptions {
   /// The initial access token of dynamic registration (RFC 7591); empty: there is none.
   std::string registration_token;
   std::string registration_scope = "system/*.rs";  ///< the most that a client registered so gets
+  /// Shared with whoever shows them; may not be null.
+  std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>();
 };
 
 /// Lives as long as the server. Thread-safe.

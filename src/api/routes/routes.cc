@@ -329,7 +329,7 @@ void add_health_routes(http::Router& router, const store::Store& store, const Cl
   });
 }
 
-void add_routes(http::Router& router, Service& service, const Metrics& metrics,
+void add_routes(http::Router& router, Service& service, const ServerMetrics& metrics,
                 const Readiness& readiness) {
   Routes routes(router, service);
   add_export_routes(routes);
@@ -343,9 +343,10 @@ void add_routes(http::Router& router, Service& service, const Metrics& metrics,
   add_health_routes(router, service.store, service.clock, readiness);
   routes.add("GET", "/metrics", "metrics", Access::kPublic,
              [&metrics](const Service& asked, const auto&, const auto&) {
-               // How many resources there are, and when they change, is data too.
                const bool is_open = asked.authorization == nullptr;
-               return metrics.render(asked.engine, is_open ? &asked.store : nullptr);
+               auto response = plain(200, is_open ? metrics.text() : metrics.of_server->text());
+               response.headers.set("Content-Type", std::string(kMetricsContentType));
+               return response;
              });
 }
 

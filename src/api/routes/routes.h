@@ -17,7 +17,7 @@ void add_health_routes(http::Router& router, const store::Store& store, const Cl
                        const Readiness& readiness);
 
 /// Adds all routes. `service`, `metrics` and `readiness` must outlive the router.
-void add_routes(http::Router& router, Service& service, const Metrics& metrics,
+void add_routes(http::Router& router, Service& service, const ServerMetrics& metrics,
                 const Readiness& readiness);
 
 }  // namespace sluice::api

@@ -4,12 +4,17 @@
 #include <rocksdb/convenience.h>
 
 #include <algorithm>
+#include <chrono>
+#include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "store/rocksdb/as_of.h"
 #include "store/rocksdb/attachment_rows.h"
 #include "store/rocksdb/clock_watch.h"
@@ -27,12 +32,21 @@
 #include "store/rocksdb/transaction_batch.h"
 #include "store/rocksdb/versions.h"
 #include "store/rocksdb/wal_sync.h"
+#include "store/store_metrics.h"
 
 namespace sluice::store {
 namespace {
 
 constexpr std::string_view kResumeKey = "resume";  // see prepare_resume()
 constexpr int kResumesMax = 5;                     // of one write
+
+prometheus::Histogram& write_seconds(Metrics& metrics, const std::string& durable) {
+  return metrics
+      .histograms("sluice_store_write_seconds",
+                  "What committed transactions took, waiting for their turn and for the disk too.")
+      .Add({{"durable", durable}},
+           std::vector<double>{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10});
+}
 
 class RocksdbStore final : public Store {
  public:
@@ -43,10 +57,17 @@ class RocksdbStore final : public Store {
         points_(*database_),
         wal_sync_(*database_),
         reserve_(options.reserve),
-        resume_patience_(options.resume_patience) {}
+        resume_patience_(options.resume_patience),
+        metrics_(options.metrics),
+        durable_seconds_(write_seconds(*metrics_, "true")),
+        other_seconds_(write_seconds(*metrics_, "false")) {}
 
   /// Finds the newest transaction and the counters, and ends an upgrade.
   Result<void> start();
+  /// After start().
+  void show_metrics() {
+    shown_ = metrics_->add([this] { return read_metrics(*this); });
+  }
 
   Result<WriteOutcome> write(const Transaction& transaction) override;
 
@@ -173,6 +194,11 @@ class RocksdbStore final : public Store {
 
   mutable std::mutex published_mutex_;
   Published published_;  // guarded by published_mutex_; changes under write_mutex_ too
+
+  const std::shared_ptr<Metrics> metrics_;
+  prometheus::Histogram& durable_seconds_;
+  prometheus::Histogram& other_seconds_;
+  Metrics::Registration shown_;  // last: it reads the others
 };
 
 Result<void> RocksdbStore::start() {
@@ -202,6 +228,7 @@ Result<void> RocksdbStore::start() {
 }
 
 Result<WriteOutcome> RocksdbStore::write(const Transaction& transaction) {
+  const auto began = std::chrono::steady_clock::now();
   std::unique_lock lock(write_mutex_);
   SLUICE_CHECK(check_room(transaction));
   SLUICE_CHECK(resume());
@@ -216,6 +243,8 @@ Result<WriteOutcome> RocksdbStore::write(const Transaction& transaction) {
       return std::move(synced).error();
     }
   }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  (transaction.durable ? durable_seconds_ : other_seconds_).Observe(took.count());
   return outcome;
 }
 
@@ -377,6 +406,7 @@ Result<std::unique_ptr<Store>> open_rocksdb_store_with_env(const std::filesystem
   SLUICE_TRY(auto database, Database::open(folder / "store", options, env));
   auto store = std::make_unique<RocksdbStore>(std::move(database), clock, options);
   SLUICE_CHECK(store->start());
+  store->show_metrics();
   return store;
 }
 

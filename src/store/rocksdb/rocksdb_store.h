@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/instant.h"
+#include "base/metrics.h"
 #include "store/store.h"
 
 namespace sluice::store {
@@ -23,6 +24,8 @@ struct RocksdbStoreOptions {
   /// How long a store that takes up writes again after an error of the disk may do nothing before
   /// it is closed for writes until the next opening.
   std::chrono::milliseconds resume_patience{10'000};
+  /// Shared with whoever shows them; may not be null.
+  std::shared_ptr<Metrics> metrics = std::make_shared<Metrics>();
 };
 
 /// Opens or creates the store below `folder` (its own sub-folder "store"). Errors: kConflict when

@@ -32,7 +32,7 @@ TEST(Readiness, SaysWhenCommitsRunAheadOfTheClockAndStaysReady) {  // R-05
   bulk::ExportJobs exports(*store, *files, {}, {});
   job::Engine engine(*store, clock, exports, {});
   Service service(*store, *files, engine, clock, ServiceOptions{});
-  const Metrics metrics;
+  const ServerMetrics metrics;
   http::Router router(error_responder());
   const Readiness readiness([&] { return trouble_of(*store); }, {});
   add_routes(router, service, metrics, readiness);
