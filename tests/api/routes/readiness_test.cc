@@ -1,4 +1,4 @@
-// What /readyz says: at once, also while the store hangs, and of the clock.
+// What /readyz says: at once, also while the store hangs.
 #include "api/routes/readiness.h"
 
 #include <gtest/gtest.h>
@@ -7,63 +7,8 @@
 #include <atomic>
 #include <thread>
 
-#include "api/routes/metrics.h"
-#include "api/routes/routes.h"
-#include "bulk/export/job/export_job.h"
-#include "http/router.h"
-#include "output/file_store.h"
-#include "store/rocksdb/rocksdb_store.h"
-#include "temporary_folder.h"
-
 namespace sluice::api {
 namespace {
-
-class SetClock final : public Clock {
- public:
-  Instant now() const override { return {SystemClock().now().milliseconds + shift}; }
-  std::int64_t shift = 0;
-};
-
-TEST(Readiness, SaysWhenCommitsRunAheadOfTheClockAndStaysReady) {
-  const TemporaryFolder folder;
-  SetClock clock;
-  const auto store = store::open_rocksdb_store(folder.path(), clock).value();
-  const auto files = output::open_local_file_store(folder / "files").value();
-  bulk::ExportJobs exports(*store, *files, {}, {});
-  job::Engine engine(*store, clock, exports, {});
-  Service service(*store, *files, engine, clock, ServiceOptions{});
-  const ServerMetrics metrics;
-  http::Router router(error_responder());
-  const Readiness readiness([&] { return trouble_of(*store); }, {});
-  add_routes(router, service, metrics, readiness);
-  const auto body = [&] {
-    http::Request request;
-    request.method = "GET";
-    request.target = request.path = "/readyz";
-    request.segments = {"readyz"};
-    std::string route;
-    const auto response = router.dispatch(request, route);
-    EXPECT_EQ(response.status, 200);
-    return std::get<std::string>(response.body);
-  };
-  const auto commit = [&] { return store->write({}).value().commit.instant; };
-  commit();
-  EXPECT_EQ(body(), "ready\n");
-  // Forty days ahead, and back.
-  constexpr std::int64_t kFortyDays = std::int64_t{40} * 24 * 3600 * 1000;
-  clock.shift = kFortyDays;
-  const Instant ahead = commit();
-  EXPECT_EQ(body(), "ready\n") << "as far as anybody here can know";
-  clock.shift = 0;
-  EXPECT_GE(commit(), ahead);
-  // 40 days are 3,456,000 s, and some milliseconds may have passed since the commit.
-  const std::string told = body();
-  EXPECT_TRUE(told.starts_with("ready\nclock behind: the newest commit is 3456000 s ") ||
-              told.starts_with("ready\nclock behind: the newest commit is 34559"))
-      << told;
-  clock.shift = kFortyDays - 59'000;
-  EXPECT_EQ(body(), "ready\n") << "a minute is not worth a word";
-}
 
 using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
