@@ -1,6 +1,6 @@
-// What a running program counts and measures, for Prometheus. The counters and histograms are
-// prometheus-cpp's; here is what it lacks: values that are read when they are asked for, and a text
-// whose order stays (docs/decisions/0044).
+// Metrics of the running program, for Prometheus. Counters and histograms are prometheus-cpp's;
+// this adds what it lacks: values that are read on demand, and a text in a stable order
+// (docs/decisions/0044).
 #pragma once
 
 #include <prometheus/counter.h>
@@ -21,23 +21,23 @@
 namespace sluice {
 
 /// Thread-safe. Names are "sluice_<module>_<what>", then the unit: "_seconds", "_bytes"; a counter
-/// ends with "_total". Labels say of which kind something is (a route's name, a status): never a
-/// path, an id or other PHI, and nothing of which a client can make as many as it likes.
+/// ends with "_total". Labels name a kind (a route's name, a status): never a path, an id or other
+/// PHI, and nothing whose number of values a client controls.
 class Metrics {
  public:
-  /// A counter for each set of labels: `Add(labels)` makes it or finds it. It lives as long as
-  /// this. Add() takes a lock; incrementing takes none.
+  /// A counter for each set of labels: `Add(labels)` creates or finds it. It lives as long as this
+  /// object. Add() takes a lock; incrementing takes none.
   prometheus::Family<prometheus::Counter>& counters(const std::string& name,
                                                     const std::string& help);
   /// A histogram for each set of labels: `Add(labels, bounds)`, with the upper bounds of the
-  /// buckets but for the last one, which has none.
+  /// buckets, except the last one, which has none.
   prometheus::Family<prometheus::Histogram>& histograms(const std::string& name,
                                                         const std::string& help);
 
-  /// Reads values where they are kept anyway.
+  /// Reads values from where they are kept.
   using Reader = std::function<std::vector<prometheus::MetricFamily>()>;
 
-  /// As long as it lives, its reader is asked; its end waits for a reader that is at work.
+  /// Registers a reader as long as it lives; the destructor waits for a running reader.
   class [[nodiscard]] Registration {
    public:
     Registration() = default;
@@ -53,11 +53,11 @@ class Metrics {
     std::uint64_t id_ = 0;
   };
 
-  /// Asks `reader` at each text(), from any thread, never twice at once. This must outlive what is
-  /// returned. A reader registers nothing.
+  /// Calls `reader` at each text(), from any thread, never concurrently. This must outlive the
+  /// result. A reader must not register anything.
   Registration add(Reader reader);
 
-  /// Everything in the text format 0.0.4, by name, and within a name by labels.
+  /// All metrics in the text format 0.0.4, sorted by name, and within a name by labels.
   std::string text() const;
 
  private:
@@ -67,7 +67,7 @@ class Metrics {
   std::uint64_t next_id_ = 0;                // guarded by mutex_
 };
 
-/// What text() is.
+/// The media type of text().
 inline constexpr std::string_view kMetricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 
 /// A value that a reader has read.
@@ -76,10 +76,10 @@ struct MetricValue {
   double value = 0;
 };
 
-/// What goes up and down.
+/// A value that goes up and down.
 prometheus::MetricFamily gauge_family(std::string name, std::string help,
                                       const std::vector<MetricValue>& values);
-/// What only grows while the program runs.
+/// A value that only grows while the program runs.
 prometheus::MetricFamily counter_family(std::string name, std::string help,
                                         const std::vector<MetricValue>& values);
 

@@ -1,5 +1,5 @@
-// The running server, put together of its parts: store, files, jobs, authorization, endpoints,
-// HTTP, the control socket. `sluice serve` runs one, and tests do.
+// The running server, made of its parts: store, files, jobs, authorization, endpoints, HTTP, the
+// control socket. `sluice serve` runs one, and so do tests.
 #pragma once
 
 #include <chrono>
@@ -27,15 +27,15 @@
 
 namespace sluice::cli {
 
-/// What a server is made of. What one part's options say for others too is said once: base URL,
-/// metrics, retention of history, threads.
+/// The options of a server. Options that several parts share are given once: base URL, metrics,
+/// retention of history, threads.
 struct ServerOptions {
   std::filesystem::path data;                 ///< the data folder; created when missing
   Address address{"127.0.0.1", 0};            ///< port 0: a free one
-  std::optional<Address> health_address;      ///< where /healthz and /readyz are told too
+  std::optional<Address> health_address;      ///< also answers /healthz and /readyz
   bool open = false;                          ///< without authorization
   std::optional<http::TlsOptions> tls;        ///< nullopt: plain HTTP
-  std::size_t request_threads = 8;            ///< half of them do what can take long
+  std::size_t request_threads = 8;            ///< half of them take long requests
   std::chrono::seconds cohort_refresh{3600};  ///< 0: members are found at each export
   http::ServerOptions http;
   job::EngineOptions engine;
@@ -49,21 +49,21 @@ struct ServerOptions {
 /// Its parts live as long as it does.
 class Server {
  public:
-  /// Opens the data folder, which from now on is its owner's alone, and binds the addresses.
-  /// Nothing runs yet but the control socket. `clock` must outlive the server. Errors: kConflict
-  /// when another process has the data folder, kStorage for an address that is taken, kInvalid for
-  /// certificates and folders.
+  /// Opens the data folder, makes it readable by its owner only, and binds the addresses. Only the
+  /// control socket runs then. `clock` must outlive the server. Errors: kConflict when another
+  /// process has the data folder, kStorage when an address is in use, kInvalid for certificates
+  /// and folders.
   static Result<std::unique_ptr<Server>> open(ServerOptions options, const Clock& clock);
-  /// Takes up the jobs and begins to answer.
+  /// Recovers the jobs and begins to answer.
   Result<void> start();
-  /// From the outside in: no new connections, requests end, shards are given back. Idempotent.
+  /// Stops accepting, lets requests end, interrupts shards, closes the store. Idempotent.
   void stop();
   ~Server();
 
-  /// What is due about once a minute: keys, and jobs of clients that are gone.
+  /// Work about once a minute: keys, and jobs of removed clients.
   void maintain();
 
-  /// "http://127.0.0.1:8080", as far as the server itself knows it.
+  /// "http://127.0.0.1:8080", as far as the server knows its own address.
   const std::string& origin() const;
   std::optional<std::uint16_t> health_port() const;
   http::TlsContexts* tls();  ///< nullptr: plain HTTP

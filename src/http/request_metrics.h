@@ -1,4 +1,4 @@
-// What is counted of requests: once for each, when it is over.
+// The metrics of requests: counted once for each, when it has ended.
 #pragma once
 
 #include "base/metrics.h"
@@ -21,7 +21,7 @@ class RequestMetrics {
   prometheus::Counter& aborted_;
 };
 
-/// Shows how many connections `server` has, as long as what is returned lives.
+/// Shows the number of connections of `server`, as long as the result lives.
 Metrics::Registration show_connections(Metrics& metrics, const Server& server);
 
 }  // namespace sluice::http

@@ -1,4 +1,4 @@
-// What the engine counts and measures, for Prometheus.
+// The engine's metrics, for Prometheus.
 #pragma once
 
 #include <chrono>
@@ -13,7 +13,7 @@ namespace sluice::job {
 /// Thread-safe.
 class EngineMetrics {
  public:
-  /// Reads `statistics` when the metrics are asked for. `metrics` must outlive it.
+  /// Reads `statistics` when the metrics are read. `metrics` must outlive it.
   EngineMetrics(Metrics& metrics, std::function<EngineStatistics()> statistics);
 
   void shard_finished(std::string_view kind, std::chrono::steady_clock::duration took);

@@ -1,4 +1,4 @@
-// What is read of a store for Prometheus.
+// The metrics of a store, for Prometheus.
 #pragma once
 
 #include <vector>
@@ -8,8 +8,8 @@
 
 namespace sluice::store {
 
-/// Resources and bytes by type, the size on disk, the number of transactions. What cannot be read
-/// now is left out.
+/// Resources and bytes by type, the size on disk, the number of transactions. Omits values that
+/// cannot be read now.
 std::vector<prometheus::MetricFamily> read_metrics(const Store& store);
 
 }  // namespace sluice::store

@@ -1,4 +1,4 @@
-// What the server counts and measures, by who may know it.
+// The server's metrics, by who may read them.
 #pragma once
 
 #include <memory>
@@ -11,8 +11,8 @@ namespace sluice::api {
 struct ServerMetrics {
   /// For everybody: /metrics is public.
   std::shared_ptr<Metrics> of_server = std::make_shared<Metrics>();
-  /// How many resources there are, and when they change, is data too: for who may read all
-  /// of it, which on an open server is everybody.
+  /// The number of resources, and when it changes, is data too: only for clients that may
+  /// read everything, which on an open server all may.
   std::shared_ptr<Metrics> of_store = std::make_shared<Metrics>();
 
   std::string text() const { return of_server->text() + of_store->text(); }
