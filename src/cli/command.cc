@@ -24,6 +24,13 @@ int exit_code(ErrorKind kind) {
   }
 }
 
+std::string told(const Error& error) {
+  if (error.detail.empty()) return error.message;
+  // Errors of files say in detail what their message says shortly.
+  if (error.detail.starts_with(error.message)) return error.detail;
+  return fmt::format("{} ({})", error.message, error.detail);
+}
+
 std::string human_size(double bytes) {
   const char* units[] = {"B", "kB", "MB", "GB", "TB"};
   std::size_t unit = 0;

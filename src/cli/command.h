@@ -30,6 +30,12 @@ Command add_token(CLI::App& app);
 
 /// The exit code of an error: 2 if the user can correct the command line, else 3 and above.
 int exit_code(ErrorKind kind);
+/// The exit codes of the commands on a data folder, for their help (docs/configuration.md).
+inline constexpr const char* kExitCodes =
+    "\nExit codes: 0 done, 2 wrong use, 3 store in use, 4 disk, 5 other failures";
+
+/// An error for people: its message, and its detail where that says more.
+std::string told(const Error& error);
 
 /// "1.2 GB", "34.5 MB": decimal units, for people.
 std::string human_size(double bytes);

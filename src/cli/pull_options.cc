@@ -11,8 +11,8 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "cli/options.h"
+#include "client/http/authority_file.h"
 #include "client/http/url.h"
-#include "jose/json_web_key.h"
 
 namespace sluice::cli {
 namespace {
@@ -155,6 +155,15 @@ void fill_from(const json::object& remembered, ServerArguments& arguments) {
       arguments.*field = arguments.*field || value->get_bool();
 }
 
+Result<jose::PrivateJwk> read_private_key(const std::string& file) {
+  SLUICE_TRY(const auto text, read_file(file));
+  auto key = jose::PrivateJwk::parse(text);
+  if (!key)
+    return invalid(
+        fmt::format("'{}' holds no private key that can be read: {}", file, key.error().message));
+  return key;
+}
+
 Result<client::PullSettings> make_settings(const std::string& base, ServerArguments arguments,
                                            const RunArguments& run) {
   namespace fs = std::filesystem;
@@ -166,8 +175,7 @@ Result<client::PullSettings> make_settings(const std::string& base, ServerArgume
       (!arguments.key_file.empty() || !arguments.secret_file.empty()))
     return invalid("--key needs --client-id");
   if (!arguments.key_file.empty()) {
-    SLUICE_TRY(const auto text, read_file(arguments.key_file));
-    SLUICE_TRY(settings.key, jose::PrivateJwk::parse(text));
+    SLUICE_TRY(settings.key, read_private_key(arguments.key_file));
     arguments.key_file = fs::absolute(arguments.key_file).string();
   }
   if (!arguments.secret_file.empty()) {
@@ -190,6 +198,9 @@ Result<client::PullSettings> make_settings(const std::string& base, ServerArgume
     if (!client::resolve_url("", origin))
       return invalid(fmt::format("--token-origin '{}' is no URL", origin.substr(0, 80)));
   settings.connection.user_agent = std::string("Sluice/") + SLUICE_VERSION;
+  SLUICE_CHECK(client::check_authority_file("--ca-file", arguments.ca_file));
+  // A sync may be run from elsewhere.
+  if (!arguments.ca_file.empty()) arguments.ca_file = fs::absolute(arguments.ca_file).string();
   settings.connection.authority_file = arguments.ca_file;
   settings.connection.is_plain_allowed = arguments.is_plain_http_allowed;
   const std::chrono::seconds poll_max(run.poll_max_seconds);
@@ -232,8 +243,7 @@ int end_pull(const Result<int>& ended, PullDisplay& display) {
   display.clear();
   const auto& error = ended.error();
   const int code = pull_exit_code(error.kind);
-  display.notice(fmt::format("sluice: {}{}{}", error.message,
-                             error.detail.empty() ? "" : fmt::format(" ({})", error.detail),
+  display.notice(fmt::format("sluice: {}{}", told(error),
                              code == 6 ? ". The same command goes on from here" : ""));
   return code;
 }

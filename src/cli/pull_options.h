@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/pull_display.h"
 #include "client/pull/pull.h"
+#include "jose/json_web_key.h"
 
 namespace sluice::cli {
 
@@ -49,19 +50,23 @@ boost::json::object to_json(const ServerArguments& arguments);
 /// Fills unset members of `arguments` from the remembered ones.
 void fill_from(const boost::json::object& remembered, ServerArguments& arguments);
 
+/// The private key in a file; kInvalid names the file.
+Result<jose::PrivateJwk> read_private_key(const std::string& file);
+
 /// Reads keys; kInvalid names the option that is wrong.
 Result<client::PullSettings> make_settings(const std::string& base, ServerArguments arguments,
                                            const RunArguments& run);
 
-/// 0 complete, 2 wrong use, 3 partial, 4 authorization, 5 the server refused or failed, 6 the next
-/// run continues.
+/// 0 complete, 2 wrong use, 3 partial, 4 authorization or an untrusted certificate, 5 the server
+/// refused or failed, 6 the next run continues.
 int pull_exit_code(ErrorKind kind);
 /// The exit code; an error is shown first.
 int end_pull(const Result<int>& ended, PullDisplay& display);
 inline constexpr int kExitPartial = 3;
 inline constexpr const char* kPullExitCodes =
     "Exit codes: 0 complete, 2 wrong use, 3 partial (the server reports errors, or files are not\n"
-    "what it says), 4 authorization, 5 the server refused or failed, 6 interrupted: the same\n"
-    "command goes on";
+    "what it says), 4 authorization, or the server is not trusted, 5 the server refused or "
+    "failed,\n"
+    "6 interrupted: the same command goes on";
 
 }  // namespace sluice::cli

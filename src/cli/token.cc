@@ -3,24 +3,25 @@
 
 #include <boost/json.hpp>
 #include <chrono>
+#include <stop_token>
+#include <utility>
 
-#include "base/bytes.h"
-#include "base/file.h"
 #include "base/instant.h"
 #include "base/json_text.h"
 #include "cli/command.h"
 #include "cli/options.h"
+#include "cli/pull_options.h"
+#include "client/http/authority_file.h"
+#include "client/http/exchange.h"
 #include "client/http/shown_text.h"
-#include "fetch/fetch.h"
-#include "http/message.h"
-#include "jose/json_web_signature.h"
+#include "client/http/waiter.h"
+#include "client/protocol/discovery.h"
+#include "client/protocol/token_source.h"
 
 namespace sluice::cli {
 namespace {
 
-namespace json = boost::json;
-
-constexpr std::chrono::seconds kAssertionLifetime(240);
+constexpr std::chrono::milliseconds kTimeLimit(60'000);
 
 struct TokenArguments {
   std::string base_url;
@@ -31,69 +32,39 @@ struct TokenArguments {
   bool as_json = false;
 };
 
-Result<json::object> read_json(const std::string& text, const std::string& where) {
-  boost::system::error_code failed;
-  auto value = json::parse(text, failed);
-  if (failed || !value.is_object())
-    return Error{ErrorKind::kUnavailable, fmt::format("token: {} answers no JSON object", where)};
-  return std::move(value.get_object());
-}
-
-Result<std::string> token_endpoint(const std::string& base_url,
-                                   const client::FetchOptions& options) {
-  const std::string url = base_url + "/.well-known/smart-configuration";
-  SLUICE_TRY(const auto fetched, client::fetch(url, options));
-  SLUICE_TRY(const auto configuration, read_json(fetched.body, url));
-  const auto* endpoint = configuration.if_contains("token_endpoint");
-  if (endpoint == nullptr || !endpoint->is_string())
-    return Error{ErrorKind::kUnavailable, fmt::format("token: {} names no token_endpoint", url)};
-  return std::string(endpoint->get_string());
-}
-
-Result<std::string> make_assertion(const TokenArguments& arguments, const std::string& endpoint) {
-  SLUICE_TRY(const auto text, read_file(arguments.key_file));
-  SLUICE_TRY(const auto key, jose::PrivateJwk::parse(text));
-  const std::int64_t now = SystemClock().now().milliseconds / 1000;
-  return jose::Jws::sign({{"iss", arguments.client_id},
-                          {"sub", arguments.client_id},
-                          {"aud", endpoint},
-                          {"iat", now},
-                          {"exp", now + kAssertionLifetime.count()},
-                          {"jti", random_hex(16)}},
-                         key);
-}
-
 Result<int> print_token(TokenArguments& arguments) {
   if (arguments.client_id.empty()) return invalid("token: --client-id is missing");
   if (arguments.key_file.empty()) return invalid("token: --key is missing");
   while (arguments.base_url.ends_with('/')) arguments.base_url.pop_back();
-  client::FetchOptions options;
-  // The operator names the server: it may be anywhere.
-  options.allow_private = true;
-  options.authority_file = arguments.ca_file;
-  SLUICE_TRY(const auto endpoint, token_endpoint(arguments.base_url, options));
-  SLUICE_TRY(const auto assertion, make_assertion(arguments, endpoint));
-  client::FetchRequest request{
-      "POST", {"Content-Type: application/x-www-form-urlencoded", "Accept: application/json"}, {}};
-  request.body = fmt::format(
-      "grant_type=client_credentials&scope={}&client_assertion_type={}&client_assertion={}",
-      http::percent_encode(arguments.scope),
-      http::percent_encode("urn:ietf:params:oauth:client-assertion-type:jwt-bearer"), assertion);
-  SLUICE_TRY(const auto answered, client::send(endpoint, request, options));
-  SLUICE_TRY(const auto answer, read_json(answered.body, endpoint));
-  const auto text = [&](const char* name) {
-    const auto* member = answer.if_contains(name);
-    return member != nullptr && member->is_string() ? std::string(member->get_string())
-                                                    : std::string();
-  };
-  if (answered.status != 200)
-    return Error{
-        ErrorKind::kForbidden,
-        client::shown_text(fmt::format("token: {} answers {}: {} {}", endpoint, answered.status,
-                                       text("error"), text("error_description")))};
-  fmt::print("{}\n",
-             client::shown_text(arguments.as_json ? json_text(answer) : text("access_token")));
+  client::Credentials credentials{arguments.client_id, {}, {}, {}, arguments.scope};
+  SLUICE_TRY(credentials.key, read_private_key(arguments.key_file));
+  SLUICE_CHECK(client::check_authority_file("--ca-file", arguments.ca_file));
+  client::Connection connection;
+  connection.user_agent = std::string("Sluice/") + SLUICE_VERSION;
+  connection.authority_file = arguments.ca_file;
+  const SystemClock clock;
+  const client::Waiter waiter(std::stop_token(), kTimeLimit);
+  client::Exchange exchange(connection, {}, waiter);
+  SLUICE_TRY(const auto found, client::discover(exchange, arguments.base_url, true));
+  if (found.token_endpoint.empty())
+    return Error{ErrorKind::kUnauthenticated,
+                 fmt::format("'{}' names no token endpoint, neither in .well-known/"
+                             "smart-configuration nor in /metadata",
+                             arguments.base_url)};
+  credentials.token_endpoint = found.token_endpoint;
+  client::TokenSource tokens(exchange, clock, std::move(credentials));
+  SLUICE_TRY(const auto answer, tokens.request_token());
+  const std::string text =
+      arguments.as_json ? json_text(answer) : std::string(answer.at("access_token").as_string());
+  fmt::print("{}\n", client::shown_text(text));
   return 0;
+}
+
+int run_token(TokenArguments& arguments) {
+  const auto printed = print_token(arguments);
+  if (printed) return *printed;
+  fmt::print(stderr, "sluice: {}\n", client::shown_text(told(printed.error())));
+  return pull_exit_code(printed.error().kind);
 }
 
 }  // namespace
@@ -102,7 +73,9 @@ Command add_token(CLI::App& app) {
   auto* command = app.add_subcommand("token", "Get an access token of a SMART server");
   command->footer(
       "Example:\n  sluice token https://ehr.example/fhir --client-id research --key key.jwk "
-      "--scope 'system/*.rs'");
+      "--scope 'system/*.rs'\n"
+      "Exit codes: 0 done, 2 wrong use, 4 the server refuses, or is not trusted, 5 it fails, 6 it "
+      "cannot be reached");
   auto arguments = std::make_shared<TokenArguments>();
   command->add_option("base", arguments->base_url, "The server's FHIR base URL")->required();
   add_option(*command, "client-id", arguments->client_id, "Who we are there");
@@ -112,7 +85,7 @@ Command add_token(CLI::App& app) {
   add_option(*command, "ca-file", arguments->ca_file,
              "PEM file with the authorities to trust instead of the system's");
   add_switch(*command, "json", arguments->as_json, "Print the whole answer");
-  return {command, [arguments] { return print_token(*arguments); }};
+  return {command, [arguments]() -> Result<int> { return run_token(*arguments); }};
 }
 
 }  // namespace sluice::cli

@@ -71,6 +71,7 @@ struct Downloader::Impl {
   milliseconds pause() const;
   Result<std::shared_ptr<ReceivedFile>> make_file(FileTransfer& transfer);
   void log(const FileTransfer& transfer, CURLcode code) const;
+  Error failure_of(const FileTransfer& transfer) const;
   void queue_later(std::unique_ptr<FileTransfer> transfer, milliseconds wait) {
     transfer->due = SteadyClock::now() + wait;
     waiting.push_back(std::move(transfer));
@@ -313,6 +314,15 @@ void Downloader::Impl::log(const FileTransfer& transfer, CURLcode code) const {
        transfer.received_in_attempt(), code == CURLE_OK ? "" : curl_easy_strerror(code)});
 }
 
+Error Downloader::Impl::failure_of(const FileTransfer& transfer) const {
+  Error failure = transfer.failure();
+  if (transfer.status() != 401 || transfer.may_have_token) return failure;
+  failure.message += tokens.why_none(transfer.download().url);
+  // The manifest says that a token is needed: no fresh URL makes up for one.
+  if (transfer.download().with_token) failure.kind = ErrorKind::kUnauthenticated;
+  return failure;
+}
+
 void Downloader::Impl::handle_end(std::unique_ptr<FileTransfer> transfer, CURLcode code) {
   const NextStep next = transfer->finish(code, options, clock.now());
   log(*transfer, code);
@@ -339,7 +349,7 @@ void Downloader::Impl::handle_end(std::unique_ptr<FileTransfer> transfer, CURLco
       return queue_later(std::move(transfer), pause);
     case NextStep::kGiveUp:
       if (transfer->file()) transfer->file()->cancel();
-      return events.on_end(index, transfer->failure());
+      return events.on_end(index, failure_of(*transfer));
   }
 }
 

@@ -266,6 +266,7 @@ NextStep FileTransfer::finish(CURLcode code, const DownloadOptions& options, Ins
   }
   if (code != CURLE_OK && status_ == 0) {
     url_.clear();
+    if (is_distrust(code)) return give_up(ErrorKind::kForbidden, why_failed(handle_.get(), code));
     return again(options, curl_easy_strerror(code));
   }
   if (status_ >= 301 && status_ <= 308 && answer_.has("location")) {

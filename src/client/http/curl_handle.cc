@@ -1,6 +1,7 @@
 #include "client/http/curl_handle.h"
 
 #include <fmt/format.h>
+#include <openssl/x509_vfy.h>
 
 #include <mutex>
 
@@ -34,6 +35,28 @@ void set_common(CURL* handle, const Connection& connection) {
       static_cast<long>(std::max<long>(1, connection.stall_timeout.count() / 1000)));
   set(CURLOPT_USERAGENT, connection.user_agent.c_str());
   if (!connection.authority_file.empty()) set(CURLOPT_CAINFO, connection.authority_file.c_str());
+}
+
+bool is_distrust(CURLcode code) {
+  return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE;
+}
+
+std::string why_failed(CURL* handle, CURLcode code) {
+  long result = X509_V_OK;
+  curl_easy_getinfo(handle, CURLINFO_SSL_VERIFYRESULT, &result);
+  if (code != CURLE_PEER_FAILED_VERIFICATION) return curl_easy_strerror(code);
+  // curl compares names itself, and keeps no result of that.
+  if (result == X509_V_OK || result == X509_V_ERR_UNSPECIFIED)
+    return "its certificate is for another host name";
+  std::string why =
+      fmt::format("its certificate is not trusted: {}", X509_verify_cert_error_string(result));
+  const bool is_unknown = result == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT ||
+                          result == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
+                          result == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
+                          result == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+                          result == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE;
+  if (is_unknown) why += ". --ca-file PEM names the authorities to trust";
+  return why;
 }
 
 Result<void> check_token_target(const std::string& url, const Connection& connection) {

@@ -31,6 +31,11 @@ CurlList make_list(const std::vector<std::string>& headers);
 /// What every request of the consumer has: http and https only, no signals, no redirects of curl's
 /// own, HTTP/2 where TLS offers it, time-outs.
 void set_common(CURL* handle, const Connection& connection);
+/// Whether the server is not who its name says, as far as can be told: asking again changes
+/// nothing.
+bool is_distrust(CURLcode code);
+/// Why a transfer failed, for people; of a certificate that is not believed also what to do.
+std::string why_failed(CURL* handle, CURLcode code);
 /// kForbidden when a token would cross a network in plain text.
 Result<void> check_token_target(const std::string& url, const Connection& connection);
 

@@ -218,10 +218,12 @@ Result<Answer> Exchange::Impl::send_once(const ExchangeRequest& request) {
   curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
   transfer.answer.status = static_cast<int>(status);
   transfer.answer.url = request.url;
-  std::string problem = code == CURLE_OK ? "" : curl_easy_strerror(code);
+  std::string problem = code == CURLE_OK ? "" : why_failed(handle.get(), code);
   record(request, transfer, problem, start);
   if (!transfer.failed) return transfer.failed.error();
   if (code != CURLE_OK) SLUICE_CHECK(waiter.check());
+  if (is_distrust(code))
+    return Error{ErrorKind::kForbidden, fmt::format("'{}': {}", url_for_log(request.url), problem)};
   if (code != CURLE_OK)
     return Error{code == CURLE_OPERATION_TIMEDOUT ? ErrorKind::kTimeout : ErrorKind::kUnavailable,
                  fmt::format("'{}' cannot be reached: {}", url_for_log(request.url), problem)};

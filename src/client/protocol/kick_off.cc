@@ -242,7 +242,7 @@ Result<Polled> poll(const Session& session, const std::string& url,
     polled.trouble = told;
     return polled;
   }
-  if (status == 401) return Error{ErrorKind::kUnauthenticated, told};
+  if (status == 401) return Error{ErrorKind::kUnauthenticated, told + session.tokens.why_none(url)};
   if (status == 403) return Error{ErrorKind::kForbidden, told};
   polled.trouble = fmt::format("the server failed the export ({}){}{}", status,
                                problem.empty() ? "" : ": ", problem);

@@ -51,6 +51,16 @@ Result<std::string> TokenSource::token_for(const std::string& url) {
   return goes_to(url) ? token() : Result<std::string>(std::string());
 }
 
+std::string TokenSource::why_none(const std::string& url) const {
+  if (!has_client()) return ". Give --client-id and --key, and check that the server knows them";
+  if (goes_to(url)) return "";
+  const std::string origin = origin_of(url);
+  return fmt::format(
+      ". No token was sent: {} is another origin than the FHIR base's, {}. --token-origin {} sends "
+      "it there too",
+      origin, origin_of(credentials_.audience.back()), origin);
+}
+
 void TokenSource::reject(const std::string& token) {
   const std::lock_guard lock(mutex_);
   if (token_ == token) token_.clear();
@@ -86,8 +96,7 @@ Result<ExchangeRequest> TokenSource::token_request() const {
   return request;
 }
 
-Result<void> TokenSource::renew() {
-  const Instant asked = clock_.now();
+Result<json::object> TokenSource::request_token() {
   SLUICE_TRY(const auto request, token_request());
   SLUICE_CHECK(credentials_.token_endpoint.starts_with("https://") ||
                        is_loopback(credentials_.token_endpoint) || credentials_.key
@@ -105,14 +114,20 @@ Result<void> TokenSource::renew() {
                              url_for_log(credentials_.token_endpoint), credentials_.client_id,
                              answer.status, answer.problem(), credentials_.scope)};
   boost::system::error_code failed;
-  const auto value = json::parse(answer.body, failed);
+  auto value = json::parse(answer.body, failed);
   const auto* token =
       !failed && value.is_object() ? value.get_object().if_contains("access_token") : nullptr;
   if (token == nullptr || !token->is_string() || token->get_string().empty() ||
       token->get_string().find_first_of(" \r\n") != json::string::npos)
     return Error{ErrorKind::kUnauthenticated, "the token endpoint answers without an access_token"};
+  return std::move(value.get_object());
+}
+
+Result<void> TokenSource::renew() {
+  const Instant asked = clock_.now();
+  SLUICE_TRY(const auto answer, request_token());
   std::int64_t lifetime = kLifetimeAssumed;
-  if (const auto* seconds = value.get_object().if_contains("expires_in")) {
+  if (const auto* seconds = answer.if_contains("expires_in")) {
     boost::system::error_code other;
     if (const auto number = seconds->to_number<std::int64_t>(other); !other) lifetime = number;
     // Some send it as a string.
@@ -121,7 +136,7 @@ Result<void> TokenSource::renew() {
   lifetime = std::clamp<std::int64_t>(lifetime, 1, 86'400);
   // Early enough for a request that is on its way, but a short life is not used up by that.
   const std::int64_t margin = std::min<std::int64_t>(30'000, lifetime * 200);
-  token_ = std::string(token->get_string());
+  token_ = std::string(answer.at("access_token").as_string());
   renew_at_ = {asked.milliseconds + lifetime * 1000 - margin};
   return {};
 }

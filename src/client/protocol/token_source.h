@@ -2,6 +2,7 @@
 // when a server refuses one.
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <chrono>
 #include <functional>
 #include <mutex>
@@ -41,6 +42,11 @@ class TokenSource {
   Result<std::string> token_for(const std::string& url);
   /// Whether requests to `url` may carry a token, and there are credentials for one.
   bool goes_to(const std::string& url) const;
+  /// After a request to `url` was refused for want of a token: why it had none, and what to do;
+  /// empty when it may have one.
+  std::string why_none(const std::string& url) const;
+  /// A fresh answer of the token endpoint, which has a token. Errors as of token().
+  Result<boost::json::object> request_token();
   /// The server refused `token`: the next call asks for another, unless that has happened already.
   void reject(const std::string& token);
 

@@ -123,6 +123,10 @@ Result<JobFollower::End> JobFollower::run() {
   if (is_lost_) return End::kLost;
   downloader_->stop();
   show();
+  // Once for all of them: a server that is gone has no other reason for each.
+  if (unfinished_ && unfinished_files_ > 1)
+    unfinished_->message +=
+        fmt::format("; {} more files could not be had either", unfinished_files_ - 1);
   if (unfinished_) return *unfinished_;
   return End::kAll;
 }
@@ -422,9 +426,9 @@ Result<void> JobFollower::take_failure(std::size_t index, const Error& error) {
       return {};
     case ErrorKind::kUnavailable:
     case ErrorKind::kTimeout:
-      // The others may still come; the next run tries this one again.
-      events_.notice(error.message);
-      unfinished_ = error;
+      // The others may still come; the next run tries these again.
+      if (!unfinished_) unfinished_ = error;
+      ++unfinished_files_;
       return {};
     default:
       return error;

@@ -88,7 +88,8 @@ class JobFollower {
   std::map<std::size_t, unsigned> refreshed_;       // how often a file's URL was renewed
   std::set<std::size_t> expired_;                   // wait for a fresh manifest
   std::vector<std::string> failures_;
-  std::optional<Error> unfinished_;  // why a file is missing that may still come
+  std::optional<Error> unfinished_;   // why the first file is missing that may still come
+  std::size_t unfinished_files_ = 0;  // how many are
   std::size_t done_ = 0;
   std::uint64_t lines_ = 0;
   bool is_lost_ = false;
