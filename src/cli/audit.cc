@@ -17,6 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds kLook(500);
+constexpr const char* kAuditExitCodes =
+    "\nExit codes: 0 done, 1 grep found nothing, 2 wrong use, or there is no audit log";
 
 struct AuditArguments {
   std::string data;
@@ -96,15 +98,20 @@ Result<int> grep(const AuditArguments& arguments) {
 Command add_audit(CLI::App& app) {
   auto* command = app.add_subcommand("audit", "Read the audit log");
   command->require_subcommand(1);
-  command->footer("Example:\n  sluice audit grep --data ./data kick-off research");
+  command->footer(std::string("Example:\n  sluice audit grep --data ./data kick-off research") +
+                  kAuditExitCodes);
   auto arguments = std::make_shared<AuditArguments>();
   auto* tail_command = command->add_subcommand("tail", "Print the last events");
-  tail_command->footer("Example:\n  sluice audit tail --data ./data --lines 5 --follow");
+  tail_command->footer(
+      std::string("Example:\n  sluice audit tail --data ./data --lines 5 --follow") +
+      kAuditExitCodes);
   add_option(*tail_command, "data", arguments->data, "The data folder");
   add_option(*tail_command, "lines", arguments->lines, "How many");
   add_switch(*tail_command, "follow", arguments->follow, "Go on with what comes");
   auto* grep_command = command->add_subcommand("grep", "Print the events that hold all the words");
-  grep_command->footer("Example:\n  sluice audit grep --data ./data kick-off research");
+  grep_command->footer(
+      std::string("Example:\n  sluice audit grep --data ./data kick-off research") +
+      kAuditExitCodes);
   add_option(*grep_command, "data", arguments->data, "The data folder");
   grep_command->add_option("words", arguments->words, "Words as they stand in the log")->required();
   return {command, [arguments, tail_command] {

@@ -11,11 +11,10 @@
 #include "cli/client_changes.h"
 #include "cli/command.h"
 #include "cli/control_server.h"
+#include "cli/data_folder.h"
 #include "cli/options.h"
-#include "cli/private_data.h"
 #include "smart/audit.h"
 #include "smart/client_registry.h"
-#include "store/rocksdb/rocksdb_store.h"
 
 namespace sluice::cli {
 namespace {
@@ -64,6 +63,13 @@ Result<json::object> to_request(const ClientArguments& arguments, const std::str
       keys = json::object{{"keys", json::array{std::move(keys)}}};
     request["jwks"] = std::move(keys);
   }
+  if (what == "add" && arguments.jwks_file.empty() && arguments.jwks_url.empty())
+    return invalid(
+        "client: its public keys are missing: --jwks FILE or --jwks-url URL (`sluice keys "
+        "generate` makes keys)");
+  if (what == "add" && arguments.scope.empty())
+    return invalid(
+        "client: --scope is missing: what it may do, as 'system/*.rs' to export everything");
   if (!arguments.groups.empty() && arguments.all_groups)
     return invalid("client: --group and --all-groups exclude each other");
   if (arguments.all_groups) request["groups"] = nullptr;
@@ -79,15 +85,15 @@ Result<json::object> to_request(const ClientArguments& arguments, const std::str
 }
 
 // By the server when one runs, to the store itself when not.
-Result<json::object> ask(const std::string& data, const json::object& request) {
+Result<json::object> ask(const std::string& data, const json::object& request, StoreUse use) {
   if (auto answer = ask_control_server(data, request)) return std::move(*answer);
   const SystemClock clock;
-  keep_private(data);
-  SLUICE_TRY(const auto store, store::open_rocksdb_store(data, clock));
+  SLUICE_TRY(const auto store, open_store(data, clock, use));
   SLUICE_TRY(const auto clients, smart::ClientRegistry::open(*store, clock));
   SLUICE_TRY(const auto audit, smart::AuditLog::open(std::filesystem::path(data) / "audit", clock));
   auto answer = change_clients(*clients, *audit, request);
   SLUICE_CHECK(audit->stop());
+  if (answer) note_unknown_groups(*store, *answer);
   return answer;
 }
 
@@ -107,7 +113,12 @@ void print(const json::object& client) {
 Result<int> run_client(const ClientArguments& arguments, const std::string& what) {
   if (arguments.data.empty()) return invalid("client: --data DIR is missing");
   SLUICE_TRY(const auto request, to_request(arguments, what));
-  SLUICE_TRY(const auto answer, ask(arguments.data, request));
+  SLUICE_TRY(const auto answer,
+             ask(arguments.data, request, what == "add" ? StoreUse::kCreate : StoreUse::kExisting));
+  if (const auto* unknown = answer.if_contains("unknown_groups"))
+    for (const auto& group : unknown->as_array())
+      fmt::print(stderr, "warning: there is no Group '{}' in the store yet\n",
+                 std::string_view(group.as_string()));
   if (arguments.as_json) {
     fmt::print("{}\n", json_text(answer));
   } else if (what == "list") {
@@ -151,8 +162,10 @@ Command add_client(CLI::App& app) {
   command->require_subcommand(1);
   command->footer(
       "Example:\n"
-      "  sluice keys generate --alg ES384 --out key.jwk > jwks.json\n"
-      "  sluice client add --data ./data --id research --jwks jwks.json --scope 'system/*.rs'");
+      "  sluice keys generate --alg ES384 --out key.jwk\n"
+      "  sluice keys public key.jwk > jwks.json\n"
+      "  sluice client add --data ./data --id research --jwks jwks.json --scope 'system/*.rs'" +
+      std::string(kExitCodes));
   auto arguments = std::make_shared<ClientArguments>();
   const struct {
     const char* name;
@@ -170,8 +183,8 @@ Command add_client(CLI::App& app) {
   };
   for (const auto& verb : verbs) {
     auto* sub = command->add_subcommand(verb.name, verb.help);
-    sub->footer(fmt::format("Example:\n  sluice client {} --data ./data{}", verb.name,
-                            verb.has_id ? " --id research" : ""));
+    sub->footer(fmt::format("Example:\n  sluice client {} --data ./data{}{}", verb.name,
+                            verb.has_id ? " --id research" : "", kExitCodes));
     add_options(*sub, *arguments, verb.has_id, verb.has_settings);
   }
   return {command, [arguments, command] {

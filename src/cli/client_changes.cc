@@ -140,6 +140,19 @@ Result<json::object> change_clients(smart::ClientRegistry& clients, smart::Audit
   return described(*client);
 }
 
+void note_unknown_groups(const store::Store& store, json::object& answer) {
+  const auto* groups = answer.if_contains("groups");
+  if (groups == nullptr || !groups->is_array()) return;
+  std::vector<std::string> ids;
+  for (const auto& group : groups->get_array()) ids.emplace_back(group.as_string());
+  // What cannot be looked up is not said to be missing.
+  const auto exist = store.exist(fhir::types::kGroup, ids, store.last_commit().sequence);
+  json::array unknown;
+  for (std::size_t i = 0; exist && i < ids.size(); ++i)
+    if (!(*exist)[i]) unknown.push_back(json::string(ids[i]));
+  if (!unknown.empty()) answer["unknown_groups"] = std::move(unknown);
+}
+
 void end_jobs_of_removed(job::Engine& engine, const smart::ClientRegistry& clients) {
   const std::size_t ended = engine.remove_if([&](const job::Job& job) {
     // Without a registration they are not a client's.

@@ -8,6 +8,7 @@
 #include "job/engine.h"
 #include "smart/audit.h"
 #include "smart/client_registry.h"
+#include "store/store.h"
 
 namespace sluice::cli {
 
@@ -18,6 +19,10 @@ namespace sluice::cli {
 /// Every change is audited before it is made.
 Result<boost::json::object> change_clients(smart::ClientRegistry& clients, smart::AuditLog& audit,
                                            const boost::json::object& request);
+
+/// Adds "unknown_groups" to the answer about a client: those of its groups that are not in the
+/// store. They may come later, so that they are no error.
+void note_unknown_groups(const store::Store& store, boost::json::object& answer);
 
 /// Ends the running jobs of removed clients and deletes the files of all their jobs, also of
 /// clients that were removed while no server ran.

@@ -2,16 +2,22 @@
 
 #include <fmt/format.h>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/json.hpp>
+#include <fstream>
+#include <iterator>
 
+#include "base/file.h"
 #include "base/instant.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "cli/control_server.h"
 #include "cli/load_session.h"
 #include "cli/private_data.h"
-#include "store/rocksdb/rocksdb_store.h"
+#include "client/http/shown_text.h"
 
 namespace sluice::cli {
 namespace {
@@ -21,6 +27,28 @@ using Keys = std::vector<std::pair<std::string, std::string>>;
 
 // Of one transaction, and of one message.
 constexpr std::size_t kBatch = 1000;
+
+// "process 4711 (sluice serve)": who holds the lock of a store; empty when nobody does or the
+// kernel does not say.
+std::string holder_of(const std::filesystem::path& data) {
+  const auto path = data / "store" / "LOCK";
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct flock held {};
+  held.l_type = F_WRLCK;
+  held.l_whence = SEEK_SET;
+  if (!file || ::fcntl(file.get(), F_GETLK, &held) != 0 || held.l_type == F_UNLCK ||
+      held.l_pid <= 0)
+    return "";
+  std::ifstream in(fmt::format("/proc/{}/cmdline", held.l_pid), std::ios::binary);
+  std::string program;
+  std::string command;
+  std::getline(in, program, '\0');
+  std::getline(in, command, '\0');
+  program = std::filesystem::path(program).filename().string();
+  if (program.empty()) return fmt::format("process {}", held.l_pid);
+  return client::shown_text(fmt::format("process {} ({}{}{})", held.l_pid, shortened(program, 64),
+                                        command.empty() ? "" : " ", shortened(command, 64)));
+}
 
 Result<void> remove_batch(store::Store& store, std::vector<fhir::ResourceId> batch,
                           RemovalCounts& counts) {
@@ -140,6 +168,23 @@ void serve_removal(store::Store& store, smart::AuditLog* audit, ControlChannel& 
   (void)channel.send({{"removed", std::move(removed)}}, stop);
 }
 
+Result<std::unique_ptr<store::Store>> open_store(const std::filesystem::path& data,
+                                                 const Clock& clock, StoreUse use,
+                                                 store::RocksdbStoreOptions options) {
+  std::error_code unknown;  // opening tells
+  if (use == StoreUse::kExisting && !std::filesystem::exists(data / "store", unknown))
+    return not_found(fmt::format("there is no store in '{0}': `sluice load --data {0}` makes one",
+                                 data.string()));
+  options.create_if_missing = use == StoreUse::kCreate;
+  keep_private(data);
+  auto opened = store::open_rocksdb_store(data, clock, options);
+  if (opened || opened.error().kind != ErrorKind::kConflict) return opened;
+  if (const auto holder = holder_of(data); !holder.empty())
+    return Error{ErrorKind::kConflict,
+                 fmt::format("the store in '{}' is in use by {}", data.string(), holder)};
+  return opened;
+}
+
 // Tries the server first: a store that another process writes to cannot always be distinguished
 // from a damaged one.
 Result<bulk::LoadSummary> load_into(const std::filesystem::path& data,
@@ -150,8 +195,7 @@ Result<bulk::LoadSummary> load_into(const std::filesystem::path& data,
     return load_by_server(channel, options, stop);
   }
   const SystemClock clock;
-  keep_private(data);
-  SLUICE_TRY(const auto store, store::open_rocksdb_store(data, clock));
+  SLUICE_TRY(const auto store, open_store(data, clock, StoreUse::kCreate));
   bulk::LoadOptions here = options;
   here.spill_folder = data;
   return bulk::load(*store, here, stop);
@@ -165,8 +209,7 @@ Result<RemovalCounts> remove_from(const std::filesystem::path& data, const Keys&
     return remove_by_server(channel, resources, stop);
   }
   const SystemClock clock;
-  keep_private(data);
-  SLUICE_TRY(const auto store, store::open_rocksdb_store(data, clock));
+  SLUICE_TRY(const auto store, open_store(data, clock, StoreUse::kCreate));
   RemovalCounts counts;
   for (std::size_t at = 0; at < resources.size();) {
     if (stop.stop_requested()) return Error{ErrorKind::kCancelled, "interrupted"};

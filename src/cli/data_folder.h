@@ -6,18 +6,32 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/instant.h"
 #include "base/result.h"
 #include "bulk/load/load.h"
 #include "cli/control_channel.h"
 #include "smart/audit.h"
+#include "store/rocksdb/rocksdb_store.h"
 #include "store/store.h"
 
 namespace sluice::cli {
+
+enum class StoreUse : std::uint8_t {
+  kExisting,  ///< there must be one: nothing is made
+  kCreate,    ///< it is made when it is missing
+};
+
+/// Opens a data folder's store for a command: after it, files are made for us alone. kNotFound when
+/// there is none and none is to be made; kConflict names the process that has it open.
+Result<std::unique_ptr<store::Store>> open_store(const std::filesystem::path& data,
+                                                 const Clock& clock, StoreUse use,
+                                                 store::RocksdbStoreOptions options = {});
 
 /// Loads what `options` name. Errors as of bulk::load(), and kConflict when a process other than a
 /// server has the store open.

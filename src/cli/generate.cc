@@ -11,7 +11,9 @@ namespace sluice::cli {
 
 Command add_generate(CLI::App& app) {
   auto* command = app.add_subcommand("generate", "Write synthetic FHIR R4 data as NDJSON");
-  command->footer("Example:\n  sluice generate --patients 1000 --seed 1 --out ./sample");
+  command->footer(
+      std::string("Example:\n  sluice generate --patients 1000 --seed 1 --out ./sample") +
+      kExitCodes);
   auto options = std::make_shared<sample::GenerateOptions>();
   auto out = std::make_shared<std::string>();
   add_option(*command, "patients", options->patients, "How many patients")

@@ -7,10 +7,9 @@
 #include "base/json_text.h"
 #include "cli/command.h"
 #include "cli/control_server.h"
+#include "cli/data_folder.h"
 #include "cli/job_report.h"
 #include "cli/options.h"
-#include "cli/private_data.h"
-#include "store/rocksdb/rocksdb_store.h"
 
 namespace sluice::cli {
 namespace {
@@ -28,10 +27,7 @@ Result<json::object> ask(const JobsArguments& arguments) {
   const json::object request{{"do", "jobs"}, {"id", arguments.id}};
   if (auto answer = ask_control_server(arguments.data, request)) return std::move(*answer);
   const SystemClock clock;
-  store::RocksdbStoreOptions options;
-  options.create_if_missing = false;
-  keep_private(arguments.data);
-  SLUICE_TRY(const auto store, store::open_rocksdb_store(arguments.data, clock, options));
+  SLUICE_TRY(const auto store, open_store(arguments.data, clock, StoreUse::kExisting));
   return report_jobs(*store, arguments.id);
 }
 
@@ -88,7 +84,9 @@ Result<int> run_jobs(const JobsArguments& arguments) {
 
 Command add_jobs(CLI::App& app) {
   auto* command = app.add_subcommand("jobs", "Show exports and imports, and how an export reads");
-  command->footer("Example:\n  sluice jobs --data ./data\n  sluice jobs --data ./data JOB");
+  command->footer(
+      std::string("Example:\n  sluice jobs --data ./data\n  sluice jobs --data ./data JOB") +
+      kExitCodes);
   auto arguments = std::make_shared<JobsArguments>();
   add_option(*command, "data", arguments->data, "The data folder");
   command->add_option("job", arguments->id, "One job, with its plan");

@@ -1,4 +1,4 @@
-// `sluice keys generate`: a key pair for a client.
+// `sluice keys`: key pairs for clients.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -6,8 +6,10 @@
 #include <cerrno>
 
 #include "base/file.h"
+#include "base/utf8.h"
 #include "cli/command.h"
 #include "cli/options.h"
+#include "cli/pull_options.h"
 #include "jose/json_web_key.h"
 
 namespace sluice::cli {
@@ -16,13 +18,38 @@ namespace {
 struct KeysArguments {
   std::string algorithm = "ES384";
   std::string out;
+  std::string private_file;
   std::string format = "jwk";
 };
+
+std::string algorithm_names() {
+  std::string names;
+  for (const auto algorithm :
+       {jose::Algorithm::kEs384, jose::Algorithm::kRs384, jose::Algorithm::kEs256,
+        jose::Algorithm::kEs512, jose::Algorithm::kRs256, jose::Algorithm::kRs512,
+        jose::Algorithm::kPs256, jose::Algorithm::kPs384, jose::Algorithm::kPs512})
+    names += (names.empty() ? "" : ", ") + std::string(jose::to_string(algorithm));
+  return names;
+}
+
+void print_public(const jose::PrivateJwk& key) {
+  jose::JwkSet keys;
+  keys.add(key.public_part());
+  fmt::print("{}\n", keys.to_json());
+}
+
+Result<int> show_public(const KeysArguments& arguments) {
+  SLUICE_TRY(const auto key, read_private_key(arguments.private_file));
+  print_public(key);
+  return 0;
+}
 
 Result<int> generate_key(const KeysArguments& arguments) {
   if (arguments.out.empty()) return invalid("keys: --out FILE is missing");
   const auto algorithm = jose::find_algorithm(arguments.algorithm);
-  if (!algorithm) return invalid(fmt::format("keys: there is no '{}'", arguments.algorithm));
+  if (!algorithm)
+    return invalid(fmt::format("keys: --alg '{}' is none of {}", shortened(arguments.algorithm, 40),
+                               algorithm_names()));
   SLUICE_TRY(const auto key, jose::PrivateJwk::generate(*algorithm));
   std::string text = key.to_json() + "\n";
   if (arguments.format == "jwks") text = "{\"keys\":[" + key.to_json() + "]}\n";
@@ -38,26 +65,29 @@ Result<int> generate_key(const KeysArguments& arguments) {
   const FileDescriptor file(
       ::open(arguments.out.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (file.get() < 0 && errno == EEXIST)
-    return invalid(fmt::format("keys: '{}' is there already", arguments.out));
+    return invalid(
+        fmt::format("keys: '{0}' is there already: `sluice keys public {0}` prints its public half",
+                    arguments.out));
   if (file.get() < 0) return errno_error("cannot create", arguments.out, errno);
   SLUICE_CHECK(write_all(file.get(), text, arguments.out));
   SLUICE_CHECK(sync_file(file.get(), arguments.out));
-  jose::JwkSet keys;
-  keys.add(key.public_part());
-  fmt::print("{}\n", keys.to_json());
+  print_public(key);
   return 0;
 }
 
 }  // namespace
 
 Command add_keys(CLI::App& app) {
-  auto* command = app.add_subcommand("keys", "Make keys");
+  auto* command = app.add_subcommand("keys", "Make keys, show their public halves");
   command->require_subcommand(1);
-  command->footer("Example:\n  sluice keys generate --alg ES384 --out key.jwk > jwks.json");
+  command->footer(std::string("Example:\n  sluice keys generate --alg ES384 --out key.jwk\n"
+                              "  sluice keys public key.jwk > jwks.json") +
+                  kExitCodes);
   auto arguments = std::make_shared<KeysArguments>();
   auto* generate =
       command->add_subcommand("generate", "Write a private JSON Web Key, print its public JWK Set");
-  generate->footer("Example:\n  sluice keys generate --alg ES384 --out key.jwk > jwks.json");
+  generate->footer(std::string("Example:\n  sluice keys generate --alg ES384 --out key.jwk") +
+                   kExitCodes);
   generate->add_option("--alg", arguments->algorithm, "ES384, RS384, ES256, RS256, PS384 ...")
       ->capture_default_str();
   generate
@@ -66,7 +96,12 @@ Command add_keys(CLI::App& app) {
       ->check(CLI::IsMember({"jwk", "jwks", "pem"}))
       ->capture_default_str();
   generate->add_option("--out", arguments->out, "File for the private key, made with mode 0600");
-  return {command, [arguments] { return generate_key(*arguments); }};
+  auto* show = command->add_subcommand("public", "Print the public JWK Set of a private key");
+  show->footer(std::string("Example:\n  sluice keys public key.jwk > jwks.json") + kExitCodes);
+  show->add_option("PRIVATE_FILE", arguments->private_file, "JWK, JWK Set or PEM")->required();
+  return {command, [arguments, show] {
+            return show->parsed() ? show_public(*arguments) : generate_key(*arguments);
+          }};
 }
 
 }  // namespace sluice::cli

@@ -24,9 +24,25 @@ void give_large_blocks_back() {
 }
 
 int report(const Error& error) {
-  fmt::print(stderr, "sluice: {}{}\n", error.message,
-             error.detail.empty() ? "" : fmt::format(" ({})", error.detail));
+  fmt::print(stderr, "sluice: {}\n", told(error));
   return exit_code(error.kind);
+}
+
+// What no option and no argument takes, in the order in which it was given.
+std::vector<std::string> extras_of(const CLI::App& app) {
+  std::vector<std::string> extras = app.remaining();
+  for (const CLI::App* command : app.get_subcommands()) {
+    const auto more = extras_of(*command);
+    extras.insert(extras.end(), more.begin(), more.end());
+  }
+  return extras;
+}
+
+int report_extras(const CLI::App& app) {
+  std::string text;
+  for (const auto& extra : extras_of(app)) text += " " + extra;
+  fmt::print(stderr, "sluice: not understood:{}\nRun with --help for more information.\n", text);
+  return 2;
 }
 
 int run(int argc, char** argv) {
@@ -46,6 +62,8 @@ int run(int argc, char** argv) {
         ->envname(environment_name("config"));
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ExtrasError&) {
+    return report_extras(app);
   } catch (const CLI::ParseError& e) {
     // CLI11 has its own numbers; ours are 0 for help and 2 for mistakes.
     return app.exit(e) == 0 ? 0 : 2;

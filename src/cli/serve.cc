@@ -16,6 +16,7 @@
 #include "cli/options.h"
 #include "cli/server.h"
 #include "cli/signals.h"
+#include "client/http/authority_file.h"
 
 namespace sluice::cli {
 namespace {
@@ -117,6 +118,8 @@ Result<ServerOptions> server_options(const ServeArguments& arguments) {
   if (arguments.data.empty()) return invalid("serve: --data DIR is missing");
   ServerOptions options = arguments.server;
   SLUICE_TRY(options.address, check_exposure(arguments));
+  SLUICE_CHECK(
+      client::check_authority_file("--import-ca-file", options.import.download.authority_file));
   options.data = arguments.data;
   if (!arguments.health_listen.empty()) {
     SLUICE_TRY(options.health_address, parse_address("--health-listen", arguments.health_listen));
@@ -274,7 +277,10 @@ void add_limits(CLI::App& command, ServeArguments& arguments) {
 
 Command add_serve(CLI::App& app) {
   auto* command = app.add_subcommand("serve", "Serve Bulk Data exports of a store over HTTP");
-  command->footer("Example:\n  sluice serve --data ./data --listen 127.0.0.1:8080 --open");
+  command->footer(
+      "Example:\n  sluice serve --data ./data --listen 127.0.0.1:8080 --open\n"
+      "Exit codes: 0 stopped, 2 wrong use, 3 store in use, 4 disk, 5 other failures, as "
+      "an address in use");
   auto arguments = std::make_shared<ServeArguments>();
   arguments->server.engine.workers = std::max(1u, std::thread::hardware_concurrency());
   arguments->server.http.handshakes_of_address_max = 100;

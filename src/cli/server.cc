@@ -20,12 +20,10 @@
 #include "cli/health_server.h"
 #include "cli/job_report.h"
 #include "cli/load_session.h"
-#include "cli/private_data.h"
 #include "cli/store_report.h"
 #include "http/request_metrics.h"
 #include "output/file_store.h"
 #include "smart/fetched_keys.h"
-#include "store/rocksdb/rocksdb_store.h"
 
 namespace sluice::cli {
 namespace {
@@ -123,8 +121,8 @@ Result<void> Server::Parts::load_certificates() {
 }
 
 Result<void> Server::Parts::open_store() {
-  keep_private(options.data);
-  SLUICE_TRY(store, store::open_rocksdb_store(options.data, clock, {.metrics = metrics.of_store}));
+  SLUICE_TRY(store, cli::open_store(options.data, clock, StoreUse::kCreate,
+                                    {.metrics = metrics.of_store}));
   SLUICE_TRY(files, output::open_local_file_store(options.data / "files"));
   return {};
 }
@@ -201,6 +199,7 @@ Result<boost::json::object> Server::Parts::answer_control(const boost::json::obj
     return Error{ErrorKind::kConflict,
                  "the server that has the store open runs with --open and knows no clients"};
   auto changed = change_clients(authorization->clients(), authorization->audit(), request);
+  if (changed) note_unknown_groups(*store, *changed);
   if (changed && what == "remove") end_jobs_of_removed_clients();
   return changed;
 }

@@ -3,30 +3,15 @@
 
 #include <boost/json.hpp>
 
-#include "base/instant.h"
 #include "base/json_text.h"
 #include "cli/command.h"
-#include "cli/control_server.h"
 #include "cli/options.h"
-#include "cli/private_data.h"
 #include "cli/store_report.h"
-#include "store/rocksdb/rocksdb_store.h"
 
 namespace sluice::cli {
 namespace {
 
 namespace json = boost::json;
-
-// By the server when one runs, from the store itself when not.
-Result<json::object> ask(const std::string& data) {
-  if (auto answer = ask_control_server(data, {{"do", "stats"}})) return std::move(*answer);
-  const SystemClock clock;
-  store::RocksdbStoreOptions options;
-  options.create_if_missing = false;
-  keep_private(data);
-  SLUICE_TRY(const auto store, store::open_rocksdb_store(data, clock, options));
-  return report_store(*store);
-}
 
 void print_row(std::string_view name, const json::object& row) {
   fmt::print("{:<28}{:>14}{:>12}\n", name,
@@ -36,7 +21,7 @@ void print_row(std::string_view name, const json::object& row) {
 
 Result<int> print_stats(const std::string& data, bool as_json) {
   if (data.empty()) return invalid("stats: --data DIR is missing");
-  SLUICE_TRY(const auto report, ask(data));
+  SLUICE_TRY(const auto report, ask_for_report(data));
   if (as_json) {
     fmt::print("{}\n", json_text(report));
     return 0;
@@ -58,7 +43,7 @@ Result<int> print_stats(const std::string& data, bool as_json) {
 
 Command add_stats(CLI::App& app) {
   auto* command = app.add_subcommand("stats", "Show counts and bytes by resource type");
-  command->footer("Example:\n  sluice stats --data ./data --json");
+  command->footer(std::string("Example:\n  sluice stats --data ./data --json") + kExitCodes);
   auto data = std::make_shared<std::string>();
   auto as_json = std::make_shared<bool>(false);
   add_option(*command, "data", *data, "The data folder");

@@ -3,11 +3,20 @@
 #include <boost/json.hpp>
 
 #include "base/instant.h"
+#include "cli/control_server.h"
+#include "cli/data_folder.h"
 #include "fhir/resource_type.h"
 
 namespace sluice::cli {
 
 namespace json = boost::json;
+
+Result<json::object> ask_for_report(const std::filesystem::path& data) {
+  if (auto answer = ask_control_server(data, {{"do", "stats"}})) return std::move(*answer);
+  const SystemClock clock;
+  SLUICE_TRY(const auto store, open_store(data, clock, StoreUse::kExisting));
+  return report_store(*store);
+}
 
 Result<json::object> report_store(const store::Store& store) {
   SLUICE_TRY(const auto statistics, store.statistics());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <filesystem>
 
 #include "base/result.h"
 #include "store/store.h"
@@ -13,5 +14,8 @@ namespace sluice::cli {
 /// first), and `size_on_disk`. Bytes are those of the resources as JSON. Errors: kStorage,
 /// kCorrupt. Thread-safe as the store is.
 Result<boost::json::object> report_store(const store::Store& store);
+/// The same of a data folder's store: by the server when one runs, from the store itself when not.
+/// kNotFound when there is none.
+Result<boost::json::object> ask_for_report(const std::filesystem::path& data);
 
 }  // namespace sluice::cli

@@ -1,10 +1,15 @@
 #include "http/tls.h"
 
 #include <fmt/format.h>
+#include <openssl/decodererr.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
-#include <cstring>
+#include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace sluice::http {
@@ -20,13 +25,25 @@ constexpr const char* kCiphers =
 constexpr unsigned char kProtocols[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 constexpr unsigned char kSessionContext[] = "sluice";
 
+// What OpenSSL says of its first error, for people.
+std::string why_refused(unsigned long code) {
+  if (code == 0) return "it cannot be used";
+  if (ERR_SYSTEM_ERROR(code)) return std::generic_category().message(ERR_GET_REASON(code));
+  const int library = ERR_GET_LIB(code);
+  const int reason = ERR_GET_REASON(code);
+  if (library == ERR_LIB_PEM && reason == PEM_R_NO_START_LINE) return "it holds none in PEM";
+  if (library == ERR_LIB_OSSL_DECODER || reason == ERR_R_UNSUPPORTED)
+    return "it holds none in PEM that can be read";
+  if (library == ERR_LIB_X509 && reason == X509_R_KEY_VALUES_MISMATCH)
+    return "it does not belong to the certificate";
+  const char* text = ERR_reason_error_string(code);
+  return text == nullptr ? fmt::format("error {:x}", code) : text;
+}
+
 Error failure(std::string_view what, const std::string& file) {
-  char text[256] = "";
   const unsigned long code = ERR_peek_error();
-  if (code != 0) ERR_error_string_n(code, text, sizeof text);
   ERR_clear_error();
-  return invalid(
-      fmt::format("TLS: cannot use {} '{}'{}{}", what, file, code != 0 ? ": " : "", text));
+  return invalid(fmt::format("TLS: cannot use {} '{}': {}", what, file, why_refused(code)));
 }
 
 // A client that asks for protocols gets http/1.1 or, without it among them, an alert (RFC 7301).

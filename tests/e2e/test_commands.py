@@ -108,6 +108,96 @@ class Commands(harness.TestCase):
                 self.assertEqual(done.returncode, 2, done.err)
                 self.assertIn(word, (done.err + done.out))
 
+    def test_unknown_options_are_told_in_the_order_in_which_they_were_given(self):
+        done = harness.sluice("serve", "--data", self.data, "--first", "--second=2", "--third", check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("not understood: --first --second=2 --third\n", done.err)
+
+    def test_a_data_folder_that_is_not_there_is_told_and_not_made(self):
+        for arguments in (("client", "list"), ("client", "show", "--id", "x"), ("client", "update", "--id", "x"),
+                          ("client", "disable", "--id", "x"), ("client", "remove", "--id", "x"),
+                          ("client", "revoke-tokens", "--id", "x"), ("stats",), ("jobs",), ("audit", "tail"),
+                          ("audit", "grep", "x"), ("load", os.path.join(self.folder, "missing.ndjson"))):
+            with self.subTest(arguments=arguments):
+                done = harness.sluice(*arguments, "--data", self.data, check=False)
+                self.assertEqual(done.returncode, 2, done.err)
+                self.assertFalse(os.path.exists(self.data))
+                if arguments[0] != "load":
+                    self.assertRegex(done.err, f"there is no (store|audit log) in '{self.data}'")
+
+    def test_messages_name_what_to_do(self):
+        jwks = os.path.join(self.folder, "jwks.json")
+        with open(jwks, "w", encoding="utf-8") as file:
+            file.write(harness.sluice("keys", "generate", "--out", os.path.join(self.folder, "key.jwk")).out)
+        add = ("client", "add", "--data", self.data, "--id", "c")
+        for arguments, words in (
+                (add, ("--jwks FILE or --jwks-url URL",)),
+                (add + ("--jwks", jwks), ("--scope is missing", "system/*.rs")),
+                (("keys", "generate", "--alg", "HS256", "--out", "k"), ("'HS256'", "ES384, RS384")),
+                (("keys", "public", jwks), (f"'{jwks}' holds no private key",)),
+                (("generate", "--out", jwks + "/x"), (f"sluice: cannot create folder {jwks}/x: Not a directory\n",))):
+            with self.subTest(arguments=arguments):
+                done = harness.sluice(*arguments, check=False)
+                self.assertIn(done.returncode, (2, 4), done.err)
+                for word in words:
+                    self.assertIn(word, done.err)
+        self.assertFalse(os.path.exists(self.data))
+
+    def test_a_group_that_is_not_there_is_told_when_a_client_is_given_it(self):
+        jwks = os.path.join(self.folder, "jwks.json")
+        with open(jwks, "w", encoding="utf-8") as file:
+            file.write(harness.sluice("keys", "generate", "--out", os.path.join(self.folder, "key.jwk")).out)
+        harness.load(self.data, harness.write_lines(os.path.join(self.folder, "g.ndjson"), [
+            {"resourceType": "Group", "id": "g", "type": "person", "actual": True}]))
+        add = ("client", "add", "--data", self.data, "--jwks", jwks, "--scope", "system/*.rs", "--group", "g",
+               "--group", "typo")
+        told = "warning: there is no Group 'typo' in the store yet\n"
+        self.assertEqual(harness.sluice(*add, "--id", "alone").err, told)
+        with harness.Server(self.data, is_open=False):
+            self.assertEqual(harness.sluice(*add, "--id", "by-the-server").err, told)
+
+    def test_the_public_half_of_a_key_is_printed_again(self):
+        for form in ("jwk", "jwks", "pem"):
+            path = os.path.join(self.folder, form)
+            public = harness.sluice("keys", "generate", "--format", form, "--out", path).out
+            again = harness.sluice("keys", "generate", "--out", path, check=False)
+            self.assertEqual((again.returncode, again.out), (2, ""))
+            self.assertIn(f"`sluice keys public {path}`", again.err)
+            shown = json.loads(harness.sluice("keys", "public", path).out)["keys"][0]
+            self.assertNotIn("d", shown)
+            self.assertEqual({name: shown[name] for name in ("kty", "crv", "x", "y")},
+                             {name: json.loads(public)["keys"][0][name] for name in ("kty", "crv", "x", "y")})
+
+    def test_a_store_that_is_in_use_is_3_and_names_who_has_it(self):
+        with harness.Server(self.data) as server:
+            done = harness.sluice("serve", "--data", self.data, "--open", "--listen", "127.0.0.1:0", check=False)
+            self.assertEqual(done.returncode, 3, done.err)
+            name = os.path.basename(harness.BINARY)
+            self.assertIn(f"the store in '{self.data}' is in use by process {server.process.pid} ({name} serve)",
+                          done.err)
+
+    def test_exit_codes_are_those_of_the_table_in_the_documentation(self):
+        """docs/configuration.md, one command of each kind; help names them too."""
+        sample = os.path.join(self.folder, "sample")
+        bad = harness.write_lines(os.path.join(self.folder, "bad.ndjson"), [{"resourceType": "Nonsense"}])
+        for arguments, code in ((("generate", "--patients", 1, "--out", sample), 0), (("generate",), 2),
+                                (("load", "--data", self.data, sample), 0), (("load", "--data", self.data, bad), 1),
+                                (("load", "--data", self.data), 2), (("stats", "--data", self.data), 0),
+                                (("stats",), 2), (("jobs", "--data", self.data), 0),
+                                (("jobs", "--data", self.data, "nothing"), 2),
+                                (("client", "list", "--data", self.data), 0),
+                                (("client", "show", "--data", self.data, "--id", "nobody"), 2),
+                                (("audit", "grep", "--data", self.data, "nothing"), 1), (("audit", "tail"), 2),
+                                (("keys", "generate"), 2),
+                                (("token", "http://127.0.0.1:1/fhir", "--client-id", "c"), 2),
+                                (("pull", "http://127.0.0.1:1/fhir"), 2), (("sync", self.folder), 2),
+                                (("pull", "http://127.0.0.1:1/fhir", "--retries", 0, "--out", sample + "1"), 6)):
+            with self.subTest(arguments=arguments):
+                self.assertEqual(harness.sluice(*arguments, check=False).returncode, code)
+        for command in ("serve", "client", "token", "keys", "audit", "stats", "jobs", "generate", "load", "pull",
+                        "sync"):
+            self.assertIn("Exit codes: 0 ", harness.sluice(command, "--help").out, command)
+
     def test_a11_off_loopback_nothing_is_served_open_or_in_the_clear(self):
         for arguments in (("--listen", "0.0.0.0:0", "--open"), ("--listen", "[::]:0", "--open"),
                           ("--listen", "0.0.0.0:0"), ("--listen", "127.0.0.1:0", "--i-know-this-is-public")):
