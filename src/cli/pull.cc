@@ -109,10 +109,22 @@ Result<void> enter_round(client::PullState& state, const PullArguments& argument
   return check_keeping(state, round.settings, settings.remembered);
 }
 
+// Of a pull that has ended before.
+std::string told_of_complete(const PullArguments& arguments) {
+  const auto& request = arguments.request;
+  const bool can_sync =
+      arguments.status_url.empty() && request.until.empty() && request.organize_output_by.empty();
+  return fmt::format(
+      "this pull was complete already, nothing was asked for{}",
+      can_sync ? ": `sluice sync " + arguments.out + "` brings what has changed since" : "");
+}
+
 // The whole of a pull after what is checked before.
 Result<int> run_round(client::PullState& state, client::Puller& puller, StoreTarget* target,
-                      PullDisplay& display, const std::string& out) {
+                      PullDisplay& display, const PullArguments& arguments) {
   client::PullReport report;
+  const bool was_complete =
+      state.round().is_finished && (target == nullptr || state.round().is_delivered);
   if (state.round().is_finished) {
     SLUICE_TRY(report, client::report_of(state, state.round()));
   } else {
@@ -124,7 +136,8 @@ Result<int> run_round(client::PullState& state, client::Puller& puller, StoreTar
     SLUICE_TRY(const auto delivered, client::deliver_first(state, *target));
     refused = delivered.refused;
   }
-  display.summary(report, out);
+  display.summary(report, arguments.out, arguments.server.into);
+  if (was_complete) display.notice(told_of_complete(arguments));
   if (refused > 0) display.notice(fmt::format("{} resources were not loaded", refused));
   return report.is_partial() || refused > 0 ? kExitPartial : 0;
 }
@@ -159,7 +172,7 @@ Result<int> pull(PullArguments& arguments, PullDisplay& display) {
                    display.events().notice);
     if (!state->round().is_delivered) SLUICE_CHECK(target->check());
   }
-  return run_round(*state, puller, target ? &*target : nullptr, display, arguments.out);
+  return run_round(*state, puller, target ? &*target : nullptr, display, arguments);
 }
 
 Result<int> run_pull(PullArguments& arguments) {

@@ -192,7 +192,8 @@ void PullDisplay::clear() {
   clear_locked();
 }
 
-void PullDisplay::summary(const client::PullReport& report, const std::string& folder) {
+void PullDisplay::summary(const client::PullReport& report, const std::string& folder,
+                          const std::string& store) {
   const std::lock_guard lock(mutex_);
   clear_locked();
   client::PullCounts all;
@@ -210,6 +211,7 @@ void PullDisplay::summary(const client::PullReport& report, const std::string& f
     json::array failures(report.failures.begin(), report.failures.end());
     return write_line(STDOUT_FILENO, {{"event", "summary"},
                                       {"folder", folder},
+                                      {"into", store},
                                       {"transactionTime", report.transaction_time},
                                       {"types", std::move(types)},
                                       {"resources", all.lines},
@@ -240,7 +242,8 @@ void PullDisplay::summary(const client::PullReport& report, const std::string& f
   print_attachments(report.attachments);
   for (const auto& text : oddities_of(report)) fmt::print("{}\n", shown_text(text));
   for (const auto& failure : report.failures) fmt::print("not received: {}\n", shown_text(failure));
-  fmt::print("as of {} in {}\n", shown_time(report.transaction_time), folder);
+  fmt::print("as of {} in {}\n", shown_time(report.transaction_time),
+             store.empty() ? folder : store);
 }
 
 }  // namespace sluice::cli

@@ -33,8 +33,9 @@ class PullDisplay {
   void notice(const std::string& text);
   void request(const client::RequestRecord& record);
   void progress(const client::PullProgress& progress);
-  /// The table of what came, on standard output.
-  void summary(const client::PullReport& report, const std::string& folder);
+  /// The table of what came, on standard output. `store`: where it went from the folder, or empty.
+  void summary(const client::PullReport& report, const std::string& folder,
+               const std::string& store);
   /// Takes the live picture away.
   void clear();
 

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <thread>
 #include <utility>
 
 #include "cli/command.h"
 #include "cli/data_folder.h"
+#include "cli/store_report.h"
 #include "client/sync/attachment_links.h"
 
 namespace sluice::cli {
@@ -92,6 +94,18 @@ Result<client::Delivered> StoreTarget::remove(
   client::Delivered delivered;
   for (const auto& [type, count] : *removed) delivered.counts[type].deleted = count;
   return delivered;
+}
+
+Result<std::map<std::string, std::uint64_t>> StoreTarget::totals() {
+  const auto report = ask_for_report(data_);
+  if (!report) return later(report.error());
+  std::map<std::string, std::uint64_t> totals;
+  for (const auto& value : report->at("types").as_array()) {
+    const auto& row = value.as_object();
+    totals[std::string(row.at("type").as_string())] =
+        row.at("resources").to_number<std::uint64_t>();
+  }
+  return totals;
 }
 
 Result<client::Gone> StoreTarget::find_gone(const std::vector<std::filesystem::path>& files) {

@@ -26,6 +26,7 @@ class StoreTarget final : public client::PullTarget {
   Result<client::Delivered> put(const std::vector<std::filesystem::path>& files) override;
   Result<client::Delivered> remove(
       const std::vector<std::pair<std::string, std::string>>& resources) override;
+  Result<std::map<std::string, std::uint64_t>> totals() override;
   Result<client::Gone> find_gone(const std::vector<std::filesystem::path>& files) override;
 
  private:

@@ -44,6 +44,7 @@ void print_report(const client::SyncReport& report, const SyncArguments& argumen
                                  {"total", counts.total}};
     const json::object line{{"event", "summary"},
                             {"folder", arguments.folder},
+                            {"into", arguments.server.into},
                             {"since", report.since},
                             {"transactionTime", report.transaction_time},
                             {"joined", report.joined},
@@ -64,7 +65,8 @@ void print_report(const client::SyncReport& report, const SyncArguments& argumen
   if (report.joined > 0) fmt::print("{} new members of the group\n", human_count(report.joined));
   fmt::print("from {} to {} in {}\n",
              report.since.empty() ? "the beginning" : client::shown_text(report.since),
-             shown_time(report.transaction_time), arguments.folder);
+             shown_time(report.transaction_time),
+             arguments.server.into.empty() ? arguments.folder : arguments.server.into);
 }
 
 // "30d", "12h", "45m"; 0: never.
@@ -151,7 +153,7 @@ Result<int> sync(SyncArguments& arguments, PullDisplay& display) {
   if (is_cycle && report.changes.failures.empty() && !report.is_refused)
     print_report(report, arguments);
   else
-    display.summary(report.changes, arguments.folder);
+    display.summary(report.changes, arguments.folder, arguments.server.into);
   tell_of_removals(report, arguments, display);
   for (const auto& text : report.changes.attachments.texts) display.notice(text);
   for (const auto& text : report.changes.outcome_texts)

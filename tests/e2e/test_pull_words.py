@@ -1,12 +1,13 @@
 """What `sluice pull` and `sluice sync` say to who uses them for the first time (L-08), against a server that
 answers by a script: what is wrong, on which line to mend it, and what is done already."""
+import json
 import os
 import ssl
 import unittest
 
 import harness
 from imposter import Answer, BulkImposter, file_answer, outcome, resources
-from test_pull import pull
+from test_pull import pull, requests_of
 from test_sync import run
 from test_tls import make_certificate
 
@@ -107,6 +108,37 @@ class Rounds(Words):
         done = pull(self.server.base, "--out", self.out, "--retries", 0, code=6)
         self.assertEqual(done.err.count("Couldn't connect"), 1, done.err)
         self.assertIn("; 11 more files could not be had either. The same command goes on", done.err)
+
+    def test_l08_a_pull_that_is_complete_says_so_and_what_comes_next(self):
+        self.server.finish([self.server.add_output("Patient", "p", resources("Patient", 3))])
+        words = f"this pull was complete already, nothing was asked for: `sluice sync {self.out}`"
+        self.assertNotIn("complete already", pull(self.server.base, "--out", self.out).err)
+        count = len(requests_of(self.out))
+        self.assertIn(words, pull(self.server.base, "--out", self.out).err)
+        self.assertEqual(len(requests_of(self.out)), count)
+
+    def test_l06_a_sync_that_goes_on_with_a_full_one_says_so(self):
+        self.server.finish([self.server.add_output("Patient", "p", resources("Patient", 3))])
+        pull(self.server.base, "--out", self.out)
+        self.server.on("GET", "/status", Answer(500, outcome("out of order")))
+        run("sync", self.out, "--full", code=5)
+        self.server.finish([self.server.add_output("Patient", "p", resources("Patient", 3))])
+        self.assertIn("is a full one (--full): this one goes on with it", run("sync", self.out).err)
+        self.assertNotIn("full one", run("sync", self.out).err)
+
+    def test_l10_what_goes_into_a_store_is_counted_there_and_the_store_is_named(self):
+        data = os.path.join(self.folder, "data")
+        beside = data + ".pull"
+        self.server.finish([self.server.add_output("Patient", "p", resources("Patient", 3))])
+        self.assertTrue(pull(self.server.base, "--into", data).out.endswith(f" in {data}\n"))
+        self.server.finish([self.server.add_output("Patient", "q", resources("Patient", 2, start=3))])
+        done = run("sync", beside)
+        self.assertRegex(done.out, r"(?m)^Patient +2 +0 +0 +5$")
+        self.assertTrue(done.out.endswith(f" in {data}\n"), done.out)
+        self.server.finish([self.server.add_output("Patient", "r", resources("Patient", 1, start=5))])
+        with harness.Server(data):
+            summary = json.loads(run("sync", beside, "--log-json").out)
+        self.assertEqual((summary["into"], summary["changed"]["Patient"]["total"]), (data, 6))
 
 
 if __name__ == "__main__":

@@ -53,6 +53,12 @@ void add(std::map<std::string, CopyCounts>& to, const std::map<std::string, Copy
 
 }  // namespace
 
+Result<std::vector<Key>> read_lasting_deletions(const fs::path& folder, const EachCopyFile& files) {
+  SLUICE_TRY(auto keys, read_all_deletions(folder, files));
+  if (!keys.empty()) SLUICE_CHECK(leave_out_present(folder, files, keys));
+  return std::vector<Key>(keys.begin(), keys.end());
+}
+
 Result<Delivered> deliver(PullState& state, const Round& round, PullTarget& target) {
   const auto files = files_of(round);
   std::vector<fs::path> outputs;
@@ -64,11 +70,9 @@ Result<Delivered> deliver(PullState& state, const Round& round, PullTarget& targ
   if (!outputs.empty()) {
     SLUICE_TRY(all, target.put(outputs));
   }
-  SLUICE_TRY(auto deletions, read_all_deletions(state.folder(), files));
+  SLUICE_TRY(const auto deletions, read_lasting_deletions(state.folder(), files));
   if (!deletions.empty()) {
-    SLUICE_CHECK(leave_out_present(state.folder(), files, deletions));
-    SLUICE_TRY(const auto removed,
-               target.remove(std::vector<Key>(deletions.begin(), deletions.end())));
+    SLUICE_TRY(const auto removed, target.remove(deletions));
     add(all.counts, removed.counts);
   }
   SLUICE_CHECK(state.note_delivered(round.number, all.refused));

@@ -34,9 +34,16 @@ class PullTarget {
   /// Takes resources away, each "Type/id" in two parts; those that are not there do not count.
   virtual Result<Delivered> remove(
       const std::vector<std::pair<std::string, std::string>>& resources) = 0;
+  /// How many resources it has now, by type.
+  virtual Result<std::map<std::string, std::uint64_t>> totals() = 0;
   /// What put() was given before and these files, which are all that there is now, do not have.
   virtual Result<Gone> find_gone(const std::vector<std::filesystem::path>& files) = 0;
 };
+
+/// What the Bundles of deletions among `files` delete and none of the resources among them is:
+/// what was deleted and is there again at the end stays. Paths are relative to `folder`.
+Result<std::vector<std::pair<std::string, std::string>>> read_lasting_deletions(
+    const std::filesystem::path& folder, const EachCopyFile& files);
 
 /// Delivers a finished round to `target`: its resources, then its deletions, except deletions of
 /// resources in the same round. Removes files that were taken completely from the folder; files of

@@ -148,6 +148,10 @@ Result<Sync::Cycle> Sync::enter() {
     // who asks for a full one wants to get out of what cannot be ended.
     const bool is_left =
         cycle_of("plan") != open && (was_full ? cycle_of("refused") == open && !is_full : is_full);
+    if (!is_left && was_full && !is_full)
+      events_.notice(
+          "the last sync was interrupted and is a full one (--full): this one goes on with it, and "
+          "compares with all that the server has");
     if (!is_left)
       return Cycle{open, text(*begun, "since"), flag(*begun, "pattern"), was_full,
                    number(*begun, "rounds")};
@@ -343,6 +347,11 @@ Result<void> Sync::deliver_all(const Cycle& cycle, SyncReport& report) {
       }
     }
     report.refused += rounds[i].refused;
+  }
+  if (!report.counts.empty()) {
+    SLUICE_TRY(const auto totals, target_->totals());
+    for (auto& [type, counts] : report.counts)
+      if (const auto found = totals.find(type); found != totals.end()) counts.total = found->second;
   }
   return complete(cycle, {});
 }
