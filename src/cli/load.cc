@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <stop_token>
 #include <thread>
 
@@ -11,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/data_folder.h"
 #include "cli/options.h"
+#include "cli/pulled_folder.h"
 #include "cli/signals.h"
 
 namespace sluice::cli {
@@ -91,6 +93,19 @@ struct LoadArguments {
   bulk::LoadOptions options;
 };
 
+// What a pull with --since was told of as deleted.
+Result<void> apply_deletions(const std::string& data, const std::filesystem::path& folder,
+                             const std::stop_token& stop) {
+  SLUICE_TRY(const auto deletions, read_pulled_deletions(folder));
+  if (deletions.empty()) return {};
+  SLUICE_TRY(const auto removed, remove_from(data, deletions, stop));
+  std::uint64_t count = 0;
+  for (const auto& [type, of_type] : removed) count += of_type;
+  fmt::print("{} deleted of {} that {} names\n", human_count(count), human_count(deletions.size()),
+             (folder / "deleted").string());
+  return {};
+}
+
 Result<int> run_load(LoadArguments& arguments) {
   if (arguments.data.empty()) return invalid("load: --data DIR is missing");
   if (arguments.options.paths.empty()) return invalid("load: nothing to load was named");
@@ -112,11 +127,16 @@ Result<int> run_load(LoadArguments& arguments) {
                path);
   };
   arguments.options.on_progress = [&display](const auto& progress) { display.show(progress); };
+  const auto notice = [](const std::string& text) { fmt::print(stderr, "{}\n", text); };
+  SLUICE_TRY(const auto folders, take_pulled_folders(arguments.options.paths, notice));
   const auto start = SteadyClock::now();
   const auto summary = load_into(arguments.data, arguments.options, stop.get_token());
   display.clear();
   if (!summary) return summary.error();
   print_summary(*summary, std::chrono::duration<double>(SteadyClock::now() - start).count());
+  if (summary->stopped_by_problem) return 1;
+  for (const auto& folder : folders)
+    SLUICE_CHECK(apply_deletions(arguments.data, folder, stop.get_token()));
   return summary->problems > 0 ? 1 : 0;
 }
 
@@ -127,7 +147,8 @@ Command add_load(CLI::App& app) {
       app.add_subcommand("load", "Load NDJSON and Bundles (files, folders, - for stdin)");
   command->footer(
       "Example:\n  sluice load --data ./data ./export/*.ndjson.gz\n"
-      "Exit codes: 0 all loaded, 1 some lines were not, 2 wrong use, 3 store in use, 4 disk");
+      "Exit codes: 0 all loaded, 1 some lines were not, 2 wrong use, 3 store in use, 4 disk,\n"
+      "5 the server that has the store open stopped or is gone, 130 interrupted");
   auto arguments = std::make_shared<LoadArguments>();
   auto& options = arguments->options;
   options.parse_threads = std::max(1u, std::thread::hardware_concurrency());

@@ -10,6 +10,7 @@ import unittest
 
 import corpus
 import harness
+from imposter import BulkImposter, outcome
 
 
 def patient(id, **more):
@@ -301,6 +302,25 @@ class Loading(harness.TestCase):
         done = harness.load(self.data, os.path.join(self.folder, "missing.ndjson"), check=False)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("missing.ndjson", done.err)
+
+    def test_i01_a_folder_of_a_pull_is_loaded_as_it_stands_and_its_deletions_are_applied(self):
+        harness.load(self.data, self.write("before.ndjson", patient("gone"), patient("again"), patient("other")))
+        source = BulkImposter(self)
+        deletions = {"resourceType": "Bundle", "type": "transaction", "entry": [
+            {"request": {"method": "DELETE", "url": f"Patient/{id}"}} for id in ("gone", "again", "never-here")]}
+        lines = "".join(json.dumps(patient(id)) + "\n" for id in ("again", "new")).encode()
+        source.finish([source.add_output("Patient", "p", lines)],
+                      deleted=[source.add_output("Bundle", "d", json.dumps(deletions).encode() + b"\n")],
+                      error=[source.add_output("OperationOutcome", "o", json.dumps(outcome("words")).encode())])
+        pulled = os.path.join(self.folder, "pulled")
+        harness.sluice("pull", source.base, "--out", pulled, check=False)
+        done = harness.load(self.data, pulled)
+        self.assertIn("a folder of `sluice pull`", done.err)
+        self.assertIn(f"1 deleted of 2 that {pulled}/deleted names", done.out)
+        self.assertEqual(set(self.exported()), {"Patient/again", "Patient/new", "Patient/other"})
+        # What a shell makes of copy/*.ndjson.
+        done = harness.load(self.data, *(os.path.join(pulled, name) for name in ("Patient.00001.ndjson", "log.ndjson")))
+        self.assertIn("log.ndjson: passed over", done.err)
 
     def test_i01_bundle_entries_that_cannot_be_loaded_are_named_by_number(self):
         path = self.write_bytes("bundle.json", json.dumps({
