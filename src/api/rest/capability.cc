@@ -348,6 +348,35 @@ json::object statement_of(const Service& service, const http::Request& request) 
       {"rest", json::array{std::move(rest)}}};
 }
 
+// R4 marks most of `rest` as no part of a summary: what searches there are, mostly.
+json::object summary_of(json::object statement) {
+  const auto only_names = [](json::object& of) {
+    auto* operations = of.if_contains("operation");
+    if (operations == nullptr) return;
+    for (auto& operation : operations->as_array()) operation.as_object().erase("documentation");
+  };
+  for (auto& rest : statement.at("rest").as_array()) {
+    auto& of = rest.as_object();
+    of.erase("documentation");
+    of.erase("interaction");
+    if (auto* security = of.if_contains("security")) {
+      security->as_object().erase("description");
+      if (security->as_object().empty()) of.erase("security");
+    }
+    only_names(of);
+    for (auto& each : of.at("resource").as_array()) {
+      auto& resource = each.as_object();
+      for (const char* name :
+           {"interaction", "versioning", "readHistory", "updateCreate", "conditionalCreate",
+            "conditionalRead", "conditionalUpdate", "conditionalDelete", "searchInclude",
+            "searchRevInclude", "searchParam"})
+        resource.erase(name);
+      only_names(resource);
+    }
+  }
+  return statement;
+}
+
 // Parts of it are made for each who asks, so that anybody could fill the memory of answers with
 // them: they have a little of their own.
 http::Response part_of_statement(const Service& service, const http::Request& request,
@@ -368,6 +397,11 @@ http::Response capability_statement(const Service& service, const http::Request&
   const auto view = statement_view(request);
   if (!view) return request_error(request, view.error());
   const std::string base = service.base_url(request);
+  if (view->is_summary())
+    return part_of_statement(service, request, *view,
+                             service.capabilities->of(base + "?_summary", [&] {
+                               return json_text(summary_of(statement_of(service, request)));
+                             }));
   const SharedText whole =
       service.capabilities->of(base, [&] { return json_text(statement_of(service, request)); });
   if (view->projector(statement_type())) return part_of_statement(service, request, *view, whole);

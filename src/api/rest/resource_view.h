@@ -23,6 +23,7 @@ class ResourceView {
 
   bool is_count() const { return is_count_; }    ///< _summary=count
   bool is_pretty() const { return is_pretty_; }  ///< _pretty
+  bool is_summary() const { return summary_ == fhir::Summary::kTrue; }
   bool is_text() const { return summary_ == fhir::Summary::kText; }
 
   /// What the client gets of resources of one type, which a search includes, or which it finds:
