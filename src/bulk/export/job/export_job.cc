@@ -10,7 +10,7 @@
 #include "bulk/export/request/export_patients.h"
 #include "bulk/export/request/export_phases.h"
 #include "bulk/export/request/stored_export.h"
-#include "bulk/export/shard/block_sorter.h"
+#include "bulk/export/shard/sorted_block_sink.h"
 #include "bulk/export/shard/provenance.h"
 #include "bulk/export/shard/sorted_runs.h"
 #include "fhir/compartment.h"

@@ -24,14 +24,14 @@ constexpr std::string_view kBundleEnd = "]}";
 /// Puts entries into Bundles that keep to the files' size.
 class BundleLines {
  public:
-  explicit BundleLines(ExportWriter& writer) : writer_(writer) {}
+  explicit BundleLines(MessageFiles& messages) : messages_(messages) {}
 
   Result<void> add(fhir::ResourceType type, std::string_view id) {
     const std::string entry = fmt::format(R"({{"request":{{"method":"DELETE","url":"{}/{}"}}}})",
                                           fhir::type_name(type), id);
     // One more for the comma, one for the line break.
     const std::size_t size = line_.size() + entry.size() + kBundleEnd.size() + 2;
-    if (entries_ == kEntriesMax || (entries_ > 0 && size > writer_.size_max()))
+    if (entries_ == kEntriesMax || (entries_ > 0 && size > messages_.size_max()))
       SLUICE_CHECK(finish());
     line_ += entries_++ == 0 ? kBundleStart : ",";
     line_ += entry;
@@ -41,14 +41,14 @@ class BundleLines {
   Result<void> finish() {
     if (entries_ == 0) return {};
     line_ += kBundleEnd;
-    SLUICE_CHECK(writer_.append_other(FileKind::kDeleted, line_));
+    SLUICE_CHECK(messages_.append(FileKind::kDeleted, line_));
     line_.clear();
     entries_ = 0;
     return {};
   }
 
  private:
-  ExportWriter& writer_;
+  MessageFiles& messages_;
   std::string line_;
   std::size_t entries_ = 0;
 };
@@ -66,11 +66,11 @@ bool is_in(const ClosedReferences* references, fhir::ResourceType type, std::str
 }  // namespace
 
 Deletions::Deletions(const store::Store& store, const PreparedExport& prepared,
-                     ExportWriter& writer, Step step)
+                     MessageFiles& messages, Step step)
     : store_(store),
       prepared_(prepared),
       request_(prepared.request),
-      writer_(writer),
+      messages_(messages),
       step_(std::move(step)),
       scope_(prepared) {
   if (request_.sorts_blocks()) blocks_.emplace(request_);
@@ -202,7 +202,7 @@ Result<Answer> Deletions::has_left_references(const Entry& entry) {
 }
 
 Result<void> Deletions::write(const Candidates& candidates, const ClosedReferences* referred) {
-  BundleLines lines(writer_);
+  BundleLines lines(messages_);
   bool is_incomplete = false;
   for (const auto& entry : candidates) {
     const auto& [key, candidate] = entry;
@@ -225,7 +225,7 @@ Result<void> Deletions::write(const Candidates& candidates, const ClosedReferenc
 }
 
 Result<void> Deletions::write_outcome(std::string_view why) {
-  return writer_.append_other(
+  return messages_.append(
       FileKind::kOutcome,
       fhir::operation_outcome("warning", "incomplete",
                               std::string(why) + " An export without _since has what there is."));

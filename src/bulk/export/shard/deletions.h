@@ -12,9 +12,9 @@
 #include "base/result.h"
 #include "bulk/export/request/export_request.h"
 #include "bulk/export/request/export_scope.h"
-#include "bulk/export/shard/block_sorter.h"
-#include "bulk/export/shard/export_writer.h"
+#include "bulk/export/shard/block_finder.h"
 #include "bulk/export/shard/former_scope.h"
+#include "bulk/export/shard/ndjson_files.h"
 #include "bulk/export/shard/supporting_references.h"
 #include "search/matcher.h"
 #include "store/store.h"
@@ -28,7 +28,7 @@ class Deletions {
   /// Called with every change read and the bytes it counts as.
   using Step = std::function<Result<void>(std::uint64_t)>;
 
-  Deletions(const store::Store& store, const PreparedExport& prepared, ExportWriter& writer,
+  Deletions(const store::Store& store, const PreparedExport& prepared, MessageFiles& messages,
             Step step);
 
   /// What has left the compartments (at system level: everything); part `part` of `parts`.
@@ -68,7 +68,7 @@ class Deletions {
   const store::Store& store_;
   const PreparedExport& prepared_;
   const ExportRequest& request_;
-  ExportWriter& writer_;
+  MessageFiles& messages_;
   const Step step_;
   const ExportScope scope_;
   search::Matcher matcher_;

@@ -9,13 +9,17 @@
 #include "bulk/export/plan/change_window.h"
 #include "bulk/export/request/export_phases.h"
 #include "bulk/export/shard/deletions.h"
-#include "bulk/export/shard/export_writer.h"
+#include "bulk/export/shard/ndjson_files.h"
 #include "bulk/export/shard/owner_merge.h"
 #include "bulk/export/shard/provenance.h"
+#include "bulk/export/shard/record_sinks.h"
+#include "bulk/export/shard/record_transform.h"
+#include "bulk/export/shard/record_view.h"
 #include "bulk/export/shard/reference_set.h"
+#include "bulk/export/shard/shard_files.h"
 #include "bulk/export/shard/shard_progress.h"
+#include "bulk/export/shard/sorted_block_sink.h"
 #include "bulk/export/shard/supporting_references.h"
-#include "fhir/attachment_urls.h"
 #include "fhir/operation_outcome.h"
 
 namespace sluice::bulk {
@@ -32,10 +36,12 @@ class ShardRun {
         stem_(fmt::format("{}-{:05}", shard.phase, shard.number)),
         collects_references_(shard.phase < kSupportingPhase && takes_supporting(prepared.request)),
         scope_(prepared),
-        writer_(environment.files, job.id, stem_, prepared.request,
-                prepared.elements ? &*prepared.elements : nullptr, environment.file_size_max),
-        attachments_(
-            prepared.request.base_url,
+        files_(environment.files, job.id, stem_),
+        size_max_(file_size_max(prepared.request, environment.file_size_max)),
+        sink_(make_sink({files_, prepared.request, shard.phase, size_max_})),
+        messages_(files_, size_max_),
+        transforms_(
+            prepared,
             [this](std::string_view id) { return environment_.binary_url(job_, request_, id); }),
         progress_(context) {}
 
@@ -96,17 +102,19 @@ class ShardRun {
       SLUICE_CHECK(step(record->json.size()));
       if (record->owner != owner) {
         owner = record->owner;
-        SLUICE_CHECK(writer_.begin_block(fhir::types::kPatient, owner));
+        SLUICE_CHECK(sink_->begin_block(fhir::types::kPatient, owner));
       }
       SLUICE_CHECK(take_or_follow(*record));
     }
   }
 
   Result<ShardResult> finish() {
-    SLUICE_CHECK(writer_.finish());
+    SLUICE_CHECK(sink_->finish());
+    SLUICE_CHECK(messages_.finish());
+    SLUICE_CHECK(files_.finish());
     ShardResult result;
-    result.files = writer_.take_files();
-    result.runs = writer_.take_runs();
+    result.files = files_.take();
+    result.runs = sink_->take_runs();
     if (runs_) {
       SLUICE_CHECK(runs_->finish());
       for (auto& run : runs_->take_files()) result.runs.push_back(std::move(run));
@@ -123,8 +131,6 @@ class ShardRun {
   }
 
  private:
-  // ---- reading ----
-
   Result<std::unique_ptr<store::Scan>> open(const store::KeyRange& range) const {
     return environment_.store.scan(range, prepared_.snapshot.sequence);
   }
@@ -268,8 +274,6 @@ class ShardRun {
     return {};
   }
 
-  // ---- Provenance, by what it is about (P-08) ----
-
   Result<void> provenance(const Segment& segment, const ShardInputs& inputs) {
     ProvenanceSelector selector(environment_.store, prepared_, inputs.referred.get());
     if (request_.associated_provenance == AssociatedProvenance::kLatest)
@@ -316,7 +320,7 @@ class ShardRun {
     SLUICE_TRY(const bool seen, prepared_.filters.sees(matcher_, type, record.json));
     if (!seen) return {};
     if (runs_)
-      return selector.add_candidates(record.last_updated, id_of(record), record.json, *runs_);
+      return selector.add_candidates(record.last_updated, view_of(record).id, record.json, *runs_);
     SLUICE_TRY(const auto choice, selector.choose(record.owners, record.json));
     if (!choice) return {};
     return put_provenance(type, record, *choice);
@@ -368,25 +372,23 @@ class ShardRun {
       if (!parts) return corrupt("an internal file of an export cannot be read");
       if (parts->instance != instance) {
         instance = parts->instance;
-        SLUICE_CHECK(writer_.begin_block(*request_.organize_by, instance));
+        SLUICE_CHECK(sink_->begin_block(*request_.organize_by, instance));
       }
-      return writer_.append_to_block(parts->resource);
+      return sink_->append({parts->type, parts->id, parts->resource, parts->resource});
     });
   }
 
   Deletions deletions() {
-    return Deletions(environment_.store, prepared_, writer_,
+    return Deletions(environment_.store, prepared_, messages_,
                      [this](std::uint64_t bytes) { return step(bytes); });
   }
 
   Result<void> outcome() {
     for (const auto& skipped : request_.skipped)
-      SLUICE_CHECK(writer_.append_other(
-          FileKind::kOutcome, fhir::operation_outcome("warning", "not-supported", skipped)));
+      SLUICE_CHECK(messages_.append(FileKind::kOutcome,
+                                    fhir::operation_outcome("warning", "not-supported", skipped)));
     return {};
   }
-
-  // ---- writing ----
 
   Result<void> take(const store::RecordView& record) {
     // Sought by patient, a resource of several is found with each of them.
@@ -450,14 +452,9 @@ class ShardRun {
       (of_new_member ? references_.of_new_members : references_.ordinary)
           .add_all(record.supporting);
     if (!is_in_time) return {};
-    if (!record.may_name_binary || !fhir::may_name_binary(record.json))
-      return writer_.append(type, id_of(record), record.json);
-    SLUICE_CHECK(attachments_.rewrite(type, record.json, rewritten_));
-    return writer_.append(type, id_of(record), rewritten_);
+    SLUICE_TRY(const std::string_view line, transforms_.apply(view_of(record)));
+    return sink_->append({type, view_of(record).id, record.json, line});
   }
-
-  static std::string_view id_of(const store::RecordView& record) { return record.id; }
-  static std::string_view id_of(const store::Record& record) { return record.key.id; }
 
   Result<void> step(std::uint64_t bytes) { return progress_.step(bytes); }
 
@@ -468,9 +465,11 @@ class ShardRun {
   const std::string stem_;
   const bool collects_references_;
   const ExportScope scope_;
-  ExportWriter writer_;
-  fhir::AttachmentUrls attachments_;
-  std::string rewritten_;
+  ShardFiles files_;
+  const std::uint64_t size_max_;
+  const std::unique_ptr<RecordSink> sink_;
+  MessageFiles messages_;
+  TransformChain transforms_;
   FoundReferences references_;
   std::optional<ProvenanceCollector> provenances_;
   std::optional<RunWriter> runs_;

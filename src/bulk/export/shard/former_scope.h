@@ -13,7 +13,7 @@
 #include "base/result.h"
 #include "bulk/export/plan/change_window.h"
 #include "bulk/export/request/export_scope.h"
-#include "bulk/export/shard/block_sorter.h"
+#include "bulk/export/shard/block_finder.h"
 #include "bulk/group/roster.h"
 #include "search/matcher.h"
 #include "store/store.h"

@@ -1,0 +1,57 @@
+// Lines of one sort after another into files of bounded size.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "bulk/export/plan/export_shard.h"
+#include "bulk/export/shard/shard_files.h"
+
+namespace sluice::bulk {
+
+/// One thread.
+class NdjsonFiles {
+ public:
+  NdjsonFiles(ShardFiles& files, std::uint64_t size_max) : files_(files), size_max_(size_max) {}
+
+  std::uint64_t size_max() const { return size_max_; }
+  /// What is appended next is of this sort, in a file of its own. `prefix`: of the files' names;
+  /// `type`: what the manifest says that they hold.
+  Result<void> begin(FileKind kind, std::string_view prefix, std::string_view type);
+  /// Goes on in a new file when this line would make the one at hand too large.
+  Result<void> append(std::string_view line);
+  /// Ends the file at hand, if there is one.
+  Result<void> end();
+
+ private:
+  Result<void> open();
+
+  ShardFiles& files_;
+  const std::uint64_t size_max_;
+  FileKind kind_ = FileKind::kOutput;
+  std::string prefix_;
+  std::string type_;
+  std::string name_;
+  std::unique_ptr<output::SeekableGzipWriter> writer_;
+};
+
+/// What an export tells beside its records: deletions and outcomes, each in files of their own.
+/// They are NDJSON in every form of output. One thread.
+class MessageFiles {
+ public:
+  MessageFiles(ShardFiles& files, std::uint64_t size_max) : lines_(files, size_max) {}
+
+  std::uint64_t size_max() const { return lines_.size_max(); }
+  /// `kind`: kDeleted or kOutcome.
+  Result<void> append(FileKind kind, std::string_view line);
+  Result<void> finish() { return lines_.end(); }
+
+ private:
+  NdjsonFiles lines_;
+  FileKind kind_ = FileKind::kOutput;
+};
+
+}  // namespace sluice::bulk

@@ -1,0 +1,13 @@
+// Output by resource type, as every export has it that does not ask for another: NDJSON files, each
+// of one type.
+#pragma once
+
+#include <memory>
+
+#include "bulk/export/shard/record_sinks.h"
+
+namespace sluice::bulk {
+
+std::unique_ptr<RecordSink> make_ndjson_sink(const SinkContext& context);
+
+}  // namespace sluice::bulk

@@ -1,0 +1,40 @@
+// The end of an export's pipeline: a sink writes records in one form of output. record_sinks.cc
+// says which request gets which.
+#pragma once
+
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "bulk/export/plan/export_shard.h"
+#include "fhir/resource_type.h"
+
+namespace sluice::bulk {
+
+/// A record as it goes out. Views: a sink keeps nothing of it.
+struct OutputRecord {
+  fhir::ResourceType type;
+  std::string_view id;
+  std::string_view resource;  ///< all of it, as it is stored
+  std::string_view line;      ///< what goes out of it
+};
+
+/// Writes into the shard's files (see shard_files.h). One thread.
+class RecordSink {
+ public:
+  RecordSink() = default;
+  RecordSink(const RecordSink&) = delete;
+  RecordSink& operator=(const RecordSink&) = delete;
+  virtual ~RecordSink() = default;
+
+  virtual Result<void> append(const OutputRecord& record) = 0;
+  /// In an export that is organised by instances: what is appended next belongs to this one.
+  virtual Result<void> begin_block(fhir::ResourceType, std::string_view) { return {}; }
+  /// Ends the file at hand. The shard's files are still to be finished.
+  virtual Result<void> finish() = 0;
+  /// What a later phase merges; after finish().
+  virtual std::vector<RunFile> take_runs() { return {}; }
+};
+
+}  // namespace sluice::bulk

@@ -1,0 +1,48 @@
+// What changes the lines of records on their way out: one transform after the other, and a line
+// that none of them concerns stays where the store has it.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "bulk/export/request/export_scope.h"
+#include "fhir/attachment_urls.h"
+#include "store/store.h"
+
+namespace sluice::bulk {
+
+/// One thread.
+class RecordTransform {
+ public:
+  RecordTransform() = default;
+  RecordTransform(const RecordTransform&) = delete;
+  RecordTransform& operator=(const RecordTransform&) = delete;
+  virtual ~RecordTransform() = default;
+
+  /// Whether it may change a record's line: asked for every record, so it must be quick.
+  virtual bool concerns(const store::RecordView& record) = 0;
+  /// Replaces `out` by the changed `line`. Called after concerns() of the same record was true;
+  /// `line` is what the transforms before left of it.
+  virtual Result<void> apply(const store::RecordView& record, std::string_view line,
+                             std::string& out) = 0;
+};
+
+/// One thread.
+class TransformChain {
+ public:
+  /// `binary_url`: see AttachmentUrls.
+  TransformChain(const PreparedExport& prepared, fhir::AttachmentUrls::UrlOf binary_url);
+
+  /// What goes out of a record: its line, or one of this object's that the next call overwrites.
+  Result<std::string_view> apply(const store::RecordView& record);
+
+ private:
+  std::vector<std::unique_ptr<RecordTransform>> transforms_;
+  std::array<std::string, 2> lines_;  // taken in turns: a transform reads one and writes the other
+};
+
+}  // namespace sluice::bulk

@@ -1,0 +1,22 @@
+#include "bulk/export/shard/shard_files.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace sluice::bulk {
+
+std::string ShardFiles::next_name(std::string_view what) {
+  return fmt::format("{}-{}-{:03}.ndjson", what, stem_, number_++);
+}
+
+Result<void> ShardFiles::close(std::unique_ptr<output::SeekableGzipWriter> writer, OutputFile file,
+                               std::uint64_t lines_apart) {
+  SLUICE_TRY(const auto info, closed_.add(std::move(writer)));
+  file.count = info.lines - lines_apart;
+  file.size = info.uncompressed_size;
+  list_.push_back(std::move(file));
+  return {};
+}
+
+}  // namespace sluice::bulk
