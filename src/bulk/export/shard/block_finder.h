@@ -13,7 +13,7 @@
 namespace sluice::bulk {
 
 /// A resource belongs in its own block when it is of the organizing type, and in those of the
-/// resources that it refers to. One thread.
+/// resources that it refers to. Not thread-safe.
 class BlockFinder {
  public:
   /// `request` must sort its blocks.

@@ -14,7 +14,7 @@ class BlockSink final : public RecordSink {
   explicit BlockSink(const SinkContext& context)
       : files_(context.files), size_max_(context.size_max) {}
 
-  /// Ends the block at hand; the header of the next is written with its first line.
+  /// Ends the current block; the header of the next is written with its first line.
   Result<void> begin_block(fhir::ResourceType type, std::string_view id) override {
     SLUICE_CHECK(end_block());
     header_ = fmt::format(
@@ -98,8 +98,8 @@ class BlockSink final : public RecordSink {
   std::unique_ptr<output::SeekableGzipWriter> writer_;
   std::string name_;
   std::string header_;
-  std::uint64_t headers_ = 0;    // lines of the file at hand that are headers
-  std::string buffer_;           // lines of the block at hand, with its header
+  std::uint64_t headers_ = 0;    // header lines of the current file
+  std::string buffer_;           // lines of the current block, with its header
   bool writes_through_ = false;  // the block is too large for the buffer
 };
 

@@ -3,16 +3,13 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "bulk/export/plan/export_shard.h"
 #include "bulk/export/request/export_request.h"
 #include "bulk/export/request/export_scope.h"
-#include "bulk/export/shard/provenance.h"
-#include "bulk/export/shard/supporting_references.h"
+#include "bulk/export/shard/shard_inputs.h"
 #include "job/engine.h"
 #include "output/file_store.h"
 #include "store/store.h"
@@ -28,16 +25,6 @@ struct WorkerEnvironment {
   output::FileStore& files;
   std::uint64_t file_size_max = 0;
   const BinaryUrl& binary_url;
-};
-
-/// What a shard needs of those of earlier phases.
-struct ShardInputs {
-  std::vector<InternalLines> references;  ///< kSupporting
-  FoundProvenances provenances;           ///< kProvenanceOfScope
-  /// kProvenance, kProvenanceChanges: the supporting resources of the export; nullptr for a level
-  /// without. kSupporting: those that were known before, if they still are.
-  std::shared_ptr<const ClosedReferences> referred;
-  std::vector<std::string> runs;  ///< kLatest, kChosen, kBlocks: those of the shard's part
 };
 
 /// Does `shard` and returns its result as the job keeps it. kCancelled when asked to stop; what it

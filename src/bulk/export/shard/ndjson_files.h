@@ -12,7 +12,7 @@
 
 namespace sluice::bulk {
 
-/// One thread.
+/// Not thread-safe.
 class NdjsonFiles {
  public:
   NdjsonFiles(ShardFiles& files, std::uint64_t size_max) : files_(files), size_max_(size_max) {}
@@ -21,9 +21,9 @@ class NdjsonFiles {
   /// What is appended next is of this sort, in a file of its own. `prefix`: of the files' names;
   /// `type`: what the manifest says that they hold.
   Result<void> begin(FileKind kind, std::string_view prefix, std::string_view type);
-  /// Goes on in a new file when this line would make the one at hand too large.
+  /// Goes on in a new file when this line would make the current one too large.
   Result<void> append(std::string_view line);
-  /// Ends the file at hand, if there is one.
+  /// Ends the current file, if there is one.
   Result<void> end();
 
  private:
@@ -39,7 +39,7 @@ class NdjsonFiles {
 };
 
 /// What an export tells beside its records: deletions and outcomes, each in files of their own.
-/// They are NDJSON in every form of output. One thread.
+/// They are NDJSON in every form of output. Not thread-safe.
 class MessageFiles {
  public:
   MessageFiles(ShardFiles& files, std::uint64_t size_max) : lines_(files, size_max) {}

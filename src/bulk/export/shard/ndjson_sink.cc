@@ -23,7 +23,7 @@ class NdjsonSink final : public RecordSink {
 
  private:
   NdjsonFiles lines_;
-  fhir::ResourceType type_;  // of the file at hand; none has the number 0
+  fhir::ResourceType type_;  // of the current file; none has the number 0
 };
 
 }  // namespace

@@ -27,10 +27,6 @@ std::optional<AgeRule> to_rule(std::string_view digit) {
   return static_cast<AgeRule>(digit[0] - '0');
 }
 
-AgeRule rule_of(bool of_new_member) {
-  return of_new_member ? AgeRule::kOfNewMember : AgeRule::kOwn;
-}
-
 // Text that sorts the later instant first.
 std::string newest_first(Instant instant) {
   const auto offset = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) -
@@ -179,7 +175,7 @@ Result<ProvenanceSelector::Target> ProvenanceSelector::read(const fhir::Resource
   if (!asked && !by_reference && target.type != fhir::types::kGroup) {
     SLUICE_TRY(const auto owners, store_.owners(target, prepared_.snapshot.sequence));
     if (!owners || !scope_.covers_owner(*owners)) return Target();
-    return Target(rule_of(scope_.is_of_new_member(*owners)));
+    return Target(age_rule(scope_.is_of_new_member(*owners)));
   }
   SLUICE_TRY(const auto record, store_.read(target, prepared_.snapshot.sequence));
   if (!record) return Target();
@@ -192,12 +188,12 @@ Result<ProvenanceSelector::Target> ProvenanceSelector::read(const fhir::Resource
     const auto ids = referred_->of_new_members.find(target.type);
     of_new_member = ids != referred_->of_new_members.end() && ids->second.contains(target.id);
   }
-  if (!asked) return Target(rule_of(of_new_member));
+  if (!asked) return Target(age_rule(of_new_member));
   if (request_.until && record->last_updated >= *request_.until) return Target();
   SLUICE_TRY(const bool passes, prepared_.filters.pass(matcher_, target.type, record->json));
   if (!passes) return Target();
   if (of_new_member || !scope_.in_time(record->last_updated, false))
-    return Target(rule_of(of_new_member));
+    return Target(age_rule(of_new_member));
   return Target(request_.since ? AgeRule::kWhatever : AgeRule::kOwn);
 }
 
@@ -210,7 +206,7 @@ Result<std::optional<AgeRule>> ProvenanceSelector::choose(std::string_view owner
                                                                             : AgeRule::kOwn;
   std::optional<AgeRule> rule;
   if (!request_.associated_provenance && scope_.covers_owner(owners))
-    rule = rule_of(scope_.is_of_new_member(owners));
+    rule = age_rule(scope_.is_of_new_member(owners));
   if (rule == widest) return rule;
   SLUICE_TRY(const auto head, walk_.provenance(json));
   for (const auto& id : head.targets) {

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "bulk/export/plan/export_shard.h"
 #include "bulk/export/request/export_scope.h"
+#include "bulk/export/shard/record_source.h"
 #include "bulk/export/shard/sorted_runs.h"
 #include "bulk/export/shard/supporting_references.h"
 #include "fhir/reference_walk.h"
@@ -23,7 +24,7 @@
 
 namespace sluice::bulk {
 
-/// Looks for the Provenances of resources of the first phase while they are read. One thread.
+/// Looks for the Provenances of resources of the first phase while they are read. Not thread-safe.
 class ProvenanceCollector {
  public:
   ProvenanceCollector(const store::Store& store, store::Sequence as_of)
@@ -62,13 +63,6 @@ Result<std::vector<std::string>> provenances_in_scope(
 /// The runs of `LatestProvenanceResources`.
 inline constexpr std::string_view kCandidateRuns = "candidate";
 inline constexpr std::string_view kChosenRuns = "chosen";
-
-/// Whether `_since` counts for a Provenance that goes out. The widest comes first.
-enum class AgeRule : std::uint8_t {
-  kOfNewMember,  ///< not, nor for what it refers to (P-13)
-  kWhatever,     ///< not: a resource that is returned has it
-  kOwn,          ///< as for other resources
-};
 
 /// Decides about one Provenance after the other. Not thread-safe.
 class ProvenanceSelector {

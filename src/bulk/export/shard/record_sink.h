@@ -20,7 +20,7 @@ struct OutputRecord {
   std::string_view line;      ///< what goes out of it
 };
 
-/// Writes into the shard's files (see shard_files.h). One thread.
+/// Writes into the shard's files (see shard_files.h). Not thread-safe.
 class RecordSink {
  public:
   RecordSink() = default;
@@ -31,7 +31,7 @@ class RecordSink {
   virtual Result<void> append(const OutputRecord& record) = 0;
   /// In an export that is organised by instances: what is appended next belongs to this one.
   virtual Result<void> begin_block(fhir::ResourceType, std::string_view) { return {}; }
-  /// Ends the file at hand. The shard's files are still to be finished.
+  /// Ends the current file. The shard's files are still to be finished.
   virtual Result<void> finish() = 0;
   /// What a later phase merges; after finish().
   virtual std::vector<RunFile> take_runs() { return {}; }

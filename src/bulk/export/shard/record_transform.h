@@ -15,7 +15,7 @@
 
 namespace sluice::bulk {
 
-/// One thread.
+/// Not thread-safe.
 class RecordTransform {
  public:
   RecordTransform() = default;
@@ -31,7 +31,7 @@ class RecordTransform {
                              std::string& out) = 0;
 };
 
-/// One thread.
+/// Not thread-safe.
 class TransformChain {
  public:
   /// `binary_url`: see AttachmentUrls.

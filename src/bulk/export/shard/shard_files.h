@@ -14,7 +14,7 @@
 
 namespace sluice::bulk {
 
-/// One thread.
+/// Not thread-safe.
 class ShardFiles {
  public:
   /// `stem` makes the names unique within the job.

@@ -4,9 +4,11 @@
 
 #include <array>
 #include <iterator>
+#include <optional>
 #include <string>
 
 #include "bulk/export/shard/block_finder.h"
+#include "bulk/export/shard/merged_lines.h"
 #include "bulk/export/shard/sorted_runs.h"
 
 namespace sluice::bulk {
@@ -26,7 +28,6 @@ class SortedBlockSink final : public RecordSink {
               context.files.stem()) {}
 
   Result<void> append(const OutputRecord& record) override {
-    if (!finder_.may_belong(record.type, record.resource)) return {};
     SLUICE_TRY(const auto* const instances, finder_.find(record.type, record.id, record.resource));
     const bool is_organizer = record.type == finder_.organizer();
     for (const auto& instance : *instances) {
@@ -57,6 +58,17 @@ std::unique_ptr<RecordSink> make_sorted_block_sink(const SinkContext& context) {
   return std::make_unique<SortedBlockSink>(context);
 }
 
+namespace {
+
+/// A line of a run, taken apart.
+struct BlockLine {
+  std::string_view instance;  // id of the resource whose block it is
+  fhir::ResourceType type;
+  std::string_view id;
+  std::string_view resource;  // the line that goes out
+};
+
+// nullopt when it is not what the sink made.
 std::optional<BlockLine> parse_block_line(std::string_view line) {
   std::array<std::string_view, 4> fields;  // instance, place, type, id
   for (auto& field : fields) {
@@ -68,6 +80,21 @@ std::optional<BlockLine> parse_block_line(std::string_view line) {
   const auto type = fhir::find_resource_type(fields[2]);
   if (!type) return std::nullopt;
   return BlockLine{fields[0], *type, fields[3], line};
+}
+
+}  // namespace
+
+Result<void> merge_blocks(const SourceContext& context, RecordSink& sink) {
+  std::string instance;
+  return each_merged_line(context, [&](std::string_view line) -> Result<void> {
+    const auto parts = parse_block_line(line);
+    if (!parts) return corrupt("an internal file of an export cannot be read");
+    if (parts->instance != instance) {
+      instance = parts->instance;
+      SLUICE_CHECK(sink.begin_block(*context.prepared.request.organize_by, instance));
+    }
+    return sink.append({parts->type, parts->id, parts->resource, parts->resource});
+  });
 }
 
 }  // namespace sluice::bulk

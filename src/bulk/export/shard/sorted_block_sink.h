@@ -4,10 +4,10 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string_view>
 
 #include "bulk/export/shard/record_sinks.h"
+#include "bulk/export/shard/record_sources.h"
 
 namespace sluice::bulk {
 
@@ -15,14 +15,7 @@ inline constexpr std::string_view kBlockRuns = "block";
 
 std::unique_ptr<RecordSink> make_sorted_block_sink(const SinkContext& context);
 
-/// A line of a run, taken apart.
-struct BlockLine {
-  std::string_view instance;  ///< id of the resource whose block it is
-  fhir::ResourceType type;
-  std::string_view id;
-  std::string_view resource;  ///< the line that goes out
-};
-/// nullopt when it is not what the sink made.
-std::optional<BlockLine> parse_block_line(std::string_view line);
+/// The second half: gives the sink the merged lines, block by block.
+Result<void> merge_blocks(const SourceContext& context, RecordSink& sink);
 
 }  // namespace sluice::bulk

@@ -1,0 +1,43 @@
+#include "bulk/export/shard/group_source.h"
+
+#include "bulk/export/shard/owned_records.h"
+#include "bulk/export/shard/record_view.h"
+
+namespace sluice::bulk {
+namespace {
+
+class GroupSource final : public RecordSource {
+ public:
+  explicit GroupSource(const SourceContext& context) : context_(context) {}
+
+  Result<void> read(RecordVisitor& visitor) override {
+    const ExportRequest& request = context_.prepared.request;
+    if (request.level == ExportLevel::kGroup) {
+      SLUICE_TRY(const auto record, context_.read({fhir::types::kGroup, request.group_id}));
+      if (!record) return {};
+      return visitor.visit(view_of(*record), context_.age_of(record->owners));
+    }
+    SLUICE_TRY(const auto scan, context_.scan(store::whole_type(fhir::types::kGroup)));
+    store::RecordView record;
+    while (true) {
+      SLUICE_TRY(const bool more, scan->next(record));
+      if (!more) return {};
+      SLUICE_CHECK(context_.step(record.json.size()));
+      SLUICE_TRY(const bool covered, context_.scope.covers_group(record.json));
+      if (covered) SLUICE_CHECK(records_.give(record, visitor));
+    }
+  }
+
+ private:
+  const SourceContext& context_;
+  const OwnedRecords records_{context_, false};
+};
+
+}  // namespace
+
+std::unique_ptr<RecordSource> make_group_source(const SourceContext& context,
+                                                std::span<const Segment>) {
+  return std::make_unique<GroupSource>(context);
+}
+
+}  // namespace sluice::bulk

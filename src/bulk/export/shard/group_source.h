@@ -1,0 +1,15 @@
+// The Groups of an export.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "bulk/export/shard/record_sources.h"
+
+namespace sluice::bulk {
+
+/// The one that is exported, or those whose members are the export's.
+std::unique_ptr<RecordSource> make_group_source(const SourceContext& context,
+                                                std::span<const Segment> segments);
+
+}  // namespace sluice::bulk

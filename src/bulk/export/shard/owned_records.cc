@@ -1,0 +1,41 @@
+#include "bulk/export/shard/owned_records.h"
+
+#include "bulk/export/shard/record_view.h"
+
+namespace sluice::bulk {
+
+Result<void> OwnedRecords::give(const store::RecordView& record, RecordVisitor& visitor) const {
+  const bool is_system = context_.prepared.request.level == ExportLevel::kSystem;
+  // Sought by patient, a resource of several is found with each of them.
+  const bool by_owner = !is_system || sought_ != nullptr;
+  if (by_owner && !record.owner.empty()) {
+    store::OwnerList owners(record.owners);
+    const auto first = owners.next();
+    const bool several = owners.next().has_value();
+    if ((several || !first) && !is_first_found(record)) return {};
+  }
+  if (record.is_link && !by_owner) return {};
+  // A filter's patients need not be the export's: another owner may be.
+  if (sought_ != nullptr && !is_system && !context_.scope.covers_owner(record.owners)) return {};
+  return give_or_follow(context_, record, visitor);
+}
+
+bool OwnedRecords::is_first_found(const store::RecordView& record) const {
+  if (sought_ == nullptr)
+    return context_.scope.is_first_covered(record.owners, record.owner, only_new_);
+  store::OwnerList owners(record.owners);
+  while (const auto owner = owners.next())
+    if (sought_->contains(*owner)) return *owner == record.owner;
+  return false;
+}
+
+Result<void> give_or_follow(const SourceContext& context, const store::RecordView& record,
+                            RecordVisitor& visitor) {
+  if (!record.is_link) return visitor.visit(record, context.age_of(record.owners));
+  // The resource stands with its first owner.
+  SLUICE_TRY(const auto linked, context.read({record.type, std::string(record.id)}));
+  if (!linked) return {};
+  return visitor.visit(view_of(*linked), context.age_of(linked->owners));
+}
+
+}  // namespace sluice::bulk

@@ -1,0 +1,36 @@
+// Resources of several compartments: they stand in the range of their first owner, and as links in
+// those of the others.
+#pragma once
+
+#include "bulk/export/shard/record_sources.h"
+#include "bulk/group/roster.h"
+
+namespace sluice::bulk {
+
+/// Gives each resource once, however many of the patients that are looked at have it.
+class OwnedRecords {
+ public:
+  /// Of the export's patients; `only_new`: of those who joined the group later. At system level
+  /// every record is looked at, so links are passed over.
+  OwnedRecords(const SourceContext& context, bool only_new)
+      : context_(context), only_new_(only_new) {}
+  /// Of these patients, who need not be the export's.
+  OwnedRecords(const SourceContext& context, const Roster& sought)
+      : context_(context), sought_(&sought) {}
+
+  /// A record or link as a scan finds it.
+  Result<void> give(const store::RecordView& record, RecordVisitor& visitor) const;
+
+ private:
+  bool is_first_found(const store::RecordView& record) const;
+
+  const SourceContext& context_;
+  const Roster* sought_ = nullptr;
+  bool only_new_ = false;
+};
+
+/// Gives a record, or the resource that a link leads to.
+Result<void> give_or_follow(const SourceContext& context, const store::RecordView& record,
+                            RecordVisitor& visitor);
+
+}  // namespace sluice::bulk

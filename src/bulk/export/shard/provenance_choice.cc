@@ -1,0 +1,34 @@
+#include "bulk/export/shard/provenance_choice.h"
+
+#include <string>
+
+#include "bulk/export/shard/merged_lines.h"
+
+namespace sluice::bulk {
+
+Result<void> ProvenanceFilter::visit(const store::RecordView& record, AgeRule) {
+  SLUICE_TRY(const bool seen, filters_.sees(matcher_, record.type, record.json));
+  if (!seen) return {};
+  SLUICE_TRY(const auto choice, selector_.choose(record.owners, record.json));
+  return choice ? behind_.visit(record, *choice) : Result<void>();
+}
+
+Result<void> ProvenanceCandidates::visit(const store::RecordView& record, AgeRule) {
+  // The latest is that of those which may be seen.
+  SLUICE_TRY(const bool seen, filters_.sees(matcher_, record.type, record.json));
+  if (!seen) return {};
+  return selector_.add_candidates(record.last_updated, record.id, record.json, runs_);
+}
+
+Result<void> choose_latest(const SourceContext& context, RunWriter& runs) {
+  std::string target;
+  return each_merged_line(context, [&](std::string_view line) -> Result<void> {
+    const auto candidate = parse_candidate(line);
+    if (!candidate) return corrupt("an internal file of an export cannot be read");
+    if (candidate->target == target) return {};
+    target = candidate->target;
+    return runs.add(run_part(candidate->id), chosen_line(*candidate));
+  });
+}
+
+}  // namespace sluice::bulk

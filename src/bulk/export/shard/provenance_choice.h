@@ -1,0 +1,52 @@
+// What stands between the sources of Provenances and what comes behind: those whose targets belong
+// to the export go on, or their targets are noted, so that the newest of each is found later
+// (P-08).
+#pragma once
+
+#include "bulk/export/request/export_scope.h"
+#include "bulk/export/shard/provenance.h"
+#include "bulk/export/shard/record_source.h"
+#include "bulk/export/shard/record_sources.h"
+#include "bulk/export/shard/sorted_runs.h"
+#include "search/matcher.h"
+
+namespace sluice::bulk {
+
+/// Gives on those that belong to the export, by their targets.
+class ProvenanceFilter final : public RecordVisitor {
+ public:
+  ProvenanceFilter(const SourceContext& context, RecordVisitor& behind)
+      : filters_(context.prepared.filters),
+        selector_(context.store, context.prepared, context.inputs.referred.get()),
+        behind_(behind) {}
+
+  Result<void> visit(const store::RecordView& record, AgeRule age) override;
+
+ private:
+  const ExportFilters& filters_;
+  ProvenanceSelector selector_;
+  search::Matcher matcher_;
+  RecordVisitor& behind_;
+};
+
+/// Adds them to the runs of candidates.
+class ProvenanceCandidates final : public RecordVisitor {
+ public:
+  ProvenanceCandidates(const SourceContext& context, RunWriter& runs)
+      : filters_(context.prepared.filters),
+        selector_(context.store, context.prepared, context.inputs.referred.get()),
+        runs_(runs) {}
+
+  Result<void> visit(const store::RecordView& record, AgeRule age) override;
+
+ private:
+  const ExportFilters& filters_;
+  ProvenanceSelector selector_;
+  search::Matcher matcher_;
+  RunWriter& runs_;
+};
+
+/// Merges runs of candidates and adds the newest of each target to the runs of those chosen.
+Result<void> choose_latest(const SourceContext& context, RunWriter& runs);
+
+}  // namespace sluice::bulk

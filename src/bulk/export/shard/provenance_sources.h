@@ -1,0 +1,23 @@
+// Provenances that may belong to an export (P-08): of the first three, a filter by their targets
+// comes behind (provenance_choice.h).
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "bulk/export/shard/record_sources.h"
+
+namespace sluice::bulk {
+
+std::unique_ptr<RecordSource> make_provenance_scan_source(const SourceContext& context,
+                                                          std::span<const Segment> segments);
+std::unique_ptr<RecordSource> make_provenance_change_source(const SourceContext& context,
+                                                            std::span<const Segment> segments);
+/// Found by what is in scope.
+std::unique_ptr<RecordSource> make_provenance_scope_source(const SourceContext& context,
+                                                           std::span<const Segment> segments);
+/// Those that are the newest of some target: a part of what choose_latest() left.
+std::unique_ptr<RecordSource> make_chosen_provenance_source(const SourceContext& context,
+                                                            std::span<const Segment> segments);
+
+}  // namespace sluice::bulk
