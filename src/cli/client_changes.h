@@ -1,5 +1,5 @@
-// What `sluice client` asks for, as JSON: the same whether the server answers it or the command
-// does it to the store itself.
+// The requests of `sluice client` as JSON: the same whether the server handles them or the command
+// changes the store itself.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -12,7 +12,7 @@
 
 namespace sluice::cli {
 
-/// Does one request and returns its answer. `{"do":"add"|"show"|"list"|"update"|"disable"|"enable"|
+/// Runs one request and returns its answer. `{"do":"add"|"show"|"list"|"update"|"disable"|"enable"|
 /// "remove"|"revoke-tokens","id":...,...}`; add and update take "name", "jwks" (a JWK Set),
 /// "jwks_url", "scope", "groups" (an array, or null for all), "running_jobs",
 /// "requests_per_minute", "file_access". The answer is the client, `{"clients":[...]}` for a list.
@@ -21,7 +21,7 @@ Result<boost::json::object> change_clients(smart::ClientRegistry& clients, smart
                                            const boost::json::object& request);
 
 /// Adds "unknown_groups" to the answer about a client: those of its groups that are not in the
-/// store. They may come later, so that they are no error.
+/// store. They may be created later, so this is not an error.
 void note_unknown_groups(const store::Store& store, boost::json::object& answer);
 
 /// Ends the running jobs of removed clients and deletes the files of all their jobs, also of

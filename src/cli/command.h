@@ -10,7 +10,7 @@
 
 namespace sluice::cli {
 
-/// A command: its part of the command line, and what it does; the exit code is its result.
+/// A command: its part of the command line, and its function, which returns the exit code.
 struct Command {
   CLI::App* app = nullptr;
   std::function<Result<int>()> run;
@@ -34,7 +34,7 @@ int exit_code(ErrorKind kind);
 inline constexpr const char* kExitCodes =
     "\nExit codes: 0 done, 2 wrong use, 3 store in use, 4 disk, 5 other failures";
 
-/// An error for people: its message, and its detail where that says more.
+/// An error for people: its message, and its detail if that adds something.
 std::string told(const Error& error);
 
 /// "1.2 GB", "34.5 MB": decimal units, for people.

@@ -23,12 +23,12 @@
 namespace sluice::cli {
 
 enum class StoreUse : std::uint8_t {
-  kExisting,  ///< there must be one: nothing is made
-  kCreate,    ///< it is made when it is missing
+  kExisting,  ///< it must exist: nothing is created
+  kCreate,    ///< create it if it is missing
 };
 
-/// Opens a data folder's store for a command: after it, files are made for us alone. kNotFound when
-/// there is none and none is to be made; kConflict names the process that has it open.
+/// Opens a data folder's store for a command; from then on it creates files for their owner only.
+/// kNotFound when there is none and kExisting; kConflict names the process that has it open.
 Result<std::unique_ptr<store::Store>> open_store(const std::filesystem::path& data,
                                                  const Clock& clock, StoreUse use,
                                                  store::RocksdbStoreOptions options = {});
@@ -40,7 +40,7 @@ Result<bulk::LoadSummary> load_into(const std::filesystem::path& data,
 
 using RemovalCounts = std::map<std::string, std::uint64_t>;  // of resources that existed, by type
 
-/// Deletes resources, each "Type/id" in two parts; kInvalid names a type or id that is none.
+/// Deletes resources, each "Type/id" in two parts; kInvalid names an invalid type or id.
 Result<RemovalCounts> remove_from(const std::filesystem::path& data,
                                   const std::vector<std::pair<std::string, std::string>>& resources,
                                   const std::stop_token& stop);

@@ -1,4 +1,4 @@
-// What `sluice pull` and `sluice sync` show: a live picture on a terminal, a line now and then in a
+// The output of `sluice pull` and `sluice sync`: live progress on a terminal, occasional lines in a
 // pipe, JSON lines on request; and a line for every request in the folder's log.
 #pragma once
 
@@ -14,10 +14,10 @@
 
 namespace sluice::cli {
 
-/// What is odd about what came, and makes it partial: for people, a line each.
+/// What makes the result partial: for people, one line each.
 std::vector<std::string> oddities_of(const client::PullReport& report);
 
-/// An export's transactionTime, or words for there being none.
+/// An export's transactionTime, or a text that there is none.
 std::string shown_time(const std::string& transaction_time);
 
 /// Thread-safe.
@@ -33,10 +33,10 @@ class PullDisplay {
   void notice(const std::string& text);
   void request(const client::RequestRecord& record);
   void progress(const client::PullProgress& progress);
-  /// The table of what came, on standard output. `store`: where it went from the folder, or empty.
+  /// Prints the table of received files. `store`: where they went from the folder, or empty.
   void summary(const client::PullReport& report, const std::string& folder,
                const std::string& store);
-  /// Takes the live picture away.
+  /// Removes the live progress.
   void clear();
 
  private:

@@ -1,4 +1,4 @@
-// The options that `sluice pull` and `sluice sync` share, and what they become.
+// The options that `sluice pull` and `sluice sync` share, and their conversion.
 #pragma once
 
 #include <boost/json/object.hpp>

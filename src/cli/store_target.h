@@ -1,4 +1,4 @@
-// A Sluice store as what a pull goes into (`--into DATA`).
+// A Sluice store as the target of a pull (`--into DATA`).
 #pragma once
 
 #include <filesystem>
@@ -20,8 +20,8 @@ class StoreTarget final : public client::PullTarget {
               const std::filesystem::path& folder, std::stop_token stop,
               std::function<void(const std::string&)> notice);
 
-  /// Whether the store can be written now: better known before hours of downloads. Makes it when it
-  /// is not there.
+  /// Checks that the store can be written now, before hours of downloads. Creates it if it is
+  /// missing.
   Result<void> check() const;
   Result<client::Delivered> put(const std::vector<std::filesystem::path>& files) override;
   Result<client::Delivered> remove(

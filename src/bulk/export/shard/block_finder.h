@@ -1,5 +1,5 @@
-// In an export that is organised by a type to which resources refer from anywhere (P-09: Group,
-// Practitioner, Organization, Encounter): in which blocks a resource belongs.
+// Finds the blocks that a resource belongs to, in an export organised by a type that any resource
+// may reference (P-09: Group, Practitioner, Organization, Encounter).
 #pragma once
 
 #include <set>
@@ -12,7 +12,7 @@
 
 namespace sluice::bulk {
 
-/// A resource belongs in its own block when it is of the organizing type, and in those of the
+/// A resource belongs to its own block if it is of the organizing type, and to those of the
 /// resources that it refers to. Not thread-safe.
 class BlockFinder {
  public:
@@ -26,13 +26,13 @@ class BlockFinder {
   Result<const std::set<std::string, std::less<>>*> find(fhir::ResourceType type,
                                                          std::string_view id,
                                                          std::string_view line);
-  /// Whether there is one.
+  /// Whether it belongs to a block.
   Result<bool> has_block(fhir::ResourceType type, std::string_view line);
 
  private:
   const fhir::ResourceType organizer_;
   fhir::ReferenceWalk walk_;
-  std::set<std::string, std::less<>> instances_;  // of the resource at hand
+  std::set<std::string, std::less<>> instances_;  // of the current resource
 };
 
 }  // namespace sluice::bulk

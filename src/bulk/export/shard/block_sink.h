@@ -9,11 +9,11 @@
 
 namespace sluice::bulk {
 
-/// Bytes of a block that are kept in memory at most.
+/// The most bytes of a block in memory.
 inline constexpr std::size_t kBlockBufferMax = 8u << 20;
 
-/// Of records that come block by block. A block stands in one file when it fits into one; a larger
-/// one goes on in further files, each of which begins with its header.
+/// The sink for records that come block by block. A block that fits into one file is not split; a
+/// larger one continues in further files, each of which begins with its header.
 std::unique_ptr<RecordSink> make_block_sink(const SinkContext& context);
 
 }  // namespace sluice::bulk

@@ -1,4 +1,4 @@
-// What changed since `_since`, of all types.
+// The records that changed since `_since`, of all types.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace sluice::bulk {
 
-/// A part of it by the change log. Shards of their own read all that new members have.
+/// A part of them, by the change log. Other shards read all data of new members.
 std::unique_ptr<RecordSource> make_change_source(const SourceContext& context,
                                                  std::span<const Segment> segments);
 

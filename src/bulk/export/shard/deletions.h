@@ -54,7 +54,7 @@ class Deletions {
   bool must_be_read(fhir::ResourceType type) const;
   bool may_be_exported(std::string_view group_id) const;
   bool is_supporting(fhir::ResourceType type, std::string_view owner) const;
-  /// `may_have_come`: what may have belonged to the export although no change's owners tell.
+  /// `may_have_come`: what may have belonged to the export although no change's owners show it.
   template <class Concerns, class MayHaveCome>
   Result<Candidates> collect(Concerns concerns, const Ended& ended, MayHaveCome may_have_come);
   /// Those of the candidates that have left: the supporting ones, or the others (nullptr).

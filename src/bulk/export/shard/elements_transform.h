@@ -1,4 +1,4 @@
-// `_elements` (P-06): the root elements that were asked for.
+// `_elements` (P-06): keeps the requested root elements.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-// Does one shard of an export: records of its ranges as of the snapshot, filtered, projected,
+// Runs one shard of an export: records of its ranges as of the snapshot, filtered, transformed,
 // written.
 #pragma once
 
@@ -27,8 +27,8 @@ struct WorkerEnvironment {
   const BinaryUrl& binary_url;
 };
 
-/// Does `shard` and returns its result as the job keeps it. kCancelled when asked to stop; what it
-/// wrote is overwritten when the shard is done again.
+/// Runs `shard` and returns its result as the job stores it. kCancelled when asked to stop; a rerun
+/// of the shard overwrites its files.
 Result<std::string> run_export_shard(const WorkerEnvironment& environment,
                                      const PreparedExport& prepared, const job::Job& job,
                                      const job::Shard& shard, const ShardInputs& inputs,

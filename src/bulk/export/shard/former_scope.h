@@ -23,7 +23,7 @@ namespace sluice::bulk {
 /// kUnknown: decided by versions that are no longer kept.
 enum class Answer : std::uint8_t { kNo, kYes, kUnknown };
 
-/// Of an export with `_since`. One thread; all references must outlive it.
+/// For an export with `_since`. Not thread-safe; all references must outlive it.
 class FormerScope {
  public:
   FormerScope(const store::Store& store, const PreparedExport& prepared, ChangeWindow window)
@@ -64,7 +64,7 @@ class FormerScope {
   const ExportScope scope_;
   search::Matcher matcher_;
   std::optional<BlockFinder> blocks_;  // when only what belongs to a block is exported
-  // Found when they are needed first.
+  // Found on first use.
   std::optional<Joins> joins_;                // since when new members are members
   std::vector<store::Commit> group_changes_;  // `_since`, and each change of a Group after it
   std::map<std::pair<store::Sequence, std::string>, bool> was_member_;  // at one of these

@@ -1,4 +1,4 @@
-// The Groups of an export.
+// The source of the Groups of an export.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace sluice::bulk {
 
-/// The one that is exported, or those whose members are the export's.
+/// The exported Group, or those whose members are in the export.
 std::unique_ptr<RecordSource> make_group_source(const SourceContext& context,
                                                 std::span<const Segment> segments);
 

@@ -1,4 +1,4 @@
-// Records whose ids are known.
+// Sources of records whose ids are known.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace sluice::bulk {
 
-/// What a filter names by id is found without reading the rest of the type.
+/// Reads resources that a filter names by id, and no others of the type.
 std::unique_ptr<RecordSource> make_filtered_ids_source(const SourceContext& context,
                                                        std::span<const Segment> segments);
 /// The supporting resources that earlier shards referred to (G-05).

@@ -1,4 +1,4 @@
-// The lines of the sorted runs that a shard is given, in order.
+// The lines of the sorted runs of a shard, in order.
 #pragma once
 
 #include "bulk/export/shard/record_sources.h"

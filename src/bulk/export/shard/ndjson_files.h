@@ -1,4 +1,4 @@
-// Lines of one sort after another into files of bounded size.
+// Writes lines of one kind after another into files of bounded size.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,10 @@ class NdjsonFiles {
   NdjsonFiles(ShardFiles& files, std::uint64_t size_max) : files_(files), size_max_(size_max) {}
 
   std::uint64_t size_max() const { return size_max_; }
-  /// What is appended next is of this sort, in a file of its own. `prefix`: of the files' names;
-  /// `type`: what the manifest says that they hold.
+  /// Begins a new file for lines of this kind. `prefix`: of the files' names; `type`: their type in
+  /// the manifest.
   Result<void> begin(FileKind kind, std::string_view prefix, std::string_view type);
-  /// Goes on in a new file when this line would make the current one too large.
+  /// Appends a line; begins a new file when the line would make the current one too large.
   Result<void> append(std::string_view line);
   /// Ends the current file, if there is one.
   Result<void> end();
@@ -38,8 +38,8 @@ class NdjsonFiles {
   std::unique_ptr<output::SeekableGzipWriter> writer_;
 };
 
-/// What an export tells beside its records: deletions and outcomes, each in files of their own.
-/// They are NDJSON in every form of output. Not thread-safe.
+/// Writes deletions and outcomes of an export, each into files of their own, which are NDJSON in
+/// every output format. Not thread-safe.
 class MessageFiles {
  public:
   MessageFiles(ShardFiles& files, std::uint64_t size_max) : lines_(files, size_max) {}

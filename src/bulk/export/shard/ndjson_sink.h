@@ -1,5 +1,5 @@
-// Output by resource type, as every export has it that does not ask for another: NDJSON files, each
-// of one type.
+// The default output, by resource type: NDJSON files, each of one
+// type.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-// Resources of several compartments: they stand in the range of their first owner, and as links in
+// Resources of several compartments: stored in the range of their first owner, and as links in
 // those of the others.
 #pragma once
 
@@ -7,14 +7,14 @@
 
 namespace sluice::bulk {
 
-/// Gives each resource once, however many of the patients that are looked at have it.
+/// Passes each resource once, however many of the visited patients have it.
 class OwnedRecords {
  public:
-  /// Of the export's patients; `only_new`: of those who joined the group later. At system level
-  /// every record is looked at, so links are passed over.
+  /// For the export's patients; `only_new`: for those who joined the group later. At system level
+  /// every record is read, so links are skipped.
   OwnedRecords(const SourceContext& context, bool only_new)
       : context_(context), only_new_(only_new) {}
-  /// Of these patients, who need not be the export's.
+  /// For these patients, who need not be in the export.
   OwnedRecords(const SourceContext& context, const Roster& sought)
       : context_(context), sought_(&sought) {}
 
@@ -29,7 +29,7 @@ class OwnedRecords {
   bool only_new_ = false;
 };
 
-/// Gives a record, or the resource that a link leads to.
+/// Passes a record, or the resource that a link leads to.
 Result<void> give_or_follow(const SourceContext& context, const store::RecordView& record,
                             RecordVisitor& visitor);
 

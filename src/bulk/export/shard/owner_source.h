@@ -8,8 +8,8 @@
 
 namespace sluice::bulk {
 
-/// The segments merged. Each patient's block has all that refers to them, so what refers to several
-/// stands in several.
+/// Merges the segments. Each patient's block has everything that refers to the patient, so a
+/// resource that refers to several patients is in several blocks.
 std::unique_ptr<RecordSource> make_owner_source(const SourceContext& context,
                                                 std::span<const Segment> segments);
 

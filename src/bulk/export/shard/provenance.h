@@ -71,7 +71,7 @@ class ProvenanceSelector {
   ProvenanceSelector(const store::Store& store, const PreparedExport& prepared,
                      const ClosedReferences* referred);
 
-  /// Whether a Provenance goes out, by its owners and all its targets; nullopt when not.
+  /// Whether a Provenance is exported, by its owners and all its targets; nullopt if not.
   Result<std::optional<AgeRule>> choose(std::string_view owners, std::string_view json);
   /// Adds a line for each of the targets of a Provenance that the export has.
   Result<void> add_candidates(Instant last_updated, std::string_view provenance,
@@ -89,7 +89,7 @@ class ProvenanceSelector {
   const ExportScope scope_;
   fhir::ReferenceWalk walk_;
   search::Matcher matcher_;
-  // What was found of the targets of late: neighbours often have the same.
+  // Recent results by target: neighbours often have the same.
   std::unordered_map<std::string, Target> known_;
 };
 

@@ -1,5 +1,5 @@
-// What stands between the sources of Provenances and what comes behind: those whose targets belong
-// to the export go on, or their targets are noted, so that the newest of each is found later
+// Visitors between the sources of Provenances and the pipeline: pass on Provenances whose targets
+// belong to the export, or record their targets, so that the newest of each is found later
 // (P-08).
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace sluice::bulk {
 
-/// Gives on those that belong to the export, by their targets.
+/// Passes on those that belong to the export, by their targets.
 class ProvenanceFilter final : public RecordVisitor {
  public:
   ProvenanceFilter(const SourceContext& context, RecordVisitor& behind)

@@ -1,5 +1,5 @@
-// Provenances that may belong to an export (P-08): of the first three, a filter by their targets
-// comes behind (provenance_choice.h).
+// Sources of Provenances that may belong to an export (P-08); a filter by their targets follows the
+// first three (provenance_choice.h).
 #pragma once
 
 #include <memory>
@@ -13,10 +13,10 @@ std::unique_ptr<RecordSource> make_provenance_scan_source(const SourceContext& c
                                                           std::span<const Segment> segments);
 std::unique_ptr<RecordSource> make_provenance_change_source(const SourceContext& context,
                                                             std::span<const Segment> segments);
-/// Found by what is in scope.
+/// Finds them by the resources in scope.
 std::unique_ptr<RecordSource> make_provenance_scope_source(const SourceContext& context,
                                                            std::span<const Segment> segments);
-/// Those that are the newest of some target: a part of what choose_latest() left.
+/// Reads those that are the newest of some target: a part of the result of choose_latest().
 std::unique_ptr<RecordSource> make_chosen_provenance_source(const SourceContext& context,
                                                             std::span<const Segment> segments);
 

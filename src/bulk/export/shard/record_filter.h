@@ -1,5 +1,5 @@
-// Which of the records that a source gives go out, filters and time apart from how they are found;
-// and what they refer to, for the phase of supporting resources (G-05).
+// Decides which records of a source are exported, by filters and time, and collects their
+// references for the phase of supporting resources (G-05).
 #pragma once
 
 #include <optional>
@@ -23,8 +23,8 @@ class RecordFilter {
   }
 
   Result<bool> passes(const store::RecordView& record, AgeRule age);
-  /// Of records that passed, and of those that only their age keeps back: a supporting resource
-  /// that changed is wanted although what refers to it did not.
+  /// References of records that passed, and of those that only their age excludes: a supporting
+  /// resource that changed is exported although the record that refers to it did not.
   const FoundReferences& references() const { return references_; }
 
  private:

@@ -1,4 +1,4 @@
-// What every record of an export goes through: filter, transforms, sink.
+// The pipeline of every record of an export: filter, transforms, sink.
 #pragma once
 
 #include "bulk/export/shard/record_filter.h"

@@ -12,12 +12,12 @@
 
 namespace sluice::bulk {
 
-/// A record as it goes out. Views: a sink keeps nothing of it.
+/// An exported record. Views: a sink must not keep them.
 struct OutputRecord {
   fhir::ResourceType type;
   std::string_view id;
-  std::string_view resource;  ///< all of it, as it is stored
-  std::string_view line;      ///< what goes out of it
+  std::string_view resource;  ///< the whole resource, as stored
+  std::string_view line;      ///< the exported part of it
 };
 
 /// Writes into the shard's files (see shard_files.h). Not thread-safe.
@@ -29,11 +29,11 @@ class RecordSink {
   virtual ~RecordSink() = default;
 
   virtual Result<void> append(const OutputRecord& record) = 0;
-  /// In an export that is organised by instances: what is appended next belongs to this one.
+  /// In an export that is organised by instances: the next records belong to this one.
   virtual Result<void> begin_block(fhir::ResourceType, std::string_view) { return {}; }
-  /// Ends the current file. The shard's files are still to be finished.
+  /// Ends the current file. The caller must still finish the shard's files.
   virtual Result<void> finish() = 0;
-  /// What a later phase merges; after finish().
+  /// The runs that a later phase merges; after finish().
   virtual std::vector<RunFile> take_runs() { return {}; }
 };
 

@@ -1,4 +1,4 @@
-// The forms of output of an export.
+// The table of output formats of an export.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +15,13 @@ struct SinkContext {
   ShardFiles& files;
   const ExportRequest& request;
   unsigned phase = 0;          ///< see export_phases.h
-  std::uint64_t size_max = 0;  ///< bytes that a file has at most, unless one record is larger
+  std::uint64_t size_max = 0;  ///< most bytes of a file, unless one record is larger
 };
 
-/// The sink for what a shard of that phase finds.
+/// The sink for the records of a shard of that phase.
 std::unique_ptr<RecordSink> make_sink(const SinkContext& context);
 
-/// The most bytes of NDJSON in a file, by the request and what the server prefers.
+/// The most bytes of NDJSON in a file, by the request and the server's setting.
 std::uint64_t file_size_max(const ExportRequest& request, std::uint64_t preferred);
 
 }  // namespace sluice::bulk

@@ -1,5 +1,5 @@
-// The start of an export's pipeline: a source finds records in one way and gives them to a visitor.
-// record_sources.cc says which way of reading is which source.
+// The start of an export's pipeline: a source finds records in one way and passes them to a
+// visitor. record_sources.cc maps read modes to sources.
 #pragma once
 
 #include <cstdint>
@@ -10,18 +10,18 @@
 
 namespace sluice::bulk {
 
-/// Whether `_since` counts for a record that a source gives. The widest comes first.
+/// Whether `_since` applies to a record of a source. The widest rule comes first.
 enum class AgeRule : std::uint8_t {
-  kOfNewMember,  ///< not, nor for what it refers to (P-13)
-  kWhatever,     ///< not: it goes out because of another resource
-  kOwn,          ///< by its own time
+  kOfNewMember,  ///< no, nor to what it refers to (P-13)
+  kWhatever,     ///< no: exported because of another resource
+  kOwn,          ///< yes, by its own time
 };
 
 inline AgeRule age_rule(bool of_new_member) {
   return of_new_member ? AgeRule::kOfNewMember : AgeRule::kOwn;
 }
 
-/// Takes the records that a source gives. Not thread-safe.
+/// Takes the records of a source. Not thread-safe.
 class RecordVisitor {
  public:
   RecordVisitor() = default;
@@ -29,9 +29,9 @@ class RecordVisitor {
   RecordVisitor& operator=(const RecordVisitor&) = delete;
   virtual ~RecordVisitor() = default;
 
-  /// `record` is no link. Its views end with the call.
+  /// `record` is not a link. Its views end with the call.
   virtual Result<void> visit(const store::RecordView& record, AgeRule age) = 0;
-  /// Of a source in the order of patients: what comes next is in this one's compartment.
+  /// Called by a source in the order of patients: the next records are in this one's compartment.
   virtual Result<void> begin_patient(std::string_view) { return {}; }
 };
 
@@ -43,7 +43,7 @@ class RecordSource {
   RecordSource& operator=(const RecordSource&) = delete;
   virtual ~RecordSource() = default;
 
-  /// Gives every record that it finds, until the first error.
+  /// Passes every record that it finds, until the first error.
   virtual Result<void> read(RecordVisitor& visitor) = 0;
 };
 

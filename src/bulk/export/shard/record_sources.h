@@ -1,4 +1,4 @@
-// The ways in which an export finds records.
+// The table of sources: the ways in which an export finds records.
 #pragma once
 
 #include <memory>
@@ -28,7 +28,7 @@ struct SourceContext {
   const ShardInputs& inputs;
   ShardProgress& progress;
   ProvenanceCollector* provenances = nullptr;    ///< segments that find Provenances
-  const ClosedReferences* supporting = nullptr;  ///< kSupporting: what is to be read
+  const ClosedReferences* supporting = nullptr;  ///< kSupporting: the resources to read
 
   Result<std::unique_ptr<store::Scan>> scan(const store::KeyRange& range) const {
     return store.scan(range, prepared.snapshot.sequence);
@@ -43,7 +43,7 @@ struct SourceContext {
 /// How many of the segments, from the first, one source reads.
 std::size_t segments_of_source(std::span<const Segment> segments);
 
-/// The source of so many segments. kCorrupt when they are read in no way that finds records.
+/// The source of that many segments. kCorrupt when their mode has no source.
 Result<std::unique_ptr<RecordSource>> make_source(const SourceContext& context,
                                                   std::span<const Segment> segments);
 

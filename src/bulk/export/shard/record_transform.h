@@ -1,5 +1,5 @@
-// What changes the lines of records on their way out: one transform after the other, and a line
-// that none of them concerns stays where the store has it.
+// Transforms change the lines of exported records, one after the other. A line that no transform
+// concerns is not copied.
 #pragma once
 
 #include <array>
@@ -23,10 +23,10 @@ class RecordTransform {
   RecordTransform& operator=(const RecordTransform&) = delete;
   virtual ~RecordTransform() = default;
 
-  /// Whether it may change a record's line: asked for every record, so it must be quick.
+  /// Whether it may change a record's line: called for every record, so it must be quick.
   virtual bool concerns(const store::RecordView& record) = 0;
   /// Replaces `out` by the changed `line`. Called after concerns() of the same record was true;
-  /// `line` is what the transforms before left of it.
+  /// `line` is the output of the previous transforms.
   virtual Result<void> apply(const store::RecordView& record, std::string_view line,
                              std::string& out) = 0;
 };
@@ -37,12 +37,12 @@ class TransformChain {
   /// `binary_url`: see AttachmentUrls.
   TransformChain(const PreparedExport& prepared, fhir::AttachmentUrls::UrlOf binary_url);
 
-  /// What goes out of a record: its line, or one of this object's that the next call overwrites.
+  /// The exported line of a record: its own, or one of this object's that the next call overwrites.
   Result<std::string_view> apply(const store::RecordView& record);
 
  private:
   std::vector<std::unique_ptr<RecordTransform>> transforms_;
-  std::array<std::string, 2> lines_;  // taken in turns: a transform reads one and writes the other
+  std::array<std::string, 2> lines_;  // used in turns: a transform reads one and writes the other
 };
 
 }  // namespace sluice::bulk

@@ -1,4 +1,4 @@
-// A record that is kept, as the pipeline takes those that it passes by.
+// A view of a stored record, as the pipeline takes it.
 #pragma once
 
 #include "store/store.h"

@@ -1,4 +1,4 @@
-// Records of a key range in order.
+// The source of records of a key range, in order.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace sluice::bulk {
 
-/// Owners outside the roster are passed over.
+/// Skips owners outside the roster.
 std::unique_ptr<RecordSource> make_scan_source(const SourceContext& context,
                                                std::span<const Segment> segments);
 

@@ -1,4 +1,4 @@
-// Records of a key range, found by one seek for each patient.
+// Sources of records of a key range by one seek for each patient.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,7 @@ namespace sluice::bulk {
 /// The patients of the roster, or those of them who joined the group later (kNewMembers).
 std::unique_ptr<RecordSource> make_seek_source(const SourceContext& context,
                                                std::span<const Segment> segments);
-/// Those whom a filter names.
+/// The patients that a filter names.
 std::unique_ptr<RecordSource> make_filtered_patients_source(const SourceContext& context,
                                                             std::span<const Segment> segments);
 

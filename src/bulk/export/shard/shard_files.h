@@ -1,4 +1,4 @@
-// The output files of one shard, whatever writes them: their names, and that they become durable
+// The output files of one shard, for all writers: names them, and makes them durable
 // together.
 #pragma once
 
@@ -30,13 +30,13 @@ class ShardFiles {
   Result<std::unique_ptr<output::SeekableGzipWriter>> create(std::string_view name) {
     return store_.create(job_id_, name);
   }
-  /// Closes a file and lists it. `file` has all but the size; its `count` is that of the lines less
+  /// Closes a file and lists it. `file` has everything but the size; its `count` excludes
   /// `lines_apart`.
   Result<void> close(std::unique_ptr<output::SeekableGzipWriter> writer, OutputFile file,
                      std::uint64_t lines_apart = 0);
-  /// Every closed file is durable afterwards, but for its name: that takes a sync of the folder.
+  /// Makes every closed file durable, except its name, which needs a sync of the folder.
   Result<void> finish() { return closed_.finish(); }
-  /// What was closed, in that order; after finish().
+  /// The closed files, in that order; after finish().
   std::vector<OutputFile> take() { return std::move(list_); }
 
  private:

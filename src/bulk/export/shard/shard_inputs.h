@@ -1,4 +1,4 @@
-// What a shard needs of those of earlier phases.
+// The results of earlier phases that a shard needs.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ struct ShardInputs {
   std::vector<InternalLines> references;  ///< kSupporting
   FoundProvenances provenances;           ///< kProvenanceOfScope
   /// kProvenance, kProvenanceChanges: the supporting resources of the export; nullptr for a level
-  /// without. kSupporting: those that were known before, if they still are.
+  /// without. kSupporting: those that were known before, if still available.
   std::shared_ptr<const ClosedReferences> referred;
   std::vector<std::string> runs;  ///< kLatest, kChosen, kBlocks: those of the shard's part
 };

@@ -1,6 +1,6 @@
-// The first half of an export that is organised by a type to which resources refer from anywhere
-// (P-09): each resource goes into sorted runs, once for each block that it belongs to. The second
-// half merges them.
+// The first half of an export that is organised by a type that any resource may reference (P-09):
+// writes each resource into sorted runs, once for each block that it belongs to. The second half
+// merges them.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ inline constexpr std::string_view kBlockRuns = "block";
 
 std::unique_ptr<RecordSink> make_sorted_block_sink(const SinkContext& context);
 
-/// The second half: gives the sink the merged lines, block by block.
+/// The second half: passes the merged lines to the sink, block by block.
 Result<void> merge_blocks(const SourceContext& context, RecordSink& sink);
 
 }  // namespace sluice::bulk
