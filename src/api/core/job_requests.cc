@@ -69,33 +69,20 @@ Read read_request(const job::Job& job) {
 JobRequests::Pointer JobRequests::of(const job::Job& job) {
   {
     const std::lock_guard lock(mutex_);
-    if (const auto found = by_job_.find(job.id); found != by_job_.end()) {
-      order_.splice(order_.begin(), order_, found->second);
-      return order_.front().request;
-    }
+    if (const auto* const kept = kept_.find(job.id)) return *kept;
   }
   // Not within the lock. Two that read the same at once do no harm.
   Read read = read_request(job);
   auto request = std::make_shared<const JobRequest>(std::move(read.request));
   const std::lock_guard lock(mutex_);
   ++reads_;
-  if (by_job_.contains(job.id) || read.size > size_max_ / 2) return request;
-  order_.push_front({job.id, request, read.size});
-  by_job_.emplace(order_.front().job_id, order_.begin());
-  size_ += read.size;
-  while (size_ > size_max_) drop(std::prev(order_.end()));
+  if (read.size <= size_max_ / 2) kept_.keep(job.client, job.id, read.size, request);
   return request;
-}
-
-void JobRequests::drop(Order::iterator kept) {
-  size_ -= kept->size;
-  by_job_.erase(kept->job_id);
-  order_.erase(kept);
 }
 
 void JobRequests::forget(std::string_view job_id) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = by_job_.find(job_id); found != by_job_.end()) drop(found->second);
+  kept_.erase(job_id);
 }
 
 std::size_t JobRequests::reads() const {

@@ -3,15 +3,14 @@
 #pragma once
 
 #include <cstddef>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "base/fair_cache.h"
 #include "base/result.h"
 #include "bulk/export/request/export_request.h"
 #include "bulk/group/cohort_request.h"
@@ -36,9 +35,10 @@ class JobRequests {
  public:
   using Pointer = std::shared_ptr<const JobRequest>;
 
-  /// `size_max`: bytes of requests to keep; above it, the least recently used requests are dropped
-  /// and read again when needed.
-  explicit JobRequests(std::size_t size_max = 32u << 20) : size_max_(size_max) {}
+  /// `size_max`: bytes of requests to keep; above it, the least recently used requests of the client
+  /// that has most are dropped and read again when needed.
+  explicit JobRequests(std::size_t size_max = 32u << 20)
+      : size_max_(size_max), kept_(size_max, kCountMax) {}
 
   Pointer of(const job::Job& job);
   void forget(std::string_view job_id);
@@ -46,21 +46,12 @@ class JobRequests {
   std::size_t reads() const;
 
  private:
-  struct Kept {
-    std::string job_id;
-    Pointer request;
-    std::size_t size;
-  };
-  using Order = std::list<Kept>;
-
-  void drop(Order::iterator kept);
+  static constexpr std::size_t kCountMax = 100'000;
 
   const std::size_t size_max_;
   mutable std::mutex mutex_;
-  Order order_;                                                   // used last first
-  std::unordered_map<std::string_view, Order::iterator> by_job_;  // views into order_
-  std::size_t size_ = 0;
-  std::size_t reads_ = 0;  // guarded by mutex_, as all of these
+  FairCache<Pointer> kept_;  // by the job's id, of its client
+  std::size_t reads_ = 0;    // guarded by mutex_, as both of these
 };
 
 }  // namespace sluice::api

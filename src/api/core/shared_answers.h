@@ -4,11 +4,11 @@
 
 #include <cstddef>
 #include <functional>
-#include <list>
 #include <mutex>
 #include <string>
 #include <utility>
 
+#include "base/fair_cache.h"
 #include "base/shared_text.h"
 
 namespace sluice::api {
@@ -20,20 +20,19 @@ class SharedAnswers {
   SharedText of(const std::string& base_url, const std::function<std::string()>& make) {
     // Made under the lock: other threads wait for the result instead of making it too.
     const std::lock_guard lock(mutex_);
-    for (auto at = kept_.begin(); at != kept_.end(); ++at) {
-      if (at->first != base_url) continue;
-      kept_.splice(kept_.begin(), kept_, at);
-      return kept_.front().second;
-    }
-    kept_.emplace_front(base_url, make());
-    if (kept_.size() > kKept) kept_.pop_back();
-    return kept_.front().second;
+    if (const auto* const kept = kept_.find(base_url)) return *kept;
+    SharedText made = make();
+    const std::size_t size = made.view().size();
+    return kept_.keep(kEverybody, base_url, size, std::move(made));
   }
 
  private:
-  static constexpr std::size_t kKept = 8;
+  static constexpr std::size_t kSizeMax = 16u << 20;
+  static constexpr std::size_t kCountMax = 8;
+  static constexpr const char* kEverybody = "";
+
   std::mutex mutex_;
-  std::list<std::pair<std::string, SharedText>> kept_;  // used last first, guarded by mutex_
+  FairCache<SharedText> kept_{kSizeMax, kCountMax};  // guarded by mutex_
 };
 
 }  // namespace sluice::api

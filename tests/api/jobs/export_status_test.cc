@@ -186,7 +186,8 @@ TEST_F(ExportStatusTest, R01ARequestIsReadOnceHoweverOftenItsJobIsPolled) {
 }
 
 TEST(JobRequests, R01KeepsSoManyBytesAndReadsTheOthersAgain) {
-  const auto job_of = [](const std::string& id, std::size_t patients, std::size_t skipped) {
+  const auto job_of = [](const std::string& id, std::size_t patients, std::size_t skipped,
+                         const std::string& client = "us") {
     bulk::ExportRequest request;
     request.url = id;
     request.patients.emplace(patients, "a-patient");
@@ -194,6 +195,7 @@ TEST(JobRequests, R01KeepsSoManyBytesAndReadsTheOthersAgain) {
     job::Job job;
     job.id = id;
     job.kind = "export";
+    job.client = client;
     job.request = bulk::serialize(request);
     return job;
   };
@@ -216,6 +218,12 @@ TEST(JobRequests, R01KeepsSoManyBytesAndReadsTheOthersAgain) {
   EXPECT_EQ(requests.reads(), 34u);
   for (int i = 0; i < 2; ++i) (void)requests.of(job_of("large", 1, 5'000));
   EXPECT_EQ(requests.reads(), 36u);
+  // Those of the client that has most: others' stay.
+  (void)requests.of(job_of("theirs", 1, 1, "them"));
+  for (int i = 0; i < 30; ++i) (void)requests.of(job_of(fmt::format("n{}", i), 1, 500));
+  EXPECT_EQ(requests.reads(), 67u);
+  (void)requests.of(job_of("theirs", 1, 1, "them"));
+  EXPECT_EQ(requests.reads(), 67u);
 }
 
 // What is waited for is shown to who polls, in less than 100 characters.
