@@ -370,6 +370,14 @@ class Pages(SearchCase):
         self.assertEqual(link(self.get("Patient?gender=male"), "self"), f"{self.server.base}/Patient?gender=male")
         # What is kept no longer, or never was, is told as what it is.
         self.assert_outcome(harness.request("GET", f"{self.server.base}/Patient?_search=none"), 410, "search again")
+        # Of another type, or in another place, it is none.
+        name = urllib.parse.urlsplit(link(first, "self")).query
+        self.assertRegex(name, "^_search=[0-9a-f]{32}$")
+        self.assert_outcome(harness.request("GET", f"{self.server.base}/Observation?{name}"), 410, "search again")
+        self.assert_outcome(self.server.post("Observation/_search", name, FORM), 410, "search again")
+        self.assert_outcome(harness.request("DELETE", f"{self.server.base}/Patient?{name}"), 400, "_search")
+        self.assert_outcome(harness.request("GET", f"{self.server.base}/Patient/_history?{name}"), 400, "_search")
+        self.assertEqual([r["id"] for r in entries(self.server.post("Patient/_search", name, FORM).json())], expected[:7])
         path = link(first, "next").removeprefix(self.server.base)
         self.server.stop()
         self.server = harness.start_server(self, self.data)

@@ -4,13 +4,14 @@
 #pragma once
 
 #include <cstddef>
-#include <list>
 #include <mutex>
 #include <string>
 #include <string_view>
 
+#include "base/fair_cache.h"
 #include "base/instant.h"
 #include "base/result.h"
+#include "fhir/resource_type.h"
 
 namespace sluice::api {
 
@@ -23,30 +24,29 @@ inline constexpr std::size_t kLinkSizeMax = 8'000;
 /// Thread-safe.
 class LongSearches {
  public:
-  /// The most bytes and searches to keep; above that, drops the least recently
-  /// used.
+  /// The most bytes and searches to keep; above that, drops the least recently used of the client
+  /// that has most.
   static constexpr std::size_t kSizeMax = std::size_t{64} << 20;
   static constexpr std::size_t kCountMax = 1'000;
 
-  /// Keeps a search of a client ("Patient?name=x&...") at least until then, unless others need the
-  /// room; its name, which is the same as long as it is kept.
-  std::string keep(std::string_view client_id, std::string_view search, Instant until);
-  /// kGone for what is not kept, or another client's.
-  Result<std::string> find(std::string_view client_id, std::string_view name, Instant now);
+  /// Keeps what a client searches a type for ("name=x&...") at least until then, unless others need
+  /// the room; its name, which is the same as long as it is kept.
+  std::string keep(std::string_view client_id, fhir::ResourceType type, std::string_view search,
+                   Instant until);
+  /// kGone for what is not kept, another client's, or of another type.
+  Result<std::string> find(std::string_view client_id, fhir::ResourceType type,
+                           std::string_view name, Instant now);
 
  private:
-  struct Entry {
+  struct Search {
     std::string name;
-    std::string client_id;
-    std::string search;
+    fhir::ResourceType type;
+    std::string text;
     Instant until;
   };
-  /// Drops what there is no room for.
-  void make_room();
 
   std::mutex mutex_;
-  std::list<Entry> entries_;  // guarded by mutex_; the last used first
-  std::size_t size_ = 0;      // guarded by mutex_; of the searches
+  FairCache<Search> searches_{kSizeMax, kCountMax};  // by name, of a client; guarded by mutex_
 };
 
 }  // namespace sluice::api

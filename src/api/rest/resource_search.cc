@@ -46,12 +46,13 @@ Result<http::NameValues> read_parameters(const http::Request& request) {
 
 // A link that names its search replaces all its parameters; others in the link are the page's.
 Result<void> expand_search(const Service& service, const Principal& principal,
-                           http::NameValues& parameters) {
+                           fhir::ResourceType type, http::NameValues& parameters) {
   const auto named = [](const auto& parameter) { return parameter.first == kSearchParameter; };
   const auto at = std::find_if(parameters.begin(), parameters.end(), named);
   if (at == parameters.end()) return {};
-  SLUICE_TRY(const std::string search,
-             service.long_searches->find(principal.client_id, at->second, service.clock.now()));
+  SLUICE_TRY(
+      const std::string search,
+      service.long_searches->find(principal.client_id, type, at->second, service.clock.now()));
   parameters.erase(at);
   if (std::any_of(parameters.begin(), parameters.end(), named))
     return invalid(fmt::format("the parameter '{}' is there more than once", kSearchParameter));
@@ -96,7 +97,7 @@ class Search {
     // What was read is whole only if its history has been kept until now.
     if (service_.store.history_horizon() > as_of()) return history_gone();
     return search_bundle(asked_, result_, base_url_, [this](std::string_view kept) {
-      return service_.long_searches->keep(principal_.client_id, kept, until_);
+      return service_.long_searches->keep(principal_.client_id, asked_.type, kept, until_);
     });
   }
 
@@ -200,7 +201,7 @@ Result<http::Response> search_now(Service& service, const http::Request& request
                                   std::optional<store::Commit> as_of) {
   SLUICE_TRY(const auto preferences, read_preferences(request));
   SLUICE_TRY(auto parameters, read_parameters(request));
-  SLUICE_CHECK(expand_search(service, principal, parameters));
+  SLUICE_CHECK(expand_search(service, principal, type, parameters));
   SLUICE_TRY(auto asked, read_search_request(type, parameters, preferences.handling_lenient));
   SLUICE_CHECK(check_format(request, asked.format));
   SLUICE_TRY(const auto slot, take_slot(service, request));
