@@ -18,7 +18,11 @@ struct GroupReach::Found {
   /// Supporting resources by type, and those of them whose own references are still to be followed.
   std::map<fhir::ResourceType, std::set<std::string, std::less<>>> supporting;
   std::vector<fhir::ResourceId> open;
-  bool supporting_found = false;
+  /// How far they are found; `open` tells the rest. What was looked for may end it before its end.
+  enum class Step : std::uint8_t { kBegin, kCompartments, kProvenance, kDone };
+  Step step = Step::kBegin;
+  std::vector<fhir::ResourceType> types;  ///< whose members' resources are still to be read
+  std::size_t patient = 0;                ///< of the last of them: from whom on
   fhir::ReferenceWalk walk;
 
   bool has_owner(std::string_view owners) const {
@@ -54,8 +58,15 @@ bool GroupReach::may_read(fhir::ResourceType type) const {
   return !limit_.types || std::binary_search(limit_.types->begin(), limit_.types->end(), type);
 }
 
-// A large Group is not read unless it has to be.
 Result<bool> GroupReach::may_export(const std::string& group_id) {
+  const auto known = exportable_.find(group_id);
+  if (known != exportable_.end()) return known->second;
+  SLUICE_TRY(const bool exportable, find_exportable(group_id));
+  return exportable_.emplace(group_id, exportable).first->second;
+}
+
+// A large Group is not read unless it has to be.
+Result<bool> GroupReach::find_exportable(const std::string& group_id) {
   if (!access_.limits(fhir::types::kGroup)) {
     SLUICE_TRY(const auto exists, store_.exist(fhir::types::kGroup, {group_id}, as_of_.sequence));
     return exists.front();
@@ -65,6 +76,7 @@ Result<bool> GroupReach::may_export(const std::string& group_id) {
   return access_.pass(matcher_, fhir::types::kGroup, group->json);
 }
 
+// Whatever is found later: what has an owner, and so may be taken out again, is never wanted.
 bool GroupReach::is_wanted_found(const Found& found) const {
   return wanted_ && found.has_supporting(wanted_->type, wanted_->id);
 }
@@ -78,6 +90,7 @@ Result<bool> GroupReach::holds(const store::Record& record) {
   if (!is_group && patients.empty()) return false;
   for (const auto& id : limit_.groups) {
     if (is_group && id != record.key.id) continue;
+    SLUICE_CHECK(bounds_.step());
     SLUICE_TRY(const bool exported, may_export(id));
     if (!exported) continue;
     const auto member = has_member(store_, id, patients, as_of_, base_url_);
@@ -93,14 +106,17 @@ Result<bool> GroupReach::refers_to(const store::Record& record) {
   const auto type = record.key.type;
   if (!may_read(type) || (!fhir::may_be_supporting(type) && type != fhir::types::kProvenance))
     return false;
-  wanted_ = record.key;
   SLUICE_TRY(Found* const found, members());
   store::RecordView view;
   view.type = type;
   view.id = record.key.id;
   view.owners = record.owners;
   view.json = record.json;
-  return is_in_reach(*found, view);
+  // Whether a Provenance is in reach rests on all that is.
+  if (type != fhir::types::kProvenance) wanted_ = record.key;
+  auto reached = is_in_reach(*found, view);
+  wanted_.reset();
+  return reached;
 }
 
 Result<GroupReach::Found*> GroupReach::members() {
@@ -123,18 +139,37 @@ Result<GroupReach::Found*> GroupReach::members() {
 }
 
 // As an export does: what refers to them is what may be seen of the compartments, whatever else may
-// be seen of what they refer to in turn.
+// be seen of what they refer to in turn. Goes on where it ended the last time.
 Result<void> GroupReach::find_supporting(Found& found) {
-  if (found.supporting_found) return {};
-  found.supporting_found = true;
-  SLUICE_TRY(const auto statistics, store_.statistics());
-  for (const auto& of_type : statistics)
-    if (fhir::is_in_patient_compartment(of_type.type) && of_type.type != fhir::types::kGroup &&
-        may_read(of_type.type))
-      SLUICE_CHECK(add_references(found, of_type.type));
-  SLUICE_CHECK(follow(found));
+  using Step = Found::Step;
   if (is_wanted_found(found)) return {};
-  // A Provenance may be in reach by what it is about, and refers to others in its turn.
+  if (found.step == Step::kBegin) {
+    SLUICE_TRY(const auto statistics, store_.statistics());
+    for (const auto& of_type : statistics)
+      if (fhir::is_in_patient_compartment(of_type.type) && of_type.type != fhir::types::kGroup &&
+          may_read(of_type.type))
+        found.types.push_back(of_type.type);
+    std::reverse(found.types.begin(), found.types.end());
+    found.step = Step::kCompartments;
+  }
+  if (found.step == Step::kCompartments) {
+    for (; !found.types.empty(); found.types.pop_back(), found.patient = 0) {
+      SLUICE_CHECK(add_references(found, found.types.back()));
+      if (is_wanted_found(found)) return {};
+    }
+    SLUICE_CHECK(follow(found));
+    if (is_wanted_found(found)) return {};
+    found.step = Step::kProvenance;
+  }
+  if (found.step == Step::kProvenance) {
+    SLUICE_CHECK(add_provenances(found));
+    found.step = Step::kDone;
+  }
+  return follow(found);
+}
+
+// A Provenance may be in reach by what it is about, and refers to others in its turn.
+Result<void> GroupReach::add_provenances(Found& found) {
   if (!may_read(fhir::types::kProvenance)) return {};
   SLUICE_TRY(const auto scan,
              store_.scan(store::whole_type(fhir::types::kProvenance), as_of_.sequence));
@@ -142,14 +177,13 @@ Result<void> GroupReach::find_supporting(Found& found) {
   while (true) {
     SLUICE_CHECK(bounds_.step());
     SLUICE_TRY(const bool more, scan->next(record));
-    if (!more) break;
+    if (!more) return {};
     if (record.is_link || found.has_owner(record.owners)) continue;
     SLUICE_TRY(const bool reached, is_target_in_reach(found, record.json));
     if (!reached) continue;
     SLUICE_TRY(const bool seen, access_.pass(matcher_, record.type, record.json));
     if (seen) found.add_references(record.supporting);
   }
-  return follow(found);
 }
 
 // What the members' resources of one type refer to.
@@ -157,12 +191,15 @@ Result<void> GroupReach::add_references(Found& found, fhir::ResourceType type) {
   SLUICE_TRY(const auto scan, store_.scan(store::with_owner(type), as_of_.sequence));
   const Roster& patients = found.patients;
   store::RecordView record;
-  for (std::size_t i = 0; i < patients.size() && !is_wanted_found(found);) {
+  for (std::size_t& i = found.patient; i < patients.size() && !is_wanted_found(found);) {
     scan->seek_owner(patients[i]);
     while (true) {
       SLUICE_CHECK(bounds_.step());
       SLUICE_TRY(const bool more, scan->next(record));
-      if (!more) return {};
+      if (!more) {
+        i = patients.size();
+        return {};
+      }
       if (record.owner != patients[i]) break;
       if (record.is_link) {
         SLUICE_TRY(const auto linked, store_.read({type, std::string(record.id)}, as_of_.sequence));

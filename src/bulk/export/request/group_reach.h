@@ -3,6 +3,7 @@
 // it.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -40,18 +41,20 @@ class GroupReach final : public search::Resolver {
   /// reading all members.
   Result<bool> holds(const store::Record& record);
   /// Whether a resource is in reach by what refers to it, or what it is about: may have to read the
-  /// compartments of all members. Called once, and then nothing else.
+  /// compartments of all members, once for all that is asked for.
   Result<bool> refers_to(const store::Record& record);
 
  private:
   struct Found;  // what is in reach, as far as it was needed
   Result<Found*> members();
   Result<void> find_supporting(Found& found);
+  Result<void> add_provenances(Found& found);
   Result<void> add_references(Found& found, fhir::ResourceType type);
   Result<void> follow(Found& found);
   Result<bool> is_target_in_reach(Found& found, std::string_view provenance);
   Result<bool> is_in_reach(Found& found, const store::RecordView& record);
   Result<bool> may_export(const std::string& group_id);
+  Result<bool> find_exportable(const std::string& group_id);
   bool may_read(fhir::ResourceType type) const;
   bool is_wanted_found(const Found& found) const;
 
@@ -60,6 +63,7 @@ class GroupReach final : public search::Resolver {
   const AccessFilters& access_;
   const store::Commit as_of_;
   const std::string base_url_;
+  std::map<std::string, bool> exportable_;  // groups that were asked for
   std::unique_ptr<Found> found_;
   search::Matcher matcher_;
   query::BoundsCheck bounds_;

@@ -242,6 +242,37 @@ TEST_F(GroupReachTest, F06OneResourceIsInReachAsExportsAre) {
   EXPECT_EQ(in_reach("Patient", "in", mine, none_of_group), "no");
 }
 
+// One that is asked several times says of each resource what one of its own would, in whatever
+// order, although it reads no further than it has to.
+TEST_F(GroupReachTest, F06OneReachAnswersForManyResources) {
+  put({R"({"resourceType":"Device","id":"of-out","patient":{"reference":"Patient/out"}})",
+       R"({"resourceType":"Device","id":"nobodys"})",
+       observation("uses-of-out", "Patient/in", R"("device":{"reference":"Device/of-out"})"),
+       observation("uses-nobodys", "Patient/nested",
+                   R"("device":{"reference":"Device/nobodys"})")});
+  const auto commit = store_->last_commit();
+  const AccessFilters filters;
+  const std::vector<std::tuple<std::string, std::string, bool>> expected = {
+      {"Device", "of-out", false},        {"Practitioner", "of-in", true},
+      {"Organization", "of-in", true},    {"Practitioner", "of-out", false},
+      {"Device", "nobodys", true},        {"Organization", "parent", true},
+      {"Provenance", "of-o", true},       {"Practitioner", "of-provenance", true},
+      {"Provenance", "of-hidden", false}, {"Organization", "child", false},
+      {"Organization", "shared", false},
+  };
+  for (std::size_t first = 0; first < expected.size(); ++first) {
+    GroupReach reach(*store_, {{"mine"}}, filters, commit, "http://here/fhir");
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      const auto& [type, id, reached] = expected[(first + i) % expected.size()];
+      const auto record =
+          store_->read({*fhir::find_resource_type(type), id}, commit.sequence).value();
+      ASSERT_TRUE(record) << type << "/" << id;
+      EXPECT_EQ(reach.refers_to(*record).value(), reached)
+          << type << "/" << id << " after " << i << " others";
+    }
+  }
+}
+
 TEST_F(GroupReachTest, F06MembersByUrlAndThoseOfLaterAreNoted) {
   put({group("urls", {"http://here/fhir/Patient/in2", "http://there/fhir/Patient/out"}),
        R"({"resourceType":"Group","id":"later","type":"person","actual":true,"member":[)"
