@@ -1,5 +1,6 @@
 #include "fhir/attachment_urls.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "base/json_text.h"
@@ -71,26 +72,31 @@ Result<bool> names_binary(std::string_view line, ResourceType type, std::string_
 
 Result<void> AttachmentUrls::rewrite(ResourceType type, std::string_view line, std::string& out) {
   SLUICE_CHECK(read_stored(tokens_, line));
+  replacements_.clear();
+  SLUICE_CHECK(each_attachment(tokens_, type,
+                               [&](std::size_t attachment) { return replace_url(attachment); }));
+  // The url of one may stand behind its extensions, and so behind those in them.
+  std::sort(replacements_.begin(), replacements_.end(),
+            [](const auto& a, const auto& b) { return a.begin < b.begin; });
   out.clear();
   std::size_t copied = 0;
-  SLUICE_CHECK(each_attachment(tokens_, type, [&](std::size_t attachment) {
-    return replace_url(attachment, line, out, copied);
-  }));
+  for (const auto& [begin, end, url] : replacements_) {
+    out.append(line.substr(copied, begin - copied));
+    out += json_string(url);
+    copied = end;
+  }
   out.append(line.substr(copied));
   return {};
 }
 
-Result<void> AttachmentUrls::replace_url(std::size_t attachment, std::string_view line,
-                                         std::string& out, std::size_t& copied) {
+Result<void> AttachmentUrls::replace_url(std::size_t attachment) {
   return each_member(tokens_, attachment, [&](std::size_t key, std::size_t value) -> Result<void> {
     if (tokens_.first(value) != '"' || !means(tokens_.raw_string(key), "url")) return {};
     const std::string url = unescape(tokens_.raw_string(value));
     const auto target = parse_reference(url, base_url_);
     if (!target || target->type != types::kBinary) return {};
-    SLUICE_TRY(const std::string absolute, url_of_(target->id));
-    out.append(line.substr(copied, tokens_.begin(value) - copied));
-    out += json_string(absolute);
-    copied = tokens_.scalar_end(value);
+    SLUICE_TRY(std::string absolute, url_of_(target->id));
+    replacements_.push_back({tokens_.begin(value), tokens_.scalar_end(value), std::move(absolute)});
     return {};
   });
 }

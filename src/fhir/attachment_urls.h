@@ -41,12 +41,17 @@ class AttachmentUrls {
   Result<void> rewrite(ResourceType type, std::string_view line, std::string& out);
 
  private:
-  Result<void> replace_url(std::size_t attachment, std::string_view line, std::string& out,
-                           std::size_t& copied);
+  struct Replacement {
+    std::size_t begin = 0;  // of the line
+    std::size_t end = 0;
+    std::string url;
+  };
+  Result<void> replace_url(std::size_t attachment);
 
   const std::string base_url_;
   const UrlOf url_of_;
   JsonTokens tokens_;
+  std::vector<Replacement> replacements_;
 };
 
 }  // namespace sluice::fhir

@@ -11,10 +11,14 @@
 namespace sluice::fhir {
 namespace {
 
-// A choice says its type in its name, wherever it stands: valueAttachment, contentAttachment. Other
-// elements of the type Attachment are in the table.
+// A choice says its type in its name, wherever it stands: valueAttachment, contentAttachment. Of
+// the data types only RelatedArtifact has an Attachment; it is a choice too, or one of these
+// elements. Other elements of the type Attachment are in the table.
 bool is_attachment(ResourceType type, std::string_view key, std::string_view path) {
   if (key.ends_with("Attachment")) return true;
+  if (key == "document" &&
+      (path.ends_with("elatedArtifact.document") || path.ends_with("documentation.document")))
+    return true;
   const auto& paths = r4::row(type).attachment_paths;
   return std::find(paths.begin(), paths.end(), path) != paths.end();
 }
@@ -44,7 +48,8 @@ struct Walk {
       path += name;
       const auto look_at = [&](std::size_t element) -> Result<void> {
         if (tokens.first(element) != '{') return {};
-        if (is_attachment(type, name, path)) return visit(element);
+        if (is_attachment(type, name, path)) SLUICE_CHECK(visit(element));
+        // An Attachment has extensions, and so have its elements, in which others may stand.
         return object(element, type, path);
       };
       Result<void> walked =

@@ -1,5 +1,5 @@
 // Finds the Attachments of a resource: elements of that type by the R4 table, choices by their
-// name, also in contained resources and extensions.
+// name, also in contained resources and extensions, and in extensions of other Attachments.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +11,9 @@
 
 namespace sluice::fhir {
 
-/// Calls `visit` with the token of each Attachment object of a checked resource, in the text's
-/// order; stops at the first error. `type` is that of the resource.
+/// Calls `visit` with the token of each Attachment object of a checked resource, in the order in
+/// which they begin: one that stands in another's extension comes after that one, although its url
+/// may stand before the other's. Stops at the first error. `type` is that of the resource.
 Result<void> each_attachment(const JsonTokens& tokens, ResourceType type,
                              const std::function<Result<void>(std::size_t object)>& visit);
 

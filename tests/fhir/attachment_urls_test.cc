@@ -7,8 +7,8 @@ namespace sluice::fhir {
 namespace {
 
 std::string rewritten(const std::string& type, const std::string& line) {
-  AttachmentUrls urls("https://ehr.example/fhir", [](std::string_view id) -> Result<std::string> {
-    return "https://ehr.example/job/" + std::string(id) + "?a=\"b\"";
+  AttachmentUrls urls("https://ehr.example/fhir", [](std::string_view name) -> Result<std::string> {
+    return "https://ehr.example/job/" + std::string(name) + "?a=\"b\"";
   });
   std::string out = "left over";
   const auto done = urls.rewrite(*find_resource_type(type), line, out);
@@ -28,6 +28,26 @@ TEST(AttachmentUrls, RelativeAndOwnAbsoluteOnesBecomeTheJobs) {
   }
 }
 
+// In its own extensions, or in those of its elements, another may stand: before or behind its url.
+TEST(AttachmentUrls, F06AnAttachmentMayStandInAnother) {
+  const auto with = [](const std::string& inner, const std::string& outer) {
+    const std::string other =
+        R"({"extension":[{"url":"u","valueAttachment":{"url":")" + inner + R"("}}]})";
+    const std::string list = other.substr(1, other.size() - 2);
+    return R"({"resourceType":"DocumentReference","content":[{"attachment":{)" + list +
+           R"(,"url":")" + outer + R"("}},{"attachment":{"url":")" + outer + R"(","_url":)" +
+           other + R"(,"title":"t","_title":)" + other + "}}]}";
+  };
+  EXPECT_EQ(
+      rewritten("DocumentReference", with("Binary/in", "Binary/out")),
+      with(R"(https://ehr.example/job/in?a=\"b\")", R"(https://ehr.example/job/out?a=\"b\")"));
+  EXPECT_EQ(rewritten("DocumentReference", with("Binary/in", "https://other.example/x")),
+            with(R"(https://ehr.example/job/in?a=\"b\")", "https://other.example/x"));
+  const auto type = *find_resource_type("DocumentReference");
+  EXPECT_EQ(possible_binaries(with("Binary/in", "Binary/out"), type).value(),
+            (std::vector<std::string>{"in", "out"}));
+}
+
 TEST(AttachmentUrls, EverythingElseStaysByteForByte) {
   for (const char* line : {
            // other servers, no Binary, no id
@@ -39,6 +59,7 @@ TEST(AttachmentUrls, EverythingElseStaysByteForByte) {
            R"({"resourceType":"Observation","subject":{"reference":"Binary/x"},"url":"Binary/x"})",
            R"({"resourceType":"Observation","photo":[{"url":"Binary/x"}]})",
            R"({"resourceType":"Patient","contact":[{"photo":{"url":"Binary/x"}}]})",
+           R"({"resourceType":"Observation","document":{"url":"Binary/x"}})",
        }) {
     const auto type =
         std::string(line).find("Observation") != std::string::npos ? "Observation" : "Patient";
@@ -66,6 +87,9 @@ TEST(AttachmentUrls, EveryPlaceOfAnAttachment) {
   check("Observation", R"("contained":[{"photo":[],"resourceType":"Person"},{"photo":[)",
         R"(],"resourceType":"Person"}])");
   check("Bundle", R"("entry":[{"resource":{"resourceType":"Library","content":[)", "]}}]");
+  check("PlanDefinition", R"("relatedArtifact":[{"type":"citation","document":)", "}]");
+  check("PlanDefinition", R"("action":[{"action":[{"documentation":[{"document":)", "}]}]}]");
+  check("Library", R"("extension":[{"url":"u","valueRelatedArtifact":{"document":)", "}}]");
   check("SubstancePolymer",
         R"("repeat":[{"repeatUnit":[{"structuralRepresentation":[{"attachment":)", "}]}]}]");
 }

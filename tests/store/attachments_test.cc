@@ -75,6 +75,22 @@ TEST_P(AttachmentRows, F06OnlyTheNewestVersionCounts) {
   EXPECT_EQ(found(*store_, "b"), (Lines{"DocumentReference/d"}));
 }
 
+// A row that is missing, because the program that wrote the version before did not see the
+// Attachment, comes with the next one.
+TEST(AttachmentRowsUpgrade, F06EveryWriteRemembersAllThatTheResourceNames) {
+  TemporaryFolder folder;
+  TestClock clock;
+  auto store = open_rocksdb_store(folder.path(), clock).value();
+  store->write(Batch().put(document("d", {"Binary/a"})).transaction()).value();
+  store.reset();
+  drop_family(folder.path(), "attachments");
+  store = open_rocksdb_store(folder.path(), clock).value();
+  EXPECT_EQ(found(*store, "a"), Lines());
+  store->write(Batch().put(document("d", {"Binary/a", "Binary/b"})).transaction()).value();
+  EXPECT_EQ(found(*store, "a"), (Lines{"DocumentReference/d"}));
+  EXPECT_EQ(found(*store, "b"), (Lines{"DocumentReference/d"}));
+}
+
 // The worked example of docs/formats.md.
 TEST(AttachmentRowsFormat, IsWhatTheDocumentationShows) {
   TemporaryFolder folder;

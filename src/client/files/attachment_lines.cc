@@ -23,8 +23,8 @@ constexpr std::size_t kDepthMax = 200;
 
 bool AttachmentReader::may_have(std::string_view line) {
   // The names of elements that are Attachments, or their ends.
-  constexpr std::string_view kSigns[] = {"ttachment", "orm\"", "\"content\"", "\"photo\"",
-                                         "\"image\""};
+  constexpr std::string_view kSigns[] = {"ttachment", "orm\"",     "\"content\"",
+                                         "\"photo\"", "\"image\"", "\"document\""};
   return line.find("\"url\"") != std::string_view::npos &&
          std::any_of(std::begin(kSigns), std::end(kSigns), [&](std::string_view sign) {
            return line.find(sign) != std::string_view::npos;
@@ -43,7 +43,8 @@ Result<void> AttachmentReader::read(std::string_view line, std::vector<Attachmen
       }));
   // A type of another release of FHIR: where its Attachments are is not known.
   if (!type) return {};
-  return fhir::each_attachment(tokens_, *type, [&](std::size_t object) -> Result<void> {
+  const auto found = static_cast<std::ptrdiff_t>(refs.size());
+  auto read = fhir::each_attachment(tokens_, *type, [&](std::size_t object) -> Result<void> {
     AttachmentRef ref;
     SLUICE_CHECK(
         fhir::each_member(tokens_, object, [&](std::size_t key, std::size_t value) -> Result<void> {
@@ -76,6 +77,10 @@ Result<void> AttachmentReader::read(std::string_view line, std::vector<Attachmen
     if (!ref.url.empty()) refs.push_back(std::move(ref));
     return {};
   });
+  // One may stand in another's extension, before that one's url.
+  std::sort(refs.begin() + found, refs.end(),
+            [](const auto& a, const auto& b) { return a.value_begin < b.value_begin; });
+  return read;
 }
 
 LineChange with_data(const AttachmentRef& ref, std::string_view bytes,

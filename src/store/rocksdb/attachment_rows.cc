@@ -48,8 +48,8 @@ void update_attachments(const Database& database, const fhir::ResourceId& key,
     append_attachment_key(row, old, key.type, key.id);
     batch.Delete(database.attachments, row).PermitUncheckedError();
   }
+  // Also those of before: an earlier version of the program knew fewer places of Attachments.
   for (const auto& binary : binaries) {
-    if (std::binary_search(old_binaries.begin(), old_binaries.end(), binary)) continue;
     row.clear();
     append_attachment_key(row, binary, key.type, key.id);
     batch.Put(database.attachments, row, rocksdb::Slice()).PermitUncheckedError();

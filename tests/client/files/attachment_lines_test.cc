@@ -46,6 +46,22 @@ TEST(AttachmentLines, AChangeLeavesAllOtherBytes) {
             std::string::npos);
 }
 
+// One in another's extension comes where its url stands.
+TEST(AttachmentLines, AnAttachmentMayStandInAnother) {
+  const std::string line = R"({"resourceType":"Media","id":"a","content":{"extension":[{"url":"u",)"
+                           R"("valueAttachment":{"url":"in"}}],"url":"out"}})";
+  const auto refs = read(line);
+  ASSERT_EQ(refs.size(), 2u);
+  EXPECT_EQ(refs[0].url, "in");
+  EXPECT_EQ(refs[1].url, "out");
+  EXPECT_EQ(apply_changes(line, {with_url(refs[0], "IN"), with_url(refs[1], "OUT")}),
+            R"({"resourceType":"Media","id":"a","content":{"extension":[{"url":"u",)"
+            R"("valueAttachment":{"url":"IN"}}],"url":"OUT"}})");
+  EXPECT_EQ(
+      read(R"({"resourceType":"Library","relatedArtifact":[{"document":{"url":"x"}}]})").size(),
+      1u);
+}
+
 TEST(AttachmentLines, MediaTypes) {
   EXPECT_EQ(media_type("Text/Plain; charset=utf-8"), "text/plain");
   EXPECT_TRUE(is_wanted_type("image/png", {"application/pdf", "Image/*"}));
