@@ -73,7 +73,10 @@ http::Response export_attachment(Service& service, const http::Request& request,
     return request_error(request, not_found("only exports have attachments"));
   // A capability has been checked.
   if (principal.claims != nullptr) {
-    const auto attached = may_read_attached(service, request, principal, request.parameter("name"));
+    RequestSlot slot(service, request);
+    const auto attached =
+        AttachedBinaries(service, request, principal, slot, search_bounds(service, request))
+            .may_read(request.parameter("name"));
     if (!attached) return request_error(request, attached.error());
     if (!*attached) return request_error(request, not_found("the export refers to no such Binary"));
   }

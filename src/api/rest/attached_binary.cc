@@ -2,116 +2,125 @@
 
 #include <fmt/format.h>
 
-#include <optional>
-#include <string>
+#include <algorithm>
 
 #include "api/core/fhir_response.h"
 #include "api/core/resource_headers.h"
 #include "api/rest/resource_interactions.h"
-#include "bulk/export/request/access_limits.h"
-#include "bulk/export/request/group_reach.h"
 #include "fhir/attachment_urls.h"
-#include "query/bounds.h"
 
 namespace sluice::api {
 namespace {
 
-/// The most resources that are looked at for one Binary. Those that name it are in the order of
-/// their types and ids; a Binary that more of them name is a logo, and the first ones say it.
-constexpr std::size_t kReferrersMax = 1'000;
-
-class AttachedCheck {
- public:
-  AttachedCheck(const Service& service, const http::Request& request, const Principal& principal)
-      : service_(service),
-        request_(request),
-        principal_(principal),
-        base_url_(service.base_url(request)),
-        as_of_(service.store.last_commit()),
-        limits_(access_limits(principal)),
-        bounds_(search_bounds(service, request)),
-        check_(bounds_) {}
-
-  Result<bool> run(std::string_view binary_id) {
-    SLUICE_TRY(const auto referrers, service_.store.attached_to(binary_id, kReferrersMax));
-    if (referrers.empty()) return false;
-    SLUICE_TRY(access_, bulk::AccessFilters::compile(
-                            limits_, {.base_url = base_url_, .now = as_of_.instant}));
-    SLUICE_TRY(const bool shown, is_shown({fhir::types::kBinary, std::string(binary_id)}));
-    if (!shown) return false;
-    for (const auto& key : referrers) {
-      SLUICE_CHECK(check_.look());
-      SLUICE_TRY(const bool reads, may_read(key, binary_id));
-      if (reads) return true;
-    }
-    return false;
-  }
-
- private:
-  const smart::ScopeSet& scopes() const { return principal_.claims->scopes; }
-  bool is_limited_to_groups() const { return principal_.client->groups.has_value(); }
-
-  // Exports leave out what a scope's query on Binary does not cover, and what a securityContext
-  // keeps to others; attachments too. That there is no Binary hides nothing.
-  Result<bool> is_shown(const fhir::ResourceId& key) const {
-    SLUICE_TRY(const auto record, service_.store.read(key, as_of_.sequence));
-    if (!record) return true;
-    search::Matcher matcher;
-    return access_.pass(matcher, key.type, record->json);
-  }
-
-  Result<bool> may_read(const fhir::ResourceId& key, std::string_view binary_id) {
-    const smart::Permissions needed = is_limited_to_groups()
-                                          ? smart::kExportPermissions
-                                          : smart::Permissions{smart::Permissions::kRead};
-    if (!scopes().permissions_for_some(key.type).all_of(needed)) return false;
-    SLUICE_TRY(const auto record, service_.store.read(key, as_of_.sequence));
-    if (!record) return false;
-    SLUICE_TRY(const bool names, fhir::names_binary(record->json, key.type, binary_id, base_url_));
-    if (!names) return false;
-    SLUICE_TRY(const bool covered,
-               covers(service_, request_, principal_, key.type, needed, record->json));
-    if (!covered || !is_limited_to_groups()) return covered;
-    return is_in_reach(*record);
-  }
-
-  Result<bool> is_in_reach(const store::Record& record) {
-    bulk::GroupReach reach(service_.store, *limits_.groups, access_, as_of_, base_url_, bounds_);
-    SLUICE_TRY(const bool held, reach.holds(record));
-    if (held) return true;
-    SLUICE_TRY(const auto slot, take_slot(service_, request_));
-    return reach.refers_to(record);
-  }
-
-  const Service& service_;
-  const http::Request& request_;
-  const Principal& principal_;
-  const std::string base_url_;
-  const store::Commit as_of_;
-  const bulk::AccessLimits limits_;
-  bulk::AccessFilters access_;  // made of limits_, once for all that is looked at
-  const query::Bounds bounds_;
-  query::BoundsCheck check_;
-};
+/// How many resources are looked at as a read of a resource is, without a slot: a Binary that more
+/// of them name is a logo or a leaflet.
+constexpr std::size_t kWithoutSlot = 16;
+/// The most that are looked at, in the order of their types and ids.
+constexpr std::size_t kReferrersMax = 100'000;
 
 }  // namespace
 
-Result<bool> may_read_attached(const Service& service, const http::Request& request,
-                               const Principal& principal, std::string_view binary_id) {
-  if (principal.claims == nullptr || !fhir::is_valid_id(binary_id)) return false;
-  auto may = AttachedCheck(service, request, principal).run(binary_id);
+AttachedBinaries::AttachedBinaries(const Service& service, const http::Request& request,
+                                   const Principal& principal, RequestSlot& slot,
+                                   query::Bounds bounds)
+    : service_(service),
+      principal_(principal),
+      slot_(slot),
+      base_url_(service.base_url(request)),
+      as_of_(service.store.last_commit()),
+      bounds_(std::move(bounds)),
+      check_(bounds_),
+      limits_(access_limits(principal)) {}
+
+Result<bool> AttachedBinaries::may_read(std::string_view id) {
+  if (principal_.claims == nullptr || !fhir::is_valid_id(id)) return false;
+  auto may = look_for({fhir::types::kBinary, std::string(id)});
   if (!may && may.error().kind == ErrorKind::kTimeout)
     return Error{ErrorKind::kUnprocessable,
                  fmt::format("what refers to the Binary takes more than {} s to find",
-                             service.options.search_timeout.count())};
+                             service_.options.search_timeout.count())};
   return may;
+}
+
+Result<bool> AttachedBinaries::look_for(const fhir::ResourceId& binary) {
+  SLUICE_TRY(auto referrers, service_.store.attached_to(binary.id, kWithoutSlot + 1));
+  if (referrers.empty()) return false;
+  if (!access_) {
+    SLUICE_TRY(access_, bulk::AccessFilters::compile(
+                            limits_, {.base_url = base_url_, .now = as_of_.instant}));
+  }
+  SLUICE_TRY(const bool shown, is_shown(binary));
+  if (!shown) return false;
+  if (referrers.size() > kWithoutSlot) {
+    SLUICE_CHECK(slot_.take());
+    SLUICE_TRY(referrers, service_.store.attached_to(binary.id, kReferrersMax + 1));
+  }
+  const std::size_t count = std::min(referrers.size(), kReferrersMax);
+  for (std::size_t i = 0; i < count; ++i) {
+    SLUICE_CHECK(check_.look());
+    SLUICE_TRY(const bool opened, opens(referrers[i], binary.id));
+    if (opened) return true;
+  }
+  if (referrers.size() > kReferrersMax)
+    return Error{ErrorKind::kUnprocessable,
+                 fmt::format("more than {} resources refer to the Binary: scopes that cover Binary "
+                             "open it without them",
+                             kReferrersMax)};
+  return false;
+}
+
+// Exports leave out what a scope's query on Binary does not cover, and what a securityContext keeps
+// to others; attachments too. That there is no Binary hides nothing.
+Result<bool> AttachedBinaries::is_shown(const fhir::ResourceId& binary) {
+  SLUICE_TRY(const auto record, service_.store.read(binary, as_of_.sequence));
+  if (!record) return true;
+  return access_->pass(matcher_, binary.type, record->json);
+}
+
+// As a read, or for a client that is limited to groups as an export.
+smart::Permissions AttachedBinaries::needed() const {
+  return is_limited_to_groups() ? smart::kExportPermissions
+                                : smart::Permissions{smart::Permissions::kRead};
+}
+
+Result<bool> AttachedBinaries::opens(const fhir::ResourceId& key, std::string_view binary_id) {
+  if (!scopes().permissions_for_some(key.type).all_of(needed())) return false;
+  SLUICE_TRY(const auto record, service_.store.read(key, as_of_.sequence));
+  if (!record) return false;
+  SLUICE_TRY(const bool covered, covers(key.type, record->json));
+  if (!covered) return false;
+  SLUICE_TRY(const bool names, fhir::names_binary(record->json, key.type, binary_id, base_url_));
+  if (!names || !is_limited_to_groups()) return names;
+  return is_in_reach(*record);
+}
+
+Result<bool> AttachedBinaries::covers(fhir::ResourceType type, std::string_view json) {
+  auto filter = filters_.find(type);
+  if (filter == filters_.end()) {
+    SLUICE_TRY(auto compiled, search::ResourceFilter::compile(
+                                  type, scopes().limit(type, needed()),
+                                  {.base_url = base_url_, .now = service_.clock.now()}));
+    filter = filters_.emplace(type, std::move(compiled)).first;
+  }
+  return filter->second.passes(matcher_, json);
+}
+
+Result<bool> AttachedBinaries::is_in_reach(const store::Record& record) {
+  if (!reach_)
+    reach_.emplace(service_.store, *limits_.groups, *access_, as_of_, base_url_, bounds_);
+  SLUICE_TRY(const bool held, reach_->holds(record));
+  if (held) return true;
+  SLUICE_CHECK(slot_.take());
+  return reach_->refers_to(record);
 }
 
 Result<bool> reads_as_attachment(const Service& service, const http::Request& request,
                                  const Principal& principal) {
   if (authorize_resource(principal, fhir::types::kBinary, {smart::Permissions::kRead}))
     return false;
-  return may_read_attached(service, request, principal, request.parameter("id"));
+  RequestSlot slot(service, request);
+  return AttachedBinaries(service, request, principal, slot, search_bounds(service, request))
+      .may_read(request.parameter("id"));
 }
 
 http::Response read_attached(Service& service, const http::Request& request,
