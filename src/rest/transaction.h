@@ -34,6 +34,8 @@ struct TransactionOptions {
   std::function<Result<void>(std::size_t bytes)> may_hold = {};
   /// What each entry may see and change; nullptr: everything. Must outlive the transaction.
   TransactionView* view = nullptr;
+  /// Whether an entry reads by a right of its own, whatever the view shows. Empty: none does.
+  std::function<bool(std::size_t entry)> reads_by_own_right = {};
 };
 
 /// What became of an entry.

@@ -80,6 +80,7 @@ class TransactionPlan {
     return options_.view ? options_.view->seen_for(look, type) : store_;
   }
   const store::Store& seen_by(std::size_t entry) const;
+  bool reads_by_own_right(std::size_t entry) const;
   /// Calls `step` for each entry; its error names the entry.
   template <class Step>
   Result<void> each(Step step);

@@ -298,6 +298,46 @@ class WhatNamesThem(harness.TestCase):
         self.assertEqual(harness.request("DELETE", server.base + "/Binary/of-in", writer.headers(server)).status, 204)
         self.assertEqual(of_job(), (404, b""))
 
+    def test_f06_the_right_is_the_same_alone_in_a_batch_and_in_a_transaction(self):
+        clients = [self.client("reader", scope="system/DocumentReference.rs"),
+                   self.client("queries", scope="system/DocumentReference.rs?status=current"),
+                   self.client("all", "--group", "g", scope="system/*.rs"),
+                   self.client("patients", scope="system/Patient.rs system/Encounter.cruds")]
+        server = harness.start_server(self, self.data, is_open=False)
+        ids = ("of-in", "of-out", "photo-in", "photo-out", "dr-in", "dr-out", "guarded", "nobody", "absent")
+        expected = ([200, 200] + [403] * 7, [200, 200] + [403] * 7, [200, 403, 200, 403, 200, 403, 200, 403, 403],
+                    [403, 403, 200, 200] + [403] * 5)
+        for client, alone in zip(clients, expected):
+            headers = {**client.headers(server), "Content-Type": harness.FHIR_JSON}
+            self.assertEqual(self.statuses(server, headers, ids), alone, client)
+
+            def post(kind, *urls, more=()):
+                body = {"resourceType": "Bundle", "type": kind, "entry": [
+                    *({"request": {"method": "GET", "url": url}} for url in urls), *more]}
+                return harness.request("POST", server.base, headers, json.dumps(body).encode())
+            batch = post("batch", *(f"Binary/{id}" for id in ids)).json()["entry"]
+            self.assertEqual([int(entry["response"]["status"][:3]) for entry in batch], alone)
+            for id, status in zip(ids, alone):
+                answer = post("transaction", f"Binary/{id}")
+                self.assertEqual(answer.status, status, (id, answer.body))
+                if status == 200:
+                    [entry] = answer.json()["entry"]
+                    self.assertEqual((entry["response"]["status"][:3], entry["resource"]["id"], entry["resource"]["data"]),
+                                     ("200", id, "eA=="))
+                else:
+                    self.assert_outcome(answer, 403, "entry[0]")
+            readable = [f"Binary/{id}" for id, status in zip(ids, alone) if status == 200]
+            self.assertEqual(len(post("transaction", *readable).json()["entry"]), len(readable))
+        # All or nothing, and what it writes itself opens nothing.
+        writer = self.client("writer", scope="system/DocumentReference.cruds")
+        headers = {**writer.headers(server), "Content-Type": harness.FHIR_JSON}
+        names = {"request": {"method": "PUT", "url": "DocumentReference/new"},
+                 "resource": self.document("new", "Patient/in", "Binary/nobody")}
+        self.assert_outcome(post("transaction", "Binary/nobody", more=[names]), 403, "entry[0]")
+        self.assertEqual(harness.request("GET", server.base + "/DocumentReference/new", headers).status, 404)
+        self.assertEqual(post("transaction", "Binary/of-in", more=[names]).status, 200)
+        self.assertEqual(post("transaction", "Binary/nobody").status, 200)
+
     def test_f06_entries_of_a_batch_and_the_audit(self):
         reader = self.client("reader", scope="system/DocumentReference.rs")
         server = harness.start_server(self, self.data, is_open=False)

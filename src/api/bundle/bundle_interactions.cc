@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -14,7 +15,9 @@
 #include "api/bundle/scoped_transaction.h"
 #include "api/core/fhir_response.h"
 #include "api/core/request_headers.h"
+#include "api/core/request_slot.h"
 #include "api/core/resource_headers.h"
+#include "api/rest/attached_binary.h"
 #include "api/rest/binary_resource.h"
 #include "api/rest/capability.h"
 #include "api/rest/cascade_delete.h"
@@ -76,6 +79,7 @@ class TransactionRequest {
         bundle_(bundle),
         base_url_(service.base_url(request)),
         bounds_(search_bounds(service, request)),
+        slot_(service, request),
         view_(ScopedTransaction::of(service, request, principal)),
         response_("transaction-response", service.options.bundle_answer_size_max,
                   http::MemoryBudget::Share(*service.answers)) {}
@@ -100,7 +104,9 @@ class TransactionRequest {
         .bounds = bounds_,
         .leniency = service_.options.leniency,
         .may_hold = [this](std::size_t bytes) { return response_.hold(searched_bytes_ + bytes); },
-        .view = view_.get()};
+        .view = view_.get(),
+        .reads_by_own_right =
+            [this](std::size_t entry) { return reads_attached_.contains(entry); }};
     if (service_.authorization != nullptr)
       options.may_touch_binary = [this](Kind kind, const rest::Stored& stored) {
         return authorize_content(principal_, fhir::types::kBinary, stored.json,
@@ -109,12 +115,7 @@ class TransactionRequest {
     SLUICE_TRY(auto transaction,
                rest::Transaction::read(service_.store, bundle_, std::move(options)));
     SLUICE_CHECK(authorize(transaction));
-    std::optional<SearchSlots::Slot> slot;
-    if (transaction.may_take_long()) {
-      auto taken = take_slot(service_, request_);
-      if (!taken) return std::move(taken).error();
-      slot = std::move(*taken);
-    }
+    if (transaction.may_take_long()) SLUICE_CHECK(slot_.take());
     for (std::size_t i = 0; i < transaction.actions().size(); ++i)
       if (transaction.actions()[i].kind == Kind::kSearch)
         if (auto refused = try_search(i)) return std::move(*refused);
@@ -143,11 +144,25 @@ class TransactionRequest {
     for (std::size_t i = 0; i < transaction.actions().size(); ++i) {
       const auto& action = transaction.actions()[i];
       SLUICE_CHECK(refuse_own_definition(i, action));
+      SLUICE_TRY(const bool attached, reads_as_attachment(i, action));
+      if (attached) continue;
       SLUICE_CHECK(authorize_entry(i, action.type, permissions_of(action.kind)));
     }
     for (const auto& [entry, type] : transaction.searched())
       SLUICE_CHECK(authorize_entry(entry, type, {smart::Permissions::kSearch}));
     return {};
+  }
+
+  // As the same read would be by itself. What the Bundle writes opens nothing yet.
+  Result<bool> reads_as_attachment(std::size_t index, const rest::EntryAction& action) {
+    if (action.kind != Kind::kRead || action.type != fhir::types::kBinary ||
+        authorize_resource(principal_, action.type, {smart::Permissions::kRead}))
+      return false;
+    if (!attached_) attached_.emplace(service_, request_, principal_, slot_, bounds_);
+    auto attached = attached_->may_read(action.id);
+    if (!attached) return fhir::about_entry(index, std::move(attached).error());
+    if (*attached) reads_attached_.insert(index);
+    return *attached;
   }
 
   // They are not in the store, which is all that a transaction sees.
@@ -283,6 +298,9 @@ class TransactionRequest {
   const fhir::BundleRequest& bundle_;
   const std::string base_url_;
   const query::Bounds bounds_;
+  RequestSlot slot_;
+  std::optional<AttachedBinaries> attached_;
+  std::set<std::size_t> reads_attached_;           // entries that read what a resource names
   const std::unique_ptr<ScopedTransaction> view_;  // nullptr: the scopes have no queries
   BundleResponse response_;
   std::size_t searched_bytes_ = 0;  // of the answers to its searches
