@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <optional>
 
 #include "base/json_text.h"
 #include "base/sort_unique.h"
@@ -34,10 +35,24 @@ void each_url(const JsonTokens& tokens, ResourceType type, Visit visit) {
   });
 }
 
+/// "x" or "x/_history/3" of a URL of a Binary below `base_url`.
+std::optional<std::string_view> named_binary(std::string_view url, std::string_view base_url) {
+  const auto target = parse_reference(url, base_url);
+  if (!target || target->type != types::kBinary) return std::nullopt;
+  // The id is a view of the URL; nothing but a version comes behind it.
+  return url.substr(static_cast<std::size_t>(target->id.data() - url.data()));
+}
+
 }  // namespace
 
 bool may_name_binary(std::string_view json) {
   return json.find(kBinary) != std::string_view::npos && json.find(kUrl) != std::string_view::npos;
+}
+
+std::string binary_name(std::string_view id, std::string_view version) {
+  std::string name(id);
+  if (!version.empty()) name.append("/_history/").append(version);
+  return name;
 }
 
 std::vector<std::string> possible_binaries(const JsonTokens& tokens, ResourceType type) {
@@ -57,16 +72,14 @@ Result<std::vector<std::string>> possible_binaries(std::string_view line, Resour
   return possible_binaries(tokens, type);
 }
 
-Result<bool> names_binary(std::string_view line, ResourceType type, std::string_view binary_id,
+Result<bool> names_binary(std::string_view line, ResourceType type, std::string_view binary,
                           std::string_view base_url) {
   if (!may_name_binary(line)) return false;
   JsonTokens tokens;
   SLUICE_CHECK(read_stored(tokens, line));
   bool found = false;
-  each_url(tokens, type, [&](const std::string& url) {
-    const auto target = parse_reference(url, base_url);
-    found = found || (target && target->type == types::kBinary && target->id == binary_id);
-  });
+  each_url(tokens, type,
+           [&](const std::string& url) { found = found || named_binary(url, base_url) == binary; });
   return found;
 }
 
@@ -93,9 +106,9 @@ Result<void> AttachmentUrls::replace_url(std::size_t attachment) {
   return each_member(tokens_, attachment, [&](std::size_t key, std::size_t value) -> Result<void> {
     if (tokens_.first(value) != '"' || !means(tokens_.raw_string(key), "url")) return {};
     const std::string url = unescape(tokens_.raw_string(value));
-    const auto target = parse_reference(url, base_url_);
-    if (!target || target->type != types::kBinary) return {};
-    SLUICE_TRY(std::string absolute, url_of_(target->id));
+    const auto binary = named_binary(url, base_url_);
+    if (!binary) return {};
+    SLUICE_TRY(std::string absolute, url_of_(*binary));
     replacements_.push_back({tokens_.begin(value), tokens_.scalar_end(value), std::move(absolute)});
     return {};
   });

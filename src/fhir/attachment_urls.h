@@ -17,20 +17,24 @@ namespace sluice::fhir {
 /// one fails.
 bool may_name_binary(std::string_view json);
 
+/// What a URL of a Binary says behind the type: "x", or "x/_history/3" when there is a version.
+std::string binary_name(std::string_view id, std::string_view version);
+
 /// The ids of Binaries that Attachments of a checked resource name, by any URL of this server:
 /// sorted, each once.
 std::vector<std::string> possible_binaries(const JsonTokens& tokens, ResourceType type);
 /// The same of a stored line; kCorrupt when it is not what the store promised.
 Result<std::vector<std::string>> possible_binaries(std::string_view line, ResourceType type);
-/// Whether an Attachment of a stored line names this Binary of the server at `base_url`.
-Result<bool> names_binary(std::string_view line, ResourceType type, std::string_view binary_id,
+/// Whether an Attachment of a stored line names this Binary of the server at `base_url`: by "x" the
+/// newest of it, whichever that is, by "x/_history/3" that version. One is not the other.
+Result<bool> names_binary(std::string_view line, ResourceType type, std::string_view binary,
                           std::string_view base_url);
 
 /// Holds a parser: one a thread.
 class AttachmentUrls {
  public:
-  /// The URL to send for a Binary's id.
-  using UrlOf = std::function<Result<std::string>(std::string_view id)>;
+  /// The URL to send for a Binary, "x", or for a version of it, "x/_history/3".
+  using UrlOf = std::function<Result<std::string>(std::string_view binary)>;
 
   /// `base_url`: absolute URLs below it name our Binaries too.
   AttachmentUrls(std::string base_url, UrlOf url_of)

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <limits>
 #include <utility>
 
@@ -100,6 +101,13 @@ Result<Value> guarded(const store::Store& store, const fhir::ResourceId& key,
 }
 
 }  // namespace
+
+std::optional<std::uint32_t> version_number(std::string_view text) {
+  std::uint32_t version = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), version);
+  if (failed != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return version;
+}
 
 Result<Stored> read(const store::Store& store, const fhir::ResourceId& key) {
   SLUICE_TRY(auto record, store.read(key, store.last_commit().sequence));

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/instant.h"
 #include "base/result.h"
@@ -29,6 +31,9 @@ struct Written {
 
 /// Asked about the newest version before it is replaced or deleted: its error ends the interaction.
 using MayChange = std::function<Result<void>(const Stored&)>;
+
+/// The number of a version as an address has it; nullopt for what is none.
+std::optional<std::uint32_t> version_number(std::string_view text);
 
 /// The newest version: kNotFound when there never was one, kGone when it is deleted.
 Result<Stored> read(const store::Store& store, const fhir::ResourceId& key);

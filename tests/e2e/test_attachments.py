@@ -338,6 +338,59 @@ class WhatNamesThem(harness.TestCase):
         self.assertEqual(post("transaction", "Binary/of-in", more=[names]).status, 200)
         self.assertEqual(post("transaction", "Binary/nobody").status, 200)
 
+    def test_f06_a_version_that_is_named_is_the_one_that_is_read(self):
+        reader = self.client("reader", scope="system/DocumentReference.rs")
+        signed = self.client("signed", "--file-access", "capability", scope="system/DocumentReference.rs")
+        writer = self.client("writer", scope="system/*.cruds")
+        server = harness.start_server(self, self.data, is_open=False)
+        write = {**writer.headers(server), "Content-Type": harness.FHIR_JSON}
+
+        def put(text):
+            binary = {"resourceType": "Binary", "id": "v", "contentType": "text/plain",
+                      "data": base64.b64encode(text).decode()}
+            return harness.request("PUT", server.base + "/Binary/v", write, json.dumps(binary).encode()).status
+        self.assertEqual(put(b"first"), 201)
+        document = self.document("versions", "Patient/in", "Binary/v/_history/1", "Binary/v/_history/2",
+                                 "Binary/v/_history/3", server.base + "/Binary/of-in/_history/1")
+        self.assertEqual(harness.request("PUT", server.base + "/DocumentReference/versions", write,
+                                         json.dumps(document).encode()).status, 201)
+        self.assertEqual(put(b"second"), 200)
+
+        def urls_of(headers, fetch):
+            _, manifest = smart.export(server, "Patient/$export", {"_type": "DocumentReference"}, headers)
+            [line] = [line for item in manifest["output"]
+                      for line in harness.request("GET", item["url"], fetch).body.splitlines() if b'"versions"' in line]
+            return [attachment["url"] for attachment in self.attachments(json.loads(line))]
+
+        headers = reader.headers(server)
+        urls = urls_of(headers, headers)
+        base = server.base + "/Binary/"
+        self.assertEqual(urls, [base + "v/_history/1", base + "v/_history/2", base + "v/_history/3",
+                                base + "of-in/_history/1"])
+        capability = urls_of(signed.headers(server), {})
+        self.assertEqual([re.sub(r"jobs/[0-9a-f]+/|\?.*", "", url) for url in capability], urls)
+        # One of after the export is none of it.
+        self.assertEqual(put(b"third"), 200)
+        expected = [(200, b"first"), (200, b"second"), (200, b"third"), (200, b"x")]
+
+        def read(url, headers):
+            answer = harness.request("GET", url, headers)
+            return answer.status, answer.body if answer.status == 200 else b""
+        self.assertEqual([read(url, headers) for url in urls], expected)
+        self.assertEqual([read(url, {}) for url in capability], expected[:2] + [(404, b"")] + expected[3:])
+        self.assertEqual([read(url.split("?")[0], signed.headers(server)) for url in capability], expected)
+        # What names a version opens no other one, nor the newest; by a signature neither.
+        self.assertEqual([read(base + path, headers)[0] for path in ("v", "v/_history/4", "nobody/_history/1")],
+                         [403, 403, 403])
+        other = capability[0].replace("/_history/1", "/_history/2")
+        self.assertIn(read(other, {})[0], (401, 404))
+        self.assertIn(read(capability[0].replace("/_history/1", ""), {})[0], (401, 404))
+        entries = [{"request": {"method": "GET", "url": url}} for url in ("Binary/v/_history/1", "Binary/v/_history/2")]
+        body = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+        answer = harness.request("POST", server.base, {**headers, "Content-Type": harness.FHIR_JSON}, json.dumps(body).encode())
+        self.assertEqual([base64.b64decode(entry["resource"]["data"]) for entry in answer.json()["entry"]],
+                         [b"first", b"second"])
+
     def test_f06_entries_of_a_batch_and_the_audit(self):
         reader = self.client("reader", scope="system/DocumentReference.rs")
         server = harness.start_server(self, self.data, is_open=False)

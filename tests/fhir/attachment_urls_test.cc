@@ -17,13 +17,24 @@ std::string rewritten(const std::string& type, const std::string& line) {
 }
 
 TEST(AttachmentUrls, RelativeAndOwnAbsoluteOnesBecomeTheJobs) {
-  for (const char* url : {"Binary/x-1", "https://ehr.example/fhir/Binary/x-1", "Binary\\/x-1",
-                          "Bin\\u0061ry/x-1", "Binary/x-1/_history/3"}) {
+  for (const char* url :
+       {"Binary/x-1", "https://ehr.example/fhir/Binary/x-1", "Binary\\/x-1", "Bin\\u0061ry/x-1"}) {
     const std::string before =
         R"({"resourceType":"DocumentReference","content":[{"attachment": { "size":1.50,"url" : ")";
     const std::string behind = R"(","title":"Binary/x-1"}},{"attachment":{}}]})";
     EXPECT_EQ(rewritten("DocumentReference", before + url + behind),
               before + R"(https://ehr.example/job/x-1?a=\"b\")" + behind)
+        << url;
+  }
+}
+
+// A URL of a version names no other one.
+TEST(AttachmentUrls, F06AVersionStaysTheVersion) {
+  for (const char* url :
+       {"Binary/x-1/_history/3", "https://ehr.example/fhir/Binary/x-1/_history/3"}) {
+    const std::string before = R"({"resourceType":"Media","content":{"url":")";
+    EXPECT_EQ(rewritten("Media", before + url + R"("}})"),
+              before + R"(https://ehr.example/job/x-1/_history/3?a=\"b\""}})")
         << url;
   }
 }
@@ -106,8 +117,10 @@ TEST(AttachmentUrls, F06ABinaryIsNamedByAttachmentsAndNothingElse) {
   const auto type = *find_resource_type("DocumentReference");
   EXPECT_EQ(possible_binaries(line, type).value(), (std::vector<std::string>{"a", "b", "c", "d"}));
   for (const auto& [id, expected] :
-       {std::pair("a", true), std::pair("b", true), std::pair("c", true), std::pair("d", false),
-        std::pair("e", false), std::pair("subject", false), std::pair("target", false)})
+       {std::pair("a", true), std::pair("b", false), std::pair("b/_history/2", true),
+        std::pair("b/_history/1", false), std::pair("a/_history/2", false), std::pair("c", true),
+        std::pair("d", false), std::pair("e", false), std::pair("subject", false),
+        std::pair("target", false)})
     EXPECT_EQ(names_binary(line, type, id, base).value(), expected) << id;
   EXPECT_TRUE(names_binary(line, type, "d", "https://other.example/r4").value());
 }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -155,11 +156,14 @@ class TransactionRequest {
 
   // As the same read would be by itself. What the Bundle writes opens nothing yet.
   Result<bool> reads_as_attachment(std::size_t index, const rest::EntryAction& action) {
-    if (action.kind != Kind::kRead || action.type != fhir::types::kBinary ||
+    const bool reads = action.kind == Kind::kRead || action.kind == Kind::kReadVersion;
+    if (!reads || action.type != fhir::types::kBinary ||
         authorize_resource(principal_, action.type, {smart::Permissions::kRead}))
       return false;
+    const std::string version =
+        action.kind == Kind::kReadVersion ? std::to_string(action.version) : std::string();
     if (!attached_) attached_.emplace(service_, request_, principal_, slot_, bounds_);
-    auto attached = attached_->may_read(action.id);
+    auto attached = attached_->may_read(action.id, version);
     if (!attached) return fhir::about_entry(index, std::move(attached).error());
     if (*attached) reads_attached_.insert(index);
     return *attached;

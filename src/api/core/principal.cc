@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "fhir/attachment_urls.h"
 #include "fhir/resource_type.h"
 #include "query/limited_store.h"
 
@@ -211,9 +212,9 @@ Result<query::Rights> rights_by(const smart::ScopeSet& scopes, fhir::ResourceTyp
 
 }  // namespace
 
-std::string attachment_name(std::string_view binary_id) {
+std::string attachment_name(std::string_view binary) {
   // No file of a job has a slash in its name.
-  return fmt::format("Binary/{}", binary_id);
+  return fmt::format("Binary/{}", binary);
 }
 
 Result<Principal> principal_of(const Service& service, const http::Request& request,
@@ -221,7 +222,8 @@ Result<Principal> principal_of(const Service& service, const http::Request& requ
   if (service.authorization == nullptr) return Principal{"open", nullptr, nullptr};
   if (access == Access::kFile || access == Access::kAttachment) {
     std::string signed_name(request.parameter("name"));
-    if (access == Access::kAttachment) signed_name = attachment_name(signed_name);
+    if (access == Access::kAttachment)
+      signed_name = attachment_name(fhir::binary_name(signed_name, request.parameter("version")));
     for (const auto& [name, value] : request.query)
       if (name == kCapabilityParameter) return by_capability(service, request, signed_name, value);
   }

@@ -40,8 +40,8 @@ enum class Access : std::uint8_t {
 /// The query parameter that makes a file's URL a capability URL.
 inline constexpr std::string_view kCapabilityParameter = "capability";
 
-/// What capability URLs of attachments are signed as.
-std::string attachment_name(std::string_view binary_id);
+/// What capability URLs of attachments are signed as. `binary`: "x", or "x/_history/3".
+std::string attachment_name(std::string_view binary);
 
 /// The principal of a request. kUnauthenticated for a missing, malformed, expired or revoked token
 /// or capability. On an open server everybody is the same client.

@@ -38,8 +38,8 @@ std::string pages_url(std::string_view base_url, std::string_view job_id) {
 }
 
 std::string attachment_url(std::string_view base_url, std::string_view job_id,
-                           std::string_view binary_id) {
-  return fmt::format("{}/jobs/{}/Binary/{}", base_url, job_id, binary_id);
+                           std::string_view binary) {
+  return fmt::format("{}/jobs/{}/Binary/{}", base_url, job_id, binary);
 }
 
 }  // namespace sluice::api

@@ -132,6 +132,6 @@ std::string files_url(std::string_view base_url, std::string_view job_id);
 /// What the pages of a manifest are below.
 std::string pages_url(std::string_view base_url, std::string_view job_id);
 std::string attachment_url(std::string_view base_url, std::string_view job_id,
-                           std::string_view binary_id);
+                           std::string_view binary);
 
 }  // namespace sluice::api

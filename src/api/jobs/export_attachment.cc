@@ -2,13 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "api/core/fhir_response.h"
 #include "api/jobs/export_status.h"
 #include "api/rest/attached_binary.h"
 #include "api/rest/binary_resource.h"
 #include "base/utf8.h"
 #include "bulk/export/request/access_limits.h"
+#include "fhir/attachment_urls.h"
 #include "fhir/binary_content.h"
+#include "rest/interactions.h"
 
 namespace sluice::api {
 namespace {
@@ -17,36 +21,65 @@ namespace {
 // job the URL ends too, however long it is signed for.
 constexpr std::chrono::hours kSignedFor{29 * 24};
 
-Result<std::string> read_line(const Service& service, const http::Request& request,
-                              const job::Job& job, const bulk::ExportRequest& asked,
-                              store::Sequence as_of) {
-  const std::string id(request.parameter("name"));
-  const Error missing =
-      not_found(fmt::format("the export refers to no Binary/{}", shortened(id, 64)));
-  if (!fhir::is_valid_id(id)) return missing;
-  const fhir::ResourceId key{fhir::types::kBinary, id};
+using Found = Result<std::optional<std::string>>;
+
+// For messages and the audit.
+std::string name_of(const http::Request& request) {
+  return attachment_name(fhir::binary_name(shortened(request.parameter("name"), 64),
+                                           shortened(request.parameter("version"), 64)));
+}
+
+Found read_newest(const Service& service, const fhir::ResourceId& key, store::Sequence as_of) {
   SLUICE_TRY(auto record, service.store.read(key, as_of));
   if (!record) {
     // Versions are kept for running jobs only: then the newest is what there is.
     SLUICE_TRY(record, service.store.read(key, service.store.last_commit().sequence));
   }
-  if (!record) return missing;
+  if (!record) return std::nullopt;
+  return std::move(record->json);
+}
+
+// A version is what it is, or it is not there any more. One of after the export was not meant.
+Found read_version(const Service& service, const fhir::ResourceId& key, std::string_view version,
+                   const store::Commit& as_of) {
+  const auto number = rest::version_number(version);
+  if (!number) return std::nullopt;
+  auto stored = rest::read_version(service.store, key, *number);
+  if (!stored &&
+      (stored.error().kind == ErrorKind::kNotFound || stored.error().kind == ErrorKind::kGone))
+    return std::nullopt;
+  if (!stored) return std::move(stored).error();
+  if (stored->last_updated > as_of.instant) return std::nullopt;
+  return std::move(stored->json);
+}
+
+Result<std::string> read_line(const Service& service, const http::Request& request,
+                              const job::Job& job, const bulk::ExportRequest& asked,
+                              const store::Commit& as_of) {
+  const std::string id(request.parameter("name"));
+  const Error missing = not_found(fmt::format("the export refers to no {}", name_of(request)));
+  if (!fhir::is_valid_id(id)) return missing;
+  const fhir::ResourceId key{fhir::types::kBinary, id};
+  SLUICE_TRY(auto json, request.parameter("version").empty()
+                            ? read_newest(service, key, as_of.sequence)
+                            : read_version(service, key, request.parameter("version"), as_of));
+  if (!json) return missing;
   SLUICE_TRY(const auto access,
              bulk::AccessFilters::compile(
                  asked.limits, {.base_url = asked.base_url, .now = job.snapshot.instant}));
   search::Matcher matcher;
-  SLUICE_TRY(const bool seen, access.pass(matcher, key.type, record->json));
+  SLUICE_TRY(const bool seen, access.pass(matcher, key.type, *json));
   if (!seen) return missing;
-  return std::move(record->json);
+  return std::move(*json);
 }
 
 }  // namespace
 
 bulk::BinaryUrl attachment_urls(const std::unique_ptr<Authorization>& authorization) {
   return [&authorization](const job::Job& job, const bulk::ExportRequest& request,
-                          std::string_view id) -> Result<std::string> {
+                          std::string_view binary) -> Result<std::string> {
     if (request.attachment_access != bulk::AttachmentAccess::kCapability)
-      return fmt::format("{}/{}", request.base_url, attachment_name(id));
+      return fmt::format("{}/{}", request.base_url, attachment_name(binary));
     if (authorization == nullptr)
       return Error{ErrorKind::kInternal, "an address could not be signed",
                    "the job is a client's, but the server runs open"};
@@ -54,10 +87,10 @@ bulk::BinaryUrl attachment_urls(const std::unique_ptr<Authorization>& authorizat
     const auto client = authorization->clients().find(job.client);
     SLUICE_TRY(const auto signature,
                authorization->capabilities().sign(
-                   {job.id, attachment_name(id),
+                   {job.id, attachment_name(binary),
                     client == nullptr ? std::string_view() : client->generation},
                    job.snapshot.instant + kSignedFor));
-    return fmt::format("{}?{}={}", attachment_url(request.base_url, job.id, id),
+    return fmt::format("{}?{}={}", attachment_url(request.base_url, job.id, binary),
                        kCapabilityParameter, signature);
   };
 }
@@ -65,8 +98,7 @@ bulk::BinaryUrl attachment_urls(const std::unique_ptr<Authorization>& authorizat
 http::Response export_attachment(Service& service, const http::Request& request,
                                  const Principal& principal) {
   const auto found = find_job(service, request, principal,
-                              {.kind = smart::AuditKind::kDownload,
-                               .file = attachment_name(shortened(request.parameter("name"), 64))});
+                              {.kind = smart::AuditKind::kDownload, .file = name_of(request)});
   if (!found) return request_error(request, found.error());
   if (found->request->unreadable) return lost_job(request, *found);
   if (found->request->import || found->request->cohort)
@@ -76,14 +108,14 @@ http::Response export_attachment(Service& service, const http::Request& request,
     RequestSlot slot(service, request);
     const auto attached =
         AttachedBinaries(service, request, principal, slot, search_bounds(service, request))
-            .may_read(request.parameter("name"));
+            .may_read(request.parameter("name"), request.parameter("version"));
     if (!attached) return request_error(request, attached.error());
     if (!*attached) return request_error(request, not_found("the export refers to no such Binary"));
   }
   // With a token it is what [base]/Binary/[id] is now.
-  const auto line = read_line(service, request, found->view.job, found->request->asked,
-                              principal.claims != nullptr ? service.store.last_commit().sequence
-                                                          : found->view.job.snapshot.sequence);
+  const auto line = read_line(
+      service, request, found->view.job, found->request->asked,
+      principal.claims != nullptr ? service.store.last_commit() : found->view.job.snapshot);
   if (!line) return request_error(request, line.error());
   // The token may be narrower than the one that the job was kicked off with.
   if (principal.claims != nullptr) {

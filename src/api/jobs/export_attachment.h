@@ -18,9 +18,9 @@ namespace sluice::api {
 /// must outlive the result.
 bulk::BinaryUrl attachment_urls(const std::unique_ptr<Authorization>& authorization);
 
-/// GET [base]/jobs/[id]/Binary/[name]: the content as its own type, or the Binary resource where
-/// Accept asks for JSON. By a capability, or by a token as the Binary itself: files that an earlier
-/// version wrote have such URLs for tokens too.
+/// GET [base]/jobs/[id]/Binary/[name], or of its /_history/[version]: the content as its own type,
+/// or the Binary resource where Accept asks for JSON. By a capability, or by a token as the Binary
+/// itself: files that an earlier version wrote have such URLs for tokens too.
 http::Response export_attachment(Service& service, const http::Request& request,
                                  const Principal& principal);
 

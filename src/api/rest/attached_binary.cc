@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "api/core/fhir_response.h"
 #include "api/core/resource_headers.h"
 #include "api/rest/resource_interactions.h"
 #include "fhir/attachment_urls.h"
+#include "rest/interactions.h"
 
 namespace sluice::api {
 namespace {
@@ -32,9 +34,9 @@ AttachedBinaries::AttachedBinaries(const Service& service, const http::Request& 
       check_(bounds_),
       limits_(access_limits(principal)) {}
 
-Result<bool> AttachedBinaries::may_read(std::string_view id) {
+Result<bool> AttachedBinaries::may_read(std::string_view id, std::string_view version) {
   if (principal_.claims == nullptr || !fhir::is_valid_id(id)) return false;
-  auto may = look_for({fhir::types::kBinary, std::string(id)});
+  auto may = look_for({fhir::types::kBinary, std::string(id)}, version);
   if (!may && may.error().kind == ErrorKind::kTimeout)
     return Error{ErrorKind::kUnprocessable,
                  fmt::format("what refers to the Binary takes more than {} s to find",
@@ -42,23 +44,24 @@ Result<bool> AttachedBinaries::may_read(std::string_view id) {
   return may;
 }
 
-Result<bool> AttachedBinaries::look_for(const fhir::ResourceId& binary) {
+Result<bool> AttachedBinaries::look_for(const fhir::ResourceId& binary, std::string_view version) {
   SLUICE_TRY(auto referrers, service_.store.attached_to(binary.id, kWithoutSlot + 1));
   if (referrers.empty()) return false;
   if (!access_) {
     SLUICE_TRY(access_, bulk::AccessFilters::compile(
                             limits_, {.base_url = base_url_, .now = as_of_.instant}));
   }
-  SLUICE_TRY(const bool shown, is_shown(binary));
+  SLUICE_TRY(const bool shown, is_shown(binary, version));
   if (!shown) return false;
   if (referrers.size() > kWithoutSlot) {
     SLUICE_CHECK(slot_.take());
     SLUICE_TRY(referrers, service_.store.attached_to(binary.id, kReferrersMax + 1));
   }
+  const std::string name = fhir::binary_name(binary.id, version);
   const std::size_t count = std::min(referrers.size(), kReferrersMax);
   for (std::size_t i = 0; i < count; ++i) {
     SLUICE_CHECK(check_.look());
-    SLUICE_TRY(const bool opened, opens(referrers[i], binary.id));
+    SLUICE_TRY(const bool opened, opens(referrers[i], name));
     if (opened) return true;
   }
   if (referrers.size() > kReferrersMax)
@@ -70,11 +73,27 @@ Result<bool> AttachedBinaries::look_for(const fhir::ResourceId& binary) {
 }
 
 // Exports leave out what a scope's query on Binary does not cover, and what a securityContext keeps
-// to others; attachments too. That there is no Binary hides nothing.
-Result<bool> AttachedBinaries::is_shown(const fhir::ResourceId& binary) {
-  SLUICE_TRY(const auto record, service_.store.read(binary, as_of_.sequence));
-  if (!record) return true;
-  return access_->pass(matcher_, binary.type, record->json);
+// to others; attachments too. That there is no Binary hides nothing. Of a version both count: what
+// it was, and what was thought of the Binary last.
+Result<bool> AttachedBinaries::is_shown(const fhir::ResourceId& binary, std::string_view version) {
+  if (version.empty()) {
+    SLUICE_TRY(const auto record, service_.store.read(binary, as_of_.sequence));
+    if (!record) return true;
+    return access_->pass(matcher_, binary.type, record->json);
+  }
+  constexpr std::uint32_t kNewest = std::numeric_limits<std::uint32_t>::max();
+  SLUICE_TRY(const auto newest, service_.store.versions(binary, kNewest, 2));
+  const auto living =
+      std::find_if(newest.begin(), newest.end(), [](const auto& known) { return !known.deleted; });
+  if (living != newest.end()) {
+    SLUICE_TRY(const bool shown, access_->pass(matcher_, binary.type, living->json));
+    if (!shown) return false;
+  }
+  const auto number = rest::version_number(version);
+  if (!number) return true;
+  const auto stored = rest::read_version(service_.store, binary, *number);
+  if (!stored) return true;  // that it is not there is the read's to tell
+  return access_->pass(matcher_, binary.type, stored->json);
 }
 
 // As a read, or for a client that is limited to groups as an export.
@@ -83,13 +102,13 @@ smart::Permissions AttachedBinaries::needed() const {
                                 : smart::Permissions{smart::Permissions::kRead};
 }
 
-Result<bool> AttachedBinaries::opens(const fhir::ResourceId& key, std::string_view binary_id) {
+Result<bool> AttachedBinaries::opens(const fhir::ResourceId& key, std::string_view binary) {
   if (!scopes().permissions_for_some(key.type).all_of(needed())) return false;
   SLUICE_TRY(const auto record, service_.store.read(key, as_of_.sequence));
   if (!record) return false;
   SLUICE_TRY(const bool covered, covers(key.type, record->json));
   if (!covered) return false;
-  SLUICE_TRY(const bool names, fhir::names_binary(record->json, key.type, binary_id, base_url_));
+  SLUICE_TRY(const bool names, fhir::names_binary(record->json, key.type, binary, base_url_));
   if (!names || !is_limited_to_groups()) return names;
   return is_in_reach(*record);
 }
@@ -120,14 +139,16 @@ Result<bool> reads_as_attachment(const Service& service, const http::Request& re
     return false;
   RequestSlot slot(service, request);
   return AttachedBinaries(service, request, principal, slot, search_bounds(service, request))
-      .may_read(request.parameter("id"));
+      .may_read(request.parameter("id"), request.parameter("version"));
 }
 
 http::Response read_attached(Service& service, const http::Request& request,
                              const Principal& principal) {
   if (const auto refused = refuse_headers(request); !refused)
     return request_error(request, refused.error());
-  return read_resource(service, request, principal, fhir::types::kBinary);
+  return request.parameter("version").empty()
+             ? read_resource(service, request, principal, fhir::types::kBinary)
+             : read_resource_version(service, request, principal, fhir::types::kBinary);
 }
 
 }  // namespace sluice::api

@@ -30,19 +30,19 @@ class AttachedBinaries {
   AttachedBinaries(const Service& service, const http::Request& request, const Principal& principal,
                    RequestSlot& slot, query::Bounds bounds);
 
-  /// Whether a resource that the principal may read now names the Binary. A client that is limited
-  /// to groups may read what exports of its groups give it. False as well for a Binary that the
-  /// queries of its scopes leave out. kUnavailable when there is no slot, kUnprocessable when it
-  /// takes too long, or too many name it.
-  Result<bool> may_read(std::string_view id);
+  /// Whether a resource that the principal may read now names the Binary, or just this version of
+  /// it. A client that is limited to groups may read what exports of its groups give it. False as
+  /// well for a Binary that the queries of its scopes leave out. kUnavailable when there is no
+  /// slot, kUnprocessable when it takes too long, or too many name it.
+  Result<bool> may_read(std::string_view id, std::string_view version);
 
  private:
   const smart::ScopeSet& scopes() const { return principal_.claims->scopes; }
   bool is_limited_to_groups() const { return principal_.client->groups.has_value(); }
   smart::Permissions needed() const;
-  Result<bool> look_for(const fhir::ResourceId& binary);
-  Result<bool> is_shown(const fhir::ResourceId& binary);
-  Result<bool> opens(const fhir::ResourceId& key, std::string_view binary_id);
+  Result<bool> look_for(const fhir::ResourceId& binary, std::string_view version);
+  Result<bool> is_shown(const fhir::ResourceId& binary, std::string_view version);
+  Result<bool> opens(const fhir::ResourceId& key, std::string_view binary);
   Result<bool> covers(fhir::ResourceType type, std::string_view json);
   Result<bool> is_in_reach(const store::Record& record);
 
@@ -61,11 +61,11 @@ class AttachedBinaries {
   search::Matcher matcher_;
 };
 
-/// Whether the request, a read of a Binary, which the principal's scopes do not
+/// Whether the request, a read of a Binary or of a version, which the principal's scopes do not
 /// cover or which its limit to groups closes, is one of such an attachment. Errors as may_read().
 Result<bool> reads_as_attachment(const Service& service, const http::Request& request,
                                  const Principal& principal);
-/// GET [base]/Binary/[id] for clients that read it as an attachment.
+/// GET [base]/Binary/[id], or of a version, for clients that read it as an attachment.
 http::Response read_attached(Service& service, const http::Request& request,
                              const Principal& principal);
 

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <functional>
 
 #include "api/core/fhir_response.h"
@@ -193,13 +192,12 @@ Result<http::Response> read_version_now(Service& service, const http::Request& r
   SLUICE_TRY(const auto view, view_of(request, type));
   SLUICE_TRY(const auto key, key_of(request, type));
   const std::string_view text = request.parameter("version");
-  std::uint32_t version = 0;
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), version);
-  if (failed != std::errc() || end != text.data() + text.size())
+  const auto version = rest::version_number(text);
+  if (!version)
     return not_found(
         fmt::format("there is no version '{}' of {}", shortened(text, 64), name_of(key)));
   return send_found(service, request, principal, key, view,
-                    rest::read_version(service.store, key, version));
+                    rest::read_version(service.store, key, *version));
 }
 
 }  // namespace

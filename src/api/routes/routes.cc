@@ -123,7 +123,8 @@ class Routes {
     add(method, pattern, name, Access::kJob,
         [type, permissions, handler](Service& service, const auto& request, const auto& principal) {
           // What a Binary is shown for is checked; its own type is not among the scopes.
-          if (type == fhir::types::kBinary && handler == read_resource) {
+          if (type == fhir::types::kBinary &&
+              (handler == read_resource || handler == read_resource_version)) {
             const auto attached = reads_as_attachment(service, request, principal);
             if (!attached) return request_error(request, attached.error());
             if (*attached) return read_attached(service, request, principal);
@@ -205,8 +206,9 @@ void add_export_routes(Routes& routes) {
   routes.add("GET", "/fhir/jobs/{id}/manifest/{page}", "export_page", Access::kJob, export_page);
   routes.add("DELETE", "/fhir/jobs/{id}", "export_delete", Access::kJob, export_delete);
   routes.add("GET", "/fhir/jobs/{id}/files/{name}", "export_file", Access::kFile, export_file);
-  routes.add("GET", "/fhir/jobs/{id}/Binary/{name}", "export_attachment", Access::kAttachment,
-             export_attachment);
+  for (const std::string_view version : {"", "/_history/{version}"})
+    routes.add("GET", fmt::format("/fhir/jobs/{{id}}/Binary/{{name}}{}", version),
+               "export_attachment", Access::kAttachment, export_attachment);
 }
 
 // The definitions of the server's own operations stand among those that are stored, for everybody

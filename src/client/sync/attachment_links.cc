@@ -1,5 +1,7 @@
 #include "client/sync/attachment_links.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -11,9 +13,13 @@
 namespace sluice::client {
 namespace {
 
-// "[base]/jobs/[hexadecimal digits]/Binary/[id]", whatever query: how a server of ours signs the
-// attachments of a job.
-std::optional<std::string> binary_of_job(std::string_view url, const std::string& base) {
+bool is_binary(const std::optional<fhir::ReferenceView>& reference) {
+  return reference && reference->type == fhir::types::kBinary;
+}
+
+// "Binary/[id]", perhaps of a version, of "[base]/jobs/[hexadecimal digits]/Binary/[id]", whatever
+// query: how a server of ours signs the attachments of a job.
+std::optional<std::string_view> binary_of_job(std::string_view url, const std::string& base) {
   constexpr std::string_view kJobs = "/jobs/";
   if (base.empty() || !url.starts_with(base)) return std::nullopt;
   url.remove_prefix(base.size());
@@ -24,9 +30,9 @@ std::optional<std::string> binary_of_job(std::string_view url, const std::string
   if (slash == 0 || slash == std::string_view::npos ||
       !std::all_of(url.begin(), url.begin() + static_cast<std::ptrdiff_t>(slash), is_digit))
     return std::nullopt;
-  const auto reference = fhir::parse_reference(url.substr(slash + 1));
-  if (!reference || reference->type != fhir::types::kBinary) return std::nullopt;
-  return std::string(reference->id);
+  url.remove_prefix(slash + 1);
+  if (!is_binary(fhir::parse_reference(url))) return std::nullopt;
+  return url;
 }
 
 bool has_scheme(std::string_view url) {
@@ -40,10 +46,11 @@ std::string linked_url(const std::string& url, const std::string& base,
                        const std::function<bool(std::string_view)>& comes_along) {
   if (url.empty() || url.starts_with('#') || is_kept_attachment(url)) return url;
   const auto of_job = binary_of_job(url, base);
-  const auto reference = fhir::parse_reference(url, base);
-  const bool is_binary = reference && reference->type == fhir::types::kBinary;
-  if (is_binary && comes_along(reference->id)) return "Binary/" + std::string(reference->id);
-  if (of_job) return comes_along(*of_job) ? "Binary/" + *of_job : base + "/Binary/" + *of_job;
+  const auto reference = of_job ? fhir::parse_reference(*of_job) : fhir::parse_reference(url, base);
+  // A copy counts versions for itself, and has the newest.
+  if (is_binary(reference) && comes_along(reference->id))
+    return "Binary/" + std::string(reference->id);
+  if (of_job) return fmt::format("{}/{}", base, *of_job);
   if (base.empty() || has_scheme(url)) return url;
   auto absolute = resolve_url(base + "/", url);
   if (!absolute) return url;

@@ -50,6 +50,11 @@ std::string encounter(const std::string& patient, const std::string& practitione
       R"("participant":[{{"individual":{{"reference":"Practitioner/{}"}}}}]}})",
       patient, practitioner, patient, practitioner);
 }
+std::string binary(const std::string& id, const std::string& data) {
+  return fmt::format(
+      R"({{"resourceType":"Binary","id":"{}","contentType":"text/plain","data":"{}"}})", id, data);
+}
+
 class AttachedBinariesTest : public testing::Test {
  protected:
   void put(const std::vector<std::string>& texts) {
@@ -71,10 +76,11 @@ class AttachedBinariesTest : public testing::Test {
     return {"us", std::make_shared<const smart::Client>(std::move(client)),
             std::make_shared<const smart::AccessClaims>(std::move(claims))};
   }
-  Result<bool> may_read(const Principal& who, const std::string& id, query::Bounds bounds = {}) {
+  Result<bool> may_read(const Principal& who, const std::string& id,
+                        const std::string& version = "", query::Bounds bounds = {}) {
     const http::Request request;
     RequestSlot slot(service_, request);
-    return AttachedBinaries(service_, request, who, slot, std::move(bounds)).may_read(id);
+    return AttachedBinaries(service_, request, who, slot, std::move(bounds)).may_read(id, version);
   }
 
   static constexpr const char* kBase = "http://here/fhir";
@@ -117,13 +123,13 @@ TEST_F(AttachedBinariesTest, R01ManyReferrersWantASlotAndFewDoNot) {
 TEST_F(AttachedBinariesTest, R01ItTakesNoLongerThanASearchMay) {
   put({document("d", "p", "Binary/b")});
   const query::Bounds over{.deadline = std::chrono::steady_clock::now() - 1s};
-  const auto late = may_read(documents_, "b", over);
+  const auto late = may_read(documents_, "b", "", over);
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().kind, ErrorKind::kUnprocessable);
   EXPECT_EQ(late.error().message, "what refers to the Binary takes more than 20 s to find");
   std::stop_source stopping;
   stopping.request_stop();
-  EXPECT_EQ(may_read(documents_, "b", {.stop = stopping.get_token()}).error().kind,
+  EXPECT_EQ(may_read(documents_, "b", "", {.stop = stopping.get_token()}).error().kind,
             ErrorKind::kCancelled);
 }
 
@@ -157,7 +163,29 @@ TEST_F(AttachedBinariesTest, F06A09EveryReferrerIsLookedForWhateverWasLookedForB
   for (int round = 0; round < 2; ++round)
     for (const auto& [id, expected] :
          {std::pair("early", true), std::pair("late", true), std::pair("never", false)})
-      EXPECT_EQ(shared.may_read(id).value(), expected) << id;
+      EXPECT_EQ(shared.may_read(id, "").value(), expected) << id;
+}
+
+TEST_F(AttachedBinariesTest, F06AVersionIsOpenedByWhatNamesItAndNothingElseIs) {
+  put({binary("b", "b25l"), binary("c", "b25l")});
+  put({binary("b", "dHdv"), binary("c", "dHdv"),
+       document("old", "p", "http://here/fhir/Binary/b/_history/1"),
+       document("new", "p", "Binary/c")});
+  for (const auto& [id, version, expected] :
+       {std::tuple("b", "1", true), std::tuple("b", "2", false), std::tuple("b", "", false),
+        std::tuple("c", "1", false), std::tuple("c", "2", false), std::tuple("c", "", true)})
+    EXPECT_EQ(may_read(documents_, id, version).value(), expected) << id << " " << version;
+  // What the newest version is guarded by guards those before it, also when it is deleted.
+  put({R"({"resourceType":"Binary","id":"b","contentType":"text/plain","data":"eA==",)"
+       R"("securityContext":{"reference":"Patient/p"}})"});
+  EXPECT_EQ(may_read(documents_, "b", "1").value(), false);
+  const auto both = principal("system/DocumentReference.rs system/Patient.r");
+  EXPECT_EQ(may_read(both, "b", "1").value(), true);
+  store::Transaction removal;
+  removal.removals = {{fhir::types::kBinary, "b"}};
+  ASSERT_TRUE(store_->write(removal));
+  EXPECT_EQ(may_read(documents_, "b", "1").value(), false);
+  EXPECT_EQ(may_read(both, "b", "1").value(), true);
 }
 
 }  // namespace

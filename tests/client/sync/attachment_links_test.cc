@@ -20,7 +20,8 @@ bool comes(std::string_view id) {
 TEST(AttachmentLinks, L10ABinaryThatComesAlongIsNamedAsAReference) {
   for (const auto& url :
        {std::string("Binary/here"), kBase + "/Binary/here", kBase + "/Binary/here/_history/2",
-        kJob + "here?capability=1.a.b", kJob + "here?proof=1.a.b", kJob + "here"})
+        kJob + "here?capability=1.a.b", kJob + "here/_history/2?capability=1.a.b",
+        kJob + "here?proof=1.a.b", kJob + "here"})
     EXPECT_EQ(linked_url(url, kBase, comes), "Binary/here") << url;
 }
 
@@ -29,6 +30,8 @@ TEST(AttachmentLinks, L10WhatDoesNotComeAlongIsTheSources) {
   EXPECT_EQ(linked_url(kBase + "/Binary/there", kBase, comes), kBase + "/Binary/there");
   // The job's URL ends with the job, the Binary's own does not.
   EXPECT_EQ(linked_url(kJob + "there?capability=1.a.b", kBase, comes), kBase + "/Binary/there");
+  EXPECT_EQ(linked_url(kJob + "there/_history/2?capability=1.a.b", kBase, comes),
+            kBase + "/Binary/there/_history/2");
   EXPECT_EQ(linked_url("files/x.pdf?a=b", kBase, comes), kBase + "/files/x.pdf?a=b");
   EXPECT_EQ(linked_url("/elsewhere/x.pdf", kBase, comes), "https://ehr.example/elsewhere/x.pdf");
 }

@@ -16,9 +16,10 @@
 
 namespace sluice::bulk {
 
-/// The URL by which a job's client fetches a Binary that is an attachment (F-06).
+/// The URL by which a job's client fetches a Binary that is an attachment (F-06): "x", or the
+/// version "x/_history/3" of it.
 using BinaryUrl = std::function<Result<std::string>(
-    const job::Job& job, const ExportRequest& request, std::string_view binary_id)>;
+    const job::Job& job, const ExportRequest& request, std::string_view binary)>;
 
 struct WorkerEnvironment {
   const store::Store& store;
