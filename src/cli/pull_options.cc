@@ -159,8 +159,7 @@ Result<jose::PrivateJwk> read_private_key(const std::string& file) {
   SLUICE_TRY(const auto text, read_file(file));
   auto key = jose::PrivateJwk::parse(text);
   if (!key)
-    return invalid(
-        fmt::format("'{}' holds no private key that can be read: {}", file, key.error().message));
+    return invalid(fmt::format("cannot use '{}' as a private key: {}", file, key.error().message));
   return key;
 }
 

@@ -46,6 +46,26 @@ Error failure(std::string_view what, const std::string& file) {
   return invalid(fmt::format("TLS: cannot use {} '{}': {}", what, file, why_refused(code)));
 }
 
+// OpenSSL asks for the passphrase of an encrypted key; without this, at the terminal.
+int refuse_passphrase(char*, int, int, void* is_encrypted) {
+  *static_cast<bool*>(is_encrypted) = true;
+  return -1;
+}
+
+Result<void> use_key(SSL_CTX* context, const std::string& file) {
+  bool is_encrypted = false;
+  SSL_CTX_set_default_passwd_cb(context, refuse_passphrase);
+  SSL_CTX_set_default_passwd_cb_userdata(context, &is_encrypted);
+  const bool is_used = SSL_CTX_use_PrivateKey_file(context, file.c_str(), SSL_FILETYPE_PEM) == 1 &&
+                       SSL_CTX_check_private_key(context) == 1;
+  SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
+  SSL_CTX_set_default_passwd_cb(context, nullptr);
+  if (is_used) return {};
+  auto error = failure("key", file);
+  if (is_encrypted) error.message = fmt::format("TLS: cannot use key '{}': it is encrypted", file);
+  return error;
+}
+
 // A client that asks for protocols gets http/1.1 or, without it among them, an alert (RFC 7301).
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
                     const unsigned char* in, unsigned in_size, void*) {
@@ -72,9 +92,7 @@ Result<std::shared_ptr<ssl::context>> make_context(const TlsOptions& options) {
   ERR_clear_error();
   if (SSL_CTX_use_certificate_chain_file(raw, options.certificate.c_str()) != 1)
     return failure("certificate", options.certificate);
-  if (SSL_CTX_use_PrivateKey_file(raw, options.key.c_str(), SSL_FILETYPE_PEM) != 1)
-    return failure("key", options.key);
-  if (SSL_CTX_check_private_key(raw) != 1) return failure("key", options.key);
+  SLUICE_CHECK(use_key(raw, options.key));
   if (options.client_authorities.empty()) {
     if (options.client_certificate_required)
       return invalid("TLS: client certificates are required but no authorities are given");

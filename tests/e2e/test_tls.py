@@ -132,14 +132,26 @@ class Tls(harness.TestCase):
 
     def test_a10_a11_what_is_not_served(self):
         pem, key = make_certificate(self.folder, "refused")
+        _, other_key = make_certificate(self.folder, "other")
+        encrypted = os.path.join(self.folder, "encrypted.key")
+        subprocess.run(["openssl", "pkey", "-in", key, "-aes128", "-passout", "pass:secret", "-out", encrypted],
+                       check=True, capture_output=True)
         for options, word in (
                 (["--listen", "0.0.0.0:0", "--open"], "i-know-this-is-public"),
                 (["--listen", "0.0.0.0:0", "--open", "--i-know-this-is-public"], "behind-proxy"),
                 (["--open", "--tls-certificate", pem], "tls-key"),
                 (["--open", "--tls-key", key], "tls-certificate"),
                 (["--open", "--tls-require-client"], "tls-certificate"),
-                (["--open", "--tls-certificate", key, "--tls-key", key], "refused.key"),
-                (["--open", "--tls-certificate", pem, "--tls-key", "/nowhere"], "/nowhere")):
+                (["--open", "--tls-certificate", key, "--tls-key", key],
+                 f"cannot use certificate '{key}': it holds none in PEM"),
+                (["--open", "--tls-certificate", pem, "--tls-key", other_key],
+                 f"cannot use key '{other_key}': it does not belong to the certificate"),
+                (["--open", "--tls-certificate", pem, "--tls-key", pem],
+                 f"cannot use key '{pem}': it holds none in PEM that can be read"),
+                (["--open", "--tls-certificate", pem, "--tls-key", encrypted],
+                 f"cannot use key '{encrypted}': it is encrypted"),
+                (["--open", "--tls-certificate", pem, "--tls-key", "/nowhere"],
+                 "cannot use key '/nowhere': No such file or directory")):
             with self.subTest(options=options):
                 done = harness.sluice("serve", "--data", self.data, *options, check=False, timeout=20)
                 self.assertEqual(done.returncode, 2, done.err)
