@@ -3,6 +3,8 @@
 #include <malloc.h>
 
 #include <cstdio>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/log.h"
@@ -28,19 +30,24 @@ int report(const Error& error) {
   return exit_code(error.kind);
 }
 
-// What no option and no argument takes, in the order in which it was given.
-std::vector<std::string> extras_of(const CLI::App& app) {
-  std::vector<std::string> extras = app.remaining();
-  for (const CLI::App* command : app.get_subcommands()) {
-    const auto more = extras_of(*command);
-    extras.insert(extras.end(), more.begin(), more.end());
+constexpr std::size_t kTypingErrorsMax = 2;  // letters, in what is still likely to be meant
+
+// What no option and no argument takes, in the order in which it was given, with what may be meant.
+std::string extras_of(const CLI::App& app) {
+  std::string text;
+  for (const auto& extra : app.remaining()) {
+    text += " " + extra;
+    if (!extra.starts_with("--")) continue;
+    const auto name = std::string_view(extra).substr(2, extra.find('=') - 2);
+    const auto nearest = nearest_option(app, name, kTypingErrorsMax);
+    if (!nearest.empty()) text += fmt::format(" (did you mean --{}?)", nearest);
   }
-  return extras;
+  for (const CLI::App* command : app.get_subcommands()) text += extras_of(*command);
+  return text;
 }
 
 int report_extras(const CLI::App& app) {
-  std::string text;
-  for (const auto& extra : extras_of(app)) text += " " + extra;
+  const std::string text = extras_of(app);
   fmt::print(stderr, "sluice: not understood:{}\nRun with --help for more information.\n", text);
   return 2;
 }

@@ -32,21 +32,6 @@ CLI::Option* find_option(CLI::App& command, std::string name) {
   return command.get_option_no_throw("--" + name);
 }
 
-std::string nearest_option(CLI::App& command, std::string_view key) {
-  std::string best;
-  std::size_t least = 0;
-  for (const CLI::Option* option : command.get_options()) {
-    for (const auto& name : option->get_lnames()) {
-      const std::size_t distance = edit_distance(key, name);
-      if (best.empty() || distance < least) {
-        best = name;
-        least = distance;
-      }
-    }
-  }
-  return best;
-}
-
 std::optional<std::string> text_of(const toml::node& node) {
   if (const auto text = node.value_exact<std::string>()) return *text;
   if (const auto number = node.value_exact<std::int64_t>()) return std::to_string(*number);
@@ -114,6 +99,21 @@ Result<void> apply_table(CLI::App& app, CLI::App& command, CLI::App& verb, const
 }
 
 }  // namespace
+
+std::string nearest_option(const CLI::App& command, std::string_view key,
+                           std::size_t distance_max) {
+  std::string best;
+  std::size_t least = distance_max;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const auto& name : option->get_lnames()) {
+      const std::size_t distance = edit_distance(key, name);
+      if (distance > least || (distance == least && !best.empty())) continue;
+      best = name;
+      least = distance;
+    }
+  }
+  return best;
+}
 
 std::string environment_name(const std::string& option) {
   std::string name = "SLUICE_" + option;

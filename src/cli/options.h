@@ -3,7 +3,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
@@ -17,6 +19,10 @@ CLI::Option* add_option(CLI::App& command, const std::string& name, T& target,
 CLI::Option* add_switch(CLI::App& command, const std::string& name, bool& target,
                         const std::string& help);
 
+/// The option of `command` whose name is most like `key` (both without the dashes), if no more than
+/// `distance_max` letters are to be changed; else empty.
+std::string nearest_option(const CLI::App& command, std::string_view key,
+                           std::size_t distance_max = std::string_view::npos);
 /// "max-jobs" -> "SLUICE_MAX_JOBS".
 std::string environment_name(const std::string& option);
 

@@ -112,6 +112,8 @@ class Commands(harness.TestCase):
         done = harness.sluice("serve", "--data", self.data, "--first", "--second=2", "--third", check=False)
         self.assertEqual(done.returncode, 2)
         self.assertIn("not understood: --first --second=2 --third\n", done.err)
+        done = harness.sluice("stats", "--data", self.data, "--jsn", check=False)
+        self.assertIn("not understood: --jsn (did you mean --json?)\n", done.err)
 
     def test_a_data_folder_that_is_not_there_is_told_and_not_made(self):
         for arguments in (("client", "list"), ("client", "show", "--id", "x"), ("client", "update", "--id", "x"),
