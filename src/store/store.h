@@ -365,8 +365,8 @@ class Store {
                                                   std::size_t limit) const = 0;
 
   /// Keeps reads as of `oldest` and later possible; compaction may drop versions and tombstones
-  /// that only older reads need. An older sequence than before changes nothing. Not persistent:
-  /// nothing is dropped after opening until it is called.
+  /// that only older reads need. An older sequence than before changes nothing, also after the
+  /// store was opened anew. Durable when it returns; unchanged when the disk does not take it.
   virtual void set_history_horizon(Sequence oldest) = 0;
   /// The retention watermark: reads as of this sequence and later find everything. It moves, so a
   /// caller that reads as of an older sequence must check it again after reading.

@@ -118,6 +118,10 @@ TEST_P(StoreHistory, ItsHorizonNeverGoesBack) {
   EXPECT_EQ(store_->history_horizon().value, 2u);
   store_->set_history_horizon({1'000});
   EXPECT_EQ(store_->history_horizon(), last());
+  reopen();
+  EXPECT_EQ(store_->history_horizon(), last());
+  store_->set_history_horizon({1});
+  EXPECT_EQ(store_->history_horizon(), last());
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ namespace {
 
 constexpr const char* kFormatKey = "format";
 constexpr const char* kFormerOwnersKey = "former-owners";
+constexpr const char* kHorizonKey = "history-horizon";
 
 bool is_locked(const rocksdb::Status& status) {
   // RocksDB has no code of its own for this; both of its texts (this process, another) say "lock".
@@ -156,6 +157,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fo
   for (std::size_t i = 0; i < self->handles_.size(); ++i)
     self.get()->*column_families()[i].handle = self->handles_[i];
   SLUICE_CHECK(self->check_format());
+  // Until now no compaction drops anything.
+  SLUICE_TRY(*self->horizon_, self->read_number(kHorizonKey));
   return self;
 }
 
@@ -182,14 +185,24 @@ Result<void> Database::check_format() {
 }
 
 Result<void> Database::read_former_owners_from() {
+  SLUICE_TRY(former_owners_from_.value, read_number(kFormerOwnersKey));
+  return {};
+}
+
+Result<std::uint64_t> Database::read_number(const char* key) const {
   std::string value;
-  const auto status = db_->Get(rocksdb::ReadOptions(), metadata, kFormerOwnersKey, &value);
-  if (status.IsNotFound()) return {};
+  const auto status = db_->Get(rocksdb::ReadOptions(), metadata, key, &value);
+  if (status.IsNotFound()) return 0;
   if (!status.ok()) return read_error(status);
   const auto number = parse_number(value);
-  if (!number) return corrupt_value("former owners");
-  former_owners_from_.value = *number;
-  return {};
+  return number ? Result<std::uint64_t>(*number) : corrupt_value(key);
+}
+
+Result<void> Database::remember_horizon(Sequence horizon) {
+  rocksdb::WriteOptions durable;
+  durable.sync = true;
+  const auto written = db_->Put(durable, metadata, kHorizonKey, encode_number(horizon.value));
+  return written.ok() ? Result<void>() : write_error(written);
 }
 
 Result<void> Database::finish_upgrade(Sequence former_owners_from) {

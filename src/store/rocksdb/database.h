@@ -32,7 +32,10 @@ class Database {
 
   rocksdb::DB& db() const { return *db_; }
   const std::filesystem::path& folder() const { return folder_; }
+  /// As it was remembered, when the database is opened.
   Horizon& horizon() const { return *horizon_; }
+  /// Durable when it returns.
+  Result<void> remember_horizon(Sequence horizon);
 
   /// The format version that was found. If it is not kFormatVersion, opening is not complete before
   /// finish_upgrade().
@@ -69,6 +72,8 @@ class Database {
   /// program wrote as far as that needs no transactions.
   Result<void> check_format();
   Result<void> read_former_owners_from();
+  /// 0 when there is none.
+  Result<std::uint64_t> read_number(const char* key) const;
   Result<void> write_format(rocksdb::WriteBatch batch);
 
   std::filesystem::path folder_;

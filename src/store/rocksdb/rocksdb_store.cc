@@ -145,13 +145,7 @@ class RocksdbStore final : public Store {
     return list_documents(*database_, prefix, after, limit);
   }
 
-  void set_history_horizon(Sequence oldest) override {
-    // What was dropped once stays dropped.
-    const std::uint64_t wanted = no_later(oldest).value;
-    auto& horizon = database_->horizon();
-    std::uint64_t is = horizon;
-    while (is < wanted && !horizon.compare_exchange_weak(is, wanted)) continue;
-  }
+  void set_history_horizon(Sequence oldest) override;
   Sequence history_horizon() const override { return {database_->horizon()}; }
   Result<void> compact() override;
   Result<std::uint64_t> size_on_disk() const override;
@@ -173,6 +167,8 @@ class RocksdbStore final : public Store {
   Result<void> resume();
   /// Puts something into memory that resume() can flush; needs write_mutex_.
   Result<void> prepare_resume();
+  /// Makes the next opening know the horizon; needs write_mutex_.
+  Result<void> remember_horizon(Sequence horizon);
   /// Refuses what the disk has no room for before RocksDB meets the end of it.
   Result<void> check_room(const Transaction& transaction) const;
   Result<TransactionEntry> transaction_entry(Sequence sequence) const;
@@ -329,6 +325,28 @@ Result<void> RocksdbStore::check_room(const Transaction& transaction) const {
   // Forgetting a job needs a few bytes, and makes room.
   const bool is_small = transaction.puts.empty() && transaction.removals.empty();
   return sluice::check_room(database_->folder(), is_small ? reserve_ / 8 : reserve_);
+}
+
+void RocksdbStore::set_history_horizon(Sequence oldest) {
+  const Sequence wanted = no_later(oldest);
+  const std::lock_guard lock(write_mutex_);
+  // What was dropped once stays dropped, and nothing is before it is remembered.
+  if (wanted.value <= database_->horizon()) return;
+  if (const auto remembered = remember_horizon(wanted)) {
+    database_->horizon() = wanted.value;
+  } else {
+    spdlog::warn("history is kept, for its end cannot be remembered detail=\"{}\"",
+                 remembered.error().detail);
+  }
+}
+
+Result<void> RocksdbStore::remember_horizon(Sequence horizon) {
+  if (database_->is_log_spoilt())
+    return Error{ErrorKind::kStorage, "the disk takes no writes", "a write failed before"};
+  SLUICE_CHECK(prepare_resume());
+  auto remembered = database_->remember_horizon(horizon);
+  if (!remembered) database_->set_log_spoilt(true);
+  return remembered;
 }
 
 Result<Commit> RocksdbStore::commit_at(Instant instant) const {
