@@ -110,7 +110,7 @@ class ExportFixture : public ::testing::Test {
   }
 
   job::JobView wait(const std::string& id) {
-    for (int i = 0; i < 6000; ++i) {
+    for (int i = 0; i < 60'000; ++i) {
       const auto view = engine_->view(id);
       EXPECT_TRUE(view);
       if (!view || view->job.state != job::JobState::kRunning) return *view;

@@ -64,7 +64,7 @@ class ServerTest : public testing::Test {
     return got ? got->body : std::string();
   }
   static bool eventually(const std::function<bool()>& condition) {
-    for (int i = 0; i < 6000; ++i) {
+    for (int i = 0; i < 60'000; ++i) {
       if (condition()) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }

@@ -79,7 +79,7 @@ TEST_F(TlsTest, HoldsNothingOfAStreamThatIsNotRead) {  // R-01
   TlsClient slow(port(), client());
   slow.send(get("/rewound"));
   const auto comes_to = [&](bool something) {
-    for (int i = 0; i < 2000; ++i) {
+    for (int i = 0; i < 20'000; ++i) {
       if ((server.answers->used() > 0) == something) return true;
       std::this_thread::sleep_for(10ms);
     }

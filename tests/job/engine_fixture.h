@@ -141,7 +141,7 @@ class EngineTest : public ::testing::Test {
   }
 
   JobView wait(const std::string& id) {
-    for (int i = 0; i < 6000; ++i) {
+    for (int i = 0; i < 60'000; ++i) {
       const auto view = engine_->view(id);
       if (!view) break;
       if (view->job.state != JobState::kRunning) return *view;
@@ -152,7 +152,7 @@ class EngineTest : public ::testing::Test {
   }
 
   bool eventually(const std::function<bool()>& what) {
-    for (int i = 0; i < 6000; ++i) {
+    for (int i = 0; i < 60'000; ++i) {
       if (what()) return true;
       std::this_thread::sleep_for(10ms);
     }

@@ -86,7 +86,7 @@ class ExportStatusTest : public ::testing::Test {
   }
 
   void wait(const std::string& id) {
-    for (int i = 0; i < 3000; ++i) {
+    for (int i = 0; i < 60'000; ++i) {
       if (engine_->view(id)->job.state != job::JobState::kRunning) return;
       std::this_thread::sleep_for(10ms);
     }

@@ -15,7 +15,7 @@ using Steady = std::chrono::steady_clock;
 
 template <class Condition>
 bool comes_to(Condition condition) {
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < 20'000; ++i) {
     if (condition()) return true;
     std::this_thread::sleep_for(5ms);
   }
