@@ -49,6 +49,8 @@ bool is_public_v6(const unsigned char* bytes) {
   // NAT64 and 6to4 carry an IPv4 address of their own.
   constexpr unsigned char kNat64[12] = {0, 0x64, 0xff, 0x9b};
   if (std::memcmp(bytes, kNat64, sizeof kNat64) == 0) return is_public_v4(bytes + 12);
+  // Teredo: an address of a relay, in which one of IPv4 is hidden.
+  if (bytes[0] == 0x20 && bytes[1] == 0x01 && bytes[2] == 0 && bytes[3] == 0) return false;
   if (bytes[0] == 0x20 && bytes[1] == 0x02) return is_public_v4(bytes + 2);
   const bool is_documentation =
       bytes[0] == 0x20 && bytes[1] == 0x01 && bytes[2] == 0x0d && bytes[3] == 0xb8;

@@ -56,6 +56,8 @@ std::optional<std::vector<std::string>> patients_of(const Criterion& criterion,
       criterion.target.type != ParameterType::kReference ||
       criterion.target.look != Target::Look::kValue)
     return std::nullopt;
+  // Groups are stored in nobody's compartment, whoever their members are.
+  if (type == fhir::types::kGroup) return std::nullopt;
   const auto owning = fhir::r4::row(type).compartment_paths;
   bool only_patients = true;
   for (const Path& path : criterion.target.paths) {

@@ -265,7 +265,7 @@ class Authorization(harness.TestCase):
         for token in ("", "wrong", secret + "x", secret[:-1]):
             self.assertEqual(register(wanted, token).status, 401, token)
         for change in ({"jwks": {"keys": []}}, {"jwks": 7}, {"grant_types": ["authorization_code"]},
-                       {"token_endpoint_auth_method": "client_secret_basic"}, {"scope": "system/x.rs"},
+                       {"token_endpoint_auth_method": "client_secret_basic"}, {"scope": "system/x.rs"}, {"scope": 5},
                        {"scope": "system/Patient.rs"}, {"jwks_uri": "https://keys.example/jwks"}):
             answer = register({**wanted, **change})
             self.assertEqual((answer.status, answer.json()["error"]),

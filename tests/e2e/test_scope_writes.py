@@ -150,6 +150,42 @@ class ScopeWrites(ScopedCase):
                                       more={"Prefer": "return=representation"})
             self.assertEqual((answer.status, "resource" in answer.json()["entry"][0]), (200, shown), scope)
 
+    # ---- what a write tells ----
+
+    def test_a06_a_patch_reads_nothing_without_the_right_to_read(self):
+        """An empty patch changes nothing: what it left is shown to who may read it."""
+        json_patch = {"Content-Type": "application/json-patch+json", "Prefer": "return=representation"}
+        binary = {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": "W10="}  # []
+        for scope, shown in (("system/Observation.u", False), (f"system/Observation.u system/Observation.rs?category={VITAL}", False),
+                             (f"system/Observation.u system/Observation.rs?category={LAB}", True), ("system/Observation.ru", True)):
+            with self.subTest(scope=scope):
+                headers = self.token_of(scope)
+                alone = self.send("PATCH", "Observation/seen", {**headers, **json_patch}, [])
+                self.assertEqual((alone.status, alone.body != b""), (200, shown), alone)
+                answer = self.transaction(headers, ("PATCH", "Observation/seen", binary), more={"Prefer": "return=representation"})
+                self.assertEqual((answer.status, "resource" in answer.json()["entry"][0]), (200, shown), answer)
+                batch = self.send("POST", "", headers, {"resourceType": "Bundle", "type": "batch", "entry": [
+                    {"request": {"method": "PATCH", "url": "Observation/seen"}, "resource": binary}]},
+                    {"Prefer": "return=representation"})
+                entry = batch.json()["entry"][0]
+                self.assertEqual((entry["response"]["status"][:3], "resource" in entry), ("200", shown), entry)
+
+    def test_a06_a_create_that_finds_shows_it_to_who_may_read(self):
+        for scope, shown in (("s", False), ("rs", True)):
+            headers = self.token_of(f"system/Observation.c{scope}" if scope == "s" else "system/Observation.crs")
+            answer = self.send("POST", "Observation", headers, observation("x", LAB),
+                               {"If-None-Exist": "_id=seen", "Prefer": "return=representation"})
+            self.assertEqual((answer.status, answer.body != b""), (200, shown), answer)
+
+    def test_r06_members_are_told_to_who_may_read_the_group(self):
+        self.send("PUT", "Group/told", self.everything, {
+            "resourceType": "Group", "id": "told", "type": "person", "actual": True,
+            "member": [{"entity": {"reference": "Patient/p"}}]})
+        body = {"resourceType": "Group", "type": "person", "actual": True, "member": [{"entity": {"reference": "Patient/none"}}]}
+        for scope, shown in (("system/Group.u", False), ("system/Group.ru", True)):
+            answer = self.send("POST", "Group/told/$remove", self.token_of(scope), body, {"Prefer": "return=representation"})
+            self.assertEqual((answer.status, b"Patient/p" in answer.body), (200, shown), answer)
+
 
 if __name__ == "__main__":
     unittest.main()

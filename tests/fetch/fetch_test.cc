@@ -48,6 +48,7 @@ TEST(Fetch, A04KnowsPublicAddressesFromOthers) {
                               "::ffff:10.0.0.1",
                               "64:ff9b::7f00:1",
                               "2002:7f00:1::",
+                              "2001::1",
                               "2001:db8::1",
                               "localhost",
                               "",

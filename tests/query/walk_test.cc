@@ -61,6 +61,16 @@ TEST_F(WalkTest, DevicesAreReadByTheirPatients_G05) {
   EXPECT_THAT(found("Device?patient:missing=true"), ElementsAre("f"));
 }
 
+// Groups stand in nobody's compartment, however their members are named.
+TEST_F(WalkTest, GroupsAreFoundByTheirMembers) {
+  put({R"({"resourceType":"Group","id":"g","type":"person","actual":true,"member":[{"entity":{"reference":"Patient/a"}}]})",
+       R"({"resourceType":"Group","id":"h","type":"person","actual":true,"member":[{"entity":{"reference":"Patient/b"}}]})"});
+  for (const std::string_view text :
+       {"Group?member=a", "Group?member=Patient/a", "Group?member:Patient=a",
+        "Group?member=Patient/a,Patient/nosuch"})
+    EXPECT_THAT(found(text), ElementsAre("g")) << text;
+}
+
 TEST_F(WalkTest, PatientsAreReadByTheirCompartments) {
   ASSERT_TRUE(query("Observation?subject=Patient/a").patients());
   EXPECT_THAT(found("Observation?subject=Patient/a"), ElementsAre("1", "2"));

@@ -73,6 +73,7 @@ TEST(Query, TellsTheIdsAndPatientsItIsLimitedTo) {
   EXPECT_FALSE(compile("Observation?subject=p1").value().patients()) << "may be a Device";
   EXPECT_FALSE(compile("Observation?subject=Group/p1").value().patients());
   EXPECT_FALSE(compile("Observation?patient:missing=true").value().patients());
+  EXPECT_FALSE(compile("Group?member=Patient/p1").value().patients()) << "in no compartment";
   EXPECT_FALSE(compile("Patient?general-practitioner=Practitioner/1").value().patients());
 }
 

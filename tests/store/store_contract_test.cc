@@ -268,6 +268,25 @@ TEST_P(StoreContract, ALinkToAResourceOfManyOwnersKnowsThemAll) {
   EXPECT_FALSE(list.next());
 }
 
+// compared one by one, so many owners would take minutes, in which nobody else writes.
+TEST_P(StoreContract, ManyOwnersMoveAtOnce) {
+  constexpr int kOwners = 100'000;
+  std::vector<std::string> before, after;
+  for (int i = 0; i < kOwners; ++i) {
+    before.push_back(fmt::format("p{:06}", i));
+    after.push_back(fmt::format("p{:06}", i + kOwners - 1));
+  }
+  put(make_resource("Appointment", "x", "t", before));
+  put(make_resource("Appointment", "x", "u", after));
+  const auto has = [&](const std::string& owner) {
+    const auto scan = store_->scan(of_owner(type_of("Appointment"), owner), last()).value();
+    RecordView record;
+    return scan->next(record).value();
+  };
+  EXPECT_FALSE(has(before[kOwners - 2]));
+  EXPECT_TRUE(has(before.back()) && has(after.back()));
+}
+
 TEST_P(StoreContract, AnOwnerChangeMovesTheResource) {
   put(make_resource("Observation", "o", "x", {"p1"}));        // 1
   put(make_resource("Observation", "o", "y", {"p2"}));        // 2

@@ -60,6 +60,9 @@ Result<smart::Client> read_client(const json::object& metadata, const std::strin
   if (const auto* keys = metadata.if_contains("jwks")) {
     SLUICE_TRY(client.jwks, jose::JwkSet::parse(json_text(*keys)));
   }
+  if (const auto* const given = metadata.if_contains("scope");
+      given != nullptr && !given->is_string())
+    return invalid("scope is no string");
   const std::string scope = text_of(metadata, "scope");
   SLUICE_TRY(const auto asked, smart::ScopeSet::parse(scope.empty() ? scope_max : scope));
   SLUICE_TRY(const auto most, smart::ScopeSet::parse(scope_max));

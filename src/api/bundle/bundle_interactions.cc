@@ -266,8 +266,9 @@ class TransactionRequest {
 
   Result<BundleResponseEntry> entry_of(const rest::EntryAction& action,
                                        rest::EntryOutcome done) const {
-    // What a create found may be nothing that its client may read.
-    if (action.kind == Kind::kCreate && done.status == 200 && !done.json.empty()) {
+    // What a create found, and what a patch left, may be nothing that its client may read.
+    const bool is_found = action.kind == Kind::kCreate && done.status == 200;
+    if ((is_found || action.kind == Kind::kPatch) && !done.json.empty()) {
       SLUICE_TRY(const bool readable, covers(service_, request_, principal_, action.type,
                                              {smart::Permissions::kRead}, done.json));
       if (!readable) done.json.clear();

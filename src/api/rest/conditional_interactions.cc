@@ -164,8 +164,14 @@ Result<http::Response> create_now(Service& service, const http::Request& request
   SLUICE_TRY(auto matches, conditional.find(filters, 1));
   SLUICE_TRY(auto done, conditional.finish(rest::create_unless_found(
                             service.store, matches, resource, conditional.watch())));
+  // What was there may be nothing that its client may read.
+  auto preferences = asked.preferences;
+  if (!done.written.created) {
+    SLUICE_TRY(preferences, preferences_for_result(service, request, principal, type,
+                                                   done.written.stored.json, preferences));
+  }
   auto response =
-      written_response(service, request, asked.preferences, done.key, std::move(done.written));
+      written_response(service, request, preferences, done.key, std::move(done.written));
   // Also of what was there: it is what the client wanted to create.
   response.headers.set("Location", response.headers.combined("Content-Location"));
   return response;
@@ -212,7 +218,10 @@ Result<http::Response> patch_now(Service& service, const http::Request& request,
   SLUICE_TRY(auto done, conditional.finish(rest::patch_found(
                             service.store, matches, {patch, base_url, service.options.leniency},
                             asked.condition, conditional.watch())));
-  return written_response(service, request, asked.preferences, done.key, std::move(done.written));
+  SLUICE_TRY(const auto preferences,
+             preferences_for_result(service, request, principal, type, done.written.stored.json,
+                                    asked.preferences));
+  return written_response(service, request, preferences, done.key, std::move(done.written));
 }
 
 Result<http::Response> delete_now(Service& service, const http::Request& request,

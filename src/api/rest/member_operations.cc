@@ -118,6 +118,9 @@ Result<http::Response> change_now(Service& service, const http::Request& request
     return std::move(changed).error();
   }
   rest::Stored& stored = changed->stored;
+  SLUICE_TRY(const auto returned,
+             preferences_for_result(service, request, principal, fhir::types::kGroup, stored.json,
+                                    preferences));
   http::Response response;
   // The roster may be long, so that it comes only to who asks for it.
   if (!preferences.states_return ||
@@ -129,7 +132,7 @@ Result<http::Response> change_now(Service& service, const http::Request& request
             : fmt::format("{} removed, {} not there", changed->removed, changed->absent);
     response =
         information(200, fmt::format("{}: Group/{} is version {} now", what, id, stored.version));
-  } else if (preferences.returned == Preferences::Return::kRepresentation) {
+  } else if (returned.returned == Preferences::Return::kRepresentation) {
     response = fhir_response(200, std::move(stored.json));
   }
   response.status = 200;

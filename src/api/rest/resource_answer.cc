@@ -113,6 +113,16 @@ http::Response written_response(const Service& service, const http::Request& req
   return response;
 }
 
+Result<Preferences> preferences_for_result(const Service& service, const http::Request& request,
+                                           const Principal& principal, fhir::ResourceType type,
+                                           std::string_view json, Preferences preferences) {
+  if (preferences.returned != Preferences::Return::kRepresentation) return preferences;
+  SLUICE_TRY(const bool readable,
+             covers(service, request, principal, type, {smart::Permissions::kRead}, json));
+  if (!readable) preferences.returned = Preferences::Return::kMinimal;
+  return preferences;
+}
+
 std::string version_url(const Service& service, const http::Request& request,
                         const fhir::ResourceId& key, std::uint32_t version) {
   return fmt::format("{}/{}/_history/{}", service.base_url(request), name_of(key), version);

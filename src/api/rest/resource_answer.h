@@ -62,6 +62,11 @@ std::string outcome_of_write(std::string_view done, const std::vector<std::strin
 http::Response written_response(const Service& service, const http::Request& request,
                                 const Preferences& preferences, const fhir::ResourceId& key,
                                 rest::Written written);
+/// The preferences for what the client did not send whole itself, as of a patch: without the right
+/// to read the result it gets no representation, for that would be reading it.
+Result<Preferences> preferences_for_result(const Service& service, const http::Request& request,
+                                           const Principal& principal, fhir::ResourceType type,
+                                           std::string_view json, Preferences preferences);
 /// The address of a version.
 std::string version_url(const Service& service, const http::Request& request,
                         const fhir::ResourceId& key, std::uint32_t version);

@@ -135,7 +135,10 @@ Result<http::Response> patch_now(Service& service, const http::Request& request,
                        guard_of(service, request, principal, type, {smart::Permissions::kUpdate}),
                        service.options.leniency);
                  }));
-  return written_response(service, request, asked.preferences, key, std::move(written));
+  SLUICE_TRY(const auto preferences,
+             preferences_for_result(service, request, principal, type, written.stored.json,
+                                    asked.preferences));
+  return written_response(service, request, preferences, key, std::move(written));
 }
 
 Result<http::Response> delete_now(Service& service, const http::Request& request,

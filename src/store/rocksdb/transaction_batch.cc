@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "fhir/attachment_urls.h"
@@ -229,10 +230,18 @@ Result<void> TransactionBatch::put(const Operation& operation, const Locator* ol
   old_binaries_.clear();
   if (exists) {
     SLUICE_CHECK(supersede(operation, old->owners));
-    SLUICE_CHECK(for_each_place(old->owners, [&](std::string_view owner) -> Result<void> {
-      if (!has_place(owners_, owner)) write_tombstone(operation, owner, version);
-      return {};
-    }));
+    if (has_moved) {
+      // There may be hundreds of thousands.
+      std::unordered_set<std::string_view> places;
+      SLUICE_CHECK(for_each_place(owners_, [&](std::string_view owner) -> Result<void> {
+        places.insert(owner);
+        return {};
+      }));
+      SLUICE_CHECK(for_each_place(old->owners, [&](std::string_view owner) -> Result<void> {
+        if (!places.contains(owner)) write_tombstone(operation, owner, version);
+        return {};
+      }));
+    }
   }
   if (old != nullptr && first_owner(old->owners) != first_owner(owners_))
     note_place(operation, first_owner(old->owners));

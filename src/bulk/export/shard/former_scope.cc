@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <unordered_set>
 #include <utility>
 
 #include "bulk/export/request/export_patients.h"
@@ -14,11 +15,11 @@ std::size_t versions_page(fhir::ResourceType type) {
   return type == fhir::types::kGroup ? 1 : 16;
 }
 
-bool contains(std::string_view owners, std::string_view owner) {
+std::unordered_set<std::string_view> set_of(std::string_view owners) {
+  std::unordered_set<std::string_view> set;
   store::OwnerList list(owners);
-  while (const auto each = list.next())
-    if (*each == owner) return true;
-  return false;
+  while (const auto owner = list.next()) set.insert(*owner);
+  return set;
 }
 
 }  // namespace
@@ -53,6 +54,7 @@ Result<bool> FormerScope::covers_owners(const fhir::ResourceId& key, std::string
 Result<bool> FormerScope::was_of_members_until(const fhir::ResourceId& key, std::string_view owners,
                                                store::Sequence end) {
   const Roster& roster = *prepared_.roster;
+  const auto wanted = set_of(owners);
   const std::size_t page = versions_page(key.type);
   std::uint32_t before = std::numeric_limits<std::uint32_t>::max();
   while (true) {
@@ -63,10 +65,11 @@ Result<bool> FormerScope::was_of_members_until(const fhir::ResourceId& key, std:
       const store::Sequence until = is_superseded ? version.superseded : end;
       if (until <= window_.after) return false;
       const store::Sequence from = std::max(version.sequence, window_.after);
-      SLUICE_TRY(const auto had, store_.owners(key, from));
-      store::OwnerList list(had.value_or(std::string()));
+      SLUICE_TRY(const auto found, store_.owners(key, from));
+      const std::string had = found.value_or(std::string());
+      store::OwnerList list(had);
       while (const auto owner = list.next()) {
-        if (!roster.contains(*owner) || !contains(owners, *owner)) continue;
+        if (!roster.contains(*owner) || !wanted.contains(*owner)) continue;
         SLUICE_TRY(const bool was, was_member(*owner, from, until));
         if (was) return true;
       }
