@@ -9,6 +9,14 @@ namespace {
 
 class DamagedJobs : public EngineTest {
  protected:
+  // Before a worker reads it.
+  DamagedJobs() {
+    kind_.on_run = [&](const auto&, const auto&, const auto& context) -> Result<std::string> {
+      gate_.pass(context.stop);
+      if (context.stop.stop_requested()) return Error{ErrorKind::kCancelled, "stopped"};
+      return "done";
+    };
+  }
   void write(const std::string& key, std::string value) {
     store::Transaction transaction;
     transaction.documents = {{key, std::move(value)}};
@@ -17,11 +25,6 @@ class DamagedJobs : public EngineTest {
   std::string document(const std::string& key) { return **store_->document(key); }
   // A job of client "c" that waits for its only shard.
   std::string submit_held() {
-    kind_.on_run = [&](const auto&, const auto&, const auto& context) -> Result<std::string> {
-      gate_.pass(context.stop);
-      if (context.stop.stop_requested()) return Error{ErrorKind::kCancelled, "stopped"};
-      return "done";
-    };
     std::string id = submit("c", "1");
     EXPECT_TRUE(eventually([&] { return engine_->view(id)->job.planned; }));
     return id;
