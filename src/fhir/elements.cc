@@ -136,12 +136,14 @@ ElementsProjector::Impl::Impl(Summary summary, ResourceType type)
     named.add("text");
     return;
   }
-  named.add("implicitRules");
   for (const std::string_view element : r4::row(type).summary) add_element(named, type, element);
 }
 
 void ElementsProjector::Impl::keep_always(ResourceType type) {
-  for (const std::string_view name : {"resourceType", "id", "meta"}) named.add(name);
+  // Without the last two, what says that the rest means something else would be gone.
+  for (const std::string_view name :
+       {"resourceType", "id", "meta", "implicitRules", "modifierExtension"})
+    named.add(name);
   for (const std::string_view element : mandatory_root_elements(type)) {
     add_element(named, type, element);
   }

@@ -205,6 +205,16 @@ TEST(Elements, ALineTheStoreWouldNotWriteIsCorrupt) {
   }
 }
 
+// What is negated must not look as if it were not.
+TEST(Elements, WhatChangesTheMeaningStays) {
+  EXPECT_EQ(
+      projected(
+          {"id"}, "Observation",
+          R"({"resourceType":"Observation","id":"1","meta":{},"implicitRules":"r","modifierExtension":[{"url":"not"}],"status":"final","code":{},"issued":"x"})"),
+      R"({"resourceType":"Observation","id":"1","meta":{"tag":[)" SUBSETTED
+      R"(]},"implicitRules":"r","modifierExtension":[{"url":"not"}],"status":"final","code":{}})");
+}
+
 std::string summarized(Summary summary, std::string_view type, std::string_view line) {
   ElementsProjector projector(summary, find_resource_type(type).value());
   std::string out;
