@@ -29,13 +29,12 @@ bool OwnedRecords::is_first_found(const store::RecordView& record) const {
   return false;
 }
 
-Result<void> give_or_follow(const SourceContext& context, const store::RecordView& record,
-                            RecordVisitor& visitor) {
-  if (!record.is_link) return visitor.visit(record, context.age_of(record.owners));
+Result<void> follow(const SourceContext& context, const store::RecordView& link,
+                    RecordVisitor& visitor) {
   // The resource stands with its first owner.
-  SLUICE_TRY(const auto linked, context.read({record.type, std::string(record.id)}));
-  if (!linked) return {};
-  return visitor.visit(view_of(*linked), context.age_of(linked->owners));
+  SLUICE_TRY(const auto resource, context.read({link.type, std::string(link.id)}));
+  if (!resource) return {};
+  return visitor.visit(view_of(*resource), context.age_of(resource->owners));
 }
 
 }  // namespace sluice::bulk

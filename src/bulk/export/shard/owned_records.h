@@ -7,6 +7,17 @@
 
 namespace sluice::bulk {
 
+/// Passes the resource that a link leads to.
+Result<void> follow(const SourceContext& context, const store::RecordView& link,
+                    RecordVisitor& visitor);
+
+/// Passes a record, or the resource that a link leads to.
+inline Result<void> give_or_follow(const SourceContext& context, const store::RecordView& record,
+                                   RecordVisitor& visitor) {
+  if (record.is_link) return follow(context, record, visitor);
+  return visitor.visit(record, context.age_of(record.owners));
+}
+
 /// Passes each resource once, however many of the visited patients have it.
 class OwnedRecords {
  public:
@@ -28,9 +39,5 @@ class OwnedRecords {
   const Roster* sought_ = nullptr;
   bool only_new_ = false;
 };
-
-/// Passes a record, or the resource that a link leads to.
-Result<void> give_or_follow(const SourceContext& context, const store::RecordView& record,
-                            RecordVisitor& visitor);
 
 }  // namespace sluice::bulk

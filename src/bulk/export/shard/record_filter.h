@@ -22,7 +22,17 @@ class RecordFilter {
     if (prepared.request.sorts_blocks()) blocks_.emplace(prepared.request);
   }
 
-  Result<bool> passes(const store::RecordView& record, AgeRule age);
+  // Inline, because every record comes here.
+  Result<bool> passes(const store::RecordView& record, AgeRule age) {
+    const bool is_in_time = scope_.in_time(record.last_updated, age != AgeRule::kOwn);
+    if (!is_in_time && !collects_references_) return false;
+    auto passes = filters_.pass(matcher_, record.type, record.json);
+    if (!passes || !*passes) return passes;
+    if (collects_references_)
+      (age == AgeRule::kOfNewMember ? references_.of_new_members : references_.ordinary)
+          .add_all(record.supporting);
+    return is_in_time && (!blocks_ || blocks_->may_belong(record.type, record.json));
+  }
   /// References of records that passed, and of those that only their age excludes: a supporting
   /// resource that changed is exported although the record that refers to it did not.
   const FoundReferences& references() const { return references_; }

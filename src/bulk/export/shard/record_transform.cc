@@ -15,12 +15,13 @@ TransformChain::TransformChain(const PreparedExport& prepared,
   if (prepared.elements) transforms_.push_back(make_elements_transform(*prepared.elements));
 }
 
-Result<std::string_view> TransformChain::apply(const store::RecordView& record) {
+Result<std::string_view> TransformChain::apply_from(std::size_t place,
+                                                    const store::RecordView& record) {
   std::string_view line = record.json;
   std::size_t at = 0;
-  for (const auto& transform : transforms_) {
-    if (!transform->concerns(record)) continue;
-    SLUICE_CHECK(transform->apply(record, line, lines_[at]));
+  for (std::size_t i = place; i < transforms_.size(); ++i) {
+    if (i > place && !transforms_[i]->concerns(record)) continue;
+    SLUICE_CHECK(transforms_[i]->apply(record, line, lines_[at]));
     line = lines_[at];
     at = 1 - at;
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,9 +39,16 @@ class TransformChain {
   TransformChain(const PreparedExport& prepared, fhir::AttachmentUrls::UrlOf binary_url);
 
   /// The exported line of a record: its own, or one of this object's that the next call overwrites.
-  Result<std::string_view> apply(const store::RecordView& record);
+  Result<std::string_view> apply(const store::RecordView& record) {
+    for (std::size_t i = 0; i < transforms_.size(); ++i)
+      if (transforms_[i]->concerns(record)) return apply_from(i, record);
+    return record.json;
+  }
 
  private:
+  /// Applies the transform at `place`, which concerns the record, and those behind it.
+  Result<std::string_view> apply_from(std::size_t place, const store::RecordView& record);
+
   std::vector<std::unique_ptr<RecordTransform>> transforms_;
   std::array<std::string, 2> lines_;  // used in turns: a transform reads one and writes the other
 };
