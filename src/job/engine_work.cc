@@ -310,6 +310,7 @@ void Engine::Impl::end_job(Entry& entry, JobState state, const std::string& fail
     if (state == JobState::kFailed) entry.stop.request_stop();
     job = entry.job;
   }
+  job.request.end();
   const auto written = write_documents(entry, {{job_key(job.id), serialize(job)}});
   if (!written) entry.unsaved = true;  // Housekeeping tries again.
   spdlog::info("job ended id={} state={} seconds={:.3f}", job.id,

@@ -11,7 +11,9 @@ constexpr double kRemainingMax = 1e12;  // milliseconds; weights are estimates
 
 Entry::Entry(Job j, JobKind& k)
     : job(std::move(j)), kind(k), since(std::chrono::steady_clock::now()) {
-  if (job.state != JobState::kRunning) stage = Stage::kEnded;
+  if (job.state == JobState::kRunning) return;
+  stage = Stage::kEnded;
+  job.request.end();
 }
 
 void Entry::take(Shard shard) {

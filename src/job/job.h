@@ -8,7 +8,7 @@
 
 #include "base/instant.h"
 #include "base/result.h"
-#include "base/shared_text.h"
+#include "job/stored_request.h"
 #include "store/store.h"
 
 namespace sluice::job {
@@ -26,7 +26,7 @@ struct Job {
   std::string client;     ///< who may see it; jobs take turns by this
   /// Which of those that had the client's id in the course of time; empty where ids are enough.
   std::string registration = {};
-  SharedText request;      ///< the kind's own text
+  StoredRequest request;   ///< the kind's own text, and what it reads from it
   store::Commit snapshot;  ///< what the job reads; its instant is the transactionTime
   JobState state = JobState::kRunning;
   unsigned phase = 0;      ///< shards of earlier phases are done

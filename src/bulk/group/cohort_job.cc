@@ -85,8 +85,8 @@ Result<std::shared_ptr<const CohortJobs::Prepared>> CohortJobs::prepare(const jo
     const std::lock_guard lock(mutex_);
     if (const auto found = prepared_.find(job.id); found != prepared_.end()) return found->second;
   }
-  auto prepared = std::make_shared<Prepared>();
-  SLUICE_TRY(prepared->request, parse_stored_cohort_request(job.request));
+  SLUICE_TRY(auto asked, cohort_request_of(job));
+  auto prepared = std::make_shared<Prepared>(std::move(asked));
   const CohortRequest& request = prepared->request;
   if (request.operation == Operation::kRefresh) {
     auto stored = read_stored_cohort(store_, request.group_id, job.snapshot, request.base_url);
@@ -97,6 +97,8 @@ Result<std::shared_ptr<const CohortJobs::Prepared>> CohortJobs::prepare(const jo
     prepared->version = stored->version;
     prepared->cohort = std::move(stored->cohort);
   } else {
+    // The job has failed meanwhile.
+    if (request.group_json.empty()) return Error{ErrorKind::kCancelled, "the job has ended"};
     prepared->group_json = request.group_json;
     SLUICE_TRY(auto cohort,
                search::read_cohort(request.group_json,
@@ -135,6 +137,14 @@ Result<std::optional<std::vector<job::ShardPlan>>> CohortJobs::plan(const job::J
 
 Result<std::string> CohortJobs::run(const job::Job& job, const job::Shard& shard,
                                     const job::ShardContext& context) {
+  if (shard.phase == kWritePhase) {
+    // The Group was written and the shard's end was not: a condition would not hold a second time.
+    SLUICE_TRY(const auto done, store_.document(outcome_key(job.id)));
+    if (done) {
+      SLUICE_TRY(const auto outcome, parse_cohort_outcome(*done));
+      return serialize(outcome);
+    }
+  }
   SLUICE_TRY(const auto prepared, prepare(job));
   if (shard.phase == kWritePhase) {
     if (prepared == nullptr) return serialize(CohortOutcome());
@@ -175,9 +185,6 @@ Result<std::vector<SubjectIds>> CohortJobs::collect(const job::Job& job,
 }
 
 Result<CohortOutcome> CohortJobs::write(const job::Job& job, const Prepared& prepared) {
-  // The Group was written and the shard's end was not: a condition would not hold a second time.
-  SLUICE_TRY(const auto done, store_.document(outcome_key(job.id)));
-  if (done) return parse_cohort_outcome(*done);
   const CohortRequest& request = prepared.request;
   if (!request.stores_members) {
     SLUICE_TRY(const auto text, fhir::with_refreshed(prepared.group_json, std::nullopt));

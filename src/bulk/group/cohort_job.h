@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bulk/group/cohort.h"
@@ -38,7 +39,11 @@ class CohortJobs final : public job::JobKind {
 
  private:
   struct Prepared {
-    CohortRequest request;
+    explicit Prepared(std::shared_ptr<const CohortRequest> s)
+        : stored(std::move(s)), request(*stored) {}
+
+    const std::shared_ptr<const CohortRequest> stored;
+    const CohortRequest& request;
     std::string group_json;
     std::uint32_t version = 0;  ///< of kRefresh: the one that is evaluated
     search::Cohort cohort;      ///< resolved

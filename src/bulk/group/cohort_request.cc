@@ -52,6 +52,12 @@ Result<CohortRequest> parse_stored_cohort_request(std::string_view text) {
   }
 }
 
+Result<std::shared_ptr<const CohortRequest>> cohort_request_of(const job::Job& job) {
+  return job.request.read<CohortRequest>(
+      {.parse = parse_stored_cohort_request,
+       .drop_work = [](CohortRequest& request) { request.group_json = {}; }});
+}
+
 std::string serialize(const CohortOutcome& outcome) {
   return json_text(json::object{{"status", outcome.status},
                                 {"version", outcome.version},

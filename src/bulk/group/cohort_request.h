@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/instant.h"
 #include "base/result.h"
+#include "job/job.h"
 #include "search/canonical_query.h"
 
 namespace sluice::bulk {
@@ -32,6 +34,9 @@ struct CohortRequest {
 
 std::string serialize(const CohortRequest& request);
 Result<CohortRequest> parse_stored_cohort_request(std::string_view text);
+/// Read once for a job, however many ask; of one that has ended without the Group's text. kCorrupt
+/// as parse_stored_cohort_request.
+Result<std::shared_ptr<const CohortRequest>> cohort_request_of(const job::Job& job);
 
 /// The outcome of the write: an interaction's response, as in a Bundle.
 struct CohortOutcome {

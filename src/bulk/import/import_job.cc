@@ -19,14 +19,14 @@ constexpr std::uint64_t kUnknownWeight = 64u << 20;
 Result<std::optional<std::vector<job::ShardPlan>>> ImportJobs::plan(const job::Job& job,
                                                                     const std::stop_token&) {
   if (job.phase > 1) return std::optional<std::vector<job::ShardPlan>>();
-  SLUICE_TRY(const auto request, parse_stored_import(job.request));
+  SLUICE_TRY(const auto request, import_request_of(job));
   if (job.phase == 1) {
-    SLUICE_TRY(const bool has_more, has_deferred(parts_, request, job));
+    SLUICE_TRY(const bool has_more, has_deferred(parts_, *request, job));
     if (!has_more) return std::optional<std::vector<job::ShardPlan>>();
     return std::optional(std::vector<job::ShardPlan>{{{}, kUnknownWeight}});
   }
   std::vector<job::ShardPlan> shards;
-  for (const auto& input : request.inputs) {
+  for (const auto& input : request->inputs) {
     std::uint64_t weight = kUnknownWeight;
     if (input.url.starts_with("file:")) {
       // A file that is not there is a problem of the shard.
@@ -43,14 +43,14 @@ Result<std::optional<std::vector<job::ShardPlan>>> ImportJobs::plan(const job::J
 
 Result<std::string> ImportJobs::run(const job::Job& job, const job::Shard& shard,
                                     const job::ShardContext& context) {
-  SLUICE_TRY(const auto request, parse_stored_import(job.request));
+  SLUICE_TRY(const auto request, import_request_of(job));
   if (shard.phase == 1) {
-    SLUICE_CHECK(run_deferred_import(parts_, request, job, context));
+    SLUICE_CHECK(run_deferred_import(parts_, *request, job, context));
     return serialize(ImportResult{});
   }
-  if (shard.number >= request.inputs.size())
+  if (shard.number >= request->inputs.size())
     return corrupt("a stored import cannot be read", "shard without input");
-  SLUICE_TRY(const auto result, run_import_shard(parts_, request, job, shard, context));
+  SLUICE_TRY(const auto result, run_import_shard(parts_, *request, job, shard, context));
   return serialize(result);
 }
 

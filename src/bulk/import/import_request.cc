@@ -364,4 +364,8 @@ Result<ImportRequest> parse_stored_import(std::string_view text) {
   }
 }
 
+Result<std::shared_ptr<const ImportRequest>> import_request_of(const job::Job& job) {
+  return job.request.read<ImportRequest>({.parse = parse_stored_import});
+}
+
 }  // namespace sluice::bulk

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "bulk/import/import_folders.h"
 #include "fhir/light_validation.h"
 #include "fhir/resource_type.h"
+#include "job/job.h"
 
 namespace sluice::bulk {
 
@@ -47,5 +49,7 @@ Result<ImportRequest> parse_import_request(std::string_view body, const ImportRu
 /// What is stored with the job.
 std::string serialize(const ImportRequest& request);
 Result<ImportRequest> parse_stored_import(std::string_view text);
+/// Read once for a job, however many ask. kCorrupt as parse_stored_import.
+Result<std::shared_ptr<const ImportRequest>> import_request_of(const job::Job& job);
 
 }  // namespace sluice::bulk

@@ -58,8 +58,10 @@ Result<std::shared_ptr<const PreparedExport>> ExportJobs::prepare(const job::Job
     const std::lock_guard lock(mutex_);
     if (const auto found = prepared_.find(job.id); found != prepared_.end()) return found->second;
   }
-  auto prepared = std::make_shared<PreparedExport>();
-  SLUICE_TRY(prepared->request, parse_stored_request(job.request));
+  SLUICE_TRY(auto stored, export_request_of(job));
+  // It has failed meanwhile: without its filters and patients it would read what it must not.
+  if (!stored->is_whole) return Error{ErrorKind::kCancelled, "the job has ended"};
+  auto prepared = std::make_shared<PreparedExport>(std::move(stored));
   prepared->snapshot = job.snapshot;
   SLUICE_TRY(prepared->roster, read_roster(store_, prepared->request, job.snapshot));
   if (!prepared->request.elements.empty()) {

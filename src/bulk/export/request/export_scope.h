@@ -5,10 +5,12 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/result.h"
 #include "bulk/export/request/export_filter.h"
 #include "bulk/export/request/export_request.h"
+#include "bulk/export/request/stored_export.h"
 #include "bulk/group/roster.h"
 #include "fhir/elements.h"
 #include "store/store.h"
@@ -17,7 +19,12 @@ namespace sluice::bulk {
 
 /// What the shards of a job share. Immutable, thread-safe.
 struct PreparedExport {
-  ExportRequest request;
+  explicit PreparedExport(
+      std::shared_ptr<const StoredExport> s = std::make_shared<const StoredExport>())
+      : stored(std::move(s)), request(stored->request) {}
+
+  const std::shared_ptr<const StoredExport> stored;
+  const ExportRequest& request;  ///< of `stored`
   store::Commit snapshot;
   std::shared_ptr<const Roster> roster;  ///< nullptr: not limited to patients
   std::optional<fhir::ElementsSelection> elements;

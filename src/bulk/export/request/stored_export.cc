@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "base/json_text.h"
+#include "base/sort_unique.h"
 
 namespace sluice::bulk {
 namespace {
@@ -95,6 +96,28 @@ void check_ids(const ExportRequest& request) {
   if (!are_valid) throw std::invalid_argument("not an id");
 }
 
+Result<std::vector<fhir::ResourceType>> types_read_by_filters(const ExportRequest& request) {
+  std::vector<fhir::ResourceType> all;
+  for (const auto& filter : request.type_filters) {
+    SLUICE_TRY(const auto types, types_read_by(filter, request.base_url));
+    all.insert(all.end(), types.begin(), types.end());
+  }
+  sort_unique(all);
+  return all;
+}
+
+Result<StoredExport> read_stored(std::string_view text) {
+  SLUICE_TRY(auto request, parse_stored_request(text));
+  auto types = types_read_by_filters(request);
+  return StoredExport{std::move(request), std::move(types)};
+}
+
+void drop_work(StoredExport& stored) {
+  stored.request.type_filters = {};
+  stored.request.patients.reset();
+  stored.is_whole = false;
+}
+
 }  // namespace
 
 std::string serialize(const ExportRequest& request) {
@@ -177,6 +200,10 @@ Result<ExportRequest> parse_stored_request(std::string_view text) {
   } catch (const std::exception& e) {
     return corrupt("a stored export request cannot be read", e.what());
   }
+}
+
+Result<std::shared_ptr<const StoredExport>> export_request_of(const job::Job& job) {
+  return job.request.read<StoredExport>({.parse = read_stored, .drop_work = drop_work});
 }
 
 }  // namespace sluice::bulk
