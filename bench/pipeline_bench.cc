@@ -55,7 +55,7 @@ ExportResult run_export(const std::filesystem::path& data, const bulk::ExportReq
   if (engine.view(job.id).value().job.state != job::JobState::kDone)
     throw std::runtime_error("the export failed");
   const auto shards = engine.shards(job.id, {}, 1'000'000).value();
-  for (const auto& [key, shard] : shards) {
+  for (const auto& shard : shards) {
     const auto written = bulk::parse_shard_result(shard.result).value();
     for (const auto& file : written.files) {
       result.resources += file.count;

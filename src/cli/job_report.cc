@@ -15,7 +15,7 @@
 #include "bulk/export/request/export_request.h"
 #include "bulk/export/request/stored_export.h"
 #include "fhir/resource_type.h"
-#include "job/job.h"
+#include "job/stored_jobs.h"
 
 namespace sluice::cli {
 namespace {
@@ -81,17 +81,6 @@ const char* name_of(job::JobState state) {
   return "unknown";
 }
 
-template <class Look>
-Result<void> each_document(const store::Store& store, const std::string& prefix, Look look) {
-  std::string after;
-  while (true) {
-    SLUICE_TRY(const auto page, store.documents(prefix, after, kPage));
-    if (page.empty()) return {};
-    for (const auto& document : page) SLUICE_CHECK(look(document));
-    after = page.back().key;
-  }
-}
-
 // Sums over a job's shards, and for exports what each reads.
 struct Shards {
   std::uint64_t count = 0, done = 0, weight = 0, weight_done = 0;
@@ -122,22 +111,10 @@ struct Shards {
   }
 };
 
-// A job whose document cannot be read: the next start of the server makes a failed one of it.
-job::Job lost_job(const std::string& id, std::string_view text, const Error& error) {
-  return {.id = id,
-          .kind = "lost",
-          .client = job::text_of_damaged_job(text, "client"),
-          .request = {},
-          .snapshot = {},
-          .state = job::JobState::kFailed,
-          .finished = {},
-          .expires = {},
-          .failure = error.message};
-}
-
 Result<void> add_request(const job::Job& job, json::object& out) {
   if (job.kind != bulk::ExportJobs::kName) return {};
-  SLUICE_TRY(const auto request, bulk::parse_stored_request(job.request));
+  SLUICE_TRY(const auto stored, bulk::export_request_of(job));
+  const bulk::ExportRequest& request = stored->request;
   switch (request.level) {
     case bulk::ExportLevel::kSystem:
       out["level"] = "system";
@@ -171,11 +148,8 @@ Result<json::object> describe(const store::Store& store, const job::Job& job, bo
     out["expires"] = to_fhir_instant(job.expires);
   }
   Shards shards;
-  const auto looked =
-      each_document(store, job::shard_prefix(job.id), [&](const auto& document) -> Result<void> {
-        SLUICE_TRY(const auto shard, job::parse_shard(document.key, document.value));
-        return shards.take(job, shard);
-      });
+  const auto looked = job::each_shard(
+      store, job.id, kPage, [&](const job::Shard& shard) { return shards.take(job, shard); });
   if (!looked && looked.error().kind != ErrorKind::kCorrupt) return looked.error();
   if (!looked) out["unreadable"] = looked.error().message;
   out["phase"] = job.phase;
@@ -201,18 +175,13 @@ Result<json::object> describe(const store::Store& store, const job::Job& job, bo
 
 Result<json::object> report_jobs(const store::Store& store, const std::string& id) {
   std::vector<job::Job> jobs;
-  const std::string prefix = job::job_key("");
-  SLUICE_CHECK(each_document(store, prefix, [&](const auto& document) -> Result<void> {
-    const std::string job_id = document.key.substr(prefix.size());
-    if (!id.empty() && job_id != id) return {};
-    if (auto job = job::parse_job(job_id, document.value); job)
-      jobs.push_back(std::move(*job));
-    else
-      jobs.push_back(lost_job(job_id, document.value, job.error()));
-    return {};
-  }));
-  if (!id.empty() && jobs.empty())
-    return not_found(fmt::format("there is no job '{}'", shortened(id, 64)));
+  if (id.empty()) {
+    SLUICE_TRY(jobs, job::stored_jobs(store));
+  } else {
+    SLUICE_TRY(auto job, job::stored_job(store, id));
+    if (!job) return not_found(fmt::format("there is no job '{}'", shortened(id, 64)));
+    jobs.push_back(std::move(*job));
+  }
   std::sort(jobs.begin(), jobs.end(), [](const job::Job& a, const job::Job& b) {
     return std::tuple(a.state, b.snapshot.sequence.value) <
            std::tuple(b.state, a.snapshot.sequence.value);

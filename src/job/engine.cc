@@ -9,7 +9,9 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "base/worker_pool.h"
+#include "job/documents.h"
 #include "job/engine_impl.h"
+#include "job/stored_jobs.h"
 
 namespace sluice::job {
 namespace {
@@ -102,16 +104,11 @@ Result<void> Engine::Impl::adopt(Entry& entry) {
 
 // the job of a document that cannot be read fails for its client, if the document still says
 // whose it was, and expires.
-std::shared_ptr<Entry> Engine::Impl::lose(const store::Document& document) {
-  Job job{.id = document.key.substr(job_key({}).size()),
-          .kind = std::string(lost.name()),
-          .client = text_of_damaged_job(document.value, "client"),
-          .registration = text_of_damaged_job(document.value, "registration"),
-          .request = {},
-          .snapshot = {store.last_commit().sequence, clock.now()},
-          .finished = {},
-          .expires = {},
-          .failure = {}};
+std::shared_ptr<Entry> Engine::Impl::lose(std::string_view job_id, std::string_view text,
+                                          const Error& error) {
+  Job job = salvage_job(job_id, text, error);
+  job.snapshot = {store.last_commit().sequence, clock.now()};
+  job.state = JobState::kRunning;  // until end_job() writes that it failed
   return std::make_shared<Entry>(std::move(job), lost);
 }
 
@@ -126,7 +123,7 @@ Result<void> Engine::Impl::adopt_all() {
       JobKind* const kind = job ? find_kind(job->kind) : nullptr;
       const auto entry =
           job ? std::make_shared<Entry>(std::move(*job), kind == nullptr ? lost : *kind)
-              : lose(document);
+              : lose(id, document.value, job.error());
       entries.emplace(entry->job.id, entry);
       if (entry->job.state == JobState::kFailed) continue;
       if (entry->job.state == JobState::kDone && kind != nullptr) continue;
@@ -380,16 +377,9 @@ Result<JobView> Engine::view(std::string_view job_id) const {
   return found->second->view(impl_->clock.now());
 }
 
-Result<std::vector<std::pair<std::string, Shard>>> Engine::shards(std::string_view job_id,
-                                                                  std::string_view after_key,
-                                                                  std::size_t limit) const {
-  SLUICE_TRY(const auto page, impl_->store.documents(shard_prefix(job_id), after_key, limit));
-  std::vector<std::pair<std::string, Shard>> shards;
-  for (const auto& document : page) {
-    SLUICE_TRY(Shard shard, parse_shard(document.key, document.value));
-    shards.emplace_back(document.key, std::move(shard));
-  }
-  return shards;
+Result<std::vector<Shard>> Engine::shards(std::string_view job_id, ShardPosition from,
+                                          std::size_t limit) const {
+  return stored_shards(impl_->store, job_id, from, limit);
 }
 
 Result<void> Engine::remove(std::string_view job_id) {

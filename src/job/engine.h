@@ -148,11 +148,10 @@ class Engine {
                      std::string_view registration = {});
   /// kNotFound for an unknown or removed job.
   Result<JobView> view(std::string_view job_id) const;
-  /// Finished shards in order, by pages: at most `limit` after `after_key` (empty: from the start).
-  /// Pairs of key and shard.
-  Result<std::vector<std::pair<std::string, Shard>>> shards(std::string_view job_id,
-                                                            std::string_view after_key,
-                                                            std::size_t limit) const;
+  /// The shards that are planned, in the order of the output, by pages: at most `limit` from `from`
+  /// on.
+  Result<std::vector<Shard>> shards(std::string_view job_id, ShardPosition from,
+                                    std::size_t limit) const;
   /// Removes the job at once; asks its shards to stop, and deletes its files when none runs (S-05).
   Result<void> remove(std::string_view job_id);
   /// Removes all jobs for which `is_over` returns true; returns their number. Logs what it cannot

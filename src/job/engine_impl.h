@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "job/documents.h"
 #include "job/engine.h"
 #include "job/engine_metrics.h"
 #include "job/entry.h"
@@ -23,7 +24,7 @@ namespace sluice::job {
 class LostJobs final : public JobKind {
  public:
   explicit LostJobs(const std::vector<KindOfJobs>& kinds) : kinds_(kinds) {}
-  std::string_view name() const override { return "lost"; }
+  std::string_view name() const override { return kLostKind; }
   bool reads_snapshot() const override { return false; }
   Result<std::optional<std::vector<ShardPlan>>> plan(const Job&, const std::stop_token&) override {
     return corrupt("a stored job cannot be read");
@@ -87,7 +88,7 @@ struct Engine::Impl {
   Result<void> adopt_all();
   /// kCorrupt: the entry is that of a job which has to fail.
   Result<void> adopt(Entry& entry);
-  std::shared_ptr<Entry> lose(const store::Document& document);
+  std::shared_ptr<Entry> lose(std::string_view job_id, std::string_view text, const Error& error);
   Result<void> remove_orphans();
 
   /// nullptr when the engine has none of that name.

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "job/documents.h"
 #include "job/engine_impl.h"
 
 namespace sluice::job {
@@ -149,7 +150,7 @@ void Engine::Impl::plan(Entry& entry) {
                 false,
                 std::move(plan.spec),
                 {}};
-    documents.push_back({shard_key(job.id, job.phase, shard.number), serialize(shard)});
+    documents.push_back({shard_key(job.id, shard.position()), serialize(shard)});
     shards.push_back(std::move(shard));
   }
   job.planned = true;
@@ -245,7 +246,7 @@ void Engine::Impl::finish_shard(Entry& entry, Shard shard, std::string result,
   shard.done = true;
   shard.result = std::move(result);
   std::vector<store::DocumentWrite> documents;
-  documents.push_back({shard_key(job.id, shard.phase, shard.number), serialize(shard)});
+  documents.push_back({shard_key(job.id, shard.position()), serialize(shard)});
   if (last) {
     ++job.phase;
     job.planned = false;

@@ -1,13 +1,11 @@
-// A job: a request that is answered later, cut into shards. What is here is what the store keeps.
+// A job: a request that is answered later, cut into shards.
 #pragma once
 
+#include <compare>
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include "base/instant.h"
-#include "base/result.h"
 #include "job/stored_request.h"
 #include "store/store.h"
 
@@ -19,7 +17,6 @@ enum class JobState : std::uint8_t {
   kFailed,   ///< ended by `failure`
 };
 
-/// Kept as document "job/<id>".
 struct Job {
   std::string id;         ///< 32 hexadecimal digits, not guessable
   std::string kind = {};  ///< JobKind::name()
@@ -39,7 +36,14 @@ struct Job {
   bool is_damaged = false;
 };
 
-/// A part of a job. Kept as document "shard/<job id>/<phase>/<number>", in the order of the output.
+/// Where a shard stands in the order of the output.
+struct ShardPosition {
+  unsigned phase = 0;
+  unsigned number = 0;
+  friend auto operator<=>(const ShardPosition&, const ShardPosition&) = default;
+};
+
+/// A part of a job.
 struct Shard {
   unsigned phase = 0;
   unsigned number = 0;
@@ -47,24 +51,8 @@ struct Shard {
   bool done = false;
   std::string spec;    ///< what to do: the kind's own text
   std::string result;  ///< the result, as the kind's own text
+
+  ShardPosition position() const { return {phase, number}; }
 };
-
-/// Whether `id` can be a job's: letters, digits, '-' and '_', so that it names a folder and nothing
-/// beyond it.
-bool is_valid_job_id(std::string_view id);
-
-std::string job_key(std::string_view job_id);
-std::string shard_key(std::string_view job_id, unsigned phase, unsigned number);
-/// The prefix of all shards of a job.
-std::string shard_prefix(std::string_view job_id);
-
-std::string serialize(const Job& job);
-std::string serialize(const Shard& shard);
-/// kCorrupt when the text is not what serialize made.
-Result<Job> parse_job(std::string_view id, std::string_view text);
-/// The value of a member such as `client` in a job's damaged document, to identify its owner; empty
-/// if unreadable.
-std::string text_of_damaged_job(std::string_view text, std::string_view member);
-Result<Shard> parse_shard(std::string_view key, std::string_view text);
 
 }  // namespace sluice::job

@@ -123,7 +123,7 @@ class ExportFixture : public ::testing::Test {
   std::vector<OutputFile> output_files(const std::string& id) {
     std::vector<OutputFile> files;
     const auto shards = engine_->shards(id, {}, 100'000);
-    for (const auto& [key, shard] : *shards) {
+    for (const auto& shard : *shards) {
       const auto result = parse_shard_result(shard.result);
       files.insert(files.end(), result->files.begin(), result->files.end());
     }

@@ -11,8 +11,8 @@
 #include "bulk/export/plan/export_shard.h"
 #include "bulk/import/import_state.h"
 #include "fhir/resource_type.h"
+#include "job/documents.h"
 #include "job/entry.h"
-#include "job/job.h"
 
 namespace {
 

@@ -2,6 +2,7 @@
 // read, exceptions, and no room on the disk.
 #include "engine_fixture.h"
 #include "faulty_disk.h"
+#include "job/documents.h"
 #include "store/rocksdb/open_with_env.h"
 
 namespace sluice::job {
@@ -76,9 +77,9 @@ TEST_F(DamagedJobs, R03APartThatCannotBeReadOrIsMissingFailsItsJob) {
   ASSERT_TRUE(eventually(
       [&] { return engine_->view(missing)->job.planned && engine_->view(good)->job.planned; }));
   engine_->stop();
-  write(shard_key(unreadable, 0, 0), "{");
+  write(shard_key(unreadable, {0, 0}), "{");
   store::Transaction removal;
-  removal.documents = {{shard_key(missing, 0, 0), std::nullopt}};
+  removal.documents = {{shard_key(missing, {0, 0}), std::nullopt}};
   ASSERT_TRUE(store_->write(removal));
   restart();
   gate_.open();

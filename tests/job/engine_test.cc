@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine_fixture.h"
+#include "job/documents.h"
 
 namespace sluice::job {
 namespace {
@@ -18,8 +19,8 @@ TEST_F(EngineTest, RunsEveryShardOfEveryPhaseOnce) {
   const auto shards = engine_->shards(id, {}, 100);
   ASSERT_TRUE(shards);
   ASSERT_EQ(shards->size(), 8u);
-  EXPECT_EQ((*shards)[4].second.result, "result 4");
-  EXPECT_EQ((*shards)[5].second.phase, 2u);
+  EXPECT_EQ((*shards)[4].result, "result 4");
+  EXPECT_EQ((*shards)[5].phase, 2u);
 }
 
 TEST_F(EngineTest, AJobWithoutShardsIsDone) {
@@ -241,7 +242,7 @@ TEST_F(EngineTest, AFinishedJobExpiresUnlessItIsInUse) {
 
 TEST_F(EngineTest, WhatUnknownJobsLeftIsRemovedAtTheStart) {
   store::Transaction transaction;
-  transaction.documents = {{shard_key("gone", 0, 0), serialize(Shard{})}};
+  transaction.documents = {{shard_key("gone", {0, 0}), serialize(Shard{})}};
   ASSERT_TRUE(store_->write(transaction));
   const std::string known = submit("c", "1");
   wait(known);
@@ -283,7 +284,7 @@ TEST_F(EngineTest, KindsOfJobsHaveThreadsOfTheirOwn) {
   const JobView view = wait(id);
   EXPECT_EQ(view.job.state, JobState::kDone);
   EXPECT_EQ(view.job.kind, "slow");
-  EXPECT_EQ(engine_->shards(id, {}, 10)->at(1).second.result, "slow");
+  EXPECT_EQ(engine_->shards(id, {}, 10)->at(1).result, "slow");
   EXPECT_EQ(engine_
                 ->submit(
                     "c", [](auto) { return Result<std::string>("1"); }, 0, "none")

@@ -27,6 +27,17 @@ class Routes(unittest.TestCase):
             self.assertEqual(len(self.on(f'routes.add("GET",\n "/fhir", "history_system", Access::{access}, f);')), 1)
 
 
+class PrivateHeaders(unittest.TestCase):
+    def on(self, path):
+        return on(tidy.check_private_headers, {path: '#include "job/documents.h"\n'})
+
+    def test_only_job_and_tests_read_the_engines_documents(self):
+        for path in ("src/job/engine.cc", "tests/bulk/job_records_fuzz.cc"):
+            self.assertEqual(self.on(path), [])
+        for path in ("src/bulk/export/job/export_job.cc", "src/cli/job_report.cc", "bench/pipeline_bench.cc"):
+            self.assertEqual(len(self.on(path)), 1)
+
+
 class Layers(unittest.TestCase):
     def files(self, include):
         return {"src/base/CMakeLists.txt": BASE,

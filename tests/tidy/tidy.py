@@ -235,6 +235,20 @@ def check_routes(tree: Tree) -> Iterator[Finding]:
                                   f"the route {name} is given the whole store: use Access::kClient")
 
 
+# Headers that only their own module and its tests may include: what they say of stored bytes is nobody else's.
+PRIVATE_HEADERS = ("job/documents.h",)
+
+
+def check_private_headers(tree: Tree) -> Iterator[Finding]:
+    """Nothing outside `job` reads or writes the documents of the job engine."""
+    for path, text in tree.matching(r"(src|bench|tools)/.*\.(h|cc)"):
+        for match in re.finditer(r'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', text, re.M):
+            module = match.group(1).split("/")[0]
+            if match.group(1) in PRIVATE_HEADERS and not path.startswith(f"src/{module}/"):
+                yield Finding(path, line_of(text, match.start()),
+                              f'"{match.group(1)}" is for {module} alone: ask what it offers instead')
+
+
 # ---- C++ ----
 
 def check_pragma_once(tree: Tree) -> Iterator[Finding]:
@@ -460,9 +474,10 @@ def check_words(tree: Tree) -> Iterator[Finding]:
                           f"'{match.group(1)}' is a place on one machine only")
 
 
-RULES = (check_includes, check_dependencies, check_layer_table, check_routes, check_pragma_once,
-         check_await_temporaries, check_detached, check_json_text, check_registration, check_conformance,
-         check_links, check_length, check_first_comment, check_white_space, check_clone, check_words)
+RULES = (check_includes, check_dependencies, check_layer_table, check_routes, check_private_headers,
+         check_pragma_once, check_await_temporaries, check_detached, check_json_text, check_registration,
+         check_conformance, check_links, check_length, check_first_comment, check_white_space, check_clone,
+         check_words)
 
 
 def main() -> int:

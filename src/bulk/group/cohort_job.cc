@@ -13,6 +13,7 @@
 #include "fhir/cohort_text.h"
 #include "fhir/group_members.h"
 #include "fhir/resource_reader.h"
+#include "job/stored_jobs.h"
 #include "query/limited_store.h"
 #include "search/resource_filter.h"
 
@@ -167,19 +168,12 @@ Result<std::string> CohortJobs::run(const job::Job& job, const job::Shard& shard
 Result<std::vector<SubjectIds>> CohortJobs::collect(const job::Job& job,
                                                     std::size_t filters) const {
   std::vector<SubjectIds> found(filters);
-  const std::string prefix = job::shard_prefix(job.id);
-  std::string after;
-  while (true) {
-    SLUICE_TRY(const auto page, store_.documents(prefix, after, kPage));
-    if (page.empty()) break;
-    for (const auto& document : page) {
-      SLUICE_TRY(const auto shard, job::parse_shard(document.key, document.value));
-      if (shard.phase != 0 || !shard.done) continue;
-      SLUICE_TRY(const auto part, part_of(shard.spec));
-      if (part.filter < filters) append_ids(shard.result, found[part.filter]);
-    }
-    after = page.back().key;
-  }
+  SLUICE_CHECK(job::each_shard(store_, job.id, kPage, [&](const job::Shard& shard) -> Result<void> {
+    if (shard.phase != 0 || !shard.done) return {};
+    SLUICE_TRY(const auto part, part_of(shard.spec));
+    if (part.filter < filters) append_ids(shard.result, found[part.filter]);
+    return {};
+  }));
   for (auto& ids : found) sort_unique(ids);
   return found;
 }
@@ -277,11 +271,9 @@ std::vector<std::string> CohortJobs::leftovers() {
 }
 
 Result<CohortOutcome> cohort_outcome(const store::Store& store, std::string_view job_id) {
-  const std::string key = job::shard_key(job_id, kWritePhase, 0);
-  SLUICE_TRY(const auto text, store.document(key));
-  if (!text) return corrupt("the outcome of a cohort is missing", std::string(job_id));
-  SLUICE_TRY(const auto shard, job::parse_shard(key, *text));
-  return parse_cohort_outcome(shard.result);
+  SLUICE_TRY(const auto shards, job::stored_shards(store, job_id, {kWritePhase, 0}, 1));
+  if (shards.empty()) return corrupt("the outcome of a cohort is missing", std::string(job_id));
+  return parse_cohort_outcome(shards.front().result);
 }
 
 }  // namespace sluice::bulk

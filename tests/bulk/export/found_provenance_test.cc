@@ -56,7 +56,7 @@ class FoundProvenanceTest : public ExportFixture {
   std::vector<ShardResult> found(const std::string& id) {
     std::vector<ShardResult> results;
     const auto shards = engine_->shards(id, {}, 1000);
-    for (const auto& [key, shard] : *shards) {
+    for (const auto& shard : *shards) {
       auto result = parse_shard_result(shard.result);
       EXPECT_TRUE(result);
       if (result && !result->provenances_of.empty()) results.push_back(std::move(*result));

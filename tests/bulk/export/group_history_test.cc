@@ -280,7 +280,7 @@ TEST_F(GroupHistory, ChangeLogAndScanAgreeWithAModel) {
     }
     EXPECT_EQ(keys(lines), expected) << "round " << i;
     const auto shards = engine_->shards(id, {}, 1000).value();
-    for (const auto& [key, shard] : shards) {
+    for (const auto& shard : shards) {
       const ShardSpec spec = parse_shard_spec(shard.spec).value();
       for (const auto& segment : spec.segments) ++modes[segment.mode];
     }

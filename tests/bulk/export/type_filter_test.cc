@@ -254,7 +254,7 @@ class PinnedFilterTest : public TypeFilterTest {
     EXPECT_EQ(wait(id).job.state, job::JobState::kDone);
     Found found{keys(lines_of_kind(id, FileKind::kOutput)), {}};
     const auto shards = engine_->shards(id, {}, 1000);
-    for (const auto& [key, shard] : *shards) {
+    for (const auto& shard : *shards) {
       const auto spec = parse_shard_spec(shard.spec);
       for (const auto& segment : spec->segments) {
         if (shard.phase == 0) found.modes.insert(segment.mode);

@@ -14,6 +14,7 @@
 #include "bulk/export/shard/provenance.h"
 #include "bulk/export/shard/sorted_runs.h"
 #include "fhir/compartment.h"
+#include "job/stored_jobs.h"
 
 namespace sluice::bulk {
 namespace {
@@ -76,25 +77,19 @@ Result<std::shared_ptr<const PreparedExport>> ExportJobs::prepare(const job::Job
 
 Result<ExportJobs::InternalFiles> ExportJobs::internal_files(const job::Job& job) const {
   InternalFiles files;
-  const std::string prefix = job::shard_prefix(job.id);
-  std::string after;
-  while (true) {
-    SLUICE_TRY(const auto page, store_.documents(prefix, after, kPage));
-    if (page.empty()) return files;
-    for (const auto& document : page) {
-      SLUICE_TRY(const auto shard, job::parse_shard(document.key, document.value));
-      if (!shard.done) continue;
-      SLUICE_TRY(auto result, parse_shard_result(shard.result));
-      files.references_count += result.references.count;
-      if (result.references.count > 0) files.references.push_back(std::move(result.references));
-      if (!result.provenances_of.empty()) {
-        files.provenances.of.insert(result.provenances_of.begin(), result.provenances_of.end());
-        files.provenances.lines.push_back(std::move(result.provenances));
-      }
-      for (auto& run : result.runs) files.runs.push_back(std::move(run));
+  SLUICE_CHECK(job::each_shard(store_, job.id, kPage, [&](const job::Shard& shard) -> Result<void> {
+    if (!shard.done) return {};
+    SLUICE_TRY(auto result, parse_shard_result(shard.result));
+    files.references_count += result.references.count;
+    if (result.references.count > 0) files.references.push_back(std::move(result.references));
+    if (!result.provenances_of.empty()) {
+      files.provenances.of.insert(result.provenances_of.begin(), result.provenances_of.end());
+      files.provenances.lines.push_back(std::move(result.provenances));
     }
-    after = page.back().key;
-  }
+    for (auto& run : result.runs) files.runs.push_back(std::move(run));
+    return {};
+  }));
+  return files;
 }
 
 Result<std::optional<std::vector<job::ShardPlan>>> ExportJobs::plan(const job::Job& job,

@@ -81,21 +81,21 @@ Result<std::string> ManifestStream::url_of(const std::string& name) const {
 Result<void> ManifestStream::produce_page() {
   // Without this a job that is deleted in between would end in a short but valid manifest.
   SLUICE_CHECK(engine_.view(job_id_));
-  SLUICE_TRY(const auto page, engine_.shards(job_id_, after_, kPage));
+  SLUICE_TRY(const auto page, engine_.shards(job_id_, next_, kPage));
   if (page.empty() || (array_ > 0 && !has_others_)) {
     // The next array takes another walk over the shards: that costs little, and memory nothing.
-    after_.clear();
+    next_ = {};
     first_ = true;
     done_ = ++array_ == std::size(kManifestArrays);
     pending_ +=
         done_ ? R"(],"link":[]})" : fmt::format(R"(],"{}":[)", kManifestArrays[array_].name);
     return {};
   }
-  for (const auto& [key, shard] : page) {
+  for (const auto& shard : page) {
     SLUICE_TRY(const auto result, parse_shard_result(shard.result));
     for (const auto& file : result.files) SLUICE_CHECK(produce_item(file));
   }
-  after_ = page.back().first;
+  next_ = {page.back().phase, page.back().number + 1};
   return {};
 }
 

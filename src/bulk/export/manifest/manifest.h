@@ -62,7 +62,7 @@ class ManifestStream {
   const UrlSuffix suffix_;
   std::string pending_;      ///< produced, not read yet
   std::size_t offset_ = 0;   ///< in pending_
-  std::string after_;        ///< the last shard's key
+  job::ShardPosition next_;  ///< of the shard that is read next
   bool first_ = true;        ///< of the current array
   std::size_t array_ = 0;    ///< which array of the manifest is being written
   bool has_others_ = false;  ///< whether there are files of another kind than kOutput

@@ -27,13 +27,6 @@ std::optional<unsigned> number_of(std::string_view text) {
   return value;
 }
 
-// A key below that of the shard, and above those of all that stand well before it.
-std::string key_before(std::string_view job_id, unsigned phase, unsigned shard) {
-  std::string key = job::shard_key(job_id, phase, shard);
-  key.pop_back();
-  return key;
-}
-
 }  // namespace
 
 std::string to_text(const PagePosition& position) {
@@ -81,19 +74,19 @@ Result<ManifestPages::Files> ManifestPages::collect(const PagePosition& position
   const std::size_t wanted_next = files_of_page(position.page + 1);
   Files files;
   std::size_t of_next = 0;
-  const std::string first = job::shard_key(job_.id, position.phase, position.shard);
-  std::string after = key_before(job_.id, position.phase, position.shard);
+  const job::ShardPosition first{position.phase, position.shard};
+  job::ShardPosition from = first;
   bool at_end = false;
   while (!at_end && of_next < wanted_next) {
-    SLUICE_TRY(const auto page, engine_.shards(job_.id, after, kShards));
+    SLUICE_TRY(const auto page, engine_.shards(job_.id, from, kShards));
     if (page.empty()) break;
-    after = page.back().first;
-    for (const auto& [key, shard] : page) {
-      if (key < first) continue;
+    from = {page.back().phase, page.back().number + 1};
+    for (const auto& shard : page) {
       at_end = !shard.done;
       if (at_end) break;
       SLUICE_TRY(auto result, parse_shard_result(shard.result));
-      for (unsigned i = key == first ? position.file : 0; i < result.files.size(); ++i) {
+      for (unsigned i = shard.position() == first ? position.file : 0; i < result.files.size();
+           ++i) {
         if (files.of_page.size() < wanted) {
           files.of_page.push_back(std::move(result.files[i]));
           continue;
@@ -158,14 +151,12 @@ Result<bool> is_finished_file(const job::Engine& engine, std::string_view job_id
   const auto phase = number_of(parts[1]);
   const auto number = number_of(parts[2]);
   if (!phase || !number) return false;
-  SLUICE_TRY(const auto shards, engine.shards(job_id, key_before(job_id, *phase, *number), 10));
-  for (const auto& [key, shard] : shards) {
-    if (shard.phase != *phase || shard.number != *number || !shard.done) continue;
-    SLUICE_TRY(const auto result, parse_shard_result(shard.result));
-    return std::any_of(result.files.begin(), result.files.end(),
-                       [&](const auto& file) { return file.name == name; });
-  }
-  return false;
+  const job::ShardPosition position{*phase, *number};
+  SLUICE_TRY(const auto shards, engine.shards(job_id, position, 1));
+  if (shards.empty() || shards.front().position() != position || !shards.front().done) return false;
+  SLUICE_TRY(const auto result, parse_shard_result(shards.front().result));
+  return std::any_of(result.files.begin(), result.files.end(),
+                     [&](const auto& file) { return file.name == name; });
 }
 
 }  // namespace sluice::bulk

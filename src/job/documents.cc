@@ -1,4 +1,4 @@
-#include "job/job.h"
+#include "job/documents.h"
 
 #include <fmt/format.h>
 
@@ -60,8 +60,13 @@ std::string shard_prefix(std::string_view job_id) {
   return fmt::format("shard/{}/", job_id);
 }
 
-std::string shard_key(std::string_view job_id, unsigned phase, unsigned number) {
-  return fmt::format("shard/{}/{:04}/{:08}", job_id, phase, number);
+std::string shard_key(std::string_view job_id, ShardPosition position) {
+  return fmt::format("shard/{}/{:04}/{:08}", job_id, position.phase, position.number);
+}
+
+std::string key_before(std::string_view job_id, ShardPosition position) {
+  if (position.number > 0) return shard_key(job_id, {position.phase, position.number - 1});
+  return fmt::format("shard/{}/{:04}/", job_id, position.phase);
 }
 
 std::string serialize(const Job& job) {
@@ -115,6 +120,19 @@ Result<Job> parse_job(std::string_view id, std::string_view text) {
     job.is_damaged = object.contains("damaged") && object.at("damaged").as_bool();
     return job;
   });
+}
+
+Job salvage_job(std::string_view id, std::string_view text, const Error& error) {
+  return {.id = std::string(id),
+          .kind = std::string(kLostKind),
+          .client = text_of_damaged_job(text, "client"),
+          .registration = text_of_damaged_job(text, "registration"),
+          .request = {},
+          .snapshot = {},
+          .state = JobState::kFailed,
+          .finished = {},
+          .expires = {},
+          .failure = error.message};
 }
 
 std::string text_of_damaged_job(std::string_view text, std::string_view member) {

@@ -1,5 +1,5 @@
 // Jobs and shards as documents.
-#include "job/job.h"
+#include "job/documents.h"
 
 #include <gtest/gtest.h>
 
@@ -104,10 +104,10 @@ TEST(Shard, KeysThatAreNoShardsAreDamage) {
 }
 
 TEST(Shard, KeysSortInTheOrderOfTheOutput) {
-  EXPECT_LT(shard_key("j", 0, 9), shard_key("j", 0, 10));
-  EXPECT_LT(shard_key("j", 0, 99'999'999), shard_key("j", 1, 0));
+  EXPECT_LT(shard_key("j", {0, 9}), shard_key("j", {0, 10}));
+  EXPECT_LT(shard_key("j", {0, 99'999'999}), shard_key("j", {1, 0}));
   const Shard shard{1, 42, 1000, true, "spec", "result"};
-  const auto back = parse_shard(shard_key("j", 1, 42), serialize(shard));
+  const auto back = parse_shard(shard_key("j", {1, 42}), serialize(shard));
   ASSERT_TRUE(back);
   EXPECT_EQ(back->phase, 1u);
   EXPECT_EQ(back->number, 42u);
