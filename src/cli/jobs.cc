@@ -1,14 +1,17 @@
 // `sluice jobs`: the operator's view of exports and imports, and of how each export reads.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/json.hpp>
+#include <string_view>
 
+#include "api/jobs/job_report.h"
 #include "base/instant.h"
 #include "base/json_text.h"
 #include "cli/command.h"
 #include "cli/control_server.h"
 #include "cli/data_folder.h"
-#include "cli/job_report.h"
 #include "cli/options.h"
 
 namespace sluice::cli {
@@ -28,7 +31,7 @@ Result<json::object> ask(const JobsArguments& arguments) {
   if (auto answer = ask_control_server(arguments.data, request)) return std::move(*answer);
   const SystemClock clock;
   SLUICE_TRY(const auto store, open_store(arguments.data, clock, StoreUse::kExisting));
-  return report_jobs(*store, arguments.id);
+  return api::report_jobs(*store, arguments.id);
 }
 
 std::string text_of(const json::object& object, const char* name) {
@@ -45,10 +48,23 @@ std::string progress_of(const json::object& job) {
 }
 
 void print(const json::object& job) {
-  for (const char* name : {"id", "kind", "client", "state", "failure", "unreadable", "level",
-                           "types", "since", "transactionTime", "finished", "expires", "phase",
-                           "planned", "shards", "shards_done", "bytes_estimated", "bytes_done"})
+  constexpr std::array kFirst = {"id", "kind", "client", "state", "failure", "unreadable"};
+  constexpr std::array kLast = {"transactionTime", "finished",        "expires",
+                                "phase",           "planned",         "shards",
+                                "shards_done",     "bytes_estimated", "bytes_done"};
+  const auto print_member = [&](const char* name) {
     if (job.contains(name)) fmt::print("{:<17}{}\n", name, text_of(job, name));
+  };
+  const auto is_among = [](const auto& names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  std::for_each(kFirst.begin(), kFirst.end(), print_member);
+  // What the kind tells of its request.
+  for (const auto& member : job)
+    if (const std::string name(member.key());
+        name != "plan" && !is_among(kFirst, name) && !is_among(kLast, name))
+      print_member(name.c_str());
+  std::for_each(kLast.begin(), kLast.end(), print_member);
   for (const auto& value : job.at("plan").as_array()) {
     const auto& row = value.as_object();
     const std::string type = text_of(row, "type");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/jobs/export_attachment.h"
+#include "api/jobs/job_report.h"
 #include "api/routes/readiness.h"
 #include "api/routes/routes.h"
 #include "base/log.h"
@@ -18,7 +19,6 @@
 #include "cli/control_server.h"
 #include "cli/data_folder.h"
 #include "cli/health_server.h"
-#include "cli/job_report.h"
 #include "cli/load_session.h"
 #include "cli/store_report.h"
 #include "http/request_metrics.h"
@@ -192,7 +192,7 @@ Result<boost::json::object> Server::Parts::answer_control(const boost::json::obj
                                                    : std::string(value->get_string());
   };
   const std::string what = text("do");
-  if (what == "jobs") return report_jobs(*store, text("id"));
+  if (what == "jobs") return api::report_jobs(*store, text("id"));
   if (what == "stats") return report_store(*store);
   if (what == "metrics") return boost::json::object{{"text", metrics.text()}};
   if (authorization == nullptr)

@@ -103,8 +103,8 @@ std::optional<bulk::GroupLimit> group_limit(const Principal& principal) {
 
 // an export that the client asked for before it was limited, or limited to less, may tell of
 // what it may export no more, by its group and by what its filters looked at.
-Result<void> check_group_limit(const Principal& principal, const JobRequest& job) {
-  const bulk::ExportRequest& request = job.asked;
+Result<void> check_group_limit(const Principal& principal, const bulk::StoredExport& job) {
+  const bulk::ExportRequest& request = job.request;
   const smart::Client& client = *principal.client;
   SLUICE_CHECK(check_group(client, request));
   if (!client.groups) return {};
@@ -258,8 +258,8 @@ Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& r
   return {};
 }
 
-Result<void> authorize_job(const Principal& principal, const JobRequest& job) {
-  const bulk::ExportRequest& request = job.asked;
+Result<void> authorize_job(const Principal& principal, const bulk::StoredExport& job) {
+  const bulk::ExportRequest& request = job.request;
   // A capability too: the client may have been limited to groups since.
   if (principal.client != nullptr) SLUICE_CHECK(check_group_limit(principal, job));
   if (principal.claims == nullptr) return {};

@@ -12,6 +12,7 @@
 #include "api/core/service.h"
 #include "base/result.h"
 #include "bulk/export/request/export_request.h"
+#include "bulk/export/request/stored_export.h"
 #include "bulk/import/import_request.h"
 #include "http/message.h"
 #include "smart/audit_event.h"
@@ -55,9 +56,9 @@ bool owns(const Principal& principal, const job::Job& job);
 Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& request);
 /// What exports of the principal may show, by its scopes and groups.
 bulk::AccessLimits access_limits(const Principal& principal);
-/// Whether the principal may see a job with this request. kForbidden when its token, or the client
-/// as it is registered now, covers less than the job.
-Result<void> authorize_job(const Principal& principal, const JobRequest& job);
+/// Whether the principal may see an export with this request. kForbidden when its token, or the
+/// client as it is registered now, covers less than the job.
+Result<void> authorize_job(const Principal& principal, const bulk::StoredExport& job);
 
 /// Whether the principal may import these types, and see such a job: kForbidden names the type that
 /// its token may not create, update and delete, and clients that are limited to groups.

@@ -9,7 +9,6 @@
 
 #include "api/core/authorization.h"
 #include "api/core/bundle_budget.h"
-#include "api/core/job_requests.h"
 #include "api/core/long_searches.h"
 #include "api/core/poll_limiter.h"
 #include "api/core/search_slots.h"
@@ -26,6 +25,8 @@
 #include "store/store.h"
 
 namespace sluice::api {
+
+class JobHandlers;
 
 struct ServiceOptions {
   /// The public FHIR base ("https://ehr.example/fhir"); empty: "<origin of the request>/fhir".
@@ -65,8 +66,7 @@ struct Service {
   job::Engine& engine;
   const Clock& clock;
   ServiceOptions options;
-  std::shared_ptr<PollLimiter> polls;  ///< shared: by what clients see of the service, as are
-  std::shared_ptr<JobRequests> job_requests;
+  std::shared_ptr<PollLimiter> polls;  ///< shared by what clients see of the service, as are
   std::shared_ptr<SharedAnswers> capabilities;  ///< CapabilityStatements
   std::shared_ptr<BundleBudget> bundles;
   /// What answers hold while they are made, and in the HTTP server until they are sent.
@@ -79,6 +79,8 @@ struct Service {
   std::stop_source stopping;
   /// Set before the first request; nullptr: the server runs open.
   Authorization* authorization = nullptr;
+  /// Set before the first request; nullptr: the kinds of jobs that this server has.
+  const JobHandlers* job_handlers = nullptr;
 
   Service(store::Store& s, output::FileStore& f, job::Engine& e, const Clock& c, ServiceOptions o)
       : store(s),
@@ -87,7 +89,6 @@ struct Service {
         clock(c),
         options(std::move(o)),
         polls(std::make_shared<PollLimiter>(options.poll_burst)),
-        job_requests(std::make_shared<JobRequests>()),
         capabilities(std::make_shared<SharedAnswers>()),
         bundles(std::make_shared<BundleBudget>()),
         answers(std::make_shared<http::MemoryBudget>(options.answers_size_max)),
@@ -103,7 +104,6 @@ struct Service {
         clock(service.clock),
         options(service.options),
         polls(service.polls),
-        job_requests(service.job_requests),
         capabilities(service.capabilities),
         bundles(service.bundles),
         answers(service.answers),
@@ -112,7 +112,8 @@ struct Service {
         long_searches(service.long_searches),
         member_changes(service.member_changes),
         stopping(service.stopping),
-        authorization(service.authorization) {}
+        authorization(service.authorization),
+        job_handlers(service.job_handlers) {}
 
   /// The FHIR base for URLs in the answer to `request`, without a trailing slash.
   std::string base_url(const http::Request& request) const;

@@ -10,14 +10,12 @@
 #include "api/core/fhir_response.h"
 #include "api/core/request_headers.h"
 #include "api/core/resource_headers.h"
-#include "api/jobs/export_status.h"
 #include "api/jobs/job_kickoff.h"
 #include "api/rest/cohort_definition.h"
 #include "api/rest/resource_interactions.h"
 #include "base/bytes.h"
 #include "base/log.h"
 #include "bulk/group/cohort_job.h"
-#include "fhir/operation_outcome.h"
 #include "fhir/resource_reader.h"
 #include "rest/interactions.h"
 #include "rest/validation.h"
@@ -135,48 +133,6 @@ http::Response write_group(Service& service, const http::Request& request,
                                          : update_resource(service, request, principal, type);
 }
 
-std::string_view reason_of(int status) {
-  switch (status) {
-    case 200:
-      return "200 OK";
-    case 201:
-      return "201 Created";
-    case 403:
-      return "403 Forbidden";
-    case 404:
-      return "404 Not Found";
-    case 412:
-      return "412 Precondition Failed";
-    default:
-      return "422 Unprocessable Entity";
-  }
-}
-
-// The response as an entry of a Bundle, which is how FHIR's asynchronous pattern ends.
-Result<std::string> bundle_of(const Service& service, const bulk::CohortRequest& asked,
-                              const bulk::CohortOutcome& outcome) {
-  std::string entry;
-  if (!outcome.error.empty()) {
-    entry = fmt::format(R"("response":{{"status":"{}","outcome":{}}})", reason_of(outcome.status),
-                        fhir::operation_outcome("error", "processing", outcome.error));
-  } else {
-    const std::string name = "Group/" + asked.group_id;
-    // Gone when it was replaced long ago: the response stays true without it.
-    const auto stored =
-        rest::read_version(service.store, {fhir::types::kGroup, asked.group_id}, outcome.version);
-    if (asked.wants_resource && stored)
-      entry =
-          fmt::format(R"("fullUrl":"{}/{}","resource":{},)", asked.base_url, name, stored->json);
-    entry += fmt::format(
-        R"("response":{{"status":"{}","location":"{}/{}/_history/{}","etag":"W/\"{}\"",)"
-        R"("lastModified":"{}"}})",
-        reason_of(outcome.status), asked.base_url, name, outcome.version, outcome.version,
-        to_fhir_instant(outcome.last_updated));
-  }
-  return fmt::format(R"({{"resourceType":"Bundle","type":"batch-response","entry":[{{{}}}]}})",
-                     entry);
-}
-
 }  // namespace
 
 http::Response create_group(Service& service, const http::Request& request,
@@ -187,43 +143,6 @@ http::Response create_group(Service& service, const http::Request& request,
 http::Response update_group(Service& service, const http::Request& request,
                             const Principal& principal, fhir::ResourceType type) {
   return write_group(service, request, principal, Operation::kUpdate, type);
-}
-
-http::Response cohort_status(Service& service, const http::Request& request,
-                             const job::JobView& view, const bulk::CohortRequest& asked) {
-  if (view.job.state == job::JobState::kDone) {
-    const auto outcome = bulk::cohort_outcome(service.store, view.job.id);
-    if (!outcome) return request_error(request, outcome.error());
-    auto bundle = bundle_of(service, asked, *outcome);
-    if (!bundle) return request_error(request, bundle.error());
-    auto response = fhir_response(200, std::move(*bundle));
-    response.headers.set("Expires", to_http_date(view.job.expires));
-    return response;
-  }
-  if (view.job.state == job::JobState::kFailed)
-    return fhir_response(500,
-                         fhir::operation_outcome("fatal", "exception",
-                                                 "The Group was not written: " + view.job.failure));
-  const auto wait = take_poll(service, view);
-  if (!wait) return error_response(wait.error());
-  http::Response response;
-  response.status = 202;
-  response.headers.set("X-Progress",
-                       progress_text(view, fmt::format("{:.0f}% evaluated", 100 * view.progress)));
-  response.headers.set("Retry-After", fmt::to_string(wait->count()));
-  return response;
-}
-
-Result<void> authorize_cohort_job(const Principal& principal, const bulk::CohortRequest& asked) {
-  const smart::Permissions letter = letter_of(asked.operation);
-  SLUICE_CHECK(authorize_resource(principal, fhir::types::kGroup, letter));
-  // The answer shows the Group.
-  if (principal.claims == nullptr ||
-      search::limit_is_within(asked.group_limit,
-                              principal.claims->scopes.limit(fhir::types::kGroup, letter)))
-    return {};
-  return Error{ErrorKind::kForbidden,
-               "the access token's scopes do not cover the Group of this request"};
 }
 
 }  // namespace sluice::api

@@ -3,10 +3,8 @@
 
 #include "api/core/principal.h"
 #include "api/core/service.h"
-#include "bulk/group/cohort_request.h"
 #include "fhir/resource_type.h"
 #include "http/message.h"
-#include "job/engine.h"
 
 namespace sluice::api {
 
@@ -17,12 +15,5 @@ http::Response create_group(Service& service, const http::Request& request,
                             const Principal& principal, fhir::ResourceType type);
 http::Response update_group(Service& service, const http::Request& request,
                             const Principal& principal, fhir::ResourceType type);
-
-/// The answer to a poll of such a job: at its end a Bundle with the response.
-http::Response cohort_status(Service& service, const http::Request& request,
-                             const job::JobView& view, const bulk::CohortRequest& asked);
-
-/// Whether the principal may see such a job.
-Result<void> authorize_cohort_job(const Principal& principal, const bulk::CohortRequest& asked);
 
 }  // namespace sluice::api

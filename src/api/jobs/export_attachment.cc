@@ -5,11 +5,12 @@
 #include <optional>
 
 #include "api/core/fhir_response.h"
-#include "api/jobs/export_status.h"
+#include "api/jobs/export_handler.h"
 #include "api/rest/attached_binary.h"
 #include "api/rest/binary_resource.h"
 #include "base/utf8.h"
 #include "bulk/export/request/access_limits.h"
+#include "bulk/export/request/stored_export.h"
 #include "fhir/attachment_urls.h"
 #include "fhir/binary_content.h"
 #include "rest/interactions.h"
@@ -100,9 +101,11 @@ http::Response export_attachment(Service& service, const http::Request& request,
   const auto found = find_job(service, request, principal,
                               {.kind = smart::AuditKind::kDownload, .file = name_of(request)});
   if (!found) return request_error(request, found.error());
-  if (found->request->unreadable) return lost_job(request, *found);
-  if (found->request->import || found->request->cohort)
-    return request_error(request, not_found("only exports have attachments"));
+  if (found->unreadable) return lost_job(request, *found);
+  if (!is_export(*found)) return request_error(request, not_found("only exports have attachments"));
+  const auto stored = bulk::export_request_of(found->view.job);
+  if (!stored) return request_error(request, stored.error());
+  const bulk::ExportRequest& asked = (*stored)->request;
   // A capability has been checked.
   if (principal.claims != nullptr) {
     RequestSlot slot(service, request);
@@ -114,14 +117,13 @@ http::Response export_attachment(Service& service, const http::Request& request,
   }
   // With a token it is what [base]/Binary/[id] is now.
   const auto line = read_line(
-      service, request, found->view.job, found->request->asked,
+      service, request, found->view.job, asked,
       principal.claims != nullptr ? service.store.last_commit() : found->view.job.snapshot);
   if (!line) return request_error(request, line.error());
   // The token may be narrower than the one that the job was kicked off with.
   if (principal.claims != nullptr) {
-    const auto allowed =
-        authorize_content(principal, fhir::types::kBinary, *line, {smart::Permissions::kRead},
-                          found->request->asked.base_url);
+    const auto allowed = authorize_content(principal, fhir::types::kBinary, *line,
+                                           {smart::Permissions::kRead}, asked.base_url);
     if (!allowed) return request_error(request, allowed.error());
   }
   if (request.headers.combined("Accept").find("json") != std::string::npos)

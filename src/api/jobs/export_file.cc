@@ -7,10 +7,9 @@
 #include <optional>
 
 #include "api/core/fhir_response.h"
-#include "api/jobs/export_status.h"
+#include "api/jobs/job_status.h"
 #include "base/log.h"
 #include "base/utf8.h"
-#include "bulk/export/manifest/manifest_pages.h"
 #include "bulk/export/plan/export_shard.h"
 #include "http/byte_range.h"
 #include "output/seekable_gzip.h"
@@ -77,9 +76,9 @@ Result<FilePointer> open_file(Service& service, const http::Request& request,
   if (name.empty() || name.front() == output::kInternalFilePrefix) return missing;
   // The other files of a job whose file was found damaged are still good.
   if (view.job.state != job::JobState::kDone && !view.job.is_damaged) {
-    if (!found.request->asked.partial_manifests || view.job.state != job::JobState::kRunning)
+    if (!found.traits.shows_files_early || view.job.state != job::JobState::kRunning)
       return missing;
-    SLUICE_TRY(const bool finished, bulk::is_finished_file(service.engine, view.job.id, name));
+    SLUICE_TRY(const bool finished, found.handler->is_file_finished(service, view.job, name));
     if (!finished) return missing;
   }
   auto file = service.files.open(view.job.id, name);
@@ -98,7 +97,7 @@ http::Response export_file(Service& service, const http::Request& request,
                               {.kind = smart::AuditKind::kDownload,
                                .file = std::string(shortened(request.parameter("name"), 128))});
   if (!found) return request_error(request, found.error());
-  if (found->request->unreadable) return lost_job(request, *found);
+  if (found->unreadable) return lost_job(request, *found);
   const job::JobView* view = &found->view;
   const auto opened = open_file(service, request, *found);
   if (!opened) return request_error(request, opened.error());
@@ -109,7 +108,7 @@ http::Response export_file(Service& service, const http::Request& request,
   const std::uint64_t size = gzip ? file->info().compressed_size : file->info().uncompressed_size;
   const std::string etag = fmt::format("\"{}-{}\"", file->identity(), gzip ? "gzip" : "identity");
   // While the job runs its end is not known, and a date must not change with it.
-  const bool partial = found->request->asked.partial_manifests;
+  const bool partial = found->traits.shows_files_early;
   const Instant modified = partial ? view->job.snapshot.instant : view->job.finished;
   const auto decision = http::decide_range(request, etag, modified, size);
 

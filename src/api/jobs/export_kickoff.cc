@@ -85,6 +85,9 @@ Result<job::Job> start(Service& service, const http::Request& request, const Pri
 
 http::Response export_kickoff(Service& service, const http::Request& request,
                               const Principal& principal, bulk::ExportLevel level) {
+  // A kick-off makes something, so it is not for HEAD, which has no effect.
+  if (request.method == "HEAD")
+    return request_error(request, {ErrorKind::kMethodNotAllowed, "a kick-off is a GET or a POST"});
   auto kick_off = read_kick_off(service, request, principal, level);
   if (!kick_off) return request_error(request, kick_off.error());
   bulk::ExportRequest& asked = kick_off->request;

@@ -21,11 +21,9 @@
 #include "api/core/request_headers.h"
 #include "api/core/resource_headers.h"
 #include "api/jobs/cohort_requests.h"
-#include "api/jobs/export_attachment.h"
 #include "api/jobs/export_file.h"
-#include "api/jobs/export_kickoff.h"
-#include "api/jobs/export_status.h"
-#include "api/jobs/import_kickoff.h"
+#include "api/jobs/job_handlers.h"
+#include "api/jobs/job_status.h"
 #include "api/rest/attached_binary.h"
 #include "api/rest/capability.h"
 #include "api/rest/conditional_interactions.h"
@@ -180,35 +178,14 @@ http::Response plain(int status, std::string text) {
   return response;
 }
 
-void add_export_routes(Routes& routes) {
-  const struct {
-    std::string_view pattern;
-    std::string_view name;
-    bulk::ExportLevel level;
-  } kick_offs[] = {
-      {"/fhir/$export", "export_system", bulk::ExportLevel::kSystem},
-      {"/fhir/Patient/$export", "export_patient", bulk::ExportLevel::kPatient},
-      {"/fhir/Group/{id}/$export", "export_group", bulk::ExportLevel::kGroup},
-  };
-  for (const auto& kick_off : kick_offs)
-    for (const std::string_view method : {"GET", "POST"})
-      routes.add(
-          method, kick_off.pattern, kick_off.name, Access::kJob,
-          [level = kick_off.level](auto& service, const auto& request, const auto& principal) {
-            // A kick-off makes something, so it is not for HEAD, which has no effect.
-            if (request.method == "HEAD")
-              return request_error(request,
-                                   {ErrorKind::kMethodNotAllowed, "a kick-off is a GET or a POST"});
-            return export_kickoff(service, request, principal, level);
-          });
-  routes.add("POST", "/fhir/$import", "import", Access::kJob, import_kickoff);
-  routes.add("GET", "/fhir/jobs/{id}", "export_status", Access::kJob, export_status);
-  routes.add("GET", "/fhir/jobs/{id}/manifest/{page}", "export_page", Access::kJob, export_page);
-  routes.add("DELETE", "/fhir/jobs/{id}", "export_delete", Access::kJob, export_delete);
+// Each kind of job brings its kick-offs; what comes after them is the same for all.
+void add_job_routes(Routes& routes, const JobHandlers& kinds) {
+  for (const JobHandler* kind : kinds.all())
+    for (const JobRoute& route : kind->routes())
+      routes.add(route.method, route.pattern, route.name, route.access, route.handler);
+  routes.add("GET", "/fhir/jobs/{id}", "export_status", Access::kJob, job_status);
+  routes.add("DELETE", "/fhir/jobs/{id}", "export_delete", Access::kJob, job_delete);
   routes.add("GET", "/fhir/jobs/{id}/files/{name}", "export_file", Access::kFile, export_file);
-  for (const std::string_view version : {"", "/_history/{version}"})
-    routes.add("GET", fmt::format("/fhir/jobs/{{id}}/Binary/{{name}}{}", version),
-               "export_attachment", Access::kAttachment, export_attachment);
 }
 
 // The definitions of the server's own operations stand among those that are stored, for everybody
@@ -334,7 +311,7 @@ void add_health_routes(http::Router& router, const store::Store& store, const Cl
 void add_routes(http::Router& router, Service& service, const ServerMetrics& metrics,
                 const Readiness& readiness) {
   Routes routes(router, service);
-  add_export_routes(routes);
+  add_job_routes(routes, job_handlers_of(service));
   add_resource_routes(routes);
   add_bundle_route(routes, router);
   if (service.authorization != nullptr)

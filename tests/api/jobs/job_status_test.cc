@@ -1,6 +1,6 @@
 // The status endpoint in states that are hard to reach from outside: a failed job, others' jobs,
 // and a manifest of 100,000 files (S-03, S-05, K-04, M-02, M-06, M-07).
-#include "api/jobs/export_status.h"
+#include "api/jobs/job_status.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -16,6 +16,7 @@
 
 #include "api/jobs/export_attachment.h"
 #include "api/jobs/export_file.h"
+#include "api/jobs/export_handler.h"
 #include "base/bytes.h"
 #include "bulk/export/manifest/manifest_pages.h"
 #include "bulk/export/plan/export_shard.h"
@@ -126,7 +127,7 @@ TEST_F(ExportStatusTest, S03AFailedJobIsA500WithAnOperationOutcome) {
     return Error{ErrorKind::kStorage, "the disk is full", "/data/files"};
   };
   const std::string id = run();  // first: it makes the service
-  const auto response = export_status(*service_, asking(id), {"us"});
+  const auto response = job_status(*service_, asking(id), {"us"});
   EXPECT_EQ(response.status, 500);
   const auto& body = std::get<std::string>(response.body);
   EXPECT_NE(body.find("OperationOutcome"), std::string::npos);
@@ -140,7 +141,7 @@ TEST_F(ExportStatusTest, S03K04AFailedJobApartFromThePolling) {
   bulk::ExportRequest request;
   request.separate_export_status = true;
   const std::string id = run(request);  // first: it makes the service
-  const auto response = export_status(*service_, asking(id), {"us"});
+  const auto response = job_status(*service_, asking(id), {"us"});
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.headers.get("X-Export-Status"), "500 Internal Server Error");
 }
@@ -152,7 +153,7 @@ TEST_F(ExportStatusTest, R03AJobWhoseRequestCannotBeReadIsA500AndCanBeDeleted) {
   const auto job = engine_->submit("us", [](auto) { return Result<std::string>("\xff{"); });
   ASSERT_TRUE(job);
   wait(job->id);
-  const auto response = export_status(*service_, asking(job->id), {"us"});
+  const auto response = job_status(*service_, asking(job->id), {"us"});
   EXPECT_EQ(response.status, 500);
   EXPECT_EQ(json::parse(std::get<std::string>(response.body)).at("resourceType"),
             "OperationOutcome");
@@ -161,9 +162,9 @@ TEST_F(ExportStatusTest, R03AJobWhoseRequestCannotBeReadIsA500AndCanBeDeleted) {
   file.path_parameters.push_back({"name", "Patient-0-00000-000.ndjson"});
   EXPECT_EQ(export_file(*service_, file, {"us"}).status, 500);
   EXPECT_EQ(export_attachment(*service_, file, {"us"}).status, 500);
-  EXPECT_EQ(export_status(*service_, asking(job->id), {"them"}).status, 404);
-  EXPECT_EQ(export_delete(*service_, asking(job->id), {"us"}).status, 202);
-  EXPECT_EQ(export_status(*service_, asking(job->id), {"us"}).status, 404);
+  EXPECT_EQ(job_status(*service_, asking(job->id), {"them"}).status, 404);
+  EXPECT_EQ(job_delete(*service_, asking(job->id), {"us"}).status, 202);
+  EXPECT_EQ(job_status(*service_, asking(job->id), {"us"}).status, 404);
 }
 
 // a hundred thousand patients and filters of as many values are read once, not at each poll.
@@ -177,53 +178,12 @@ TEST_F(ExportStatusTest, R01ARequestIsReadOnceHoweverOftenItsJobIsPolled) {
   request.type_filters = {{fhir::types::kPatient, "_id=x" + values}};
   const std::string id = run(request);
   for (int i = 0; i < 20; ++i) {
-    EXPECT_EQ(export_status(*service_, asking(id), {"us"}).status, 200);
+    EXPECT_EQ(job_status(*service_, asking(id), {"us"}).status, 200);
     EXPECT_EQ(export_file(*service_, asking(id), {"us"}).status, 404);
-    EXPECT_EQ(export_status(*service_, asking(id), {"them"}).status, 404);
+    EXPECT_EQ(job_status(*service_, asking(id), {"them"}).status, 404);
   }
-  EXPECT_EQ(service_->job_requests->reads(), 1u);
-  EXPECT_EQ(export_delete(*service_, asking(id), {"us"}).status, 202);
-}
-
-TEST(JobRequests, R01KeepsSoManyBytesAndReadsTheOthersAgain) {
-  const auto job_of = [](const std::string& id, std::size_t patients, std::size_t skipped,
-                         const std::string& client = "us") {
-    bulk::ExportRequest request;
-    request.url = id;
-    request.patients.emplace(patients, "a-patient");
-    request.skipped.assign(skipped, "a parameter");
-    job::Job job;
-    job.id = id;
-    job.kind = "export";
-    job.client = client;
-    job.request = bulk::serialize(request);
-    return job;
-  };
-  JobRequests requests(40'000);
-  // Patients are not kept, so that these have room together.
-  for (const char* id : {"a", "b", "a", "b"}) {
-    const auto found = requests.of(job_of(id, 1'000, 1));
-    EXPECT_EQ(found->asked.url, id);
-    EXPECT_FALSE(found->asked.patients);
-    EXPECT_EQ(found->asked.skipped.size(), 1u);
-  }
-  EXPECT_EQ(requests.reads(), 2u);
-  requests.forget("a");
-  (void)requests.of(job_of("a", 1'000, 1));
-  EXPECT_EQ(requests.reads(), 3u);
-  // Others take their places, and what is larger than half of all is not kept.
-  for (int i = 0; i < 30; ++i) (void)requests.of(job_of(fmt::format("{}", i), 1, 500));
-  EXPECT_EQ(requests.reads(), 33u);
-  (void)requests.of(job_of("a", 1'000, 1));
-  EXPECT_EQ(requests.reads(), 34u);
-  for (int i = 0; i < 2; ++i) (void)requests.of(job_of("large", 1, 5'000));
-  EXPECT_EQ(requests.reads(), 36u);
-  // Those of the client that has most: others' stay.
-  (void)requests.of(job_of("theirs", 1, 1, "them"));
-  for (int i = 0; i < 30; ++i) (void)requests.of(job_of(fmt::format("n{}", i), 1, 500));
-  EXPECT_EQ(requests.reads(), 67u);
-  (void)requests.of(job_of("theirs", 1, 1, "them"));
-  EXPECT_EQ(requests.reads(), 67u);
+  EXPECT_EQ(engine_->view(id)->job.request.reads(), 1u);
+  EXPECT_EQ(job_delete(*service_, asking(id), {"us"}).status, 202);
 }
 
 // What is waited for is shown to who polls, in less than 100 characters.
@@ -234,7 +194,7 @@ TEST_F(ExportStatusTest, S02AJobThatWaitsForRoomSaysSo) {
   const std::string id = submit();
   std::string progress;
   for (int i = 0; i < 3000 && progress.find("waiting") == std::string::npos; ++i) {
-    progress = export_status(*service_, asking(id), {"us"}).headers.combined("X-Progress");
+    progress = job_status(*service_, asking(id), {"us"}).headers.combined("X-Progress");
     std::this_thread::sleep_for(10ms);
   }
   EXPECT_EQ(progress, "0% exported, waiting: the disk is full");
@@ -246,11 +206,11 @@ TEST_F(ExportStatusTest, S02AJobThatWaitsForRoomSaysSo) {
 TEST_F(ExportStatusTest, S05OthersJobsDoNotExist) {
   kind_.answer = [](const auto&) { return bulk::serialize(bulk::ShardResult{}); };
   const std::string id = run();
-  EXPECT_EQ(export_status(*service_, asking(id), {"them"}).status, 404);
-  EXPECT_EQ(export_delete(*service_, asking(id), {"them"}).status, 404);
-  EXPECT_EQ(export_status(*service_, asking(id), {"us"}).status, 200);
-  EXPECT_EQ(export_delete(*service_, asking(id), {"us"}).status, 202);
-  EXPECT_EQ(export_delete(*service_, asking(id), {"us"}).status, 404);
+  EXPECT_EQ(job_status(*service_, asking(id), {"them"}).status, 404);
+  EXPECT_EQ(job_delete(*service_, asking(id), {"them"}).status, 404);
+  EXPECT_EQ(job_status(*service_, asking(id), {"us"}).status, 200);
+  EXPECT_EQ(job_delete(*service_, asking(id), {"us"}).status, 202);
+  EXPECT_EQ(job_delete(*service_, asking(id), {"us"}).status, 404);
 }
 
 TEST_F(ExportStatusTest, M02M06OutcomesAreNamedTwiceWithTheirSeverities) {
@@ -262,7 +222,7 @@ TEST_F(ExportStatusTest, M02M06OutcomesAreNamedTwiceWithTheirSeverities) {
     return bulk::serialize(result);
   };
   const std::string id = run();  // first: it makes the service
-  const auto response = export_status(*service_, asking(id), {"us"});
+  const auto response = job_status(*service_, asking(id), {"us"});
   ASSERT_EQ(response.status, 200);
   EXPECT_TRUE(response.headers.get("Expires"));
   const auto manifest = json::parse(std::get<std::string>(response.body)).as_object();
@@ -285,7 +245,7 @@ TEST_F(ExportStatusTest, M07AManifestOfAHundredThousandFilesIsAStream) {  // R-0
     return bulk::serialize(result);
   };
   const std::string id = run();
-  auto response = export_status(*service_, asking(id), {"us"});
+  auto response = job_status(*service_, asking(id), {"us"});
   ASSERT_EQ(response.status, 200);
   ASSERT_TRUE(std::holds_alternative<http::StreamBody>(response.body));
   const auto& read = std::get<http::StreamBody>(response.body).read;
@@ -308,10 +268,10 @@ TEST_F(ExportStatusTest, M07AManifestOfAHundredThousandFilesIsAStream) {  // R-0
         << output[i];
 
   // Deleted in the middle: an error, which cuts the connection, not a short manifest.
-  response = export_status(*service_, asking(id), {"us"});
+  response = job_status(*service_, asking(id), {"us"});
   const auto& cut = std::get<http::StreamBody>(response.body).read;
   ASSERT_TRUE(cut(buffer));
-  ASSERT_EQ(export_delete(*service_, asking(id), {"us"}).status, 202);
+  ASSERT_EQ(job_delete(*service_, asking(id), {"us"}).status, 202);
   while (true) {
     const auto n = cut(buffer);
     if (!n) break;
@@ -337,7 +297,7 @@ TEST_F(ExportStatusTest, M07P10AHundredThousandFilesComeInPages) {
   kind_.shards = 1000;
   kind_.answer = [](const job::Shard& shard) { return result_of(shard, 100); };
   const std::string id = run(with_pages());
-  auto response = export_status(*service_, asking(id), {"us"});
+  auto response = job_status(*service_, asking(id), {"us"});
   std::vector<std::string> names;
   unsigned pages = 0;
   json::object first;
@@ -387,7 +347,7 @@ TEST_F(ExportStatusTest, P10APageThatWasShownOnlyGainsItsLink) {
   const auto look = [&] {
     std::string link;
     std::size_t files = 0;
-    for (auto response = export_status(*service_, asking(id), {"us"});;
+    for (auto response = job_status(*service_, asking(id), {"us"});;
          response = export_page(*service_, asking_for_page(id, link), {"us"})) {
       EXPECT_EQ(response.status, 200);
       const auto text = std::get_if<std::string>(&response.body);
@@ -421,7 +381,7 @@ TEST_F(ExportStatusTest, P10APageThatWasShownOnlyGainsItsLink) {
     const std::size_t files = look();
     EXPECT_GE(files, seen);
     seen = files;
-    EXPECT_EQ(export_status(*service_, asking(id), {"us"}).headers.get("X-Export-Status"),
+    EXPECT_EQ(job_status(*service_, asking(id), {"us"}).headers.get("X-Export-Status"),
               "202 Accepted");
   }
   EXPECT_EQ(seen, 8u + 16u) << "40 files are before the first open shard: two full pages";
@@ -435,14 +395,14 @@ TEST_F(ExportStatusTest, P10APageThatWasShownOnlyGainsItsLink) {
   changed.notify_all();
   wait(id);
   EXPECT_EQ(look(), 60u);
-  EXPECT_EQ(export_status(*service_, asking(id), {"us"}).headers.get("X-Export-Status"), "200 OK");
+  EXPECT_EQ(job_status(*service_, asking(id), {"us"}).headers.get("X-Export-Status"), "200 OK");
   EXPECT_EQ(export_page(*service_, asking_for_page(id, "0-0-0-0"), {"them"}).status, 404);
 }
 
 TEST_F(ExportStatusTest, P10AnExportOfNothingIsAPageToo) {
   kind_.shards = 0;
   const std::string id = run(with_pages());
-  const auto page = manifest_of(export_status(*service_, asking(id), {"us"}));
+  const auto page = manifest_of(job_status(*service_, asking(id), {"us"}));
   for (const char* array : {"output", "deleted", "error", "outcome", "link"})
     EXPECT_EQ(page.at(array), json::array()) << array;
   EXPECT_EQ(export_page(*service_, asking_for_page(id, "1-0-0-0"), {"us"}).status, 404);
