@@ -64,29 +64,10 @@ Result<Principal> by_capability(const Service& service, const http::Request& req
   return principal;
 }
 
-bool may_read(const Principal& principal, fhir::ResourceType type) {
-  return principal.claims == nullptr || principal.claims->scopes.may_read(type);
-}
-
-Error not_covered(const std::string& what) {
-  return {ErrorKind::kForbidden, "the access token's scopes do not cover " + what};
-}
-
 // One resource does not say whose it is.
 Error only_groups() {
   return {ErrorKind::kForbidden,
           "this client may export its groups only, not read or write single resources"};
-}
-
-// a client that is limited to groups exports these and nothing else.
-Result<void> check_group(const smart::Client& client, const bulk::ExportRequest& request) {
-  if (!client.groups) return {};
-  if (request.level != bulk::ExportLevel::kGroup)
-    return Error{ErrorKind::kForbidden, "this client may export its groups only"};
-  if (!client.may_see_group(request.group_id))
-    return Error{ErrorKind::kForbidden,
-                 fmt::format("this client may not export Group/{}", request.group_id)};
-  return {};
 }
 
 // What a client that is limited to groups may learn of by this token.
@@ -99,49 +80,6 @@ std::optional<bulk::GroupLimit> group_limit(const Principal& principal) {
     std::sort(limit.types->begin(), limit.types->end());
   }
   return limit;
-}
-
-// an export that the client asked for before it was limited, or limited to less, may tell of
-// what it may export no more, by its group and by what its filters looked at.
-Result<void> check_group_limit(const Principal& principal, const bulk::StoredExport& job) {
-  const bulk::ExportRequest& request = job.request;
-  const smart::Client& client = *principal.client;
-  SLUICE_CHECK(check_group(client, request));
-  if (!client.groups) return {};
-  // Chains and _has look at other resources than the one that is exported.
-  if (!job.read_by_filters) return job.read_by_filters.error();
-  if (job.read_by_filters->empty()) return {};
-  const auto& limit = request.limits.groups;
-  const bool covers_groups =
-      limit && std::all_of(limit->groups.begin(), limit->groups.end(),
-                           [&](const auto& id) { return client.may_see_group(id); });
-  if (!covers_groups)
-    return Error{ErrorKind::kForbidden,
-                 "the filters of this export looked at more groups than this client may export"};
-  if (principal.claims == nullptr || principal.claims->scopes.covers_all()) return {};
-  if (!limit->types) return not_covered("all types, as the filters of this export do");
-  for (const auto type : *limit->types)
-    if (!may_read(principal, type))
-      return not_covered(
-          fmt::format("{}, which filters of this export rest on", fhir::type_name(type)));
-  return {};
-}
-
-// A filter's chains and _has tell of resources of other types, so these must be readable too.
-Result<void> check_read_by_filters(const Principal& principal,
-                                   const std::vector<fhir::ResourceType>& types) {
-  for (const auto type : types)
-    if (!may_read(principal, type))
-      return not_covered(fmt::format("{}, which a _typeFilter refers to", fhir::type_name(type)));
-  return {};
-}
-
-Result<void> check_filters(const Principal& principal, const bulk::ExportRequest& request) {
-  for (const auto& filter : request.type_filters) {
-    SLUICE_TRY(const auto types, bulk::types_read_by(filter, request.base_url));
-    SLUICE_CHECK(check_read_by_filters(principal, types));
-  }
-  return {};
 }
 
 // What an export may show of a type. Types without any scope are ones that it only goes through,
@@ -174,21 +112,6 @@ std::optional<std::vector<fhir::ResourceType>> binary_contexts(const smart::Scop
     if (scopes.permissions(type).all_of({smart::Permissions::kRead})) types.push_back(type);
   std::sort(types.begin(), types.end());
   return types;
-}
-
-// A job whose limits are wider than those of the token has what the token does not cover.
-Result<void> check_limits(const smart::ScopeSet& scopes, const bulk::ExportRequest& request) {
-  for (const auto type : fhir::all_resource_types())
-    if (!search::limit_is_within(bulk::limit_of(request.limits.by_query, type),
-                                 export_limit(scopes, type)))
-      return not_covered(fmt::format("all {} of this export", fhir::type_name(type)));
-  if (!request.wants(fhir::types::kBinary)) return {};
-  const auto contexts = binary_contexts(scopes);
-  if (!contexts || (request.limits.contexts && std::includes(contexts->begin(), contexts->end(),
-                                                             request.limits.contexts->begin(),
-                                                             request.limits.contexts->end())))
-    return {};
-  return not_covered("all Binaries of this export, by their securityContext");
 }
 
 /// The rights on one type by what the scopes give for it.
@@ -234,59 +157,18 @@ bool owns(const Principal& principal, const job::Job& job) {
   return is_of(job, principal.client_id, principal.client.get());
 }
 
+bool may_read(const Principal& principal, fhir::ResourceType type) {
+  return principal.claims == nullptr || principal.claims->scopes.may_read(type);
+}
+
+Error not_covered(const std::string& what) {
+  return {ErrorKind::kForbidden, "the access token's scopes do not cover " + what};
+}
+
 bulk::AccessLimits access_limits(const Principal& principal) {
   if (principal.client == nullptr || principal.claims == nullptr) return {};
   return {export_limits(principal.claims->scopes), binary_contexts(principal.claims->scopes),
           group_limit(principal)};
-}
-
-Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& request) {
-  if (principal.client == nullptr) return {};
-  SLUICE_CHECK(check_group(*principal.client, request));
-  for (const auto type : request.types)
-    if (!may_read(principal, type)) return not_covered(std::string(fhir::type_name(type)));
-  SLUICE_CHECK(check_filters(principal, request));
-  if (request.associated_provenance && !may_read(principal, fhir::types::kProvenance))
-    return not_covered("Provenance, which includeAssociatedData asks for");
-  request.limits = access_limits(principal);
-  if (!request.types.empty() || principal.claims->scopes.covers_all()) return {};
-  request.types = principal.claims->scopes.readable_types();
-  // As without scopes: a Group is part of a Group export only when it is named (G-05).
-  if (request.level == bulk::ExportLevel::kGroup) std::erase(request.types, fhir::types::kGroup);
-  std::sort(request.types.begin(), request.types.end());
-  if (request.types.empty()) return not_covered("any type of this export");
-  return {};
-}
-
-Result<void> authorize_job(const Principal& principal, const bulk::StoredExport& job) {
-  const bulk::ExportRequest& request = job.request;
-  // A capability too: the client may have been limited to groups since.
-  if (principal.client != nullptr) SLUICE_CHECK(check_group_limit(principal, job));
-  if (principal.claims == nullptr) return {};
-  if (request.types.empty() && !principal.claims->scopes.covers_all())
-    return not_covered("all types, as this export does");
-  for (const auto type : request.types)
-    if (!may_read(principal, type)) return not_covered(std::string(fhir::type_name(type)));
-  if (!job.read_by_filters) return job.read_by_filters.error();
-  SLUICE_CHECK(check_read_by_filters(principal, *job.read_by_filters));
-  return check_limits(principal.claims->scopes, request);
-}
-
-Result<void> authorize_import(const Principal& principal, const bulk::ImportRequest& request) {
-  if (principal.client == nullptr || principal.claims == nullptr) return {};
-  if (principal.client->groups)
-    return Error{ErrorKind::kForbidden, "this client is limited to its groups and imports nothing"};
-  const auto& scopes = principal.claims->scopes;
-  for (const auto type : request.types()) {
-    if (!scopes.may_write(type))
-      return not_covered(fmt::format("writing {}", fhir::type_name(type)));
-    // One with member-filter would choose among all resources.
-    if (type == fhir::types::kGroup && scopes.has_queries())
-      return Error{
-          ErrorKind::kForbidden,
-          "imports of Groups want scopes without search queries: the access token has one"};
-  }
-  return {};
 }
 
 Result<void> authorize_resource(const Principal& principal, fhir::ResourceType type,

@@ -11,10 +11,10 @@
 
 #include "api/core/service.h"
 #include "base/result.h"
-#include "bulk/export/request/export_request.h"
-#include "bulk/export/request/stored_export.h"
-#include "bulk/import/import_request.h"
+#include "bulk/export/request/access_limits.h"
+#include "fhir/resource_type.h"
 #include "http/message.h"
+#include "job/job.h"
 #include "smart/audit_event.h"
 #include "smart/scope.h"
 
@@ -51,18 +51,12 @@ Result<Principal> principal_of(const Service& service, const http::Request& requ
 /// Whether a job is the principal's. One of a client that was removed is not its successor's of the
 /// same id.
 bool owns(const Principal& principal, const job::Job& job);
-/// Checks an export against what the principal may do, and limits it to that: without types it gets
-/// those that the scopes cover. kForbidden names the type or the group.
-Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& request);
 /// What exports of the principal may show, by its scopes and groups.
 bulk::AccessLimits access_limits(const Principal& principal);
-/// Whether the principal may see an export with this request. kForbidden when its token, or the
-/// client as it is registered now, covers less than the job.
-Result<void> authorize_job(const Principal& principal, const bulk::StoredExport& job);
-
-/// Whether the principal may import these types, and see such a job: kForbidden names the type that
-/// its token may not create, update and delete, and clients that are limited to groups.
-Result<void> authorize_import(const Principal& principal, const bulk::ImportRequest& request);
+/// Whether its scopes let the principal read some resources of the type.
+bool may_read(const Principal& principal, fhir::ResourceType type);
+/// kForbidden: "the access token's scopes do not cover ...".
+Error not_covered(const std::string& what);
 /// Whether the principal may do this with resources of the type, or with some of them (the store
 /// that the route gets knows which). kForbidden when its scopes do not cover it, and for a client
 /// that is limited to groups, because a resource does not state which groups it belongs to.

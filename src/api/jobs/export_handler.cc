@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "api/core/fhir_response.h"
+#include "api/jobs/export_access.h"
 #include "api/jobs/export_attachment.h"
 #include "api/jobs/export_kickoff.h"
 #include "api/jobs/export_report.h"
@@ -110,7 +111,7 @@ class ExportHandler final : public JobHandler {
 
   Result<void> authorize(const Principal& principal, const job::Job& job) const override {
     SLUICE_TRY(const auto stored, bulk::export_request_of(job));
-    return authorize_job(principal, *stored);
+    return authorize_export_job(principal, *stored);
   }
 
   Result<http::Response> result(const Service& service, const http::Request&,

@@ -5,6 +5,7 @@
 #include "api/core/fhir_response.h"
 #include "api/core/request_headers.h"
 #include "api/core/resource_headers.h"
+#include "api/jobs/export_access.h"
 #include "api/jobs/job_kickoff.h"
 #include "base/log.h"
 #include "base/utf8.h"

@@ -52,6 +52,23 @@ Result<job::Job> start(Service& service, const http::Request& request, const Pri
 
 }  // namespace
 
+Result<void> authorize_import(const Principal& principal, const bulk::ImportRequest& request) {
+  if (principal.client == nullptr || principal.claims == nullptr) return {};
+  if (principal.client->groups)
+    return Error{ErrorKind::kForbidden, "this client is limited to its groups and imports nothing"};
+  const auto& scopes = principal.claims->scopes;
+  for (const auto type : request.types()) {
+    if (!scopes.may_write(type))
+      return not_covered(fmt::format("writing {}", fhir::type_name(type)));
+    // One with member-filter would choose among all resources.
+    if (type == fhir::types::kGroup && scopes.has_queries())
+      return Error{
+          ErrorKind::kForbidden,
+          "imports of Groups want scopes without search queries: the access token has one"};
+  }
+  return {};
+}
+
 http::Response import_kickoff(Service& service, const http::Request& request,
                               const Principal& principal) {
   const auto asked = read_kick_off(service, request, principal);
