@@ -7,6 +7,7 @@
 #include <random>
 #include <thread>
 
+#include "bulk/export/request/stored_export.h"
 #include "export_fixture.h"
 
 namespace sluice::bulk {
@@ -65,6 +66,25 @@ TEST_F(ExportTest, APatientExportHoldsCompartmentsAndWhatTheyReferTo) {
             (Keys{"Patient/a", "Patient/b", "Practitioner/used", "Organization/whole",
                   "Organization/part", "Observation/1", "Observation/2", "Observation/shared",
                   "Group/g"}));
+}
+
+// a hundred thousand patients are read once for all phases and shards, and not kept for
+// polls.
+TEST_F(ExportTest, R01ItsRequestIsReadOnceForAllItsShards) {
+  put_two_patients();
+  ExportRequest request = request_for(ExportLevel::kPatient);
+  request.patients = {"a"};
+  request.type_filters = {{*fhir::find_resource_type("Observation"), "subject=Patient/a"}};
+  const std::string id = kick_off(request);
+  const job::JobView view = wait(id);
+  EXPECT_EQ(view.job.state, job::JobState::kDone);
+  EXPECT_GT(engine_->shards(id, {}, 100)->size(), 1u);
+  const auto stored = export_request_of(view.job);
+  ASSERT_TRUE(stored);
+  EXPECT_EQ((*stored)->request.level, ExportLevel::kPatient);
+  EXPECT_FALSE((*stored)->request.patients);
+  EXPECT_TRUE((*stored)->request.type_filters.empty());
+  EXPECT_EQ(view.job.request.reads(), 1u);
 }
 
 // G-05: a Device with a patient is that patient's, one without comes when something refers to it.
