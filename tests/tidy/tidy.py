@@ -215,9 +215,8 @@ def check_layer_table(tree: Tree) -> Iterator[Finding]:
 
 
 # Routes whose handlers are given the whole store: what a job shows is limited by what it keeps, and each entry of a
-# Bundle by a store of its own.
-JOB_ROUTES = {"import", "export_status", "export_page", "export_delete", "export_file",
-              "export_attachment", "bundle"}
+# Bundle by a store of its own. The kinds of jobs bring routes of their own (api::JobRoute).
+JOB_ROUTES = {"export_status", "export_delete", "export_file", "bundle"}
 
 
 def check_routes(tree: Tree) -> Iterator[Finding]:
