@@ -41,6 +41,7 @@ constexpr std::pair<const char*, bool ServerArguments::*> kFlags[] = {
     {"gzip", &ServerArguments::keeps_gzip},
 };
 
+constexpr unsigned kRetries = 10;
 constexpr std::uint64_t kInlineSizeMax = 5'000'000;
 constexpr std::uint64_t kFileSizeMax = 1'000'000'000;
 
@@ -206,10 +207,14 @@ Result<client::PullSettings> make_settings(const std::string& base, ServerArgume
   settings.kick_off.by_get = arguments.by_get;
   settings.kick_off.is_lenient = arguments.is_lenient;
   settings.kick_off.wants_separate_status = arguments.separate_status;
-  settings.kick_off.retries = run.retries;
+  if (run.retries) {
+    settings.kick_off.busy_retries = settings.download.busy_retries = *run.retries;
+    settings.poll_failures_max = *run.retries;
+  }
+  settings.kick_off.retries = run.retries.value_or(kRetries);
   settings.kick_off.wait_max = poll_max;
   settings.download.parallel_max = run.parallel;
-  settings.download.retries = run.retries;
+  settings.download.retries = run.retries.value_or(kRetries);
   settings.download.wait_max = poll_max;
   settings.keeps_gzip = arguments.keeps_gzip;
   settings.keeps_job = run.keeps_job;

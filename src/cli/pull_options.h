@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -36,7 +37,7 @@ struct ServerArguments {
 /// How this run behaves; not remembered.
 struct RunArguments {
   unsigned parallel = 8;
-  unsigned retries = 10;
+  std::optional<unsigned> retries;  ///< of all kinds; without it each has its own limit
   std::uint64_t time_limit_seconds = 0;
   std::uint64_t poll_max_seconds = 900;
   bool keeps_job = false;

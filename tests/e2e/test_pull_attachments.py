@@ -156,7 +156,7 @@ class Scripted(harness.TestCase):
                        lambda r: file_answer(r, self.pdf))
         self.serve(*[document(id, "Binary/" + id) for id in ("gone", "forbidden", "broken", "busy", "cut")],
                    document("nobody", "http://127.0.0.1:1/x"))
-        out, done = self.pull("--attachments", "inline", "--retries", "1", code=3)
+        out, done = self.pull("--attachments", "inline", "--retries", "2", code=3)
         found = read_all(out)
         self.assertEqual({id for id, each in found.items() if "data" in attachment(each)}, {"busy", "cut"})
         self.assertEqual(self.server.sent("GET", "/fhir/Binary/cut")[-1].range_start, 1000)
@@ -165,7 +165,7 @@ class Scripted(harness.TestCase):
         # The job was complete and is gone; the same command says the same and asks for nothing.
         self.assertEqual(len(self.server.sent("DELETE")), 1)
         count = len(self.server.sent())
-        pull(self.server.base, "--out", out, "--attachments", "inline", "--retries", "1", code=3)
+        pull(self.server.base, "--out", out, "--attachments", "inline", "--retries", "2", code=3)
         self.assertEqual(len(self.server.sent()), count)
 
     def test_l07_the_token_is_for_the_server_alone(self):

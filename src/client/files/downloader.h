@@ -40,7 +40,8 @@ struct Download {
 
 struct DownloadOptions {
   unsigned parallel_max = 8;
-  unsigned retries = 10;  ///< of one file without a byte of progress
+  unsigned retries = 10;        ///< of one file without a byte of progress
+  unsigned busy_retries = 240;  ///< the same, after 429 and 503
   std::string accept = "application/fhir+ndjson";
   bool wants_gzip = true;
   std::chrono::milliseconds wait_max{900'000};  ///< of one Retry-After

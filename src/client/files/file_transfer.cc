@@ -224,17 +224,18 @@ NextStep FileTransfer::again(const DownloadOptions& options, const std::string& 
     const std::uint64_t gained = offset() - furthest_;
     furthest_ = offset();
     backoff_.reset();
+    busy_ = 0;
     if (gained >= kProgressMin) return NextStep::kAgain;
     pause_ = kCrawlPause;
     return NextStep::kAgainLater;
   }
-  if (backoff_.failures() >= options.retries) return give_up(ErrorKind::kUnavailable, why);
+  if (backoff_.failures() - busy_ >= options.retries) return give_up(ErrorKind::kUnavailable, why);
   pause_ = backoff_.next();
   return NextStep::kAgainLater;
 }
 
 NextStep FileTransfer::put_off(const Error& why, const DownloadOptions& options) {
-  if (backoff_.failures() >= options.retries) {
+  if (backoff_.failures() - busy_ >= options.retries) {
     failure_ = why;
     return NextStep::kGiveUp;
   }
@@ -283,6 +284,8 @@ NextStep FileTransfer::finish(CURLcode code, const DownloadOptions& options, Ins
   Answer answer{status_, {}, {}, std::move(error_body_)};
   const std::string told = fmt::format("the server answers {} {}", status_, answer.problem());
   if (status_ == 429 || status_ == 503) {
+    if (busy_ >= options.busy_retries) return give_up(ErrorKind::kUnavailable, told);
+    ++busy_;
     pause_ = backoff_.next(retry_after_of(answer_, now, options.wait_max));
     return NextStep::kSlowDown;
   }

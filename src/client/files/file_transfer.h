@@ -104,6 +104,7 @@ class FileTransfer {
   std::uint64_t furthest_ = 0;  // most bytes of the file received so far
   unsigned useless_ranges_ = 0;
   unsigned refused_tokens_ = 0;
+  unsigned busy_ = 0;  // 429 and 503 since the last progress
   Backoff backoff_{{std::chrono::milliseconds(1000), std::chrono::milliseconds(30'000)}};
   std::chrono::milliseconds pause_{0};
   Error failure_ = {};

@@ -7,8 +7,10 @@
 #include <mutex>
 
 #include "base/text.h"
+#include "base/utf8.h"
 #include "client/http/curl_handle.h"
 #include "client/http/retry_after.h"
+#include "client/http/shown_text.h"
 #include "client/http/url.h"
 
 namespace sluice::client {
@@ -18,6 +20,8 @@ namespace json = boost::json;
 
 constexpr int kRedirectsMax = 5;
 constexpr std::size_t kProblemShown = 500;
+constexpr std::size_t kPageShown = 200;
+constexpr std::size_t kTypeShown = 64;
 
 struct Transfer {
   const ExchangeRequest* request;
@@ -80,6 +84,32 @@ const json::array* issues_of(const json::value& value) {
   return issues != nullptr && issues->is_array() ? &issues->get_array() : nullptr;
 }
 
+// Whether a body can hold somebody's data: JSON of any kind, also cut or in lines, FHIR in XML, or
+// what is compressed. None of it is shown or logged.
+bool may_be_resources(std::string_view body) {
+  const auto text = trimmed(without_byte_order_mark(body), " \t\r\n");
+  if (text.empty()) return false;
+  if (text.front() == '{' || text.front() == '[' || text.front() == '"') return true;
+  return text.starts_with("\x1f\x8b") || text.find("resourceType") != std::string_view::npos ||
+         text.find("http://hl7.org/fhir") != std::string_view::npos;
+}
+
+// Names such a body by its first resourceType, if it has one that can be a type's name.
+std::string what_it_is(std::string_view body) {
+  constexpr std::string_view kKey = "\"resourceType\"";
+  const auto key = body.find(kKey);
+  if (key == std::string_view::npos) return "a body that is no OperationOutcome";
+  const auto after = body.substr(key + kKey.size());
+  const auto start = after.find_first_not_of(" \t\r\n:\"");
+  const auto name = start == std::string_view::npos ? "" : after.substr(start);
+  const auto end = std::find_if_not(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
+  const auto size = static_cast<std::size_t>(end - name.begin());
+  if (size == 0 || size > kTypeShown) return "a body that is no OperationOutcome";
+  return fmt::format("a body of resourceType {}", name.substr(0, size));
+}
+
 bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
@@ -126,7 +156,7 @@ std::string outcome_text(std::string_view body) {
     if (one.empty()) one = text_member(issue.get_object(), "code");
     if (!one.empty()) text += (text.empty() ? "" : "; ") + one;
   }
-  return text.substr(0, kProblemShown);
+  return std::string(shortened(text, kProblemShown));
 }
 
 bool is_transient_outcome(std::string_view body) {
@@ -140,17 +170,17 @@ bool is_transient_outcome(std::string_view body) {
 std::string Answer::problem() const {
   std::string text = outcome_text(body);
   if (!text.empty()) return text;
-  if (const auto value = parse_small(body); value.is_object()) {
-    text = text_member(value.get_object(), "error");
-    const std::string more = text_member(value.get_object(), "error_description");
+  if (const auto value = parse_small(body);
+      value.is_object() && !value.get_object().contains("resourceType")) {
+    const auto& object = value.get_object();
+    text = text_member(object, "error");
+    const std::string more = text_member(object, "error_description");
     if (!more.empty()) text += (text.empty() ? "" : ": ") + more;
-    if (!text.empty()) return text.substr(0, kProblemShown);
+    if (!text.empty()) return std::string(shortened(text, kProblemShown));
   }
+  if (may_be_resources(body)) return what_it_is(body);
   // Whatever else it is, a page for people say: the beginning, on one line.
-  text = body.substr(0, 200);
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < ' '; }, ' ');
-  return text;
+  return shown_text(shortened(body, kPageShown));
 }
 
 struct Exchange::Impl {

@@ -74,7 +74,8 @@ struct Answer {
   std::string url;  ///< where it came from, after redirects
   AnswerHeaders headers;
   std::string body;
-  /// The text of the OperationOutcome (or OAuth error) in the body, or its beginning; for people.
+  /// The text of the OperationOutcome (or OAuth error) in the body; of a page for people its
+  /// beginning. Of other JSON only its resourceType: whatever else it holds may be a patient's.
   std::string problem() const;
 };
 

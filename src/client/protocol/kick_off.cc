@@ -102,6 +102,7 @@ Result<std::string> kick_off(const Session& session, const PullRequest& request,
   Backoff backoff(
       {milliseconds(1000), std::clamp(options.wait_max, milliseconds(1000), milliseconds(60'000))});
   unsigned unanswered = 0;
+  unsigned busy = 0;
   for (;;) {
     SLUICE_CHECK(session.waiter.check());
     const auto answer = send_authorized(session.exchange, session.tokens,
@@ -155,11 +156,13 @@ Result<std::string> kick_off(const Session& session, const PullRequest& request,
       ++way;
       continue;
     }
+    const std::string problem = answer->problem();
+    const std::string told =
+        fmt::format("the server is busy ({}){}{}", status, problem.empty() ? "" : ": ", problem);
+    if (++busy > options.busy_retries) return Error{ErrorKind::kUnavailable, told};
     const auto wait =
         backoff.next(retry_after_of(answer->headers, session.clock.now(), options.wait_max));
-    const std::string problem = answer->problem();
-    session.notice(fmt::format("the server is busy ({}){}{}; trying again in {:.1f} s", status,
-                               problem.empty() ? "" : ": ", problem,
+    session.notice(fmt::format("{}; trying again in {:.1f} s", told,
                                static_cast<double>(wait.count()) / 1000));
     SLUICE_CHECK(session.waiter.wait(wait));
   }

@@ -35,6 +35,7 @@ struct KickOffOptions {
   bool is_lenient = false;                      ///< Prefer: handling=lenient
   bool wants_separate_status = false;           ///< Prefer: separate-export-status
   unsigned retries = 8;                         ///< of requests without an answer
+  unsigned busy_retries = 240;                  ///< after 429, 502, 503 and 504
   std::chrono::milliseconds wait_max{900'000};  ///< of one Retry-After
 };
 
@@ -44,8 +45,8 @@ std::string prefer_header(const KickOffOptions& options);
 /// Returns the status URL. Sends a POST, unless the request says otherwise, in the dialect of the
 /// server's release; after 400 or 422 in the other dialect, then by GET; after 404, 405, 415 or 501
 /// at once by GET. An unexpected answer (500, no status URL) is tried three times. After 429 and
-/// 503 it waits as long as the time limit allows. kUnauthenticated for 401, kForbidden for 403,
-/// kConflict for other refusals, with the server's message.
+/// 502 to 504 it waits, `busy_retries` times at most, then kUnavailable. kUnauthenticated for 401,
+/// kForbidden for 403, kConflict for other refusals, with the server's message.
 Result<std::string> kick_off(const Session& session, const PullRequest& request,
                              const KickOffOptions& options);
 
