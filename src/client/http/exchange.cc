@@ -39,10 +39,13 @@ std::size_t take_header(const char* bytes, std::size_t, std::size_t size, void* 
 
 std::size_t take_body(const char* bytes, std::size_t, std::size_t size, void* context) {
   auto& transfer = *static_cast<Transfer*>(context);
+  const bool is_first = transfer.bytes == 0;
   transfer.bytes += size;
   long status = 0;
   curl_easy_getinfo(transfer.handle, CURLINFO_RESPONSE_CODE, &status);
   if (transfer.request->sink && (status == 200 || status == 202)) {
+    if (is_first && transfer.request->on_head)
+      transfer.request->on_head(static_cast<int>(status), transfer.answer.headers);
     transfer.failed = transfer.request->sink({bytes, size});
     return transfer.failed ? size : 0;
   }

@@ -64,6 +64,8 @@ struct ExchangeRequest {
   std::string body = {};
   std::string token = {};           ///< sent to the URL's own origin only
   std::size_t size_max = 4u << 20;  ///< of a body that is kept
+  /// Called before the first byte of a body that `sink` takes.
+  std::function<void(int status, const AnswerHeaders&)> on_head = nullptr;
   /// Takes the body of a 200 or 202 instead of it being kept.
   std::function<Result<void>(std::string_view)> sink = nullptr;
   bool follows_redirects = true;

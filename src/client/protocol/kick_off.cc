@@ -84,6 +84,16 @@ ExchangeRequest kick_off_request(const Session& session, const PullRequest& requ
   return out;
 }
 
+// The status that an answer tells: with separate-export-status a 200 says only that the question
+// was understood.
+int told_status(int status, const AnswerHeaders& headers) {
+  if (status != 200) return status;
+  const std::string& told = headers.get("x-export-status");
+  int separate = 0;
+  std::from_chars(told.data(), told.data() + told.size(), separate);
+  return separate >= 100 && separate <= 599 ? separate : status;
+}
+
 }  // namespace
 
 std::string prefer_header(const KickOffOptions& options) {
@@ -169,9 +179,12 @@ Result<std::string> kick_off(const Session& session, const PullRequest& request,
 }
 
 Result<Polled> poll(const Session& session, const std::string& url,
-                    const ManifestReader::OnItem& on_item, milliseconds wait_max) {
+                    const ManifestReader::OnItem& on_item, milliseconds wait_max,
+                    bool takes_partial) {
   std::optional<Error> own_fault;  // of on_item: not the server's
+  bool is_taken = true;
   ManifestReader reader([&](ManifestItem item) -> Result<void> {
+    if (!is_taken) return {};
     auto taken = on_item(std::move(item));
     if (!taken) own_fault = taken.error();
     return taken;
@@ -179,6 +192,9 @@ Result<Polled> poll(const Session& session, const std::string& url,
   std::string kept;
   std::optional<Error> unreadable;
   ExchangeRequest request{"GET", url, {"Accept: application/json"}};
+  request.on_head = [&](int status, const AnswerHeaders& headers) {
+    is_taken = takes_partial || told_status(status, headers) != 202;
+  };
   request.sink = [&](std::string_view bytes) -> Result<void> {
     kept.append(bytes.substr(0, kBodyKept - std::min(kBodyKept, kept.size())));
     if (unreadable) return {};
@@ -203,13 +219,7 @@ Result<Polled> poll(const Session& session, const std::string& url,
   polled.is_throttled = answer.status == 429;
   polled.progress = answer.headers.get("x-progress").substr(0, kProgressShown);
   polled.expires = answer.headers.get("expires");
-  int status = answer.status;
-  // With separate-export-status a 200 says only that the question was understood.
-  if (const std::string& told = answer.headers.get("x-export-status"); status == 200) {
-    int separate = 0;
-    std::from_chars(told.data(), told.data() + told.size(), separate);
-    if (separate >= 100 && separate <= 599) status = separate;
-  }
+  const int status = told_status(answer.status, answer.headers);
   const auto finish = [&]() -> Result<ManifestHead> {
     if (unreadable) return *unreadable;
     return reader.finish();
@@ -228,6 +238,7 @@ Result<Polled> poll(const Session& session, const std::string& url,
   }
   if (status == 202) {
     // Most servers send nothing or an OperationOutcome; those with partial manifests send one.
+    if (!takes_partial) return polled;
     if (auto head = finish()) polled.manifest = std::move(*head);
     return polled;
   }

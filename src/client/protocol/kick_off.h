@@ -64,11 +64,13 @@ struct Polled {
 };
 
 /// GETs the status URL or a page of the manifest; files are given to `on_item` as they come, and
-/// again by the next look: the caller knows which it has. An answer that may be better next time
-/// (429, 502 to 504, an OperationOutcome that says transient, a cut connection) is kRunning with
-/// `trouble`. kConflict when the server failed the job. Understands X-Export-Status.
+/// again by the next look: the caller knows which it has. Of a job that runs they are taken only
+/// when `takes_partial`: a body that nobody asked for may be preliminary. An answer that may be
+/// better next time (429, 502 to 504, an OperationOutcome that says transient, a cut connection) is
+/// kRunning with `trouble`. kConflict when the server failed the job. Understands X-Export-Status.
 Result<Polled> poll(const Session& session, const std::string& url,
-                    const ManifestReader::OnItem& on_item, std::chrono::milliseconds wait_max);
+                    const ManifestReader::OnItem& on_item, std::chrono::milliseconds wait_max,
+                    bool takes_partial);
 
 /// DELETEs the job. True when the server took it or knows it no longer.
 Result<bool> remove_job(const Session& session, const std::string& status_url);

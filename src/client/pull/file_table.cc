@@ -14,7 +14,8 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kTableMin = 64;
-constexpr std::size_t kSealedMin = 4096;  // files: fewer stay in memory
+constexpr std::size_t kSealedMin = 4096;   // files: fewer stay in memory
+constexpr std::uint64_t kDroppedKind = 3;  // in place of the kind of a dropped file
 constexpr const char* kSealedName = "the table of files";
 
 FileKind kind_of(std::string_view name) {
@@ -57,7 +58,7 @@ FileKind FileTable::kind(std::size_t index) const {
 
 bool FileTable::is_done(std::size_t index) const {
   const std::lock_guard lock(mutex_);
-  return rows_[index].done_at != 0;
+  return rows_[index].done_at != 0 || rows_[index].kind == kDroppedKind;
 }
 
 Result<FileState> FileTable::at(std::size_t index) const {
@@ -80,7 +81,8 @@ Result<FileTable::Row> FileTable::row_at(std::size_t index) const {
 Result<FileState> FileTable::read_file(const Row& row, std::size_t index) const {
   SLUICE_TRY(const auto record, read_(row.file_at));
   FileState file;
-  file.item.kind = static_cast<FileKind>(row.kind);
+  file.item.kind = kind_of(text_field(record, "kind"));
+  file.is_dropped = row.kind == kDroppedKind;
   file.item.type = text_field(record, "type");
   file.item.url = text_field(record, "url");
   file.item.count = number_field(record, "count");
@@ -110,7 +112,7 @@ Result<void> FileTable::each(
     const std::function<Result<void>(std::size_t, const FileState&)>& take) const {
   for (std::size_t i = 0; i < size(); ++i) {
     SLUICE_TRY(const auto file, at(i));
-    SLUICE_CHECK(take(i, file));
+    if (!file.is_dropped) SLUICE_CHECK(take(i, file));
   }
   return {};
 }
@@ -124,6 +126,7 @@ Result<std::optional<std::size_t>> FileTable::find(const std::string& url) const
     const std::size_t index = by_hash_[slot] - 1;
     if (hashes_[index] != hash) continue;
     SLUICE_TRY(const Row row, row_at(index));
+    if (row.kind == kDroppedKind) continue;
     SLUICE_TRY(const auto file, read_file(row, index));
     if (file.item.url == url) return std::optional(index);
   }
@@ -190,6 +193,9 @@ Result<void> FileTable::take_event(const std::string& event, const json::object&
     progress.synced = std::min(progress.synced, number_field(record, "at").value_or(0));
   } else if (event == "bytes") {
     progress_[*index].synced = number_field(record, "bytes").value_or(0);
+  } else if (event == "dropped") {
+    rows_[*index].kind = kDroppedKind;
+    progress_.erase(*index);
   } else {
     rows_[*index].done_at = at & ((std::uint64_t{1} << 62) - 1);
     progress_.erase(*index);

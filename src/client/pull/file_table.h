@@ -29,7 +29,8 @@ struct FileState {
   FileValidator validator;
   std::uint64_t synced = 0;  ///< bytes of the part that are on disk for sure
   bool is_done = false;
-  FileSummary summary;  ///< when done
+  bool is_dropped = false;  ///< the manifest names it no longer
+  FileSummary summary;      ///< when done
 };
 
 /// The record of a file as the journal has it.
@@ -47,10 +48,11 @@ class FileTable {
   Result<FileState> at(std::size_t index) const;
   /// Of a table that is not sealed.
   FileKind kind(std::size_t index) const;
+  /// Whether nothing is left to receive: it is done or dropped.
   bool is_done(std::size_t index) const;
-  /// All files in order.
+  /// All files in order, without those that were dropped.
   Result<void> each(const std::function<Result<void>(std::size_t, const FileState&)>& take) const;
-  /// The file with this URL.
+  /// The file with this URL that was not dropped.
   Result<std::optional<std::size_t>> find(const std::string& url) const;
 
   /// Takes records of the journal, at position `at`. kCorrupt for an unknown file.

@@ -24,10 +24,8 @@ constexpr milliseconds kFloorAtFirst{1000};
 constexpr milliseconds kFloorMost{10'000};
 
 constexpr unsigned kRefreshesMax = 5;  // of one file's URL
-constexpr std::size_t kPagesMax = 1'000'000;
 constexpr milliseconds kShowInterval{200};
 constexpr std::size_t kFailuresKept = 100;
-constexpr std::size_t kRemarksKept = 5;
 constexpr std::size_t kOutstandingMax = 256;  // files that the downloader knows of
 constexpr unsigned kDoubtsMax = 3;            // looks, before an odd answer is believed
 
@@ -84,19 +82,22 @@ bool JobFollower::is_over() const {
 }
 
 Result<JobFollower::End> JobFollower::run() {
-  const auto take_known = [&](std::size_t index, const FileState& file) -> Result<void> {
-    order_[file.item.kind].push_back(static_cast<std::uint32_t>(index));
-    if (!file.is_done) return {};
-    // A crash may have left what the file was made of.
-    for (const char* suffix : {".part", ".unpacked", ".sorted"}) {
-      std::error_code none;
-      std::filesystem::remove(state_.folder_of(state_.round()) / (file.name + suffix), none);
+  const auto& files = *state_.round().files;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    SLUICE_TRY(const FileState file, files.at(i));
+    if (file.is_dropped) {
+      ++dropped_;
+      remove_dropped(file);
+    } else if (file.is_done) {
+      // A crash may have left what the file was made of.
+      for (const char* suffix : {".part", ".unpacked", ".sorted"}) {
+        std::error_code none;
+        std::filesystem::remove(state_.folder_of(state_.round()) / (file.name + suffix), none);
+      }
+      ++done_;
+      lines_ += file.summary.lines;
     }
-    ++done_;
-    lines_ += file.summary.lines;
-    return {};
-  };
-  SLUICE_CHECK(state_.round().files->each(take_known));
+  }
   began_ = SteadyClock::now();
   next_poll_ = began_;
   // Only a manifest of this run, or a complete one, says whether files need a token.
@@ -131,13 +132,10 @@ Result<JobFollower::End> JobFollower::run() {
   return End::kAll;
 }
 
-bool JobFollower::is_seen(std::size_t index) const {
-  return index < seen_.size() && seen_[index];
-}
-
-void JobFollower::note_seen(std::size_t index) {
-  if (index >= seen_.size()) seen_.resize(std::max(index + 1, seen_.size() * 2));
-  seen_[index] = true;
+std::vector<std::string> JobFollower::failures() const {
+  std::vector<std::string> texts;
+  for (const auto& [index, text] : failures_) texts.push_back(text);
+  return texts;
 }
 
 void JobFollower::schedule(const Polled& polled) {
@@ -154,46 +152,6 @@ void JobFollower::schedule(const Polled& polled) {
     ++early_looks_;
   if (early_looks_ < kEarlyLooks.size())
     next_poll_ = std::min(next_poll_, began_ + kEarlyLooks[early_looks_]);
-}
-
-// Reads the status and every page of the manifest that there is; files go to take_item.
-Result<JobFollower::Reading> JobFollower::read() {
-  position_.clear();
-  seen_.clear();
-  remarks_ = {};
-  const auto take = [this](ManifestItem item) { return take_item(std::move(item)); };
-  Reading reading;
-  const std::string& status_url = state_.round().status_url;
-  auto polled = poll(session_, status_url, take, settings_.kick_off.wait_max);
-  if (!polled) {
-    session_.log.status_error(polled.error().message);
-    return polled.error();
-  }
-  reading.polled = std::move(*polled);
-  if (!reading.polled.manifest) return reading;
-  std::set<std::string> pages;
-  std::string from = status_url;
-  std::string next = reading.polled.manifest->next;
-  while (!next.empty()) {
-    const auto resolved = resolve_url(from, next);
-    if (!resolved) return Error{ErrorKind::kConflict, resolved.error().message};
-    const std::string& url = *resolved;
-    if (!pages.insert(url).second || pages.size() > kPagesMax)
-      return Error{ErrorKind::kConflict, "the manifest's pages lead back to themselves"};
-    SLUICE_TRY(const auto page, poll(session_, url, take, settings_.kick_off.wait_max));
-    if (!page.manifest) {
-      // The next look reads it all again; what is known is not taken twice.
-      if (reading.polled.state == Polled::State::kDone)
-        reading.polled.trouble =
-            page.trouble.empty() ? "a page of the manifest is missing" : page.trouble;
-      return reading;
-    }
-    from = url;
-    next = page.manifest->next;
-    ++reading.pages;
-  }
-  reading.is_whole = reading.polled.state == Polled::State::kDone;
-  return reading;
 }
 
 // What a look that brought nothing means; false: nothing to go on with now.
@@ -242,6 +200,7 @@ Result<void> JobFollower::look() {
     SLUICE_CHECK(state_.note_poll(server_says_));
   }
   if (!reading.polled.manifest) return {};
+  SLUICE_CHECK(settle(reading.is_whole));
   // A partial one too says whether its files need a token.
   SLUICE_CHECK(state_.set_manifest(*reading.polled.manifest, remarks_, reading.is_whole));
   if (reading.is_whole) session_.log.manifest(state_.round(), reading.pages);
@@ -265,74 +224,11 @@ Result<void> JobFollower::refresh() {
   SLUICE_TRY(const auto reading, read());
   SLUICE_TRY(const bool is_good, judge(reading));
   if (!is_good || !reading.is_whole) return {};
+  SLUICE_CHECK(settle(true));
+  if (!state_.round().has_manifest) return {};  // it is read anew
   SLUICE_CHECK(state_.set_manifest(*reading.polled.manifest, remarks_, true));
   const auto expired = std::exchange(expired_, {});
   for (const std::size_t index : expired) SLUICE_CHECK(start_download(index, false));
-  return {};
-}
-
-// The file that an item is, if it was named before: by its URL, or, when URLs carry signatures that
-// change, by its place in the manifest and its path.
-Result<std::optional<std::size_t>> JobFollower::known_file(const ManifestItem& item) {
-  const auto& files = *state_.round().files;
-  SLUICE_TRY(const auto found, files.find(item.url));
-  if (found) return found;
-  const auto& order = order_[item.kind];
-  const std::size_t place = position_[item.kind];
-  if (place >= order.size() || is_seen(order[place])) return std::optional<std::size_t>();
-  SLUICE_TRY(const auto file, files.at(order[place]));
-  const ManifestItem& before = file.item;
-  if (url_for_log(before.url) != url_for_log(item.url) || before.type != item.type ||
-      before.count != item.count)
-    return std::optional<std::size_t>();
-  return std::optional<std::size_t>(order[place]);
-}
-
-// What the manifest says itself instead of naming a file: counted and shown.
-void JobFollower::take_nameless(const ManifestItem& item) {
-  std::string text;
-  if (item.count == 0u) return;  // an empty file
-  if (item.kind == FileKind::kOutcome) {
-    ++remarks_.outcomes;
-    const bool is_error =
-        item.severity.empty() || item.severity == "error" || item.severity == "fatal";
-    if (is_error) ++remarks_.outcome_errors;
-    text = item.text.empty() ? "an outcome without words" : item.text;
-  } else {
-    ++remarks_.missing;
-    text = fmt::format("the manifest has a file of {}{} {}", item.type.substr(0, 64),
-                       item.kind == FileKind::kDeleted ? " (deletions)" : "",
-                       item.url.empty() ? "without a URL" : "with a URL that is none");
-  }
-  if (!text.empty() && remarks_.texts.size() < kRemarksKept)
-    remarks_.texts.push_back(std::move(text));
-}
-
-Result<void> JobFollower::take_item(ManifestItem item) {
-  if (item.url.empty()) {
-    take_nameless(item);
-    return {};
-  }
-  auto url = resolve_url(state_.round().status_url, item.url);
-  if (!url) {
-    take_nameless(item);
-    return {};
-  }
-  item.url = std::move(*url);
-  SLUICE_TRY(const auto known, known_file(item));
-  if (known && is_seen(*known)) return {};  // `error` and `outcome` name the same
-  ++position_[item.kind];
-  if (known) {
-    note_seen(*known);
-    SLUICE_TRY(const auto file, state_.round().files->at(*known));
-    return file.item.url == item.url ? Result<void>() : state_.set_url(*known, item.url);
-  }
-  if (state_.round().has_manifest)
-    return Error{ErrorKind::kConflict,
-                 fmt::format("the manifest has changed: '{}' is new in it", url_for_log(item.url))};
-  SLUICE_TRY(const std::size_t index, state_.add_file(item));
-  order_[item.kind].push_back(static_cast<std::uint32_t>(index));
-  note_seen(index);
   return {};
 }
 
@@ -381,6 +277,10 @@ Result<void> JobFollower::take_ended() {
   for (auto& [index, summary] : ended) {
     outstanding_.erase(index);
     SLUICE_TRY(const auto file, state_.round().files->at(index));
+    if (file.is_dropped) {
+      remove_dropped(file);
+      continue;
+    }
     if (summary) {
       ++done_;
       lines_ += summary->lines;
@@ -421,7 +321,7 @@ Result<void> JobFollower::take_failure(std::size_t index, const Error& error) {
     case ErrorKind::kCorrupt:
     case ErrorKind::kConflict:
     case ErrorKind::kTooLarge:
-      if (failures_.size() < kFailuresKept) failures_.push_back(error.message);
+      if (failures_.size() < kFailuresKept) failures_[index] = error.message;
       events_.notice(error.message);
       return {};
     case ErrorKind::kUnavailable:
@@ -441,7 +341,7 @@ void JobFollower::show() {
   progress.phase = state_.round().has_manifest ? "downloading" : "waiting for the server";
   progress.server_says = server_says_;
   progress.files_done = done_;
-  progress.files_known = state_.round().files->size();
+  progress.files_known = state_.round().files->size() - dropped_;
   progress.lines = lines_;
   progress.download = downloader_->progress();
   for (const auto& file : progress.download.files) {

@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "client/protocol/kick_off.h"
 #include "client/pull/pull.h"
 #include "client/pull/pull_state.h"
+#include "client/pull/unmatched_items.h"
 
 namespace sluice::client {
 
@@ -35,7 +37,7 @@ class JobFollower {
   /// Until the end, an error that ends the run, or the time limit. kUnavailable when files are
   /// missing that the next run may get.
   Result<End> run();
-  const std::vector<std::string>& failures() const { return failures_; }
+  std::vector<std::string> failures() const;
 
  private:
   using Time = std::chrono::steady_clock::time_point;
@@ -52,7 +54,13 @@ class JobFollower {
   Result<void> take_item(ManifestItem item);
   void take_nameless(const ManifestItem& item);
   Result<void> refresh();
-  Result<std::optional<std::size_t>> known_file(const ManifestItem& item);
+  Result<void> take_new(const ManifestItem& item);
+  Result<void> take_known(std::size_t index, const ManifestItem& item);
+  Result<void> take_renamed(std::size_t index, const ManifestItem& item, bool is_whole);
+  Result<void> settle(bool is_whole);
+  Result<void> reopen();
+  Result<void> drop(std::size_t index);
+  void remove_dropped(const FileState& file) const;
   Result<void> feed();
   Result<void> start_download(std::size_t index, bool is_first);
   bool is_seen(std::size_t index) const;
@@ -75,10 +83,9 @@ class JobFollower {
   std::optional<Error> journal_failure_;                           // guarded by mutex_
 
   // One reading of the manifest.
-  std::map<FileKind, std::deque<std::uint32_t>>
-      order_;  // files of a kind, as they were first named
-  std::map<FileKind, std::size_t> position_;
+  std::size_t known_before_ = 0;  // files
   std::vector<bool> seen_;
+  std::optional<UnmatchedItems> unmatched_;
   ManifestRemarks remarks_;
 
   // Files are given to the downloader few at a time: there may be millions.
@@ -87,7 +94,10 @@ class JobFollower {
   std::map<std::size_t, std::string> outstanding_;  // being downloaded, and their names
   std::map<std::size_t, unsigned> refreshed_;       // how often a file's URL was renewed
   std::set<std::size_t> expired_;                   // wait for a fresh manifest
-  std::vector<std::string> failures_;
+  std::map<std::size_t, std::string> failures_;
+  unsigned reopened_ = 0;
+  std::set<std::size_t> renamed_;  // by a partial manifest, after they were begun
+  std::size_t dropped_ = 0;
   std::optional<Error> unfinished_;   // why the first file is missing that may still come
   std::size_t unfinished_files_ = 0;  // how many are
   std::size_t done_ = 0;

@@ -164,6 +164,8 @@ Result<void> PullState::apply(const json::object& record, std::uint64_t at) {
     round.remarks = {
         number_field(record, "missing").value_or(0), number_field(record, "outcomes").value_or(0),
         number_field(record, "outcomeErrors").value_or(0), list_field(record, "texts")};
+  } else if (event == "reopened") {
+    round.has_manifest = false;
   } else if (event == "attachment") {
     round.attachments.fetched[text_field(record, "of")] = {
         text_field(record, "name"), text_field(record, "type"),
@@ -173,7 +175,8 @@ Result<void> PullState::apply(const json::object& record, std::uint64_t at) {
   } else if (event == "finish") {
     round.is_finished = true;
     round.files->seal(folder_ / kFolder);
-  } else if (event == "url" || event == "begin" || event == "bytes" || event == "done") {
+  } else if (event == "url" || event == "begin" || event == "bytes" || event == "done" ||
+             event == "dropped") {
     SLUICE_CHECK(round.files->take_event(event, record, at));
   } else if (event != "poll") {
     return corrupt("the journal is of another version of Sluice", event.substr(0, 40));
@@ -227,6 +230,14 @@ Result<void> PullState::set_url(std::size_t index, const std::string& url) {
   SLUICE_TRY(auto file, round().files->at(index));
   file.item.url = url;
   return write(file_record(index, file), Durability::kLater);
+}
+
+Result<void> PullState::reopen_manifest() {
+  return write({{"e", "reopened"}}, Durability::kNow);
+}
+
+Result<void> PullState::drop_file(std::size_t index) {
+  return write({{"e", "dropped"}, {"i", index}}, Durability::kLater);
 }
 
 Result<void> PullState::set_manifest(const ManifestHead& head, const ManifestRemarks& remarks,

@@ -104,6 +104,10 @@ class PullState {
   /// A new file; its index.
   Result<std::size_t> add_file(const ManifestItem& item);
   Result<void> set_url(std::size_t index, const std::string& url);
+  /// The manifest is not complete any more: the next reading decides anew.
+  Result<void> reopen_manifest();
+  /// The manifest names the file no longer: it does not count.
+  Result<void> drop_file(std::size_t index);
   Result<void> set_manifest(const ManifestHead& head, const ManifestRemarks& remarks,
                             bool is_whole);
   Result<void> note_begin(std::size_t index, const FileValidator& validator, std::uint64_t offset);
