@@ -160,6 +160,7 @@ Result<int> pull(PullArguments& arguments, PullDisplay& display) {
   SignalWaiter signals({SIGINT, SIGTERM});
   std::stop_source stop;
   signals.on_signal([&stop](int) { stop.request_stop(); });
+  SLUICE_CHECK(client::PullState::check_names(arguments.out));
   SLUICE_TRY(const auto state, client::PullState::open(arguments.out));
   SLUICE_CHECK(enter_round(*state, arguments, settings));
   display.log_to(arguments.out);

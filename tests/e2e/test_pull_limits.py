@@ -49,6 +49,41 @@ class Words(Limits):
         self.assert_hidden(out, done)
 
 
+class Folders(Limits):
+    def test_l04_files_of_somebody_else_are_not_overwritten(self):
+        for name in ("Patient.00001.ndjson", "Observation.00007.ndjson.gz", "error/OperationOutcome.00001.jsonl"):
+            with self.subTest(name=name):
+                out = os.path.join(harness.temporary_folder(self), "out")
+                path = os.path.join(out, name)
+                os.makedirs(os.path.dirname(path))
+                with open(path, "wb") as file:
+                    file.write(LINE)
+                done = pull(self.server.base, "--out", out, code=2)
+                self.assertIn(name, done.err)
+                self.assertEqual(self.server.sent(), [])
+                self.assertFalse(os.path.exists(os.path.join(out, ".sluice")))
+                with open(path, "rb") as file:
+                    self.assertEqual(file.read(), LINE)
+
+    def test_l04_other_files_may_be_there(self):
+        out = os.path.join(harness.temporary_folder(self), "out")
+        os.makedirs(out)
+        for name in ("README.md", "notes.ndjson", "Patient.ndjson"):
+            with open(os.path.join(out, name), "wb") as file:
+                file.write(b"mine")
+        pull(self.server.base, "--out", out)
+
+
+class Outcomes(Limits):
+    def test_l15_a_very_long_outcome_is_not_read_and_counts_as_an_error(self):
+        line = b'{"resourceType":"OperationOutcome","issue":[' + b"{}," * 400_000 + b"{}]}\n"
+        self.server.finish([self.server.add_output("Patient", "p", resources("Patient", 3))],
+                           error=[self.server.add_output("OperationOutcome", "e", line)])
+        out, done = self.pull(code=3)
+        self.assertIn(f"an OperationOutcome of {len(line) - 1} bytes, too long to be read", done.out)
+        self.assertEqual(os.path.getsize(os.path.join(out, "error", "OperationOutcome.00001.jsonl")), len(line))
+
+
 class Retries(Limits):
     BUSY = {"Retry-After": "0"}
 

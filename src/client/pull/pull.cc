@@ -17,8 +17,9 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kTextsKept = 5;
-constexpr std::size_t kTypesMax = 2000;  // in a report: FHIR has no 200
-constexpr int kJobsMax = 2;              // in one run: the one the journal knows and a new one
+constexpr std::size_t kTypesMax = 2000;            // in a report: FHIR has no 200
+constexpr std::size_t kOutcomeSizeMax = 1u << 20;  // bytes: a longer one is not read
+constexpr int kJobsMax = 2;  // in one run: the one the journal knows and a new one
 
 void add(PullCounts& counts, const FileSummary& summary) {
   ++counts.files;
@@ -29,6 +30,16 @@ void add(PullCounts& counts, const FileSummary& summary) {
 
 // The issues of one OperationOutcome.
 void take_outcome(std::string_view line, PullReport& report) {
+  if (line.size() > kOutcomeSizeMax) {
+    // As a tree it would take twenty times its size. What it says may be an error.
+    if (line.find("OperationOutcome") == std::string_view::npos) return;
+    ++report.outcome_errors;
+    report.outcome_texts.insert(
+        report.outcome_texts.begin(),
+        fmt::format("an OperationOutcome of {} bytes, too long to be read", line.size()));
+    if (report.outcome_texts.size() > kTextsKept) report.outcome_texts.pop_back();
+    return;
+  }
   boost::system::error_code failed;
   const auto value = json::parse({line.data(), line.size()}, failed);
   if (failed || !value.is_object()) return;

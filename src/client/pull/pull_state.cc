@@ -14,6 +14,7 @@ namespace json = boost::json;
 
 constexpr const char* kFolder = ".sluice";
 constexpr const char* kJournal = "journal";
+constexpr std::size_t kNumberSize = 5;   // digits in a file's name, at least
 constexpr std::size_t kStemsMax = 2000;  // of file names: FHIR has no 200 types
 
 json::object part(const json::object& record, std::string_view name) {
@@ -44,6 +45,19 @@ std::string boot_id() {
   return line;
 }
 
+// "Patient.00001.ndjson", with any suffix after it.
+bool is_name_of_pull(std::string_view name) {
+  const auto dot = name.find('.');
+  if (dot == 0 || dot == std::string_view::npos) return false;
+  const auto after = name.find('.', dot + 1);
+  if (after == std::string_view::npos || after - dot - 1 < kNumberSize) return false;
+  const auto number = name.substr(dot + 1, after - dot - 1);
+  if (number.find_first_not_of("0123456789") != std::string_view::npos) return false;
+  const auto suffix = name.substr(after);
+  return suffix.starts_with(".ndjson") || suffix.starts_with(".jsonl") ||
+         suffix.starts_with(".strays");
+}
+
 }  // namespace
 
 std::string stray_name(const std::string& file_name) {
@@ -53,6 +67,21 @@ std::string stray_name(const std::string& file_name) {
 bool PullState::exists(const std::filesystem::path& folder) {
   std::error_code failed;
   return std::filesystem::exists(folder / kFolder / kJournal, failed);
+}
+
+Result<void> PullState::check_names(const std::filesystem::path& folder) {
+  if (exists(folder)) return {};
+  for (const char* part : {"", "deleted", "error"}) {
+    std::error_code failed;
+    for (std::filesystem::directory_iterator each(folder / part, failed), end;
+         !failed && each != end; each.increment(failed))
+      if (is_name_of_pull(each->path().filename().string()))
+        return invalid(
+            fmt::format("'{}' is there, but no pull has left it: take another folder, or "
+                        "remove it",
+                        each->path().string()));
+  }
+  return {};
 }
 
 Result<std::unique_ptr<PullState>> PullState::open(const std::filesystem::path& folder) {

@@ -81,6 +81,9 @@ class PullState {
   static Result<std::unique_ptr<PullState>> open(const std::filesystem::path& folder);
   /// Whether the folder has a journal.
   static bool exists(const std::filesystem::path& folder);
+  /// Whether a folder without a journal has no files of the names that a pull writes. kInvalid
+  /// names one.
+  static Result<void> check_names(const std::filesystem::path& folder);
 
   const std::filesystem::path& folder() const { return folder_; }
   /// All rounds: the last one in full, earlier ones with their finished files only. Only the
