@@ -1,3 +1,4 @@
+// What Answer::problem() shows of a body, and what it keeps back.
 #include <gtest/gtest.h>
 
 #include <string>
