@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kDepthMax = 200;
 constexpr std::size_t kTextsKept = 3;
 constexpr std::size_t kTypeShown = 40;
+constexpr std::size_t kLargeLine = 16u << 20;
 
 }  // namespace
 
@@ -76,8 +77,15 @@ Result<void> LineCheck::feed(std::string_view bytes) {
     }
     pending_.append(line);
     SLUICE_CHECK(take(pending_));
-    pending_.clear();
+    if (pending_.capacity() > kLargeLine)
+      std::string().swap(pending_);
+    else
+      pending_.clear();
   }
+  // A long line grows in place: what is reserved takes memory only as it is filled, and copies of
+  // ever larger blocks would take twice as much.
+  if (pending_.size() + bytes.size() > kLargeLine && pending_.capacity() < kLineSizeMax)
+    pending_.reserve(kLineSizeMax + kLargeLine);
   pending_.append(bytes);
   if (pending_.size() > kLineSizeMax)
     return Error{ErrorKind::kTooLarge,
