@@ -9,6 +9,8 @@
 #include <fstream>
 #include <string>
 
+#include "client/pull/unmatched_items.h"
+
 namespace sluice::client {
 namespace {
 
@@ -55,6 +57,55 @@ TEST_F(PullStateTest, L04ValidatorsAreKeptByteByByte) {
   EXPECT_EQ(first.validator.last_modified, latin.last_modified);
   EXPECT_EQ(first.validator.total, 99u);
   EXPECT_EQ(second.validator.etag, plain.etag);
+}
+
+TEST_F(PullStateTest, L05ADroppedFileIsNeitherFoundNorListedAlsoAfterItWasOpenedAgain) {
+  {
+    const auto state = open();
+    ASSERT_TRUE(state->begin_round("pull", "", {}, {}));
+    ASSERT_TRUE(state->add_file(item(FileKind::kOutput, "Patient", "http://e/1")));
+    ASSERT_TRUE(state->add_file(item(FileKind::kOutput, "Patient", "http://e/2")));
+    ASSERT_TRUE(state->note_done(0, {"Patient.00001.ndjson", 1, 1, 1}));
+    ASSERT_TRUE(state->drop_file(0));
+    ASSERT_TRUE(state->add_file(item(FileKind::kOutput, "Patient", "http://e/1")));
+  }
+  const auto state = open();
+  const auto& files = *state->round().files;
+  ASSERT_EQ(files.size(), 3u);
+  EXPECT_TRUE(files.at(0)->is_dropped);
+  EXPECT_TRUE(files.is_done(0));
+  EXPECT_EQ(files.find("http://e/1")->value(), 2u);
+  std::string names;
+  ASSERT_TRUE(files.each([&](std::size_t, const FileState& file) -> Result<void> {
+    names += file.name + " ";
+    return {};
+  }));
+  EXPECT_EQ(names, "Patient.00002.ndjson Patient.00003.ndjson ");
+}
+
+TEST_F(PullStateTest, L05AnItemIsAKnownFileByItsPlaceOnlyIfNoOtherHasIt) {
+  const auto output = [](const std::string& url) {
+    return item(FileKind::kOutput, "Patient", url);
+  };
+  UnmatchedItems items(folder_ / "unmatched");
+  for (const char* url : {"http://e/a?s=2", "http://e/b?id=3", "http://e/c?s=2", "http://e/d?id=1",
+                          "http://e/d?id=2", "http://e/a?s=2"})
+    ASSERT_TRUE(items.add(output(url)));
+  std::string told;
+  ASSERT_TRUE(items.match({{place_key(output("http://e/a?s=1")), 7},
+                           {place_key(output("http://e/b?id=1")), 8},
+                           {place_key(output("http://e/b?id=2")), 9},
+                           {place_key(output("http://e/d?id=0")), 10}},
+                          [&](const ManifestItem& each, UnmatchedItems::Match match,
+                              std::size_t index) -> Result<void> {
+                            told += each.url.substr(9, 1);
+                            if (match == UnmatchedItems::Match::kSame)
+                              told += std::to_string(index);
+                            if (match == UnmatchedItems::Match::kNew) told += "new";
+                            told += " ";
+                            return {};
+                          }));
+  EXPECT_EQ(told, "a7 b cnew d d a7 ");
 }
 
 TEST_F(PullStateTest, L13NamesSayTheTypeAndWhatIsNoDataStandsApart) {
