@@ -87,7 +87,7 @@ Result<void> each_resource(const std::vector<fs::path>& files,
                            const std::function<Result<void>(Key)>& take) {
   const auto take_line = [&](std::string_view line) -> Result<void> {
     SLUICE_TRY(auto key, client::read_line_key(line));
-    return take({std::move(key.type), std::move(key.id)});
+    return key.id.empty() ? Result<void>() : take({std::move(key.type), std::move(key.id)});
   };
   for (const auto& path : files) SLUICE_CHECK(client::each_line(path, take_line));
   return {};

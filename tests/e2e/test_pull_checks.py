@@ -269,7 +269,8 @@ class Words(Faults):
         report = line(**outcome(self.EVIL))
         self.server.on("POST", "/fhir/$export", Answer(429, outcome(self.EVIL), {"Retry-After": "0"}),
                        self.server.accepted())
-        self.server.finish(self.output + [{"type": self.EVIL, "url": self.server.add_file("x", PATIENT)}],
+        stray = line(resourceType=self.EVIL, id="x")
+        self.server.finish(self.output + [{"type": "Patient", "url": self.server.add_file("x", PATIENT + stray)}],
                            error=[self.server.add_output("OperationOutcome", "e", report)],
                            transactionTime="2026" + self.EVIL)
         for options in ((), ("--log-json",)):
@@ -281,6 +282,10 @@ class Words(Faults):
                 for path in glob.glob(os.path.join(out, "**", "*log*"), recursive=True):
                     with open(path, encoding="utf-8") as file:
                         self.assert_clean(file.read())
+        self.server.finish([{"type": self.EVIL, "url": self.server.add_file("x", PATIENT)}])
+        _, done = self.pull(code=5)
+        self.assertIn("fake line", done.err)
+        self.assert_clean(done.err)
         self.server.on("POST", "/fhir/$export", Answer(400, outcome(self.EVIL)))
         _, done = self.pull(code=5)
         self.assert_clean(done.err)

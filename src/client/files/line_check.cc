@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/utf8.h"
+#include "client/files/deletion_bundle.h"
 #include "json/json_check.h"
 #include "json/json_walk.h"
 
@@ -16,25 +17,51 @@ constexpr std::size_t kLargeLine = 16u << 20;
 
 }  // namespace
 
-Result<std::string> LineJudge::judge(std::string_view line) {
+Result<LineVerdict> LineJudge::judge(std::string_view line) {
   if (!tokens_.read(line) || !fhir::check_json_object(tokens_, kDepthMax))
     return corrupt("is not one JSON object");
-  std::string type, id;
-  SLUICE_CHECK(
-      fhir::each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
-        if (tokens_.first(value) != '"') return {};
-        if (fhir::means(tokens_.raw_string(key), "resourceType"))
-          fhir::unescape(tokens_.raw_string(value), type);
-        if (fhir::means(tokens_.raw_string(key), "id"))
-          fhir::unescape(tokens_.raw_string(value), id);
-        return {};
-      }));
-  if (type.empty()) return std::string("an object without a resourceType");
-  if (!type_.empty() && type != type_) return fmt::format("of type {}", type.substr(0, kTypeShown));
-  // Outcomes and Bundles of deletions need none; what a copy is made of does.
-  if (id.empty() && type != "OperationOutcome" && type != "Bundle" && type != "Parameters")
-    return std::string("a resource without an id");
-  return std::string();
+  std::string type;
+  (void)fhir::each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+    if (tokens_.first(value) == '"' && fhir::means(tokens_.raw_string(key), "resourceType"))
+      fhir::unescape(tokens_.raw_string(value), type);
+    return {};
+  });
+  using Place = LineVerdict::Place;
+  if (type.empty()) return LineVerdict{Place::kForeign, "an object without a resourceType"};
+  if (!type_.empty() && type != type_)
+    return LineVerdict{Place::kForeign, fmt::format("of type {}", type.substr(0, kTypeShown))};
+  if (kind_ == LineKind::kResources) return judge_resource(type);
+  if (kind_ == LineKind::kOutcomes) return LineVerdict();
+  auto deletions = read_deletions(tokens_);
+  if (deletions.oddity.empty()) return LineVerdict();
+  return LineVerdict{Place::kHereToo, "a Bundle with " + deletions.oddity};
+}
+
+// What a copy is made of: each line says once, and plainly, what it is.
+LineVerdict LineJudge::judge_resource(const std::string& type) const {
+  using Place = LineVerdict::Place;
+  // In a file of one type it is foreign.
+  if (type == "OperationOutcome") return {Place::kElsewhere, "an OperationOutcome"};
+  if (takes_any_type() && !is_type_name(type))
+    return {Place::kForeign, fmt::format("of type {}, which is none", type.substr(0, kTypeShown))};
+  int types = 0;
+  int ids = 0;
+  bool is_plain = true;
+  bool has_id = false;
+  (void)fhir::each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+    const auto raw = tokens_.raw_string(key);
+    const bool is_id = fhir::means(raw, "id");
+    if (!is_id && !fhir::means(raw, "resourceType")) return {};
+    ++(is_id ? ids : types);
+    is_plain = is_plain && (raw == "id" || raw == "resourceType");
+    has_id = has_id || (is_id && tokens_.first(value) == '"' && !tokens_.raw_string(value).empty());
+    return {};
+  });
+  if (types > 1 || ids > 1) return {Place::kElsewhere, "an object with two ids or resourceTypes"};
+  if (!is_plain) return {Place::kElsewhere, "an object that writes the name of its id in escapes"};
+  if (!has_id && !(takes_any_type() && was_block_header()))
+    return {Place::kElsewhere, "a resource without an id"};
+  return {};
 }
 
 bool LineJudge::was_block_header() const {
@@ -55,15 +82,18 @@ Result<void> LineCheck::take(std::string_view line) {
   at_file_start_ = false;
   if (line.find_first_not_of(" \t\r") == std::string_view::npos) return {};
   ++lines_;
-  auto stray = judge_.judge(line);
-  if (!stray)
-    return corrupt(fmt::format("line {} {}", lines_, stray.error().message), stray.error().detail);
-  if (stray->empty()) {
+  const auto verdict = judge_.judge(line);
+  if (!verdict)
+    return corrupt(fmt::format("line {} {}", lines_, verdict.error().message),
+                   verdict.error().detail);
+  if (!verdict->is_odd()) {
     if (judge_.takes_any_type() && judge_.was_block_header()) ++block_headers_;
     return {};
   }
-  ++strays_;
-  if (texts_.size() < kTextsKept) texts_.push_back(fmt::format("line {} is {}", lines_, *stray));
+  ++(verdict->belongs() ? unclear_ : strays_);
+  if (verdict->place == LineVerdict::Place::kForeign) ++foreign_;
+  if (texts_.size() < kTextsKept)
+    texts_.push_back(fmt::format("line {} is {}", lines_, verdict->oddity));
   return {};
 }
 

@@ -16,28 +16,50 @@ namespace sluice::client {
 /// Of a line, in bytes, so that a file without line breaks cannot take all memory.
 inline constexpr std::size_t kLineSizeMax = 256u << 20;
 
+/// What the lines of a file are.
+enum class LineKind : std::uint8_t { kResources, kDeletions, kOutcomes };
+
+/// What a line is, by itself.
+struct LineVerdict {
+  enum class Place : std::uint8_t {
+    kHere,       ///< belongs into the file
+    kHereToo,    ///< does, but some of it is not understood: it is shown to people as well
+    kElsewhere,  ///< does not
+    kForeign,    ///< is of another type: a file of nothing else is another thing altogether
+  };
+  Place place = Place::kHere;
+  std::string oddity = {};  ///< why it is not kHere: "of type Patient"
+  bool belongs() const { return place == Place::kHere || place == Place::kHereToo; }
+  bool is_odd() const { return place != Place::kHere; }
+};
+
 /// Checks single lines. Holds a parser: use one for each thread.
 class LineJudge {
  public:
   /// `type`: which resources belong here; empty: any.
-  explicit LineJudge(std::string type) : type_(std::move(type)) {}
-  /// Empty for a resource that belongs here; else why it does not ("an OperationOutcome"). kCorrupt
-  /// for what is not one JSON object.
-  Result<std::string> judge(std::string_view line);
+  explicit LineJudge(std::string type, LineKind kind = LineKind::kResources)
+      : type_(std::move(type)), kind_(kind) {}
+  /// Whether a sync can read the line as what it stands for. kCorrupt for what is not one JSON
+  /// object.
+  Result<LineVerdict> judge(std::string_view line);
   bool takes_any_type() const { return type_.empty(); }
   /// Whether the line that was checked last is the header of a block in an output that is organised
   /// by instances: Parameters whose first parameter is "header" (P-09).
   bool was_block_header() const;
 
  private:
+  LineVerdict judge_resource(const std::string& type) const;
+
   const std::string type_;
+  const LineKind kind_;
   fhir::JsonTokens tokens_;
 };
 
 /// The lines of a file as its bytes come, blank ones left out.
 class LineCheck {
  public:
-  explicit LineCheck(std::string type) : judge_(std::move(type)) {}
+  explicit LineCheck(std::string type, LineKind kind = LineKind::kResources)
+      : judge_(std::move(type), kind) {}
   /// kCorrupt names the line that is not one JSON object; kTooLarge for one of more than
   /// kLineSizeMax.
   Result<void> feed(std::string_view bytes);
@@ -47,6 +69,10 @@ class LineCheck {
   std::uint64_t lines() const { return lines_; }
   /// Of these: objects that do not belong into the file.
   std::uint64_t strays() const { return strays_; }
+  /// Of the strays: of another type.
+  std::uint64_t foreign() const { return foreign_; }
+  /// Lines that belong into the file and are not understood as a whole.
+  std::uint64_t unclear() const { return unclear_; }
   /// Headers of blocks, which some servers count and some do not.
   std::uint64_t block_headers() const { return block_headers_; }
   /// The first few of them: "line 2 is an OperationOutcome".
@@ -59,6 +85,8 @@ class LineCheck {
   std::string pending_;
   std::uint64_t lines_ = 0;
   std::uint64_t strays_ = 0;
+  std::uint64_t foreign_ = 0;
+  std::uint64_t unclear_ = 0;
   std::uint64_t block_headers_ = 0;
   std::vector<std::string> texts_;
   bool at_file_start_ = true;

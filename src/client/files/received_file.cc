@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "client/files/line_check.h"
 #include "client/files/ndjson_inflater.h"
 #include "client/files/ndjson_lines.h"
 #include "client/files/ndjson_writer.h"
@@ -39,7 +38,7 @@ struct ReceivedFile::Content {
   explicit Content(const FilePlan& file_plan)
       : plan(file_plan),
         inflater([this](std::string_view bytes) { return take(bytes); }),
-        check(file_plan.type) {}
+        check(file_plan.type, file_plan.lines) {}
 
   const FilePlan& plan;
   NdjsonInflater inflater;
@@ -242,10 +241,11 @@ Result<std::filesystem::path> ReceivedFile::sort_out(const std::filesystem::path
   SLUICE_CHECK(make_folder(plan_.stray_path.parent_path()));
   SLUICE_TRY(const auto sorted, NdjsonWriter::create(sorted_path, is_gzip));
   SLUICE_TRY(const auto strays, NdjsonWriter::create(plan_.stray_path, false));
-  LineJudge judge(plan_.type);
+  LineJudge judge(plan_.type, plan_.lines);
   SLUICE_CHECK(each_line(source, [&](std::string_view line) -> Result<void> {
-    SLUICE_TRY(const auto stray, judge.judge(line));
-    return (stray.empty() ? sorted : strays)->append(line);
+    SLUICE_TRY(const auto verdict, judge.judge(line));
+    const auto kept = verdict.belongs() ? sorted->append(line) : Result<void>();
+    return kept && verdict.is_odd() ? strays->append(line) : kept;
   }));
   SLUICE_CHECK(sorted->finish());
   SLUICE_CHECK(strays->finish());
@@ -267,7 +267,7 @@ Result<FileSummary> ReceivedFile::finish() {
     return corrupt(
         fmt::format("it has {} lines, the manifest says {}", check.lines(), *plan_.count));
   // Another thing than the file altogether.
-  if (strays > 0 && (summary.lines == 0 || plan_.stray_path.empty()))
+  if ((check.foreign() > 0 && summary.lines == 0) || (strays > 0 && plan_.stray_path.empty()))
     return corrupt(fmt::format("{}, not of type {}", check.stray_texts().front(), plan_.type));
   // Some servers give the size of what they send, not of the NDJSON.
   if (plan_.size && *plan_.size > 0 && *plan_.size != summary.size &&
@@ -287,9 +287,9 @@ Result<FileSummary> ReceivedFile::finish() {
   } else {
     SLUICE_CHECK(sync_file(part_.get(), source));
   }
-  if (strays > 0) {
+  if (strays + check.unclear() > 0) {
     SLUICE_TRY(source, sort_out(source, target.extension() == ".gz"));
-    summary.strays = strays;
+    summary.strays = strays + check.unclear();
     summary.stray_texts = check.stray_texts();
   }
   if (std::rename(source.c_str(), target.c_str()) != 0)

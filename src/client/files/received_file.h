@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/result.h"
 #include "base/worker_pool.h"
+#include "client/files/line_check.h"
 
 namespace sluice::client {
 
@@ -25,7 +26,8 @@ struct FilePlan {
   bool keeps_gzip = false;     ///< received gzip stays gzip, as PATH.gz
   bool is_ndjson = true;       ///< lines are counted and checked
   std::string type = {};       ///< of each line's resource; empty: any
-  /// Where lines go that are resources of another type. Empty: a file with such lines is none.
+  LineKind lines = LineKind::kResources;
+  /// Where lines go that do not belong into the file. Empty: a file with such lines is none.
   std::filesystem::path stray_path = {};
   bool is_opaque = false;  ///< bytes as they are, also if they look like gzip
   std::optional<std::uint64_t> count = std::nullopt;  ///< lines that the manifest promises
@@ -37,7 +39,7 @@ struct FileSummary {
   std::uint64_t lines = 0;                    ///< that belong into it
   std::uint64_t size = 0;                     ///< uncompressed
   std::uint64_t received_size = 0;            ///< as on the wire
-  std::uint64_t strays = 0;                   ///< lines that went to the plan's stray_path instead
+  std::uint64_t strays = 0;                   ///< lines that went to the plan's stray_path
   std::vector<std::string> stray_texts = {};  ///< what the first few of them are
 };
 

@@ -248,10 +248,13 @@ Result<void> JobFollower::start_download(std::size_t index, bool is_first) {
   const bool is_mixed = !round.organized_by.empty() || !round.request.organize_output_by.empty();
   if (file.item.kind == FileKind::kOutput) {
     download.plan.type = is_mixed ? "" : file.item.type;
-    download.plan.stray_path = state_.folder_of(round) / stray_name(file.name);
   } else {
-    download.plan.type = file.item.kind == FileKind::kDeleted ? "Bundle" : "OperationOutcome";
+    const bool is_deletions = file.item.kind == FileKind::kDeleted;
+    download.plan.type = is_deletions ? "Bundle" : "OperationOutcome";
+    download.plan.lines = is_deletions ? LineKind::kDeletions : LineKind::kOutcomes;
   }
+  if (file.item.kind != FileKind::kOutcome)
+    download.plan.stray_path = state_.folder_of(round) / stray_name(file.name);
   // What the server reports is worth having as it is: some count there what they could not export.
   if (file.item.kind != FileKind::kOutcome) {
     download.plan.count = file.item.count;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "client/files/deletion_bundle.h"
 #include "client/http/url.h"
 #include "client/pull/export_log.h"
 #include "client/pull/job_follower.h"
@@ -111,6 +112,11 @@ void JobFollower::take_nameless(const ManifestItem& item) {
 }
 
 Result<void> JobFollower::take_item(ManifestItem item) {
+  // A copy by type cannot be made of it, now or in a sync.
+  if (item.kind == FileKind::kOutput && !item.type.empty() && !is_type_name(item.type))
+    return Error{ErrorKind::kConflict, fmt::format("the manifest has a file of type '{}': that is "
+                                                   "no type of FHIR",
+                                                   item.type.substr(0, 64))};
   if (item.url.empty()) {
     take_nameless(item);
     return {};
@@ -235,7 +241,7 @@ void JobFollower::remove_dropped(const FileState& file) const {
   std::error_code none;
   for (const char* suffix : {"", ".gz", ".part", ".unpacked", ".sorted"})
     std::filesystem::remove(folder / (file.name + suffix), none);
-  if (file.item.kind == FileKind::kOutput)
+  if (file.item.kind != FileKind::kOutcome)
     std::filesystem::remove(folder / stray_name(file.name), none);
 }
 

@@ -102,6 +102,10 @@ Result<void> take_file(const std::filesystem::path& folder, const FileState& fil
   }
   add(report.outcomes, file.summary);
   const auto path = (folder / file.name).parent_path() / file.summary.name;
+  if (std::error_code none; !std::filesystem::exists(path, none)) {
+    ++report.lost_outcomes;  // taken away since
+    return {};
+  }
   return each_line(path, [&](std::string_view line) -> Result<void> {
     take_outcome(line, report);
     return {};

@@ -61,7 +61,9 @@ bool is_name_of_pull(std::string_view name) {
 }  // namespace
 
 std::string stray_name(const std::string& file_name) {
-  return "error/" + std::filesystem::path(file_name).stem().string() + ".strays.jsonl";
+  const std::filesystem::path path(file_name);
+  const bool is_deletions = path.has_parent_path();  // not to be called as those of output
+  return (is_deletions ? "error/deleted" : "error/") + path.stem().string() + ".strays.jsonl";
 }
 
 bool PullState::exists(const std::filesystem::path& folder) {

@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "base/file.h"
+#include "client/files/deletion_bundle.h"
 #include "client/files/ndjson_lines.h"
 #include "client/files/ndjson_writer.h"
 #include "client/sync/spill_lists.h"
@@ -29,18 +30,16 @@ Error bad_line(const char* what) {
 
 // A type becomes a file's name, and it is a server that says it.
 Result<void> check_type(const std::string& type) {
-  const auto is_letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); };
-  const bool is_name = !type.empty() && type.size() <= 64 && type.front() <= 'Z' &&
-                       std::all_of(type.begin(), type.end(), is_letter);
-  if (is_name) return {};
+  if (is_type_name(type)) return {};
   return Error{ErrorKind::kConflict,
                fmt::format("'{}' is no type: a copy by type cannot be made", type.substr(0, 64))};
 }
 
-// The line's key; nullopt in a mixed file for one of another type.
+// The line's key; nullopt in a mixed file for one of another type, and for what has no place.
 Result<std::optional<LineKey>> read_key(std::string_view line, const std::string& type,
                                         bool is_mixed) {
   SLUICE_TRY(auto key, read_line_key(line));
+  if (key.id.empty()) return std::optional<LineKey>();
   if (key.type == type) return std::optional(std::move(key));
   if (is_mixed) return std::optional<LineKey>();
   return bad_line("is of another type than its file");
@@ -156,9 +155,8 @@ class TypeCopy {
                                  auto taken = each_line(folder_ / path, [&](std::string_view line) {
                                    return take(line, is_mixed);
                                  });
-                                 // Damage to what is replaced as a whole is mended by that.
-                                 const bool is_mended = !taken && is_whole() &&
-                                                        taken.error().kind == ErrorKind::kCorrupt;
+                                 const bool is_mended =
+                                     !taken && is_whole() && is_damage(taken.error());
                                  return is_mended ? Result<void>() : taken;
                                }));
     return {};
@@ -354,13 +352,13 @@ class CopySources {
     if (mixed.empty()) return {};
     had_mixed_ = mixed.mapped().old_count > 0;
     const auto share_out = [&](std::string_view path, bool is_new) -> Result<void> {
-      // Damage to what is replaced as a whole is mended by that.
       const auto is_mended = [&](const Error& error) {
-        return is_whole && !is_new && error.kind == ErrorKind::kCorrupt;
+        return is_whole && !is_new && is_damage(error);
       };
       const auto read = each_line(folder_ / path, [&](std::string_view line) -> Result<void> {
         const auto key = read_line_key(line);
         if (!key) return is_mended(key.error()) ? Result<void>() : key.error();
+        if (key->id.empty()) return {};
         SLUICE_TRY(TypeFiles* const known, type(key->type));
         known->has_new = known->has_new || is_new;
         if (is_new) ++known->new_lines;
@@ -381,7 +379,7 @@ class CopySources {
       return each_line(
           folder_ / path, [&, stage = mention.stage](std::string_view line) -> Result<void> {
             SLUICE_TRY(const auto deletions, read_deletions(line));
-            for (const auto& [type, id] : deletions) {
+            for (const auto& [type, id] : deletions.resources) {
               // Of another type there is nothing that could go.
               const auto known = types_.find(type);
               if (known == types_.end()) continue;
@@ -424,6 +422,10 @@ class RemovalList {
 };
 
 }  // namespace
+
+bool is_damage(const Error& error) {
+  return error.kind == ErrorKind::kCorrupt || error.kind == ErrorKind::kNotFound;
+}
 
 Result<CopyPlan> write_copy(const fs::path& folder, const EachCopyFile& old,
                             const std::vector<EachCopyFile>& stages, bool is_gzip, CopyMode mode,
@@ -483,7 +485,10 @@ Result<void> carry_out(const fs::path& folder, const CopyPlan& plan) {
                   : Result<void>();
   };
   for (const auto& name : plan.removals) SLUICE_CHECK(remove(name));
-  if (!plan.removal_list.empty()) SLUICE_CHECK(each_line(folder / plan.removal_list, remove));
+  // It goes last: without it all was done before.
+  std::error_code none;
+  if (!plan.removal_list.empty() && fs::exists(folder / plan.removal_list, none))
+    SLUICE_CHECK(each_line(folder / plan.removal_list, remove));
   return sync_folder(folder);
 }
 

@@ -50,6 +50,10 @@ struct CopyPlan {
   std::uint64_t gone = 0;                                 ///< of these: that the stages do not have
 };
 
+/// Whether a line of a copy cannot be read, or a file of it is not there: what is replaced as a
+/// whole is mended by that.
+bool is_damage(const Error& error);
+
 /// How many resources of one type are compared at a time.
 inline constexpr std::uint64_t kComparedAtOnce = 150'000;
 

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "client/files/deletion_bundle.h"
 #include "client/files/ndjson_lines.h"
 #include "client/sync/sync_records.h"
 
@@ -19,8 +20,8 @@ Result<std::set<Key>> read_all_deletions(const fs::path& folder, const EachCopyF
     if (!file.is_deletions) return {};
     return each_line(folder / file.path, [&](std::string_view line) -> Result<void> {
       SLUICE_TRY(auto deletions, read_deletions(line));
-      keys.insert(std::make_move_iterator(deletions.begin()),
-                  std::make_move_iterator(deletions.end()));
+      keys.insert(std::make_move_iterator(deletions.resources.begin()),
+                  std::make_move_iterator(deletions.resources.end()));
       return {};
     });
   }));
@@ -59,7 +60,8 @@ Result<std::vector<Key>> read_lasting_deletions(const fs::path& folder, const Ea
   return std::vector<Key>(keys.begin(), keys.end());
 }
 
-Result<Delivered> deliver(PullState& state, const Round& round, PullTarget& target) {
+Result<Delivered> deliver(PullState& state, const Round& round, PullTarget& target,
+                          bool takes_deletions) {
   const auto files = files_of(round);
   std::vector<fs::path> outputs;
   SLUICE_CHECK(files([&](const CopyFile& file) -> Result<void> {
@@ -70,7 +72,10 @@ Result<Delivered> deliver(PullState& state, const Round& round, PullTarget& targ
   if (!outputs.empty()) {
     SLUICE_TRY(all, target.put(outputs));
   }
-  SLUICE_TRY(const auto deletions, read_lasting_deletions(state.folder(), files));
+  std::vector<Key> deletions;
+  if (takes_deletions) {
+    SLUICE_TRY(deletions, read_lasting_deletions(state.folder(), files));
+  }
   if (!deletions.empty()) {
     SLUICE_TRY(const auto removed, target.remove(deletions));
     add(all.counts, removed.counts);

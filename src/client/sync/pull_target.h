@@ -48,6 +48,8 @@ Result<std::vector<std::pair<std::string, std::string>>> read_lasting_deletions(
 /// Delivers a finished round to `target`: its resources, then its deletions, except deletions of
 /// resources in the same round. Removes files that were taken completely from the folder; files of
 /// outcomes stay. Records it in the journal; a delivered round is not delivered again.
-Result<Delivered> deliver(PullState& state, const Round& round, PullTarget& target);
+/// `takes_deletions`: not of an export of all, which says itself what is gone.
+Result<Delivered> deliver(PullState& state, const Round& round, PullTarget& target,
+                          bool takes_deletions = true);
 
 }  // namespace sluice::client

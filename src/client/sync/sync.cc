@@ -4,15 +4,12 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <cerrno>
-#include <cstdio>
 #include <iterator>
 
 #include "base/file.h"
 #include "base/instant.h"
 #include "base/sort_unique.h"
 #include "client/files/ndjson_lines.h"
-#include "client/files/ndjson_writer.h"
 #include "client/pull/record_fields.h"
 #include "client/sync/sync_records.h"
 
@@ -23,10 +20,8 @@ namespace fs = std::filesystem;
 namespace json = boost::json;
 
 constexpr std::size_t kPatientsOfOneKickOff = 200;
-constexpr std::uint64_t kShareRemoved = 10;  // a tenth of the copy goes without a question
 constexpr const char* kMembers = "members";
 constexpr const char* kWholeMembers = "members-whole";  // where _elements is refused
-constexpr const char* kFull = "full";
 constexpr const char* kJoined = "joined";
 constexpr const char* kEverything = "everything";
 constexpr const char* kChanges = "changes";
@@ -37,14 +32,15 @@ std::uint64_t number(const json::object& record, std::string_view name) {
   return number_field(record, name).value_or(0);
 }
 
-bool is_too_much(const SyncReport& report, const SyncOptions& options) {
-  return report.gone * kShareRemoved > report.old_total && !options.may_remove_many;
-}
-
 // What was accepted and cannot be read now would stop every sync to come.
 Error with_way_out(Error error) {
   if (error.kind == ErrorKind::kCorrupt)
     error.message += ". Mend the line or take it out, or make all of it anew: `sluice sync --full`";
+  if (error.kind == ErrorKind::kNotFound)
+    error.message = fmt::format(
+        "a file that the folder had is not there any more ({}). Put it back, or make all of it "
+        "anew: `sluice sync --full`",
+        error.detail);
   return error;
 }
 
@@ -53,25 +49,7 @@ bool is_listing(const Round& round) {
   return round.purpose == kMembers || round.purpose == kWholeMembers;
 }
 
-// Whether the Patients of a first pull are all members of its group as of then.
-bool has_all_members(const PullRequest& request) {
-  const bool has_patients =
-      request.types.empty() ||
-      std::find(request.types.begin(), request.types.end(), "Patient") != request.types.end();
-  return has_patients && request.since.empty() && request.until.empty() &&
-         std::none_of(request.type_filters.begin(), request.type_filters.end(),
-                      [](const auto& filter) { return filter.starts_with("Patient"); });
-}
-
 }  // namespace
-
-struct Sync::Cycle {
-  std::uint64_t number = 0;
-  std::string since;
-  bool uses_pattern = false;    // members, joined, changes: the server does not do it
-  bool is_full = false;         // all is pulled and compared
-  std::size_t first_round = 0;  // the index of the first round that belongs to it
-};
 
 Sync::Sync(PullState& state, Puller& puller, const PullSettings& settings, PullEvents events,
            const SyncOptions& options, PullTarget* target)
@@ -101,12 +79,13 @@ EachCopyFile Sync::current_files() const {
 Result<std::vector<std::string>> Sync::known_members() const {
   std::vector<std::string> ids;
   if (const auto* done = last_of(state_, "done")) {
-    if (!flag(*done, "members")) return ids;
-    SLUICE_CHECK(each_line(members_path(state_, number(*done, "cycle")),
-                           [&](std::string_view line) -> Result<void> {
-                             ids.emplace_back(line);
-                             return {};
-                           }));
+    std::error_code none;
+    const auto path = members_path(state_, number(*done, "cycle"));
+    if (!flag(*done, "members") || !fs::exists(path, none)) return ids;
+    SLUICE_CHECK(each_line(path, [&](std::string_view line) -> Result<void> {
+      ids.emplace_back(line);
+      return {};
+    }));
     return ids;
   }
   if (!has_all_members(state_.rounds().front().request)) return ids;
@@ -132,6 +111,14 @@ bool Sync::wants_full() const {
   return !then || SystemClock().now() - *then >= options_.full_every;
 }
 
+// What was begun is not gone on with.
+Result<void> Sync::leave(std::uint64_t cycle) {
+  SLUICE_CHECK(state_.note_sync({{"what", "left"}, {"cycle", cycle}}));
+  std::error_code none;  // what stays costs room, no more
+  fs::remove_all(state_.folder() / ".sluice" / fmt::format("cycle-{}", cycle), none);
+  return {};
+}
+
 // The cycle that was begun and not done, or a new one.
 Result<Sync::Cycle> Sync::enter() {
   const auto* begun = last_of(state_, "begin");
@@ -153,11 +140,9 @@ Result<Sync::Cycle> Sync::enter() {
           "the last sync was interrupted and is a full one (--full): this one goes on with it, and "
           "compares with all that the server has");
     if (!is_left)
-      return Cycle{open, text(*begun, "since"), flag(*begun, "pattern"), was_full,
-                   number(*begun, "rounds")};
-    SLUICE_CHECK(state_.note_sync({{"what", "left"}, {"cycle", open}}));
-    std::error_code none;  // what stays costs room, no more
-    fs::remove_all(state_.folder() / ".sluice" / fmt::format("cycle-{}", open), none);
+      return Cycle{open,     text(*begun, "since"),    flag(*begun, "pattern"),
+                   was_full, number(*begun, "rounds"), true};
+    SLUICE_CHECK(leave(open));
     begun = last_of(state_, "begin");
     done = last_of(state_, "done");
   }
@@ -202,7 +187,8 @@ Result<PullReport> Sync::round(const Cycle& cycle, const std::string& purpose,
 
 // Who is in the group now and was not, or may not have been.
 Result<std::vector<std::string>> Sync::find_joined(const Cycle& cycle) {
-  SLUICE_TRY(const auto known, known_members());
+  const auto known = known_members();
+  if (!known) return with_way_out(known.error());
   const auto& rounds = state_.rounds();
   const auto listing =
       std::find_if(rounds.begin() + static_cast<std::ptrdiff_t>(cycle.first_round), rounds.end(),
@@ -210,7 +196,7 @@ Result<std::vector<std::string>> Sync::find_joined(const Cycle& cycle) {
   SLUICE_TRY(const auto now, read_ids(state_.folder(), files_of(*listing)));
   SLUICE_CHECK(write_members(members_path(state_, cycle.number), now));
   std::vector<std::string> joined;
-  std::set_difference(now.begin(), now.end(), known.begin(), known.end(),
+  std::set_difference(now.begin(), now.end(), known->begin(), known->end(),
                       std::back_inserter(joined));
   return joined;
 }
@@ -308,14 +294,23 @@ Result<SyncReport> Sync::run() {
     // All was pulled and written: names were being made.
     SLUICE_TRY(const auto plan, parse_plan(*planned));
     if (cycle.is_full) scope = state_.rounds().front().request;
-    SLUICE_TRY(report.changes, round(cycle, cycle.is_full ? kFull : kChanges, scope));
+    SLUICE_TRY(report.changes, round(cycle, cycle.is_full ? kFullRound : kChanges, scope));
     report.transaction_time = report.changes.transaction_time;
     report.is_full = cycle.is_full;
     SLUICE_CHECK(carry_out(state_.folder(), plan));
     SLUICE_CHECK(complete(cycle, plan));
     return report;
   }
-  if (cycle.is_full) return run_full(cycle);
+  if (cycle.is_full) {
+    auto done = run_full(cycle);
+    if (done || !is_damage(done.error()) || !state_.round().is_finished) return done;
+    if (!cycle.is_resumed || !options_.is_full) return with_way_out(done.error());
+    // What an earlier run pulled was taken away or damaged since.
+    events_.notice(done.error().message + ": all is exported again");
+    SLUICE_CHECK(leave(cycle.number));
+    SLUICE_TRY(const auto fresh, enter());
+    return run_full(fresh);
+  }
   if (cycle.uses_pattern) {
     SLUICE_TRY(report.changes, pull_joined(cycle, scope, report.joined));
     if (!report.changes.failures.empty()) return report;
@@ -338,7 +333,7 @@ Result<void> Sync::deliver_all(const Cycle& cycle, SyncReport& report) {
   for (std::size_t i = cycle.first_round; i < rounds.size(); ++i) {
     if (!rounds[i].is_finished || is_listing(rounds[i])) continue;
     if (!rounds[i].is_delivered) {
-      const auto delivered = deliver(state_, rounds[i], *target_);
+      const auto delivered = deliver(state_, rounds[i], *target_, !cycle.is_full);
       if (!delivered) return with_way_out(delivered.error());
       for (const auto& [type, counts] : delivered->counts) {
         report.counts[type].added += counts.added;
@@ -370,93 +365,6 @@ Result<void> Sync::apply(const Cycle& cycle, SyncReport& report) {
   SLUICE_CHECK(state_.note_sync(std::move(record)));
   SLUICE_CHECK(carry_out(state_.folder(), plan));
   return complete(cycle, plan);
-}
-
-// A full export of the same scope in place of the copy; what it does not have goes.
-Result<SyncReport> Sync::run_full(const Cycle& cycle) {
-  SyncReport report;
-  report.since = cycle.since;
-  report.is_full = true;
-  const PullRequest scope = state_.rounds().front().request;
-  SLUICE_TRY(report.changes, round(cycle, kFull, scope));
-  report.transaction_time = report.changes.transaction_time;
-  if (!report.changes.failures.empty()) return report;
-  report.gone_list = state_.folder() / "deleted" / fmt::format("removed-{}.txt", cycle.number);
-  if (!scope.group.empty() && has_all_members(scope)) {
-    SLUICE_TRY(const auto ids, read_ids(state_.folder(), files_of(state_.round())));
-    if (!ids.empty()) SLUICE_CHECK(write_members(members_path(state_, cycle.number), ids));
-  }
-  if (target_ != nullptr)
-    SLUICE_CHECK(deliver_full(cycle, report));
-  else
-    SLUICE_CHECK(apply_full(cycle, report));
-  if (report.is_refused)
-    SLUICE_CHECK(state_.note_sync({{"what", "refused"}, {"cycle", cycle.number}}));
-  return report;
-}
-
-Result<void> Sync::apply_full(const Cycle& cycle, SyncReport& report) {
-  const auto list = state_.folder() / ".sluice" / "removed.new";
-  SLUICE_TRY(const auto plan,
-             write_copy(state_.folder(), current_files(), {files_of(state_.round())},
-                        settings_.keeps_gzip, CopyMode::kWhole, list));
-  report.gone = plan.gone;
-  report.old_total = plan.old_total;
-  report.counts = plan.counts;
-  if (plan.gone > 0) {
-    SLUICE_CHECK(make_folder(report.gone_list.parent_path()));
-    if (std::rename(list.c_str(), report.gone_list.c_str()) != 0)
-      return errno_error("cannot rename", list, errno);
-  } else {
-    std::error_code none;  // it is empty
-    fs::remove(list, none);
-  }
-  if (is_too_much(report, options_)) {
-    report.is_refused = true;
-    for (const auto& [from, to] : plan.renames) {
-      std::error_code none;  // written again when it is wanted
-      if (from.starts_with(".sluice/")) fs::remove(state_.folder() / from, none);
-    }
-    std::error_code none;
-    if (!plan.removal_list.empty()) fs::remove(state_.folder() / plan.removal_list, none);
-    return {};
-  }
-  auto record = plan_json(plan);
-  record["cycle"] = cycle.number;
-  SLUICE_CHECK(state_.note_sync(std::move(record)));
-  SLUICE_CHECK(carry_out(state_.folder(), plan));
-  return complete(cycle, plan);
-}
-
-Result<void> Sync::deliver_full(const Cycle& cycle, SyncReport& report) {
-  std::vector<fs::path> files;
-  SLUICE_CHECK(files_of(state_.round())([&](const CopyFile& file) -> Result<void> {
-    if (!file.is_deletions) files.push_back(state_.folder() / file.path);
-    return {};
-  }));
-  if (!state_.round().is_delivered) {
-    SLUICE_TRY(const auto gone, target_->find_gone(files));
-    report.gone = gone.resources.size();
-    report.old_total = gone.old_total;
-    if (!gone.resources.empty()) {
-      SLUICE_CHECK(make_folder(report.gone_list.parent_path()));
-      SLUICE_TRY(const auto list, NdjsonWriter::create(report.gone_list, false));
-      for (const auto& [type, id] : gone.resources)
-        SLUICE_CHECK(list->append(fmt::format("{}/{}", type, id)));
-      SLUICE_CHECK(list->finish());
-    }
-    if (is_too_much(report, options_)) {
-      report.is_refused = true;
-      return {};
-    }
-    // Before the files go: a run that is killed in between finds what is gone once more.
-    if (!gone.resources.empty()) {
-      SLUICE_TRY(const auto removed, target_->remove(gone.resources));
-      for (const auto& [type, counts] : removed.counts)
-        report.counts[type].deleted = counts.deleted;
-    }
-  }
-  return deliver_all(cycle, report);
 }
 
 Result<Delivered> deliver_first(PullState& state, PullTarget& target) {

@@ -48,9 +48,18 @@ class Sync {
   Result<SyncReport> run();
 
  private:
-  struct Cycle;
+  static constexpr const char* kFullRound = "full";  // the purpose of its round
+  struct Cycle {
+    std::uint64_t number = 0;
+    std::string since;
+    bool uses_pattern = false;    // members, joined, changes: the server does not do it
+    bool is_full = false;         // all is pulled and compared
+    std::size_t first_round = 0;  // the index of the first round that belongs to it
+    bool is_resumed = false;      // an earlier run began it
+  };
   Result<Cycle> enter();
   bool wants_full() const;
+  Result<void> leave(std::uint64_t cycle);
   Result<SyncReport> run_full(const Cycle& cycle);
   Result<void> apply_full(const Cycle& cycle, SyncReport& report);
   Result<void> deliver_full(const Cycle& cycle, SyncReport& report);

@@ -90,12 +90,21 @@ Result<std::vector<std::string>> read_ids(const fs::path& folder, const EachCopy
     if (file.is_deletions || file.type != "Patient") return {};
     return each_line(folder / file.path, [&](std::string_view line) -> Result<void> {
       SLUICE_TRY(auto key, read_line_key(line));
-      if (key.type == "Patient") ids.push_back(std::move(key.id));
+      if (key.type == "Patient" && !key.id.empty()) ids.push_back(std::move(key.id));
       return {};
     });
   }));
   sort_unique(ids);
   return ids;
+}
+
+bool has_all_members(const PullRequest& request) {
+  const bool has_patients =
+      request.types.empty() ||
+      std::find(request.types.begin(), request.types.end(), "Patient") != request.types.end();
+  return has_patients && request.since.empty() && request.until.empty() &&
+         std::none_of(request.type_filters.begin(), request.type_filters.end(),
+                      [](const auto& filter) { return filter.starts_with("Patient"); });
 }
 
 EachCopyFile files_of(const Round& round) {

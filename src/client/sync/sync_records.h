@@ -39,4 +39,7 @@ Result<std::vector<std::string>> read_ids(const std::filesystem::path& folder,
 /// outlive it.
 EachCopyFile files_of(const Round& round);
 
+/// Whether the Patients that a request brings are all members of its group as of then.
+bool has_all_members(const PullRequest& request);
+
 }  // namespace sluice::client

@@ -86,11 +86,45 @@ TEST(LineCheck, L11CountsWhatDoesNotBelong) {
 }
 
 TEST(LineCheck, L11AnyTypeWhereFilesAreOrganizedByInstance) {
-  EXPECT_EQ(check(kOne + "\n" + R"({"resourceType":"Parameters"})" + "\n" +
-                      R"({"resourceType":"Observation","id":"o"})",
+  EXPECT_EQ(check(kOne + "\n" + R"({"resourceType":"Parameters","parameter":[{"name":"header"}]})" +
+                      "\n" + R"({"resourceType":"Observation","id":"o"})",
                   7, "")
                 .strays,
             0u);
+}
+
+TEST(LineCheck, L11AResourceSaysOnceAndPlainlyWhatItIs) {
+  for (const std::string line :
+       {R"({"resourceType":"Patient","id":"a","id":"b"})",
+        R"({"resourceType":"Patient","id":"a","id":5})",
+        R"({"resourceType":"Patient","resourceType":"Patient","id":"a"})",
+        R"({"resourceType":"Patient","\u0069d":"a"})", R"({"resourceType":"Patient","id":5})"})
+    EXPECT_EQ(check(line).strays, 1u) << line;
+  for (const std::string line :
+       {R"({"resourceType":"OperationOutcome","id":"a"})", R"({"resourceType":"Parameters"})",
+        R"({"resourceType":"patient","id":"a"})", R"({"resourceType":"Bundle"})"})
+    EXPECT_EQ(check(line, 4096, "").strays, 1u) << line;
+}
+
+TEST(LineCheck, L11ADeletionThatIsNotPlainIsTold) {
+  const auto bundle = [](const std::string& entry) {
+    return R"({"resourceType":"Bundle","entry":[)" + entry + "]}\n";
+  };
+  const auto deletion = [](const std::string& url) {
+    return R"({"request":{"method":"DELETE","url":")" + url + R"("}})";
+  };
+  LineCheck lines("Bundle", LineKind::kDeletions);
+  ASSERT_TRUE(lines.feed(bundle(deletion("Patient/a") + "," + deletion("http://x/Patient/b"))));
+  EXPECT_EQ(lines.unclear(), 0u);
+  std::uint64_t unclear = 0;
+  for (const std::string& entry :
+       {std::string("{}"), std::string("1"), deletion("Patient/a/"), deletion("Patient/a?x"),
+        deletion("Patient/%61"), deletion("Patient/a#b"), deletion("patient/a"),
+        deletion("Patient"), deletion("")}) {
+    ASSERT_TRUE(lines.feed(bundle(deletion("Patient/a") + "," + entry)));
+    EXPECT_EQ(lines.unclear(), ++unclear) << entry;
+  }
+  EXPECT_EQ(lines.strays(), 0u);
 }
 
 TEST(LineCheck, L15ALineWithoutAnEndIsNotKeptForEver) {

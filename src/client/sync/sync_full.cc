@@ -1,0 +1,113 @@
+// A sync that compares with all that the server has.
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cerrno>
+#include <cstdio>
+
+#include "base/file.h"
+#include "client/files/ndjson_writer.h"
+#include "client/sync/sync.h"
+#include "client/sync/sync_records.h"
+
+namespace sluice::client {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kShareRemoved = 10;  // a tenth of the copy goes without a question
+
+bool is_too_much(const SyncReport& report, const SyncOptions& options) {
+  return report.gone * kShareRemoved > report.old_total && !options.may_remove_many;
+}
+
+}  // namespace
+
+// A full export of the same scope in place of the copy; what it does not have goes.
+Result<SyncReport> Sync::run_full(const Cycle& cycle) {
+  SyncReport report;
+  report.since = cycle.since;
+  report.is_full = true;
+  const PullRequest scope = state_.rounds().front().request;
+  SLUICE_TRY(report.changes, round(cycle, kFullRound, scope));
+  report.transaction_time = report.changes.transaction_time;
+  if (!report.changes.failures.empty()) return report;
+  report.gone_list = state_.folder() / "deleted" / fmt::format("removed-{}.txt", cycle.number);
+  if (!scope.group.empty() && has_all_members(scope)) {
+    SLUICE_TRY(const auto ids, read_ids(state_.folder(), files_of(state_.round())));
+    if (!ids.empty()) SLUICE_CHECK(write_members(members_path(state_, cycle.number), ids));
+  }
+  if (target_ != nullptr)
+    SLUICE_CHECK(deliver_full(cycle, report));
+  else
+    SLUICE_CHECK(apply_full(cycle, report));
+  if (report.is_refused)
+    SLUICE_CHECK(state_.note_sync({{"what", "refused"}, {"cycle", cycle.number}}));
+  return report;
+}
+
+Result<void> Sync::apply_full(const Cycle& cycle, SyncReport& report) {
+  const auto list = state_.folder() / ".sluice" / "removed.new";
+  SLUICE_TRY(const auto plan,
+             write_copy(state_.folder(), current_files(), {files_of(state_.round())},
+                        settings_.keeps_gzip, CopyMode::kWhole, list));
+  report.gone = plan.gone;
+  report.old_total = plan.old_total;
+  report.counts = plan.counts;
+  if (plan.gone > 0) {
+    SLUICE_CHECK(make_folder(report.gone_list.parent_path()));
+    if (std::rename(list.c_str(), report.gone_list.c_str()) != 0)
+      return errno_error("cannot rename", list, errno);
+  } else {
+    std::error_code none;  // it is empty
+    fs::remove(list, none);
+  }
+  if (is_too_much(report, options_)) {
+    report.is_refused = true;
+    for (const auto& [from, to] : plan.renames) {
+      std::error_code none;  // written again when it is wanted
+      if (from.starts_with(".sluice/")) fs::remove(state_.folder() / from, none);
+    }
+    std::error_code none;
+    if (!plan.removal_list.empty()) fs::remove(state_.folder() / plan.removal_list, none);
+    return {};
+  }
+  auto record = plan_json(plan);
+  record["cycle"] = cycle.number;
+  SLUICE_CHECK(state_.note_sync(std::move(record)));
+  SLUICE_CHECK(carry_out(state_.folder(), plan));
+  return complete(cycle, plan);
+}
+
+Result<void> Sync::deliver_full(const Cycle& cycle, SyncReport& report) {
+  std::vector<fs::path> files;
+  SLUICE_CHECK(files_of(state_.round())([&](const CopyFile& file) -> Result<void> {
+    if (!file.is_deletions) files.push_back(state_.folder() / file.path);
+    return {};
+  }));
+  if (!state_.round().is_delivered) {
+    SLUICE_TRY(const auto gone, target_->find_gone(files));
+    report.gone = gone.resources.size();
+    report.old_total = gone.old_total;
+    if (!gone.resources.empty()) {
+      SLUICE_CHECK(make_folder(report.gone_list.parent_path()));
+      SLUICE_TRY(const auto list, NdjsonWriter::create(report.gone_list, false));
+      for (const auto& [type, id] : gone.resources)
+        SLUICE_CHECK(list->append(fmt::format("{}/{}", type, id)));
+      SLUICE_CHECK(list->finish());
+    }
+    if (is_too_much(report, options_)) {
+      report.is_refused = true;
+      return {};
+    }
+    // Before the files go: a run that is killed in between finds what is gone once more.
+    if (!gone.resources.empty()) {
+      SLUICE_TRY(const auto removed, target_->remove(gone.resources));
+      for (const auto& [type, counts] : removed.counts)
+        report.counts[type].deleted = counts.deleted;
+    }
+  }
+  return deliver_all(cycle, report);
+}
+
+}  // namespace sluice::client
