@@ -4,7 +4,7 @@
 #include <boost/json.hpp>
 #include <csignal>
 #include <filesystem>
-#include <optional>
+#include <memory>
 #include <stop_token>
 #include <utility>
 
@@ -167,13 +167,13 @@ Result<int> pull(PullArguments& arguments, PullDisplay& display) {
   const SystemClock clock;
   const client::Waiter waiter(stop.get_token(), settings.time_limit);
   client::Puller puller(settings, display.events(), clock, waiter);
-  std::optional<StoreTarget> target;
+  std::unique_ptr<StoreTarget> target;
   if (!arguments.server.into.empty()) {
-    target.emplace(arguments.server.into, request, arguments.out, stop.get_token(),
-                   display.events().notice);
+    SLUICE_TRY(target, StoreTarget::create(arguments.server.into, *state, stop.get_token(),
+                                           display.events().notice));
     if (!state->round().is_delivered) SLUICE_CHECK(target->check());
   }
-  return run_round(*state, puller, target ? &*target : nullptr, display, arguments);
+  return run_round(*state, puller, target.get(), display, arguments);
 }
 
 Result<int> run_pull(PullArguments& arguments) {

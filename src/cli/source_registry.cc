@@ -13,7 +13,6 @@
 
 #include "base/file.h"
 #include "base/sort_unique.h"
-#include "client/files/content_digest.h"
 #include "client/files/ndjson_lines.h"
 #include "client/files/ndjson_writer.h"
 #include "client/sync/copy_lines.h"
@@ -26,6 +25,7 @@ using Key = SourceRegistry::Key;
 
 constexpr std::size_t kChunk = 1'000'000;  // references in memory at a time
 constexpr const char* kSuffix = ".held";
+constexpr const char* kFolderSuffix = ".folder";
 
 // "Type/id" in the order of the pairs: '/' sorts before all characters of names.
 std::string text_of(const Key& key) {
@@ -110,20 +110,64 @@ Result<void> note_all(const std::vector<fs::path>& files, const fs::path& list) 
 
 }  // namespace
 
-SourceRegistry::SourceRegistry(fs::path data, std::string name)
-    : folder_(data / "sources"), name_(std::move(name)) {}
+SourceRegistry::SourceRegistry(fs::path data, std::string name, std::string folder)
+    : folder_(data / "sources"), name_(std::move(name)), pull_folder_(std::move(folder)) {}
 
 fs::path SourceRegistry::list_path() const {
-  return folder_ / (client::digest_of_text(name_) + kSuffix);
+  return folder_ / (name_ + kSuffix);
+}
+
+bool SourceRegistry::exists() const {
+  std::error_code none;
+  return fs::exists(list_path(), none);
+}
+
+bool SourceRegistry::is_empty() const {
+  std::error_code none;
+  return fs::file_size(list_path(), none) == 0;
+}
+
+// For people, and for who pulls anew in the same folder: whose list it is.
+Result<void> SourceRegistry::note_folder() const {
+  auto whose = list_path();
+  whose.replace_extension(kFolderSuffix);
+  SLUICE_TRY(const auto file, create_file(whose));
+  return write_all(file.get(), pull_folder_ + "\n", whose);
+}
+
+Result<void> SourceRegistry::take_over() {
+  std::error_code failed;
+  if (!fs::exists(folder_, failed) || exists()) return {};
+  SLUICE_TRY(const auto held, lock(folder_));
+  std::vector<fs::path> lists;
+  for (const auto& entry : fs::directory_iterator(folder_, failed))
+    if (entry.path().extension() == kSuffix) lists.push_back(entry.path());
+  if (failed) return errno_error("cannot list", folder_, failed.value());
+  for (const auto& list : lists) {
+    auto whose = list;
+    whose.replace_extension(kFolderSuffix);
+    const auto folder = read_file(whose);
+    if (!folder || *folder != pull_folder_ + "\n") continue;
+    // Before the list has its new name: a run that is killed in between finds it by its folder.
+    SLUICE_CHECK(note_folder());
+    if (std::rename(list.c_str(), list_path().c_str()) != 0)
+      return errno_error("cannot rename", list, errno);
+    fs::remove(whose, failed);
+    return sync_folder(folder_);
+  }
+  return {};
+}
+
+Result<void> SourceRegistry::begin() {
+  if (exists()) return {};
+  SLUICE_TRY(const auto held, lock(folder_));
+  SLUICE_CHECK(note_folder());
+  return rewrite(list_path(), [](client::NdjsonWriter&) { return Result<void>(); });
 }
 
 Result<void> SourceRegistry::note_held(const std::vector<fs::path>& files) {
   SLUICE_TRY(const auto held, lock(folder_));
-  // For people: whose list it is.
-  auto whose = list_path();
-  whose.replace_extension(".folder");
-  SLUICE_TRY(const auto file, create_file(whose));
-  SLUICE_CHECK(write_all(file.get(), name_ + "\n", whose));
+  SLUICE_CHECK(note_folder());
   return note_all(files, list_path());
 }
 

@@ -19,9 +19,17 @@ class SourceRegistry {
  public:
   using Key = std::pair<std::string, std::string>;  ///< type and id
 
-  /// `name` identifies this source: the folder of its pull.
-  SourceRegistry(std::filesystem::path data, std::string name);
+  /// `name` identifies this source, `folder` is where its pull is now.
+  SourceRegistry(std::filesystem::path data, std::string name, std::string folder);
 
+  /// Gives this source the list of the one that was pulled in the same folder before, if the store
+  /// has one and this source none: a pull made anew, or one of a version that named sources by
+  /// their folder.
+  Result<void> take_over();
+  /// Begins an empty list unless there is one.
+  Result<void> begin();
+  bool exists() const;
+  bool is_empty() const;
   /// The source has all resources of these NDJSON files.
   Result<void> note_held(const std::vector<std::filesystem::path>& files);
   /// The ids of one type that the source has, sorted.
@@ -36,8 +44,11 @@ class SourceRegistry {
  private:
   std::filesystem::path list_path() const;
 
+  Result<void> note_folder() const;
+
   const std::filesystem::path folder_;
   const std::string name_;
+  const std::string pull_folder_;
 };
 
 }  // namespace sluice::cli

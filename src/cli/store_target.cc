@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/bytes.h"
 #include "cli/command.h"
 #include "cli/data_folder.h"
 #include "cli/store_report.h"
@@ -16,6 +17,7 @@ namespace sluice::cli {
 namespace {
 
 constexpr std::uint64_t kProblemsShown = 20;
+constexpr std::size_t kNameSize = 16;  // bytes of the random name of a source
 
 // Another process may hold the store for a moment: a load, say. The next run tries again.
 Error later(Error error) {
@@ -25,15 +27,41 @@ Error later(Error error) {
 
 }  // namespace
 
-StoreTarget::StoreTarget(std::string data, const client::PullRequest& request,
-                         const std::filesystem::path& folder, std::stop_token stop,
-                         std::function<void(const std::string&)> notice)
+StoreTarget::StoreTarget(std::string data, const client::PullState& state, std::string name,
+                         std::stop_token stop, std::function<void(const std::string&)> notice)
     : data_(std::move(data)),
-      base_url_(request.base),
-      scratch_(folder / ".sluice" / "linked"),
-      sources_(data_, std::filesystem::absolute(folder).lexically_normal().string()),
+      base_url_(state.rounds().front().request.base),
+      scratch_(state.folder() / ".sluice"),
+      sources_(data_, std::move(name),
+               std::filesystem::absolute(state.folder()).lexically_normal().string()),
       stop_(std::move(stop)),
       notice_(std::move(notice)) {}
+
+Result<std::unique_ptr<StoreTarget>> StoreTarget::create(
+    std::string data, client::PullState& state, std::stop_token stop,
+    std::function<void(const std::string&)> notice) {
+  const bool is_new = state.source().empty();
+  const std::string name = is_new ? random_hex(kNameSize) : state.source();
+  std::unique_ptr<StoreTarget> target(
+      new StoreTarget(std::move(data), state, name, std::move(stop), std::move(notice)));
+  if (is_new) {
+    // In this order: a run that is killed in between finds the list by its folder again.
+    SLUICE_CHECK(target->sources_.take_over());
+    SLUICE_CHECK(state.set_source(name));
+  }
+  return target;
+}
+
+Result<void> StoreTarget::begin() {
+  return sources_.begin();
+}
+
+Result<bool> StoreTarget::is_known() {
+  if (!sources_.exists()) return false;
+  if (sources_.is_empty()) return true;
+  SLUICE_TRY(const auto counts, totals());
+  return std::any_of(counts.begin(), counts.end(), [](const auto& of) { return of.second > 0; });
+}
 
 Result<void> StoreTarget::check() const {
   bulk::LoadOptions nothing;
@@ -59,9 +87,10 @@ Result<client::Delivered> StoreTarget::put(const std::vector<std::filesystem::pa
   // Before the store has them: another source's deletion must not take what is just coming.
   SLUICE_CHECK(sources_.note_held(files));
   SLUICE_TRY(const auto binaries, sources_.held_ids("Binary"));
-  SLUICE_CHECK(client::link_attachments(files, scratch_, base_url_, [&](std::string_view id) {
-    return std::binary_search(binaries.begin(), binaries.end(), id);
-  }));
+  SLUICE_CHECK(
+      client::link_attachments(files, scratch_ / "linked", base_url_, [&](std::string_view id) {
+        return std::binary_search(binaries.begin(), binaries.end(), id);
+      }));
   notice_(fmt::format("loading {} files into {}", files.size(), data_));
   const auto summary = load_into(data_, options, stop_);
   if (!summary) return later(summary.error());

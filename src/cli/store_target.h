@@ -3,26 +3,30 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <stop_token>
 #include <string>
 
 #include "cli/source_registry.h"
-#include "client/protocol/pull_request.h"
+#include "client/pull/pull_state.h"
 #include "client/sync/pull_target.h"
 
 namespace sluice::cli {
 
 class StoreTarget final : public client::PullTarget {
  public:
-  /// `request`: what is pulled; absolute references below its base count as local. `folder`: that
-  /// of the pull, which with the request makes it a source of its own. `notice`: for people.
-  StoreTarget(std::string data, const client::PullRequest& request,
-              const std::filesystem::path& folder, std::stop_token stop,
-              std::function<void(const std::string&)> notice);
+  /// `state`: of the folder of the pull, which gets a name in it: a source of its own, wherever the
+  /// folder is moved. Absolute references below the base of its request count as local. `notice`:
+  /// for people.
+  static Result<std::unique_ptr<StoreTarget>> create(
+      std::string data, client::PullState& state, std::stop_token stop,
+      std::function<void(const std::string&)> notice);
 
   /// Checks that the store can be written now, before hours of downloads. Creates it if it is
   /// missing.
   Result<void> check() const;
+  Result<void> begin() override;
+  Result<bool> is_known() override;
   Result<client::Delivered> put(const std::vector<std::filesystem::path>& files) override;
   Result<client::Delivered> remove(
       const std::vector<std::pair<std::string, std::string>>& resources) override;
@@ -30,6 +34,9 @@ class StoreTarget final : public client::PullTarget {
   Result<client::Gone> find_gone(const std::vector<std::filesystem::path>& files) override;
 
  private:
+  StoreTarget(std::string data, const client::PullState& state, std::string name,
+              std::stop_token stop, std::function<void(const std::string&)> notice);
+
   const std::string data_;
   const std::string base_url_;
   const std::filesystem::path scratch_;

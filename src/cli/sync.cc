@@ -8,7 +8,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <optional>
+#include <memory>
 #include <stop_token>
 
 #include "base/instant.h"
@@ -138,14 +138,13 @@ Result<int> sync(SyncArguments& arguments, PullDisplay& display) {
   const SystemClock clock;
   const client::Waiter waiter(stop.get_token(), settings.time_limit);
   client::Puller puller(settings, display.events(), clock, waiter);
-  std::optional<StoreTarget> target;
+  std::unique_ptr<StoreTarget> target;
   if (has_target) {
-    target.emplace(arguments.server.into, first.request, arguments.folder, stop.get_token(),
-                   display.events().notice);
+    SLUICE_TRY(target, StoreTarget::create(arguments.server.into, *state, stop.get_token(),
+                                           display.events().notice));
     SLUICE_CHECK(target->check());
   }
-  client::Sync run(*state, puller, settings, display.events(), options,
-                   target ? &*target : nullptr);
+  client::Sync run(*state, puller, settings, display.events(), options, target.get());
   SLUICE_TRY(const auto report, run.run());
   display.clear();
   // The first pull is told of as a pull.

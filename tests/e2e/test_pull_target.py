@@ -2,6 +2,7 @@
 pulled anew, the store is removed, versions come in any order (L-06, L-10)."""
 import json
 import os
+import shutil
 import unittest
 
 import harness
@@ -38,6 +39,46 @@ class Target(harness.TestCase):
         with harness.Server(self.data) as server:
             bundle = harness.request("GET", f"{server.base}/Patient?_count=1000").json()
             return {entry["resource"]["id"]: entry["resource"] for entry in bundle.get("entry", [])}
+
+    def test_l10_a_folder_that_was_moved_is_the_same_source(self):
+        self.pull()
+        moved = self.out + "-moved"
+        shutil.move(self.out, moved)
+        self.offer(b"", deletions("Patient/P1", "Patient/P2"))
+        done = run("sync", moved)
+        self.assertNotIn("another source has them", done.err)
+        self.assertEqual(set(self.stored()), {f"P{i}" for i in range(20)} - {"P1", "P2"})
+        self.offer(resources("Patient", 17, 3))
+        run("sync", moved, "--full")
+        self.assertEqual(set(self.stored()), {f"P{i}" for i in range(3, 20)})
+
+    def test_l10_a_pull_made_anew_in_the_same_folder_is_the_same_source(self):
+        self.pull()
+        shutil.rmtree(self.out)
+        self.pull()
+        self.offer(b"", deletions("Patient/P1"))
+        run("sync", self.out)
+        self.assertNotIn("P1", self.stored())
+        self.assertEqual(len([name for name in os.listdir(self.data + "/sources") if name.endswith(".held")]), 1)
+
+    def test_l10_changes_do_not_go_into_a_store_that_was_made_anew(self):
+        self.pull()
+        shutil.rmtree(self.data)
+        self.offer(resources("Patient", 1, 50), b"")
+        done = run("sync", self.out, code=2)
+        self.assertIn("`sluice sync --full`", done.err)
+        self.offer(resources("Patient", 21))
+        run("sync", self.out, "--full")
+        self.assertEqual(set(self.stored()), {f"P{i}" for i in range(21)})
+        self.offer(b"", b"")
+        run("sync", self.out)
+
+    def test_l10_a_pull_that_brought_nothing_can_be_synchronised(self):
+        self.offer(b"")
+        self.pull()
+        self.offer(resources("Patient", 2), b"")
+        run("sync", self.out)
+        self.assertEqual(set(self.stored()), {"P0", "P1"})
 
     def test_l10_l11_an_odd_deletion_is_told_and_the_others_take_effect(self):
         odd = b'{"resourceType":"Bundle","type":"transaction","entry":[{"fullUrl":"Patient/P2"},' \

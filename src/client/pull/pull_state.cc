@@ -136,6 +136,10 @@ Result<void> PullState::apply(const json::object& record, std::uint64_t at) {
     boot_ = text_field(record, "boot");
     return {};
   }
+  if (event == "source") {
+    source_ = text_field(record, "name");
+    return {};
+  }
   if (event == "sync") {
     sync_records_.push_back(record);
     forget_files(record);
@@ -340,6 +344,10 @@ Result<void> PullState::finish_round() {
 
 Result<void> PullState::note_delivered(std::uint64_t round_number, std::uint64_t refused) {
   return write({{"e", "delivered"}, {"n", round_number}, {"refused", refused}}, Durability::kNow);
+}
+
+Result<void> PullState::set_source(const std::string& name) {
+  return write({{"e", "source"}, {"name", name}}, Durability::kNow);
 }
 
 Result<void> PullState::note_sync(json::object record) {

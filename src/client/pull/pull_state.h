@@ -95,6 +95,8 @@ class PullState {
   std::filesystem::path folder_of(const Round& round) const;
   /// The records of the kind "sync", which the local copy keeps (local_copy.h), in order.
   const std::vector<boost::json::object>& sync_records() const { return sync_records_; }
+  /// What a target knows the folder by, wherever the folder is; empty: not named yet.
+  const std::string& source() const { return source_; }
   /// Whether the machine runs since the journal was written last: then all bytes of parts count.
   bool same_boot() const { return same_boot_; }
 
@@ -123,6 +125,7 @@ class PullState {
   Result<void> finish_round();
   /// The target has all of a round, except `refused` resources.
   Result<void> note_delivered(std::uint64_t round_number, std::uint64_t refused);
+  Result<void> set_source(const std::string& name);
   /// A record of the local copy: {"e":"sync", ...}.
   Result<void> note_sync(boost::json::object record);
 
@@ -139,6 +142,7 @@ class PullState {
   std::vector<Round> rounds_;
   std::map<std::string, unsigned> names_;  // how many files of a kind and type there are
   std::vector<boost::json::object> sync_records_;
+  std::string source_;
   std::string boot_;
   bool same_boot_ = true;
 };

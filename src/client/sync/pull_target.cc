@@ -69,6 +69,7 @@ Result<Delivered> deliver(PullState& state, const Round& round, PullTarget& targ
     return {};
   }));
   Delivered all;
+  SLUICE_CHECK(target.begin());
   if (!outputs.empty()) {
     SLUICE_TRY(all, target.put(outputs));
   }

@@ -29,6 +29,10 @@ struct Gone {
 class PullTarget {
  public:
   virtual ~PullTarget() = default;
+  /// From now on it knows the folder, even when the first files bring nothing.
+  virtual Result<void> begin() = 0;
+  /// Whether it still has what put() was given: a target that was made anew has not.
+  virtual Result<bool> is_known() = 0;
   /// Takes all resources of NDJSON files, plain or gzip.
   virtual Result<Delivered> put(const std::vector<std::filesystem::path>& files) = 0;
   /// Takes resources away, each "Type/id" in two parts; those that are not there do not count.

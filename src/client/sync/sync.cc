@@ -119,6 +119,17 @@ Result<void> Sync::leave(std::uint64_t cycle) {
   return {};
 }
 
+// Changes alone would be all that a target has which was emptied since the last sync.
+Result<void> Sync::check_target() const {
+  if (target_ == nullptr) return {};
+  SLUICE_TRY(const bool is_known, target_->is_known());
+  if (is_known) return {};
+  return invalid(
+      "the store does not have what was pulled into it: it was removed, emptied or made anew, or "
+      "the folder was moved before it had a name of its own. `sluice sync --full` brings all of "
+      "it");
+}
+
 // The cycle that was begun and not done, or a new one.
 Result<Sync::Cycle> Sync::enter() {
   const auto* begun = last_of(state_, "begin");
@@ -139,6 +150,7 @@ Result<Sync::Cycle> Sync::enter() {
       events_.notice(
           "the last sync was interrupted and is a full one (--full): this one goes on with it, and "
           "compares with all that the server has");
+    if (!is_left && !was_full) SLUICE_CHECK(check_target());
     if (!is_left)
       return Cycle{open,     text(*begun, "since"),    flag(*begun, "pattern"),
                    was_full, number(*begun, "rounds"), true};
@@ -157,6 +169,7 @@ Result<Sync::Cycle> Sync::enter() {
     events_.notice(
         "the last manifest had no transactionTime: all is exported again and compared, instead of "
         "the changes");
+  if (!cycle.is_full) SLUICE_CHECK(check_target());
   cycle.uses_pattern = !cycle.is_full && !first.request.group.empty() &&
                        first.request.patients.empty() &&
                        !puller_.discovered().sends_history_of_new_members &&

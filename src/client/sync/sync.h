@@ -60,6 +60,7 @@ class Sync {
   Result<Cycle> enter();
   bool wants_full() const;
   Result<void> leave(std::uint64_t cycle);
+  Result<void> check_target() const;
   Result<SyncReport> run_full(const Cycle& cycle);
   Result<void> apply_full(const Cycle& cycle, SyncReport& report);
   Result<void> deliver_full(const Cycle& cycle, SyncReport& report);
