@@ -12,6 +12,7 @@
 #include "cli/data_folder.h"
 #include "cli/store_report.h"
 #include "client/sync/attachment_links.h"
+#include "client/sync/newest_lines.h"
 
 namespace sluice::cli {
 namespace {
@@ -84,6 +85,7 @@ Result<client::Delivered> StoreTarget::put(const std::vector<std::filesystem::pa
       notice_(fmt::format("{}:{}: {}", problem.path, problem.place, problem.reason));
   };
   options.on_progress = [](const bulk::LoadProgress&) {};
+  SLUICE_CHECK(client::drop_older_versions(files, scratch_));
   // Before the store has them: another source's deletion must not take what is just coming.
   SLUICE_CHECK(sources_.note_held(files));
   SLUICE_TRY(const auto binaries, sources_.held_ids("Binary"));

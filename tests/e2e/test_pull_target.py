@@ -8,7 +8,7 @@ import unittest
 import harness
 from imposter import BulkImposter, resources
 from test_pull import pull
-from test_sync import run
+from test_sync import patient, run
 
 
 def deletions(*urls):
@@ -79,6 +79,20 @@ class Target(harness.TestCase):
         self.offer(resources("Patient", 2), b"")
         run("sync", self.out)
         self.assertEqual(set(self.stored()), {"P0", "P1"})
+
+    def test_l10_the_newest_of_two_versions_in_one_export_counts(self):
+        def version(language, instant):
+            return json.dumps(patient("v", language=language, meta={"lastUpdated": instant})).encode() + b"\n"
+        new, old = version("new", "2026-01-01T10:00:00+02:00"), version("old", "2026-01-01T07:59:59.9Z")
+        self.offer(resources("Patient", 3) + new + old + resources("Patient", 3, 3))
+        self.pull()
+        self.assertEqual(self.stored()["v"]["language"], "new")
+        self.assertEqual(len(self.stored()), 7)
+        newer = version("newer", "2026-01-01T08:00:00.001Z")
+        self.source.finish([self.source.add_output("Patient", "a", newer), self.source.add_output("Patient", "b", old)],
+                           deleted=[])
+        run("sync", self.out)
+        self.assertEqual(self.stored()["v"]["language"], "newer")
 
     def test_l10_l11_an_odd_deletion_is_told_and_the_others_take_effect(self):
         odd = b'{"resourceType":"Bundle","type":"transaction","entry":[{"fullUrl":"Patient/P2"},' \
