@@ -1,5 +1,6 @@
 """A store that is pulled into (`--into`) and what may happen to it and to the folder of the pull: it moves, it is
 pulled anew, the store is removed, versions come in any order (L-06, L-10)."""
+import hashlib
 import json
 import os
 import shutil
@@ -60,6 +61,25 @@ class Target(harness.TestCase):
         run("sync", self.out)
         self.assertNotIn("P1", self.stored())
         self.assertEqual(len([name for name in os.listdir(self.data + "/sources") if name.endswith(".held")]), 1)
+
+    def test_l10_an_older_folder_keeps_its_list(self):
+        self.pull()
+        # As older versions left it: named by the folder, and not in the journal.
+        journal, lists = self.out + "/.sluice/journal", self.data + "/sources/"
+        with open(journal, "rb") as file:
+            lines = [line for line in file if b'"source"' not in line]
+        with open(journal, "wb") as file:
+            file.writelines(lines)
+        for name in os.listdir(lists):
+            if name != "lock":
+                os.rename(lists + name, lists + hashlib.sha256(self.out.encode()).hexdigest()[:32] + name[32:])
+        self.offer(b"", deletions("Patient/P1"))
+        run("sync", self.out)
+        moved = self.out + "-moved"
+        shutil.move(self.out, moved)
+        self.offer(b"", deletions("Patient/P2"))
+        run("sync", moved)
+        self.assertEqual(set(self.stored()), {f"P{i}" for i in range(20)} - {"P1", "P2"})
 
     def test_l10_changes_do_not_go_into_a_store_that_was_made_anew(self):
         self.pull()
