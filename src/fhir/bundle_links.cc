@@ -108,7 +108,7 @@ class Walk {
       return {};
     }
     // What can be replaced is an absolute URI or "Type/id" or "Type?search".
-    if (raw.find_first_of(":/?") == std::string_view::npos) return {};
+    if (raw.find_first_of(":/?\\") == std::string_view::npos) return {};
     LinkPlace place = LinkPlace::kUri;
     if (element == "reference") {
       place = LinkPlace::kReference;

@@ -18,13 +18,15 @@ std::optional<Decimal> number_at(const fhir::JsonTokens& tokens, std::size_t tok
 }
 
 /// A Quantity's value; "<5" is everything below 5.
-std::optional<NumberRange> quantity_at(const fhir::JsonTokens& tokens, std::size_t quantity) {
+std::optional<NumberRange> quantity_at(const fhir::JsonTokens& tokens, std::size_t quantity,
+                                       std::string& buffer) {
   auto number = number_at(tokens, member(tokens, quantity, "value"));
   if (!number) return std::nullopt;
   NumberRange range{number, number};
   const std::size_t comparator = string_member(tokens, quantity, "comparator");
   if (comparator == kNoToken) return range;
-  const std::string_view sign = tokens.raw_string(comparator);
+  // Many encoders write '<' and '>' as escapes, in case the text comes into a web page.
+  const std::string_view sign = string_of(tokens, comparator, buffer);
   if (sign.starts_with('<')) range.low.reset();
   if (sign.starts_with('>')) range.high.reset();
   range.includes_high = sign != "<";
@@ -161,7 +163,7 @@ bool QuantityTest::matches(const fhir::JsonTokens& tokens, std::size_t value, Da
              number_.matches(*range);
     }
     default: {
-      const auto range = quantity_at(tokens, value);
+      const auto range = quantity_at(tokens, value, buffer);
       return range && unit_matches(tokens, value) && number_.matches(*range);
     }
   }

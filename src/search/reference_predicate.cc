@@ -36,9 +36,9 @@ std::optional<FoundReference> reference_at(const fhir::JsonTokens& tokens, std::
     const std::size_t type = string_member(tokens, value, "resourceType");
     const std::size_t id = string_member(tokens, value, "id");
     if (type == kNoToken || id == kNoToken) return std::nullopt;
-    const auto known = fhir::find_resource_type(tokens.raw_string(type));
+    const auto known = fhir::find_resource_type(string_of(tokens, type, buffer));
     if (!known) return std::nullopt;
-    found.local = fhir::ReferenceView{*known, tokens.raw_string(id)};
+    found.local = fhir::ReferenceView{*known, string_of(tokens, id, buffer)};
     return found;
   }
   std::size_t text = value;
@@ -52,7 +52,9 @@ std::optional<FoundReference> reference_at(const fhir::JsonTokens& tokens, std::
     auto type = found.local ? std::optional(found.local->type) : type_in(found.text);
     if (!type && path.type == DataType::kReference) {
       const std::size_t named = string_member(tokens, value, "type");
-      if (named != kNoToken) type = fhir::find_resource_type(tokens.raw_string(named));
+      // Compared in its place: the buffer holds the reference's text.
+      if (named != kNoToken && is_string(tokens, named, fhir::type_name(*path.target)))
+        type = path.target;
     }
     if (type != path.target) return std::nullopt;
   }

@@ -45,6 +45,8 @@ TEST_F(BundleLinks, ReferencesAreReplacedWhereverTheyStand) {
   EXPECT_THAT(places_, testing::Each(LinkPlace::kReference));
   EXPECT_EQ(rewritten(R"({"a":{"ref\u0065rence":"urn:uuid:\u0031"},"b":"urn:uuid:1"})"),
             R"({"a":{"ref\u0065rence":"Patient/1"},"b":"urn:uuid:1"})");
+  EXPECT_EQ(rewritten(R"({"a":{"reference":"urn\u003auuid\u003a1"}})"),
+            R"({"a":{"reference":"Patient/1"}})");
 }
 
 TEST_F(BundleLinks, UrisAreReplacedAndTextsAndCanonicalsAreNot) {

@@ -82,6 +82,15 @@ TEST(Quantity, AComparatorIsAnOpenRange_Q03) {
   EXPECT_EQ(value("eb5", R"({"value":5,"comparator":"<"})"), "match");
 }
 
+TEST(Quantity, AnEscapedComparatorIsTheSameOne_Q03) {
+  EXPECT_EQ(value("lt1", R"({"value":5,"comparator":"\u003c"})"), "match");
+  EXPECT_EQ(value("ge5", R"({"value":5,"comparator":"\u003c"})"), "no match");
+  EXPECT_EQ(value("ge5", R"({"value":5,"comparator":"\u003C="})"), "match");
+  EXPECT_EQ(value("5", R"({"value":5,"comparator":"\u003c"})"), "no match");
+  EXPECT_EQ(value("gt1000", R"({"value":5,"comparator":"\u003e="})"), "match");
+  EXPECT_EQ(value("le5", R"({"value":5,"comparator":"\u003e"})"), "no match");
+}
+
 TEST(Quantity, RangesMoneyAndSamples_Q03) {
   constexpr std::string_view age =
       R"({"condition":[],"onsetRange":{"low":{"value":40,"code":"a"},"high":{"value":50,"code":"a"}}})";

@@ -129,6 +129,20 @@ TEST(Reference, AModifierNamesTheType_Q04) {
   EXPECT_THAT(refusal("Condition?subject=Patient/"), testing::HasSubstr("is not a reference"));
 }
 
+TEST(Reference, EscapesMeanWhatTheyStandFor_Q06) {
+  EXPECT_EQ(
+      search("Observation?patient:identifier=s|1",
+             R"({"subject":{"type":"P\u0061tient","identifier":{"system":"s","value":"1"}}})"),
+      "match");
+  EXPECT_EQ(search("Observation?patient:identifier=s|1",
+                   R"({"subject":{"type":"Gr\u006fup","identifier":{"system":"s","value":"1"}}})"),
+            "no match");
+  EXPECT_EQ(
+      search("Bundle?composition=Composition/a-1",
+             R"({"entry":[{"resource":{"resourceType":"Compos\u0069tion","id":"a\u002d1"}}]})"),
+      "match");
+}
+
 TEST(Reference, AUriMatchesWhole_Q01) {
   constexpr std::string_view value_set =
       R"({"resourceType":"ValueSet","url":"http://acme.org/fhir/ValueSet/123"})";

@@ -42,7 +42,8 @@ Result<std::string_view> resource_of(const fhir::JsonTokens& tokens, std::string
   SLUICE_CHECK(
       fhir::each_member(tokens, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
         if (fhir::means(tokens.raw_string(key), "resourceType"))
-          is_parameters = tokens.scalar(value) == R"("Parameters")";
+          is_parameters =
+              tokens.first(value) == '"' && fhir::means(tokens.raw_string(value), "Parameters");
         if (fhir::means(tokens.raw_string(key), "parameter")) list = value;
         return {};
       }));

@@ -43,11 +43,12 @@ Result<LineKey> read_line_key(std::string_view line) {
         const auto raw = tokens.raw_string(name);
         if (fhir::means(raw, "resourceType")) key.type = text_of(tokens, value);
         if (fhir::means(raw, "id")) key.id = text_of(tokens, value);
-        if (raw != "meta" || tokens.first(value) != '{') return {};
+        if (!fhir::means(raw, "meta") || tokens.first(value) != '{') return {};
         return fhir::each_member(
             tokens, value, [&](std::size_t inner, std::size_t at) -> Result<void> {
-              if (tokens.raw_string(inner) != "lastUpdated" || !is_text(tokens, at)) return {};
-              if (const auto instant = parse_fhir_instant(tokens.raw_string(at)))
+              if (!fhir::means(tokens.raw_string(inner), "lastUpdated") || !is_text(tokens, at))
+                return {};
+              if (const auto instant = parse_fhir_instant(text_of(tokens, at)))
                 key.last_updated = *instant;
               return {};
             });

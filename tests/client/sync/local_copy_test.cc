@@ -254,5 +254,20 @@ TEST_F(LocalCopyTest, L06WhatIsNotUnderstoodIsAnErrorAndNotPassedOver) {
   EXPECT_FALSE(read_line_key(R"({"resourceType":"Patient"})"));
 }
 
+// Encoders that write '+' and '/' as escapes, which JSON allows, are many.
+TEST(CopyLines, EscapesMeanWhatTheyStandFor_L06) {
+  const auto key = read_line_key(
+      R"({"resource\u0054ype":"Patient","id":"a\u002d1","meta":{"lastUpdated":"2026-01-01T02:00:00\u002B02:00"}})");
+  ASSERT_TRUE(key);
+  EXPECT_EQ(key->type, "Patient");
+  EXPECT_EQ(key->id, "a-1");
+  EXPECT_EQ(key->last_updated, Instant{1767225600000});
+  const auto deletions = read_deletions(
+      R"({"resourceType":"Bundle","entry":[{"request":{"m\u0065thod":"DELETE","url":"Patient\/a"}}]})");
+  ASSERT_TRUE(deletions);
+  ASSERT_EQ(deletions->resources.size(), 1u);
+  EXPECT_EQ(deletions->resources[0].second, "a");
+}
+
 }  // namespace
 }  // namespace sluice::client
