@@ -5,19 +5,22 @@
 #include <algorithm>
 
 #include "base/sort_unique.h"
+#include "search/canonical_query.h"
 
 namespace sluice::rest {
 
 Result<std::size_t> EntryMatches::add(fhir::ResourceType type, std::string_view text) {
-  const auto [known, is_new] = known_.try_emplace({type, std::string(text)}, queries_.size());
-  if (!is_new) return known->second;
-  auto query = search::Query::compile(type, text, {.base_url = base_url_});
-  if (!query) {
-    known_.erase(known);
-    return std::move(query).error();
-  }
-  cost_ += query->cost();
-  queries_.push_back(std::move(*query));
+  const auto known = known_.find({type, std::string(text)});
+  if (known != known_.end()) return known->second;
+  SLUICE_TRY(std::string canonical, search::canonical_query(text));
+  const auto same = known_.find({type, canonical});
+  if (same != known_.end()) return same->second;
+  SLUICE_TRY(auto query, search::Query::compile(type, text, {.base_url = base_url_}));
+  // What is sent again mostly has the same spelling.
+  known_.emplace(std::pair(type, std::string(text)), queries_.size());
+  known_.emplace(std::pair(type, std::move(canonical)), queries_.size());
+  cost_ += query.cost();
+  queries_.push_back(std::move(query));
   SLUICE_CHECK(check_cost());
   return queries_.size() - 1;
 }

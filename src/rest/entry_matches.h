@@ -32,8 +32,9 @@ class EntryMatches {
         base_url_(std::move(base_url)),
         bounds_(std::move(bounds)) {}
 
-  /// Adds a query, or finds an equal one; returns its number. Errors of Query::compile; kTooLarge
-  /// for more than kConditionsMax, or when all together exceed a limit of one query.
+  /// Adds a query, or finds one of the same canonical_query(); returns its number. Errors of
+  /// Query::compile; kTooLarge for more than kConditionsMax, or when all together exceed a limit of
+  /// one query.
   Result<std::size_t> add(fhir::ResourceType type, std::string_view text);
   /// Finds at least this many ids for the type's queries. Call before the first find().
   void look_for(fhir::ResourceType type, std::size_t ids);

@@ -71,7 +71,7 @@ Result<void> TransactionPlan::each(Step step) {
 }
 
 Result<void> TransactionPlan::read() {
-  std::map<std::size_t, std::size_t> first_create;  // by the query's number
+  std::map<std::size_t, std::size_t> first_maker;  // by the query's number
   std::map<fhir::ResourceType, std::size_t> writes;
   auto understood = each([&](std::size_t i) -> Result<void> {
     SLUICE_TRY(actions_.emplace_back(), read_action(bundle_.entries()[i], options_.base_url));
@@ -84,11 +84,13 @@ Result<void> TransactionPlan::read() {
     searched_.push_back({i, action.type});
     for (const auto type : matches_.queries()[query_of_entry_.back()].other_types())
       searched_.push_back({i, type});
-    if (action.kind != Kind::kCreate) return {};
-    const auto [other, is_first] = first_create.try_emplace(query_of_entry_.back(), i);
+    if (action.kind != Kind::kCreate && action.kind != Kind::kUpdate) return {};
+    const auto [other, is_first] = first_maker.try_emplace(query_of_entry_.back(), i);
     if (is_first) return {};
-    return invalid(fmt::format("it has the condition of Bundle.entry[{}]: both would be created",
-                               other->second));
+    return invalid(
+        fmt::format("it has the condition of Bundle.entry[{}]: both are about the same "
+                    "resource, which each would create",
+                    other->second));
   });
   if (!understood) return understood;
   // What this Bundle removes or replaces may be among what is found.

@@ -126,6 +126,39 @@ TEST_F(Transactions, AConditionalReferenceSeesWhatIsWrittenMeanwhile) {
             "Bundle.entry[0]: a conditional reference to Patient finds more than one resource");
 }
 
+// What both would create is one resource, in whatever spelling and by whatever method.
+TEST_F(Transactions, TwoEntriesWithTheSameConditionAreRefused_I02) {
+  const auto create = [](std::string_view condition) {
+    return entry("POST", "Patient", patient("", "x"),
+                 fmt::format(R"(,"ifNoneExist":"{}")", condition));
+  };
+  const auto change = [](std::string_view condition) {
+    return entry("PUT", fmt::format("Patient?{}", condition), patient("", "x"));
+  };
+  const std::vector<std::vector<std::string>> pairs = {
+      {create("identifier=s|x"), create("identifier=s|x")},
+      {change("identifier=s|x"), change("identifier=s|x")},
+      {create("identifier=s|x"), change("identifier=s|x")},
+      {change("identifier=s|x"), create("identifier=s|x")},
+      {create("identifier=s|x"), create("identifier=s%7Cx")},
+      {create("identifier=s%7cx"), change("&identifier=s%7Cx&")},
+      {change("identifier=x&active=true"), change("active=true&identifier=x")},
+  };
+  for (const auto& pair : pairs) {
+    const auto done = run({entry("PUT", "Patient/other", patient("other")), pair[0], pair[1]});
+    ASSERT_FALSE(done) << pair[0] << pair[1];
+    EXPECT_EQ(done.error().kind, ErrorKind::kInvalid);
+    EXPECT_THAT(done.error().message,
+                AllOf(HasSubstr("Bundle.entry[2]"), HasSubstr("condition of Bundle.entry[1]")));
+    EXPECT_EQ(patients(), 0u);
+  }
+  const auto different =
+      run({create("identifier=s|x"), change("identifier=s|y"),
+           entry("DELETE", "Patient?identifier=s|x"), entry("DELETE", "Patient?identifier=s|x")});
+  EXPECT_TRUE(different) << why(different);
+  EXPECT_EQ(patients(), 2u);
+}
+
 TEST_F(Transactions, WhoMayNotWriteIsAskedBefore) {
   const auto bundle = fhir::BundleRequest::read(
       fmt::format(R"({{"resourceType":"Bundle","type":"transaction","entry":[{}]}})",
