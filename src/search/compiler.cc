@@ -206,15 +206,25 @@ class CriterionCompiler {
     return ValueTest(std::move(*test));
   }
 
+  Result<ValueTest> parse_text(std::string_view value, std::string_view plain,
+                               StringTest::Mode mode) const {
+    const auto characters = std::count_if(plain.begin(), plain.end(), [](char c) {
+      return (static_cast<unsigned char>(c) & 0xC0u) != 0x80u;  // not a byte within a character
+    });
+    if (static_cast<std::size_t>(characters) > kQueryTextMax)
+      return bad_value(value, invalid(fmt::format("has more than {} characters", kQueryTextMax)));
+    return named(value, StringTest::parse(plain, mode));
+  }
+
   Result<ValueTest> parse_value(std::string_view value, const Target& target) const {
     const std::string plain = unescape_value(value);
     switch (target.type) {
       case ParameterType::kToken:
         if (target.look == Target::Look::kText)
-          return named(value, StringTest::parse(plain, StringTest::Mode::kStartsWith));
+          return parse_text(value, plain, StringTest::Mode::kStartsWith);
         return named(value, TokenTest::parse(value, target.paths));
       case ParameterType::kString:
-        return named(value, StringTest::parse(plain, string_mode_));
+        return parse_text(value, plain, string_mode_);
       case ParameterType::kReference:
         if (target.look == Target::Look::kIdentifier)
           return named(value, TokenTest::parse(value, target.paths));

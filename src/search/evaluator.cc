@@ -14,8 +14,12 @@ Overloaded(Lambdas...) -> Overloaded<Lambdas...>;
 
 }  // namespace
 
-bool Evaluator::matches(const Query::Impl& query, const fhir::JsonTokens& tokens) {
+void Evaluator::read(const fhir::JsonTokens& tokens) {
   tokens_ = &tokens;
+  scratch_.folded.clear();
+}
+
+bool Evaluator::matches(const Query::Impl& query) {
   query_ = &query;
   find_roots(query);
   return std::all_of(query.criteria.begin(), query.criteria.end(),

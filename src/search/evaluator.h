@@ -11,13 +11,14 @@ namespace sluice::search {
 /// Evaluates one resource at a time; reuses its buffers.
 class Evaluator {
  public:
-  /// The tokens must be of a JSON object.
-  bool matches(const Query::Impl& query, const fhir::JsonTokens& tokens);
+  /// The resource that the other calls look at, until the next read(). The tokens must be of a JSON
+  /// object, and stay.
+  void read(const fhir::JsonTokens& tokens);
+  bool matches(const Query::Impl& query);
   /// Calls `visit(text)` for each text by which values of a criterion that pass may be found; the
   /// text ends with the call.
   template <class Visit>
-  void each_key(const Query::Impl& query, const Criterion& criterion,
-                const fhir::JsonTokens& tokens, Visit&& visit);
+  void each_key(const Query::Impl& query, const Criterion& criterion, Visit&& visit);
 
  private:
   void find_roots(const Query::Impl& query);
@@ -97,9 +98,7 @@ bool Evaluator::any_key(const Target& target, const Path& path, std::size_t valu
 }
 
 template <class Visit>
-void Evaluator::each_key(const Query::Impl& query, const Criterion& criterion,
-                         const fhir::JsonTokens& tokens, Visit&& visit) {
-  tokens_ = &tokens;
+void Evaluator::each_key(const Query::Impl& query, const Criterion& criterion, Visit&& visit) {
   query_ = &query;
   find_roots(query);
   any_value_of(criterion, [&](const Path& path, std::size_t value) {

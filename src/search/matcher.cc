@@ -30,9 +30,9 @@ Result<bool> Matcher::matches_any(std::span<const Query> queries, std::string_vi
   fhir::JsonTokens& tokens = impl_->tokens;
   if (!tokens.read(resource) || tokens.first(0) != '{')
     return corrupt("stored resource: not one JSON object");
-  return std::any_of(queries.begin(), queries.end(), [&](const Query& query) {
-    return impl_->evaluator.matches(*query.impl_, tokens);
-  });
+  impl_->evaluator.read(tokens);
+  return std::any_of(queries.begin(), queries.end(),
+                     [&](const Query& query) { return impl_->evaluator.matches(*query.impl_); });
 }
 
 }  // namespace sluice::search

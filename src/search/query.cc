@@ -124,6 +124,10 @@ std::size_t Criterion::value_count() const {
 
 std::size_t Criterion::compared_count() const {
   std::size_t count = tuples.size() + (target.has_keys() ? without_key.size() : tests.size());
+  for (const ValueTest& test : tests) {
+    const auto* const text = std::get_if<StringTest>(&test);
+    if (text != nullptr && text->is_search()) count += kQuerySearchedCost - 1;
+  }
   for (const Query& query : inner) count += query.cost().compared;
   return count;
 }

@@ -47,6 +47,10 @@ inline constexpr std::size_t kQueryParametersMax = 100;
 inline constexpr std::size_t kQueryValuesMax = 20'000;
 inline constexpr std::size_t kQueryComparedMax = 1'000;
 inline constexpr std::size_t kQueryChainsMax = 20;
+/// For how many compared values one counts that is looked for anywhere in a text.
+inline constexpr std::size_t kQuerySearchedCost = 10;
+/// The most characters in a value that is compared as text: of string parameters, of :text.
+inline constexpr std::size_t kQueryTextMax = 1'000;
 /// The most in all filters of one export, or of one Group.
 inline constexpr std::size_t kFilterValuesMax = 100'000;
 inline constexpr std::size_t kFilterChainsMax = 100;

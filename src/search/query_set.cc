@@ -76,20 +76,20 @@ Result<const std::vector<std::size_t>*> QuerySet::matching(std::string_view reso
     return Error{ErrorKind::kInternal, "a query was used before its chains were resolved"};
   if (!set.tokens.read(resource) || set.tokens.first(0) != '{')
     return corrupt("stored resource: not one JSON object");
+  set.evaluator.read(set.tokens);
   set.candidates = set.ungrouped;
   for (const auto& group : set.groups)
-    set.evaluator.each_key(*set.queries[group.query].impl_, set.criterion_of(group), set.tokens,
-                           [&](std::string_view key) {
-                             if (const auto* const numbers = group.queries.find(key))
-                               set.candidates.insert(set.candidates.end(), numbers->begin(),
-                                                     numbers->end());
-                           });
+    set.evaluator.each_key(
+        *set.queries[group.query].impl_, set.criterion_of(group), [&](std::string_view key) {
+          if (const auto* const numbers = group.queries.find(key))
+            set.candidates.insert(set.candidates.end(), numbers->begin(), numbers->end());
+        });
   sort_unique(set.candidates);
   set.found.clear();
   for (const std::size_t number : set.candidates) {
     if (!set.asked[number]) continue;
     ++set.comparisons;
-    if (set.evaluator.matches(*set.queries[number].impl_, set.tokens)) set.found.push_back(number);
+    if (set.evaluator.matches(*set.queries[number].impl_)) set.found.push_back(number);
   }
   return &std::as_const(set.found);
 }

@@ -1,6 +1,7 @@
 #include "search/string_predicate.h"
 
 #include <array>
+#include <cstring>
 
 #include "search/text_folding.h"
 
@@ -12,14 +13,9 @@ constexpr std::array kNameParts = {"family", "given", "text", "prefix", "suffix"
 constexpr std::array kAddressParts = {"line",       "city",    "district", "state",
                                       "postalCode", "country", "text"};
 
-/// Whether one of the codes in `text` is that in `code`, by whole words.
-bool has_word(std::string_view text, std::string_view code) {
-  for (std::size_t at = text.find(code); at != std::string_view::npos;
-       at = text.find(code, at + 1)) {
-    const std::size_t end = at + code.size();
-    if ((at == 0 || text[at - 1] == ' ') && (end == text.size() || text[end] == ' ')) return true;
-  }
-  return false;
+/// Whether `wanted` is a part of `text`. In linear time, which string_view::find does not promise.
+bool contains(std::string_view text, std::string_view wanted) {
+  return ::memmem(text.data(), text.size(), wanted.data(), wanted.size()) != nullptr;
 }
 
 }  // namespace
@@ -28,47 +24,38 @@ Result<StringTest> StringTest::parse(std::string_view value, Mode mode) {
   StringTest test;
   test.mode_ = mode;
   if (mode == Mode::kExact) {
-    test.needle_ = value;
+    test.wanted_ = value;
     return test;
   }
-  fold(value, test.needle_);
-  if (test.needle_.empty()) return invalid("has no letter or digit to look for");
+  fold(value, test.wanted_);
+  if (test.wanted_.empty()) return invalid("has no letter or digit to look for");
+  if (mode == Mode::kStartsWith) test.wanted_.insert(0, 1, ' ');
   if (mode == Mode::kSoundsLike) {
     std::string codes;
-    soundex(test.needle_, codes);
-    test.needle_ = std::move(codes);
+    soundex(test.wanted_, codes);
+    test.wanted_ = ' ' + codes + ' ';
   }
   return test;
-}
-
-bool StringTest::matches_text(std::string_view text, bool by_words, Scratch& scratch) const {
-  if (mode_ == Mode::kExact) return text == needle_;
-  fold(text, scratch.folded);
-  const std::string_view folded = scratch.folded;
-  switch (mode_) {
-    case Mode::kContains:
-      return folded.find(needle_) != std::string_view::npos;
-    case Mode::kWhole:
-      return folded == needle_;
-    case Mode::kSoundsLike:
-      soundex(folded, scratch.codes);
-      return has_word(scratch.codes, needle_);
-    default:
-      break;
-  }
-  if (folded.starts_with(needle_)) return true;
-  if (!by_words) return false;
-  for (std::size_t space = folded.find(' '); space != std::string_view::npos;
-       space = folded.find(' ', space + 1)) {
-    if (folded.substr(space + 1).starts_with(needle_)) return true;
-  }
-  return false;
 }
 
 bool StringTest::matches_string(const fhir::JsonTokens& tokens, std::size_t value, bool by_words,
                                 Scratch& scratch) const {
   if (value >= tokens.size() || tokens.first(value) != '"') return false;
-  return matches_text(string_of(tokens, value, scratch.text), by_words, scratch);
+  switch (mode_) {
+    case Mode::kExact:
+      return is_string(tokens, value, wanted_);
+    case Mode::kSoundsLike:
+      return contains(scratch.folded.codes(tokens, value), wanted_);
+    case Mode::kContains:
+      return contains(scratch.folded.folded(tokens, value), wanted_);
+    case Mode::kWhole:
+      return scratch.folded.folded(tokens, value) == wanted_;
+    case Mode::kStartsWith:
+      break;
+  }
+  const std::string_view folded = scratch.folded.folded(tokens, value);
+  return folded.starts_with(std::string_view(wanted_).substr(1)) ||
+         (by_words && contains(folded, wanted_));
 }
 
 bool StringTest::matches(const fhir::JsonTokens& tokens, std::size_t value, const Path& path,

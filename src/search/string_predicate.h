@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "json/json_tokens.h"
+#include "search/folded_texts.h"
 #include "search/path.h"
 
 namespace sluice::search {
@@ -13,8 +14,7 @@ namespace sluice::search {
 /// Buffers of an evaluation, kept from resource to resource.
 struct Scratch {
   std::string text;
-  std::string folded;
-  std::string codes;
+  FoldedTexts folded;  ///< of the resource that is looked at
 };
 
 class StringTest {
@@ -24,9 +24,10 @@ class StringTest {
   /// `value`: unescaped. kInvalid when nothing of it would count.
   static Result<StringTest> parse(std::string_view value, Mode mode);
 
-  /// A plain text; with `by_words`, each of its words may be the beginning.
-  bool matches_text(std::string_view text, bool by_words, Scratch& scratch) const;
-  /// A string token; false for others.
+  /// Whether it looks through a text, which takes as long as many comparisons with its beginning.
+  bool is_search() const { return mode_ == Mode::kContains || mode_ == Mode::kSoundsLike; }
+  /// A string token; false for others. With `by_words`, each of its words may be the beginning.
+  /// Takes time in proportion to the text, whatever the value.
   bool matches_string(const fhir::JsonTokens& tokens, std::size_t value, bool by_words,
                       Scratch& scratch) const;
   /// A value of a string parameter: a string, a HumanName, an Address.
@@ -35,7 +36,9 @@ class StringTest {
 
  private:
   Mode mode_ = Mode::kStartsWith;
-  std::string needle_;  // as the mode compares it
+  // As the mode compares it: folded but for kExact; of kStartsWith with a space before it, of
+  // kSoundsLike the codes with a space before and after them.
+  std::string wanted_;
 };
 
 }  // namespace sluice::search

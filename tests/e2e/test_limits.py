@@ -10,7 +10,8 @@ import bundles
 import harness
 import smart
 
-PATIENTS = 60_000
+PATIENTS = 20_000
+GIVEN = ["Given"] * 120
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -20,7 +21,7 @@ def values(prefix, count):
 
 # Compares each patient's names with a thousand texts that none has: long work for a short request. Sorted, so
 # that there is no page before the end.
-SLOW = {"name:contains": values("nobody", 1000), "_sort": "_id"}
+SLOW = {"name": values("nobody", 1000), "_sort": "_id"}
 
 
 class Refusals(harness.ServerCase):
@@ -139,7 +140,7 @@ class Slots(bundles.TestCase):
     def setUpClass(cls):
         cls.source = os.path.join(harness.temporary_folder(cls), "patients.ndjson")
         harness.write_lines(cls.source, (
-            {"resourceType": "Patient", "id": f"p{i}", "name": [{"family": "Family", "given": ["Given", "Other"]}]}
+            {"resourceType": "Patient", "id": f"p{i}", "name": [{"family": "Family", "given": GIVEN}]}
             for i in range(PATIENTS)))
 
     def setUp(self):
@@ -191,7 +192,7 @@ class Slots(bundles.TestCase):
         self.serve("--search-timeout", "1")
         self.assert_outcome(self.slow(), 422, "1 s")
         # Nothing of a transaction is done.
-        slow = f"name:contains={SLOW['name:contains']}"
+        slow = f"name={SLOW['name']}"
         answer = self.post(bundles.bundle(
             bundles.entry("PUT", "Patient/q", bundles.patient("q")),
             bundles.entry("POST", "Patient", bundles.patient(), ifNoneExist=slow)))

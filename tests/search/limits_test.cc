@@ -42,6 +42,30 @@ TEST(QueryLimits, ValuesThatAreComparedOneByOneAreFewer_R01) {
   EXPECT_EQ(refusal("Observation?subject=" + list("Patient/", 20'000)), "compiled");
 }
 
+// A search through a large text takes tens of milliseconds at worst.
+TEST(QueryLimits, ValuesThatAreLookedForAnywhereInATextCountTenTimes_R01) {
+  for (const std::string parameter : {"Patient?name:contains=", "Patient?phonetic="}) {
+    EXPECT_EQ(refusal(parameter + list("n", 100)), "compiled") << parameter;
+    EXPECT_THAT(refusal(parameter + list("n", 101)), HasSubstr("more than 1000 values"))
+        << parameter;
+  }
+  EXPECT_EQ(refusal("Patient?name:exact=" + list("n", 1'000)), "compiled");
+}
+
+TEST(QueryLimits, ValuesThatAreComparedAsTextAreBounded_R01) {
+  std::string letters;
+  for (int i = 0; i < 1'000; ++i) letters += "\u00e9";  // two bytes each
+  const std::string refused = "' has more than 1000 characters";
+  EXPECT_EQ(refusal("Patient?name=" + letters), "compiled");
+  for (const std::string parameter :
+       {"Patient?name", "Patient?name:contains", "Patient?name:exact", "Patient?phonetic",
+        "Condition?code:text", "Observation?subject:Patient.name:contains"}) {
+    EXPECT_EQ(refusal(parameter + "=" + std::string(1'000, 'a')), "compiled") << parameter;
+    EXPECT_THAT(refusal(parameter + "=b," + std::string(1'001, 'a')), testing::EndsWith(refused));
+    EXPECT_THAT(refusal(parameter + "=" + letters + "e"), testing::EndsWith(refused));
+  }
+}
+
 TEST(QueryLimits, ParametersAndChainsAreBounded_R01) {
   std::string parameters;
   std::string chains;

@@ -1,7 +1,9 @@
 // Strings (Q-01, Q-04): case, accents, punctuation, parts of names.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "search/folded_texts.h"
 #include "search/text_folding.h"
 #include "searching.h"
 
@@ -56,6 +58,48 @@ TEST(String, PhoneticFindsWhatSoundsAlike_Q01) {
   std::string codes;
   soundex("tymczak ashcraft pfister honeyman", codes);
   EXPECT_EQ(codes, "t522 a261 p236 h555");
+}
+
+TEST(String, LongValuesAreFoundWhereverTheyStand_Q01) {
+  const std::string many(100'000, 'a');
+  for (const std::size_t size : {2u, 300u, 999u}) {
+    const std::string wanted = std::string(size, 'a') + "b";
+    const std::string query = "Patient?family:contains=" + wanted;
+    const auto named = [](std::string_view family) {
+      return R"({"name":[{"family":")" + std::string(family) + R"("}]})";
+    };
+    EXPECT_EQ(search(query, named(many)), "no match");
+    EXPECT_EQ(search(query, named(many + "B")), "match");
+    EXPECT_EQ(search(query, named(many + "b" + many)), "match");
+    EXPECT_EQ(search(query, named(wanted.substr(1))), "no match");
+  }
+  EXPECT_EQ(search("Patient?family=b b a", R"({"name":[{"family":"b b b b a"}]})"), "match");
+  EXPECT_EQ(search("Patient?family=b b a", R"({"name":[{"family":"xb b a"}]})"), "no match");
+  EXPECT_EQ(search("Patient?phonetic=11", R"({"name":[{"family":"111 11"}]})"), "match");
+  EXPECT_EQ(search("Patient?phonetic=11", R"({"name":[{"family":"111 x11"}]})"), "no match");
+}
+
+// One large text that a thousand values, or a hundred parameters, ask for is folded once.
+TEST(FoldedTexts, AreMadeOnceForAResource_R01) {
+  std::string json = "[";
+  for (int i = 0; i < 3'000; ++i) json += fmt::format(R"({}"Jos\u00e9 {}")", i == 0 ? "" : ",", i);
+  fhir::JsonTokens tokens;
+  ASSERT_TRUE(tokens.read(json + "]"));
+  FoldedTexts texts;
+  for (int i = 0; i < 3'000; ++i) {
+    const auto token = static_cast<std::size_t>(1 + 2 * i);
+    EXPECT_EQ(texts.folded(tokens, token), fmt::format("jose {}", i));
+    EXPECT_EQ(texts.codes(tokens, token), fmt::format(" j200 {} ", i));
+  }
+  for (std::size_t token = 1; token < 6'000; token += 2) {
+    const auto first = texts.folded(tokens, token);
+    EXPECT_EQ(texts.folded(tokens, token).data(), first.data());
+    const auto codes = texts.codes(tokens, token);
+    EXPECT_EQ(texts.codes(tokens, token).data(), codes.data());
+  }
+  ASSERT_TRUE(tokens.read(R"(["Other"])"));
+  texts.clear();
+  EXPECT_EQ(texts.folded(tokens, 1), "other");
 }
 
 TEST(String, NothingToLookForIsRefused) {
