@@ -16,7 +16,7 @@ Overloaded(Lambdas...) -> Overloaded<Lambdas...>;
 
 void Evaluator::read(const fhir::JsonTokens& tokens) {
   tokens_ = &tokens;
-  scratch_.folded.clear();
+  scratch_.clear();
 }
 
 bool Evaluator::matches(const Query::Impl& query) {
@@ -160,7 +160,7 @@ bool Evaluator::passes(const ValueTest& test, const Target& target, const Path& 
           },
           [&](const NumberTest& number) { return number.matches(tokens, value); },
           [&](const QuantityTest& quantity) {
-            return quantity.matches(tokens, value, path.type, scratch_.text);
+            return quantity.matches(tokens, value, path.type, scratch_);
           },
           [&](const ReferenceTest& reference) {
             const auto found = reference_at(tokens, value, path, query_->base_url, scratch_.text);

@@ -10,13 +10,6 @@ namespace {
 
 constexpr std::string_view kCurrencySystem = "urn:iso:std:iso:4217";
 
-std::optional<Decimal> number_at(const fhir::JsonTokens& tokens, std::size_t token) {
-  if (token == kNoToken || token >= tokens.size()) return std::nullopt;
-  const char first = tokens.first(token);
-  if (first != '-' && (first < '0' || first > '9')) return std::nullopt;
-  return Decimal::parse(tokens.scalar(token));
-}
-
 /// A Quantity's value; "<5" is everything below 5.
 std::optional<NumberRange> quantity_at(const fhir::JsonTokens& tokens, std::size_t quantity,
                                        std::string& buffer) {
@@ -31,30 +24,6 @@ std::optional<NumberRange> quantity_at(const fhir::JsonTokens& tokens, std::size
   if (sign.starts_with('>')) range.high.reset();
   range.includes_high = sign != "<";
   range.includes_low = sign != ">";
-  return range;
-}
-
-/// The least and the greatest of the values of SampledData: origin + number * factor.
-std::optional<NumberRange> sampled_at(const fhir::JsonTokens& tokens, std::size_t sampled,
-                                      std::string& buffer) {
-  const std::size_t origin = member(tokens, sampled, "origin");
-  const std::size_t data = string_member(tokens, sampled, "data");
-  if (origin == kNoToken || data == kNoToken) return std::nullopt;
-  const auto zero = number_at(tokens, member(tokens, origin, "value"));
-  if (!zero) return std::nullopt;
-  const auto factor = number_at(tokens, member(tokens, sampled, "factor"));
-  NumberRange range;
-  std::string_view rest = string_of(tokens, data, buffer);
-  while (!rest.empty()) {
-    const std::string_view word = rest.substr(0, rest.find(' '));
-    rest.remove_prefix(std::min(rest.size(), word.size() + 1));
-    const auto number = Decimal::parse(word);  // not so for E, L and U
-    if (!number) continue;
-    const Decimal value = *zero + (factor ? *number * *factor : *number);
-    if (!range.low || value < *range.low) range.low = value;
-    if (!range.high || value > *range.high) range.high = value;
-  }
-  if (!range.low) return std::nullopt;
   return range;
 }
 
@@ -140,7 +109,7 @@ bool QuantityTest::unit_matches(const fhir::JsonTokens& tokens, std::size_t quan
 }
 
 bool QuantityTest::matches(const fhir::JsonTokens& tokens, std::size_t value, DataType type,
-                           std::string& buffer) const {
+                           Scratch& scratch) const {
   switch (type) {
     case DataType::kMoney: {
       const std::size_t currency = string_member(tokens, value, "currency");
@@ -158,12 +127,12 @@ bool QuantityTest::matches(const fhir::JsonTokens& tokens, std::size_t value, Da
       return unit_matches(tokens, range.low ? low : high) && number_.matches(range);
     }
     case DataType::kSampledData: {
-      const auto range = sampled_at(tokens, value, buffer);
+      const auto& range = scratch.sampled.of(tokens, value);
       return range && unit_matches(tokens, member(tokens, value, "origin")) &&
              number_.matches(*range);
     }
     default: {
-      const auto range = quantity_at(tokens, value, buffer);
+      const auto range = quantity_at(tokens, value, scratch.text);
       return range && unit_matches(tokens, value) && number_.matches(*range);
     }
   }

@@ -7,18 +7,12 @@
 
 #include "base/result.h"
 #include "search/decimal.h"
+#include "search/number_range.h"
 #include "search/path.h"
 #include "search/prefix.h"
+#include "search/scratch.h"
 
 namespace sluice::search {
-
-/// The value in a resource: a number, or the numbers from low to high. No bound: open.
-struct NumberRange {
-  std::optional<Decimal> low;
-  std::optional<Decimal> high;
-  bool includes_low = true;
-  bool includes_high = true;
-};
 
 /// A number with a prefix. eq and ne have the precision of the digits given; gt, lt, ge, le, sa and
 /// eb compare with exactly the number; ap is a tenth on either side.
@@ -43,7 +37,7 @@ class QuantityTest {
   static Result<QuantityTest> parse(std::string_view value);
 
   bool matches(const fhir::JsonTokens& tokens, std::size_t value, DataType type,
-               std::string& buffer) const;
+               Scratch& scratch) const;
 
  private:
   bool unit_matches(const fhir::JsonTokens& tokens, std::size_t quantity) const;

@@ -6,16 +6,10 @@
 
 #include "base/result.h"
 #include "json/json_tokens.h"
-#include "search/folded_texts.h"
 #include "search/path.h"
+#include "search/scratch.h"
 
 namespace sluice::search {
-
-/// Buffers of an evaluation, kept from resource to resource.
-struct Scratch {
-  std::string text;
-  FoldedTexts folded;  ///< of the resource that is looked at
-};
 
 class StringTest {
  public:

@@ -1,7 +1,10 @@
 // Numbers, quantities and composites (Q-01, Q-03).
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "json/json_walk.h"
+#include "search/number_range.h"
 #include "searching.h"
 
 namespace sluice::search {
@@ -89,6 +92,35 @@ TEST(Quantity, AnEscapedComparatorIsTheSameOne_Q03) {
   EXPECT_EQ(value("5", R"({"value":5,"comparator":"\u003c"})"), "no match");
   EXPECT_EQ(value("gt1000", R"({"value":5,"comparator":"\u003e="})"), "match");
   EXPECT_EQ(value("le5", R"({"value":5,"comparator":"\u003e"})"), "no match");
+}
+
+// A large recording that a thousand values, or a hundred parameters, ask for is read once.
+TEST(SampledRanges, AreReadOnceForAResource_R01) {
+  std::string json = "[";
+  for (int i = 0; i < 1'000; ++i)
+    json += fmt::format(R"({}{{"origin":{{"value":{}}},"data":"E 3 -1 2"}})", i == 0 ? "" : ",", i);
+  fhir::JsonTokens tokens;
+  ASSERT_TRUE(tokens.read(json + R"(,{"data":"1"}])"));
+  std::vector<std::size_t> sampled;
+  ASSERT_TRUE(fhir::each_element(tokens, 0, [&](std::size_t i) -> Result<void> {
+    sampled.push_back(i);
+    return {};
+  }));
+  ASSERT_EQ(sampled.size(), 1'001u);
+  SampledRanges ranges;
+  EXPECT_FALSE(ranges.of(tokens, sampled[1'000]));
+  for (int i = 999; i >= 0; --i) {
+    const auto& range = ranges.of(tokens, sampled[static_cast<std::size_t>(i)]);
+    ASSERT_TRUE(range);
+    EXPECT_EQ(range->low, Decimal(i - 1, 0));
+    EXPECT_EQ(range->high, Decimal(i + 3, 0));
+  }
+  const auto* const first = &ranges.of(tokens, sampled[0]);
+  EXPECT_FALSE(ranges.of(tokens, sampled[1'000]));
+  EXPECT_EQ(&ranges.of(tokens, sampled[0]), first);
+  ASSERT_TRUE(tokens.read(R"([{"origin":{"value":7},"data":"1"}])"));
+  ranges.clear();
+  EXPECT_EQ(ranges.of(tokens, 1)->low, Decimal(8, 0));
 }
 
 TEST(Quantity, RangesMoneyAndSamples_Q03) {
