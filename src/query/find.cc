@@ -94,6 +94,7 @@ Result<std::vector<std::vector<std::string>>> find_ids_of_each(
     SLUICE_TRY(const bool more, scan->next(record));
     if (!more) break;
     if (record.is_link) continue;
+    check.note_size(record.json.size());
     SLUICE_TRY(const auto* const matching, set.matching(record.json));
     for (const std::size_t number : *matching) {
       auto& ids = found[scanning[number]];

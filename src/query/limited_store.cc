@@ -54,6 +54,7 @@ class LimitedScan final : public store::Scan {
       SLUICE_CHECK(check_.step());
       SLUICE_TRY(const bool more, scan_->next(record));
       if (!more) return false;
+      check_.note_size(record.json.size());
       SLUICE_TRY(const bool seen, sees(record));
       if (seen) return true;
     }

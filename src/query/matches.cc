@@ -130,6 +130,7 @@ Result<void> Matches::apply(const std::vector<Matches*>& all,
     SLUICE_TRY(const auto record, first.store_->read({first.query_.type(), id}, newest));
     const std::vector<std::size_t>* matching = &none;
     if (record) {
+      check.note_size(record->json.size());
       SLUICE_TRY(matching, set.matching(record->json));
     }
     for (const std::size_t i : *matching) {

@@ -10,7 +10,9 @@ Result<void> StoreResolver::each(fhir::ResourceType type, const Visit& visit) {
     SLUICE_TRY(const bool more, scan->next(record));
     if (!more) return {};
     // A link stands for a resource that is stored, and visited, with its first owner.
-    if (!record.is_link) SLUICE_CHECK(visit(record.id, record.json));
+    if (record.is_link) continue;
+    check_.note_size(record.json.size());
+    SLUICE_CHECK(visit(record.id, record.json));
   }
 }
 

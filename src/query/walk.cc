@@ -50,6 +50,7 @@ Result<bool> Walk::next(store::RecordView& record) {
     if (!found) return found;
     if (!*found) return false;
     if (record.json.empty()) continue;  // what next_...() looked at and left out
+    check_.note_size(record.json.size());
     SLUICE_TRY(const bool matches, matcher_.matches(query_, record.json));
     if (matches) return true;
   }

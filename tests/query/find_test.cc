@@ -73,6 +73,18 @@ TEST_F(FindTest, AboutNowIsTheCommitsInstant) {
   EXPECT_EQ(count(*store_, now, in_2030.sequence).value(), 0u);
 }
 
+// the clock is asked for every 64th small resource, but after each large one.
+TEST(BoundsCheckTest, LooksAfterEachLargeResource_R01) {
+  BoundsCheck check({.deadline = std::chrono::steady_clock::now() - std::chrono::seconds(1)});
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_TRUE(check.step());
+    check.note_size(1'000);
+  }
+  check.note_size(64u << 10);
+  EXPECT_EQ(check.step().error().kind, ErrorKind::kTimeout);
+  EXPECT_TRUE(check.step());
+}
+
 // many short searches end as one long one does, although each looks at a few resources only.
 TEST_F(FindTest, ManyShortSearchesEndInTime_R01) {
   const Bounds passed{.deadline = std::chrono::steady_clock::now() - std::chrono::seconds(1)};
