@@ -53,6 +53,7 @@ void print_report(const client::SyncReport& report, const SyncArguments& argumen
                             {"gone", report.gone},
                             {"goneList", report.gone > 0 ? report.gone_list.string() : ""},
                             {"nothingChanged", report.is_refused},
+                            {"incomplete", report.is_incomplete || report.joined_are_incomplete},
                             {"deletionsListed", !report.deletions_are_unknown},
                             {"refused", report.refused}};
     fmt::print("{}\n", client::shown_text(json_text(line)));
@@ -97,6 +98,25 @@ void tell_of_removals(const client::SyncReport& report, const SyncArguments& arg
     display.notice(
         "this server does not list what it deletes: that stays in the copy. `sluice sync --full` "
         "compares with all that there is, `--full-every 30d` does it now and then");
+}
+
+// What the server could not export, and what comes of that.
+void tell_of_gaps(const client::SyncReport& report, const SyncArguments& arguments,
+                  PullDisplay& display) {
+  if (report.is_incomplete && report.is_full)
+    display.notice(
+        fmt::format("the server did not export all that it has: what came was taken, and nothing "
+                    "was removed{}",
+                    arguments.may_remove_many ? "" : ". A later sync asks again"));
+  else if (report.is_incomplete)
+    display.notice(
+        fmt::format("the server did not export all that has changed: what came was taken, and the "
+                    "next sync asks from {} on again",
+                    client::shown_text(report.since)));
+  if (report.joined_are_incomplete)
+    display.notice(
+        "the server did not export all of the group's new members: the next sync asks for them "
+        "again");
 }
 
 Result<int> sync(SyncArguments& arguments, PullDisplay& display) {
@@ -154,6 +174,7 @@ Result<int> sync(SyncArguments& arguments, PullDisplay& display) {
   else
     display.summary(report.changes, arguments.folder, arguments.server.into);
   tell_of_removals(report, arguments, display);
+  tell_of_gaps(report, arguments, display);
   for (const auto& text : report.changes.attachments.texts) display.notice(text);
   for (const auto& text : report.changes.outcome_texts)
     display.notice("the server reports: " + text);

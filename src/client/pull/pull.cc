@@ -66,6 +66,15 @@ void take_outcome(std::string_view line, PullReport& report) {
   if (texts.size() > kTextsKept) texts.pop_back();
 }
 
+bool is_outcome(std::string_view line) {
+  if (line.size() > kOutcomeSizeMax) return false;  // it counts as an error
+  boost::system::error_code failed;
+  const auto value = json::parse({line.data(), line.size()}, failed);
+  if (failed || !value.is_object()) return false;
+  const auto* type = value.get_object().if_contains("resourceType");
+  return type != nullptr && type->is_string() && type->get_string() == "OperationOutcome";
+}
+
 // Lines that were sorted out; what the server says in them counts as if it stood in a file of
 // outcomes.
 Result<void> take_strays(const std::filesystem::path& folder, const FileState& file,
@@ -77,6 +86,7 @@ Result<void> take_strays(const std::filesystem::path& folder, const FileState& f
   const auto path = folder / stray_name(file.name);
   if (std::error_code none; !std::filesystem::exists(path, none)) return {};
   return each_line(path, [&](std::string_view line) -> Result<void> {
+    if (is_outcome(line)) ++report.stray_outcomes;
     take_outcome(line, report);
     return {};
   });

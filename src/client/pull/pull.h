@@ -101,12 +101,16 @@ struct PullReport {
   std::uint64_t lost_outcomes = 0;         ///< files of outcomes that could not be fetched
   std::uint64_t missing = 0;               ///< files of the manifest without a URL
   std::uint64_t strays = 0;                ///< lines that do not belong into their files
+  std::uint64_t stray_outcomes = 0;        ///< of these: OperationOutcomes, which are no data
   std::vector<std::string> stray_texts;    ///< the first few: file, line, what it is
   AttachmentCounts attachments;
   std::string transaction_time;
+  /// Whether the server has resources, or may have, that it did not export or not as it should.
+  bool is_incomplete() const {
+    return outcome_errors > 0 || missing > 0 || strays > stray_outcomes || lost_outcomes > 0;
+  }
   bool is_partial() const {
-    return outcome_errors > 0 || !failures.empty() || attachments.failed > 0 || strays > 0 ||
-           missing > 0 || lost_outcomes > 0;
+    return is_incomplete() || strays > 0 || !failures.empty() || attachments.failed > 0;
   }
 };
 

@@ -8,10 +8,10 @@
 
 #include "base/file.h"
 #include "base/instant.h"
-#include "base/sort_unique.h"
 #include "client/files/ndjson_lines.h"
 #include "client/pull/record_fields.h"
 #include "client/sync/sync_records.h"
+#include "client/sync/sync_report.h"
 
 namespace sluice::client {
 namespace {
@@ -163,6 +163,8 @@ Result<Sync::Cycle> Sync::enter() {
   Cycle cycle;
   cycle.number = begun == nullptr ? 1 : number(*begun, "cycle") + 1;
   cycle.since = done != nullptr ? text(*done, "transactionTime") : first.transaction_time;
+  // Journals of older versions have what no server takes as _since.
+  if (!parse_fhir_instant(cycle.since)) cycle.since.clear();
   // Nothing says what the export had: the server's clock does not, as its data may be older.
   cycle.is_full = is_full || cycle.since.empty();
   if (cycle.is_full && !is_full)
@@ -198,20 +200,43 @@ Result<PullReport> Sync::round(const Cycle& cycle, const std::string& purpose,
   return puller_.run_round(state_);
 }
 
-// Who is in the group now and was not, or may not have been.
-Result<std::vector<std::string>> Sync::find_joined(const Cycle& cycle) {
-  const auto known = known_members();
-  if (!known) return with_way_out(known.error());
+// Who is in the group now, as the cycle's list has it.
+Result<std::vector<std::string>> Sync::listed_members(const Cycle& cycle) const {
   const auto& rounds = state_.rounds();
   const auto listing =
       std::find_if(rounds.begin() + static_cast<std::ptrdiff_t>(cycle.first_round), rounds.end(),
                    [](const Round& round) { return is_listing(round) && round.is_finished; });
-  SLUICE_TRY(const auto now, read_ids(state_.folder(), files_of(*listing)));
-  SLUICE_CHECK(write_members(members_path(state_, cycle.number), now));
-  std::vector<std::string> joined;
-  std::set_difference(now.begin(), now.end(), known->begin(), known->end(),
-                      std::back_inserter(joined));
-  return joined;
+  return read_ids(state_.folder(), files_of(*listing));
+}
+
+// What the cycle's rounds for new members brought, without what they count by type.
+Result<PullReport> Sync::report_of_joined(const Cycle& cycle, bool with_listing) const {
+  PullReport all;
+  const auto& rounds = state_.rounds();
+  for (std::size_t i = cycle.first_round; i < rounds.size(); ++i) {
+    const Round& round = rounds[i];
+    if (!round.is_finished || round.purpose == kChanges || round.purpose == kFullRound) continue;
+    if (is_listing(round) && !with_listing) continue;
+    SLUICE_TRY(const auto report, report_of(state_, round));
+    add_remarks(all, report);
+  }
+  return all;
+}
+
+// Records whose history is in the copy for sure: of all who are members `now` only when nothing was
+// left out. The others are asked for again by the next sync.
+Result<void> Sync::note_members(const Cycle& cycle, const std::vector<std::string>& now,
+                                bool is_incomplete) {
+  const auto path = members_path(state_, cycle.number);
+  if (!is_incomplete) return write_members(path, now);
+  const auto known = known_members();
+  // Of a copy that cannot be read nothing is sure.
+  if (!known && known.error().kind != ErrorKind::kCorrupt) return known.error();
+  std::vector<std::string> sure;
+  if (known)
+    std::set_intersection(now.begin(), now.end(), known->begin(), known->end(),
+                          std::back_inserter(sure));
+  return write_members(path, sure);
 }
 
 bool Sync::has_begun(const Cycle& cycle, const std::string& purpose) const {
@@ -260,7 +285,12 @@ Result<PullReport> Sync::pull_joined(const Cycle& cycle, const PullRequest& scop
     all.since.clear();
     return round(cycle, kEverything, all);
   }
-  SLUICE_TRY(const auto joined, find_joined(cycle));
+  const auto known = known_members();
+  if (!known) return with_way_out(known.error());
+  SLUICE_TRY(const auto now, listed_members(cycle));
+  std::vector<std::string> joined;
+  std::set_difference(now.begin(), now.end(), known->begin(), known->end(),
+                      std::back_inserter(joined));
   count = joined.size();
   PullRequest history = scope;
   history.since.clear();
@@ -278,13 +308,22 @@ Result<PullReport> Sync::pull_joined(const Cycle& cycle, const PullRequest& scop
       return pulled;
     }
   }
-  if (takes_patients) return PullReport();
-  history.patients.clear();
-  return round(cycle, kEverything, history);
+  if (!takes_patients) {
+    history.patients.clear();
+    SLUICE_TRY(auto all, round(cycle, kEverything, history));
+    if (!all.failures.empty()) return all;
+  }
+  SLUICE_TRY(const auto brought, report_of_joined(cycle, false));
+  SLUICE_CHECK(note_members(cycle, now, brought.is_incomplete()));
+  return report_of_joined(cycle, true);
 }
 
 // The pull that everything begins with, when it is not whole yet.
 Result<SyncReport> Sync::run_first() {
+  events_.notice(fmt::format(
+      "the first pull is not {} yet: this goes on with it{}",
+      state_.rounds().front().is_finished ? "loaded" : "whole",
+      options_.is_full ? ", and there is nothing to compare with (--full) before" : ""));
   SyncReport report;
   SLUICE_TRY(report.changes, puller_.run_round(state_));
   report.transaction_time = report.changes.transaction_time;
@@ -310,8 +349,12 @@ Result<SyncReport> Sync::run() {
     SLUICE_TRY(report.changes, round(cycle, cycle.is_full ? kFullRound : kChanges, scope));
     report.transaction_time = report.changes.transaction_time;
     report.is_full = cycle.is_full;
+    report.is_incomplete = report.changes.is_incomplete();
+    SLUICE_TRY(const auto joined, report_of_joined(cycle, true));
+    report.joined_are_incomplete = joined.is_incomplete();
+    add_remarks(report.changes, joined);
     SLUICE_CHECK(carry_out(state_.folder(), plan));
-    SLUICE_CHECK(complete(cycle, plan));
+    SLUICE_CHECK(complete(cycle, plan, report));
     return report;
   }
   if (cycle.is_full) {
@@ -324,11 +367,18 @@ Result<SyncReport> Sync::run() {
     SLUICE_TRY(const auto fresh, enter());
     return run_full(fresh);
   }
+  PullReport joined;
   if (cycle.uses_pattern) {
-    SLUICE_TRY(report.changes, pull_joined(cycle, scope, report.joined));
-    if (!report.changes.failures.empty()) return report;
+    SLUICE_TRY(joined, pull_joined(cycle, scope, report.joined));
+    report.joined_are_incomplete = joined.is_incomplete();
+    if (!joined.failures.empty()) {
+      report.changes = std::move(joined);
+      return report;
+    }
   }
   SLUICE_TRY(report.changes, round(cycle, kChanges, scope));
+  report.is_incomplete = report.changes.is_incomplete();
+  add_remarks(report.changes, joined);
   report.transaction_time = report.changes.transaction_time;
   report.deletions_are_unknown =
       !state_.round().lists_deletions ||
@@ -361,7 +411,7 @@ Result<void> Sync::deliver_all(const Cycle& cycle, SyncReport& report) {
     for (auto& [type, counts] : report.counts)
       if (const auto found = totals.find(type); found != totals.end()) counts.total = found->second;
   }
-  return complete(cycle, {});
+  return complete(cycle, {}, report);
 }
 
 Result<void> Sync::apply(const Cycle& cycle, SyncReport& report) {
@@ -370,14 +420,14 @@ Result<void> Sync::apply(const Cycle& cycle, SyncReport& report) {
   for (std::size_t i = cycle.first_round; i < rounds.size(); ++i)
     if (rounds[i].is_finished && !is_listing(rounds[i])) stages.push_back(files_of(rounds[i]));
   const auto written = write_copy(state_.folder(), current_files(), stages, settings_.keeps_gzip);
-  if (!written) return with_way_out(written.error());
+  if (!written) return cycle.is_full ? written.error() : with_way_out(written.error());
   const CopyPlan& plan = *written;
   report.counts = plan.counts;
   auto record = plan_json(plan);
   record["cycle"] = cycle.number;
   SLUICE_CHECK(state_.note_sync(std::move(record)));
   SLUICE_CHECK(carry_out(state_.folder(), plan));
-  return complete(cycle, plan);
+  return complete(cycle, plan, report);
 }
 
 Result<Delivered> deliver_first(PullState& state, PullTarget& target) {
@@ -389,19 +439,23 @@ Result<Delivered> deliver_first(PullState& state, PullTarget& target) {
   return deliver(state, first, target);
 }
 
-Result<void> Sync::complete(const Cycle& cycle, const CopyPlan& plan) {
+Result<void> Sync::complete(const Cycle& cycle, const CopyPlan& plan, const SyncReport& report) {
   const auto before = cycle.number - 1;
   std::error_code unknown;
   const bool has_members = fs::exists(members_path(state_, cycle.number), unknown);
+  const auto& rounds = state_.rounds();
+  for (std::size_t i = cycle.first_round; i < rounds.size(); ++i)
+    SLUICE_CHECK(keep_errors(state_, rounds[i], cycle.number));
+  // What the server could not export is asked for again, unless it is to be gone on without it.
+  const bool is_settled = !report.is_incomplete || (cycle.is_full && options_.may_remove_many);
   // Without a time of this export the one before is asked from again: nothing is lost by that.
-  const auto& time = state_.round().transaction_time;
+  const auto time = is_settled ? state_.round().transaction_time : std::string();
   SLUICE_CHECK(state_.note_sync({{"what", "done"},
                                  {"cycle", cycle.number},
                                  {"transactionTime", time.empty() ? cycle.since : time},
                                  {"files", files_json(plan.files)},
-                                 {"full", cycle.is_full},
+                                 {"full", cycle.is_full && is_settled},
                                  {"members", has_members}}));
-  const auto& rounds = state_.rounds();
   const bool is_taken =
       std::none_of(rounds.begin() + static_cast<std::ptrdiff_t>(cycle.first_round), rounds.end(),
                    [](const Round& round) { return round.refused > 0; });

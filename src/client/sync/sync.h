@@ -30,6 +30,9 @@ struct SyncReport {
   std::string since;                         ///< from when on
   std::string transaction_time;
   bool is_full = false;                ///< compared with all that the server has
+  bool is_incomplete = false;          ///< the server could not export all: nothing was removed,
+                                       ///< and the next sync asks from `since` on again
+  bool joined_are_incomplete = false;  ///< new members are asked for again by the next sync
   bool is_refused = false;             ///< too much would be removed: nothing was changed
   std::uint64_t gone = 0;              ///< of a full one: resources that the server has no longer
   std::uint64_t old_total = 0;         ///< of a full sync: resources before it
@@ -62,18 +65,22 @@ class Sync {
   Result<void> leave(std::uint64_t cycle);
   Result<void> check_target() const;
   Result<SyncReport> run_full(const Cycle& cycle);
+  Result<void> take_incomplete(const Cycle& cycle, SyncReport& report);
   Result<void> apply_full(const Cycle& cycle, SyncReport& report);
   Result<void> deliver_full(const Cycle& cycle, SyncReport& report);
   Result<bool> list_members(const Cycle& cycle, const PullRequest& scope, PullReport& report);
   bool has_begun(const Cycle& cycle, const std::string& purpose) const;
   Result<PullReport> round(const Cycle& cycle, const std::string& purpose, PullRequest request);
-  Result<std::vector<std::string>> find_joined(const Cycle& cycle);
+  Result<std::vector<std::string>> listed_members(const Cycle& cycle) const;
+  Result<PullReport> report_of_joined(const Cycle& cycle, bool with_listing) const;
+  Result<void> note_members(const Cycle& cycle, const std::vector<std::string>& now,
+                            bool is_incomplete);
   Result<PullReport> pull_joined(const Cycle& cycle, const PullRequest& scope,
                                  std::uint64_t& count);
   Result<SyncReport> run_first();
   Result<void> apply(const Cycle& cycle, SyncReport& report);
   Result<void> deliver_all(const Cycle& cycle, SyncReport& report);
-  Result<void> complete(const Cycle& cycle, const CopyPlan& plan);
+  Result<void> complete(const Cycle& cycle, const CopyPlan& plan, const SyncReport& report);
   EachCopyFile current_files() const;
   Result<std::vector<std::string>> known_members() const;
 

@@ -32,10 +32,15 @@ Result<SyncReport> Sync::run_full(const Cycle& cycle) {
   SLUICE_TRY(report.changes, round(cycle, kFullRound, scope));
   report.transaction_time = report.changes.transaction_time;
   if (!report.changes.failures.empty()) return report;
+  report.is_incomplete = report.changes.is_incomplete();
   report.gone_list = state_.folder() / "deleted" / fmt::format("removed-{}.txt", cycle.number);
   if (!scope.group.empty() && has_all_members(scope)) {
     SLUICE_TRY(const auto ids, read_ids(state_.folder(), files_of(state_.round())));
-    if (!ids.empty()) SLUICE_CHECK(write_members(members_path(state_, cycle.number), ids));
+    if (!ids.empty()) SLUICE_CHECK(note_members(cycle, ids, report.is_incomplete));
+  }
+  if (report.is_incomplete) {
+    SLUICE_CHECK(take_incomplete(cycle, report));
+    return report;
   }
   if (target_ != nullptr)
     SLUICE_CHECK(deliver_full(cycle, report));
@@ -44,6 +49,11 @@ Result<SyncReport> Sync::run_full(const Cycle& cycle) {
   if (report.is_refused)
     SLUICE_CHECK(state_.note_sync({{"what", "refused"}, {"cycle", cycle.number}}));
   return report;
+}
+
+// What is missing in it may be what the server could not export: nothing goes, the rest is taken.
+Result<void> Sync::take_incomplete(const Cycle& cycle, SyncReport& report) {
+  return target_ != nullptr ? deliver_all(cycle, report) : apply(cycle, report);
 }
 
 Result<void> Sync::apply_full(const Cycle& cycle, SyncReport& report) {
@@ -76,7 +86,7 @@ Result<void> Sync::apply_full(const Cycle& cycle, SyncReport& report) {
   record["cycle"] = cycle.number;
   SLUICE_CHECK(state_.note_sync(std::move(record)));
   SLUICE_CHECK(carry_out(state_.folder(), plan));
-  return complete(cycle, plan);
+  return complete(cycle, plan, report);
 }
 
 Result<void> Sync::deliver_full(const Cycle& cycle, SyncReport& report) {
