@@ -6,7 +6,7 @@ import os
 import unittest
 
 import harness
-from imposter import BulkImposter, outcome, resources
+from imposter import Answer, BulkImposter, file_answer, outcome, resources
 from test_pull_faults import parameters_of
 from test_sync import content, run
 
@@ -167,6 +167,36 @@ class Changes(Honest):
         self.assertIn(b"Patient 71 failed", found["sync-1.changes.OperationOutcome.00001.jsonl"])
         self.assertIn(b"Patient 72 failed", found["sync-2.changes.OperationOutcome.00001.jsonl"])
         self.assertEqual(glob.glob(os.path.join(self.out, ".sluice", "cycle-*")), [])
+
+
+class Times(Honest):
+    def test_l06_of_a_manifest_that_is_read_again_the_earliest_time_counts(self):
+        body = resources("Patient", 3, 10)
+        self.server.on("GET", "/b", Answer(403, outcome("expired")), lambda request: file_answer(request, body))
+        manifests = [self.server.manifest([{"type": "Patient", "url": f"{self.server.root}/b?sig={number}"}],
+                                          transactionTime=time, deleted=[])
+                     for number, time in enumerate((SECOND, THIRD))]
+        self.server.on("GET", "/status", *[Answer(200, manifest, {"Content-Type": "application/json"})
+                                           for manifest in manifests])
+        done = run("pull", self.server.base, "--out", self.out)
+        self.assertEqual(len(self.server.sent("GET", "/status")), 2)
+        self.assertIn(f"as of {SECOND}", done.out)
+        run("sync", self.out)
+        self.assertEqual(self.asked()[-1]["_since"], [SECOND])
+
+    def test_l06_a_time_that_is_no_instant_counts_as_none(self):
+        for time in ("2026-01-02 03:04:05", "Fri Jan 02 2026 03:04:05 GMT", "1767323045000"):
+            with self.subTest(time):
+                self.setUp()
+                done = self.pull(transactionTime=time)
+                self.assertIn(f"transactionTime '{time}' is no FHIR instant", done.err)
+                self.assertIn("as of a time that the server does not tell", done.out)
+                self.server.finish([self.output("Patient", resources("Patient", 30)),
+                                    self.output("Observation", resources("Observation", 5))])
+                run("sync", self.out)
+                self.server.finish([], deleted=[])
+                run("sync", self.out)
+                self.assertEqual([each.get("_since") for each in self.asked()], [None, None, [FIRST]])
 
 
 class Words(Honest):

@@ -202,7 +202,7 @@ Result<void> JobFollower::look() {
   if (!reading.polled.manifest) return {};
   SLUICE_CHECK(settle(reading.is_whole));
   // A partial one too says whether its files need a token.
-  SLUICE_CHECK(state_.set_manifest(*reading.polled.manifest, remarks_, reading.is_whole));
+  SLUICE_CHECK(note_manifest(*reading.polled.manifest, reading.is_whole));
   if (reading.is_whole) session_.log.manifest(state_.round(), reading.pages);
   is_fed_ = true;
   return {};
@@ -226,7 +226,7 @@ Result<void> JobFollower::refresh() {
   if (!is_good || !reading.is_whole) return {};
   SLUICE_CHECK(settle(true));
   if (!state_.round().has_manifest) return {};  // it is read anew
-  SLUICE_CHECK(state_.set_manifest(*reading.polled.manifest, remarks_, true));
+  SLUICE_CHECK(note_manifest(*reading.polled.manifest, true));
   const auto expired = std::exchange(expired_, {});
   for (const std::size_t index : expired) SLUICE_CHECK(start_download(index, false));
   return {};

@@ -54,6 +54,7 @@ class JobFollower {
   Result<void> take_item(ManifestItem item);
   void take_nameless(const ManifestItem& item);
   Result<void> refresh();
+  Result<void> note_manifest(ManifestHead head, bool is_whole);
   Result<void> take_new(const ManifestItem& item);
   Result<void> take_known(std::size_t index, const ManifestItem& item);
   Result<void> take_renamed(std::size_t index, const ManifestItem& item, bool is_whole);

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/instant.h"
+#include "base/utf8.h"
 #include "client/files/deletion_bundle.h"
 #include "client/http/url.h"
 #include "client/pull/export_log.h"
@@ -14,6 +16,7 @@ namespace {
 
 constexpr std::size_t kPagesMax = 1'000'000;
 constexpr std::size_t kRemarksKept = 5;
+constexpr std::size_t kTimeShown = 64;
 constexpr unsigned kReopenedMax = 3;  // in a run
 
 // Whether an item is about other content than the file that was named before.
@@ -89,6 +92,20 @@ Result<JobFollower::Reading> JobFollower::read() {
   }
   reading.is_whole = reading.polled.state == Polled::State::kDone;
   return reading;
+}
+
+// A time that no server takes as _since is none.
+Result<void> JobFollower::note_manifest(ManifestHead head, bool is_whole) {
+  auto& time = head.transaction_time;
+  if (!time.empty() && !parse_fhir_instant(time)) {
+    if (is_whole && !state_.round().has_manifest)
+      events_.notice(fmt::format(
+          "the manifest's transactionTime '{}' is no FHIR instant and counts as none: the next "
+          "sync cannot ask from then on",
+          shortened(time, kTimeShown)));
+    time.clear();
+  }
+  return state_.set_manifest(head, remarks_, is_whole);
 }
 
 // What the manifest says itself instead of naming a file: counted and shown.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/instant.h"
 #include "client/pull/record_fields.h"
 
 namespace sluice::client {
@@ -31,6 +32,14 @@ void apply_attachments(const json::object& record, AttachmentState& attachments)
   attachments.failed = number_field(record, "failed").value_or(0);
   attachments.skipped = number_field(record, "skipped").value_or(0);
   attachments.texts = list_field(record, "texts");
+}
+
+// A manifest that is read again may have the time of the question: what was exported is older.
+void take_time(const std::string& time, Round& round) {
+  const auto before = parse_fhir_instant(round.transaction_time);
+  const auto now = parse_fhir_instant(time);
+  const bool is_first = !round.has_manifest && round.transaction_time.empty();
+  if (is_first || (before && now && *now < *before)) round.transaction_time = time;
 }
 
 std::string boot_id() {
@@ -182,6 +191,7 @@ Result<void> PullState::apply(const json::object& record, std::uint64_t at) {
     round.files->clear();
     round.attachments = {};
     round.has_manifest = false;
+    round.transaction_time.clear();
     round.remarks = {};
     names_.clear();
   } else if (event == "file") {
@@ -191,8 +201,8 @@ Result<void> PullState::apply(const json::object& record, std::uint64_t at) {
     if (round.files->size() > before)
       ++names_[stem_of(round.files->kind(before), text_field(record, "type"))];
   } else if (event == "manifest") {
+    take_time(text_field(record, "transactionTime"), round);
     round.has_manifest = round.has_manifest || flag_field(record, "whole");
-    round.transaction_time = text_field(record, "transactionTime");
     round.requires_access_token = flag_field(record, "token");
     round.organized_by = text_field(record, "organizedBy");
     round.lists_deletions = flag_field(record, "deletions");
