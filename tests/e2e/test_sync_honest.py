@@ -146,6 +146,7 @@ class Changes(Honest):
         note = json.dumps(outcome("slow", severity="warning")).encode() + b"\n"
         self.server.finish([self.output("Patient", resources("Patient", 1, 90) + note)], transactionTime=SECOND, deleted=[])
         run("sync", self.out, code=3)
+        self.server.finish([], deleted=[])
         run("sync", self.out)
         self.assertEqual(self.asked()[-1]["_since"], [SECOND])
 
