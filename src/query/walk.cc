@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "store/record_view.h"
+
 namespace sluice::query {
 
 store::Record copy_of(const store::RecordView& record) {
@@ -61,16 +63,7 @@ Result<bool> Walk::fetch(std::string_view id, store::RecordView& record) {
   SLUICE_TRY(auto found, store_.read({query_.type(), std::string(id)}, as_of_));
   if (!found) return false;
   fetched_ = std::move(*found);
-  record.type = fetched_.key.type;
-  record.owner = fetched_.owner;
-  record.id = fetched_.key.id;
-  record.sequence = fetched_.sequence;
-  record.last_updated = fetched_.last_updated;
-  record.version = fetched_.version;
-  record.owners = fetched_.owners;
-  record.supporting = fetched_.supporting;
-  record.json = fetched_.json;
-  record.may_name_binary = fetched_.may_name_binary;
+  record = store::view_of(fetched_);
   return true;
 }
 

@@ -5,7 +5,7 @@
 
 #include "bulk/export/plan/change_window.h"
 #include "bulk/export/request/export_phases.h"
-#include "bulk/export/shard/record_view.h"
+#include "store/record_view.h"
 
 namespace sluice::bulk {
 namespace {

@@ -1,7 +1,7 @@
 #include "bulk/export/shard/group_source.h"
 
 #include "bulk/export/shard/owned_records.h"
-#include "bulk/export/shard/record_view.h"
+#include "store/record_view.h"
 
 namespace sluice::bulk {
 namespace {

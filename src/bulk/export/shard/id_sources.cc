@@ -1,6 +1,6 @@
 #include "bulk/export/shard/id_sources.h"
 
-#include "bulk/export/shard/record_view.h"
+#include "store/record_view.h"
 
 namespace sluice::bulk {
 namespace {

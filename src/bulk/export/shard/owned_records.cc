@@ -1,6 +1,6 @@
 #include "bulk/export/shard/owned_records.h"
 
-#include "bulk/export/shard/record_view.h"
+#include "store/record_view.h"
 
 namespace sluice::bulk {
 

@@ -6,7 +6,7 @@
 #include "bulk/export/plan/change_window.h"
 #include "bulk/export/shard/merged_lines.h"
 #include "bulk/export/shard/provenance.h"
-#include "bulk/export/shard/record_view.h"
+#include "store/record_view.h"
 
 namespace sluice::bulk {
 namespace {

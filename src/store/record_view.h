@@ -1,13 +1,13 @@
-// A view of a stored record, as the pipeline takes it.
+// A view of a stored record that was read by itself, for what takes those of a scan.
 #pragma once
 
 #include "store/store.h"
 
-namespace sluice::bulk {
+namespace sluice::store {
 
 /// Valid as long as `record`.
-inline store::RecordView view_of(const store::Record& record) {
-  store::RecordView view;
+inline RecordView view_of(const Record& record) {
+  RecordView view;
   view.type = record.key.type;
   view.owner = record.owner;
   view.id = record.key.id;
@@ -21,8 +21,4 @@ inline store::RecordView view_of(const store::Record& record) {
   return view;
 }
 
-inline const store::RecordView& view_of(const store::RecordView& record) {
-  return record;
-}
-
-}  // namespace sluice::bulk
+}  // namespace sluice::store
