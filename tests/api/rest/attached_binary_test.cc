@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "job/engine.h"
+#include "no_jobs.h"
 #include "store/rocksdb/rocksdb_store.h"
 #include "temporary_folder.h"
 
@@ -15,22 +16,6 @@ namespace sluice::api {
 namespace {
 
 using namespace std::chrono_literals;
-
-class NoJobs final : public job::JobKind {
- public:
-  std::string_view name() const override { return "none"; }
-  bool reads_snapshot() const override { return false; }
-  Result<std::optional<std::vector<job::ShardPlan>>> plan(const job::Job&,
-                                                          const std::stop_token&) override {
-    return std::optional<std::vector<job::ShardPlan>>();
-  }
-  Result<std::string> run(const job::Job&, const job::Shard&, const job::ShardContext&) override {
-    return std::string();
-  }
-  void discard(std::string_view) override {}
-  bool in_use(std::string_view) override { return false; }
-  std::vector<std::string> leftovers() override { return {}; }
-};
 
 std::string document(const std::string& id, const std::string& patient, const std::string& url) {
   return fmt::format(
@@ -96,7 +81,7 @@ class AttachedBinariesTest : public testing::Test {
       store::open_rocksdb_store(folder_.path() / "store", clock_).value();
   std::unique_ptr<output::FileStore> files_ =
       output::open_local_file_store(folder_.path() / "files").value();
-  NoJobs jobs_;
+  job::NoJobs jobs_;
   job::Engine engine_{*store_, clock_, jobs_, {}};
   Service service_{*store_, *files_, engine_, clock_, options()};
   const Principal documents_ = principal("system/DocumentReference.rs");
