@@ -90,11 +90,11 @@ Result<std::size_t> read_at(int fd, std::uint64_t offset, std::span<char> buffer
 }
 
 Result<std::string> read_file(const std::filesystem::path& path) {
-  SLUICE_TRY(const FileDescriptor fd, open_for_reading(path));
+  SLUICE_ASSIGN_OR_RETURN(const FileDescriptor fd, open_for_reading(path));
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return errno_error("cannot stat", path, errno);
   std::string content(static_cast<std::size_t>(status.st_size), '\0');
-  SLUICE_TRY(const std::size_t n, read_at(fd.get(), 0, content, path));
+  SLUICE_ASSIGN_OR_RETURN(const std::size_t n, read_at(fd.get(), 0, content, path));
   content.resize(n);
   return content;
 }
@@ -105,14 +105,14 @@ Result<void> sync_file(int fd, const std::filesystem::path& path) {
 }
 
 Result<void> sync_folder(const std::filesystem::path& folder) {
-  SLUICE_TRY(const FileDescriptor fd, open_for_reading(folder));
+  SLUICE_ASSIGN_OR_RETURN(const FileDescriptor fd, open_for_reading(folder));
   return sync_file(fd.get(), folder);
 }
 
 Result<void> make_folder(const std::filesystem::path& folder) {
   if (folder.has_parent_path() && folder.parent_path() != folder &&
       !std::filesystem::exists(folder.parent_path()))
-    SLUICE_CHECK(make_folder(folder.parent_path()));
+    SLUICE_RETURN_IF_ERROR(make_folder(folder.parent_path()));
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
     return errno_error("cannot create folder", folder, errno);
   return {};

@@ -89,15 +89,16 @@ inline Error corrupt(std::string message, std::string detail = {}) {
 #define SLUICE_CONCAT(a, b) SLUICE_CONCAT_(a, b)
 
 /// Returns the error of `expr` from the enclosing function, if it has one.
-#define SLUICE_CHECK(expr)                                                                       \
+#define SLUICE_RETURN_IF_ERROR(expr)                                                             \
   do {                                                                                           \
     if (auto sluice_checked = (expr); !sluice_checked) return std::move(sluice_checked).error(); \
   } while (false)
 
-/// SLUICE_TRY(auto value, expr): declares `value` from the Result `expr`, or returns its error.
-#define SLUICE_TRY(declaration, expr) \
-  SLUICE_TRY_(SLUICE_CONCAT(sluice_tried_, __LINE__), declaration, expr)
-#define SLUICE_TRY_(name, declaration, expr) \
-  auto name = (expr);                        \
-  if (!name) return std::move(name).error(); \
+/// SLUICE_ASSIGN_OR_RETURN(auto value, expr): declares `value` from the Result `expr`, or returns
+/// its error.
+#define SLUICE_ASSIGN_OR_RETURN(declaration, expr) \
+  SLUICE_ASSIGN_OR_RETURN_(SLUICE_CONCAT(sluice_tried_, __LINE__), declaration, expr)
+#define SLUICE_ASSIGN_OR_RETURN_(name, declaration, expr) \
+  auto name = (expr);                                     \
+  if (!name) return std::move(name).error();              \
   declaration = std::move(*name)

@@ -42,7 +42,7 @@ Result<std::vector<fs::path>> audit_files(const std::string& data) {
 }
 
 Result<int> tail(const AuditArguments& arguments) {
-  SLUICE_TRY(auto files, audit_files(arguments.data));
+  SLUICE_ASSIGN_OR_RETURN(auto files, audit_files(arguments.data));
   std::vector<std::string> last;
   for (auto file = files.rbegin(); file != files.rend() && last.size() < arguments.lines; ++file) {
     std::vector<std::string> lines;
@@ -64,7 +64,7 @@ Result<int> tail(const AuditArguments& arguments) {
       offset += static_cast<std::streamoff>(line.size()) + 1;
     }
     std::fflush(stdout);
-    SLUICE_TRY(files, audit_files(arguments.data));
+    SLUICE_ASSIGN_OR_RETURN(files, audit_files(arguments.data));
     const auto next = std::upper_bound(files.begin(), files.end(), file);
     if (next != files.end()) {
       file = *next;
@@ -77,7 +77,7 @@ Result<int> tail(const AuditArguments& arguments) {
 
 // Lines that hold all the words.
 Result<int> grep(const AuditArguments& arguments) {
-  SLUICE_TRY(const auto files, audit_files(arguments.data));
+  SLUICE_ASSIGN_OR_RETURN(const auto files, audit_files(arguments.data));
   bool found = false;
   for (const auto& file : files) {
     std::ifstream in(file);

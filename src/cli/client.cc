@@ -53,7 +53,7 @@ Result<json::object> to_request(const ClientArguments& arguments, const std::str
   if (!arguments.jwks_file.empty()) {
     if (!arguments.jwks_url.empty())
       return invalid("client: --jwks and --jwks-url exclude each other");
-    SLUICE_TRY(const auto text, read_file(arguments.jwks_file));
+    SLUICE_ASSIGN_OR_RETURN(const auto text, read_file(arguments.jwks_file));
     boost::system::error_code failed;
     auto keys = json::parse(text, failed);
     if (failed || !keys.is_object())
@@ -88,11 +88,12 @@ Result<json::object> to_request(const ClientArguments& arguments, const std::str
 Result<json::object> ask(const std::string& data, const json::object& request, StoreUse use) {
   if (auto answer = ask_control_server(data, request)) return std::move(*answer);
   const SystemClock clock;
-  SLUICE_TRY(const auto store, open_store(data, clock, use));
-  SLUICE_TRY(const auto clients, smart::ClientRegistry::open(*store, clock));
-  SLUICE_TRY(const auto audit, smart::AuditLog::open(std::filesystem::path(data) / "audit", clock));
+  SLUICE_ASSIGN_OR_RETURN(const auto store, open_store(data, clock, use));
+  SLUICE_ASSIGN_OR_RETURN(const auto clients, smart::ClientRegistry::open(*store, clock));
+  SLUICE_ASSIGN_OR_RETURN(const auto audit,
+                          smart::AuditLog::open(std::filesystem::path(data) / "audit", clock));
   auto answer = change_clients(*clients, *audit, request);
-  SLUICE_CHECK(audit->stop());
+  SLUICE_RETURN_IF_ERROR(audit->stop());
   if (answer) note_unknown_groups(*store, *answer);
   return answer;
 }
@@ -112,9 +113,10 @@ void print(const json::object& client) {
 
 Result<int> run_client(const ClientArguments& arguments, const std::string& what) {
   if (arguments.data.empty()) return invalid("client: --data DIR is missing");
-  SLUICE_TRY(const auto request, to_request(arguments, what));
-  SLUICE_TRY(const auto answer,
-             ask(arguments.data, request, what == "add" ? StoreUse::kCreate : StoreUse::kExisting));
+  SLUICE_ASSIGN_OR_RETURN(const auto request, to_request(arguments, what));
+  SLUICE_ASSIGN_OR_RETURN(
+      const auto answer,
+      ask(arguments.data, request, what == "add" ? StoreUse::kCreate : StoreUse::kExisting));
   if (const auto* unknown = answer.if_contains("unknown_groups"))
     for (const auto& group : unknown->as_array())
       fmt::print(stderr, "warning: there is no Group '{}' in the store yet\n",

@@ -31,19 +31,19 @@ Result<unsigned> number(const json::value& value, std::string_view name) {
 // The members of `request` that are there, into the client.
 Result<void> apply(const json::object& request, smart::Client& client) {
   if (request.contains("name")) {
-    SLUICE_TRY(client.name, text(request, "name"));
+    SLUICE_ASSIGN_OR_RETURN(client.name, text(request, "name"));
   }
   if (const auto* keys = request.if_contains("jwks")) {
-    SLUICE_TRY(client.jwks, jose::JwkSet::parse(json_text(*keys)));
+    SLUICE_ASSIGN_OR_RETURN(client.jwks, jose::JwkSet::parse(json_text(*keys)));
     client.jwks_url.clear();
   }
   if (request.contains("jwks_url")) {
-    SLUICE_TRY(client.jwks_url, text(request, "jwks_url"));
+    SLUICE_ASSIGN_OR_RETURN(client.jwks_url, text(request, "jwks_url"));
     client.jwks.reset();
   }
   if (request.contains("scope")) {
-    SLUICE_TRY(const auto scope, text(request, "scope"));
-    SLUICE_TRY(client.scopes, smart::ScopeSet::parse(scope));
+    SLUICE_ASSIGN_OR_RETURN(const auto scope, text(request, "scope"));
+    SLUICE_ASSIGN_OR_RETURN(client.scopes, smart::ScopeSet::parse(scope));
   }
   if (const auto* groups = request.if_contains("groups")) {
     client.groups.reset();
@@ -56,13 +56,14 @@ Result<void> apply(const json::object& request, smart::Client& client) {
     }
   }
   if (const auto* limit = request.if_contains("running_jobs")) {
-    SLUICE_TRY(client.limits.running_jobs, number(*limit, "running_jobs"));
+    SLUICE_ASSIGN_OR_RETURN(client.limits.running_jobs, number(*limit, "running_jobs"));
   }
   if (const auto* limit = request.if_contains("requests_per_minute")) {
-    SLUICE_TRY(client.limits.requests_per_minute, number(*limit, "requests_per_minute"));
+    SLUICE_ASSIGN_OR_RETURN(client.limits.requests_per_minute,
+                            number(*limit, "requests_per_minute"));
   }
   if (request.contains("file_access")) {
-    SLUICE_TRY(const auto name, text(request, "file_access"));
+    SLUICE_ASSIGN_OR_RETURN(const auto name, text(request, "file_access"));
     const auto access = smart::find_file_access(name);
     if (!access)
       return invalid(fmt::format("client: file access '{}' is neither token nor capability", name));
@@ -99,7 +100,7 @@ Result<smart::ClientRegistry::ClientPtr> add(smart::ClientRegistry& clients, con
                                              const json::object& request) {
   smart::Client client;
   client.id = id;
-  SLUICE_CHECK(apply(request, client));
+  SLUICE_RETURN_IF_ERROR(apply(request, client));
   return clients.add(std::move(client));
 }
 
@@ -107,24 +108,24 @@ Result<smart::ClientRegistry::ClientPtr> add(smart::ClientRegistry& clients, con
 
 Result<json::object> change_clients(smart::ClientRegistry& clients, smart::AuditLog& audit,
                                     const json::object& request) {
-  SLUICE_TRY(const auto what, text(request, "do"));
+  SLUICE_ASSIGN_OR_RETURN(const auto what, text(request, "do"));
   if (what == "list") {
     json::array all;
     for (const auto& client : clients.list()) all.push_back(described(*client));
     return json::object{{"clients", std::move(all)}};
   }
-  SLUICE_TRY(const auto id, text(request, "id"));
+  SLUICE_ASSIGN_OR_RETURN(const auto id, text(request, "id"));
   if (!smart::is_valid_client_id(id))
     return invalid(fmt::format("client: '{}' is not a client id", shortened(id, 128)));
   if (what == "show") {
-    SLUICE_TRY(const auto client, clients.get(id));
+    SLUICE_ASSIGN_OR_RETURN(const auto client, clients.get(id));
     return described(*client);
   }
   // A change that cannot be audited is not made.
-  SLUICE_CHECK(audit.write(
+  SLUICE_RETURN_IF_ERROR(audit.write(
       {.kind = smart::AuditKind::kClientChanged, .description = what, .subject = "client/" + id}));
   if (what == "remove") {
-    SLUICE_CHECK(clients.remove(id));
+    SLUICE_RETURN_IF_ERROR(clients.remove(id));
     return json::object{{"id", id}, {"state", "removed"}};
   }
   const auto change = [&]() -> Result<smart::ClientRegistry::ClientPtr> {
@@ -136,7 +137,7 @@ Result<json::object> change_clients(smart::ClientRegistry& clients, smart::Audit
     if (what == "revoke-tokens") return clients.revoke_tokens(id);
     return invalid(fmt::format("client: there is no '{}'", what));
   };
-  SLUICE_TRY(const auto client, change());
+  SLUICE_ASSIGN_OR_RETURN(const auto client, change());
   return described(*client);
 }
 

@@ -43,7 +43,7 @@ Result<void> ControlChannel::send(const json::object& object, const std::stop_to
   const std::string line = json_text(object) + "\n";
   std::size_t sent = 0;
   while (sent < line.size()) {
-    SLUICE_CHECK(wait_for(socket_.get(), POLLOUT, stop));
+    SLUICE_RETURN_IF_ERROR(wait_for(socket_.get(), POLLOUT, stop));
     iovec bytes{const_cast<char*>(line.data()) + sent, line.size() - sent};
     msghdr message{};
     message.msg_iov = &bytes;
@@ -70,7 +70,7 @@ Result<ControlMessage> ControlChannel::receive(const std::stop_token& stop) {
   std::size_t end = 0;
   while ((end = received_.find('\n')) == std::string::npos) {
     if (received_.size() > kLineMax) return invalid("a message is too long");
-    SLUICE_CHECK(wait_for(socket_.get(), POLLIN, stop));
+    SLUICE_RETURN_IF_ERROR(wait_for(socket_.get(), POLLIN, stop));
     char buffer[16384];
     iovec bytes{buffer, sizeof buffer};
     msghdr message{};

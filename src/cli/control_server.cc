@@ -92,7 +92,7 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(const std::filesyste
   self->path_ = socket_path(folder);
   self->handler_ = std::move(handler);
   self->conversation_ = std::move(conversation);
-  SLUICE_TRY(const auto place, address_of(self->path_));
+  SLUICE_ASSIGN_OR_RETURN(const auto place, address_of(self->path_));
   const sockaddr_un& address = place.address;
   self->socket_ = FileDescriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (self->socket_.get() < 0) return errno_error("cannot make socket", self->path_, errno);

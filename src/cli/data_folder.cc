@@ -55,7 +55,7 @@ Result<void> remove_batch(store::Store& store, std::vector<fhir::ResourceId> bat
   if (batch.empty()) return {};
   store::Transaction transaction;
   transaction.removals = std::move(batch);
-  SLUICE_TRY(const auto outcome, store.write(transaction));
+  SLUICE_ASSIGN_OR_RETURN(const auto outcome, store.write(transaction));
   for (std::size_t i = 0; i < transaction.removals.size(); ++i)
     if (outcome.removals[i].status == store::PutStatus::kDeleted)
       ++counts[std::string(fhir::type_name(transaction.removals[i].type))];
@@ -76,8 +76,8 @@ Result<RemovalCounts> run_removal(store::Store& store, ControlChannel& channel,
                                   const std::stop_token& stop) {
   RemovalCounts counts;
   for (;;) {
-    SLUICE_CHECK(channel.send({{"next", true}}, stop));
-    SLUICE_TRY(const auto message, channel.receive(stop));
+    SLUICE_RETURN_IF_ERROR(channel.send({{"next", true}}, stop));
+    SLUICE_ASSIGN_OR_RETURN(const auto message, channel.receive(stop));
     const auto* list = message.object.if_contains("remove");
     if (list == nullptr) return counts;
     if (!list->is_array()) return invalid("'remove' is not a list");
@@ -87,10 +87,10 @@ Result<RemovalCounts> run_removal(store::Store& store, ControlChannel& channel,
       const std::string text(each.get_string());
       const auto slash = text.find('/');
       if (slash == std::string::npos) return invalid("'remove' has an element without a type");
-      SLUICE_TRY(auto key, read_key(text.substr(0, slash), text.substr(slash + 1)));
+      SLUICE_ASSIGN_OR_RETURN(auto key, read_key(text.substr(0, slash), text.substr(slash + 1)));
       batch.push_back(std::move(key));
     }
-    SLUICE_CHECK(remove_batch(store, std::move(batch), counts));
+    SLUICE_RETURN_IF_ERROR(remove_batch(store, std::move(batch), counts));
   }
 }
 
@@ -110,10 +110,10 @@ std::uint64_t total(const RemovalCounts& counts) {
 
 Result<RemovalCounts> remove_by_server(ControlChannel& channel, const Keys& resources,
                                        const std::stop_token& stop) {
-  SLUICE_CHECK(channel.send({{"do", "remove"}}, stop));
+  SLUICE_RETURN_IF_ERROR(channel.send({{"do", "remove"}}, stop));
   std::size_t at = 0;
   for (;;) {
-    SLUICE_TRY(const auto message, channel.receive(stop));
+    SLUICE_ASSIGN_OR_RETURN(const auto message, channel.receive(stop));
     const auto* error = message.object.if_contains("error");
     if (error != nullptr && error->is_object()) return error_of(error->get_object());
     if (const auto* removed = message.object.if_contains("removed");
@@ -126,13 +126,13 @@ Result<RemovalCounts> remove_by_server(ControlChannel& channel, const Keys& reso
       return counts;
     }
     if (at == resources.size()) {
-      SLUICE_CHECK(channel.send({{"end", true}}, stop));
+      SLUICE_RETURN_IF_ERROR(channel.send({{"end", true}}, stop));
       continue;
     }
     json::array batch;
     for (; at < resources.size() && batch.size() < kBatch; ++at)
       batch.emplace_back(resources[at].first + '/' + resources[at].second);
-    SLUICE_CHECK(channel.send({{"remove", std::move(batch)}}, stop));
+    SLUICE_RETURN_IF_ERROR(channel.send({{"remove", std::move(batch)}}, stop));
   }
 }
 
@@ -142,7 +142,7 @@ void serve_removal(store::Store& store, smart::AuditLog* audit, ControlChannel& 
                    const std::stop_token& stop) {
   const auto run = [&]() -> Result<RemovalCounts> {
     // What cannot be audited is not done.
-    SLUICE_CHECK(audit_removal(audit, smart::AuditOutcome::kSuccess, "a removal begins"));
+    SLUICE_RETURN_IF_ERROR(audit_removal(audit, smart::AuditOutcome::kSuccess, "a removal begins"));
     try {
       return run_removal(store, channel, stop);
     } catch (const std::exception& e) {
@@ -195,7 +195,7 @@ Result<bulk::LoadSummary> load_into(const std::filesystem::path& data,
     return load_by_server(channel, options, stop);
   }
   const SystemClock clock;
-  SLUICE_TRY(const auto store, open_store(data, clock, StoreUse::kCreate));
+  SLUICE_ASSIGN_OR_RETURN(const auto store, open_store(data, clock, StoreUse::kCreate));
   bulk::LoadOptions here = options;
   here.spill_folder = data;
   return bulk::load(*store, here, stop);
@@ -209,16 +209,16 @@ Result<RemovalCounts> remove_from(const std::filesystem::path& data, const Keys&
     return remove_by_server(channel, resources, stop);
   }
   const SystemClock clock;
-  SLUICE_TRY(const auto store, open_store(data, clock, StoreUse::kCreate));
+  SLUICE_ASSIGN_OR_RETURN(const auto store, open_store(data, clock, StoreUse::kCreate));
   RemovalCounts counts;
   for (std::size_t at = 0; at < resources.size();) {
     if (stop.stop_requested()) return Error{ErrorKind::kCancelled, "interrupted"};
     std::vector<fhir::ResourceId> batch;
     for (; at < resources.size() && batch.size() < kBatch; ++at) {
-      SLUICE_TRY(auto key, read_key(resources[at].first, resources[at].second));
+      SLUICE_ASSIGN_OR_RETURN(auto key, read_key(resources[at].first, resources[at].second));
       batch.push_back(std::move(key));
     }
-    SLUICE_CHECK(remove_batch(*store, std::move(batch), counts));
+    SLUICE_RETURN_IF_ERROR(remove_batch(*store, std::move(batch), counts));
   }
   return counts;
 }

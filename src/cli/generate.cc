@@ -25,7 +25,7 @@ Command add_generate(CLI::App& app) {
             if (out->empty()) return invalid("generate: --out DIR is missing");
             options->out = *out;
             const auto start = std::chrono::steady_clock::now();
-            SLUICE_TRY(const auto summary, sample::generate(*options));
+            SLUICE_ASSIGN_OR_RETURN(const auto summary, sample::generate(*options));
             const double seconds =
                 std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
             std::uint64_t total = 0;

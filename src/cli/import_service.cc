@@ -51,7 +51,7 @@ Result<std::unique_ptr<ImportService>> ImportService::open(const ImportArguments
                                                            const std::filesystem::path& data,
                                                            store::Store& store,
                                                            output::FileStore& files) {
-  SLUICE_TRY(auto folders, bulk::ImportFolders::open(arguments.folders));
+  SLUICE_ASSIGN_OR_RETURN(auto folders, bulk::ImportFolders::open(arguments.folders));
   return std::unique_ptr<ImportService>(
       new ImportService(arguments, data, std::move(folders), store, files));
 }

@@ -30,7 +30,7 @@ Result<json::object> ask(const JobsArguments& arguments) {
   const json::object request{{"do", "jobs"}, {"id", arguments.id}};
   if (auto answer = ask_control_server(arguments.data, request)) return std::move(*answer);
   const SystemClock clock;
-  SLUICE_TRY(const auto store, open_store(arguments.data, clock, StoreUse::kExisting));
+  SLUICE_ASSIGN_OR_RETURN(const auto store, open_store(arguments.data, clock, StoreUse::kExisting));
   return api::report_jobs(*store, arguments.id);
 }
 
@@ -77,7 +77,7 @@ void print(const json::object& job) {
 
 Result<int> run_jobs(const JobsArguments& arguments) {
   if (arguments.data.empty()) return invalid("jobs: --data DIR is missing");
-  SLUICE_TRY(const auto answer, ask(arguments));
+  SLUICE_ASSIGN_OR_RETURN(const auto answer, ask(arguments));
   const auto& jobs = answer.at("jobs").as_array();
   if (arguments.as_json) {
     fmt::print("{}\n", json_text(answer));

@@ -39,7 +39,7 @@ void print_public(const jose::PrivateJwk& key) {
 }
 
 Result<int> show_public(const KeysArguments& arguments) {
-  SLUICE_TRY(const auto key, read_private_key(arguments.private_file));
+  SLUICE_ASSIGN_OR_RETURN(const auto key, read_private_key(arguments.private_file));
   print_public(key);
   return 0;
 }
@@ -50,13 +50,13 @@ Result<int> generate_key(const KeysArguments& arguments) {
   if (!algorithm)
     return invalid(fmt::format("keys: --alg '{}' is none of {}", shortened(arguments.algorithm, 40),
                                algorithm_names()));
-  SLUICE_TRY(const auto key, jose::PrivateJwk::generate(*algorithm));
+  SLUICE_ASSIGN_OR_RETURN(const auto key, jose::PrivateJwk::generate(*algorithm));
   std::string text = key.to_json() + "\n";
   if (arguments.format == "jwks") text = "{\"keys\":[" + key.to_json() + "]}\n";
   if (arguments.format == "pem") {
-    SLUICE_TRY(text, key.to_pem());
+    SLUICE_ASSIGN_OR_RETURN(text, key.to_pem());
     // PEM does not say what a key is for: who reads it takes what is usual.
-    SLUICE_TRY(const auto read, jose::PrivateJwk::parse(text));
+    SLUICE_ASSIGN_OR_RETURN(const auto read, jose::PrivateJwk::parse(text));
     if (read.algorithm() != *algorithm)
       return invalid(
           fmt::format("keys: a PEM file does not say '{}': use --format jwk", arguments.algorithm));
@@ -69,8 +69,8 @@ Result<int> generate_key(const KeysArguments& arguments) {
         fmt::format("keys: '{0}' is there already: `sluice keys public {0}` prints its public half",
                     arguments.out));
   if (file.get() < 0) return errno_error("cannot create", arguments.out, errno);
-  SLUICE_CHECK(write_all(file.get(), text, arguments.out));
-  SLUICE_CHECK(sync_file(file.get(), arguments.out));
+  SLUICE_RETURN_IF_ERROR(write_all(file.get(), text, arguments.out));
+  SLUICE_RETURN_IF_ERROR(sync_file(file.get(), arguments.out));
   print_public(key);
   return 0;
 }

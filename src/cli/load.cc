@@ -96,9 +96,9 @@ struct LoadArguments {
 // What a pull with --since was told of as deleted.
 Result<void> apply_deletions(const std::string& data, const std::filesystem::path& folder,
                              const std::stop_token& stop) {
-  SLUICE_TRY(const auto deletions, read_pulled_deletions(folder));
+  SLUICE_ASSIGN_OR_RETURN(const auto deletions, read_pulled_deletions(folder));
   if (deletions.empty()) return {};
-  SLUICE_TRY(const auto removed, remove_from(data, deletions, stop));
+  SLUICE_ASSIGN_OR_RETURN(const auto removed, remove_from(data, deletions, stop));
   std::uint64_t count = 0;
   for (const auto& [type, of_type] : removed) count += of_type;
   fmt::print("{} deleted of {} that {} names\n", human_count(count), human_count(deletions.size()),
@@ -128,7 +128,7 @@ Result<int> run_load(LoadArguments& arguments) {
   };
   arguments.options.on_progress = [&display](const auto& progress) { display.show(progress); };
   const auto notice = [](const std::string& text) { fmt::print(stderr, "{}\n", text); };
-  SLUICE_TRY(const auto folders, take_pulled_folders(arguments.options.paths, notice));
+  SLUICE_ASSIGN_OR_RETURN(const auto folders, take_pulled_folders(arguments.options.paths, notice));
   const auto start = SteadyClock::now();
   const auto summary = load_into(arguments.data, arguments.options, stop.get_token());
   display.clear();
@@ -136,7 +136,7 @@ Result<int> run_load(LoadArguments& arguments) {
   print_summary(*summary, std::chrono::duration<double>(SteadyClock::now() - start).count());
   if (summary->stopped_by_problem) return 1;
   for (const auto& folder : folders)
-    SLUICE_CHECK(apply_deletions(arguments.data, folder, stop.get_token()));
+    SLUICE_RETURN_IF_ERROR(apply_deletions(arguments.data, folder, stop.get_token()));
   return summary->problems > 0 ? 1 : 0;
 }
 

@@ -96,8 +96,8 @@ class RemoteInputs final : public bulk::LoadInputs {
       : channel_(channel), bytes_total_(bytes_total), stop_(std::move(stop)) {}
 
   Result<std::optional<bulk::LoadInput>> next() override {
-    SLUICE_CHECK(channel_.send({{"next", true}}, stop_));
-    SLUICE_TRY(auto message, channel_.receive(stop_));
+    SLUICE_RETURN_IF_ERROR(channel_.send({{"next", true}}, stop_));
+    SLUICE_ASSIGN_OR_RETURN(auto message, channel_.receive(stop_));
     if (const auto* error = message.object.if_contains("error"); error && error->is_object())
       return error_of(error->get_object());
     if (!message.file) return std::optional<bulk::LoadInput>();
@@ -167,7 +167,8 @@ void serve_load(const LoadService& service, ControlChannel& channel, const json:
                 const std::stop_token& stop) {
   const auto run = [&]() -> Result<bulk::LoadSummary> {
     // What cannot be audited is not done.
-    SLUICE_CHECK(audit_load(service.audit, smart::AuditOutcome::kSuccess, "sluice load begins"));
+    SLUICE_RETURN_IF_ERROR(
+        audit_load(service.audit, smart::AuditOutcome::kSuccess, "sluice load begins"));
     spdlog::info("sluice load begins");
     try {
       return run_load(service, channel, request, stop);
@@ -210,17 +211,17 @@ Result<void> send_next(ControlChannel& channel, bulk::LoadInputs& inputs,
 
 Result<bulk::LoadSummary> load_by_server(ControlChannel& channel, const bulk::LoadOptions& options,
                                          const std::stop_token& stop) {
-  SLUICE_TRY(const auto inputs, bulk::open_load_files(options));
-  SLUICE_CHECK(channel.send({{"do", "load"},
-                             {"strict", options.strict},
-                             {"lenient", options.leniency == fhir::Leniency::kLenient},
-                             {"parse_threads", options.parse_threads},
-                             {"base_url", options.base_url},
-                             {"problems_max", options.problems_max},
-                             {"bytes_total", inputs->bytes_total()}},
-                            stop));
+  SLUICE_ASSIGN_OR_RETURN(const auto inputs, bulk::open_load_files(options));
+  SLUICE_RETURN_IF_ERROR(channel.send({{"do", "load"},
+                                       {"strict", options.strict},
+                                       {"lenient", options.leniency == fhir::Leniency::kLenient},
+                                       {"parse_threads", options.parse_threads},
+                                       {"base_url", options.base_url},
+                                       {"problems_max", options.problems_max},
+                                       {"bytes_total", inputs->bytes_total()}},
+                                      stop));
   while (true) {
-    SLUICE_TRY(const auto message, channel.receive(stop));
+    SLUICE_ASSIGN_OR_RETURN(const auto message, channel.receive(stop));
     if (stop.stop_requested()) return Error{ErrorKind::kCancelled, "the load was stopped"};
     const auto& object = message.object;
     const auto member = [&](const char* name) -> const json::object* {
@@ -229,7 +230,7 @@ Result<bulk::LoadSummary> load_by_server(ControlChannel& channel, const bulk::Lo
     };
     try {
       if (object.contains("next"))
-        SLUICE_CHECK(send_next(channel, *inputs, stop));
+        SLUICE_RETURN_IF_ERROR(send_next(channel, *inputs, stop));
       else if (const auto* problem = member("problem"))
         options.on_problem(problem_of(*problem));
       else if (const auto* progress = member("progress"))

@@ -83,13 +83,13 @@ Result<void> apply_table(CLI::App& app, CLI::App& command, CLI::App& verb, const
     const std::string key(name.str());
     if (is_top && node.is_table()) {
       if (key == command.get_name())
-        SLUICE_CHECK(apply_table(app, command, verb, *node.as_table(), false));
+        SLUICE_RETURN_IF_ERROR(apply_table(app, command, verb, *node.as_table(), false));
       else if (!is_command(app, key))
         return invalid(fmt::format("configuration: there is no command '{}'", key));
       continue;
     }
     if (CLI::Option* option = find_option(verb, key)) {
-      SLUICE_CHECK(apply_key(*option, key, node));
+      SLUICE_RETURN_IF_ERROR(apply_key(*option, key, node));
     } else if (!is_top || !known_to_any(app, key)) {
       return invalid(fmt::format("configuration: '{}' is not an option; did you mean '{}'?", key,
                                  nearest_option(verb, key)));

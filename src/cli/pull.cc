@@ -90,8 +90,9 @@ Result<void> enter_round(client::PullState& state, const PullArguments& argument
                          const client::PullSettings& settings) {
   const bool is_accepted = state.has_round() && state.rounds().front().had_job;
   if (!is_accepted) {
-    SLUICE_CHECK(state.begin_round("pull", "", arguments.request, settings.remembered));
-    if (!arguments.status_url.empty()) SLUICE_CHECK(state.set_job(arguments.status_url, true));
+    SLUICE_RETURN_IF_ERROR(state.begin_round("pull", "", arguments.request, settings.remembered));
+    if (!arguments.status_url.empty())
+      SLUICE_RETURN_IF_ERROR(state.set_job(arguments.status_url, true));
     return {};
   }
   const auto& round = state.rounds().front();
@@ -126,14 +127,14 @@ Result<int> run_round(client::PullState& state, client::Puller& puller, StoreTar
   const bool was_complete =
       state.round().is_finished && (target == nullptr || state.round().is_delivered);
   if (state.round().is_finished) {
-    SLUICE_TRY(report, client::report_of(state, state.round()));
+    SLUICE_ASSIGN_OR_RETURN(report, client::report_of(state, state.round()));
   } else {
-    SLUICE_TRY(report, puller.run_round(state));
+    SLUICE_ASSIGN_OR_RETURN(report, puller.run_round(state));
   }
   std::uint64_t refused = state.round().refused;
   const bool is_whole = report.failures.empty();
   if (target != nullptr && is_whole && !state.round().is_delivered) {
-    SLUICE_TRY(const auto delivered, client::deliver_first(state, *target));
+    SLUICE_ASSIGN_OR_RETURN(const auto delivered, client::deliver_first(state, *target));
     refused = delivered.refused;
   }
   display.summary(report, arguments.out, arguments.server.into);
@@ -152,26 +153,28 @@ Result<int> pull(PullArguments& arguments, PullDisplay& display) {
   while (request.base.ends_with('/')) request.base.pop_back();
   if (request.base.empty() && arguments.status_url.empty())
     return invalid("pull: the server's FHIR base URL is missing");
-  if (!request.base.empty()) SLUICE_CHECK(client::check(request));
-  if (!arguments.status_url.empty()) SLUICE_CHECK(client::resolve_url("", arguments.status_url));
-  SLUICE_TRY(auto settings, make_settings(request.base, arguments.server, arguments.run));
+  if (!request.base.empty()) SLUICE_RETURN_IF_ERROR(client::check(request));
+  if (!arguments.status_url.empty())
+    SLUICE_RETURN_IF_ERROR(client::resolve_url("", arguments.status_url));
+  SLUICE_ASSIGN_OR_RETURN(auto settings,
+                          make_settings(request.base, arguments.server, arguments.run));
   if (!arguments.status_url.empty()) settings.token_origins.push_back(arguments.status_url);
   if (arguments.is_dry_run) return show_requests(arguments, settings);
   SignalWaiter signals({SIGINT, SIGTERM});
   std::stop_source stop;
   signals.on_signal([&stop](int) { stop.request_stop(); });
-  SLUICE_CHECK(client::PullState::check_names(arguments.out));
-  SLUICE_TRY(const auto state, client::PullState::open(arguments.out));
-  SLUICE_CHECK(enter_round(*state, arguments, settings));
+  SLUICE_RETURN_IF_ERROR(client::PullState::check_names(arguments.out));
+  SLUICE_ASSIGN_OR_RETURN(const auto state, client::PullState::open(arguments.out));
+  SLUICE_RETURN_IF_ERROR(enter_round(*state, arguments, settings));
   display.log_to(arguments.out);
   const SystemClock clock;
   const client::Waiter waiter(stop.get_token(), settings.time_limit);
   client::Puller puller(settings, display.events(), clock, waiter);
   std::unique_ptr<StoreTarget> target;
   if (!arguments.server.into.empty()) {
-    SLUICE_TRY(target, StoreTarget::create(arguments.server.into, *state, stop.get_token(),
-                                           display.events().notice));
-    if (!state->round().is_delivered) SLUICE_CHECK(target->check());
+    SLUICE_ASSIGN_OR_RETURN(target, StoreTarget::create(arguments.server.into, *state,
+                                                        stop.get_token(), display.events().notice));
+    if (!state->round().is_delivered) SLUICE_RETURN_IF_ERROR(target->check());
   }
   return run_round(*state, puller, target.get(), display, arguments);
 }

@@ -157,7 +157,7 @@ void fill_from(const json::object& remembered, ServerArguments& arguments) {
 }
 
 Result<jose::PrivateJwk> read_private_key(const std::string& file) {
-  SLUICE_TRY(const auto text, read_file(file));
+  SLUICE_ASSIGN_OR_RETURN(const auto text, read_file(file));
   auto key = jose::PrivateJwk::parse(text);
   if (!key)
     return invalid(fmt::format("cannot use '{}' as a private key: {}", file, key.error().message));
@@ -175,11 +175,11 @@ Result<client::PullSettings> make_settings(const std::string& base, ServerArgume
       (!arguments.key_file.empty() || !arguments.secret_file.empty()))
     return invalid("--key needs --client-id");
   if (!arguments.key_file.empty()) {
-    SLUICE_TRY(settings.key, read_private_key(arguments.key_file));
+    SLUICE_ASSIGN_OR_RETURN(settings.key, read_private_key(arguments.key_file));
     arguments.key_file = fs::absolute(arguments.key_file).string();
   }
   if (!arguments.secret_file.empty()) {
-    SLUICE_TRY(settings.secret, read_file(arguments.secret_file));
+    SLUICE_ASSIGN_OR_RETURN(settings.secret, read_file(arguments.secret_file));
     while (settings.secret.ends_with('\n') || settings.secret.ends_with('\r'))
       settings.secret.pop_back();
     arguments.secret_file = fs::absolute(arguments.secret_file).string();
@@ -187,7 +187,7 @@ Result<client::PullSettings> make_settings(const std::string& base, ServerArgume
   if (!arguments.vendor.empty() && !client::find_vendor(arguments.vendor))
     return invalid(
         fmt::format("--vendor: there is no '{}'; there are {}", arguments.vendor, vendor_names()));
-  SLUICE_TRY(settings.attachments, make_attachment_options(arguments));
+  SLUICE_ASSIGN_OR_RETURN(settings.attachments, make_attachment_options(arguments));
   if (!arguments.into.empty()) arguments.into = fs::absolute(arguments.into).string();
   settings.client_id = arguments.client_id;
   settings.scope = arguments.scope;
@@ -198,7 +198,7 @@ Result<client::PullSettings> make_settings(const std::string& base, ServerArgume
     if (!client::resolve_url("", origin))
       return invalid(fmt::format("--token-origin '{}' is no URL", origin.substr(0, 80)));
   settings.connection.user_agent = std::string("Sluice/") + SLUICE_VERSION;
-  SLUICE_CHECK(client::check_authority_file("--ca-file", arguments.ca_file));
+  SLUICE_RETURN_IF_ERROR(client::check_authority_file("--ca-file", arguments.ca_file));
   // A sync may be run from elsewhere.
   if (!arguments.ca_file.empty()) arguments.ca_file = fs::absolute(arguments.ca_file).string();
   settings.connection.authority_file = arguments.ca_file;

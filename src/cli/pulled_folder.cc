@@ -57,7 +57,7 @@ Result<std::vector<fs::path>> take_pulled_folders(
           fmt::format("{}: a folder of `sluice pull`: its resources and deletions are taken; "
                       "{}, error/, attachments/ and .sluice/ are passed over",
                       path, kLog));
-      SLUICE_TRY(const auto files, files_in(path, ".ndjson"));
+      SLUICE_ASSIGN_OR_RETURN(const auto files, files_in(path, ".ndjson"));
       for (const auto& file : files) taken.push_back(file.string());
       folders.emplace_back(path);
     } else if (fs::path(path).filename() == kLog && is_pulled(fs::path(path).parent_path())) {
@@ -72,16 +72,16 @@ Result<std::vector<fs::path>> take_pulled_folders(
 
 Result<std::vector<std::pair<std::string, std::string>>> read_pulled_deletions(
     const fs::path& folder) {
-  SLUICE_TRY(const auto resources, files_in(folder, ".ndjson"));
-  SLUICE_TRY(const auto deletions, files_in(folder / "deleted", ".jsonl"));
+  SLUICE_ASSIGN_OR_RETURN(const auto resources, files_in(folder, ".ndjson"));
+  SLUICE_ASSIGN_OR_RETURN(const auto deletions, files_in(folder / "deleted", ".jsonl"));
   return client::read_lasting_deletions({}, [&](const auto& take) -> Result<void> {
     for (const auto& path : deletions)
-      SLUICE_CHECK(take(client::CopyFile{"Bundle", fs::absolute(path), true}));
+      SLUICE_RETURN_IF_ERROR(take(client::CopyFile{"Bundle", fs::absolute(path), true}));
     for (const auto& path : resources) {
       const std::string name = path.filename().string();
       const std::string type = name.substr(0, name.find('.'));
-      SLUICE_CHECK(take(client::CopyFile{fhir::find_resource_type(type) ? type : std::string(),
-                                         fs::absolute(path)}));
+      SLUICE_RETURN_IF_ERROR(take(client::CopyFile{
+          fhir::find_resource_type(type) ? type : std::string(), fs::absolute(path)}));
     }
     return {};
   });

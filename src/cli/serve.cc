@@ -48,7 +48,7 @@ struct ServeArguments {
 
 // nobody serves open or in the clear to others by accident.
 Result<Address> check_exposure(const ServeArguments& arguments) {
-  SLUICE_TRY(auto address, parse_address("--listen", arguments.listen));
+  SLUICE_ASSIGN_OR_RETURN(auto address, parse_address("--listen", arguments.listen));
   if (arguments.tls.certificate.empty() != arguments.tls.key.empty())
     return invalid("serve: --tls-certificate and --tls-key belong together");
   const bool has_tls = !arguments.tls.certificate.empty();
@@ -81,7 +81,7 @@ constexpr std::chrono::seconds kLookForCertificates(5);
 constexpr std::chrono::minutes kMaintainAuthorization(1);
 
 Result<bool> reload_now(http::TlsContexts& tls) {
-  SLUICE_CHECK(tls.reload());
+  SLUICE_RETURN_IF_ERROR(tls.reload());
   return true;
 }
 
@@ -107,7 +107,7 @@ int wait_for_stop(const SignalWaiter& signals, Server& server) {
 }
 
 Result<std::string> read_registration_token(const std::string& file) {
-  SLUICE_TRY(auto token, read_file(file));
+  SLUICE_ASSIGN_OR_RETURN(auto token, read_file(file));
   while (!token.empty() && token.back() <= ' ') token.pop_back();
   if (token.size() < 20)
     return invalid("serve: the initial access token of registration has less than 20 characters");
@@ -117,12 +117,13 @@ Result<std::string> read_registration_token(const std::string& file) {
 Result<ServerOptions> server_options(const ServeArguments& arguments) {
   if (arguments.data.empty()) return invalid("serve: --data DIR is missing");
   ServerOptions options = arguments.server;
-  SLUICE_TRY(options.address, check_exposure(arguments));
-  SLUICE_CHECK(
+  SLUICE_ASSIGN_OR_RETURN(options.address, check_exposure(arguments));
+  SLUICE_RETURN_IF_ERROR(
       client::check_authority_file("--import-ca-file", options.import.download.authority_file));
   options.data = arguments.data;
   if (!arguments.health_listen.empty()) {
-    SLUICE_TRY(options.health_address, parse_address("--health-listen", arguments.health_listen));
+    SLUICE_ASSIGN_OR_RETURN(options.health_address,
+                            parse_address("--health-listen", arguments.health_listen));
   }
   if (!arguments.tls.certificate.empty()) options.tls = arguments.tls;
   options.cohort_refresh = std::chrono::seconds(arguments.cohort_refresh);
@@ -138,8 +139,8 @@ Result<ServerOptions> server_options(const ServeArguments& arguments) {
   options.service.retry_after_max = std::chrono::seconds(arguments.retry_after_max);
   options.authorization.token_lifetime = std::chrono::seconds(arguments.token_lifetime);
   if (!options.open && !arguments.registration_token_file.empty()) {
-    SLUICE_TRY(options.authorization.registration_token,
-               read_registration_token(arguments.registration_token_file));
+    SLUICE_ASSIGN_OR_RETURN(options.authorization.registration_token,
+                            read_registration_token(arguments.registration_token_file));
   }
   return options;
 }
@@ -155,12 +156,12 @@ void tell_where(const Server& server, const ServerOptions& options) {
 }
 
 Result<int> run_serve(const ServeArguments& arguments) {
-  SLUICE_TRY(const ServerOptions options, server_options(arguments));
+  SLUICE_ASSIGN_OR_RETURN(const ServerOptions options, server_options(arguments));
   set_up_logging(arguments.log_level);
   const SignalWaiter signals({SIGINT, SIGTERM, SIGHUP});
   const SystemClock clock;
-  SLUICE_TRY(const auto server, Server::open(options, clock));
-  SLUICE_CHECK(server->start());
+  SLUICE_ASSIGN_OR_RETURN(const auto server, Server::open(options, clock));
+  SLUICE_RETURN_IF_ERROR(server->start());
   tell_where(*server, options);
   const int signal = wait_for_stop(signals, *server);
   spdlog::info("stopping signal={}", signal);

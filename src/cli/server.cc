@@ -61,7 +61,7 @@ std::unique_ptr<smart::FetchedKeys> key_source(const ServerOptions& options) {
                                       const std::stop_token& stop) -> Result<smart::FetchedJwks> {
         client::FetchOptions fetch = fetching;
         fetch.stop = stop;
-        SLUICE_TRY(auto got, client::fetch(url, fetch));
+        SLUICE_ASSIGN_OR_RETURN(auto got, client::fetch(url, fetch));
         return smart::FetchedJwks{std::move(got.body), got.max_age};
       },
       limits);
@@ -116,20 +116,21 @@ struct Server::Parts {
 
 Result<void> Server::Parts::load_certificates() {
   if (!options.tls) return {};
-  SLUICE_TRY(options.http.tls, http::TlsContexts::load(*options.tls));
+  SLUICE_ASSIGN_OR_RETURN(options.http.tls, http::TlsContexts::load(*options.tls));
   return {};
 }
 
 Result<void> Server::Parts::open_store() {
-  SLUICE_TRY(store, cli::open_store(options.data, clock, StoreUse::kCreate,
-                                    {.metrics = metrics.of_store}));
-  SLUICE_TRY(files, output::open_local_file_store(options.data / "files"));
+  SLUICE_ASSIGN_OR_RETURN(store, cli::open_store(options.data, clock, StoreUse::kCreate,
+                                                 {.metrics = metrics.of_store}));
+  SLUICE_ASSIGN_OR_RETURN(files, output::open_local_file_store(options.data / "files"));
   return {};
 }
 
 Result<void> Server::Parts::make_jobs() {
   exports.emplace(*store, *files, options.sizes, api::attachment_urls(authorization));
-  SLUICE_TRY(imports, ImportService::open(options.import, options.data, *store, *files));
+  SLUICE_ASSIGN_OR_RETURN(imports,
+                          ImportService::open(options.import, options.data, *store, *files));
   options.service.import_rules = imports->rules();
   cohorts.emplace(*store);
   engine.emplace(*store, clock,
@@ -149,12 +150,12 @@ Result<void> Server::Parts::listen() {
     requests.count(record);
     log_request(record);
   });
-  SLUICE_CHECK(http->listen());
+  SLUICE_RETURN_IF_ERROR(http->listen());
   connections = http::show_connections(*metrics.of_server, *http);
   if (options.health_address) {
     health.emplace(options.http, *options.health_address,
                    [this](const auto& record) { requests.count(record); });
-    SLUICE_CHECK(health->listen());
+    SLUICE_RETURN_IF_ERROR(health->listen());
   }
   origin = fmt::format("{}://{}:{}", options.tls ? "https" : "http", url_host(options.address),
                        http->port());
@@ -167,8 +168,9 @@ Result<void> Server::Parts::authorize() {
   std::string& base_url = service->options.base_url;
   if (base_url.empty()) base_url = origin + std::string(api::kFhirPath);
   options.authorization.base_url = base_url;
-  SLUICE_TRY(authorization,
-             api::Authorization::open(*store, clock, key_source(options), options.authorization));
+  SLUICE_ASSIGN_OR_RETURN(
+      authorization,
+      api::Authorization::open(*store, clock, key_source(options), options.authorization));
   service->authorization = authorization.get();
   return {};
 }
@@ -214,11 +216,11 @@ Result<void> Server::Parts::start_control() {
     else
       serve_load({*store, imports->large(), options.data, audit}, channel, request, stop);
   };
-  SLUICE_TRY(control,
-             ControlServer::start(
-                 options.data,
-                 [this](const boost::json::object& request) { return answer_control(request); },
-                 std::move(conversation)));
+  SLUICE_ASSIGN_OR_RETURN(
+      control, ControlServer::start(
+                   options.data,
+                   [this](const boost::json::object& request) { return answer_control(request); },
+                   std::move(conversation)));
   return {};
 }
 
@@ -234,24 +236,25 @@ Server::~Server() {
 
 Result<std::unique_ptr<Server>> Server::open(ServerOptions options, const Clock& clock) {
   auto parts = std::make_unique<Parts>(std::move(options), clock);
-  SLUICE_CHECK(parts->load_certificates());
-  SLUICE_CHECK(parts->open_store());
-  SLUICE_CHECK(parts->make_jobs());
-  SLUICE_CHECK(parts->listen());
-  SLUICE_CHECK(parts->authorize());
-  SLUICE_CHECK(parts->make_endpoints());
-  SLUICE_CHECK(parts->start_control());
+  SLUICE_RETURN_IF_ERROR(parts->load_certificates());
+  SLUICE_RETURN_IF_ERROR(parts->open_store());
+  SLUICE_RETURN_IF_ERROR(parts->make_jobs());
+  SLUICE_RETURN_IF_ERROR(parts->listen());
+  SLUICE_RETURN_IF_ERROR(parts->authorize());
+  SLUICE_RETURN_IF_ERROR(parts->make_endpoints());
+  SLUICE_RETURN_IF_ERROR(parts->start_control());
   return std::unique_ptr<Server>(new Server(std::move(parts)));
 }
 
 Result<void> Server::start() {
   // Not before open() is done: shards sign the URLs of attachments.
-  SLUICE_CHECK(parts_->engine->start());
+  SLUICE_RETURN_IF_ERROR(parts_->engine->start());
   parts_->end_jobs_of_removed_clients();
   parts_->refresher->start();
-  SLUICE_CHECK(parts_->http->start());
+  SLUICE_RETURN_IF_ERROR(parts_->http->start());
   if (parts_->health) {
-    SLUICE_CHECK(parts_->health->start(*parts_->store, parts_->clock, *parts_->readiness));
+    SLUICE_RETURN_IF_ERROR(
+        parts_->health->start(*parts_->store, parts_->clock, *parts_->readiness));
   }
   return {};
 }

@@ -39,7 +39,7 @@ Key key_of(std::string_view line) {
 
 // One pull at a time changes the lists of a store.
 Result<FileDescriptor> lock(const fs::path& folder) {
-  SLUICE_CHECK(make_folder(folder));
+  SLUICE_RETURN_IF_ERROR(make_folder(folder));
   const auto path = folder / "lock";
   FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!file) return errno_error("cannot open", path, errno);
@@ -59,9 +59,9 @@ Result<void> rewrite(const fs::path& list,
                      const std::function<Result<void>(client::NdjsonWriter&)>& write) {
   auto fresh = list;
   fresh += ".new";
-  SLUICE_TRY(const auto writer, client::NdjsonWriter::create(fresh, false));
-  SLUICE_CHECK(write(*writer));
-  SLUICE_CHECK(writer->finish());
+  SLUICE_ASSIGN_OR_RETURN(const auto writer, client::NdjsonWriter::create(fresh, false));
+  SLUICE_RETURN_IF_ERROR(write(*writer));
+  SLUICE_RETURN_IF_ERROR(writer->finish());
   if (std::rename(fresh.c_str(), list.c_str()) != 0)
     return errno_error("cannot rename", fresh, errno);
   return sync_folder(list.parent_path());
@@ -73,12 +73,12 @@ Result<void> merge_into(const fs::path& list, std::vector<Key>& chunk) {
   return rewrite(list, [&](client::NdjsonWriter& writer) -> Result<void> {
     const auto merge = [&](const Key& key) -> Result<void> {
       for (; next != chunk.end() && *next < key; ++next)
-        SLUICE_CHECK(writer.append(text_of(*next)));
+        SLUICE_RETURN_IF_ERROR(writer.append(text_of(*next)));
       if (next != chunk.end() && *next == key) ++next;
       return writer.append(text_of(key));
     };
-    SLUICE_CHECK(each_key(list, merge));
-    for (; next != chunk.end(); ++next) SLUICE_CHECK(writer.append(text_of(*next)));
+    SLUICE_RETURN_IF_ERROR(each_key(list, merge));
+    for (; next != chunk.end(); ++next) SLUICE_RETURN_IF_ERROR(writer.append(text_of(*next)));
     return {};
   });
 }
@@ -86,10 +86,10 @@ Result<void> merge_into(const fs::path& list, std::vector<Key>& chunk) {
 Result<void> each_resource(const std::vector<fs::path>& files,
                            const std::function<Result<void>(Key)>& take) {
   const auto take_line = [&](std::string_view line) -> Result<void> {
-    SLUICE_TRY(auto key, client::read_line_key(line));
+    SLUICE_ASSIGN_OR_RETURN(auto key, client::read_line_key(line));
     return key.id.empty() ? Result<void>() : take({std::move(key.type), std::move(key.id)});
   };
-  for (const auto& path : files) SLUICE_CHECK(client::each_line(path, take_line));
+  for (const auto& path : files) SLUICE_RETURN_IF_ERROR(client::each_line(path, take_line));
   return {};
 }
 
@@ -100,11 +100,11 @@ Result<void> note_all(const std::vector<fs::path>& files, const fs::path& list) 
   const auto take = [&](Key key) -> Result<void> {
     chunk.push_back(std::move(key));
     if (chunk.size() < kChunk) return {};
-    SLUICE_CHECK(merge_into(list, chunk));
+    SLUICE_RETURN_IF_ERROR(merge_into(list, chunk));
     chunk.clear();
     return {};
   };
-  SLUICE_CHECK(each_resource(files, take));
+  SLUICE_RETURN_IF_ERROR(each_resource(files, take));
   return chunk.empty() ? Result<void>() : merge_into(list, chunk);
 }
 
@@ -131,14 +131,14 @@ bool SourceRegistry::is_empty() const {
 Result<void> SourceRegistry::note_folder() const {
   auto whose = list_path();
   whose.replace_extension(kFolderSuffix);
-  SLUICE_TRY(const auto file, create_file(whose));
+  SLUICE_ASSIGN_OR_RETURN(const auto file, create_file(whose));
   return write_all(file.get(), pull_folder_ + "\n", whose);
 }
 
 Result<void> SourceRegistry::take_over() {
   std::error_code failed;
   if (!fs::exists(folder_, failed) || exists()) return {};
-  SLUICE_TRY(const auto held, lock(folder_));
+  SLUICE_ASSIGN_OR_RETURN(const auto held, lock(folder_));
   std::vector<fs::path> lists;
   for (const auto& entry : fs::directory_iterator(folder_, failed))
     if (entry.path().extension() == kSuffix) lists.push_back(entry.path());
@@ -149,7 +149,7 @@ Result<void> SourceRegistry::take_over() {
     const auto folder = read_file(whose);
     if (!folder || *folder != pull_folder_ + "\n") continue;
     // Before the list has its new name: a run that is killed in between finds it by its folder.
-    SLUICE_CHECK(note_folder());
+    SLUICE_RETURN_IF_ERROR(note_folder());
     if (std::rename(list.c_str(), list_path().c_str()) != 0)
       return errno_error("cannot rename", list, errno);
     fs::remove(whose, failed);
@@ -160,21 +160,21 @@ Result<void> SourceRegistry::take_over() {
 
 Result<void> SourceRegistry::begin() {
   if (exists()) return {};
-  SLUICE_TRY(const auto held, lock(folder_));
-  SLUICE_CHECK(note_folder());
+  SLUICE_ASSIGN_OR_RETURN(const auto held, lock(folder_));
+  SLUICE_RETURN_IF_ERROR(note_folder());
   return rewrite(list_path(), [](client::NdjsonWriter&) { return Result<void>(); });
 }
 
 Result<void> SourceRegistry::note_held(const std::vector<fs::path>& files) {
-  SLUICE_TRY(const auto held, lock(folder_));
-  SLUICE_CHECK(note_folder());
+  SLUICE_ASSIGN_OR_RETURN(const auto held, lock(folder_));
+  SLUICE_RETURN_IF_ERROR(note_folder());
   return note_all(files, list_path());
 }
 
 Result<std::vector<std::string>> SourceRegistry::held_ids(const std::string& type) const {
-  SLUICE_TRY(const auto held, lock(folder_));
+  SLUICE_ASSIGN_OR_RETURN(const auto held, lock(folder_));
   std::vector<std::string> ids;
-  SLUICE_CHECK(each_key(list_path(), [&](const Key& key) -> Result<void> {
+  SLUICE_RETURN_IF_ERROR(each_key(list_path(), [&](const Key& key) -> Result<void> {
     if (key.first == type) ids.push_back(key.second);
     return {};
   }));
@@ -182,7 +182,7 @@ Result<std::vector<std::string>> SourceRegistry::held_ids(const std::string& typ
 }
 
 Result<void> SourceRegistry::note_gone(const std::vector<Key>& resources) {
-  SLUICE_TRY(const auto held, lock(folder_));
+  SLUICE_ASSIGN_OR_RETURN(const auto held, lock(folder_));
   const std::set<Key> gone(resources.begin(), resources.end());
   return rewrite(list_path(), [&](client::NdjsonWriter& writer) {
     return each_key(list_path(), [&](const Key& key) {
@@ -192,7 +192,7 @@ Result<void> SourceRegistry::note_gone(const std::vector<Key>& resources) {
 }
 
 Result<std::vector<Key>> SourceRegistry::held_by_nobody_else(std::vector<Key> resources) const {
-  SLUICE_TRY(const auto held, lock(folder_));
+  SLUICE_ASSIGN_OR_RETURN(const auto held, lock(folder_));
   sort_unique(resources);
   std::error_code failed;
   std::set<Key> elsewhere;
@@ -202,20 +202,20 @@ Result<std::vector<Key>> SourceRegistry::held_by_nobody_else(std::vector<Key> re
   };
   for (const auto& entry : fs::directory_iterator(folder_, failed))
     if (entry.path().extension() == kSuffix && entry.path() != list_path())
-      SLUICE_CHECK(each_key(entry.path(), take));
+      SLUICE_RETURN_IF_ERROR(each_key(entry.path(), take));
   if (failed) return errno_error("cannot list", folder_, failed.value());
   std::erase_if(resources, [&](const Key& key) { return elsewhere.contains(key); });
   return resources;
 }
 
 Result<client::Gone> SourceRegistry::find_gone(const std::vector<fs::path>& files) const {
-  SLUICE_TRY(const auto held, lock(folder_));
+  SLUICE_ASSIGN_OR_RETURN(const auto held, lock(folder_));
   // The references of the files, sorted as the list is: what stands only in the list is gone.
   auto now = list_path();
   now += ".now";
   std::error_code none;
   fs::remove(now, none);
-  SLUICE_CHECK(note_all(files, now));
+  SLUICE_RETURN_IF_ERROR(note_all(files, now));
   std::ifstream now_lines(now);
   std::optional<Key> next;
   const auto advance = [&] {
@@ -224,7 +224,7 @@ Result<client::Gone> SourceRegistry::find_gone(const std::vector<fs::path>& file
   };
   advance();
   client::Gone gone;
-  SLUICE_CHECK(each_key(list_path(), [&](const Key& key) -> Result<void> {
+  SLUICE_RETURN_IF_ERROR(each_key(list_path(), [&](const Key& key) -> Result<void> {
     ++gone.old_total;
     while (next && *next < key) advance();
     if (!next || *next != key) gone.resources.push_back(key);

@@ -21,7 +21,7 @@ void print_row(std::string_view name, const json::object& row) {
 
 Result<int> print_stats(const std::string& data, bool as_json) {
   if (data.empty()) return invalid("stats: --data DIR is missing");
-  SLUICE_TRY(const auto report, ask_for_report(data));
+  SLUICE_ASSIGN_OR_RETURN(const auto report, ask_for_report(data));
   if (as_json) {
     fmt::print("{}\n", json_text(report));
     return 0;

@@ -14,13 +14,13 @@ namespace json = boost::json;
 Result<json::object> ask_for_report(const std::filesystem::path& data) {
   if (auto answer = ask_control_server(data, {{"do", "stats"}})) return std::move(*answer);
   const SystemClock clock;
-  SLUICE_TRY(const auto store, open_store(data, clock, StoreUse::kExisting));
+  SLUICE_ASSIGN_OR_RETURN(const auto store, open_store(data, clock, StoreUse::kExisting));
   return report_store(*store);
 }
 
 Result<json::object> report_store(const store::Store& store) {
-  SLUICE_TRY(const auto statistics, store.statistics());
-  SLUICE_TRY(const auto size_on_disk, store.size_on_disk());
+  SLUICE_ASSIGN_OR_RETURN(const auto statistics, store.statistics());
+  SLUICE_ASSIGN_OR_RETURN(const auto size_on_disk, store.size_on_disk());
   const store::Commit last = store.last_commit();
   std::uint64_t resources = 0;
   std::uint64_t bytes = 0;

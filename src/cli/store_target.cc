@@ -47,8 +47,8 @@ Result<std::unique_ptr<StoreTarget>> StoreTarget::create(
       new StoreTarget(std::move(data), state, name, std::move(stop), std::move(notice)));
   if (is_new) {
     // In this order: a run that is killed in between finds the list by its folder again.
-    SLUICE_CHECK(target->sources_.take_over());
-    SLUICE_CHECK(state.set_source(name));
+    SLUICE_RETURN_IF_ERROR(target->sources_.take_over());
+    SLUICE_RETURN_IF_ERROR(state.set_source(name));
   }
   return target;
 }
@@ -60,7 +60,7 @@ Result<void> StoreTarget::begin() {
 Result<bool> StoreTarget::is_known() {
   if (!sources_.exists()) return false;
   if (sources_.is_empty()) return true;
-  SLUICE_TRY(const auto counts, totals());
+  SLUICE_ASSIGN_OR_RETURN(const auto counts, totals());
   return std::any_of(counts.begin(), counts.end(), [](const auto& of) { return of.second > 0; });
 }
 
@@ -85,11 +85,11 @@ Result<client::Delivered> StoreTarget::put(const std::vector<std::filesystem::pa
       notice_(fmt::format("{}:{}: {}", problem.path, problem.place, problem.reason));
   };
   options.on_progress = [](const bulk::LoadProgress&) {};
-  SLUICE_CHECK(client::drop_older_versions(files, scratch_));
+  SLUICE_RETURN_IF_ERROR(client::drop_older_versions(files, scratch_));
   // Before the store has them: another source's deletion must not take what is just coming.
-  SLUICE_CHECK(sources_.note_held(files));
-  SLUICE_TRY(const auto binaries, sources_.held_ids("Binary"));
-  SLUICE_CHECK(
+  SLUICE_RETURN_IF_ERROR(sources_.note_held(files));
+  SLUICE_ASSIGN_OR_RETURN(const auto binaries, sources_.held_ids("Binary"));
+  SLUICE_RETURN_IF_ERROR(
       client::link_attachments(files, scratch_ / "linked", base_url_, [&](std::string_view id) {
         return std::binary_search(binaries.begin(), binaries.end(), id);
       }));
@@ -114,14 +114,14 @@ Result<client::Delivered> StoreTarget::put(const std::vector<std::filesystem::pa
 
 Result<client::Delivered> StoreTarget::remove(
     const std::vector<std::pair<std::string, std::string>>& resources) {
-  SLUICE_TRY(const auto free, sources_.held_by_nobody_else(resources));
+  SLUICE_ASSIGN_OR_RETURN(const auto free, sources_.held_by_nobody_else(resources));
   if (free.size() < resources.size())
     notice_(fmt::format("{} resources stay in {}: another source has them too",
                         resources.size() - free.size(), data_));
   notice_(fmt::format("deleting {} resources in {}", free.size(), data_));
   const auto removed = remove_from(data_, free, stop_);
   if (!removed) return later(removed.error());
-  SLUICE_CHECK(sources_.note_gone(resources));
+  SLUICE_RETURN_IF_ERROR(sources_.note_gone(resources));
   client::Delivered delivered;
   for (const auto& [type, count] : *removed) delivered.counts[type].deleted = count;
   return delivered;

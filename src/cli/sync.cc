@@ -121,14 +121,14 @@ void tell_of_gaps(const client::SyncReport& report, const SyncArguments& argumen
 
 Result<int> sync(SyncArguments& arguments, PullDisplay& display) {
   client::SyncOptions options{arguments.is_full, {}, arguments.may_remove_many};
-  SLUICE_TRY(options.full_every, parse_period(arguments.full_every));
+  SLUICE_ASSIGN_OR_RETURN(options.full_every, parse_period(arguments.full_every));
   if (!client::PullState::exists(arguments.folder))
     return invalid(fmt::format("'{}' has no journal: `sluice pull --out {}` makes one",
                                arguments.folder, arguments.folder));
   SignalWaiter signals({SIGINT, SIGTERM});
   std::stop_source stop;
   signals.on_signal([&stop](int) { stop.request_stop(); });
-  SLUICE_TRY(const auto state, client::PullState::open(arguments.folder));
+  SLUICE_ASSIGN_OR_RETURN(const auto state, client::PullState::open(arguments.folder));
   if (!state->has_round()) return invalid("nothing was pulled into the folder yet");
   const auto& first = state->rounds().front();
   if (first.request.base.empty())
@@ -153,19 +153,19 @@ Result<int> sync(SyncArguments& arguments, PullDisplay& display) {
       std::filesystem::absolute(wanted) != std::filesystem::path(arguments.server.into))
     return invalid(fmt::format("the folder was pulled into '{}'", arguments.server.into));
   display.log_to(arguments.folder);
-  SLUICE_TRY(const auto settings,
-             make_settings(first.request.base, arguments.server, arguments.run));
+  SLUICE_ASSIGN_OR_RETURN(const auto settings,
+                          make_settings(first.request.base, arguments.server, arguments.run));
   const SystemClock clock;
   const client::Waiter waiter(stop.get_token(), settings.time_limit);
   client::Puller puller(settings, display.events(), clock, waiter);
   std::unique_ptr<StoreTarget> target;
   if (has_target) {
-    SLUICE_TRY(target, StoreTarget::create(arguments.server.into, *state, stop.get_token(),
-                                           display.events().notice));
-    SLUICE_CHECK(target->check());
+    SLUICE_ASSIGN_OR_RETURN(target, StoreTarget::create(arguments.server.into, *state,
+                                                        stop.get_token(), display.events().notice));
+    SLUICE_RETURN_IF_ERROR(target->check());
   }
   client::Sync run(*state, puller, settings, display.events(), options, target.get());
-  SLUICE_TRY(const auto report, run.run());
+  SLUICE_ASSIGN_OR_RETURN(const auto report, run.run());
   display.clear();
   // The first pull is told of as a pull.
   const bool is_cycle = !report.since.empty() || report.is_full;

@@ -37,15 +37,15 @@ Result<int> print_token(TokenArguments& arguments) {
   if (arguments.key_file.empty()) return invalid("token: --key is missing");
   while (arguments.base_url.ends_with('/')) arguments.base_url.pop_back();
   client::Credentials credentials{arguments.client_id, {}, {}, {}, arguments.scope};
-  SLUICE_TRY(credentials.key, read_private_key(arguments.key_file));
-  SLUICE_CHECK(client::check_authority_file("--ca-file", arguments.ca_file));
+  SLUICE_ASSIGN_OR_RETURN(credentials.key, read_private_key(arguments.key_file));
+  SLUICE_RETURN_IF_ERROR(client::check_authority_file("--ca-file", arguments.ca_file));
   client::Connection connection;
   connection.user_agent = std::string("Sluice/") + SLUICE_VERSION;
   connection.authority_file = arguments.ca_file;
   const SystemClock clock;
   const client::Waiter waiter(std::stop_token(), kTimeLimit);
   client::Exchange exchange(connection, {}, waiter);
-  SLUICE_TRY(const auto found, client::discover(exchange, arguments.base_url, true));
+  SLUICE_ASSIGN_OR_RETURN(const auto found, client::discover(exchange, arguments.base_url, true));
   if (found.token_endpoint.empty())
     return Error{ErrorKind::kUnauthenticated,
                  fmt::format("'{}' names no token endpoint, neither in .well-known/"
@@ -53,7 +53,7 @@ Result<int> print_token(TokenArguments& arguments) {
                              arguments.base_url)};
   credentials.token_endpoint = found.token_endpoint;
   client::TokenSource tokens(exchange, clock, std::move(credentials));
-  SLUICE_TRY(const auto answer, tokens.request_token());
+  SLUICE_ASSIGN_OR_RETURN(const auto answer, tokens.request_token());
   const std::string text =
       arguments.as_json ? json_text(answer) : std::string(answer.at("access_token").as_string());
   fmt::print("{}\n", client::shown_text(text));

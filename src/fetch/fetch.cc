@@ -186,7 +186,7 @@ Result<Fetched> send(const std::string& url, const FetchRequest& request,
 }
 
 Result<Fetched> fetch(const std::string& url, const FetchOptions& options) {
-  SLUICE_TRY(auto fetched, send(url, {}, options));
+  SLUICE_ASSIGN_OR_RETURN(auto fetched, send(url, {}, options));
   if (fetched.status != 200)
     return Error{ErrorKind::kUnavailable,
                  fmt::format("'{}' answers {}", url.substr(0, 256), fetched.status)};

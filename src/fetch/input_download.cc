@@ -122,12 +122,12 @@ Result<void> Attempt::begin_body() {
 }
 
 Result<void> take_bytes(Attempt& attempt, std::string_view bytes) {
-  if (!attempt.is_body) SLUICE_CHECK(attempt.begin_body());
+  if (!attempt.is_body) SLUICE_RETURN_IF_ERROR(attempt.begin_body());
   if (!attempt.is_body) return {};  // what comes with an error status
   PartialFile& file = attempt.file;
   if (file.received + bytes.size() > attempt.limits.size_max)
     return Error{ErrorKind::kTooLarge, fmt::format("more than {} bytes", attempt.limits.size_max)};
-  SLUICE_CHECK(write_all(attempt.fd, bytes, "a download"));
+  SLUICE_RETURN_IF_ERROR(write_all(attempt.fd, bytes, "a download"));
   file.received += bytes.size();
   const auto now = SteadyClock::now();
   if (file.received - attempt.told < kProgressStep && now - attempt.told_at < kProgressTime)
@@ -226,7 +226,7 @@ Result<Outcome> try_once(const std::string& url, Attempt& attempt) {
   if (is_transient(status)) return Outcome{false, std::move(answered)};
   if (status != 200 && status != 206) return answered;
   // An empty body brings no bytes.
-  if (!attempt.is_body) SLUICE_CHECK(attempt.begin_body());
+  if (!attempt.is_body) SLUICE_RETURN_IF_ERROR(attempt.begin_body());
   if (file.total && file.received != *file.total)
     return Outcome{false, {ErrorKind::kUnavailable, "it ends too early"}};
   file.total = file.received;

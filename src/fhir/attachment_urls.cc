@@ -68,7 +68,7 @@ std::vector<std::string> possible_binaries(const JsonTokens& tokens, ResourceTyp
 Result<std::vector<std::string>> possible_binaries(std::string_view line, ResourceType type) {
   if (!may_name_binary(line)) return std::vector<std::string>();
   JsonTokens tokens;
-  SLUICE_CHECK(read_stored(tokens, line));
+  SLUICE_RETURN_IF_ERROR(read_stored(tokens, line));
   return possible_binaries(tokens, type);
 }
 
@@ -76,7 +76,7 @@ Result<bool> names_binary(std::string_view line, ResourceType type, std::string_
                           std::string_view base_url) {
   if (!may_name_binary(line)) return false;
   JsonTokens tokens;
-  SLUICE_CHECK(read_stored(tokens, line));
+  SLUICE_RETURN_IF_ERROR(read_stored(tokens, line));
   bool found = false;
   each_url(tokens, type,
            [&](const std::string& url) { found = found || named_binary(url, base_url) == binary; });
@@ -84,10 +84,10 @@ Result<bool> names_binary(std::string_view line, ResourceType type, std::string_
 }
 
 Result<void> AttachmentUrls::rewrite(ResourceType type, std::string_view line, std::string& out) {
-  SLUICE_CHECK(read_stored(tokens_, line));
+  SLUICE_RETURN_IF_ERROR(read_stored(tokens_, line));
   replacements_.clear();
-  SLUICE_CHECK(each_attachment(tokens_, type,
-                               [&](std::size_t attachment) { return replace_url(attachment); }));
+  SLUICE_RETURN_IF_ERROR(each_attachment(
+      tokens_, type, [&](std::size_t attachment) { return replace_url(attachment); }));
   // The url of one may stand behind its extensions, and so behind those in them.
   std::sort(replacements_.begin(), replacements_.end(),
             [](const auto& a, const auto& b) { return a.begin < b.begin; });
@@ -108,7 +108,7 @@ Result<void> AttachmentUrls::replace_url(std::size_t attachment) {
     const std::string url = unescape(tokens_.raw_string(value));
     const auto binary = named_binary(url, base_url_);
     if (!binary) return {};
-    SLUICE_TRY(std::string absolute, url_of_(*binary));
+    SLUICE_ASSIGN_OR_RETURN(std::string absolute, url_of_(*binary));
     replacements_.push_back({tokens_.begin(value), tokens_.scalar_end(value), std::move(absolute)});
     return {};
   });

@@ -48,7 +48,7 @@ struct Walk {
       path += name;
       const auto look_at = [&](std::size_t element) -> Result<void> {
         if (tokens.first(element) != '{') return {};
-        if (is_attachment(type, name, path)) SLUICE_CHECK(visit(element));
+        if (is_attachment(type, name, path)) SLUICE_RETURN_IF_ERROR(visit(element));
         // An Attachment has extensions, and so have its elements, in which others may stand.
         return object(element, type, path);
       };

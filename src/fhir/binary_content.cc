@@ -70,16 +70,17 @@ Result<std::optional<std::string>> read_security_context(std::string_view json) 
   if (!tokens.read(json) || !check_json_object(tokens, kDepthMax))
     return corrupt("stored Binary: not JSON");
   std::optional<std::string> context;
-  SLUICE_CHECK(each_member(tokens, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
-    if (!means(tokens.raw_string(key), "securityContext")) return {};
-    context.emplace();
-    if (tokens.first(value) != '{') return {};
-    return each_member(tokens, value, [&](std::size_t inner, std::size_t text) -> Result<void> {
-      if (means(tokens.raw_string(inner), "reference") && tokens.first(text) == '"')
-        context = unescape(tokens.raw_string(text));
-      return {};
-    });
-  }));
+  SLUICE_RETURN_IF_ERROR(
+      each_member(tokens, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+        if (!means(tokens.raw_string(key), "securityContext")) return {};
+        context.emplace();
+        if (tokens.first(value) != '{') return {};
+        return each_member(tokens, value, [&](std::size_t inner, std::size_t text) -> Result<void> {
+          if (means(tokens.raw_string(inner), "reference") && tokens.first(text) == '"')
+            context = unescape(tokens.raw_string(text));
+          return {};
+        });
+      }));
   return context;
 }
 
@@ -89,18 +90,19 @@ Result<BinaryContent> read_binary(std::string_view json) {
     return corrupt("stored Binary: not JSON");
   BinaryContent content{"application/octet-stream", {}};
   std::string data;
-  SLUICE_CHECK(each_member(tokens, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
-    if (tokens.first(value) != '"') return {};
-    const std::string_view name = tokens.raw_string(key);
-    if (means(name, "contentType")) {
-      std::string type = unescape(tokens.raw_string(value));
-      if (is_media_type(type)) content.content_type = std::move(type);
-    } else if (means(name, "data")) {
-      data = unescape(tokens.raw_string(value));
-    }
-    return {};
-  }));
-  SLUICE_TRY(content.bytes, decode(std::move(data)));
+  SLUICE_RETURN_IF_ERROR(
+      each_member(tokens, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+        if (tokens.first(value) != '"') return {};
+        const std::string_view name = tokens.raw_string(key);
+        if (means(name, "contentType")) {
+          std::string type = unescape(tokens.raw_string(value));
+          if (is_media_type(type)) content.content_type = std::move(type);
+        } else if (means(name, "data")) {
+          data = unescape(tokens.raw_string(value));
+        }
+        return {};
+      }));
+  SLUICE_ASSIGN_OR_RETURN(content.bytes, decode(std::move(data)));
   return content;
 }
 

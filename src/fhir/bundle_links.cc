@@ -37,9 +37,9 @@ class Walk {
             i += 1;  // the colon; the value is next
             if (tokens_.first(i + 1) != '"') continue;
             i += 1;
-            SLUICE_CHECK(look_at(i, unescape(key)));
+            SLUICE_RETURN_IF_ERROR(look_at(i, unescape(key)));
           } else {
-            SLUICE_CHECK(look_at(i, frames_.back().name));
+            SLUICE_RETURN_IF_ERROR(look_at(i, frames_.back().name));
           }
           break;
         default:
@@ -102,7 +102,7 @@ class Walk {
     const std::size_t begin = tokens_.begin(value) + 1;
     if (element == "div") {
       for (const auto& link : narrative_links(raw)) {
-        SLUICE_TRY(const auto target, target_(LinkPlace::kNarrative, link.text));
+        SLUICE_ASSIGN_OR_RETURN(const auto target, target_(LinkPlace::kNarrative, link.text));
         if (target) replace(begin + link.begin, begin + link.end, *target);
       }
       return {};
@@ -115,7 +115,7 @@ class Walk {
     } else if (!is_link_element(element, parent())) {
       return {};
     }
-    SLUICE_TRY(const auto target, target_(place, unescape(raw)));
+    SLUICE_ASSIGN_OR_RETURN(const auto target, target_(place, unescape(raw)));
     if (target) replace(begin, begin + raw.size(), *target);
     return {};
   }

@@ -57,11 +57,11 @@ std::string_view server_of(std::string_view full_url) {
 class BundleReader {
  public:
   Result<BundleContent> read(std::string_view json) {
-    SLUICE_CHECK(tokens_.read(json));
-    SLUICE_TRY(const JsonTraits traits, check_json_object(tokens_, kDepthMax));
+    SLUICE_RETURN_IF_ERROR(tokens_.read(json));
+    SLUICE_ASSIGN_OR_RETURN(const JsonTraits traits, check_json_object(tokens_, kDepthMax));
     (void)traits;
-    SLUICE_CHECK(read_root());
-    for (const Entry& entry : entries_) SLUICE_CHECK(learn_full_url(entry));
+    SLUICE_RETURN_IF_ERROR(read_root());
+    for (const Entry& entry : entries_) SLUICE_RETURN_IF_ERROR(learn_full_url(entry));
     choose_newest();
     BundleContent out;
     for (std::size_t i = 0; i < entries_.size(); ++i) {
@@ -69,7 +69,7 @@ class BundleReader {
         ++out.older_versions;
         continue;
       }
-      SLUICE_TRY(auto entry, write(entries_[i]));
+      SLUICE_ASSIGN_OR_RETURN(auto entry, write(entries_[i]));
       out.entries.push_back(std::move(entry));
     }
     return out;
@@ -90,14 +90,15 @@ class BundleReader {
   Result<void> read_root() {
     std::size_t type = 0;
     std::size_t entry = 0;
-    SLUICE_CHECK(each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
-      const std::string_view name = tokens_.raw_string(key);
-      if ((means(name, "resourceType") && !take(type, value)) ||
-          (means(name, "entry") && !take(entry, value))) {
-        return invalid("Bundle: a key stands twice in one object");
-      }
-      return {};
-    }));
+    SLUICE_RETURN_IF_ERROR(
+        each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+          const std::string_view name = tokens_.raw_string(key);
+          if ((means(name, "resourceType") && !take(type, value)) ||
+              (means(name, "entry") && !take(entry, value))) {
+            return invalid("Bundle: a key stands twice in one object");
+          }
+          return {};
+        }));
     if (type == 0 || tokens_.first(type) != '"' || !means(tokens_.raw_string(type), "Bundle")) {
       return invalid("resourceType is not Bundle");
     }
@@ -115,7 +116,7 @@ class BundleReader {
   Result<void> read_entry(std::size_t index, std::size_t object) {
     if (tokens_.first(object) != '{') return bad_entry(index, "not an object");
     Parts parts;
-    SLUICE_CHECK(
+    SLUICE_RETURN_IF_ERROR(
         each_member(tokens_, object, [&](std::size_t key, std::size_t value) -> Result<void> {
           const std::string_view name = tokens_.raw_string(key);
           if ((means(name, "resource") && !take(parts.resource, value)) ||
@@ -140,7 +141,7 @@ class BundleReader {
     identify(entry);
     if (parts.request != 0) {
       if (tokens_.first(parts.request) != '{') return bad_entry(index, "request is not an object");
-      SLUICE_CHECK(read_request(parts.request, entry));
+      SLUICE_RETURN_IF_ERROR(read_request(parts.request, entry));
     }
     const bool is_wanted =
         entry.resource != 0 || entry.kind == Kind::kDelete || entry.kind == Kind::kProblem;
@@ -306,7 +307,7 @@ class BundleReader {
     if (entry.kind == Kind::kDelete) out.deleted = {*entry.type, entry.id};
     if (entry.resource == 0 || entry.kind == Kind::kProblem) return out;
     if (!entry.has_id) out.id_if_missing = entry.id;
-    SLUICE_CHECK(rewrite_links(
+    SLUICE_RETURN_IF_ERROR(rewrite_links(
         tokens_, entry.resource,
         [&](LinkPlace, std::string_view text) -> Result<std::optional<std::string>> {
           const Target* target = find_target(entry, text);

@@ -40,9 +40,9 @@ Error about_entry(std::size_t index, Error error) {
 
 Result<BundleRequest> BundleRequest::read(std::string_view json) {
   BundleRequest bundle;
-  SLUICE_CHECK(bundle.tokens_.read(json));
-  SLUICE_CHECK(check_json_object(bundle.tokens_, kDepthMax));
-  SLUICE_CHECK(bundle.read_root());
+  SLUICE_RETURN_IF_ERROR(bundle.tokens_.read(json));
+  SLUICE_RETURN_IF_ERROR(check_json_object(bundle.tokens_, kDepthMax));
+  SLUICE_RETURN_IF_ERROR(bundle.read_root());
   return bundle;
 }
 
@@ -64,20 +64,22 @@ Result<void> BundleRequest::read_root() {
   std::size_t type = 0;
   std::size_t resource_type = 0;
   std::size_t entry = 0;
-  SLUICE_CHECK(each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
-    const std::string name = unescape(tokens_.raw_string(key));
-    std::size_t* const place = name == "type"           ? &type
-                               : name == "resourceType" ? &resource_type
-                               : name == "entry"        ? &entry
-                                                        : nullptr;
-    if (place == nullptr) {
-      if (is_one_of(kUnreadOfBundle, name)) return {};
-      return invalid(fmt::format("'{}' is not an element of Bundle", shortened(name, kShownMax)));
-    }
-    if (*place != 0) return invalid("Bundle: a key stands twice in one object");
-    *place = value;
-    return {};
-  }));
+  SLUICE_RETURN_IF_ERROR(
+      each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+        const std::string name = unescape(tokens_.raw_string(key));
+        std::size_t* const place = name == "type"           ? &type
+                                   : name == "resourceType" ? &resource_type
+                                   : name == "entry"        ? &entry
+                                                            : nullptr;
+        if (place == nullptr) {
+          if (is_one_of(kUnreadOfBundle, name)) return {};
+          return invalid(
+              fmt::format("'{}' is not an element of Bundle", shortened(name, kShownMax)));
+        }
+        if (*place != 0) return invalid("Bundle: a key stands twice in one object");
+        *place = value;
+        return {};
+      }));
   const auto is = [&](std::size_t value, std::string_view text) {
     return value != 0 && tokens_.first(value) == '"' && means(tokens_.raw_string(value), text);
   };
@@ -90,7 +92,8 @@ Result<void> BundleRequest::read_root() {
   kind_ = is(type, "batch") ? Kind::kBatch : Kind::kTransaction;
   if (entry == 0) return {};
   if (tokens_.first(entry) != '[') return invalid("Bundle.entry is not an array");
-  SLUICE_CHECK(each_element(tokens_, entry, [&](std::size_t value) { return read_entry(value); }));
+  SLUICE_RETURN_IF_ERROR(
+      each_element(tokens_, entry, [&](std::size_t value) { return read_entry(value); }));
   return {};
 }
 
@@ -102,7 +105,7 @@ Result<void> BundleRequest::read_entry(std::size_t object) {
   BundleRequestEntry entry;
   std::size_t request = 0;
   bool has_full_url = false;
-  SLUICE_CHECK(
+  SLUICE_RETURN_IF_ERROR(
       each_member(tokens_, object, [&](std::size_t key, std::size_t value) -> Result<void> {
         const std::string name = unescape(tokens_.raw_string(key));
         if (name == "resource") {
@@ -128,7 +131,7 @@ Result<void> BundleRequest::read_entry(std::size_t object) {
         return {};
       }));
   if (request == 0) return bad_entry("request is missing");
-  SLUICE_CHECK(read_interaction(request, entry));
+  SLUICE_RETURN_IF_ERROR(read_interaction(request, entry));
   entries_.push_back(std::move(entry));
   return {};
 }
@@ -144,7 +147,7 @@ Result<void> BundleRequest::read_interaction(std::size_t object, BundleRequestEn
       {"ifMatch", &entry.if_match},
       {"ifNoneExist", &entry.if_none_exist},
   };
-  SLUICE_CHECK(
+  SLUICE_RETURN_IF_ERROR(
       each_member(tokens_, object, [&](std::size_t key, std::size_t value) -> Result<void> {
         const std::string name = unescape(tokens_.raw_string(key));
         if (name == "id" || name == "extension") return {};

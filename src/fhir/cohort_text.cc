@@ -136,7 +136,7 @@ Result<std::optional<CohortText>> read_cohort_text(std::string_view group_json) 
                              unknown->size() > 200 ? "..." : *unknown, kMemberFilterUrl)};
   if (!is_cohort(tokens)) return std::optional<CohortText>();
   CohortText out;
-  SLUICE_CHECK(
+  SLUICE_RETURN_IF_ERROR(
       each_extension(tokens, "modifierExtension", [&](std::size_t extension) -> Result<void> {
         CohortText::Filter filter;
         const std::size_t expression = find_member(tokens, extension, "valueExpression");
@@ -146,11 +146,12 @@ Result<std::optional<CohortText>> read_cohort_text(std::string_view group_json) 
         out.filters.push_back(std::move(filter));
         return {};
       }));
-  SLUICE_CHECK(each_extension(tokens, "extension", [&](std::size_t extension) -> Result<void> {
-    if (has_url(tokens, extension, kCohortLimitUrl))
-      out.limits.push_back(read_limit(tokens, extension));
-    return {};
-  }));
+  SLUICE_RETURN_IF_ERROR(
+      each_extension(tokens, "extension", [&](std::size_t extension) -> Result<void> {
+        if (has_url(tokens, extension, kCohortLimitUrl))
+          out.limits.push_back(read_limit(tokens, extension));
+        return {};
+      }));
   out.type = string_member(tokens, 0, "type").value_or("");
   out.has_name = !string_member(tokens, 0, "name").value_or("").empty();
   out.has_characteristic = find_member(tokens, 0, "characteristic") != 0;
@@ -171,14 +172,15 @@ Result<std::string> with_refreshed(std::string_view group_json,
   std::string extensions = extensions_without(tokens, kMembersRefreshedUrl, had_any);
   const bool drops_quantity = refreshed || had_any;
   std::string out = "{";
-  SLUICE_CHECK(each_member(tokens, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
-    const std::string_view name = tokens.raw_string(key);
-    if (means(name, "extension") && tokens.first(value) == '[') return {};
-    if (drops_quantity && (means(name, "quantity") || means(name, "_quantity"))) return {};
-    if (out.size() > 1) out += ',';
-    out.append("\"").append(name).append("\":").append(value_text(tokens, value));
-    return {};
-  }));
+  SLUICE_RETURN_IF_ERROR(
+      each_member(tokens, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+        const std::string_view name = tokens.raw_string(key);
+        if (means(name, "extension") && tokens.first(value) == '[') return {};
+        if (drops_quantity && (means(name, "quantity") || means(name, "_quantity"))) return {};
+        if (out.size() > 1) out += ',';
+        out.append("\"").append(name).append("\":").append(value_text(tokens, value));
+        return {};
+      }));
   if (refreshed) {
     extensions +=
         fmt::format(R"({}{{"url":"{}","valueDateTime":"{}"}})", extensions.empty() ? "" : ",",
@@ -200,13 +202,14 @@ Result<std::string> with_limits(std::string_view group_json,
   for (const auto& limit : limits)
     extensions.append(extensions.empty() ? "" : ",").append(text_of(limit));
   std::string out = "{";
-  SLUICE_CHECK(each_member(tokens, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
-    const std::string_view name = tokens.raw_string(key);
-    if (means(name, "extension") && tokens.first(value) == '[') return {};
-    out.append(out.size() > 1 ? "," : "").append("\"").append(name).append("\":");
-    out.append(value_text(tokens, value));
-    return {};
-  }));
+  SLUICE_RETURN_IF_ERROR(
+      each_member(tokens, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+        const std::string_view name = tokens.raw_string(key);
+        if (means(name, "extension") && tokens.first(value) == '[') return {};
+        out.append(out.size() > 1 ? "," : "").append("\"").append(name).append("\":");
+        out.append(value_text(tokens, value));
+        return {};
+      }));
   if (!extensions.empty()) out += fmt::format(R"(,"extension":[{}])", extensions);
   return out + "}";
 }

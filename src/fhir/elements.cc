@@ -241,7 +241,7 @@ Result<void> ElementsProjector::Impl::project(std::string_view line, std::string
       before = ',';
       if (means(tokens.raw_string(key), "meta")) {
         has_meta = true;
-        SLUICE_CHECK(append_meta(key, out));
+        SLUICE_RETURN_IF_ERROR(append_meta(key, out));
       } else {
         const std::size_t from = tokens.begin(key);
         out.append(tokens.text().substr(from, tokens.end(behind - 1) - from));

@@ -22,7 +22,7 @@ constexpr std::size_t kDepthMax = 1000;
 
 /// The first instant behind what a date or dateTime names: "2026-05" ends when June begins.
 Result<Instant> end_of(const std::string& text) {
-  SLUICE_TRY(const Instant begin, parse_fhir_instant(text));
+  SLUICE_ASSIGN_OR_RETURN(const Instant begin, parse_fhir_instant(text));
   using std::chrono::milliseconds;
   const auto number = [&](std::size_t at, std::size_t length) {
     int value = 0;
@@ -294,14 +294,14 @@ Result<void> read_group(std::string_view group_json, JsonTokens& tokens) {
 Result<bool> has_group_member(std::string_view group_json, Instant at, std::string_view base_url,
                               ResourceType subject) {
   JsonTokens tokens;
-  SLUICE_CHECK(read_group(group_json, tokens));
+  SLUICE_RETURN_IF_ERROR(read_group(group_json, tokens));
   return RosterReader(tokens, base_url, subject).has_subject(at);
 }
 
 Result<GroupMembers> read_group_members(std::string_view group_json, Instant at,
                                         std::string_view base_url, ResourceType subject) {
   JsonTokens tokens;
-  SLUICE_CHECK(read_group(group_json, tokens));
+  SLUICE_RETURN_IF_ERROR(read_group(group_json, tokens));
   const std::string roster = RosterReader(tokens, base_url, subject).read();
   GroupMembers out;
   RosterEntries entries(roster);

@@ -60,12 +60,12 @@ class Validation {
 
   Result<void> run() {
     // The reader has checked that this is one object without a key twice.
-    SLUICE_CHECK(each_member(tokens_, 0, [&](std::size_t key, std::size_t value) {
+    SLUICE_RETURN_IF_ERROR(each_member(tokens_, 0, [&](std::size_t key, std::size_t value) {
       return check_member(unescape(tokens_.raw_string(key)), value);
     }));
     for (const auto mandatory : mandatory_root_elements(type_))
       if (!is_there(names_, mandatory))
-        SLUICE_CHECK(fault(fmt::format("{}.{} is missing", type_name_, mandatory)));
+        SLUICE_RETURN_IF_ERROR(fault(fmt::format("{}.{} is missing", type_name_, mandatory)));
     if (const auto bad = find_bad_reference(tokens_, type_name_)) return fault(*bad);
     return {};
   }
@@ -86,9 +86,9 @@ class Validation {
     if (!shape || (is_sibling && shape->kind == JsonKind::kObject))
       return fault(fmt::format("'{}{}' is not an element of {}", is_sibling ? "_" : "",
                                shortened(name, 64), type_name_));
-    SLUICE_CHECK(check_shape(is_sibling ? "_" + name : name,
-                             {is_sibling ? JsonKind::kObject : shape->kind, shape->repeats},
-                             value));
+    SLUICE_RETURN_IF_ERROR(
+        check_shape(is_sibling ? "_" + name : name,
+                    {is_sibling ? JsonKind::kObject : shape->kind, shape->repeats}, value));
     names_.push_back(std::move(name));
     return {};
   }

@@ -53,7 +53,7 @@ class GroupText {
   explicit GroupText(std::string_view base_url) : base_url_(base_url) {}
 
   Result<void> read(std::string_view json) {
-    SLUICE_CHECK(tokens_.read(json));
+    SLUICE_RETURN_IF_ERROR(tokens_.read(json));
     return each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
       const std::string_view name = tokens_.raw_string(key);
       if (means(name, "member")) {
@@ -232,9 +232,9 @@ Cut whole_member(const GroupText& group) {
 Result<std::vector<MemberEntry>> read_member_entries(std::string_view group_json,
                                                      std::string_view base_url) {
   GroupText group(base_url);
-  SLUICE_CHECK(group.read(group_json));
+  SLUICE_RETURN_IF_ERROR(group.read(group_json));
   const JsonTokens& tokens = group.tokens();
-  SLUICE_CHECK(each_member(tokens, 0, [&](std::size_t key, std::size_t) -> Result<void> {
+  SLUICE_RETURN_IF_ERROR(each_member(tokens, 0, [&](std::size_t key, std::size_t) -> Result<void> {
     const std::string name = unescape(tokens.raw_string(key));
     if (std::find(kAllowed.begin(), kAllowed.end(), name) != kAllowed.end()) return {};
     return invalid(fmt::format("'{}' cannot be changed so: only member", shortened(name, 64)));
@@ -242,24 +242,25 @@ Result<std::vector<MemberEntry>> read_member_entries(std::string_view group_json
   std::vector<MemberEntry> entries;
   if (group.members() == 0 || tokens.first(group.members()) != '[')
     return invalid("the Group has no list 'member', which says whom the change is about");
-  SLUICE_CHECK(each_element(tokens, group.members(), [&](std::size_t value) -> Result<void> {
-    const Stated stated = group.stated(value);
-    if (stated.reference.empty())
-      return invalid(
-          fmt::format("member[{}] has no entity.reference, which it needs", entries.size()));
-    if (entries.size() == kMembersMax)
-      return Error{ErrorKind::kTooLarge,
-                   fmt::format("a change names at most {} members", kMembersMax)};
-    MemberEntry entry;
-    const std::size_t begin = tokens.begin(value);
-    entry.json = tokens.text().substr(begin, tokens.end(tokens.behind(value) - 1) - begin);
-    group.normalize(stated.reference, entry.reference);
-    entry.period = period_of(stated);
-    entry.inactive = stated.inactive;
-    entry.states_inactive = stated.states_inactive;
-    entries.push_back(std::move(entry));
-    return {};
-  }));
+  SLUICE_RETURN_IF_ERROR(
+      each_element(tokens, group.members(), [&](std::size_t value) -> Result<void> {
+        const Stated stated = group.stated(value);
+        if (stated.reference.empty())
+          return invalid(
+              fmt::format("member[{}] has no entity.reference, which it needs", entries.size()));
+        if (entries.size() == kMembersMax)
+          return Error{ErrorKind::kTooLarge,
+                       fmt::format("a change names at most {} members", kMembersMax)};
+        MemberEntry entry;
+        const std::size_t begin = tokens.begin(value);
+        entry.json = tokens.text().substr(begin, tokens.end(tokens.behind(value) - 1) - begin);
+        group.normalize(stated.reference, entry.reference);
+        entry.period = period_of(stated);
+        entry.inactive = stated.inactive;
+        entry.states_inactive = stated.states_inactive;
+        entries.push_back(std::move(entry));
+        return {};
+      }));
   if (entries.empty()) return invalid("the list 'member' is empty");
   return entries;
 }
@@ -267,12 +268,12 @@ Result<std::vector<MemberEntry>> read_member_entries(std::string_view group_json
 Result<MemberEdit> add_members(std::string_view group_json, const std::vector<MemberEntry>& entries,
                                std::string_view base_url) {
   GroupText group(base_url);
-  SLUICE_CHECK(group.read(group_json));
-  SLUICE_CHECK(group.check_changeable());
+  SLUICE_RETURN_IF_ERROR(group.read(group_json));
+  SLUICE_RETURN_IF_ERROR(group.check_changeable());
   Wanted wanted(entries);
   std::string reference;
   if (group.members() != 0)
-    SLUICE_CHECK(
+    SLUICE_RETURN_IF_ERROR(
         each_element(group.tokens(), group.members(), [&](std::size_t value) -> Result<void> {
           const Stated stated = group.stated(value);
           group.normalize(stated.reference, reference);
@@ -298,8 +299,8 @@ Result<MemberEdit> remove_members(std::string_view group_json,
                                   const std::vector<MemberEntry>& entries,
                                   std::string_view base_url) {
   GroupText group(base_url);
-  SLUICE_CHECK(group.read(group_json));
-  SLUICE_CHECK(group.check_changeable());
+  SLUICE_RETURN_IF_ERROR(group.read(group_json));
+  SLUICE_RETURN_IF_ERROR(group.check_changeable());
   Wanted wanted(entries);
   MemberEdit edit;
   edit.given = wanted.size();
@@ -309,35 +310,36 @@ Result<MemberEdit> remove_members(std::string_view group_json,
   std::size_t kept_comma = 0;  // behind the last entry that stays; 0 before the first
   std::size_t kept = 0;
   if (group.members() != 0)
-    SLUICE_CHECK(each_element(tokens, group.members(), [&](std::size_t value) -> Result<void> {
-      const Stated stated = group.stated(value);
-      group.normalize(stated.reference, reference);
-      bool goes = false;
-      const bool is_named = wanted.names(reference);
-      const std::string period = is_named ? period_of(stated) : std::string();
-      for (const auto inactive :
-           {Inactive::kUnstated, stated.inactive ? Inactive::kYes : Inactive::kNo}) {
-        if (!is_named) break;
-        goes = wanted.meet(reference, {}, inactive) || goes;
-        if (!period.empty()) goes = wanted.meet(reference, period, inactive) || goes;
-      }
-      const std::size_t behind = tokens.behind(value);
-      const bool is_last = tokens.first(behind) == ']';
-      if (!goes) {
-        ++kept;
-        kept_comma = tokens.begin(behind);
-        return {};
-      }
-      ++edit.removed;
-      if (!is_last) {
-        cuts.push_back({tokens.begin(value), tokens.begin(behind) + 1});
-      } else {
-        // Nothing follows the comma of the last entry that stays: it goes, with all behind it.
-        while (!cuts.empty() && cuts.back().begin > kept_comma) cuts.pop_back();
-        cuts.push_back({kept_comma, tokens.begin(behind)});
-      }
-      return {};
-    }));
+    SLUICE_RETURN_IF_ERROR(
+        each_element(tokens, group.members(), [&](std::size_t value) -> Result<void> {
+          const Stated stated = group.stated(value);
+          group.normalize(stated.reference, reference);
+          bool goes = false;
+          const bool is_named = wanted.names(reference);
+          const std::string period = is_named ? period_of(stated) : std::string();
+          for (const auto inactive :
+               {Inactive::kUnstated, stated.inactive ? Inactive::kYes : Inactive::kNo}) {
+            if (!is_named) break;
+            goes = wanted.meet(reference, {}, inactive) || goes;
+            if (!period.empty()) goes = wanted.meet(reference, period, inactive) || goes;
+          }
+          const std::size_t behind = tokens.behind(value);
+          const bool is_last = tokens.first(behind) == ']';
+          if (!goes) {
+            ++kept;
+            kept_comma = tokens.begin(behind);
+            return {};
+          }
+          ++edit.removed;
+          if (!is_last) {
+            cuts.push_back({tokens.begin(value), tokens.begin(behind) + 1});
+          } else {
+            // Nothing follows the comma of the last entry that stays: it goes, with all behind it.
+            while (!cuts.empty() && cuts.back().begin > kept_comma) cuts.pop_back();
+            cuts.push_back({kept_comma, tokens.begin(behind)});
+          }
+          return {};
+        }));
   wanted.each_unmet([&](std::size_t) { ++edit.absent; });
   if (edit.removed == 0) return edit;
   if (kept == 0) cuts = {whole_member(group)};

@@ -62,29 +62,31 @@ bool is_root_decoration(std::string_view key) {
 class ParametersReader {
  public:
   Result<std::vector<Parameter>> read(std::string_view json) {
-    SLUICE_CHECK(tokens_.read(json));
-    SLUICE_TRY(const JsonTraits traits, check_json_object(tokens_, kDepthMax));
+    SLUICE_RETURN_IF_ERROR(tokens_.read(json));
+    SLUICE_ASSIGN_OR_RETURN(const JsonTraits traits, check_json_object(tokens_, kDepthMax));
     (void)traits;
     std::size_t type = 0;
     std::size_t list = 0;
-    SLUICE_CHECK(each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
-      const std::string name = unescape(tokens_.raw_string(key));
-      if (name == "resourceType" || name == "parameter") {
-        std::size_t& place = name == "parameter" ? list : type;
-        if (place != 0) return invalid(fmt::format("Parameters: two members {}", name));
-        place = value;
-        return {};
-      }
-      if (is_root_decoration(name)) return {};
-      return invalid(fmt::format("Parameters: '{}' is not an element of it", name));
-    }));
+    SLUICE_RETURN_IF_ERROR(
+        each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+          const std::string name = unescape(tokens_.raw_string(key));
+          if (name == "resourceType" || name == "parameter") {
+            std::size_t& place = name == "parameter" ? list : type;
+            if (place != 0) return invalid(fmt::format("Parameters: two members {}", name));
+            place = value;
+            return {};
+          }
+          if (is_root_decoration(name)) return {};
+          return invalid(fmt::format("Parameters: '{}' is not an element of it", name));
+        }));
     if (type == 0 || tokens_.first(type) != '"')
       return invalid("the body has no resourceType, Parameters is wanted");
     if (const std::string name = unescape(tokens_.raw_string(type)); name != "Parameters")
       return invalid(fmt::format("resourceType is '{}', not Parameters", shortened(name, 64)));
     if (list == 0) return std::vector<Parameter>();
     if (tokens_.first(list) != '[') return invalid("Parameters.parameter is not an array");
-    SLUICE_CHECK(each_element(tokens_, list, [&](std::size_t entry) { return read_entry(entry); }));
+    SLUICE_RETURN_IF_ERROR(
+        each_element(tokens_, list, [&](std::size_t entry) { return read_entry(entry); }));
     return std::move(out_);
   }
 
@@ -103,11 +105,11 @@ class ParametersReader {
     if (tokens_.first(entry) != '{') return bad_entry("not an object");
     std::optional<Parameter> parameter;
     // The name first, so that every other message can say it.
-    SLUICE_CHECK(each_member(tokens_, entry, [&](std::size_t key, std::size_t value) {
+    SLUICE_RETURN_IF_ERROR(each_member(tokens_, entry, [&](std::size_t key, std::size_t value) {
       return means(tokens_.raw_string(key), "name") ? read_name(value) : Result<void>();
     }));
     if (name_.empty()) return bad_entry("it has no name");
-    SLUICE_CHECK(
+    SLUICE_RETURN_IF_ERROR(
         each_member(tokens_, entry, [&](std::size_t key, std::size_t value) -> Result<void> {
           const std::string member = unescape(tokens_.raw_string(key));
           if (member == "name" || is_decoration(member)) return {};
@@ -115,7 +117,7 @@ class ParametersReader {
             return bad_entry(fmt::format("'{}' is not supported", member));
           }
           if (parameter) return bad_entry("it has two values");
-          SLUICE_TRY(parameter, read_value(member, value));
+          SLUICE_ASSIGN_OR_RETURN(parameter, read_value(member, value));
           return {};
         }));
     if (!parameter) return bad_entry("it has no value");

@@ -64,17 +64,19 @@ Result<ProvenanceHead> ReferenceWalk::provenance(std::string_view line) {
   if (!tokens_.read(line) || !check_json_object(tokens_, kDepthMax))
     return corrupt("stored Provenance: not JSON");
   ProvenanceHead head;
-  SLUICE_CHECK(each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
-    const std::string_view name = tokens_.raw_string(key);
-    if (means(name, "target")) {
-      head.targets = targets_at(
-          tokens_, value, [&](std::string_view text) { return parse_reference(text, base_url_); });
-    } else if (means(name, "recorded") && tokens_.first(value) == '"') {
-      const auto recorded = parse_fhir_instant(unescape(tokens_.raw_string(value)));
-      if (recorded) head.recorded = *recorded;
-    }
-    return {};
-  }));
+  SLUICE_RETURN_IF_ERROR(
+      each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+        const std::string_view name = tokens_.raw_string(key);
+        if (means(name, "target")) {
+          head.targets = targets_at(tokens_, value, [&](std::string_view text) {
+            return parse_reference(text, base_url_);
+          });
+        } else if (means(name, "recorded") && tokens_.first(value) == '"') {
+          const auto recorded = parse_fhir_instant(unescape(tokens_.raw_string(value)));
+          if (recorded) head.recorded = *recorded;
+        }
+        return {};
+      }));
   return head;
 }
 

@@ -209,12 +209,12 @@ Result<IncomingResource> ResourceReader::Impl::read(std::string_view json,
   // What the text is, is known once it is read; what is too large for anything is not read at all.
   const std::size_t any_size_max = std::max(limits.resource_size_max, limits.group_size_max);
   if (json.size() > any_size_max) return too_large(any_size_max);
-  SLUICE_CHECK(tokens.read(json));
-  SLUICE_TRY(const JsonTraits traits, check_json_object(tokens, limits.depth_max));
-  SLUICE_CHECK(collect(traits.has_escapes));
+  SLUICE_RETURN_IF_ERROR(tokens.read(json));
+  SLUICE_ASSIGN_OR_RETURN(const JsonTraits traits, check_json_object(tokens, limits.depth_max));
+  SLUICE_RETURN_IF_ERROR(collect(traits.has_escapes));
 
   IncomingResource out;
-  SLUICE_TRY(out.type, resource_type());
+  SLUICE_ASSIGN_OR_RETURN(out.type, resource_type());
   const std::size_t size_max =
       out.type == types::kGroup ? limits.group_size_max : limits.resource_size_max;
   if (json.size() > size_max) return too_large(size_max);
@@ -259,7 +259,7 @@ Result<IncomingResource> ResourceReader::read(std::string_view json,
 }
 
 Result<IncomingResource> ResourceReader::read_as_new(std::string_view json, std::string_view id) {
-  SLUICE_CHECK(impl_->read(json, id));
+  SLUICE_RETURN_IF_ERROR(impl_->read(json, id));
   if (impl_->root.id == 0) return impl_->read(json, id);
   const std::size_t value = impl_->root.id + 2;
   const std::string_view old = impl_->tokens.text();

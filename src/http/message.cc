@@ -111,10 +111,10 @@ Result<NameValues> parse_query(std::string_view query) {
       return Error{ErrorKind::kTooLarge,
                    "there are more than " + std::to_string(kParametersMax) + " parameters"};
     const std::size_t equals = pair.find('=');
-    SLUICE_TRY(std::string name, percent_decode(pair.substr(0, equals), true));
+    SLUICE_ASSIGN_OR_RETURN(std::string name, percent_decode(pair.substr(0, equals), true));
     std::string value;
     if (equals != std::string_view::npos) {
-      SLUICE_TRY(value, percent_decode(pair.substr(equals + 1), true));
+      SLUICE_ASSIGN_OR_RETURN(value, percent_decode(pair.substr(equals + 1), true));
     }
     parameters.emplace_back(std::move(name), std::move(value));
   }

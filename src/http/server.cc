@@ -108,7 +108,7 @@ Result<void> Server::listen() {
 }
 
 Result<void> Server::start() {
-  SLUICE_CHECK(listen());
+  SLUICE_RETURN_IF_ERROR(listen());
   for (std::size_t i = 0; i < impl_->threads.size(); ++i)
     impl_->threads[i]->start("http-" + std::to_string(i));
   impl_->front.start("http-front");

@@ -60,7 +60,7 @@ Result<std::vector<std::string>> split_path(std::string_view path) {
   path.remove_prefix(1);
   while (true) {
     const std::size_t end = path.find('/');
-    SLUICE_TRY(std::string segment, percent_decode(path.substr(0, end), false));
+    SLUICE_ASSIGN_OR_RETURN(std::string segment, percent_decode(path.substr(0, end), false));
     if (segment.size() == 2 && segment.starts_with("..")) return invalid("the path contains '..'");
     segments.push_back(std::move(segment));
     if (end == std::string_view::npos) return segments;
@@ -93,8 +93,8 @@ Result<Target> parse_target(std::string_view method, std::string_view target) {
   if (parsed.path.empty()) parsed.path = "/";
   if (question != std::string_view::npos)
     parsed.raw_query = std::string(target.substr(question + 1));
-  SLUICE_TRY(parsed.segments, split_path(parsed.path));
-  SLUICE_TRY(parsed.query, parse_query(parsed.raw_query));
+  SLUICE_ASSIGN_OR_RETURN(parsed.segments, split_path(parsed.path));
+  SLUICE_ASSIGN_OR_RETURN(parsed.query, parse_query(parsed.raw_query));
   return parsed;
 }
 

@@ -92,7 +92,7 @@ Result<std::shared_ptr<ssl::context>> make_context(const TlsOptions& options) {
   ERR_clear_error();
   if (SSL_CTX_use_certificate_chain_file(raw, options.certificate.c_str()) != 1)
     return failure("certificate", options.certificate);
-  SLUICE_CHECK(use_key(raw, options.key));
+  SLUICE_RETURN_IF_ERROR(use_key(raw, options.key));
   if (options.client_authorities.empty()) {
     if (options.client_certificate_required)
       return invalid("TLS: client certificates are required but no authorities are given");
@@ -112,7 +112,7 @@ Result<std::shared_ptr<ssl::context>> make_context(const TlsOptions& options) {
 
 Result<std::shared_ptr<TlsContexts>> TlsContexts::load(TlsOptions options) {
   std::shared_ptr<TlsContexts> contexts(new TlsContexts(std::move(options)));
-  SLUICE_CHECK(contexts->reload());
+  SLUICE_RETURN_IF_ERROR(contexts->reload());
   return contexts;
 }
 
@@ -149,7 +149,7 @@ Result<bool> TlsContexts::reload_if_changed() {
     const std::lock_guard lock(mutex_);
     if (stamp_now == stamp_) return false;
   }
-  SLUICE_CHECK(reload());
+  SLUICE_RETURN_IF_ERROR(reload());
   return true;
 }
 

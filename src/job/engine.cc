@@ -44,7 +44,7 @@ Result<void> Engine::Impl::forget(Entry& entry) {
   // The job first: without it, whatever shards a crash leaves are orphans and go at the next start.
   store::Transaction transaction;
   transaction.documents.push_back({job_key(entry.job.id), std::nullopt});
-  SLUICE_CHECK(store.write(transaction));
+  SLUICE_RETURN_IF_ERROR(store.write(transaction));
   entry.removed = true;
   if (const auto gone = forget_shards(entry.job.id); !gone)
     spdlog::warn("parts of a removed job stay until the next start id={} detail=\"{}\"",
@@ -55,12 +55,12 @@ Result<void> Engine::Impl::forget(Entry& entry) {
 Result<void> Engine::Impl::forget_shards(std::string_view job_id) {
   const std::string prefix = shard_prefix(job_id);
   while (true) {
-    SLUICE_TRY(const auto page, store.documents(prefix, {}, kPage));
+    SLUICE_ASSIGN_OR_RETURN(const auto page, store.documents(prefix, {}, kPage));
     if (page.empty()) return {};
     store::Transaction removal;
     removal.durable = false;
     for (const auto& document : page) removal.documents.push_back({document.key, std::nullopt});
-    SLUICE_CHECK(store.write(removal));
+    SLUICE_RETURN_IF_ERROR(store.write(removal));
   }
 }
 
@@ -79,10 +79,10 @@ Result<void> Engine::Impl::adopt(Entry& entry) {
   const std::string prefix = shard_prefix(entry.job.id);
   std::string after;
   while (true) {
-    SLUICE_TRY(const auto page, store.documents(prefix, after, kPage));
+    SLUICE_ASSIGN_OR_RETURN(const auto page, store.documents(prefix, after, kPage));
     if (page.empty()) break;
     for (const auto& document : page) {
-      SLUICE_TRY(Shard shard, parse_shard(document.key, document.value));
+      SLUICE_ASSIGN_OR_RETURN(Shard shard, parse_shard(document.key, document.value));
       if (shard.phase == entry.job.phase && shard.number != entry.shards.size())
         return corrupt("a stored part of the job is missing", document.key);
       entry.take(std::move(shard));
@@ -115,7 +115,7 @@ std::shared_ptr<Entry> Engine::Impl::lose(std::string_view job_id, std::string_v
 Result<void> Engine::Impl::adopt_all() {
   std::string after;
   while (true) {
-    SLUICE_TRY(const auto page, store.documents(job_key({}), after, kPage));
+    SLUICE_ASSIGN_OR_RETURN(const auto page, store.documents(job_key({}), after, kPage));
     if (page.empty()) break;
     for (const auto& document : page) {
       const auto id = std::string_view(document.key).substr(job_key({}).size());
@@ -149,7 +149,7 @@ Result<void> Engine::Impl::adopt_all() {
 Result<void> Engine::Impl::remove_orphans() {
   std::string after;
   while (true) {
-    SLUICE_TRY(const auto page, store.documents("shard/", after, 1));
+    SLUICE_ASSIGN_OR_RETURN(const auto page, store.documents("shard/", after, 1));
     if (page.empty()) break;
     const std::string& key = page.front().key;
     const std::string id = key.substr(6, key.find('/', 6) - 6);
@@ -216,8 +216,8 @@ Engine::~Engine() {
 }
 
 Result<void> Engine::start() {
-  SLUICE_CHECK(impl_->adopt_all());
-  SLUICE_CHECK(impl_->remove_orphans());
+  SLUICE_RETURN_IF_ERROR(impl_->adopt_all());
+  SLUICE_RETURN_IF_ERROR(impl_->remove_orphans());
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->stopping = false;
@@ -332,13 +332,13 @@ Result<Job> Engine::submit(std::string_view client,
   if (kind == nullptr)
     return Error{ErrorKind::kInternal, fmt::format("there is no kind of job '{}'", kind_name)};
   if (client_jobs_max == 0) client_jobs_max = impl_->options.jobs_per_client_max;
-  SLUICE_CHECK(impl_->take_place(client, registration, client_jobs_max));
+  SLUICE_RETURN_IF_ERROR(impl_->take_place(client, registration, client_jobs_max));
   const auto make = [&]() -> Result<std::shared_ptr<Entry>> {
     // An empty transaction fixes the snapshot: what commits later has a later instant (M-01).
     store::Transaction fix;
     fix.seals_instant = true;
     fix.durable = false;
-    SLUICE_TRY(const auto fixed, impl_->store.write(fix));
+    SLUICE_ASSIGN_OR_RETURN(const auto fixed, impl_->store.write(fix));
     Job job{.id = random_hex(16),
             .kind = std::string(kind->name()),
             .client = std::string(client),
@@ -348,10 +348,12 @@ Result<Job> Engine::submit(std::string_view client,
             .finished = {},
             .expires = {},
             .failure = {}};
-    SLUICE_TRY(job.request, make_request(job.snapshot));
-    SLUICE_CHECK(impl_->check_request_size(client, registration, job.request.view().size()));
+    SLUICE_ASSIGN_OR_RETURN(job.request, make_request(job.snapshot));
+    SLUICE_RETURN_IF_ERROR(
+        impl_->check_request_size(client, registration, job.request.view().size()));
     auto entry = std::make_shared<Entry>(std::move(job), *kind);
-    SLUICE_CHECK(impl_->write_documents(*entry, {{job_key(entry->job.id), serialize(entry->job)}}));
+    SLUICE_RETURN_IF_ERROR(
+        impl_->write_documents(*entry, {{job_key(entry->job.id), serialize(entry->job)}}));
     return entry;
   };
   Result<std::shared_ptr<Entry>> entry = Error{ErrorKind::kInternal, "the kick-off failed"};

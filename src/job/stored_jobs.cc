@@ -22,7 +22,7 @@ Result<std::vector<Job>> stored_jobs(const store::Store& store) {
   std::vector<Job> jobs;
   std::string after;
   while (true) {
-    SLUICE_TRY(const auto page, store.documents(prefix, after, kPage));
+    SLUICE_ASSIGN_OR_RETURN(const auto page, store.documents(prefix, after, kPage));
     if (page.empty()) return jobs;
     for (const auto& document : page)
       jobs.push_back(
@@ -32,19 +32,19 @@ Result<std::vector<Job>> stored_jobs(const store::Store& store) {
 }
 
 Result<std::optional<Job>> stored_job(const store::Store& store, std::string_view job_id) {
-  SLUICE_TRY(const auto text, store.document(job_key(job_id)));
+  SLUICE_ASSIGN_OR_RETURN(const auto text, store.document(job_key(job_id)));
   if (!text) return std::optional<Job>();
   return std::optional(read_job(job_id, *text));
 }
 
 Result<std::vector<Shard>> stored_shards(const store::Store& store, std::string_view job_id,
                                          ShardPosition from, std::size_t limit) {
-  SLUICE_TRY(const auto page,
-             store.documents(shard_prefix(job_id), key_before(job_id, from), limit));
+  SLUICE_ASSIGN_OR_RETURN(const auto page,
+                          store.documents(shard_prefix(job_id), key_before(job_id, from), limit));
   std::vector<Shard> shards;
   shards.reserve(page.size());
   for (const auto& document : page) {
-    SLUICE_TRY(auto shard, parse_shard(document.key, document.value));
+    SLUICE_ASSIGN_OR_RETURN(auto shard, parse_shard(document.key, document.value));
     shards.push_back(std::move(shard));
   }
   return shards;
@@ -54,11 +54,11 @@ Result<void> each_shard(const store::Store& store, std::string_view job_id, std:
                         const std::function<Result<void>(Shard)>& visit) {
   ShardPosition from;
   while (true) {
-    SLUICE_TRY(auto page, stored_shards(store, job_id, from, at_once));
+    SLUICE_ASSIGN_OR_RETURN(auto page, stored_shards(store, job_id, from, at_once));
     if (page.empty()) return {};
     from = page.back().position();
     ++from.number;
-    for (auto& shard : page) SLUICE_CHECK(visit(std::move(shard)));
+    for (auto& shard : page) SLUICE_RETURN_IF_ERROR(visit(std::move(shard)));
   }
 }
 

@@ -46,8 +46,8 @@ unsigned bit_length(std::string_view number) {
 }
 
 Result<unsigned> check_rsa(const json_t* json) {
-  SLUICE_TRY(const std::string modulus, bytes_member(json, "n"));
-  SLUICE_TRY(const std::string exponent, bytes_member(json, "e"));
+  SLUICE_ASSIGN_OR_RETURN(const std::string modulus, bytes_member(json, "n"));
+  SLUICE_ASSIGN_OR_RETURN(const std::string exponent, bytes_member(json, "e"));
   const unsigned bits = bit_length(modulus);
   if (bits < kRsaBitsMin || bits > kRsaBitsMax)
     return invalid(
@@ -67,7 +67,7 @@ Result<Curve> check_ec(const json_t* json) {
   if (found == kCurves.end())
     return invalid("the EC key's curve is not one of P-256, P-384, P-521");
   for (const char* coordinate : {"x", "y"}) {
-    SLUICE_TRY(const std::string bytes, bytes_member(json, coordinate));
+    SLUICE_ASSIGN_OR_RETURN(const std::string bytes, bytes_member(json, coordinate));
     if (bytes.size() != (found->bits + 7) / 8)
       return invalid(fmt::format("the EC key's \"{}\" has the wrong length", coordinate));
   }
@@ -146,7 +146,7 @@ Result<JsonPtr> private_key_of(const json_t& set) {
 Result<Jwk> Jwk::parse(std::string_view text) {
   if (text.size() > kJwkSetSizeMax)
     return Error{ErrorKind::kTooLarge, fmt::format("a key has at most {} bytes", kJwkSetSizeMax)};
-  SLUICE_TRY(JsonPtr json, parse_object(text, kJwkDepthMax));
+  SLUICE_ASSIGN_OR_RETURN(JsonPtr json, parse_object(text, kJwkDepthMax));
   return from_json(std::move(json));
 }
 
@@ -162,17 +162,17 @@ Result<Jwk> Jwk::from_json(std::shared_ptr<json_t> json) {
       return invalid("the key is a private one; only its public part may leave its owner");
   }
   if (text_of(kind) == "RSA") {
-    SLUICE_TRY(key.bits_, check_rsa(object));
+    SLUICE_ASSIGN_OR_RETURN(key.bits_, check_rsa(object));
   } else if (text_of(kind) == "EC") {
-    SLUICE_TRY(const Curve curve, check_ec(object));
+    SLUICE_ASSIGN_OR_RETURN(const Curve curve, check_ec(object));
     key.kind_ = KeyKind::kEc;
     key.curve_ = curve.name;
     key.bits_ = curve.bits;
   } else {
     return invalid("the key's \"kty\" is neither RSA nor EC");
   }
-  SLUICE_TRY(key.parsed_, parse_numbers(object));
-  SLUICE_TRY(key.may_verify_, allows(object, "verify"));
+  SLUICE_ASSIGN_OR_RETURN(key.parsed_, parse_numbers(object));
+  SLUICE_ASSIGN_OR_RETURN(key.may_verify_, allows(object, "verify"));
 
   if (json_object_get(object, "kid") != nullptr) {
     const json_t* kid = string_member(object, "kid");
@@ -245,13 +245,13 @@ Result<PrivateJwk> PrivateJwk::parse(std::string_view text) {
   if (text.size() > kJwkSetSizeMax)
     return Error{ErrorKind::kTooLarge, fmt::format("a key has at most {} bytes", kJwkSetSizeMax)};
   if (is_pem(text)) {
-    SLUICE_TRY(const std::string jwk, jwk_of_pem(text));
-    SLUICE_TRY(JsonPtr json, parse_object(jwk, kJwkDepthMax));
+    SLUICE_ASSIGN_OR_RETURN(const std::string jwk, jwk_of_pem(text));
+    SLUICE_ASSIGN_OR_RETURN(JsonPtr json, parse_object(jwk, kJwkDepthMax));
     return from_json(std::move(json));
   }
-  SLUICE_TRY(JsonPtr json, parse_object(text, kJwkDepthMax));
+  SLUICE_ASSIGN_OR_RETURN(JsonPtr json, parse_object(text, kJwkDepthMax));
   if (json_is_array(json_object_get(json.get(), "keys"))) {
-    SLUICE_TRY(json, private_key_of(*json));
+    SLUICE_ASSIGN_OR_RETURN(json, private_key_of(*json));
   }
   return from_json(std::move(json));
 }
@@ -261,9 +261,10 @@ Result<PrivateJwk> PrivateJwk::from_json(std::shared_ptr<json_t> json) {
   if (kind != nullptr && text_of(kind) == "oct") return invalid("the key is symmetric (\"oct\")");
   if (string_member(json.get(), "d") == nullptr) return invalid("the key is not a private key");
   for (const char* name : kPrivateMembers) {
-    if (string_member(json.get(), name) != nullptr) SLUICE_CHECK(bytes_member(json.get(), name));
+    if (string_member(json.get(), name) != nullptr)
+      SLUICE_RETURN_IF_ERROR(bytes_member(json.get(), name));
   }
-  SLUICE_TRY(const bool may_sign, allows(json.get(), "sign"));
+  SLUICE_ASSIGN_OR_RETURN(const bool may_sign, allows(json.get(), "sign"));
   if (!may_sign) return invalid("the key's \"use\" or \"key_ops\" does not allow signing");
 
   const JsonPtr open = adopt(json_deep_copy(json.get()));
@@ -273,16 +274,16 @@ Result<PrivateJwk> PrivateJwk::from_json(std::shared_ptr<json_t> json) {
   if (json_object_del(open.get(), "key_ops") == 0)
     json_object_set_new(open.get(), "key_ops", json_pack("[s]", "verify"));
   PrivateJwk key;
-  SLUICE_TRY(key.public_, Jwk::from_json(open));
+  SLUICE_ASSIGN_OR_RETURN(key.public_, Jwk::from_json(open));
   if (key.public_.kid().empty()) {
-    SLUICE_TRY(key.public_.kid_, key.public_.thumbprint());
+    SLUICE_ASSIGN_OR_RETURN(key.public_.kid_, key.public_.thumbprint());
     for (json_t* half : {open.get(), json.get()})
       json_object_set_new(half, "kid", json_string(key.public_.kid_.c_str()));
   }
-  SLUICE_TRY(key.parsed_, parse_numbers(json.get()));
+  SLUICE_ASSIGN_OR_RETURN(key.parsed_, parse_numbers(json.get()));
   key.algorithm_ = key.public_.algorithm().value_or(usual_algorithm(key.public_));
   if (!key.public_.fits(key.algorithm_)) return invalid("the key's \"alg\" is not for signatures");
-  SLUICE_CHECK(check_halves(*key.parsed_, *key.public_.parsed_, key.algorithm_));
+  SLUICE_RETURN_IF_ERROR(check_halves(*key.parsed_, *key.public_.parsed_, key.algorithm_));
   key.json_ = std::move(json);
   return key;
 }
@@ -299,7 +300,7 @@ Result<JwkSet> JwkSet::parse(std::string_view text, Unusable unusable) {
   if (text.size() > kJwkSetSizeMax)
     return Error{ErrorKind::kTooLarge,
                  fmt::format("a set of keys has at most {} bytes", kJwkSetSizeMax)};
-  SLUICE_TRY(const JsonPtr json, parse_object(text, kJwkDepthMax));
+  SLUICE_ASSIGN_OR_RETURN(const JsonPtr json, parse_object(text, kJwkDepthMax));
   json_t* keys = json_object_get(json.get(), "keys");
   if (!json_is_array(keys)) return invalid("the set of keys has no array \"keys\"");
   const std::size_t count = json_array_size(keys);

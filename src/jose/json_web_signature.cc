@@ -53,7 +53,7 @@ Result<Jws> Jws::parse(std::string_view compact, std::span<const Algorithm> allo
   jws.compact_ = compact;
   const auto signature = base64url_decode(compact.substr(second + 1));
   if (!signature || signature->empty()) return refused("the signature is not base64url");
-  SLUICE_TRY(jws.header_, read_part(compact.substr(0, first), "header"));
+  SLUICE_ASSIGN_OR_RETURN(jws.header_, read_part(compact.substr(0, first), "header"));
 
   const json::string* name = string_of(jws.header_, "alg");
   if (name == nullptr) return refused("the header has no string \"alg\"");
@@ -70,7 +70,8 @@ Result<Jws> Jws::parse(std::string_view compact, std::span<const Algorithm> allo
     return refused(fmt::format("the header has no string \"kid\" of 1 to {} bytes", kKidSizeMax));
   jws.kid_ = std::string(kid->data(), kid->size());
 
-  SLUICE_TRY(jws.payload_, read_part(compact.substr(first + 1, second - first - 1), "payload"));
+  SLUICE_ASSIGN_OR_RETURN(jws.payload_,
+                          read_part(compact.substr(first + 1, second - first - 1), "payload"));
   return jws;
 }
 
@@ -95,14 +96,15 @@ Result<std::string> Jws::sign(const json::object& claims, const PrivateJwk& key,
   complete["alg"] = json::string_view(to_string(key.algorithm()));
   complete["kid"] = key.kid();
   if (!complete.contains("typ")) complete["typ"] = "JWT";
-  SLUICE_TRY(const JsonPtr protected_header, parse_object(json_text(complete), kJwtDepthMax));
+  SLUICE_ASSIGN_OR_RETURN(const JsonPtr protected_header,
+                          parse_object(json_text(complete), kJwtDepthMax));
   return sign_compact(*key.parsed_, *protected_header, json_text(claims));
 }
 
 Result<VerifiedJwt> verify_jwt(std::string_view compact, const JwkSet& keys,
                                std::span<const Algorithm> allowed) {
-  SLUICE_TRY(const Jws jws, Jws::parse(compact, allowed));
-  SLUICE_CHECK(jws.verify(keys));
+  SLUICE_ASSIGN_OR_RETURN(const Jws jws, Jws::parse(compact, allowed));
+  SLUICE_RETURN_IF_ERROR(jws.verify(keys));
   return VerifiedJwt{jws.header(), jws.payload()};
 }
 

@@ -100,7 +100,7 @@ Result<std::string> jwk_of_pem(std::string_view pem) {
   if (EVP_PKEY_is_a(key.get(), "RSA") == 1) {
     json_object_set_new(json.get(), "kty", json_string("RSA"));
     for (const auto& member : kRsaMembers)
-      SLUICE_CHECK(put_number(json.get(), key.get(), member, 1));
+      SLUICE_RETURN_IF_ERROR(put_number(json.get(), key.get(), member, 1));
     return dump(json.get());
   }
   std::array<char, 64> name{};
@@ -113,7 +113,7 @@ Result<std::string> jwk_of_pem(std::string_view pem) {
     json_object_set_new(json.get(), "kty", json_string("EC"));
     json_object_set_new(json.get(), "crv", json_string(std::string(curve.jwk).c_str()));
     for (const auto& member : kEcMembers)
-      SLUICE_CHECK(put_number(json.get(), key.get(), member, curve.size));
+      SLUICE_RETURN_IF_ERROR(put_number(json.get(), key.get(), member, curve.size));
     return dump(json.get());
   }
   return invalid("the EC key's curve is not one of P-256, P-384, P-521");
@@ -121,7 +121,7 @@ Result<std::string> jwk_of_pem(std::string_view pem) {
 
 Result<std::string> pem_of_jwk(std::string_view jwk) {
   const Error failed{ErrorKind::kInternal, "the key cannot be written as PEM"};
-  SLUICE_TRY(const JsonPtr json, parse_object(jwk, kJwkDepthMax));
+  SLUICE_ASSIGN_OR_RETURN(const JsonPtr json, parse_object(jwk, kJwkDepthMax));
   const json_t* kind = string_member(json.get(), "kty");
   const bool is_rsa = kind != nullptr && text_of(kind) == "RSA";
   const Owned<OSSL_PARAM_BLD> builder(OSSL_PARAM_BLD_new());
@@ -129,7 +129,7 @@ Result<std::string> pem_of_jwk(std::string_view jwk) {
   std::string point;
   if (is_rsa) {
     for (const auto& member : kRsaMembers) {
-      SLUICE_TRY(auto number, number_of(json.get(), member.jwk));
+      SLUICE_ASSIGN_OR_RETURN(auto number, number_of(json.get(), member.jwk));
       OSSL_PARAM_BLD_push_BN(builder.get(), member.openssl, number.get());
       numbers.push_back(std::move(number));
     }
@@ -143,13 +143,13 @@ Result<std::string> pem_of_jwk(std::string_view jwk) {
                                     curve->openssl.data(), curve->openssl.size());
     point.push_back('\x04');  // uncompressed
     for (const char* coordinate : {"x", "y"}) {
-      SLUICE_TRY(const auto bytes,
-                 base64url_decode(text_of(string_member(json.get(), coordinate))));
+      SLUICE_ASSIGN_OR_RETURN(const auto bytes,
+                              base64url_decode(text_of(string_member(json.get(), coordinate))));
       point += bytes;
     }
     OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(),
                                      point.size());
-    SLUICE_TRY(auto secret, number_of(json.get(), "d"));
+    SLUICE_ASSIGN_OR_RETURN(auto secret, number_of(json.get(), "d"));
     OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_PRIV_KEY, secret.get());
     numbers.push_back(std::move(secret));
   }

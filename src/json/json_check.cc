@@ -146,7 +146,7 @@ class Grammar {
   Result<void> run(char root) {
     const char* const name = root == '{' ? "object" : "array";
     if (peek() != root) return invalid(fmt::format("not a JSON {}", name));
-    SLUICE_CHECK(open());
+    SLUICE_RETURN_IF_ERROR(open());
     while (!open_.empty()) {
       const bool in_object = open_.back() == '{';
       if (peek() == (in_object ? '}' : ']')) {
@@ -163,7 +163,7 @@ class Grammar {
         if (peek() != ':') return expected("a colon is missing");
         ++at_;
       }
-      SLUICE_CHECK(value());
+      SLUICE_RETURN_IF_ERROR(value());
     }
     if (at_ == tokens_.size()) return {};
     return invalid(
@@ -225,12 +225,12 @@ class Grammar {
 }  // namespace
 
 Result<JsonTraits> check_json_object(const JsonTokens& tokens, std::size_t depth_max) {
-  SLUICE_CHECK(Grammar(tokens, depth_max).run('{'));
+  SLUICE_RETURN_IF_ERROR(Grammar(tokens, depth_max).run('{'));
   return check_escapes(tokens.text());
 }
 
 Result<JsonTraits> check_json_array(const JsonTokens& tokens, std::size_t depth_max) {
-  SLUICE_CHECK(Grammar(tokens, depth_max).run('['));
+  SLUICE_RETURN_IF_ERROR(Grammar(tokens, depth_max).run('['));
   return check_escapes(tokens.text());
 }
 

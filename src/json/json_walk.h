@@ -18,7 +18,7 @@ template <class Visit>
 Result<void> each_member(const JsonTokens& tokens, std::size_t object, Visit&& visit) {
   std::size_t key = object + 1;
   while (tokens.first(key) == '"') {
-    SLUICE_CHECK(visit(key, key + 2));
+    SLUICE_RETURN_IF_ERROR(visit(key, key + 2));
     const std::size_t behind = tokens.behind(key + 2);
     if (tokens.first(behind) != ',') break;
     key = behind + 1;
@@ -32,7 +32,7 @@ template <class Visit>
 Result<void> each_element(const JsonTokens& tokens, std::size_t array, Visit&& visit) {
   std::size_t element = array + 1;
   while (tokens.first(element) != ']') {
-    SLUICE_CHECK(visit(element));
+    SLUICE_RETURN_IF_ERROR(visit(element));
     const std::size_t behind = tokens.behind(element);
     if (tokens.first(behind) != ',') break;
     element = behind + 1;

@@ -21,10 +21,10 @@ class ClosedFiles {
 
   /// Closes a file; what it holds is final.
   Result<GzipFileInfo> add(std::unique_ptr<SeekableGzipWriter> writer) {
-    SLUICE_CHECK(writer->close());
+    SLUICE_RETURN_IF_ERROR(writer->close());
     const GzipFileInfo info = writer->info();
     closed_.push_back(std::move(writer));
-    if (closed_.size() >= kMax) SLUICE_CHECK(finish());
+    if (closed_.size() >= kMax) SLUICE_RETURN_IF_ERROR(finish());
     return info;
   }
 

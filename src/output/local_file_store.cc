@@ -117,11 +117,11 @@ class LocalFileStore final : public FileStore {
 
   Result<std::unique_ptr<SeekableGzipWriter>> create(std::string_view folder,
                                                      std::string_view name) override {
-    SLUICE_CHECK(check_name(folder));
-    SLUICE_CHECK(check_name(name));
+    SLUICE_RETURN_IF_ERROR(check_name(folder));
+    SLUICE_RETURN_IF_ERROR(check_name(name));
     const auto path = root_ / folder;
     if (::mkdir(path.c_str(), 0700) == 0)
-      SLUICE_CHECK(sluice::sync_folder(root_));
+      SLUICE_RETURN_IF_ERROR(sluice::sync_folder(root_));
     else if (errno != EEXIST)
       return errno_error("cannot create folder", path, errno);
     return SeekableGzipWriter::create(path / name, options_);
@@ -138,18 +138,18 @@ class LocalFileStore final : public FileStore {
       });
     outcomes.front() = writers.front()->finish();
     open.wait();
-    for (const auto& outcome : outcomes) SLUICE_CHECK(outcome);
+    for (const auto& outcome : outcomes) SLUICE_RETURN_IF_ERROR(outcome);
     return {};
   }
 
   Result<std::shared_ptr<const SeekableGzipFile>> open(std::string_view folder,
                                                        std::string_view name) override {
-    SLUICE_CHECK(check_name(folder));
-    SLUICE_CHECK(check_name(name));
+    SLUICE_RETURN_IF_ERROR(check_name(folder));
+    SLUICE_RETURN_IF_ERROR(check_name(name));
     const auto path = root_ / folder / name;
     auto file = open_files_.find(path);
     if (file == nullptr || !file->is_at(path)) {
-      SLUICE_TRY(file, SeekableGzipFile::open(path, checked_));
+      SLUICE_ASSIGN_OR_RETURN(file, SeekableGzipFile::open(path, checked_));
       open_files_.add(path, file);
     }
     const std::string key(folder);
@@ -163,13 +163,13 @@ class LocalFileStore final : public FileStore {
   }
 
   Result<void> sync_folder(std::string_view folder) override {
-    SLUICE_CHECK(check_name(folder));
+    SLUICE_RETURN_IF_ERROR(check_name(folder));
     return sluice::sync_folder(root_ / folder);
   }
 
   Result<void> remove_file(std::string_view folder, std::string_view name) override {
-    SLUICE_CHECK(check_name(folder));
-    SLUICE_CHECK(check_name(name));
+    SLUICE_RETURN_IF_ERROR(check_name(folder));
+    SLUICE_RETURN_IF_ERROR(check_name(name));
     const auto path = root_ / folder / name;
     for (const auto& each : {path, std::filesystem::path(path.string() + ".idx")})
       if (::unlink(each.c_str()) != 0 && errno != ENOENT)
@@ -178,7 +178,7 @@ class LocalFileStore final : public FileStore {
   }
 
   Result<void> remove_folder(std::string_view folder) override {
-    SLUICE_CHECK(check_name(folder));
+    SLUICE_RETURN_IF_ERROR(check_name(folder));
     std::error_code failed;
     std::filesystem::remove_all(root_ / folder, failed);
     if (failed) return errno_error("cannot remove folder", root_ / folder, failed.value());
@@ -228,9 +228,9 @@ class LocalFileStore final : public FileStore {
 
 Result<std::unique_ptr<FileStore>> open_local_file_store(const std::filesystem::path& root,
                                                          const GzipOptions& options) {
-  SLUICE_CHECK(make_folder(root));
+  SLUICE_RETURN_IF_ERROR(make_folder(root));
   auto store = std::make_unique<LocalFileStore>(root, options);
-  SLUICE_CHECK(store->remove_leftovers());
+  SLUICE_RETURN_IF_ERROR(store->remove_leftovers());
   return std::unique_ptr<FileStore>(std::move(store));
 }
 

@@ -96,7 +96,7 @@ class GzipBlockReader {
     const std::uint64_t end = file.index.end_in_file(number);
     std::uint32_t crc = 0;
     for (std::uint64_t at = file.index.blocks[number].compressed_offset; at < end;) {
-      SLUICE_TRY(const auto piece, read_piece(file, at, end));
+      SLUICE_ASSIGN_OR_RETURN(const auto piece, read_piece(file, at, end));
       crc = crc32(crc, piece);
       at += piece.size();
     }
@@ -116,7 +116,7 @@ class GzipBlockReader {
     state.avail_in = 0;
     // The first block follows the gzip header, the others are bare deflate data.
     if (number == 0) {
-      SLUICE_CHECK(fill());
+      SLUICE_RETURN_IF_ERROR(fill());
       isal_gzip_header header;
       isal_gzip_header_init(&header);
       state.crc_flag = ISAL_GZIP_NO_HDR_VER;
@@ -131,7 +131,7 @@ class GzipBlockReader {
     inflate_state& state = work_->state;
     std::size_t done = 0;
     while (done < out.size() && content_left_ > 0) {
-      if (state.avail_in == 0) SLUICE_CHECK(fill());
+      if (state.avail_in == 0) SLUICE_RETURN_IF_ERROR(fill());
       const auto room = static_cast<std::uint32_t>(
           std::min<std::uint64_t>({out.size() - done, content_left_, kInflatedAtOnce}));
       state.next_out = reinterpret_cast<std::uint8_t*>(out.data()) + done;
@@ -157,7 +157,7 @@ class GzipBlockReader {
     inflate_state& state = work_->state;
     while (state.block_state != ISAL_BLOCK_FINISH) {
       if (state.avail_in == 0 && position_ == end_) break;
-      if (state.avail_in == 0) SLUICE_CHECK(fill());
+      if (state.avail_in == 0) SLUICE_RETURN_IF_ERROR(fill());
       const std::uint32_t before = state.avail_in;
       std::uint8_t more = 0;
       state.next_out = &more;
@@ -185,13 +185,13 @@ class GzipBlockReader {
   Result<std::string_view> read_piece(const File& file, std::uint64_t at, std::uint64_t end) {
     const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, end - at));
     const std::span<char> room(work_->input.data(), size);
-    SLUICE_TRY(const std::size_t n, read_at(file.fd.get(), at, room, file.path));
+    SLUICE_ASSIGN_OR_RETURN(const std::size_t n, read_at(file.fd.get(), at, room, file.path));
     if (n != size) return damaged(file.path);
     return std::string_view(room.data(), n);
   }
 
   Result<void> fill() {
-    SLUICE_TRY(const auto piece, read_piece(*file_, position_, end_));
+    SLUICE_ASSIGN_OR_RETURN(const auto piece, read_piece(*file_, position_, end_));
     position_ += piece.size();
     work_->state.next_in = reinterpret_cast<std::uint8_t*>(work_->input.data());
     work_->state.avail_in = static_cast<std::uint32_t>(piece.size());
@@ -214,7 +214,7 @@ Result<const std::vector<GzipBlock>*> SeekableGzipFile::Impl::blocks() {
   const std::string key = path.string() + " " + identity;
   if (remembered) checked = remembered->find(key);
   if (checked) return checked.get();
-  SLUICE_TRY(checked, look_through());
+  SLUICE_ASSIGN_OR_RETURN(checked, look_through());
   if (remembered) remembered->add(key, checked);
   return checked.get();
 }
@@ -224,7 +224,7 @@ Result<Blocks> SeekableGzipFile::Impl::look_through() const {
   // Of a header with an index inside as much was looked at when the file was opened.
   constexpr std::string_view kWithIndex("\x1f\x8b\x08\x04", 4);
   std::string start(plain_header().size(), '\0');
-  SLUICE_TRY(const std::size_t n, read_at(fd.get(), 0, start, path));
+  SLUICE_ASSIGN_OR_RETURN(const std::size_t n, read_at(fd.get(), 0, start, path));
   if (n != start.size() || (start != plain_header() && !start.starts_with(kWithIndex)))
     return damaged(path);
   auto blocks = std::make_shared<std::vector<GzipBlock>>(index.blocks);
@@ -234,18 +234,18 @@ Result<Blocks> SeekableGzipFile::Impl::look_through() const {
   std::vector<char> content(kScratch);
   for (std::size_t i = 0; i < blocks->size(); ++i) {
     GzipBlock& block = (*blocks)[i];
-    SLUICE_TRY(block.stored_crc, reader.stored_crc(*this, i));
-    SLUICE_CHECK(reader.begin(*this, i));
-    while (reader.content_left() > 0) SLUICE_CHECK(reader.read(content));
-    SLUICE_TRY(const bool is_whole, reader.ends_whole(i + 1 == blocks->size()));
+    SLUICE_ASSIGN_OR_RETURN(block.stored_crc, reader.stored_crc(*this, i));
+    SLUICE_RETURN_IF_ERROR(reader.begin(*this, i));
+    while (reader.content_left() > 0) SLUICE_RETURN_IF_ERROR(reader.read(content));
+    SLUICE_ASSIGN_OR_RETURN(const bool is_whole, reader.ends_whole(i + 1 == blocks->size()));
     if (!is_whole) return damaged(path);
     block.content_crc = reader.content_crc();
     crc = joined_crc32(crc, block.content_crc, index.end_of_content(i) - block.uncompressed_offset);
   }
   std::string end(kTrailerSize, '\0');
   if (index.info.compressed_size < kTrailerSize) return damaged(path);
-  SLUICE_TRY(const std::size_t got,
-             read_at(fd.get(), index.info.compressed_size - kTrailerSize, end, path));
+  SLUICE_ASSIGN_OR_RETURN(const std::size_t got,
+                          read_at(fd.get(), index.info.compressed_size - kTrailerSize, end, path));
   if (got != kTrailerSize || end != trailer(crc, index.info.uncompressed_size))
     return damaged(path);
   return Blocks(std::move(blocks));
@@ -259,12 +259,12 @@ Result<std::shared_ptr<const SeekableGzipFile>> SeekableGzipFile::open(
   auto impl = std::make_unique<Impl>();
   impl->path = path;
   impl->remembered = std::move(checked);
-  SLUICE_TRY(impl->fd, open_for_reading(path));
+  SLUICE_ASSIGN_OR_RETURN(impl->fd, open_for_reading(path));
   struct stat status {};
   if (::fstat(impl->fd.get(), &status) != 0) return errno_error("cannot stat", path, errno);
   const auto size = static_cast<std::uint64_t>(status.st_size);
   std::string header(kIndexedHeaderSize, '\0');
-  SLUICE_TRY(const std::size_t n, read_at(impl->fd.get(), 0, header, path));
+  SLUICE_ASSIGN_OR_RETURN(const std::size_t n, read_at(impl->fd.get(), 0, header, path));
   auto inside = parse_header(std::string_view(header).substr(0, n), size);
   if (!inside) return corrupt(inside.error().message, path.string());
   if (*inside) {
@@ -272,7 +272,8 @@ Result<std::shared_ptr<const SeekableGzipFile>> SeekableGzipFile::open(
     GzipIndex& index = impl->index;
     if (size < kTrailerSize) return damaged(path);
     std::string end(kTrailerSize, '\0');
-    SLUICE_TRY(const std::size_t got, read_at(impl->fd.get(), size - kTrailerSize, end, path));
+    SLUICE_ASSIGN_OR_RETURN(const std::size_t got,
+                            read_at(impl->fd.get(), size - kTrailerSize, end, path));
     if (got != kTrailerSize) return damaged(path);
     const auto number_at = [&](std::size_t at) {
       std::uint32_t number = 0;
@@ -330,8 +331,8 @@ struct StoredReader::Impl {
 
   Result<std::string_view> read_some(std::uint64_t at, std::uint64_t end, std::span<char> buffer) {
     const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), end - at));
-    SLUICE_TRY(const std::size_t n,
-               read_at(source().fd.get(), at, buffer.first(wanted), source().path));
+    SLUICE_ASSIGN_OR_RETURN(const std::size_t n,
+                            read_at(source().fd.get(), at, buffer.first(wanted), source().path));
     if (n != wanted) return damaged(source().path);
     return std::string_view(buffer.data(), n);
   }
@@ -346,7 +347,7 @@ struct StoredReader::Impl {
     std::uint32_t rest = 0;
     for (std::uint64_t at = begin; at < end;) {
       const std::uint64_t to = at < offset ? offset : end;
-      SLUICE_TRY(const auto bytes, read_some(at, to, scratch));
+      SLUICE_ASSIGN_OR_RETURN(const auto bytes, read_some(at, to, scratch));
       auto& crc = at < offset ? before : rest;
       crc = crc32(crc, bytes);
       at += bytes.size();
@@ -361,21 +362,21 @@ struct StoredReader::Impl {
   Result<std::size_t> read(std::span<char> buffer) {
     if (buffer.empty() || offset >= file->info().compressed_size) return std::size_t{0};
     if (offset >= checked_to) {
-      SLUICE_TRY(const auto* blocks, source().blocks());
+      SLUICE_ASSIGN_OR_RETURN(const auto* blocks, source().blocks());
       if (blocks->empty()) return damaged(source().path);
       const std::size_t number = block_at(*blocks, offset, &GzipBlock::compressed_offset);
       const std::uint64_t begin = (*blocks)[number].compressed_offset;
       const std::uint64_t end = source().index.end_in_file(number);
       const std::uint32_t stored_crc = (*blocks)[number].stored_crc;
       if (begin == offset && end - begin <= buffer.size()) {
-        SLUICE_TRY(const auto bytes, read_some(begin, end, buffer));
+        SLUICE_ASSIGN_OR_RETURN(const auto bytes, read_some(begin, end, buffer));
         if (crc32(0, bytes) != stored_crc) return damaged(source().path);
         offset = end;
         return bytes.size();
       }
-      SLUICE_CHECK(check_block(begin, end, stored_crc, buffer));
+      SLUICE_RETURN_IF_ERROR(check_block(begin, end, stored_crc, buffer));
     }
-    SLUICE_TRY(const auto bytes, read_some(offset, checked_to, buffer));
+    SLUICE_ASSIGN_OR_RETURN(const auto bytes, read_some(offset, checked_to, buffer));
     given = crc32(given, bytes);
     // It was right a moment ago. Whoever reads the disk twice may get two answers.
     if (offset + bytes.size() == checked_to && given != expected) return damaged(source().path);
@@ -409,17 +410,17 @@ struct InflatingReader::Impl {
   // is given, however large it is.
   Result<void> begin_block() {
     auto& source = GzipBlockReader::impl_of(*file);
-    SLUICE_TRY(const auto* blocks, source.blocks());
+    SLUICE_ASSIGN_OR_RETURN(const auto* blocks, source.blocks());
     const std::size_t number = block_at(*blocks, offset, &GzipBlock::uncompressed_offset);
     const GzipBlock& at = (*blocks)[number];
-    SLUICE_TRY(const std::uint32_t stored_crc, reader.stored_crc(source, number));
+    SLUICE_ASSIGN_OR_RETURN(const std::uint32_t stored_crc, reader.stored_crc(source, number));
     if (stored_crc != at.stored_crc) return damaged(source.path);
     content_crc = at.content_crc;
-    SLUICE_CHECK(reader.begin(source, number));
+    SLUICE_RETURN_IF_ERROR(reader.begin(source, number));
     std::array<char, kSkippedAtOnce> skipped;
     for (std::uint64_t left = offset - at.uncompressed_offset; left > 0;) {
       const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(left, skipped.size()));
-      SLUICE_TRY(const std::size_t n, reader.read(std::span(skipped).first(size)));
+      SLUICE_ASSIGN_OR_RETURN(const std::size_t n, reader.read(std::span(skipped).first(size)));
       left -= n;
     }
     is_in_block = true;
@@ -429,8 +430,8 @@ struct InflatingReader::Impl {
   Result<std::size_t> read(std::span<char> buffer) {
     std::size_t done = 0;
     while (done < buffer.size() && offset < file->info().uncompressed_size) {
-      if (!is_in_block) SLUICE_CHECK(begin_block());
-      SLUICE_TRY(const std::size_t n, reader.read(buffer.subspan(done)));
+      if (!is_in_block) SLUICE_RETURN_IF_ERROR(begin_block());
+      SLUICE_ASSIGN_OR_RETURN(const std::size_t n, reader.read(buffer.subspan(done)));
       if (reader.content_left() == 0) {
         // It was right a moment ago. Whoever reads the disk twice may get two answers.
         if (reader.content_crc() != content_crc)

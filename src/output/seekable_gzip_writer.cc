@@ -74,7 +74,7 @@ struct SeekableGzipWriter::Impl {
   }
 
   Result<void> write(std::string_view bytes) {
-    SLUICE_CHECK(write_all(fd.get(), bytes, data_path));
+    SLUICE_RETURN_IF_ERROR(write_all(fd.get(), bytes, data_path));
     stored_crc = crc32(stored_crc, bytes);
     index.info.compressed_size += bytes.size();
     return {};
@@ -89,18 +89,18 @@ struct SeekableGzipWriter::Impl {
   }
 
   Result<void> end_file() {
-    SLUICE_CHECK(write(trailer(content_crc, index.info.uncompressed_size)));
+    SLUICE_RETURN_IF_ERROR(write(trailer(content_crc, index.info.uncompressed_size)));
     if (!has_index_inside) return {};
     if (::lseek(fd.get(), 0, SEEK_SET) != 0) return errno_error("cannot seek", data_path, errno);
     return write_all(fd.get(), serialize_header(index, stored_crc), data_path);
   }
 
   Result<void> compress(bool last) {
-    SLUICE_CHECK(check_room(path.parent_path(), kDiskReserve));
+    SLUICE_RETURN_IF_ERROR(check_room(path.parent_path(), kDiskReserve));
     GzipBlock entry{index.info.uncompressed_size - block.size(), index.info.compressed_size,
                     block_lines, crc32(0, block), 0};
     stored_crc = 0;
-    if (index.info.compressed_size == 0) SLUICE_CHECK(begin_file(last));
+    if (index.info.compressed_size == 0) SLUICE_RETURN_IF_ERROR(begin_file(last));
     content_crc = joined_crc32(content_crc, entry.content_crc, block.size());
     stream.next_in = reinterpret_cast<std::uint8_t*>(block.data());
     stream.avail_in = static_cast<std::uint32_t>(block.size());
@@ -113,10 +113,10 @@ struct SeekableGzipWriter::Impl {
       if (isal_deflate(&stream) != COMP_OK)
         return Error{ErrorKind::kInternal, "cannot compress", path.string()};
       const std::size_t n = compressed_size - stream.avail_out;
-      SLUICE_CHECK(write({reinterpret_cast<const char*>(compressed.get()), n}));
+      SLUICE_RETURN_IF_ERROR(write({reinterpret_cast<const char*>(compressed.get()), n}));
       start_writing_back(kWriteBack);
     } while (stream.avail_out == 0);
-    if (last) SLUICE_CHECK(end_file());
+    if (last) SLUICE_RETURN_IF_ERROR(end_file());
     // What ends a file after its last block belongs to that block.
     if (block.empty() && !index.blocks.empty()) {
       auto& before = index.blocks.back();
@@ -132,10 +132,10 @@ struct SeekableGzipWriter::Impl {
   }
 
   Result<void> close() {
-    SLUICE_CHECK(compress(true));
+    SLUICE_RETURN_IF_ERROR(compress(true));
     if (!has_index_inside) {
-      SLUICE_TRY(index_fd, create_file(index_file));
-      SLUICE_CHECK(write_all(index_fd.get(), serialize(index), index_file));
+      SLUICE_ASSIGN_OR_RETURN(index_fd, create_file(index_file));
+      SLUICE_RETURN_IF_ERROR(write_all(index_fd.get(), serialize(index), index_file));
     }
     start_writing_back(1);
     block = std::string();
@@ -147,14 +147,14 @@ struct SeekableGzipWriter::Impl {
   }
 
   Result<void> finish() {
-    if (!closed) SLUICE_CHECK(close());
-    SLUICE_CHECK(sync_file(fd.get(), data_path));
+    if (!closed) SLUICE_RETURN_IF_ERROR(close());
+    SLUICE_RETURN_IF_ERROR(sync_file(fd.get(), data_path));
     // The index first: a data file under its name always has one.
     if (!has_index_inside) {
-      SLUICE_CHECK(sync_file(index_fd.get(), index_file));
-      SLUICE_CHECK(rename_to(index_file, index_path(path)));
+      SLUICE_RETURN_IF_ERROR(sync_file(index_fd.get(), index_file));
+      SLUICE_RETURN_IF_ERROR(rename_to(index_file, index_path(path)));
     }
-    SLUICE_CHECK(rename_to(data_path, path));
+    SLUICE_RETURN_IF_ERROR(rename_to(data_path, path));
     finished = true;
     return {};
   }
@@ -170,7 +170,7 @@ Result<std::unique_ptr<SeekableGzipWriter>> SeekableGzipWriter::create(
   impl->data_path = temporary(path);
   impl->index_file = temporary(index_path(path));
   impl->options = options;
-  SLUICE_TRY(impl->fd, create_file(impl->data_path));
+  SLUICE_ASSIGN_OR_RETURN(impl->fd, create_file(impl->data_path));
   impl->index.identity = from_hex(random_hex(16)).value();
   impl->block.reserve(options.block_size + (64u << 10));
   impl->compressed_size = options.block_size / 2 + (64u << 10);
@@ -186,7 +186,7 @@ Result<std::unique_ptr<SeekableGzipWriter>> SeekableGzipWriter::create(
 }
 
 Result<void> SeekableGzipWriter::append_line(std::string_view line) {
-  SLUICE_CHECK(impl_->broken);
+  SLUICE_RETURN_IF_ERROR(impl_->broken);
   impl_->block += line;
   impl_->block += '\n';
   impl_->index.info.uncompressed_size += line.size() + 1;
@@ -208,7 +208,7 @@ Result<void> SeekableGzipWriter::close() {
 Result<GzipFileInfo> SeekableGzipWriter::finish() {
   // Not tried again after an error: what a failed sync did not write is not told twice.
   if (impl_->broken && !impl_->finished) impl_->broken = impl_->finish();
-  SLUICE_CHECK(impl_->broken);
+  SLUICE_RETURN_IF_ERROR(impl_->broken);
   return impl_->index.info;
 }
 

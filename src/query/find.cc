@@ -25,9 +25,10 @@ Result<search::Query> resolve(const store::Store& store, const search::Query& qu
 Result<search::Query> prepare(const store::Store& store, fhir::ResourceType type,
                               const search::Parameters& parameters, std::string_view base_url,
                               const store::Commit& as_of, const Bounds& bounds) {
-  SLUICE_TRY(const auto query,
-             search::Query::compile(type, parameters,
-                                    {.base_url = std::string(base_url), .now = as_of.instant}));
+  SLUICE_ASSIGN_OR_RETURN(
+      const auto query,
+      search::Query::compile(type, parameters,
+                             {.base_url = std::string(base_url), .now = as_of.instant}));
   return resolve(store, query, as_of.sequence, bounds);
 }
 
@@ -41,7 +42,7 @@ Result<void> each_match(const store::Store& store, const search::Query& query,
   Walk walk(store, query, as_of, bounds);
   store::RecordView record;
   for (std::uint64_t n = 0; n < limit; ++n) {
-    SLUICE_TRY(const bool more, walk.next(record));
+    SLUICE_ASSIGN_OR_RETURN(const bool more, walk.next(record));
     if (!more) break;
     take(record);
   }
@@ -54,8 +55,8 @@ Result<std::vector<store::Record>> find(const store::Store& store, const search:
                                         store::Sequence as_of, std::size_t limit,
                                         const Bounds& bounds) {
   std::vector<store::Record> found;
-  SLUICE_CHECK(each_match(store, query, as_of, limit, bounds,
-                          [&](const auto& record) { found.push_back(copy_of(record)); }));
+  SLUICE_RETURN_IF_ERROR(each_match(store, query, as_of, limit, bounds,
+                                    [&](const auto& record) { found.push_back(copy_of(record)); }));
   return found;
 }
 
@@ -63,8 +64,8 @@ Result<std::vector<std::string>> find_ids(const store::Store& store, const searc
                                           store::Sequence as_of, std::size_t limit,
                                           const Bounds& bounds) {
   std::vector<std::string> found;
-  SLUICE_CHECK(each_match(store, query, as_of, limit, bounds,
-                          [&](const auto& record) { found.emplace_back(record.id); }));
+  SLUICE_RETURN_IF_ERROR(each_match(store, query, as_of, limit, bounds,
+                                    [&](const auto& record) { found.emplace_back(record.id); }));
   return found;
 }
 
@@ -76,9 +77,9 @@ Result<std::vector<std::vector<std::string>>> find_ids_of_each(
   std::vector<search::Query> scanned;
   BoundsCheck check(bounds);
   for (std::size_t i = 0; i < queries.size(); ++i) {
-    SLUICE_CHECK(check.look());
+    SLUICE_RETURN_IF_ERROR(check.look());
     if (queries[i].ids() || queries[i].patients()) {
-      SLUICE_TRY(found[i], find_ids(store, queries[i], as_of, limit, bounds));
+      SLUICE_ASSIGN_OR_RETURN(found[i], find_ids(store, queries[i], as_of, limit, bounds));
     } else if (limit > 0) {
       scanning.push_back(i);
       scanned.push_back(queries[i]);
@@ -86,16 +87,16 @@ Result<std::vector<std::vector<std::string>>> find_ids_of_each(
   }
   if (scanning.empty()) return found;
   const auto type = queries[scanning.front()].type();
-  SLUICE_TRY(const auto scan, store.scan(store::whole_type(type), as_of));
+  SLUICE_ASSIGN_OR_RETURN(const auto scan, store.scan(store::whole_type(type), as_of));
   search::QuerySet set(std::move(scanned));
   store::RecordView record;
   while (!set.empty()) {
-    SLUICE_CHECK(check.step());
-    SLUICE_TRY(const bool more, scan->next(record));
+    SLUICE_RETURN_IF_ERROR(check.step());
+    SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
     if (!more) break;
     if (record.is_link) continue;
     check.note_size(record.json.size());
-    SLUICE_TRY(const auto* const matching, set.matching(record.json));
+    SLUICE_ASSIGN_OR_RETURN(const auto* const matching, set.matching(record.json));
     for (const std::size_t number : *matching) {
       auto& ids = found[scanning[number]];
       ids.emplace_back(record.id);
@@ -108,8 +109,8 @@ Result<std::vector<std::vector<std::string>>> find_ids_of_each(
 Result<std::uint64_t> count(const store::Store& store, const search::Query& query,
                             store::Sequence as_of, const Bounds& bounds) {
   std::uint64_t total = 0;
-  SLUICE_CHECK(each_match(store, query, as_of, std::numeric_limits<std::uint64_t>::max(), bounds,
-                          [&](const auto&) { ++total; }));
+  SLUICE_RETURN_IF_ERROR(each_match(store, query, as_of, std::numeric_limits<std::uint64_t>::max(),
+                                    bounds, [&](const auto&) { ++total; }));
   return total;
 }
 

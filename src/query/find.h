@@ -2,8 +2,9 @@
 // cohorts.
 //
 //   const auto as_of = store.last_commit();
-//   SLUICE_TRY(const auto query, query::prepare(store, type, parameters, base_url, as_of));
-//   SLUICE_TRY(const auto found, query::find(store, query, as_of.sequence, 2));
+//   SLUICE_ASSIGN_OR_RETURN(const auto query, query::prepare(store, type, parameters, base_url,
+//   as_of)); SLUICE_ASSIGN_OR_RETURN(const auto found, query::find(store, query, as_of.sequence,
+//   2));
 //
 // A write that depends on the result needs query/matches.h.
 #pragma once

@@ -29,9 +29,9 @@ class IncludeParser {
       : type_(type), name_(name), value_(value) {}
 
   Result<Include> parse() {
-    SLUICE_CHECK(read_name());
-    SLUICE_CHECK(read_value());
-    SLUICE_CHECK(check_that_it_brings_something());
+    SLUICE_RETURN_IF_ERROR(read_name());
+    SLUICE_RETURN_IF_ERROR(read_value());
+    SLUICE_RETURN_IF_ERROR(check_that_it_brings_something());
     return std::move(include_);
   }
 
@@ -130,7 +130,7 @@ class Including {
     bool iterating = false;
     while (!is_too_much_ && !from.empty()) {
       const std::size_t done = found_.size();
-      SLUICE_CHECK(apply(from, includes, iterating));
+      SLUICE_RETURN_IF_ERROR(apply(from, includes, iterating));
       iterating = true;
       from.clear();
       for (std::size_t i = done; i < found_.size(); ++i) from.push_back(&found_[i]);
@@ -150,9 +150,9 @@ class Including {
       if (only_iterating && !include.iterate) continue;
       for (const std::string& parameter : include.parameters) {
         if (is_too_much_) return {};
-        SLUICE_CHECK(BoundsCheck(bounds_).look());
-        SLUICE_CHECK(include.reverse ? follow_back(from, include, parameter)
-                                     : follow(from, include, parameter));
+        SLUICE_RETURN_IF_ERROR(BoundsCheck(bounds_).look());
+        SLUICE_RETURN_IF_ERROR(include.reverse ? follow_back(from, include, parameter)
+                                               : follow(from, include, parameter));
       }
     }
     return {};
@@ -164,15 +164,16 @@ class Including {
     search::ReferenceReader reader(include.source, {&name, 1}, base_url_);
     BoundsCheck check(bounds_);
     const auto visit = [&](fhir::ResourceType type, std::string_view id) -> Result<void> {
-      SLUICE_CHECK(check.step());
+      SLUICE_RETURN_IF_ERROR(check.step());
       if (include.target && *include.target != type) return {};
       if (is_too_much_ || !known_.emplace(type, id).second) return {};
-      SLUICE_TRY(auto target, store_.read({type, std::string(id)}, as_of_));
+      SLUICE_ASSIGN_OR_RETURN(auto target, store_.read({type, std::string(id)}, as_of_));
       if (target) add(std::move(*target));
       return {};
     };
     for (const store::Record* record : from)
-      if (record->key.type == include.source) SLUICE_CHECK(reader.read(record->json, visit));
+      if (record->key.type == include.source)
+        SLUICE_RETURN_IF_ERROR(reader.read(record->json, visit));
     return {};
   }
 
@@ -187,13 +188,14 @@ class Including {
       values += fmt::format("{}/{}", fhir::type_name(record->key.type), record->key.id);
     }
     if (values.empty()) return {};
-    SLUICE_TRY(const auto query,
-               search::Query::compile(include.source, search::Parameters{{parameter, values}},
-                                      {.base_url = std::string(base_url_)}));
+    SLUICE_ASSIGN_OR_RETURN(
+        const auto query,
+        search::Query::compile(include.source, search::Parameters{{parameter, values}},
+                               {.base_url = std::string(base_url_)}));
     Walk walk(store_, query, as_of_, bounds_);
     store::RecordView view;
     while (!is_too_much_) {
-      SLUICE_TRY(const bool more, walk.next(view));
+      SLUICE_ASSIGN_OR_RETURN(const bool more, walk.next(view));
       if (!more) break;
       if (known_.emplace(view.type, view.id).second) add(copy_of(view));
     }
@@ -243,7 +245,7 @@ Result<std::optional<std::vector<store::Record>>> included(
     const std::vector<Include>& includes, std::string_view base_url, const IncludeLimits& limits,
     const Bounds& bounds) {
   Including including(store, as_of, base_url, limits, bounds);
-  SLUICE_CHECK(including.run(matches, includes));
+  SLUICE_RETURN_IF_ERROR(including.run(matches, includes));
   if (including.is_too_much()) return std::nullopt;
   return including.take();
 }

@@ -51,11 +51,11 @@ class LimitedScan final : public store::Scan {
 
   Result<bool> next(store::RecordView& record) override {
     while (true) {
-      SLUICE_CHECK(check_.step());
-      SLUICE_TRY(const bool more, scan_->next(record));
+      SLUICE_RETURN_IF_ERROR(check_.step());
+      SLUICE_ASSIGN_OR_RETURN(const bool more, scan_->next(record));
       if (!more) return false;
       check_.note_size(record.json.size());
-      SLUICE_TRY(const bool seen, sees(record));
+      SLUICE_ASSIGN_OR_RETURN(const bool seen, sees(record));
       if (seen) return true;
     }
   }
@@ -66,12 +66,12 @@ class LimitedScan final : public store::Scan {
   Result<bool> sees(const store::RecordView& record) {
     const fhir::ResourceId key{record.type, std::string(record.id)};
     if (!record.is_link) return sees(key, record.json);
-    SLUICE_TRY(const auto linked, store_.read(key, as_of_));
+    SLUICE_ASSIGN_OR_RETURN(const auto linked, store_.read(key, as_of_));
     if (!linked) return false;
     return sees(key, linked->json);
   }
   Result<bool> sees(const fhir::ResourceId& key, std::string_view json) {
-    SLUICE_TRY(const bool seen, filter_.passes(matcher_, json));
+    SLUICE_ASSIGN_OR_RETURN(const bool seen, filter_.passes(matcher_, json));
     if (!seen || !sees_newest_) return seen;
     return sees_newest_(key);
   }
@@ -105,10 +105,10 @@ class LimitedChanges final : public store::ChangeScan {
 
   Result<bool> next(store::Change& change) override {
     while (true) {
-      SLUICE_CHECK(check_.step());
-      SLUICE_TRY(const bool more, scan_->next(change));
+      SLUICE_RETURN_IF_ERROR(check_.step());
+      SLUICE_ASSIGN_OR_RETURN(const bool more, scan_->next(change));
       if (!more) return false;
-      SLUICE_TRY(const bool seen, sees_(change));
+      SLUICE_ASSIGN_OR_RETURN(const bool seen, sees_(change));
       if (seen) return true;
     }
   }
@@ -124,7 +124,7 @@ Result<std::optional<store::Version>> newest_living(const store::Store& store,
                                                     const fhir::ResourceId& key) {
   std::uint32_t before = kNewest;
   while (true) {
-    SLUICE_TRY(auto versions, store.versions(key, before, kVersionsPage));
+    SLUICE_ASSIGN_OR_RETURN(auto versions, store.versions(key, before, kVersionsPage));
     for (auto& version : versions)
       if (!version.deleted) return std::optional(std::move(version));
     if (versions.size() < kVersionsPage) return std::optional<store::Version>();
@@ -138,26 +138,26 @@ Result<const Rights*> LimitedStore::rights(fhir::ResourceType type) const {
   const std::lock_guard lock(mutex_);
   auto& known = rights_[type];
   if (known == nullptr) {
-    SLUICE_TRY(auto rights, rights_of_(type));
+    SLUICE_ASSIGN_OR_RETURN(auto rights, rights_of_(type));
     known = std::make_unique<const Rights>(std::move(rights));
   }
   return known.get();
 }
 
 Result<bool> LimitedStore::sees_all(fhir::ResourceType type) const {
-  SLUICE_TRY(const Rights* const of_type, rights(type));
+  SLUICE_ASSIGN_OR_RETURN(const Rights* const of_type, rights(type));
   return is_free(of_type->read);
 }
 
 Result<bool> LimitedStore::may_see(fhir::ResourceType type, std::string_view json) const {
-  SLUICE_TRY(const Rights* const of_type, rights(type));
+  SLUICE_ASSIGN_OR_RETURN(const Rights* const of_type, rights(type));
   return passes(of_type->read, json);
 }
 
 Result<bool> LimitedStore::sees_newest(const fhir::ResourceId& key) const {
-  SLUICE_TRY(const bool all, sees_all(key.type));
+  SLUICE_ASSIGN_OR_RETURN(const bool all, sees_all(key.type));
   if (all) return true;
-  SLUICE_TRY(const auto newest, newest_living(store_, key));
+  SLUICE_ASSIGN_OR_RETURN(const auto newest, newest_living(store_, key));
   if (!newest) return false;
   return may_see(key.type, newest->json);
 }
@@ -165,7 +165,7 @@ Result<bool> LimitedStore::sees_newest(const fhir::ResourceId& key) const {
 // An older state shows no more than versions() does: nothing of what has left the limits since.
 Result<bool> LimitedStore::sees_as_of(const fhir::ResourceId& key, std::string_view json,
                                       store::Sequence as_of) const {
-  SLUICE_TRY(const bool seen, may_see(key.type, json));
+  SLUICE_ASSIGN_OR_RETURN(const bool seen, may_see(key.type, json));
   if (!seen || writes_ == nullptr || as_of >= store_.last_commit().sequence) return seen;
   return sees_newest(key);
 }
@@ -205,15 +205,15 @@ class LimitedStore::Guarded {
 Result<void> LimitedStore::check_put(const fhir::IncomingResource& resource,
                                      Guarded& guarded) const {
   const fhir::ResourceId key{resource.type, resource.id};
-  SLUICE_TRY(const Rights* const of_type, rights(key.type));
+  SLUICE_ASSIGN_OR_RETURN(const Rights* const of_type, rights(key.type));
   if (is_free(of_type->update)) return {};
-  SLUICE_TRY(const auto before, store_.read(key, store_.last_commit().sequence));
+  SLUICE_ASSIGN_OR_RETURN(const auto before, store_.read(key, store_.last_commit().sequence));
   const bool creates = guarded.creates(key);
   if (before) {
-    SLUICE_TRY(const bool seen, passes(of_type->update, before->json));
+    SLUICE_ASSIGN_OR_RETURN(const bool seen, passes(of_type->update, before->json));
     // A create that meets a resource fails by its own condition.
     if (!seen && !(creates && of_type->create)) {
-      SLUICE_TRY(const bool shown, passes(of_type->read, before->json));
+      SLUICE_ASSIGN_OR_RETURN(const bool shown, passes(of_type->read, before->json));
       return shown ? not_covered(key.type) : missing(key);
     }
   } else if (!creates || !of_type->create) {
@@ -221,28 +221,29 @@ Result<void> LimitedStore::check_put(const fhir::IncomingResource& resource,
   }
   std::string after;
   fhir::append_with_meta(after, resource, before ? before->version + 1 : 1, clock_->now());
-  SLUICE_TRY(const bool fits, passes(before ? of_type->update : of_type->create, after));
+  SLUICE_ASSIGN_OR_RETURN(const bool fits,
+                          passes(before ? of_type->update : of_type->create, after));
   if (!fits) return not_covered(key.type);
   if (!creates) guarded.guard(key, before->version);
   return {};
 }
 
 Result<void> LimitedStore::check_removal(const fhir::ResourceId& key, Guarded& guarded) const {
-  SLUICE_TRY(const Rights* const of_type, rights(key.type));
+  SLUICE_ASSIGN_OR_RETURN(const Rights* const of_type, rights(key.type));
   if (!is_free(of_type->remove)) {
-    SLUICE_TRY(const auto newest, newest_living(store_, key));
+    SLUICE_ASSIGN_OR_RETURN(const auto newest, newest_living(store_, key));
     bool seen = false;
     if (newest) {
-      SLUICE_TRY(seen, passes(of_type->remove, newest->json));
+      SLUICE_ASSIGN_OR_RETURN(seen, passes(of_type->remove, newest->json));
     }
     if (!seen) {
       // To who sees nothing there, the condition that nothing is there holds.
-      SLUICE_TRY(const auto shown, read(key, store_.last_commit().sequence));
+      SLUICE_ASSIGN_OR_RETURN(const auto shown, read(key, store_.last_commit().sequence));
       if (shown) return not_covered(key.type);
       guarded.waive(key);
       return {};
     }
-    SLUICE_TRY(const auto record, store_.read(key, store_.last_commit().sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto record, store_.read(key, store_.last_commit().sequence));
     guarded.guard(key, record ? record->version : 0);
   }
   guarded.transaction.removals.push_back(key);
@@ -255,11 +256,12 @@ Result<store::WriteOutcome> LimitedStore::write(const store::Transaction& transa
   for (int attempt = 1;; ++attempt) {
     Guarded limited(transaction);
     store::Transaction& guarded = limited.transaction;
-    for (const auto* resource : transaction.puts) SLUICE_CHECK(check_put(*resource, limited));
+    for (const auto* resource : transaction.puts)
+      SLUICE_RETURN_IF_ERROR(check_put(*resource, limited));
     std::vector<bool> kept;
     for (const auto& key : transaction.removals) {
       const std::size_t before = guarded.removals.size();
-      SLUICE_CHECK(check_removal(key, limited));
+      SLUICE_RETURN_IF_ERROR(check_removal(key, limited));
       kept.push_back(guarded.removals.size() > before);
     }
     limited.drop_waived();
@@ -293,9 +295,9 @@ Result<store::WriteOutcome> LimitedStore::write(const store::Transaction& transa
 
 Result<std::optional<store::Record>> LimitedStore::read(const fhir::ResourceId& key,
                                                         store::Sequence as_of) const {
-  SLUICE_TRY(auto record, store_.read(key, as_of));
+  SLUICE_ASSIGN_OR_RETURN(auto record, store_.read(key, as_of));
   if (!record) return record;
-  SLUICE_TRY(const bool seen, sees_as_of(key, record->json, as_of));
+  SLUICE_ASSIGN_OR_RETURN(const bool seen, sees_as_of(key, record->json, as_of));
   if (!seen) record.reset();
   return record;
 }
@@ -303,16 +305,16 @@ Result<std::optional<store::Record>> LimitedStore::read(const fhir::ResourceId& 
 Result<std::vector<store::Version>> LimitedStore::versions(const fhir::ResourceId& key,
                                                            std::uint32_t before,
                                                            std::size_t limit) const {
-  SLUICE_TRY(const bool all, sees_all(key.type));
+  SLUICE_ASSIGN_OR_RETURN(const bool all, sees_all(key.type));
   if (all) return store_.versions(key, before, limit);
   std::vector<store::Version> seen;
-  SLUICE_TRY(const bool any, sees_newest(key));
+  SLUICE_ASSIGN_OR_RETURN(const bool any, sees_newest(key));
   while (any && seen.size() < limit) {
-    SLUICE_TRY(auto versions, store_.versions(key, before, kVersionsPage));
+    SLUICE_ASSIGN_OR_RETURN(auto versions, store_.versions(key, before, kVersionsPage));
     for (auto& version : versions) {
       bool is_seen = version.deleted;
       if (!is_seen) {
-        SLUICE_TRY(is_seen, may_see(key.type, version.json));
+        SLUICE_ASSIGN_OR_RETURN(is_seen, may_see(key.type, version.json));
       }
       if (is_seen && seen.size() < limit) seen.push_back(std::move(version));
     }
@@ -324,7 +326,7 @@ Result<std::vector<store::Version>> LimitedStore::versions(const fhir::ResourceI
 
 Result<std::optional<std::string>> LimitedStore::owners(const fhir::ResourceId& key,
                                                         store::Sequence as_of) const {
-  SLUICE_TRY(const auto record, read(key, as_of));
+  SLUICE_ASSIGN_OR_RETURN(const auto record, read(key, as_of));
   if (!record) return std::optional<std::string>();
   return store_.owners(key, as_of);
 }
@@ -339,8 +341,9 @@ std::unique_ptr<store::ProvenanceFinder> LimitedStore::provenance_finder(
     Result<void> find(fhir::ResourceType type, std::string_view id,
                       std::vector<std::string>& found) override {
       std::vector<std::string> ids;
-      SLUICE_CHECK(all_->find(type, id, ids));
-      SLUICE_TRY(const auto seen, limited_.exist(fhir::types::kProvenance, ids, sequence_));
+      SLUICE_RETURN_IF_ERROR(all_->find(type, id, ids));
+      SLUICE_ASSIGN_OR_RETURN(const auto seen,
+                              limited_.exist(fhir::types::kProvenance, ids, sequence_));
       for (std::size_t i = 0; i < ids.size(); ++i)
         if (seen[i]) found.push_back(std::move(ids[i]));
       return {};
@@ -356,10 +359,10 @@ std::unique_ptr<store::ProvenanceFinder> LimitedStore::provenance_finder(
 
 Result<std::vector<fhir::ResourceId>> LimitedStore::attached_to(std::string_view binary_id,
                                                                 std::size_t limit) const {
-  SLUICE_TRY(auto found, store_.attached_to(binary_id, limit));
+  SLUICE_ASSIGN_OR_RETURN(auto found, store_.attached_to(binary_id, limit));
   std::vector<fhir::ResourceId> seen;
   for (auto& key : found) {
-    SLUICE_TRY(const auto record, read(key, store_.last_commit().sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto record, read(key, store_.last_commit().sequence));
     if (record) seen.push_back(std::move(key));
   }
   return seen;
@@ -368,11 +371,11 @@ Result<std::vector<fhir::ResourceId>> LimitedStore::attached_to(std::string_view
 Result<std::vector<bool>> LimitedStore::exist(fhir::ResourceType type,
                                               const std::vector<std::string>& ids,
                                               store::Sequence as_of) const {
-  SLUICE_TRY(auto exist, store_.exist(type, ids, as_of));
-  SLUICE_TRY(const bool all, sees_all(type));
+  SLUICE_ASSIGN_OR_RETURN(auto exist, store_.exist(type, ids, as_of));
+  SLUICE_ASSIGN_OR_RETURN(const bool all, sees_all(type));
   for (std::size_t i = 0; !all && i < ids.size(); ++i) {
     if (!exist[i]) continue;
-    SLUICE_TRY(const auto record, read({type, ids[i]}, as_of));
+    SLUICE_ASSIGN_OR_RETURN(const auto record, read({type, ids[i]}, as_of));
     exist[i] = record.has_value();
   }
   return exist;
@@ -380,9 +383,9 @@ Result<std::vector<bool>> LimitedStore::exist(fhir::ResourceType type,
 
 Result<std::unique_ptr<store::Scan>> LimitedStore::scan(const store::KeyRange& range,
                                                         store::Sequence as_of) const {
-  SLUICE_TRY(const Rights* const of_type, rights(range.type));
+  SLUICE_ASSIGN_OR_RETURN(const Rights* const of_type, rights(range.type));
   if (!of_type->read) return std::make_unique<NoScan>();
-  SLUICE_TRY(auto scan, store_.scan(range, as_of));
+  SLUICE_ASSIGN_OR_RETURN(auto scan, store_.scan(range, as_of));
   if (!of_type->read->limits()) return scan;
   LimitedScan::SeesNewest sees_newest;
   if (writes_ != nullptr && as_of < store_.last_commit().sequence)
@@ -403,33 +406,33 @@ std::unique_ptr<store::ChangeScan> LimitedStore::seen_of(
 
 Result<std::unique_ptr<store::ChangeScan>> LimitedStore::changes(store::Sequence after,
                                                                  store::Sequence up_to) const {
-  SLUICE_TRY(auto scan, store_.changes(after, up_to));
+  SLUICE_ASSIGN_OR_RETURN(auto scan, store_.changes(after, up_to));
   return seen_of(std::move(scan));
 }
 
 Result<std::unique_ptr<store::ChangeScan>> LimitedStore::changes_newest_first(
     store::ChangePlace before, store::Sequence after) const {
-  SLUICE_TRY(auto scan, store_.changes_newest_first(before, after));
+  SLUICE_ASSIGN_OR_RETURN(auto scan, store_.changes_newest_first(before, after));
   return seen_of(std::move(scan));
 }
 
 Result<std::optional<store::Version>> LimitedStore::version_of(const store::Change& change) const {
   using Found = std::optional<store::Version>;
-  SLUICE_TRY(const bool any, sees_newest({change.type, std::string(change.id)}));
+  SLUICE_ASSIGN_OR_RETURN(const bool any, sees_newest({change.type, std::string(change.id)}));
   if (!any) return Found();
-  SLUICE_TRY(auto version, store_.version_of(change));
+  SLUICE_ASSIGN_OR_RETURN(auto version, store_.version_of(change));
   if (!version || version->deleted) return version;
-  SLUICE_TRY(const bool seen, may_see(change.type, version->json));
+  SLUICE_ASSIGN_OR_RETURN(const bool seen, may_see(change.type, version->json));
   if (!seen) return Found();
   return version;
 }
 
 Result<std::uint64_t> LimitedStore::change_count(store::Sequence after,
                                                  store::Sequence up_to) const {
-  SLUICE_TRY(const auto scan, changes(after, up_to));
+  SLUICE_ASSIGN_OR_RETURN(const auto scan, changes(after, up_to));
   store::Change change;
   for (std::uint64_t count = 0;; ++count) {
-    SLUICE_TRY(const bool more, scan->next(change));
+    SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(change));
     if (!more) return count;
   }
 }
@@ -437,23 +440,24 @@ Result<std::uint64_t> LimitedStore::change_count(store::Sequence after,
 Result<std::unique_ptr<store::MemberScan>> LimitedStore::members(std::string_view group_id,
                                                                  fhir::ResourceType type,
                                                                  store::Sequence as_of) const {
-  SLUICE_TRY(const auto group, read({fhir::types::kGroup, std::string(group_id)}, as_of));
+  SLUICE_ASSIGN_OR_RETURN(const auto group,
+                          read({fhir::types::kGroup, std::string(group_id)}, as_of));
   if (!group) return std::make_unique<NoMembers>();
   return store_.members(group_id, type, as_of);
 }
 
 Result<std::vector<store::TypeStatistics>> LimitedStore::statistics() const {
-  SLUICE_TRY(const auto all, store_.statistics());
+  SLUICE_ASSIGN_OR_RETURN(const auto all, store_.statistics());
   std::vector<store::TypeStatistics> seen;
   for (auto of_type : all) {
-    SLUICE_TRY(const bool sees_all_of_it, sees_all(of_type.type));
+    SLUICE_ASSIGN_OR_RETURN(const bool sees_all_of_it, sees_all(of_type.type));
     if (!sees_all_of_it) {
       of_type.resources = of_type.bytes = 0;
-      SLUICE_TRY(const auto scan,
-                 this->scan(store::whole_type(of_type.type), store_.last_commit().sequence));
+      SLUICE_ASSIGN_OR_RETURN(const auto scan, this->scan(store::whole_type(of_type.type),
+                                                          store_.last_commit().sequence));
       store::RecordView record;
       while (true) {
-        SLUICE_TRY(const bool more, scan->next(record));
+        SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
         if (!more) break;
         if (record.is_link) continue;
         ++of_type.resources;

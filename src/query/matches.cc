@@ -26,9 +26,9 @@ Matches::Matches(const store::Store& store, search::Query query, std::size_t lim
 Result<Matches> Matches::find(const store::Store& store, search::Query query, std::size_t limit,
                               Bounds bounds) {
   Matches matches(store, std::move(query), limit, std::move(bounds));
-  SLUICE_CHECK(search_each({&matches}, store.last_commit().sequence));
+  SLUICE_RETURN_IF_ERROR(search_each({&matches}, store.last_commit().sequence));
   // The search may have taken long.
-  SLUICE_CHECK(matches.catch_up());
+  SLUICE_RETURN_IF_ERROR(matches.catch_up());
   return matches;
 }
 
@@ -41,8 +41,8 @@ Result<std::vector<Matches>> Matches::find_each(const store::Store& store,
   std::vector<Matches*> each;
   each.reserve(all.size());
   for (auto& matches : all) each.push_back(&matches);
-  SLUICE_CHECK(search_each(each, store.last_commit().sequence));
-  SLUICE_CHECK(catch_up_each(each));
+  SLUICE_RETURN_IF_ERROR(search_each(each, store.last_commit().sequence));
+  SLUICE_RETURN_IF_ERROR(catch_up_each(each));
   return all;
 }
 
@@ -52,12 +52,12 @@ Result<void> Matches::search_each(const std::vector<Matches*>& all, store::Seque
   std::vector<search::Query> resolved;
   search::IdBudget budget(kSearchIdsMax);
   for (Matches* const matches : all) {
-    SLUICE_TRY(matches->resolved_,
-               resolve(*first.store_, matches->query_, as_of, first.bounds_, budget));
+    SLUICE_ASSIGN_OR_RETURN(matches->resolved_,
+                            resolve(*first.store_, matches->query_, as_of, first.bounds_, budget));
     resolved.push_back(matches->resolved_);
   }
-  SLUICE_TRY(auto ids,
-             find_ids_of_each(*first.store_, resolved, as_of, first.limit_, first.bounds_));
+  SLUICE_ASSIGN_OR_RETURN(
+      auto ids, find_ids_of_each(*first.store_, resolved, as_of, first.limit_, first.bounds_));
   for (std::size_t i = 0; i < all.size(); ++i) {
     all[i]->ids_ = std::move(ids[i]);
     std::sort(all[i]->ids_.begin(), all[i]->ids_.end());
@@ -68,12 +68,12 @@ Result<void> Matches::search_each(const std::vector<Matches*>& all, store::Seque
 
 Result<Matches::Changes> Matches::changes_up_to(store::Sequence to) const {
   Changes changes;
-  SLUICE_TRY(const auto scan, store_->changes_with_hidden(as_of_, to));
+  SLUICE_ASSIGN_OR_RETURN(const auto scan, store_->changes_with_hidden(as_of_, to));
   BoundsCheck check(bounds_);
   store::Change change;
   while (true) {
-    SLUICE_CHECK(check.step());
-    SLUICE_TRY(const bool more, scan->next(change));
+    SLUICE_RETURN_IF_ERROR(check.step());
+    SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(change));
     if (!more) break;
     changes.types.insert(change.type);
     if (change.type != query_.type() || changes.are_too_many) continue;
@@ -93,7 +93,7 @@ Result<void> Matches::catch_up_each(const std::vector<Matches*>& all) {
   const Matches& first = *all.front();
   const store::Sequence newest = first.store_->last_commit().sequence;
   if (newest == first.as_of_) return {};
-  SLUICE_TRY(const auto changes, first.changes_up_to(newest));
+  SLUICE_ASSIGN_OR_RETURN(const auto changes, first.changes_up_to(newest));
   std::vector<Matches*> searching;
   std::vector<Matches*> applying;
   for (Matches* const matches : all) {
@@ -103,7 +103,7 @@ Result<void> Matches::catch_up_each(const std::vector<Matches*>& all) {
                     [&](fhir::ResourceType type) { return changes.types.contains(type); });
     (changes.are_too_many || is_decided_by_others ? searching : applying).push_back(matches);
   }
-  SLUICE_CHECK(apply(applying, changes.ids, newest, searching));
+  SLUICE_RETURN_IF_ERROR(apply(applying, changes.ids, newest, searching));
   return search_each(searching, newest);
 }
 
@@ -126,12 +126,13 @@ Result<void> Matches::apply(const std::vector<Matches*>& all,
   BoundsCheck check(first.bounds_);
   const std::vector<std::size_t> none;
   for (const std::string& id : changed) {
-    SLUICE_CHECK(check.step());
-    SLUICE_TRY(const auto record, first.store_->read({first.query_.type(), id}, newest));
+    SLUICE_RETURN_IF_ERROR(check.step());
+    SLUICE_ASSIGN_OR_RETURN(const auto record,
+                            first.store_->read({first.query_.type(), id}, newest));
     const std::vector<std::size_t>* matching = &none;
     if (record) {
       check.note_size(record->json.size());
-      SLUICE_TRY(matching, set.matching(record->json));
+      SLUICE_ASSIGN_OR_RETURN(matching, set.matching(record->json));
     }
     for (const std::size_t i : *matching) {
       auto& ids = all[i]->ids_;

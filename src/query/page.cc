@@ -89,7 +89,7 @@ Result<Page> read_sorted(const store::Store& store, const search::Query& query,
   const Before before(request.order);
   std::optional<Key> start;
   if (request.after) {
-    SLUICE_TRY(const auto commit, store.commit_of(request.after->sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto commit, store.commit_of(request.after->sequence));
     if (!commit) return invalid("a page begins behind a commit that is not there");
     start = Key{commit->instant, commit->sequence, request.after->position.id};
   }
@@ -99,7 +99,7 @@ Result<Page> read_sorted(const store::Store& store, const search::Query& query,
   Walk walk(store, query, request.as_of, bounds);
   store::RecordView record;
   while (true) {
-    SLUICE_TRY(const bool more, walk.next(record));
+    SLUICE_ASSIGN_OR_RETURN(const bool more, walk.next(record));
     if (!more) break;
     ++total;
     Key key{record.last_updated, record.sequence, std::string(record.id)};
@@ -117,7 +117,7 @@ Result<Page> read_sorted(const store::Store& store, const search::Query& query,
   Filling filling(request);
   filling.page.total = total;
   for (const Key& key : heap) {
-    SLUICE_TRY(auto found, store.read({query.type(), key.id}, request.as_of));
+    SLUICE_ASSIGN_OR_RETURN(auto found, store.read({query.type(), key.id}, request.as_of));
     if (!found) return corrupt("a match that is not there");
     if (!filling.has_room_for(found->json.size())) {
       filling.page.next = place_behind(request.order, filling.page.matches.back());

@@ -45,7 +45,7 @@ Position Walk::position() const {
 
 Result<bool> Walk::next(store::RecordView& record) {
   while (true) {
-    SLUICE_CHECK(check_.step());
+    SLUICE_RETURN_IF_ERROR(check_.step());
     Result<bool> found = query_.ids()        ? next_by_id(record)
                          : query_.patients() ? next_of_owners(record)
                                              : next_in_scan(record);
@@ -53,14 +53,14 @@ Result<bool> Walk::next(store::RecordView& record) {
     if (!*found) return false;
     if (record.json.empty()) continue;  // what next_...() looked at and left out
     check_.note_size(record.json.size());
-    SLUICE_TRY(const bool matches, matcher_.matches(query_, record.json));
+    SLUICE_ASSIGN_OR_RETURN(const bool matches, matcher_.matches(query_, record.json));
     if (matches) return true;
   }
 }
 
 Result<bool> Walk::fetch(std::string_view id, store::RecordView& record) {
   record = {};
-  SLUICE_TRY(auto found, store_.read({query_.type(), std::string(id)}, as_of_));
+  SLUICE_ASSIGN_OR_RETURN(auto found, store_.read({query_.type(), std::string(id)}, as_of_));
   if (!found) return false;
   fetched_ = std::move(*found);
   record = store::view_of(fetched_);
@@ -76,7 +76,7 @@ Result<bool> Walk::next_by_id(store::RecordView& record) {
     return true;
   }
   position_ = {"", id};
-  SLUICE_CHECK(fetch(id, record));
+  SLUICE_RETURN_IF_ERROR(fetch(id, record));
   return true;
 }
 
@@ -85,9 +85,9 @@ Result<bool> Walk::next_in_scan(store::RecordView& record) {
     const auto range = position_.id.empty()
                            ? store::whole_type(query_.type())
                            : store::behind(query_.type(), position_.owner, position_.id);
-    SLUICE_TRY(scan_, store_.scan(range, as_of_));
+    SLUICE_ASSIGN_OR_RETURN(scan_, store_.scan(range, as_of_));
   }
-  SLUICE_TRY(const bool more, scan_->next(record));
+  SLUICE_ASSIGN_OR_RETURN(const bool more, scan_->next(record));
   if (!more) return false;
   position_.owner.assign(record.owner);
   position_.id.assign(record.id);
@@ -110,16 +110,16 @@ Result<bool> Walk::next_of_owners(store::RecordView& record) {
     const auto range = position_.id.empty()
                            ? store::with_owner(query_.type())
                            : store::behind(query_.type(), position_.owner, position_.id);
-    SLUICE_TRY(scan_, store_.scan(range, as_of_));
+    SLUICE_ASSIGN_OR_RETURN(scan_, store_.scan(range, as_of_));
   }
   while (true) {
-    SLUICE_CHECK(check_.step());  // owners without a record are no steps of next()
+    SLUICE_RETURN_IF_ERROR(check_.step());  // owners without a record are no steps of next()
     if (!in_owner_) {
       if (next_key_ == keys_.size()) return false;
       scan_->seek_owner(keys_[next_key_++]);
       in_owner_ = true;
     }
-    SLUICE_TRY(const bool more, scan_->next(record));
+    SLUICE_ASSIGN_OR_RETURN(const bool more, scan_->next(record));
     if (more && record.owner == keys_[next_key_ - 1]) break;
     in_owner_ = false;
   }
@@ -130,7 +130,7 @@ Result<bool> Walk::next_of_owners(store::RecordView& record) {
     return true;
   }
   if (!record.is_link) return true;
-  SLUICE_TRY(const bool found, fetch(position_.id, record));
+  SLUICE_ASSIGN_OR_RETURN(const bool found, fetch(position_.id, record));
   if (!found) return corrupt("a link without its resource");
   record.owner = position_.owner;  // where it was met, as for a record that is no link
   return true;

@@ -32,13 +32,13 @@ struct Compartment {
 Result<Compartment> collect(const store::Store& store, const fhir::ResourceId& patient,
                             std::size_t most) {
   Compartment compartment{store.last_commit().sequence, {}, {}};
-  SLUICE_TRY(const auto statistics, store.statistics());
+  SLUICE_ASSIGN_OR_RETURN(const auto statistics, store.statistics());
   for (const auto& of_type : statistics) {
-    SLUICE_TRY(const auto scan,
-               store.scan(store::of_owner(of_type.type, patient.id), compartment.as_of));
+    SLUICE_ASSIGN_OR_RETURN(
+        const auto scan, store.scan(store::of_owner(of_type.type, patient.id), compartment.as_of));
     store::RecordView record;
     while (true) {
-      SLUICE_TRY(const bool more, scan->next(record));
+      SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
       if (!more) break;
       const fhir::ResourceId key{record.type, std::string(record.id)};
       if (compartment.found.size() == most)
@@ -96,14 +96,14 @@ Result<CascadeOutcome> remove_with_compartment(store::Store& store, const std::s
   const fhir::ResourceId patient{fhir::types::kPatient, patient_id};
   std::vector<fhir::ResourceId> announced;  // sorted
   for (Retries retries(kAttemptsMax);;) {
-    SLUICE_TRY(auto compartment, collect(store, patient, most));
+    SLUICE_ASSIGN_OR_RETURN(auto compartment, collect(store, patient, most));
     auto& found = compartment.found;
-    SLUICE_CHECK(calls.may_remove(types_of(found)));
+    SLUICE_RETURN_IF_ERROR(calls.may_remove(types_of(found)));
     auto own = std::find_if(found.begin(), found.end(),
                             [&](const auto& one) { return one.key == patient; });
     // Whoever makes the patient meanwhile must not be overlooked.
     if (own == found.end()) own = found.insert(found.end(), {patient, 0});
-    SLUICE_CHECK(check_condition(patient, own->version, condition));
+    SLUICE_RETURN_IF_ERROR(check_condition(patient, own->version, condition));
     if (!compartment.shared.empty()) return is_shared(patient, compartment.shared);
 
     store::Transaction transaction;
@@ -118,7 +118,7 @@ Result<CascadeOutcome> remove_with_compartment(store::Store& store, const std::s
     std::vector<fhir::ResourceId> fresh;
     std::set_difference(keys.begin(), keys.end(), announced.begin(), announced.end(),
                         std::back_inserter(fresh));
-    if (!fresh.empty()) SLUICE_CHECK(calls.announce(fresh));
+    if (!fresh.empty()) SLUICE_RETURN_IF_ERROR(calls.announce(fresh));
     const auto middle = announced.insert(announced.end(), fresh.begin(), fresh.end());
     std::inplace_merge(announced.begin(), middle, announced.end());
 

@@ -37,7 +37,7 @@ Result<Condition> parse_condition(const std::optional<std::string>& if_match,
   }
   if (!if_match) return Condition{};
   if (*if_match == "*") return Condition{Kind::kPresent};
-  SLUICE_TRY(const auto version, version_of("If-Match", *if_match));
+  SLUICE_ASSIGN_OR_RETURN(const auto version, version_of("If-Match", *if_match));
   return Condition{Kind::kVersion, version};
 }
 

@@ -40,9 +40,9 @@ class Attempts {
     const bool are_too_many = matches_.ids().size() > most;
     if (watch_.may_use)
       for (const auto& id : matches_.ids()) {
-        SLUICE_TRY(auto record, store_.read({matches_.type(), id}, matches_.as_of()));
+        SLUICE_ASSIGN_OR_RETURN(auto record, store_.read({matches_.type(), id}, matches_.as_of()));
         if (!record) return corrupt("a match that is not there");
-        SLUICE_CHECK(
+        SLUICE_RETURN_IF_ERROR(
             watch_.may_use(are_too_many ? Intent::Kind::kLeave : kind,
                            {record->version, record->last_updated, std::move(record->json)}));
       }
@@ -65,7 +65,7 @@ class Attempts {
     if (outcome.error().kind != ErrorKind::kConflict) return std::move(outcome).error();
     if (!retries_.again())
       return Error{ErrorKind::kConflict, "other requests write resources of the type all the time"};
-    SLUICE_CHECK(matches_.catch_up());
+    SLUICE_RETURN_IF_ERROR(matches_.catch_up());
     return std::nullopt;
   }
 
@@ -84,16 +84,17 @@ Result<std::optional<ConditionallyWritten>> put(store::Store& store, Attempts& a
   store::Transaction transaction;
   transaction.puts = {&resource};
   if (is_new) transaction.preconditions = {{key, 0}};
-  SLUICE_TRY(const auto outcome, attempts.write(transaction));
+  SLUICE_ASSIGN_OR_RETURN(const auto outcome, attempts.write(transaction));
   if (!outcome) return std::nullopt;
-  SLUICE_TRY(auto written, written_by(store, resource, outcome->commit, outcome->puts.front()));
+  SLUICE_ASSIGN_OR_RETURN(auto written,
+                          written_by(store, resource, outcome->commit, outcome->puts.front()));
   return ConditionallyWritten{key, std::move(written)};
 }
 
 /// Checks the match; it can only be a deleted one if another client deletes it meanwhile.
 Result<std::uint32_t> check_condition(const store::Store& store, const fhir::ResourceId& key,
                                       store::Sequence as_of, const Condition& condition) {
-  SLUICE_TRY(const auto record, store.read(key, as_of));
+  SLUICE_ASSIGN_OR_RETURN(const auto record, store.read(key, as_of));
   const std::uint32_t version = record ? record->version : 0;
   if (condition.kind == Kind::kAbsent)
     return precondition_failed(fmt::format("If-None-Match: {} is there already", name_of(key)));
@@ -123,17 +124,18 @@ Result<ConditionallyWritten> create_unless_found(store::Store& store, query::Mat
   Attempts attempts(store, matches, watch);
   while (true) {
     const auto& ids = matches.ids();
-    SLUICE_CHECK(attempts.look_at_matches(Intent::Kind::kLeave, 1));
+    SLUICE_RETURN_IF_ERROR(attempts.look_at_matches(Intent::Kind::kLeave, 1));
     if (ids.size() == 1) {
       const fhir::ResourceId key{resource.type, ids.front()};
-      SLUICE_CHECK(attempts.announce({{Intent::Kind::kLeave, key}}));
-      SLUICE_TRY(auto record, store.read(key, matches.as_of()));
+      SLUICE_RETURN_IF_ERROR(attempts.announce({{Intent::Kind::kLeave, key}}));
+      SLUICE_ASSIGN_OR_RETURN(auto record, store.read(key, matches.as_of()));
       if (!record) return corrupt("a match that is not there");
       return ConditionallyWritten{
           key, {false, {record->version, record->last_updated, std::move(record->json)}}};
     }
-    SLUICE_CHECK(attempts.announce({{Intent::Kind::kCreate, {resource.type, resource.id}}}));
-    SLUICE_TRY(auto written, put(store, attempts, resource, true));
+    SLUICE_RETURN_IF_ERROR(
+        attempts.announce({{Intent::Kind::kCreate, {resource.type, resource.id}}}));
+    SLUICE_ASSIGN_OR_RETURN(auto written, put(store, attempts, resource, true));
     if (written) return std::move(*written);
   }
 }
@@ -142,22 +144,22 @@ Result<ConditionallyWritten> update_found(store::Store& store, query::Matches& m
                                           const ReadBody& read_body, std::string_view new_id,
                                           const Condition& condition, Unmatched unmatched,
                                           const Watch& watch) {
-  SLUICE_TRY(const auto as_new, read_body(new_id));
+  SLUICE_ASSIGN_OR_RETURN(const auto as_new, read_body(new_id));
   const bool has_id = as_new.id != new_id;
   Attempts attempts(store, matches, watch);
   while (true) {
     const auto& ids = matches.ids();
-    SLUICE_CHECK(attempts.look_at_matches(Intent::Kind::kUpdate, 1));
+    SLUICE_RETURN_IF_ERROR(attempts.look_at_matches(Intent::Kind::kUpdate, 1));
     if (ids.empty()) {
-      SLUICE_CHECK(check_that_none_is_wanted(condition));
+      SLUICE_RETURN_IF_ERROR(check_that_none_is_wanted(condition));
       if (unmatched == Unmatched::kRefuse) return nothing_to_update();
       const fhir::ResourceId key{as_new.type, as_new.id};
-      SLUICE_TRY(const auto taken, store.read(key, matches.as_of()));
+      SLUICE_ASSIGN_OR_RETURN(const auto taken, store.read(key, matches.as_of()));
       if (taken)
         return Error{ErrorKind::kConflict,
                      fmt::format("nothing matches the condition, but {} is there", name_of(key))};
-      SLUICE_CHECK(attempts.announce({{Intent::Kind::kCreate, key}}));
-      SLUICE_TRY(auto written, put(store, attempts, as_new, true));
+      SLUICE_RETURN_IF_ERROR(attempts.announce({{Intent::Kind::kCreate, key}}));
+      SLUICE_ASSIGN_OR_RETURN(auto written, put(store, attempts, as_new, true));
       if (written) return std::move(*written);
       continue;
     }
@@ -165,10 +167,10 @@ Result<ConditionallyWritten> update_found(store::Store& store, query::Matches& m
     if (has_id && as_new.id != key.id)
       return invalid(
           fmt::format("the resource's id is not that of what matches, {}", name_of(key)));
-    SLUICE_CHECK(check_condition(store, key, matches.as_of(), condition));
-    SLUICE_TRY(const auto resource, read_body(key.id));
-    SLUICE_CHECK(attempts.announce({{Intent::Kind::kUpdate, key}}));
-    SLUICE_TRY(auto written, put(store, attempts, resource, false));
+    SLUICE_RETURN_IF_ERROR(check_condition(store, key, matches.as_of(), condition));
+    SLUICE_ASSIGN_OR_RETURN(const auto resource, read_body(key.id));
+    SLUICE_RETURN_IF_ERROR(attempts.announce({{Intent::Kind::kUpdate, key}}));
+    SLUICE_ASSIGN_OR_RETURN(auto written, put(store, attempts, resource, false));
     if (written) return std::move(*written);
   }
 }
@@ -178,19 +180,19 @@ Result<ConditionallyWritten> patch_found(store::Store& store, query::Matches& ma
                                          const Watch& watch) {
   Attempts attempts(store, matches, watch);
   while (true) {
-    SLUICE_CHECK(attempts.look_at_matches(Intent::Kind::kUpdate, 1));
+    SLUICE_RETURN_IF_ERROR(attempts.look_at_matches(Intent::Kind::kUpdate, 1));
     if (matches.ids().empty()) {
-      SLUICE_CHECK(check_that_none_is_wanted(condition));
+      SLUICE_RETURN_IF_ERROR(check_that_none_is_wanted(condition));
       return not_found(fmt::format("no {} matches the condition", fhir::type_name(matches.type())));
     }
     const fhir::ResourceId key{matches.type(), matches.ids().front()};
-    SLUICE_CHECK(check_condition(store, key, matches.as_of(), condition));
-    SLUICE_TRY(const auto record, store.read(key, matches.as_of()));
+    SLUICE_RETURN_IF_ERROR(check_condition(store, key, matches.as_of(), condition));
+    SLUICE_ASSIGN_OR_RETURN(const auto record, store.read(key, matches.as_of()));
     if (!record) return corrupt("a match that is not there");
-    SLUICE_TRY(const auto resource,
-               patched(key, record->json, asked.patch, asked.base_url, asked.leniency));
-    SLUICE_CHECK(attempts.announce({{Intent::Kind::kUpdate, key}}));
-    SLUICE_TRY(auto written, put(store, attempts, resource, false));
+    SLUICE_ASSIGN_OR_RETURN(const auto resource, patched(key, record->json, asked.patch,
+                                                         asked.base_url, asked.leniency));
+    SLUICE_RETURN_IF_ERROR(attempts.announce({{Intent::Kind::kUpdate, key}}));
+    SLUICE_ASSIGN_OR_RETURN(auto written, put(store, attempts, resource, false));
     if (written) return std::move(*written);
   }
 }
@@ -201,9 +203,9 @@ Result<std::size_t> remove_found(store::Store& store, query::Matches& matches, s
   while (true) {
     const auto& ids = matches.ids();
     const auto type = matches.type();
-    SLUICE_CHECK(attempts.look_at_matches(Intent::Kind::kDelete, most));
+    SLUICE_RETURN_IF_ERROR(attempts.look_at_matches(Intent::Kind::kDelete, most));
     if (ids.empty()) {
-      SLUICE_CHECK(check_that_none_is_wanted(condition));
+      SLUICE_RETURN_IF_ERROR(check_that_none_is_wanted(condition));
       return 0;
     }
     if (ids.size() > 1 && condition.kind != Kind::kNone)
@@ -211,12 +213,12 @@ Result<std::size_t> remove_found(store::Store& store, query::Matches& matches, s
     store::Transaction transaction;
     std::vector<Intent> intents;
     for (const auto& id : ids) {
-      SLUICE_CHECK(check_condition(store, {type, id}, matches.as_of(), condition));
+      SLUICE_RETURN_IF_ERROR(check_condition(store, {type, id}, matches.as_of(), condition));
       transaction.removals.push_back({type, id});
       intents.push_back({Intent::Kind::kDelete, {type, id}});
     }
-    SLUICE_CHECK(attempts.announce(std::move(intents)));
-    SLUICE_TRY(const auto outcome, attempts.write(transaction));
+    SLUICE_RETURN_IF_ERROR(attempts.announce(std::move(intents)));
+    SLUICE_ASSIGN_OR_RETURN(const auto outcome, attempts.write(transaction));
     if (outcome) return transaction.removals.size();
   }
 }

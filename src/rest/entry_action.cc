@@ -28,9 +28,9 @@ class ActionReader {
       : entry_(entry), base_url_(base_url) {}
 
   Result<EntryAction> read() {
-    SLUICE_CHECK(take_url());
-    SLUICE_CHECK(take_method());
-    SLUICE_CHECK(take_conditions());
+    SLUICE_RETURN_IF_ERROR(take_url());
+    SLUICE_RETURN_IF_ERROR(take_method());
+    SLUICE_RETURN_IF_ERROR(take_conditions());
     const bool wants_resource = action_.kind == Kind::kCreate || action_.kind == Kind::kUpdate ||
                                 action_.kind == Kind::kPatch;
     if (wants_resource && entry_.resource == 0)
@@ -119,8 +119,8 @@ class ActionReader {
     };
     if (entry_.if_none_exist) {
       if (action_.kind != Kind::kCreate) return misplaced("ifNoneExist");
-      SLUICE_TRY(const std::string_view query,
-                 query_of_condition(*entry_.if_none_exist, action_.type, base_url_));
+      SLUICE_ASSIGN_OR_RETURN(const std::string_view query,
+                              query_of_condition(*entry_.if_none_exist, action_.type, base_url_));
       if (query.empty()) return invalid("request.ifNoneExist is empty");
       action_.search = std::string(query);
     }
@@ -140,7 +140,8 @@ class ActionReader {
     if (entry_.if_match && !takes_match) return misplaced("ifMatch");
     if (entry_.if_none_match && action_.kind != Kind::kUpdate) return misplaced("ifNoneMatch");
     if (entry_.if_none_match && action_.search) return misplaced("ifNoneMatch");
-    SLUICE_TRY(action_.condition, parse_condition(entry_.if_match, entry_.if_none_match));
+    SLUICE_ASSIGN_OR_RETURN(action_.condition,
+                            parse_condition(entry_.if_match, entry_.if_none_match));
     return {};
   }
 

@@ -12,16 +12,16 @@ namespace sluice::rest {
 Result<std::size_t> EntryMatches::add(fhir::ResourceType type, std::string_view text) {
   const auto known = known_.find({type, std::string(text)});
   if (known != known_.end()) return known->second;
-  SLUICE_TRY(std::string canonical, search::canonical_query(text));
+  SLUICE_ASSIGN_OR_RETURN(std::string canonical, search::canonical_query(text));
   const auto same = known_.find({type, canonical});
   if (same != known_.end()) return same->second;
-  SLUICE_TRY(auto query, search::Query::compile(type, text, {.base_url = base_url_}));
+  SLUICE_ASSIGN_OR_RETURN(auto query, search::Query::compile(type, text, {.base_url = base_url_}));
   // What is sent again mostly has the same spelling.
   known_.emplace(std::pair(type, std::string(text)), queries_.size());
   known_.emplace(std::pair(type, std::move(canonical)), queries_.size());
   cost_ += query.cost();
   queries_.push_back(std::move(query));
-  SLUICE_CHECK(check_cost());
+  SLUICE_RETURN_IF_ERROR(check_cost());
   return queries_.size() - 1;
 }
 
@@ -52,16 +52,17 @@ Result<void> EntryMatches::find() {
     for (const auto& [type, numbers] : of_type) {
       std::vector<search::Query> queries;
       for (const std::size_t number : numbers) queries.push_back(queries_[number]);
-      SLUICE_TRY(auto found,
-                 query::Matches::find_each(store_for_(type), queries,
-                                           std::max<std::size_t>(2, limits_[type]), bounds_));
+      SLUICE_ASSIGN_OR_RETURN(
+          auto found, query::Matches::find_each(store_for_(type), queries,
+                                                std::max<std::size_t>(2, limits_[type]), bounds_));
       for (std::size_t i = 0; i < numbers.size(); ++i) matches_[numbers[i]] = std::move(found[i]);
     }
   }
   // Those that were found first have waited for the last.
   std::map<std::pair<fhir::ResourceType, store::Sequence>, std::vector<query::Matches*>> together;
   for (auto& matches : matches_) together[{matches->type(), matches->as_of()}].push_back(&*matches);
-  for (const auto& [of, matches] : together) SLUICE_CHECK(query::Matches::catch_up_each(matches));
+  for (const auto& [of, matches] : together)
+    SLUICE_RETURN_IF_ERROR(query::Matches::catch_up_each(matches));
   return {};
 }
 

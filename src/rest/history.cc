@@ -64,8 +64,8 @@ Result<HistoryPage> history_of(const store::Store& store, const fhir::ResourceId
   std::size_t at_once = std::min(kReadAtOnce, limits.count);
   const query::BoundsCheck check(limits.bounds);
   while (true) {
-    SLUICE_CHECK(check.look());
-    SLUICE_TRY(auto versions, store.versions(key, before, at_once));
+    SLUICE_RETURN_IF_ERROR(check.look());
+    SLUICE_ASSIGN_OR_RETURN(auto versions, store.versions(key, before, at_once));
     if (versions.empty() && seen == 0 && !range.before)
       return not_found(fmt::format("there is no {}/{}", fhir::type_name(key.type), key.id));
     if (versions.empty()) return pager.take(std::nullopt);
@@ -90,23 +90,23 @@ Result<HistoryPage> history_of_types(const store::Store& store,
   const store::ChangePlace end{{range.up_to.value + 1}, 0};
   store::ChangePlace at = range.before ? std::min(*range.before, end) : end;
   const store::ChangePlace start = at;
-  SLUICE_TRY(const auto changes, store.changes_newest_first(at, range.after));
+  SLUICE_ASSIGN_OR_RETURN(const auto changes, store.changes_newest_first(at, range.after));
   query::BoundsCheck check(limits.bounds);
   store::Change change;
   while (true) {
     auto found = [&]() -> Result<bool> {
-      SLUICE_CHECK(check.step());
+      SLUICE_RETURN_IF_ERROR(check.step());
       return changes->next(change);
     }();
     // A page that is not full is one, too, when there is a place to go on from.
     if (!found && found.error().kind == ErrorKind::kTimeout && at != start) return pager.take(at);
-    SLUICE_TRY(const bool more, std::move(found));
+    SLUICE_ASSIGN_OR_RETURN(const bool more, std::move(found));
     if (!more) return pager.take(std::nullopt);
     if (pager.is_full() || pager.has_looked(1)) return pager.take(at);
     at = {change.sequence, change.number};
     if (types != nullptr && !std::binary_search(types->begin(), types->end(), change.type))
       continue;
-    SLUICE_TRY(auto version, store.version_of(change));
+    SLUICE_ASSIGN_OR_RETURN(auto version, store.version_of(change));
     if (version && belongs(*version, range))
       pager.add({change.type, std::string(change.id)}, std::move(*version));
     if (pager.has_looked(kLookUpCost)) return pager.take(at);

@@ -28,7 +28,7 @@ Result<void> add_precondition(const store::Store& store, const fhir::ResourceId&
   if (condition.kind == Kind::kNone) return {};
   std::uint32_t version = 0;
   if (condition.kind == Kind::kPresent || condition.kind == Kind::kVersion) {
-    SLUICE_TRY(const auto record, store.read(key, store.last_commit().sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto record, store.read(key, store.last_commit().sequence));
     // 0 is no version, but to the store it would say that there is none.
     if (!record || (condition.kind == Kind::kVersion && condition.version == 0))
       return Error{ErrorKind::kPreconditionFailed,
@@ -59,8 +59,8 @@ Result<Written> put(store::Store& store, const fhir::IncomingResource& resource,
   const fhir::ResourceId key{resource.type, resource.id};
   store::Transaction transaction;
   transaction.puts = {&resource};
-  SLUICE_CHECK(add_precondition(store, key, condition, transaction));
-  SLUICE_TRY(const auto outcome, commit(store, key, condition, transaction));
+  SLUICE_RETURN_IF_ERROR(add_precondition(store, key, condition, transaction));
+  SLUICE_ASSIGN_OR_RETURN(const auto outcome, commit(store, key, condition, transaction));
   return written_by(store, resource, outcome.commit, outcome.puts.front());
 }
 
@@ -68,8 +68,8 @@ Result<std::uint32_t> remove_now(store::Store& store, const fhir::ResourceId& ke
                                  const Condition& condition) {
   store::Transaction transaction;
   transaction.removals = {key};
-  SLUICE_CHECK(add_precondition(store, key, condition, transaction));
-  SLUICE_TRY(const auto outcome, commit(store, key, condition, transaction));
+  SLUICE_RETURN_IF_ERROR(add_precondition(store, key, condition, transaction));
+  SLUICE_ASSIGN_OR_RETURN(const auto outcome, commit(store, key, condition, transaction));
   return outcome.removals.front().version;
 }
 
@@ -82,7 +82,7 @@ Result<Value> guarded(const store::Store& store, const fhir::ResourceId& key,
     if (!stored && stored.error().kind != ErrorKind::kNotFound &&
         stored.error().kind != ErrorKind::kGone)
       return stored.error();
-    if (stored) SLUICE_CHECK(may_change(*stored));
+    if (stored) SLUICE_RETURN_IF_ERROR(may_change(*stored));
     // No write that this one has not seen may make the client's condition come true.
     if (condition.kind == Kind::kVersion && (!stored || stored->version != condition.version))
       return Error{ErrorKind::kPreconditionFailed,
@@ -110,9 +110,10 @@ std::optional<std::uint32_t> version_number(std::string_view text) {
 }
 
 Result<Stored> read(const store::Store& store, const fhir::ResourceId& key) {
-  SLUICE_TRY(auto record, store.read(key, store.last_commit().sequence));
+  SLUICE_ASSIGN_OR_RETURN(auto record, store.read(key, store.last_commit().sequence));
   if (record) return Stored{record->version, record->last_updated, std::move(record->json)};
-  SLUICE_TRY(const auto newest, store.versions(key, std::numeric_limits<std::uint32_t>::max(), 1));
+  SLUICE_ASSIGN_OR_RETURN(const auto newest,
+                          store.versions(key, std::numeric_limits<std::uint32_t>::max(), 1));
   if (newest.empty()) return not_found(fmt::format("there is no {}", name_of(key)));
   return gone(key);
 }
@@ -122,7 +123,7 @@ Result<Stored> read_version(const store::Store& store, const fhir::ResourceId& k
   const Error missing =
       not_found(fmt::format("there is no version {} of {}", version, name_of(key)));
   if (version == 0 || version == std::numeric_limits<std::uint32_t>::max()) return missing;
-  SLUICE_TRY(auto found, store.versions(key, version + 1, 1));
+  SLUICE_ASSIGN_OR_RETURN(auto found, store.versions(key, version + 1, 1));
   if (found.empty() || found.front().version != version) return missing;
   if (found.front().deleted) return gone(key);
   return Stored{version, found.front().instant, std::move(found.front().json)};
@@ -145,7 +146,8 @@ Result<Written> update(store::Store& store, const fhir::IncomingResource& resour
 Result<Written> written_by(const store::Store& store, const fhir::IncomingResource& resource,
                            const store::Commit& commit, const store::PutOutcome& put) {
   if (put.status == store::PutStatus::kUnchanged) {
-    SLUICE_TRY(auto stored, read_version(store, {resource.type, resource.id}, put.version));
+    SLUICE_ASSIGN_OR_RETURN(auto stored,
+                            read_version(store, {resource.type, resource.id}, put.version));
     return Written{false, std::move(stored)};
   }
   Written written{put.status == store::PutStatus::kCreated, {put.version, commit.instant, {}}};

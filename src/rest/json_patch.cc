@@ -74,7 +74,7 @@ class PatchReader {
   Result<Members> members_at(std::size_t object) const {
     if (tokens_.first(object) != '{') return invalid("not an object");
     Members members;
-    SLUICE_CHECK(
+    SLUICE_RETURN_IF_ERROR(
         fhir::each_member(tokens_, object, [&](std::size_t key, std::size_t value) -> Result<void> {
           const std::string name = fhir::unescape(tokens_.raw_string(key));
           std::size_t* const member = name == "op"      ? &members.op
@@ -97,7 +97,7 @@ class PatchReader {
   }
 
   Result<JsonPointer> pointer_at(std::size_t token, std::string_view name) const {
-    SLUICE_TRY(const std::string text, string_at(token, name));
+    SLUICE_ASSIGN_OR_RETURN(const std::string text, string_at(token, name));
     auto pointer = fhir::parse_json_pointer(text);
     if (!pointer)
       return invalid(fmt::format("'{}' '{}' {}", name, shown(text), pointer.error().message));
@@ -106,19 +106,19 @@ class PatchReader {
 
   Result<JsonPatch::Operation> operation_at(std::size_t object) const {
     constexpr std::string_view kNames[] = {"add", "remove", "replace", "move", "copy", "test"};
-    SLUICE_TRY(const Members members, members_at(object));
-    SLUICE_TRY(const std::string op, string_at(members.op, "op"));
+    SLUICE_ASSIGN_OR_RETURN(const Members members, members_at(object));
+    SLUICE_ASSIGN_OR_RETURN(const std::string op, string_at(members.op, "op"));
     const auto* const name = std::find(std::begin(kNames), std::end(kNames), op);
     if (name == std::end(kNames))
       return invalid(
           fmt::format("op '{}' is none of add, remove, replace, move, copy and test", shown(op)));
     JsonPatch::Operation operation;
     operation.kind = static_cast<Kind>(name - std::begin(kNames));
-    SLUICE_TRY(operation.path, pointer_at(members.path, "path"));
+    SLUICE_ASSIGN_OR_RETURN(operation.path, pointer_at(members.path, "path"));
     operation.name = fmt::format("operation {} ({} '{}')", patch_.operations_.size(), op,
                                  text_of(operation.path, operation.path.size()));
     if (operation.kind == Kind::kMove || operation.kind == Kind::kCopy) {
-      SLUICE_TRY(operation.from, pointer_at(members.from, "from"));
+      SLUICE_ASSIGN_OR_RETURN(operation.from, pointer_at(members.from, "from"));
     }
     operation.value = members.value;
     const bool needs_value = operation.kind == Kind::kAdd || operation.kind == Kind::kReplace ||
@@ -174,7 +174,7 @@ class PatchRun {
   }
 
   Result<void> open(JsonNode& node) {
-    SLUICE_CHECK(spend(node.bytes_to_open() + 1));
+    SLUICE_RETURN_IF_ERROR(spend(node.bytes_to_open() + 1));
     node.open();
     return {};
   }
@@ -185,10 +185,10 @@ class PatchRun {
 
   /// The child of `parent` that the last of the first `steps` steps of `path` names.
   Result<std::size_t> child_at(JsonNode& parent, const JsonPointer& path, std::size_t steps) {
-    SLUICE_CHECK(open(parent));
+    SLUICE_RETURN_IF_ERROR(open(parent));
     const std::string& step = path[steps - 1];
     if (parent.is_object()) {
-      SLUICE_CHECK(spend(parent.child_count()));
+      SLUICE_RETURN_IF_ERROR(spend(parent.child_count()));
       const auto found = parent.find(step);
       if (!found) return missing(path, steps);
       return *found;
@@ -205,7 +205,7 @@ class PatchRun {
   Result<JsonNode*> node_at(const JsonPointer& path, std::size_t steps, bool changes) {
     JsonNode* node = &root_;
     for (std::size_t i = 0; i < steps; ++i) {
-      SLUICE_TRY(const std::size_t child, child_at(*node, path, i + 1));
+      SLUICE_ASSIGN_OR_RETURN(const std::size_t child, child_at(*node, path, i + 1));
       if (changes) node->set_changed();
       node = &node->child(child);
     }
@@ -215,7 +215,7 @@ class PatchRun {
   /// Something of that depth is put at `path`: counted, and not too deep.
   Result<void> admit(const JsonPointer& path, const JsonNode& value, bool is_new) {
     const auto extent = value.extent();
-    SLUICE_CHECK(spend(extent.bytes));
+    SLUICE_RETURN_IF_ERROR(spend(extent.bytes));
     if (path.size() + extent.depth > limits_.depth_max)
       return failed(fmt::format("nested more than {} levels deep", limits_.depth_max));
     if (!is_new) return {};
@@ -229,11 +229,11 @@ class PatchRun {
     switch (operation.kind) {
       case Kind::kAdd: {
         JsonNode value(*patch_.tokens_, operation.value);
-        SLUICE_CHECK(admit(operation.path, value, true));
+        SLUICE_RETURN_IF_ERROR(admit(operation.path, value, true));
         return put(operation.path, std::move(value));
       }
       case Kind::kRemove: {
-        SLUICE_CHECK(take(operation.path));
+        SLUICE_RETURN_IF_ERROR(take(operation.path));
         return {};
       }
       case Kind::kReplace:
@@ -241,9 +241,9 @@ class PatchRun {
       case Kind::kMove:
         return move(operation);
       case Kind::kCopy: {
-        SLUICE_TRY(const JsonNode* const from,
-                   node_at(operation.from, operation.from.size(), false));
-        SLUICE_CHECK(admit(operation.path, *from, true));
+        SLUICE_ASSIGN_OR_RETURN(const JsonNode* const from,
+                                node_at(operation.from, operation.from.size(), false));
+        SLUICE_RETURN_IF_ERROR(admit(operation.path, *from, true));
         return put(operation.path, from->clone());
       }
       case Kind::kTest:
@@ -257,8 +257,8 @@ class PatchRun {
       root_ = std::move(value);
       return {};
     }
-    SLUICE_TRY(JsonNode* const parent, node_at(path, path.size() - 1, true));
-    SLUICE_CHECK(open(*parent));
+    SLUICE_ASSIGN_OR_RETURN(JsonNode* const parent, node_at(path, path.size() - 1, true));
+    SLUICE_RETURN_IF_ERROR(open(*parent));
     const std::string& step = path.back();
     if (parent->is_array()) {
       const auto index = step == "-" ? parent->child_count() : fhir::array_index(step);
@@ -266,12 +266,12 @@ class PatchRun {
         return failed(fmt::format("'{}' is not an index of an array", text_of(path, path.size())));
       if (*index > parent->child_count())
         return failed(fmt::format("the array ends before '{}'", text_of(path, path.size())));
-      SLUICE_CHECK(spend(parent->child_count() - *index));
+      SLUICE_RETURN_IF_ERROR(spend(parent->child_count() - *index));
       parent->insert_element(*index, std::move(value));
       return {};
     }
     if (!parent->is_object()) return missing(path, path.size());
-    SLUICE_CHECK(spend(parent->child_count()));
+    SLUICE_RETURN_IF_ERROR(spend(parent->child_count()));
     if (const auto found = parent->find(step)) {
       parent->child(*found) = std::move(value);
       parent->set_changed();
@@ -283,20 +283,22 @@ class PatchRun {
 
   Result<JsonNode> take(const JsonPointer& path) {
     if (path.empty()) return failed("the whole resource cannot be taken away");
-    SLUICE_TRY(JsonNode* const parent, node_at(path, path.size() - 1, true));
-    SLUICE_TRY(const std::size_t child, child_at(*parent, path, path.size()));
-    SLUICE_CHECK(spend(parent->child_count() - child));
+    SLUICE_ASSIGN_OR_RETURN(JsonNode* const parent, node_at(path, path.size() - 1, true));
+    SLUICE_ASSIGN_OR_RETURN(const std::size_t child, child_at(*parent, path, path.size()));
+    SLUICE_RETURN_IF_ERROR(spend(parent->child_count() - child));
     return parent->take_child(child);
   }
 
   Result<void> replace(const Operation& operation) {
     JsonNode value(*patch_.tokens_, operation.value);
-    SLUICE_TRY(const JsonNode* const old, node_at(operation.path, operation.path.size(), false));
-    SLUICE_CHECK(admit(operation.path, value, true));
+    SLUICE_ASSIGN_OR_RETURN(const JsonNode* const old,
+                            node_at(operation.path, operation.path.size(), false));
+    SLUICE_RETURN_IF_ERROR(admit(operation.path, value, true));
     // What is the same stays as it is, bytes and all: then there is no new version.
-    SLUICE_CHECK(spend(old->extent().bytes));
+    SLUICE_RETURN_IF_ERROR(spend(old->extent().bytes));
     if (old->is_same_text(value)) return {};
-    SLUICE_TRY(JsonNode* const place, node_at(operation.path, operation.path.size(), true));
+    SLUICE_ASSIGN_OR_RETURN(JsonNode* const place,
+                            node_at(operation.path, operation.path.size(), true));
     *place = std::move(value);
     return {};
   }
@@ -305,21 +307,22 @@ class PatchRun {
     const auto& from = operation.from;
     const auto& path = operation.path;
     if (from == path) {
-      SLUICE_CHECK(node_at(from, from.size(), false));
+      SLUICE_RETURN_IF_ERROR(node_at(from, from.size(), false));
       return {};
     }
     if (from.size() < path.size() && std::equal(from.begin(), from.end(), path.begin()))
       return failed("a value cannot be moved into itself");
-    SLUICE_TRY(JsonNode value, take(from));
-    SLUICE_CHECK(admit(path, value, false));
+    SLUICE_ASSIGN_OR_RETURN(JsonNode value, take(from));
+    SLUICE_RETURN_IF_ERROR(admit(path, value, false));
     return put(path, std::move(value));
   }
 
   Result<void> test(const Operation& operation) {
     const JsonNode value(*patch_.tokens_, operation.value);
-    SLUICE_TRY(const JsonNode* const found, node_at(operation.path, operation.path.size(), false));
-    SLUICE_CHECK(spend(value.extent().bytes));
-    SLUICE_CHECK(spend(found->extent().bytes));
+    SLUICE_ASSIGN_OR_RETURN(const JsonNode* const found,
+                            node_at(operation.path, operation.path.size(), false));
+    SLUICE_RETURN_IF_ERROR(spend(value.extent().bytes));
+    SLUICE_RETURN_IF_ERROR(spend(found->extent().bytes));
     if (same_value(*found, value)) return {};
     return failed("the test failed: there is another value");
   }
@@ -341,7 +344,7 @@ Result<JsonPatch> JsonPatch::parse(std::string_view text) {
   if (auto tokens = patch.tokens_->read(text); !tokens) return fails(tokens.error());
   if (auto checked = fhir::check_json_array(*patch.tokens_, kPatchDepthMax); !checked)
     return fails(checked.error());
-  SLUICE_CHECK(PatchReader(patch).read());
+  SLUICE_RETURN_IF_ERROR(PatchReader(patch).read());
   return patch;
 }
 

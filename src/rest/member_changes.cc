@@ -78,22 +78,24 @@ Result<MembersChanged> MemberChanges::apply(store::Store& store, const std::stri
   const fhir::ResourceId key{fhir::types::kGroup, group_id};
   for (Retries retries(kAttempts);;) {
     if (turn.is_taken(group_id)) return busy();
-    SLUICE_TRY(auto stored, read(store, key));
+    SLUICE_ASSIGN_OR_RETURN(auto stored, read(store, key));
     if (stored.json.size() + bytes_of_entries >= large_from_ && !turn.become_large(group_id))
       return busy();
-    SLUICE_CHECK(check(stored, condition, group_id));
-    SLUICE_TRY(auto edit, operation == MemberOperation::kAdd
-                              ? fhir::add_members(stored.json, entries, base_url)
-                              : fhir::remove_members(stored.json, entries, base_url));
+    SLUICE_RETURN_IF_ERROR(check(stored, condition, group_id));
+    SLUICE_ASSIGN_OR_RETURN(auto edit, operation == MemberOperation::kAdd
+                                           ? fhir::add_members(stored.json, entries, base_url)
+                                           : fhir::remove_members(stored.json, entries, base_url));
     MembersChanged changed{std::move(stored), edit.given, edit.added, edit.removed, edit.absent};
     if (edit.json.empty()) return changed;
     const std::uint32_t version = changed.stored.version;
     changed.stored.json = {};  // a roster of a million: not held while the next is made
-    SLUICE_TRY(const auto resource, fhir::ResourceReader({}, base_url).read(edit.json));
+    SLUICE_ASSIGN_OR_RETURN(const auto resource,
+                            fhir::ResourceReader({}, base_url).read(edit.json));
     edit.json = {};
     // Without anybody stated as a member, filters would choose from all.
-    SLUICE_CHECK(search::read_cohort(resource.content, {}, search::Strictness::kWholeProfile));
-    if (may_write) SLUICE_CHECK(may_write(resource));
+    SLUICE_RETURN_IF_ERROR(
+        search::read_cohort(resource.content, {}, search::Strictness::kWholeProfile));
+    if (may_write) SLUICE_RETURN_IF_ERROR(may_write(resource));
     auto written = update(store, resource, {.kind = Kind::kVersion, .version = version});
     if (written) {
       changed.stored = std::move(written->stored);

@@ -51,14 +51,14 @@ Result<fhir::IncomingResource> read_patched(const fhir::ResourceId& key, std::st
   }
   if (resource->type != key.type) return unprocessable("a patch must not change resourceType");
   if (resource->id != key.id) return unprocessable("a patch must not change the id");
-  SLUICE_CHECK(validate(*resource, MemberFilters::kRefused, leniency));
+  SLUICE_RETURN_IF_ERROR(validate(*resource, MemberFilters::kRefused, leniency));
   return resource;
 }
 
 Result<fhir::IncomingResource> patched(const fhir::ResourceId& key, std::string_view json,
                                        const JsonPatch& patch, std::string_view base_url,
                                        Leniency leniency) {
-  SLUICE_TRY(const std::string text, patched_text(key, json, patch));
+  SLUICE_ASSIGN_OR_RETURN(const std::string text, patched_text(key, json, patch));
   return read_patched(key, text, base_url, leniency);
 }
 
@@ -66,10 +66,11 @@ Result<Written> patch(store::Store& store, const fhir::ResourceId& key, const Js
                       const Condition& condition, std::string_view base_url,
                       const MayChange& may_change, Leniency leniency) {
   for (Retries retries(kAttemptsMax);;) {
-    SLUICE_TRY(const auto stored, read(store, key));
-    if (may_change) SLUICE_CHECK(may_change(stored));
-    SLUICE_CHECK(check_condition(key, condition, stored.version));
-    SLUICE_TRY(const auto resource, patched(key, stored.json, patch, base_url, leniency));
+    SLUICE_ASSIGN_OR_RETURN(const auto stored, read(store, key));
+    if (may_change) SLUICE_RETURN_IF_ERROR(may_change(stored));
+    SLUICE_RETURN_IF_ERROR(check_condition(key, condition, stored.version));
+    SLUICE_ASSIGN_OR_RETURN(const auto resource,
+                            patched(key, stored.json, patch, base_url, leniency));
     // Whatever the client's condition was: what was read is what must be replaced.
     auto written = update(store, resource, {Kind::kVersion, stored.version});
     if (written || written.error().kind != ErrorKind::kPreconditionFailed) return written;

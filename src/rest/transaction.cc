@@ -52,7 +52,7 @@ Transaction& Transaction::operator=(Transaction&&) noexcept = default;
 Result<Transaction> Transaction::read(store::Store& store, const fhir::BundleRequest& bundle,
                                       TransactionOptions options) {
   auto impl = std::make_unique<Impl>(store, bundle, std::move(options));
-  SLUICE_CHECK(impl->plan.read());
+  SLUICE_RETURN_IF_ERROR(impl->plan.read());
   return Transaction(std::move(impl));
 }
 
@@ -72,9 +72,9 @@ bool Transaction::may_take_long() const {
 }
 
 Result<TransactionOutcome> Transaction::run(const BeforeWrite& before_write) {
-  SLUICE_TRY(const auto written, impl_->commit(before_write));
+  SLUICE_ASSIGN_OR_RETURN(const auto written, impl_->commit(before_write));
   impl_->outcome.commit = written.commit;
-  SLUICE_CHECK(impl_->write_outcomes(written));
+  SLUICE_RETURN_IF_ERROR(impl_->write_outcomes(written));
   return std::move(impl_->outcome);
 }
 
@@ -85,7 +85,7 @@ Result<store::WriteOutcome> Transaction::Impl::commit(const BeforeWrite& before_
     // Time that went to others' writes says nothing of how long this one takes by itself.
     if (!made && made.error().kind == ErrorKind::kTimeout && retries.attempts() > 0)
       return others_came_between(retries.attempts());
-    SLUICE_CHECK(made);
+    SLUICE_RETURN_IF_ERROR(made);
     store::Transaction transaction;
     std::vector<std::pair<Kind, fhir::ResourceId>> writes;
     for (std::size_t i = 0; i < plan.entries().size(); ++i) {
@@ -99,7 +99,7 @@ Result<store::WriteOutcome> Transaction::Impl::commit(const BeforeWrite& before_
     }
     transaction.preconditions = plan.take_preconditions();
     transaction.unchanged = plan.unchanged();
-    SLUICE_CHECK(before_write(writes));
+    SLUICE_RETURN_IF_ERROR(before_write(writes));
     auto written = (options.view ? options.view->writes() : store).write(transaction);
     if (written || written.error().kind != ErrorKind::kConflict) return written;
     // A condition of the client's own that holds no more is found by the next plan.
@@ -116,9 +116,9 @@ Result<void> Transaction::Impl::write_outcomes(const store::WriteOutcome& writte
     EntryOutcome& entry = outcome.entries[i];
     entry.key = planned.key;
     if (!plan.actions()[i].is_write()) {
-      SLUICE_CHECK(outcome_of_read(i));
+      SLUICE_RETURN_IF_ERROR(outcome_of_read(i));
     } else if (planned.resource) {
-      SLUICE_CHECK(outcome_of_put(i, *put++));
+      SLUICE_RETURN_IF_ERROR(outcome_of_put(i, *put++));
     } else if (plan.actions()[i].kind == Kind::kDelete) {
       entry.status = 204;
       if (planned.is_written) entry.version = (removal++)->version;
@@ -137,7 +137,7 @@ Result<void> Transaction::Impl::outcome_of_put(std::size_t index, const store::P
   EntryOutcome& entry = outcome.entries[index];
   entry.status = put.status == store::PutStatus::kCreated ? 201 : 200;
   if (put.status == store::PutStatus::kUnchanged) {
-    SLUICE_TRY(auto stored, read_version(store, entry.key, put.version));
+    SLUICE_ASSIGN_OR_RETURN(auto stored, read_version(store, entry.key, put.version));
     give(entry, std::move(stored));
     if (!options.with_resources) entry.json.clear();
     return {};
@@ -158,7 +158,7 @@ Result<void> Transaction::Impl::outcome_of_read(std::size_t index) {
     give(entry, *plan.entries()[index].stored);
   } else {
     // As of the transaction, whatever others write after it.
-    SLUICE_TRY(auto record, store.read(entry.key, outcome.commit.sequence));
+    SLUICE_ASSIGN_OR_RETURN(auto record, store.read(entry.key, outcome.commit.sequence));
     if (!record) return corrupt("a resource that a transaction read is gone");
     give(entry, {record->version, record->last_updated, std::move(record->json)});
   }

@@ -74,13 +74,14 @@ Result<void> TransactionPlan::read() {
   std::map<std::size_t, std::size_t> first_maker;  // by the query's number
   std::map<fhir::ResourceType, std::size_t> writes;
   auto understood = each([&](std::size_t i) -> Result<void> {
-    SLUICE_TRY(actions_.emplace_back(), read_action(bundle_.entries()[i], options_.base_url));
+    SLUICE_ASSIGN_OR_RETURN(actions_.emplace_back(),
+                            read_action(bundle_.entries()[i], options_.base_url));
     const EntryAction& action = actions_.back();
     query_of_entry_.push_back(kNone);
     made_ids_.push_back(random_hex(kIdBytes));
     if (action.is_write()) ++writes[action.type];
     if (!action.is_write() || !action.search) return {};
-    SLUICE_TRY(query_of_entry_.back(), matches_.add(action.type, *action.search));
+    SLUICE_ASSIGN_OR_RETURN(query_of_entry_.back(), matches_.add(action.type, *action.search));
     searched_.push_back({i, action.type});
     for (const auto type : matches_.queries()[query_of_entry_.back()].other_types())
       searched_.push_back({i, type});
@@ -115,7 +116,8 @@ Result<void> TransactionPlan::read_references(std::size_t entry) {
         if (place != fhir::LinkPlace::kReference || !conditional) return std::nullopt;
         if (conditional->query.empty())
           return invalid("a conditional reference has an empty query");
-        SLUICE_TRY(const std::size_t number, matches_.add(conditional->type, conditional->query));
+        SLUICE_ASSIGN_OR_RETURN(const std::size_t number,
+                                matches_.add(conditional->type, conditional->query));
         searches(conditional->type);
         for (const auto type : matches_.queries()[number].other_types()) searches(type);
         return std::nullopt;
@@ -137,14 +139,14 @@ Result<void> TransactionPlan::make() {
   own_found_.clear();
   own_ids_.clear();
   preconditions_.clear();
-  SLUICE_CHECK(matches_.find());
+  SLUICE_RETURN_IF_ERROR(matches_.find());
   auto identified = each([&](std::size_t i) -> Result<void> {
     if (!actions_[i].is_write()) return {};
-    SLUICE_CHECK(identify(i));
+    SLUICE_RETURN_IF_ERROR(identify(i));
     return claim(i);
   });
   if (!identified) return identified;
-  SLUICE_CHECK(each([&](std::size_t i) { return prepare(i); }));
+  SLUICE_RETURN_IF_ERROR(each([&](std::size_t i) { return prepare(i); }));
   return each([&](std::size_t i) { return read_now(i); });
 }
 
@@ -154,14 +156,14 @@ Result<void> TransactionPlan::check_found(fhir::ResourceType type,
   for (const auto& id : ids) {
     // Not there any more: then the search does not hold, and there will be another plan.
     const auto stored = rest::read(store_, {type, id});
-    if (stored) SLUICE_CHECK(options_.may_touch_binary(Kind::kSearch, *stored));
+    if (stored) SLUICE_RETURN_IF_ERROR(options_.may_touch_binary(Kind::kSearch, *stored));
   }
   return {};
 }
 
 Result<std::string> TransactionPlan::found_by_condition(std::size_t entry) const {
   const auto& ids = matches_.ids(query_of_entry_[entry]);
-  SLUICE_CHECK(check_found(actions_[entry].type, ids));
+  SLUICE_RETURN_IF_ERROR(check_found(actions_[entry].type, ids));
   if (ids.size() > 1) return failed("its condition finds more than one resource");
   return ids.empty() ? std::string() : ids.front();
 }
@@ -174,11 +176,11 @@ Result<void> TransactionPlan::identify(std::size_t entry) {
   if (action.kind == Kind::kCreate) return identify_create(entry);
   if (action.kind == Kind::kUpdate) return identify_update(entry);
   if (action.search) {
-    SLUICE_TRY(planned.key.id, found_by_condition(entry));
+    SLUICE_ASSIGN_OR_RETURN(planned.key.id, found_by_condition(entry));
     if (planned.key.id.empty() && action.kind == Kind::kPatch)
       return not_found("its condition finds nothing to patch");
     planned.is_written = !planned.key.id.empty();
-    SLUICE_CHECK(check_right(entry));
+    SLUICE_RETURN_IF_ERROR(check_right(entry));
   }
   return check_condition(entry);
 }
@@ -187,8 +189,8 @@ Result<void> TransactionPlan::check_right(std::size_t entry) {
   const fhir::ResourceId& key = planned_[entry].key;
   if (options_.view == nullptr || key.id.empty()) return {};
   const auto newest = store_.last_commit().sequence;
-  SLUICE_TRY(const auto found, seen_for(Look::kSearch, key.type).read(key, newest));
-  SLUICE_TRY(const auto mine, seen_by(entry).read(key, newest));
+  SLUICE_ASSIGN_OR_RETURN(const auto found, seen_for(Look::kSearch, key.type).read(key, newest));
+  SLUICE_ASSIGN_OR_RETURN(const auto mine, seen_by(entry).read(key, newest));
   // One that is not found any more makes another attempt necessary anyway.
   if (mine || !found) return {};
   return Error{ErrorKind::kForbidden,
@@ -200,7 +202,7 @@ Result<void> TransactionPlan::check_binary(std::size_t entry) {
   const fhir::ResourceId& key = planned_[entry].key;
   if (!options_.may_touch_binary || key.type != fhir::types::kBinary || key.id.empty()) return {};
   const auto stored = rest::read(seen_by(entry), key);
-  if (stored) SLUICE_CHECK(options_.may_touch_binary(actions_[entry].kind, *stored));
+  if (stored) SLUICE_RETURN_IF_ERROR(options_.may_touch_binary(actions_[entry].kind, *stored));
   if (!stored && stored.error().kind != ErrorKind::kNotFound &&
       stored.error().kind != ErrorKind::kGone)
     return stored.error();
@@ -212,11 +214,11 @@ Result<void> TransactionPlan::check_binary(std::size_t entry) {
 Result<void> TransactionPlan::identify_create(std::size_t entry) {
   PlannedEntry& planned = planned_[entry];
   if (actions_[entry].search) {
-    SLUICE_TRY(planned.key.id, found_by_condition(entry));
+    SLUICE_ASSIGN_OR_RETURN(planned.key.id, found_by_condition(entry));
     planned.is_written = planned.key.id.empty();
   }
   if (!planned.is_written) {
-    SLUICE_TRY(planned.stored, rest::read(seen_by(entry), planned.key));
+    SLUICE_ASSIGN_OR_RETURN(planned.stored, rest::read(seen_by(entry), planned.key));
     return hold(planned.stored->json.size());
   }
   planned.key.id = made_ids_[entry];
@@ -233,11 +235,11 @@ Result<void> TransactionPlan::identify_update(std::size_t entry) {
   if (!actions_[entry].search) {
     if (!own_id) return invalid("the resource has no id");
     if (*own_id != planned.key.id) return invalid("the resource's id is not that of request.url");
-    if (refuses_creation) SLUICE_CHECK(rest::read(seen_by(entry), planned.key));
+    if (refuses_creation) SLUICE_RETURN_IF_ERROR(rest::read(seen_by(entry), planned.key));
     return check_condition(entry);
   }
-  SLUICE_TRY(planned.key.id, found_by_condition(entry));
-  SLUICE_CHECK(check_right(entry));
+  SLUICE_ASSIGN_OR_RETURN(planned.key.id, found_by_condition(entry));
+  SLUICE_RETURN_IF_ERROR(check_right(entry));
   if (planned.key.id.empty()) {
     if (refuses_creation) return nothing_to_update();
     planned.key.id = own_id.value_or(made_ids_[entry]);
@@ -245,7 +247,8 @@ Result<void> TransactionPlan::identify_update(std::size_t entry) {
       return invalid("id is not 1 to 64 of A-Z a-z 0-9 '-' and '.'");
     // Nothing that is there matches; what has this id is something else.
     preconditions_.push_back({planned.key, 0});
-    SLUICE_TRY(const auto record, store_.read(planned.key, store_.last_commit().sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto record,
+                            store_.read(planned.key, store_.last_commit().sequence));
     if (record)
       return Error{ErrorKind::kConflict, fmt::format("{} is there but does not match the condition",
                                                      name_of(planned.key))};
@@ -258,12 +261,13 @@ Result<void> TransactionPlan::identify_update(std::size_t entry) {
 // The store compares with one version, so that "any" is the one that is there now.
 Result<void> TransactionPlan::check_condition(std::size_t entry) {
   const Condition& condition = actions_[entry].condition;
-  SLUICE_CHECK(check_binary(entry));
+  SLUICE_RETURN_IF_ERROR(check_binary(entry));
   if (condition.kind == Condition::Kind::kNone) return {};
   const fhir::ResourceId& key = planned_[entry].key;
   std::uint32_t version = 0;
   if (!key.id.empty()) {
-    SLUICE_TRY(const auto record, seen_by(entry).read(key, store_.last_commit().sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto record,
+                            seen_by(entry).read(key, store_.last_commit().sequence));
     if (record) version = record->version;
   }
   if (condition.kind == Condition::Kind::kAbsent && version != 0)
@@ -282,7 +286,7 @@ Result<void> TransactionPlan::claim(std::size_t entry) {
   const PlannedEntry& planned = planned_[entry];
   if (planned.key.id.empty()) return {};
   if (actions_[entry].kind != Kind::kDelete)
-    SLUICE_CHECK(links_.add(bundle_.entries()[entry].full_url, planned.key));
+    SLUICE_RETURN_IF_ERROR(links_.add(bundle_.entries()[entry].full_url, planned.key));
   const auto [other, is_first] = writers_.try_emplace(planned.key, entry);
   if (is_first || (is_found_create(actions_[entry].kind, planned) &&
                    is_found_create(actions_[other->second].kind, planned_[other->second])))
@@ -296,19 +300,19 @@ Result<void> TransactionPlan::prepare(std::size_t entry) {
   PlannedEntry& planned = planned_[entry];
   if (!planned.is_written || action.kind == Kind::kDelete) return {};
   if (action.kind == Kind::kPatch) {
-    SLUICE_TRY(planned.resource, patched_resource(entry));
+    SLUICE_ASSIGN_OR_RETURN(planned.resource, patched_resource(entry));
     return hold(planned.resource->content.size());
   }
   std::string text;
-  SLUICE_CHECK(rewrite(entry, bundle_.tokens(), bundle_.entries()[entry].resource, text));
-  SLUICE_TRY(planned.resource, action.kind == Kind::kCreate
-                                   ? reader_.read_as_new(text, planned.key.id)
-                                   : reader_.read(text, planned.key.id));
+  SLUICE_RETURN_IF_ERROR(rewrite(entry, bundle_.tokens(), bundle_.entries()[entry].resource, text));
+  SLUICE_ASSIGN_OR_RETURN(planned.resource, action.kind == Kind::kCreate
+                                                ? reader_.read_as_new(text, planned.key.id)
+                                                : reader_.read(text, planned.key.id));
   if (planned.resource->type != action.type)
     return invalid(fmt::format("the resource is a {}, request.url is one of {}",
                                fhir::type_name(planned.resource->type),
                                fhir::type_name(action.type)));
-  SLUICE_CHECK(validate(*planned.resource, MemberFilters::kRefused, options_.leniency));
+  SLUICE_RETURN_IF_ERROR(validate(*planned.resource, MemberFilters::kRefused, options_.leniency));
   return options_.with_resources ? hold(planned.resource->content.size()) : Result<void>{};
 }
 
@@ -318,19 +322,19 @@ Result<fhir::IncomingResource> TransactionPlan::patched_resource(std::size_t ent
   const auto& sent = bundle_.entries()[entry];
   if (fhir::string_member(bundle_.tokens(), sent.resource, "resourceType") != "Binary")
     return invalid("the resource of a PATCH is a Binary with a JSON Patch in it");
-  SLUICE_TRY(const auto binary, fhir::read_binary(bundle_.resource_of(sent)));
+  SLUICE_ASSIGN_OR_RETURN(const auto binary, fhir::read_binary(bundle_.resource_of(sent)));
   if (binary.content_type != "application/json-patch+json")
     return Error{ErrorKind::kUnsupportedMediaType,
                  "a PATCH takes a Binary with contentType application/json-patch+json"};
-  SLUICE_CHECK(query::BoundsCheck(options_.bounds).look());
-  SLUICE_TRY(const auto patch, JsonPatch::parse(binary.bytes));
-  SLUICE_TRY(const auto stored, rest::read(seen_by(entry), key));
+  SLUICE_RETURN_IF_ERROR(query::BoundsCheck(options_.bounds).look());
+  SLUICE_ASSIGN_OR_RETURN(const auto patch, JsonPatch::parse(binary.bytes));
+  SLUICE_ASSIGN_OR_RETURN(const auto stored, rest::read(seen_by(entry), key));
   preconditions_.push_back({key, stored.version});
-  SLUICE_TRY(const std::string json, patched_text(key, stored.json, patch));
+  SLUICE_ASSIGN_OR_RETURN(const std::string json, patched_text(key, stored.json, patch));
   fhir::JsonTokens tokens;
-  SLUICE_CHECK(tokens.read(json));
+  SLUICE_RETURN_IF_ERROR(tokens.read(json));
   std::string text;
-  SLUICE_CHECK(rewrite(entry, tokens, 0, text));
+  SLUICE_RETURN_IF_ERROR(rewrite(entry, tokens, 0, text));
   return read_patched(key, text, options_.base_url, options_.leniency);
 }
 
@@ -341,7 +345,7 @@ Result<void> TransactionPlan::rewrite(std::size_t entry, const fhir::JsonTokens&
       [&](fhir::LinkPlace place, std::string_view text) -> Result<std::optional<std::string>> {
         if (place == fhir::LinkPlace::kReference)
           if (const auto conditional = fhir::parse_conditional_reference(text)) {
-            SLUICE_TRY(auto found, resolve(conditional->type, conditional->query));
+            SLUICE_ASSIGN_OR_RETURN(auto found, resolve(conditional->type, conditional->query));
             return std::optional(std::move(found));
           }
         return links_.target(bundle_.entries()[entry].full_url, text);
@@ -352,12 +356,12 @@ Result<void> TransactionPlan::rewrite(std::size_t entry, const fhir::JsonTokens&
 // As the standard has it, after the writes: what this Bundle writes is looked at as it is sent, and
 // what it removes or replaces counts no more.
 Result<std::string> TransactionPlan::resolve(fhir::ResourceType type, std::string_view query) {
-  SLUICE_TRY(const std::size_t number, matches_.add(type, query));
+  SLUICE_ASSIGN_OR_RETURN(const std::size_t number, matches_.add(type, query));
   // What a patch brings is known only after the searches.
   if (!matches_.is_found(number))
     return Error{ErrorKind::kUnsupported, "a patch cannot bring a conditional reference"};
   if (const auto known = references_.find(number); known != references_.end()) return known->second;
-  SLUICE_CHECK(check_found(type, matches_.ids(number)));
+  SLUICE_RETURN_IF_ERROR(check_found(type, matches_.ids(number)));
   std::vector<std::string> ids;
   for (const auto& id : matches_.ids(number)) {
     const auto writer = writers_.find({type, id});
@@ -365,7 +369,7 @@ Result<std::string> TransactionPlan::resolve(fhir::ResourceType type, std::strin
         actions_[writer->second].kind == Kind::kPatch)
       ids.push_back(id);
   }
-  SLUICE_CHECK(find_own(type));
+  SLUICE_RETURN_IF_ERROR(find_own(type));
   const auto& own = own_ids_[number];
   ids.insert(ids.end(), own.begin(), own.end());
   if (ids.size() != 1)
@@ -390,8 +394,9 @@ Result<void> TransactionPlan::find_own(fhir::ResourceType type) {
     if (actions_[i].type != type || !planned_[i].is_written ||
         (kind != Kind::kCreate && kind != Kind::kUpdate))
       continue;
-    SLUICE_CHECK(check.look());
-    SLUICE_TRY(const auto* const matching, set.matching(bundle_.resource_of(bundle_.entries()[i])));
+    SLUICE_RETURN_IF_ERROR(check.look());
+    SLUICE_ASSIGN_OR_RETURN(const auto* const matching,
+                            set.matching(bundle_.resource_of(bundle_.entries()[i])));
     for (const std::size_t match : *matching)
       own_ids_[numbers[match]].push_back(planned_[i].key.id);
   }
@@ -405,25 +410,26 @@ Result<void> TransactionPlan::read_now(std::size_t entry) {
   if (action.is_write()) return {};
   planned.key = {action.type, action.id};
   if (action.kind == Kind::kReadVersion) {
-    SLUICE_TRY(planned.stored, read_version(seen_by(entry), planned.key, action.version));
-    SLUICE_CHECK(hold(planned.stored->json.size()));
+    SLUICE_ASSIGN_OR_RETURN(planned.stored,
+                            read_version(seen_by(entry), planned.key, action.version));
+    SLUICE_RETURN_IF_ERROR(hold(planned.stored->json.size()));
     if (options_.may_touch_binary && planned.key.type == fhir::types::kBinary)
       return options_.may_touch_binary(action.kind, *planned.stored);
     return {};
   }
   if (action.kind != Kind::kRead) return {};
   // Also of one that this Bundle writes: a patch leaves of it what its writer may not read.
-  SLUICE_CHECK(check_binary(entry));
+  SLUICE_RETURN_IF_ERROR(check_binary(entry));
   const auto writer = writers_.find(planned.key);
   if (writer != writers_.end() && planned_[writer->second].is_written) {
     if (actions_[writer->second].kind != Kind::kDelete) {
-      SLUICE_CHECK(hold(planned_[writer->second].resource->content.size()));
+      SLUICE_RETURN_IF_ERROR(hold(planned_[writer->second].resource->content.size()));
       return reads_by_own_right(entry) ? Result<void>{} : check_readable(planned_[writer->second]);
     }
     return Error{ErrorKind::kGone, fmt::format("{} is deleted by Bundle.entry[{}]",
                                                name_of(planned.key), writer->second)};
   }
-  SLUICE_TRY(const auto stored, rest::read(seen_by(entry), planned.key));
+  SLUICE_ASSIGN_OR_RETURN(const auto stored, rest::read(seen_by(entry), planned.key));
   preconditions_.push_back({planned.key, stored.version});
   return is_known(action.known, stored.version, stored.last_updated) ? Result<void>{}
                                                                      : hold(stored.json.size());
@@ -433,9 +439,9 @@ Result<void> TransactionPlan::check_readable(const PlannedEntry& written) const 
   if (options_.view == nullptr) return {};
   std::string json;
   const auto newest = store_.last_commit();
-  SLUICE_TRY(const auto before, store_.read(written.key, newest.sequence));
+  SLUICE_ASSIGN_OR_RETURN(const auto before, store_.read(written.key, newest.sequence));
   fhir::append_with_meta(json, *written.resource, before ? before->version + 1 : 1, newest.instant);
-  SLUICE_TRY(const bool readable, options_.view->may_read(written.key.type, json));
+  SLUICE_ASSIGN_OR_RETURN(const bool readable, options_.view->may_read(written.key.type, json));
   if (!readable) return not_found(fmt::format("there is no {}", name_of(written.key)));
   return {};
 }

@@ -59,7 +59,7 @@ Result<GenerateSummary> generate(const GenerateOptions& options) {
   directory.write(files);
   for (std::uint64_t i = 0; i < options.patients; ++i) {
     write_record(files, directory, options.seed, i);
-    SLUICE_CHECK(files.status());
+    SLUICE_RETURN_IF_ERROR(files.status());
   }
   write_groups(files, options.seed, options.patients);
   return files.finish();

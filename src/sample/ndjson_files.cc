@@ -67,7 +67,8 @@ class GzipStream {
       stream_.avail_out = static_cast<std::uint32_t>(output_.size());
       if (isal_deflate(&stream_) != COMP_OK)
         return Error{ErrorKind::kInternal, "cannot compress the sample"};
-      SLUICE_CHECK(sink(std::string_view(output_.data(), output_.size() - stream_.avail_out)));
+      SLUICE_RETURN_IF_ERROR(
+          sink(std::string_view(output_.data(), output_.size() - stream_.avail_out)));
     } while (stream_.avail_out == 0);
     return {};
   }
@@ -175,7 +176,7 @@ Result<void> NdjsonFiles::status() const {
 Result<GenerateSummary> NdjsonFiles::finish() {
   for (const auto& file : files_)
     if (file) write_out(*file, true);
-  SLUICE_CHECK(status());
+  SLUICE_RETURN_IF_ERROR(status());
   // Not synced: a sample that a crash has damaged is made again.
   GenerateSummary summary;
   for (std::size_t i = 0; i < kTypeCount; ++i) {

@@ -52,7 +52,7 @@ std::string joined(std::vector<std::string> parts) {
 }  // namespace
 
 Result<std::string> canonical_query(std::string_view raw) {
-  SLUICE_TRY(const auto parameters, parse_query_string(raw));
+  SLUICE_ASSIGN_OR_RETURN(const auto parameters, parse_query_string(raw));
   std::vector<std::string> parts;
   for (const auto& [name, value] : parameters) {
     std::string& part = parts.emplace_back();

@@ -96,19 +96,19 @@ std::vector<fhir::ResourceType> Cohort::types_read() const {
 
 Result<std::optional<Cohort>> read_cohort(std::string_view group_json, const QueryOptions& options,
                                           Strictness strictness) {
-  SLUICE_TRY(const auto text, fhir::read_cohort_text(group_json));
+  SLUICE_ASSIGN_OR_RETURN(const auto text, fhir::read_cohort_text(group_json));
   if (!text) return std::optional<Cohort>();
   Cohort cohort;
-  SLUICE_TRY(cohort.subject, subject_of(text->type));
-  if (strictness == Strictness::kWholeProfile) SLUICE_CHECK(check_profile(*text));
+  SLUICE_ASSIGN_OR_RETURN(cohort.subject, subject_of(text->type));
+  if (strictness == Strictness::kWholeProfile) SLUICE_RETURN_IF_ERROR(check_profile(*text));
   cohort.base_url = options.base_url;
-  SLUICE_TRY(cohort.limits, read_limits(text->limits, options));
+  SLUICE_ASSIGN_OR_RETURN(cohort.limits, read_limits(text->limits, options));
   cohort.has_members = text->has_members;
   if (text->filters.size() > kFiltersMax)
     return unprocessable(fmt::format("a Group has at most {} member-filters", kFiltersMax));
   QueryCost cost;
   for (const auto& filter : text->filters) {
-    SLUICE_TRY(auto query, compile(filter, cohort.subject, options));
+    SLUICE_ASSIGN_OR_RETURN(auto query, compile(filter, cohort.subject, options));
     cost += query.cost();
     if (cost.values > kFilterValuesMax)
       return unprocessable(

@@ -36,22 +36,22 @@ class CriterionCompiler {
     const std::size_t colon = outer.find(':');
     criterion_.name = outer.substr(0, colon);
     if (colon != std::string_view::npos) modifier_ = outer.substr(colon + 1);
-    SLUICE_CHECK(find());
+    SLUICE_RETURN_IF_ERROR(find());
     if (dot != std::string_view::npos) return compile_chain(whole_name_.substr(dot + 1));
     if (colon != std::string_view::npos && modifier_.empty())
       return refused("has an empty modifier");
     if (modifier_ == "missing") return compile_missing();
-    SLUICE_CHECK(read_modifier());
+    SLUICE_RETURN_IF_ERROR(read_modifier());
     const auto parts = split_escaped(value_, ',', kQueryValuesMax);
     if (parts.size() > kQueryValuesMax)
       return refused(fmt::format("has more than {} values", kQueryValuesMax));
     for (const std::string_view part : parts) {
       if (part.empty()) return refused("has an empty value in its list");
       if (parameter_->type == ParameterType::kComposite) {
-        SLUICE_TRY(auto tuple, parse_tuple(part));
+        SLUICE_ASSIGN_OR_RETURN(auto tuple, parse_tuple(part));
         criterion_.tuples.push_back(std::move(tuple));
       } else {
-        SLUICE_TRY(auto test, parse_value(part, criterion_.target));
+        SLUICE_ASSIGN_OR_RETURN(auto test, parse_value(part, criterion_.target));
         criterion_.tests.push_back(std::move(test));
       }
     }
@@ -148,7 +148,7 @@ class CriterionCompiler {
           return {};
         }
         if (const auto named = fhir::find_resource_type(modifier_)) {
-          SLUICE_CHECK(check_target(*named));
+          SLUICE_RETURN_IF_ERROR(check_target(*named));
           modifier_type_ = named;
           return {};
         }
@@ -249,7 +249,7 @@ class CriterionCompiler {
     std::vector<ValueTest> tuple;
     for (std::size_t i = 0; i < parts.size(); ++i) {
       if (parts[i].empty()) return bad_value(text, invalid("has an empty part"));
-      SLUICE_TRY(auto test, parse_value(parts[i], criterion_.components[i]));
+      SLUICE_ASSIGN_OR_RETURN(auto test, parse_value(parts[i], criterion_.components[i]));
       tuple.push_back(std::move(test));
     }
     return tuple;
@@ -281,7 +281,7 @@ class CriterionCompiler {
     if (!modifier_.empty()) {
       const auto named = fhir::find_resource_type(modifier_);
       if (!named) return refused(fmt::format("names '{}', which is no resource type", modifier_));
-      SLUICE_CHECK(check_target(*named));
+      SLUICE_RETURN_IF_ERROR(check_target(*named));
       types = {*named};
     }
     if (types.empty())
@@ -291,7 +291,7 @@ class CriterionCompiler {
     for (const fhir::ResourceType type : types) {
       // Of several types those count that have the parameter.
       if (types.size() > 1 && find_parameter(type, inner_name) == nullptr) continue;
-      SLUICE_TRY(auto query, compile_inner(type, inner));
+      SLUICE_ASSIGN_OR_RETURN(auto query, compile_inner(type, inner));
       criterion_.inner.push_back(std::move(query));
     }
     if (criterion_.inner.empty())
@@ -322,7 +322,7 @@ class CriterionCompiler {
       return refused(
           fmt::format("names '{}', which does not refer to {}", parts[2], fhir::type_name(type_)));
     criterion_.referring = parse_paths(row_of(*type, parts[2]).paths);
-    SLUICE_TRY(auto query, compile_inner(*type, rest));
+    SLUICE_ASSIGN_OR_RETURN(auto query, compile_inner(*type, rest));
     criterion_.inner.push_back(std::move(query));
     return std::move(criterion_);
   }

@@ -90,7 +90,7 @@ Result<QuantityTest> QuantityTest::parse(std::string_view value) {
   if (parts.size() != 1 && parts.size() != 3)
     return invalid("is neither number nor number|system|code");
   QuantityTest test;
-  SLUICE_TRY(test.number_, NumberTest::parse(parts[0]));
+  SLUICE_ASSIGN_OR_RETURN(test.number_, NumberTest::parse(parts[0]));
   if (parts.size() == 3) {
     test.system_ = unescape_value(parts[1]);
     test.code_ = unescape_value(parts[2]);

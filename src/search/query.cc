@@ -153,8 +153,8 @@ Result<Parameters> parse_query_string(std::string_view raw) {
     raw.remove_prefix(std::min(raw.size(), part.size() + 1));
     if (part.empty()) continue;
     const std::size_t equals = std::min(part.find('='), part.size());
-    SLUICE_TRY(auto name, decoded(part.substr(0, equals)));
-    SLUICE_TRY(auto value, decoded(part.substr(std::min(part.size(), equals + 1))));
+    SLUICE_ASSIGN_OR_RETURN(auto name, decoded(part.substr(0, equals)));
+    SLUICE_ASSIGN_OR_RETURN(auto value, decoded(part.substr(std::min(part.size(), equals + 1))));
     if (name.empty()) return invalid(fmt::format("'{}' in a query has no name", shown(part)));
     if (parameters.size() == kQueryParametersMax) return too_many_parameters();
     parameters.emplace_back(std::move(name), std::move(value));
@@ -164,7 +164,7 @@ Result<Parameters> parse_query_string(std::string_view raw) {
 
 Result<Query> Query::compile(fhir::ResourceType type, std::string_view raw,
                              const QueryOptions& options) {
-  SLUICE_TRY(const auto parameters, parse_query_string(raw));
+  SLUICE_ASSIGN_OR_RETURN(const auto parameters, parse_query_string(raw));
   return compile(type, parameters, options);
 }
 
@@ -175,7 +175,7 @@ Result<Query> Query::compile(fhir::ResourceType type, const Parameters& paramete
   impl->type = type;
   impl->base_url = options.base_url;
   for (const auto& [name, value] : parameters) {
-    SLUICE_TRY(auto criterion, compile_criterion(type, name, value, options));
+    SLUICE_ASSIGN_OR_RETURN(auto criterion, compile_criterion(type, name, value, options));
     for (const Path& path : criterion.target.paths) {
       if (path.steps.empty()) {
         criterion.roots.push_back(kNoToken);
@@ -186,7 +186,7 @@ Result<Query> Query::compile(fhir::ResourceType type, const Parameters& paramete
       criterion.roots.push_back(static_cast<std::size_t>(known - impl->roots.begin()));
       if (known == impl->roots.end()) impl->roots.push_back(root);
     }
-    SLUICE_CHECK(impl->add_cost(criterion));
+    SLUICE_RETURN_IF_ERROR(impl->add_cost(criterion));
     for (const Query& inner : criterion.inner) impl->other_types.push_back(inner.type());
     impl->needs_resolver = impl->needs_resolver || !criterion.inner.empty();
     if (!impl->ids) impl->ids = ids_of(criterion);
@@ -248,7 +248,7 @@ Result<Query> Query::resolved(Resolver& resolver, IdBudget& budget) const {
       fhir::JsonTokens tokens;
       std::string buffer;
       const auto visit = [&](std::string_view id, std::string_view json) -> Result<void> {
-        SLUICE_TRY(const bool matches, matcher.matches(inner, json));
+        SLUICE_ASSIGN_OR_RETURN(const bool matches, matcher.matches(inner, json));
         if (!matches) return {};
         if (criterion.kind == Criterion::Kind::kChain) return add(id);
         if (!tokens.read(json)) return corrupt("stored resource: not one JSON object");
@@ -264,7 +264,7 @@ Result<Query> Query::resolved(Resolver& resolver, IdBudget& budget) const {
         }
         return {};
       };
-      SLUICE_CHECK(resolver.each(inner.type(), visit));
+      SLUICE_RETURN_IF_ERROR(resolver.each(inner.type(), visit));
       const auto of = criterion.kind == Criterion::Kind::kChain ? inner.type() : impl->type;
       criterion.resources->emplace_back(of, std::move(ids));
     }

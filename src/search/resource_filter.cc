@@ -10,7 +10,7 @@ Result<ResourceFilter> ResourceFilter::compile(fhir::ResourceType type, const Qu
   for (const auto& alternatives : limit) {
     std::vector<Query> queries;
     for (const auto& text : alternatives) {
-      SLUICE_TRY(auto query, Query::compile(type, text, options));
+      SLUICE_ASSIGN_OR_RETURN(auto query, Query::compile(type, text, options));
       if (query.needs_resolver())
         return Error{ErrorKind::kUnsupported,
                      "chained parameters and _has cannot limit what may be seen"};
@@ -23,7 +23,7 @@ Result<ResourceFilter> ResourceFilter::compile(fhir::ResourceType type, const Qu
 
 Result<bool> ResourceFilter::passes(Matcher& matcher, std::string_view resource) const {
   for (const auto& queries : parts_) {
-    SLUICE_TRY(const bool matches, matcher.matches_any(queries, resource));
+    SLUICE_ASSIGN_OR_RETURN(const bool matches, matcher.matches_any(queries, resource));
     if (!matches) return false;
   }
   return true;

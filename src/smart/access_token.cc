@@ -34,7 +34,8 @@ Instant time_of(const json::object& object, json::string_view name) {
 }
 
 Result<RingKey> make_key() {
-  SLUICE_TRY(const jose::PrivateJwk key, jose::PrivateJwk::generate(jose::Algorithm::kEs384));
+  SLUICE_ASSIGN_OR_RETURN(const jose::PrivateJwk key,
+                          jose::PrivateJwk::generate(jose::Algorithm::kEs384));
   return RingKey{key.kid(), {}, key.to_json()};
 }
 
@@ -87,8 +88,8 @@ Result<std::unique_ptr<AccessTokens>> AccessTokens::open(store::Store& store,
   ring.is_secret = [](const std::string& secret) {
     return jose::PrivateJwk::parse(secret).has_value();
   };
-  SLUICE_TRY(tokens->keys_, KeyRing::open(store, clock, std::move(ring)));
-  SLUICE_TRY(tokens->revoked_, ExpiringIds::open(store, clock, {"revoked/"}));
+  SLUICE_ASSIGN_OR_RETURN(tokens->keys_, KeyRing::open(store, clock, std::move(ring)));
+  SLUICE_ASSIGN_OR_RETURN(tokens->revoked_, ExpiringIds::open(store, clock, {"revoked/"}));
   return tokens;
 }
 
@@ -96,7 +97,7 @@ Result<std::shared_ptr<const jose::PrivateJwk>> AccessTokens::pair_of(const Ring
   const std::lock_guard lock(mutex_);
   auto found = pairs_.find(key.id);
   if (found == pairs_.end()) {
-    SLUICE_TRY(jose::PrivateJwk pair, jose::PrivateJwk::parse(key.secret));
+    SLUICE_ASSIGN_OR_RETURN(jose::PrivateJwk pair, jose::PrivateJwk::parse(key.secret));
     found = pairs_.emplace(key.id, std::make_shared<const jose::PrivateJwk>(std::move(pair))).first;
   }
   return found->second;
@@ -118,10 +119,11 @@ Result<IssuedToken> AccessTokens::issue(const Client& client, const ScopeSet& sc
   claims->jti = random_hex(kJtiBytes);
   claims->generation = client.generation;
 
-  SLUICE_TRY(const auto key, pair_of(*keys_->current()));
+  SLUICE_ASSIGN_OR_RETURN(const auto key, pair_of(*keys_->current()));
   IssuedToken token;
-  SLUICE_TRY(token.access_token, jose::Jws::sign(to_claims(*claims, options_.issuer), *key,
-                                                 {{"typ", json::string_view(kType)}}));
+  SLUICE_ASSIGN_OR_RETURN(token.access_token,
+                          jose::Jws::sign(to_claims(*claims, options_.issuer), *key,
+                                          {{"typ", json::string_view(kType)}}));
   token.scope = scopes.to_string();
   token.expires_in = options_.lifetime;
   cache_.put(TokenCache::digest(token.access_token), std::move(claims), now);
@@ -136,7 +138,7 @@ Result<AccessTokens::ClaimsPtr> AccessTokens::verify(std::string_view token) con
     return refused("the access token is malformed", "\"typ\" is not at+jwt");
   const auto key = keys_->find(jws->kid());
   if (key == nullptr) return refused("the access token is not known here", "unknown \"kid\"");
-  SLUICE_TRY(const auto pair, pair_of(*key));
+  SLUICE_ASSIGN_OR_RETURN(const auto pair, pair_of(*key));
   jose::JwkSet keys;
   keys.add(pair->public_part());
   if (const auto verified = jws->verify(keys); !verified)
@@ -178,12 +180,12 @@ Result<AccessTokens::ClaimsPtr> AccessTokens::check(std::string_view token) {
   const Instant now = clock_.now();
   ClaimsPtr claims = cache_.find(digest, now);
   if (claims == nullptr) {
-    SLUICE_TRY(claims, verify(token));
-    SLUICE_CHECK(check_alive(*claims));
+    SLUICE_ASSIGN_OR_RETURN(claims, verify(token));
+    SLUICE_RETURN_IF_ERROR(check_alive(*claims));
     cache_.put(digest, claims, now);
     return claims;
   }
-  SLUICE_CHECK(check_alive(*claims));
+  SLUICE_RETURN_IF_ERROR(check_alive(*claims));
   return claims;
 }
 
@@ -199,7 +201,8 @@ Result<void> AccessTokens::revoke(std::string_view token, std::string_view clien
   if (!client_id.empty() && claims->client_id != client_id)
     return Error{ErrorKind::kForbidden, "the token belongs to another client"};
   if (claims->expires <= clock_.now()) return {};
-  SLUICE_CHECK(revoked_->insert(claims->client_id, claims->jti, claims->expires + kSlack));
+  SLUICE_RETURN_IF_ERROR(
+      revoked_->insert(claims->client_id, claims->jti, claims->expires + kSlack));
   return {};
 }
 
@@ -226,7 +229,7 @@ std::string AccessTokens::jwks() const {
 
 Result<void> AccessTokens::maintain() {
   keys_->current();
-  SLUICE_CHECK(keys_->purge());
+  SLUICE_RETURN_IF_ERROR(keys_->purge());
   {
     const std::lock_guard lock(mutex_);
     std::erase_if(pairs_, [&](const auto& pair) { return keys_->find(pair.first) == nullptr; });

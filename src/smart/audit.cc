@@ -52,11 +52,11 @@ AuditLog::AuditLog(std::filesystem::path folder, const Clock& clock, AuditOption
 
 Result<std::unique_ptr<AuditLog>> AuditLog::open(const std::filesystem::path& folder,
                                                  const Clock& clock, AuditOptions options) {
-  SLUICE_CHECK(make_folder(folder));
+  SLUICE_RETURN_IF_ERROR(make_folder(folder));
   std::unique_ptr<AuditLog> log(new AuditLog(folder, clock, std::move(options)));
   const std::string day = day_of(clock.now());
-  SLUICE_TRY(const unsigned number, last_number(folder, day));
-  SLUICE_CHECK(log->open_file(day, std::max(1u, number)));
+  SLUICE_ASSIGN_OR_RETURN(const unsigned number, last_number(folder, day));
+  SLUICE_RETURN_IF_ERROR(log->open_file(day, std::max(1u, number)));
   log->syncer_ = std::thread([raw = log.get()] { raw->run(); });
   return log;
 }
@@ -77,10 +77,10 @@ Result<void> AuditLog::open_file(const std::string& day, unsigned number) {
   bool torn = false;
   if (size > 0) {
     char last = 0;
-    SLUICE_TRY(const std::size_t n, read_at(fd, size - 1, {&last, 1}, path));
+    SLUICE_ASSIGN_OR_RETURN(const std::size_t n, read_at(fd, size - 1, {&last, 1}, path));
     torn = n == 1 && last != '\n';
   }
-  SLUICE_CHECK(sync_folder(folder_));
+  SLUICE_RETURN_IF_ERROR(sync_folder(folder_));
   file_ = std::move(file);
   path_ = path;
   day_ = day;
@@ -96,12 +96,12 @@ Result<void> AuditLog::make_ready(std::size_t line_size) {
   const bool is_full = size_ > 0 && size_ + line_size > options_.file_size_max;
   if (day == day_ && !is_full && !failed_) return {};
   if (!failed_) {
-    SLUICE_CHECK(sync_file(file_->get(), path_));
+    SLUICE_RETURN_IF_ERROR(sync_file(file_->get(), path_));
   }
   // By the folder, not by number_: the clock may have been set back to a day that has files.
-  SLUICE_TRY(const unsigned last, last_number(folder_, day));
-  SLUICE_CHECK(open_file(day, last + 1));
-  SLUICE_CHECK(sync_file(file_->get(), path_));
+  SLUICE_ASSIGN_OR_RETURN(const unsigned last, last_number(folder_, day));
+  SLUICE_RETURN_IF_ERROR(open_file(day, last + 1));
+  SLUICE_RETURN_IF_ERROR(sync_file(file_->get(), path_));
   failed_ = false;
   unsynced_ = false;
   return {};
@@ -120,7 +120,7 @@ Result<void> AuditLog::write(std::span<const AuditEvent> events) {
     lines += to_fhir_json(event, now, options_.source);
     lines += '\n';
     if (lines.size() < kWriteSize) continue;
-    SLUICE_CHECK(append(lines));
+    SLUICE_RETURN_IF_ERROR(append(lines));
     lines.clear();
   }
   if (lines.empty()) return {};
@@ -129,7 +129,7 @@ Result<void> AuditLog::write(std::span<const AuditEvent> events) {
 
 // Needs the lock.
 Result<void> AuditLog::append(const std::string& lines) {
-  SLUICE_CHECK(make_ready(lines.size()));
+  SLUICE_RETURN_IF_ERROR(make_ready(lines.size()));
   const std::string whole = torn_ ? "\n" + lines : std::string();
   if (auto written = write_all(file_->get(), torn_ ? whole : lines, path_); !written) {
     // How much of it went out is not known; the next line starts a new one in any case.

@@ -32,7 +32,7 @@ void append_text(std::string& out, std::string_view text) {
 // Lengths stand before the texts, so that no two subjects give the same bytes.
 Result<std::string> mac_of(const RingKey& key, const CapabilitySigner::Subject& subject,
                            std::int64_t seconds) {
-  SLUICE_TRY(const std::string secret, from_hex(key.secret));
+  SLUICE_ASSIGN_OR_RETURN(const std::string secret, from_hex(key.secret));
   std::string text;
   append_text(text, "sluice file 2");
   append_text(text, subject.job_id);
@@ -71,7 +71,7 @@ Result<std::unique_ptr<CapabilitySigner>> CapabilitySigner::open(store::Store& s
   ring.is_secret = [](const std::string& secret) {
     return secret.size() == 2 * kSecretBytes && from_hex(secret).has_value();
   };
-  SLUICE_TRY(signer->keys_, KeyRing::open(store, clock, std::move(ring)));
+  SLUICE_ASSIGN_OR_RETURN(signer->keys_, KeyRing::open(store, clock, std::move(ring)));
   return signer;
 }
 
@@ -80,7 +80,7 @@ Result<std::string> CapabilitySigner::sign(const Subject& subject, Instant expir
   const Instant latest = clock_.now() + options_.lifetime_max;
   const std::int64_t seconds = std::min(expires, latest).milliseconds / 1000;
   const auto key = as_of ? keys_->current_at(*as_of) : keys_->current();
-  SLUICE_TRY(const std::string mac, mac_of(*key, subject, seconds));
+  SLUICE_ASSIGN_OR_RETURN(const std::string mac, mac_of(*key, subject, seconds));
   return fmt::format("{}.{}.{}", seconds, key->id, jose::base64url_encode(mac));
 }
 
@@ -99,7 +99,7 @@ Result<void> CapabilitySigner::check(const Subject& subject, std::string_view ca
   if (key == nullptr) return refused("unknown key");
   const auto given = jose::base64url_decode(capability.substr(second + 1));
   if (!given || given->size() != kMacBytes) return refused("the signature is not base64url");
-  SLUICE_TRY(const std::string mac, mac_of(*key, subject, seconds));
+  SLUICE_ASSIGN_OR_RETURN(const std::string mac, mac_of(*key, subject, seconds));
   if (CRYPTO_memcmp(mac.data(), given->data(), kMacBytes) != 0)
     return refused("the signature is wrong");
   if (Instant{seconds * 1000} <= clock_.now())

@@ -127,7 +127,7 @@ Result<void> check_client(const Client& client) {
                   [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; }))
     return invalid("the name is longer than 256 bytes or holds control characters");
   if (!is_valid_utf8(client.name)) return invalid("the name is not valid UTF-8");
-  SLUICE_CHECK(check_keys(client));
+  SLUICE_RETURN_IF_ERROR(check_keys(client));
   if (client.scopes.empty()) return invalid("the client has no scopes");
   if (client.groups && client.groups->size() > kGroupsMax)
     return invalid("the client has more than 10,000 groups");

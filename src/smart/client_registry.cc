@@ -36,7 +36,7 @@ Result<std::unique_ptr<ClientRegistry>> ClientRegistry::open(store::Store& store
   const std::string prefix = client_key("");
   std::string after;
   for (;;) {
-    SLUICE_TRY(const auto page, store.documents(prefix, after, kPage));
+    SLUICE_ASSIGN_OR_RETURN(const auto page, store.documents(prefix, after, kPage));
     if (page.empty()) return registry;
     for (const store::Document& document : page) {
       const std::string id = document.key.substr(prefix.size());
@@ -54,10 +54,10 @@ Result<std::unique_ptr<ClientRegistry>> ClientRegistry::open(store::Store& store
 }
 
 Result<ClientRegistry::ClientPtr> ClientRegistry::keep(Client client) {
-  SLUICE_CHECK(check_client(client));
+  SLUICE_RETURN_IF_ERROR(check_client(client));
   store::Transaction transaction;
   transaction.documents.push_back({client_key(client.id), serialize(client)});
-  SLUICE_CHECK(store_.write(transaction));
+  SLUICE_RETURN_IF_ERROR(store_.write(transaction));
   unreadable_.erase(client.id);
   const std::string id = client.id;
   ClientPtr kept = std::make_shared<const Client>(std::move(client));
@@ -82,9 +82,9 @@ Result<ClientRegistry::ClientPtr> ClientRegistry::add(Client client) {
 Result<ClientRegistry::ClientPtr> ClientRegistry::update(
     std::string_view id, const std::function<Result<void>(Client&)>& change) {
   const std::lock_guard one_at_a_time(writing_);
-  SLUICE_TRY(const ClientPtr before, get(id));
+  SLUICE_ASSIGN_OR_RETURN(const ClientPtr before, get(id));
   Client after = *before;
-  SLUICE_CHECK(change(after));
+  SLUICE_RETURN_IF_ERROR(change(after));
   if (after.id != before->id) return invalid("a client's id never changes");
   after.created = before->created;
   after.registration = before->registration;
@@ -110,11 +110,11 @@ Result<ClientRegistry::ClientPtr> ClientRegistry::revoke_tokens(std::string_view
 
 Result<void> ClientRegistry::remove(std::string_view id) {
   const std::lock_guard one_at_a_time(writing_);
-  if (!unreadable_.contains(id)) SLUICE_CHECK(get(id));
+  if (!unreadable_.contains(id)) SLUICE_RETURN_IF_ERROR(get(id));
   const std::string name(id);
   store::Transaction transaction;
   transaction.documents.push_back({client_key(name), std::nullopt});
-  SLUICE_CHECK(store_.write(transaction));
+  SLUICE_RETURN_IF_ERROR(store_.write(transaction));
   unreadable_.erase(name);
   const std::unique_lock lock(mutex_);
   clients_.erase(name);

@@ -60,7 +60,7 @@ Result<std::unique_ptr<ExpiringIds>> ExpiringIds::open(store::Store& store, cons
   const std::string& prefix = ids->options_.prefix;
   std::string after;
   for (;;) {
-    SLUICE_TRY(const auto page, store.documents(prefix, after, kPage));
+    SLUICE_ASSIGN_OR_RETURN(const auto page, store.documents(prefix, after, kPage));
     if (page.empty()) break;
     for (const store::Document& document : page) {
       const std::string_view rest = std::string_view(document.key).substr(prefix.size());
@@ -103,7 +103,7 @@ Result<bool> ExpiringIds::insert(std::string_view client, std::string_view id, I
   }
   store::Transaction transaction;
   transaction.documents.push_back({key, fmt::to_string(life.count())});
-  SLUICE_CHECK(store_.write(transaction));
+  SLUICE_RETURN_IF_ERROR(store_.write(transaction));
   return true;
 }
 
@@ -144,7 +144,7 @@ Result<void> ExpiringIds::purge() {
   store::Transaction transaction;
   transaction.durable = false;  // losing a deletion costs a second one after the next start
   for (std::string& key : over) transaction.documents.push_back({std::move(key), std::nullopt});
-  SLUICE_CHECK(store_.write(transaction));
+  SLUICE_RETURN_IF_ERROR(store_.write(transaction));
   return {};
 }
 

@@ -48,18 +48,18 @@ Result<RingKey> parse_key(const store::Document& document) {
 Result<std::unique_ptr<KeyRing>> KeyRing::open(store::Store& store, const Clock& clock,
                                                Options options) {
   std::unique_ptr<KeyRing> ring(new KeyRing(store, clock, std::move(options)));
-  SLUICE_CHECK(ring->load());
+  SLUICE_RETURN_IF_ERROR(ring->load());
   if (ring->keys_.empty()) {
-    SLUICE_CHECK(ring->rotate());
+    SLUICE_RETURN_IF_ERROR(ring->rotate());
   }
-  SLUICE_CHECK(ring->purge());
+  SLUICE_RETURN_IF_ERROR(ring->purge());
   ring->current();
   return ring;
 }
 
 Result<void> KeyRing::load() {
   const std::string prefix = fmt::format("smart-key/{}/", options_.purpose);
-  SLUICE_TRY(const auto documents, store_.documents(prefix, "", kKeysMax));
+  SLUICE_ASSIGN_OR_RETURN(const auto documents, store_.documents(prefix, "", kKeysMax));
   for (const store::Document& document : documents) {
     auto key = parse_key(document);
     const bool is_ours = key && document.key == document_key(*key) &&
@@ -133,7 +133,7 @@ Result<void> KeyRing::rotate() {
 }
 
 Result<void> KeyRing::rotate_locked() {
-  SLUICE_TRY(RingKey key, options_.make());
+  SLUICE_ASSIGN_OR_RETURN(RingKey key, options_.make());
   key.created = clock_.now();
   {
     // The order of the documents is the order of the keys, also when the clock was set back.
@@ -142,7 +142,7 @@ Result<void> KeyRing::rotate_locked() {
   }
   store::Transaction transaction;
   transaction.documents.push_back({document_key(key), serialize(key)});
-  SLUICE_CHECK(store_.write(transaction));
+  SLUICE_RETURN_IF_ERROR(store_.write(transaction));
   auto kept = std::make_shared<const RingKey>(std::move(key));
   const std::unique_lock lock(mutex_);
   keys_.insert(keys_.begin(), std::move(kept));
@@ -161,7 +161,7 @@ Result<void> KeyRing::purge() {
       transaction.documents.push_back({document_key(*keys_[i]), std::nullopt});
   }
   if (transaction.documents.empty()) return {};
-  SLUICE_CHECK(store_.write(transaction));
+  SLUICE_RETURN_IF_ERROR(store_.write(transaction));
   const std::unique_lock lock(mutex_);
   keys_.resize(alive);
   return {};

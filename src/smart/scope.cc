@@ -57,7 +57,7 @@ std::string_view v1_word(Permissions permissions) {
 // A scope for every type takes the parameters that every type has.
 Result<void> check_query(const Scope& scope) {
   const auto check = [&](fhir::ResourceType type) -> Result<void> {
-    SLUICE_TRY(const auto query, search::Query::compile(type, scope.query, {}));
+    SLUICE_ASSIGN_OR_RETURN(const auto query, search::Query::compile(type, scope.query, {}));
     if (query.matches_everything()) return invalid("a query has a search parameter");
     if (query.needs_resolver())
       return Error{ErrorKind::kUnsupported,
@@ -65,7 +65,7 @@ Result<void> check_query(const Scope& scope) {
     return {};
   };
   if (scope.type) return check(*scope.type);
-  for (const auto type : fhir::all_resource_types()) SLUICE_CHECK(check(type));
+  for (const auto type : fhir::all_resource_types()) SLUICE_RETURN_IF_ERROR(check(type));
   return {};
 }
 
@@ -120,7 +120,7 @@ Result<Scope> parse_scope(std::string_view text) {
     return bad_scope(text, "after the dot come read, write, * or letters of 'cruds' in order");
   scope.permissions = *permissions;
   if (query != std::string_view::npos) {
-    SLUICE_TRY(scope.query, read_query(scope, text, rest.substr(query + 1)));
+    SLUICE_ASSIGN_OR_RETURN(scope.query, read_query(scope, text, rest.substr(query + 1)));
   }
   return scope;
 }
@@ -150,7 +150,7 @@ Result<ScopeSet> ScopeSet::parse(std::string_view list) {
   while (!list.empty()) {
     const std::size_t space = std::min(list.find(' '), list.size());
     if (space > 0) {
-      SLUICE_TRY(const Scope scope, parse_scope(list.substr(0, space)));
+      SLUICE_ASSIGN_OR_RETURN(const Scope scope, parse_scope(list.substr(0, space)));
       queries += scope.query.empty() ? 0 : 1;
       if (queries > kScopeQueriesMax)
         return Error{ErrorKind::kTooLarge,

@@ -45,7 +45,7 @@ OAuthResult<IssuedToken> TokenGrant::decide(const TokenRequest& request, AuditEv
   if (!asked) return OAuthError{OAuthCode::kInvalidScope, asked.error().message};
   event.scope = asked->to_string();
 
-  SLUICE_TRY(const auto client, assertions_.verify(request.client_assertion));
+  SLUICE_ASSIGN_OR_RETURN(const auto client, assertions_.verify(request.client_assertion));
   event.client_id = client->id;
   if (!request.client_id.empty() && request.client_id != client->id)
     return OAuthError{OAuthCode::kInvalidClient, "the client assertion is not accepted",

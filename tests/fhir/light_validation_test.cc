@@ -11,7 +11,7 @@ namespace {
 Result<void> validated(std::string_view json) {
   const auto resource = ResourceReader().read(json).value();
   JsonTokens tokens;
-  SLUICE_CHECK(tokens.read(resource.content));
+  SLUICE_RETURN_IF_ERROR(tokens.read(resource.content));
   return check_shape(tokens, resource.type);
 }
 

@@ -34,7 +34,7 @@ class CountingKind final : public JobKind {
   bool reads_snapshot() const override { return keeps_history; }
   Result<std::optional<std::vector<ShardPlan>>> plan(const Job& job,
                                                      const std::stop_token&) override {
-    if (on_plan) SLUICE_CHECK(on_plan());
+    if (on_plan) SLUICE_RETURN_IF_ERROR(on_plan());
     std::vector<unsigned> phases;
     std::string rest(job.request.view());
     while (!rest.empty()) {

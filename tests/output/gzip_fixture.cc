@@ -97,7 +97,7 @@ Result<std::string> read_range(const std::shared_ptr<const SeekableGzipFile>& fi
   std::string buffer(step, '\0');
   while (out.size() < size) {
     const std::size_t wanted = std::min(step, size - out.size());
-    SLUICE_TRY(const std::size_t n, reader.read({buffer.data(), wanted}));
+    SLUICE_ASSIGN_OR_RETURN(const std::size_t n, reader.read({buffer.data(), wanted}));
     out.append(buffer, 0, n);
     if (n < wanted) break;
   }
@@ -111,7 +111,7 @@ Result<std::string> read_stored(const std::shared_ptr<const SeekableGzipFile>& f
   std::string buffer(step, '\0');
   while (out.size() < size) {
     const std::size_t wanted = std::min(step, size - out.size());
-    SLUICE_TRY(const std::size_t n, reader.read({buffer.data(), wanted}));
+    SLUICE_ASSIGN_OR_RETURN(const std::size_t n, reader.read({buffer.data(), wanted}));
     out.append(buffer, 0, n);
     if (n == 0) break;
   }

@@ -61,7 +61,7 @@ class ResourcesResolver final : public Resolver {
     if (found == resources_.end()) return {};
     for (const std::string& json : found->second) {
       const std::size_t id = json.find("\"id\":\"") + 6;
-      SLUICE_CHECK(visit(json.substr(id, json.find('"', id) - id), json));
+      SLUICE_RETURN_IF_ERROR(visit(json.substr(id, json.find('"', id) - id), json));
     }
     return {};
   }

@@ -17,7 +17,7 @@ class MapResolver final : public Resolver {
   Result<void> each(fhir::ResourceType type, const Visit& visit) override {
     ++passes;
     for (const auto& [id, json] : resources[std::string(fhir::type_name(type))])
-      SLUICE_CHECK(visit(id, json));
+      SLUICE_RETURN_IF_ERROR(visit(id, json));
     return {};
   }
   std::map<std::string, std::map<std::string, std::string>> resources;

@@ -34,7 +34,7 @@ class DataResolver final : public Resolver {
   Result<void> each(fhir::ResourceType type, const Visit& visit) override {
     const auto found = lines_.find(std::string(fhir::type_name(type)));
     if (found == lines_.end()) return {};
-    for (const Line& line : found->second) SLUICE_CHECK(visit(line.id, line.json));
+    for (const Line& line : found->second) SLUICE_RETURN_IF_ERROR(visit(line.id, line.json));
     return {};
   }
 

@@ -58,17 +58,18 @@ Result<smart::Client> read_client(const json::object& metadata, const std::strin
   client.name = text_of(metadata, "client_name");
   client.jwks_url = text_of(metadata, "jwks_uri");
   if (const auto* keys = metadata.if_contains("jwks")) {
-    SLUICE_TRY(client.jwks, jose::JwkSet::parse(json_text(*keys)));
+    SLUICE_ASSIGN_OR_RETURN(client.jwks, jose::JwkSet::parse(json_text(*keys)));
   }
   if (const auto* const given = metadata.if_contains("scope");
       given != nullptr && !given->is_string())
     return invalid("scope is no string");
   const std::string scope = text_of(metadata, "scope");
-  SLUICE_TRY(const auto asked, smart::ScopeSet::parse(scope.empty() ? scope_max : scope));
-  SLUICE_TRY(const auto most, smart::ScopeSet::parse(scope_max));
+  SLUICE_ASSIGN_OR_RETURN(const auto asked,
+                          smart::ScopeSet::parse(scope.empty() ? scope_max : scope));
+  SLUICE_ASSIGN_OR_RETURN(const auto most, smart::ScopeSet::parse(scope_max));
   client.scopes = smart::intersect(asked, most);
   if (client.scopes.empty()) return invalid("none of the scopes is given to clients registered so");
-  SLUICE_CHECK(check_client(client));
+  SLUICE_RETURN_IF_ERROR(check_client(client));
   return client;
 }
 

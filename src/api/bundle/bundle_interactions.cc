@@ -113,10 +113,10 @@ class TransactionRequest {
         return authorize_content(principal_, fhir::types::kBinary, stored.json,
                                  permissions_of(kind), base_url_);
       };
-    SLUICE_TRY(auto transaction,
-               rest::Transaction::read(service_.store, bundle_, std::move(options)));
-    SLUICE_CHECK(authorize(transaction));
-    if (transaction.may_take_long()) SLUICE_CHECK(slot_.take());
+    SLUICE_ASSIGN_OR_RETURN(auto transaction,
+                            rest::Transaction::read(service_.store, bundle_, std::move(options)));
+    SLUICE_RETURN_IF_ERROR(authorize(transaction));
+    if (transaction.may_take_long()) SLUICE_RETURN_IF_ERROR(slot_.take());
     for (std::size_t i = 0; i < transaction.actions().size(); ++i)
       if (transaction.actions()[i].kind == Kind::kSearch)
         if (auto refused = try_search(i)) return std::move(*refused);
@@ -124,11 +124,11 @@ class TransactionRequest {
     if (!outcome) {
       // The lines before said what was to be done.
       if (audited_)
-        SLUICE_CHECK(audit(service_, request_, principal_,
-                           {.kind = smart::AuditKind::kTransaction,
-                            .outcome = smart::AuditOutcome::kMinor,
-                            .description = fmt::format("transaction {}: {}", request_.id,
-                                                       outcome.error().message)}));
+        SLUICE_RETURN_IF_ERROR(audit(service_, request_, principal_,
+                                     {.kind = smart::AuditKind::kTransaction,
+                                      .outcome = smart::AuditOutcome::kMinor,
+                                      .description = fmt::format("transaction {}: {}", request_.id,
+                                                                 outcome.error().message)}));
       return std::move(outcome).error();
     }
     return answer(transaction.actions(), std::move(*outcome));
@@ -144,13 +144,13 @@ class TransactionRequest {
   Result<void> authorize(const rest::Transaction& transaction) {
     for (std::size_t i = 0; i < transaction.actions().size(); ++i) {
       const auto& action = transaction.actions()[i];
-      SLUICE_CHECK(refuse_own_definition(i, action));
-      SLUICE_TRY(const bool attached, reads_as_attachment(i, action));
+      SLUICE_RETURN_IF_ERROR(refuse_own_definition(i, action));
+      SLUICE_ASSIGN_OR_RETURN(const bool attached, reads_as_attachment(i, action));
       if (attached) continue;
-      SLUICE_CHECK(authorize_entry(i, action.type, permissions_of(action.kind)));
+      SLUICE_RETURN_IF_ERROR(authorize_entry(i, action.type, permissions_of(action.kind)));
     }
     for (const auto& [entry, type] : transaction.searched())
-      SLUICE_CHECK(authorize_entry(entry, type, {smart::Permissions::kSearch}));
+      SLUICE_RETURN_IF_ERROR(authorize_entry(entry, type, {smart::Permissions::kSearch}));
     return {};
   }
 
@@ -186,14 +186,14 @@ class TransactionRequest {
 
   // It has the slot and the time of the whole.
   Result<http::Request> search_request(std::size_t index) const {
-    SLUICE_TRY(auto request,
-               entry_request(request_, base_url_, preferences_, bundle_, bundle_.entries()[index]));
+    SLUICE_ASSIGN_OR_RETURN(auto request, entry_request(request_, base_url_, preferences_, bundle_,
+                                                        bundle_.entries()[index]));
     request.deadline = bounds_.deadline;
     return request;
   }
 
   Result<BundleResponseEntry> search(std::size_t index) {
-    SLUICE_TRY(auto request, search_request(index));
+    SLUICE_ASSIGN_OR_RETURN(auto request, search_request(index));
     return dispatch_entry(router_, std::move(request), base_url_);
   }
 
@@ -238,7 +238,7 @@ class TransactionRequest {
           response_.add_undone();
           continue;
         }
-        SLUICE_TRY(const auto request, search_request(i));
+        SLUICE_ASSIGN_OR_RETURN(const auto request, search_request(i));
         response_.add(entry_of_response(request, search_as_of(request, action.type, outcome.commit),
                                         base_url_),
                       false);
@@ -248,10 +248,10 @@ class TransactionRequest {
         reads.push_back({.kind = smart::AuditKind::kResourceRead,
                          .description = "transaction " + request_.id,
                          .subject = name_of(outcome.entries[i].key)});
-      SLUICE_TRY(auto done, entry_of(action, std::move(outcome.entries[i])));
+      SLUICE_ASSIGN_OR_RETURN(auto done, entry_of(action, std::move(outcome.entries[i])));
       response_.add(std::move(done), action.is_write());
     }
-    SLUICE_CHECK(audit_all(service_, request_, principal_, std::move(reads)));
+    SLUICE_RETURN_IF_ERROR(audit_all(service_, request_, principal_, std::move(reads)));
     return response_.finish();
   }
 
@@ -269,8 +269,9 @@ class TransactionRequest {
     // What a create found, and what a patch left, may be nothing that its client may read.
     const bool is_found = action.kind == Kind::kCreate && done.status == 200;
     if ((is_found || action.kind == Kind::kPatch) && !done.json.empty()) {
-      SLUICE_TRY(const bool readable, covers(service_, request_, principal_, action.type,
-                                             {smart::Permissions::kRead}, done.json));
+      SLUICE_ASSIGN_OR_RETURN(const bool readable,
+                              covers(service_, request_, principal_, action.type,
+                                     {smart::Permissions::kRead}, done.json));
       if (!readable) done.json.clear();
     }
     std::vector<std::string> faults;
@@ -373,15 +374,15 @@ Result<http::Response> run_batch(Service& service, const http::Router& router,
 
 Result<http::Response> post_now(Service& service, const http::Router& router,
                                 const http::Request& request, const Principal& principal) {
-  SLUICE_CHECK(check_formats(request));
-  SLUICE_CHECK(refuse_cascade_header(request));
-  SLUICE_CHECK(refuse_headers(request));
-  SLUICE_CHECK(check_body_type(request));
-  SLUICE_TRY(auto preferences, read_preferences(request));
+  SLUICE_RETURN_IF_ERROR(check_formats(request));
+  SLUICE_RETURN_IF_ERROR(refuse_cascade_header(request));
+  SLUICE_RETURN_IF_ERROR(refuse_headers(request));
+  SLUICE_RETURN_IF_ERROR(check_body_type(request));
+  SLUICE_ASSIGN_OR_RETURN(auto preferences, read_preferences(request));
   // Nobody wants a Bundle back that was just sent, unless they say so.
   if (!preferences.states_return) preferences.returned = Return::kMinimal;
-  SLUICE_TRY(const auto share, service.bundles->take(request.body.size()));
-  SLUICE_TRY(const auto bundle, fhir::BundleRequest::read(json_body(request)));
+  SLUICE_ASSIGN_OR_RETURN(const auto share, service.bundles->take(request.body.size()));
+  SLUICE_ASSIGN_OR_RETURN(const auto bundle, fhir::BundleRequest::read(json_body(request)));
   if (bundle.kind() == fhir::BundleRequest::Kind::kBatch)
     return run_batch(service, router, request, preferences, bundle);
   return TransactionRequest(service, router, request, principal, preferences, bundle).run();

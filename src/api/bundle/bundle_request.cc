@@ -37,7 +37,8 @@ Result<http::Target> target_of(std::string_view method, std::string_view url,
                                std::string_view base_url) {
   if (url.starts_with(base_url)) url.remove_prefix(base_url.size());
   if (url.starts_with('/')) url.remove_prefix(1);
-  SLUICE_TRY(auto target, http::parse_target(method, fmt::format("{}/{}", kFhirPath, url)));
+  SLUICE_ASSIGN_OR_RETURN(auto target,
+                          http::parse_target(method, fmt::format("{}/{}", kFhirPath, url)));
   const bool is_operation = std::any_of(target.segments.begin(), target.segments.end(),
                                         [](const auto& s) { return s.starts_with('$'); });
   if (target.segments.size() < 2 || is_operation || !fhir::find_resource_type(target.segments[1]))
@@ -71,7 +72,7 @@ Result<void> add_body(const fhir::BundleRequest& bundle, const fhir::BundleReque
   // A patch is no resource: it comes in a Binary.
   if (fhir::string_member(bundle.tokens(), entry.resource, "resourceType") != "Binary")
     return invalid("the resource of a PATCH is a Binary with a JSON Patch in it");
-  SLUICE_TRY(auto binary, fhir::read_binary(resource));
+  SLUICE_ASSIGN_OR_RETURN(auto binary, fhir::read_binary(resource));
   request.headers.set("Content-Type", std::move(binary.content_type));
   request.body = std::move(binary.bytes);
   return {};
@@ -86,7 +87,7 @@ Result<std::string> text_of(http::Response& response) {
   std::string text;
   std::array<char, 64u << 10> buffer;
   while (true) {
-    SLUICE_TRY(const std::size_t size, stream->read(buffer));
+    SLUICE_ASSIGN_OR_RETURN(const std::size_t size, stream->read(buffer));
     if (size == 0) return text;
     if (text.size() + size > kBodySizeMax)
       return Error{ErrorKind::kTooLarge, "its answer is too large for a Bundle"};
@@ -100,7 +101,7 @@ Result<http::Request> entry_request(const http::Request& whole, std::string_view
                                     const Preferences& preferences,
                                     const fhir::BundleRequest& bundle,
                                     const fhir::BundleRequestEntry& entry) {
-  SLUICE_TRY(auto target, target_of(entry.method, entry.url, base_url));
+  SLUICE_ASSIGN_OR_RETURN(auto target, target_of(entry.method, entry.url, base_url));
   http::Request request;
   request.id = whole.id;
   request.method = entry.method;
@@ -116,8 +117,8 @@ Result<http::Request> entry_request(const http::Request& whole, std::string_view
     if (name == "Authorization" || name == "authorization") request.headers.add(name, value);
   request.headers.set("Accept", std::string(kFhirJson));
   request.headers.set("Prefer", std::string(to_text(preferences.returned)));
-  SLUICE_CHECK(add_conditions(entry, request.headers));
-  SLUICE_CHECK(add_body(bundle, entry, request));
+  SLUICE_RETURN_IF_ERROR(add_conditions(entry, request.headers));
+  SLUICE_RETURN_IF_ERROR(add_body(bundle, entry, request));
   return request;
 }
 

@@ -17,10 +17,10 @@ Result<std::unique_ptr<Authorization>> Authorization::open(store::Store& store, 
   std::unique_ptr<Authorization> self(new Authorization(std::move(options)));
   const AuthorizationOptions& asked = self->options_;
   self->keys_ = std::move(keys);
-  SLUICE_TRY(self->clients_, smart::ClientRegistry::open(store, clock));
-  SLUICE_TRY(self->used_assertions_,
-             smart::ExpiringIds::open(store, clock,
-                                      {.prefix = std::string(smart::kUsedAssertionsPrefix)}));
+  SLUICE_ASSIGN_OR_RETURN(self->clients_, smart::ClientRegistry::open(store, clock));
+  SLUICE_ASSIGN_OR_RETURN(self->used_assertions_,
+                          smart::ExpiringIds::open(
+                              store, clock, {.prefix = std::string(smart::kUsedAssertionsPrefix)}));
   smart::AssertionOptions assertions;
   // Some clients name the base, as SMART 1 let them, but a token of elsewhere must not be of use
   // here.
@@ -31,16 +31,17 @@ Result<std::unique_ptr<Authorization>> Authorization::open(store::Store& store, 
       assertions.algorithms.push_back(algorithm);
   self->assertions_ = std::make_unique<smart::AssertionVerifier>(
       *self->clients_, *self->keys_, *self->used_assertions_, clock, std::move(assertions));
-  SLUICE_TRY(self->tokens_, smart::AccessTokens::open(
-                                store, *self->clients_, clock,
+  SLUICE_ASSIGN_OR_RETURN(
+      self->tokens_,
+      smart::AccessTokens::open(store, *self->clients_, clock,
                                 {.issuer = asked.base_url, .lifetime = asked.token_lifetime}));
-  SLUICE_TRY(self->audit_, smart::AuditLog::open(asked.audit_folder, clock));
+  SLUICE_ASSIGN_OR_RETURN(self->audit_, smart::AuditLog::open(asked.audit_folder, clock));
   self->grant_ = std::make_unique<smart::TokenGrant>(
       *self->assertions_, *self->tokens_, self->audit_.get(),
       smart::TokenGrantOptions{.requests_per_minute = asked.token_requests_per_minute,
                                .client_requests_per_minute = asked.client_token_requests_per_minute,
                                .metrics = asked.metrics});
-  SLUICE_TRY(self->capabilities_, smart::CapabilitySigner::open(store, clock));
+  SLUICE_ASSIGN_OR_RETURN(self->capabilities_, smart::CapabilitySigner::open(store, clock));
   return self;
 }
 
@@ -54,8 +55,9 @@ void Authorization::maintain() {
 
 Result<void> Authorization::take_kick_off(const smart::Client& client, std::string_view address) {
   const unsigned of_address = options_.address_requests_per_minute;
-  SLUICE_CHECK(take("address/" + std::string(address), of_address,
-                    fmt::format("this address may kick off {} exports a minute", of_address)));
+  SLUICE_RETURN_IF_ERROR(
+      take("address/" + std::string(address), of_address,
+           fmt::format("this address may kick off {} exports a minute", of_address)));
   const unsigned of_client = client.limits.requests_per_minute != 0
                                  ? client.limits.requests_per_minute
                                  : options_.client_requests_per_minute;

@@ -35,8 +35,8 @@ Result<std::string_view> bearer_token(const http::Request& request) {
 }
 
 Result<Principal> by_token(Authorization& authorization, const http::Request& request) {
-  SLUICE_TRY(const std::string_view token, bearer_token(request));
-  SLUICE_TRY(auto claims, authorization.tokens().check(token));
+  SLUICE_ASSIGN_OR_RETURN(const std::string_view token, bearer_token(request));
+  SLUICE_ASSIGN_OR_RETURN(auto claims, authorization.tokens().check(token));
   auto client = authorization.clients().find(claims->client_id);
   if (!client || !client->is_active()) return unauthenticated("the access token is not valid");
   Principal principal{claims->client_id, std::move(client), std::move(claims)};
@@ -58,7 +58,7 @@ Result<Principal> by_capability(const Service& service, const http::Request& req
   if (!client || !client->is_active() || !is_of(view->job, client->id, client.get()) ||
       client->file_access != smart::FileAccess::kCapability)
     return unauthenticated("the capability is not valid");
-  SLUICE_CHECK(
+  SLUICE_RETURN_IF_ERROR(
       service.authorization->capabilities().check({job, name, client->generation}, capability));
   Principal principal{view->job.client, std::move(client), nullptr};
   return principal;
@@ -121,15 +121,15 @@ Result<query::Rights> rights_by(const smart::ScopeSet& scopes, fhir::ResourceTyp
   using smart::Permissions;
   const auto right = [&](Permissions letters) -> Result<std::optional<search::ResourceFilter>> {
     if (letters.none() || !given.all_of(letters)) return std::nullopt;
-    SLUICE_TRY(auto filter,
-               search::ResourceFilter::compile(type, scopes.limit(type, letters), options));
+    SLUICE_ASSIGN_OR_RETURN(
+        auto filter, search::ResourceFilter::compile(type, scopes.limit(type, letters), options));
     return std::optional(std::move(filter));
   };
   query::Rights rights;
-  SLUICE_TRY(rights.read, right(reading));
-  SLUICE_TRY(rights.create, right({Permissions::kCreate}));
-  SLUICE_TRY(rights.update, right({Permissions::kUpdate}));
-  SLUICE_TRY(rights.remove, right({Permissions::kDelete}));
+  SLUICE_ASSIGN_OR_RETURN(rights.read, right(reading));
+  SLUICE_ASSIGN_OR_RETURN(rights.create, right({Permissions::kCreate}));
+  SLUICE_ASSIGN_OR_RETURN(rights.update, right({Permissions::kUpdate}));
+  SLUICE_ASSIGN_OR_RETURN(rights.remove, right({Permissions::kDelete}));
   return rights;
 }
 
@@ -226,10 +226,10 @@ Result<bool> covers(const Service& service, const http::Request& request,
   if (principal.claims == nullptr) return true;
   const auto& scopes = principal.claims->scopes;
   if (!scopes.permissions_for_some(type).all_of(permissions)) return false;
-  SLUICE_TRY(const auto filter,
-             search::ResourceFilter::compile(
-                 type, scopes.limit(type, permissions),
-                 {.base_url = service.base_url(request), .now = service.clock.now()}));
+  SLUICE_ASSIGN_OR_RETURN(const auto filter,
+                          search::ResourceFilter::compile(
+                              type, scopes.limit(type, permissions),
+                              {.base_url = service.base_url(request), .now = service.clock.now()}));
   search::Matcher matcher;
   return filter.passes(matcher, json);
 }
@@ -250,10 +250,10 @@ Result<void> refuse_scope_queries(const Service& service, const http::Request& r
   Error refused{
       ErrorKind::kForbidden,
       fmt::format("{} want scopes without search queries: the access token has one", what)};
-  SLUICE_CHECK(audit(service, request, principal,
-                     {.kind = smart::AuditKind::kAccessRefused,
-                      .outcome = smart::AuditOutcome::kSerious,
-                      .description = refused.message}));
+  SLUICE_RETURN_IF_ERROR(audit(service, request, principal,
+                               {.kind = smart::AuditKind::kAccessRefused,
+                                .outcome = smart::AuditOutcome::kSerious,
+                                .description = refused.message}));
   return refused;
 }
 
@@ -262,11 +262,11 @@ Result<void> authorize_and_audit(const Service& service, const http::Request& re
                                  smart::Permissions permissions) {
   auto allowed = authorize_resource(principal, type, permissions);
   if (!allowed)
-    SLUICE_CHECK(audit(service, request, principal,
-                       {.kind = smart::AuditKind::kAccessRefused,
-                        .outcome = smart::AuditOutcome::kSerious,
-                        .description = allowed.error().message,
-                        .subject = std::string(fhir::type_name(type))}));
+    SLUICE_RETURN_IF_ERROR(audit(service, request, principal,
+                                 {.kind = smart::AuditKind::kAccessRefused,
+                                  .outcome = smart::AuditOutcome::kSerious,
+                                  .description = allowed.error().message,
+                                  .subject = std::string(fhir::type_name(type))}));
   return allowed;
 }
 

@@ -74,7 +74,7 @@ Result<Preferences> read_preferences(const http::Request& request) {
                                    shortened(value, 64)));
       preferences.handling_lenient = handling == "lenient";
     } else if (name == "return") {
-      SLUICE_TRY(preferences.returned, read_return(value));
+      SLUICE_ASSIGN_OR_RETURN(preferences.returned, read_return(value));
       preferences.states_return = true;
     }
   }

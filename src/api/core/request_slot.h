@@ -20,7 +20,7 @@ class RequestSlot {
   /// Takes it, unless the request has one. kUnavailable as of take_slot().
   Result<void> take() {
     if (is_taken_) return {};
-    SLUICE_TRY(slot_, take_slot(service_, request_));
+    SLUICE_ASSIGN_OR_RETURN(slot_, take_slot(service_, request_));
     is_taken_ = true;
     return {};
   }

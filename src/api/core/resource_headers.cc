@@ -40,8 +40,9 @@ Result<rest::Condition> read_condition(const http::Request& request) {
 }
 
 Result<void> check_if_match(const http::Request& request, const rest::Stored& stored) {
-  SLUICE_TRY(const auto condition,
-             rest::parse_condition(combined_if_any(request, "If-Match"), std::nullopt));
+  SLUICE_ASSIGN_OR_RETURN(
+      const auto condition,
+      rest::parse_condition(combined_if_any(request, "If-Match"), std::nullopt));
   if (condition.kind != rest::Condition::Kind::kVersion || condition.version == stored.version)
     return {};
   return Error{ErrorKind::kPreconditionFailed,
@@ -77,7 +78,7 @@ Result<void> check_formats(const http::Request& request, bool any_accept) {
   for (const auto& [name, value] : request.query) {
     if (name != "_format") return unsupported_parameter(name);
     format = value;
-    SLUICE_CHECK(check_format(request, format));
+    SLUICE_RETURN_IF_ERROR(check_format(request, format));
   }
   if (any_accept && !format) return {};
   return check_format(request, format);
@@ -104,7 +105,7 @@ Result<void> check_json_type(std::string_view media_type) {
 }
 
 Result<void> check_body_type(const http::Request& request) {
-  SLUICE_CHECK(check_json_type(content_type(request)));
+  SLUICE_RETURN_IF_ERROR(check_json_type(content_type(request)));
   const std::string header(request.headers.get("Content-Type").value_or(""));
   if (is_this_fhir_version(header)) return {};
   return unsupported_type(header, "fhirVersion=4.0");

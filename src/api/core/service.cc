@@ -15,7 +15,7 @@ std::string Service::base_url(const http::Request& request) const {
 Result<std::optional<SearchSlots::Slot>> take_slot(const Service& service,
                                                    const http::Request& request) {
   if (request.deadline) return std::optional<SearchSlots::Slot>();
-  SLUICE_TRY(auto slot, service.searches->take());
+  SLUICE_ASSIGN_OR_RETURN(auto slot, service.searches->take());
   return std::optional(std::move(slot));
 }
 

@@ -68,16 +68,16 @@ class CohortHandler final : public JobHandler {
   }
 
   Result<JobTraits> traits(const job::Job& job) const override {
-    SLUICE_CHECK(bulk::cohort_request_of(job));
+    SLUICE_RETURN_IF_ERROR(bulk::cohort_request_of(job));
     return JobTraits();
   }
 
   Result<void> authorize(const Principal& principal, const job::Job& job) const override {
-    SLUICE_TRY(const auto asked, bulk::cohort_request_of(job));
+    SLUICE_ASSIGN_OR_RETURN(const auto asked, bulk::cohort_request_of(job));
     const smart::Permissions letter{asked->operation == bulk::CohortRequest::Operation::kCreate
                                         ? smart::Permissions::kCreate
                                         : smart::Permissions::kUpdate};
-    SLUICE_CHECK(authorize_resource(principal, fhir::types::kGroup, letter));
+    SLUICE_RETURN_IF_ERROR(authorize_resource(principal, fhir::types::kGroup, letter));
     // The answer shows the Group.
     if (principal.claims == nullptr ||
         search::limit_is_within(asked->group_limit,
@@ -89,8 +89,8 @@ class CohortHandler final : public JobHandler {
 
   Result<http::Response> result(const Service& service, const http::Request&, const Principal&,
                                 const job::JobView& view) const override {
-    SLUICE_TRY(const auto asked, bulk::cohort_request_of(view.job));
-    SLUICE_TRY(const auto outcome, bulk::cohort_outcome(service.store, view.job.id));
+    SLUICE_ASSIGN_OR_RETURN(const auto asked, bulk::cohort_request_of(view.job));
+    SLUICE_ASSIGN_OR_RETURN(const auto outcome, bulk::cohort_outcome(service.store, view.job.id));
     return fhir_response(200, bundle_of(service, *asked, outcome));
   }
 };

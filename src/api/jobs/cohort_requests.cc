@@ -34,7 +34,8 @@ Result<std::optional<std::uint32_t>> version_wanted(const Service& service,
                                                     const fhir::ResourceId& key,
                                                     const rest::Condition& condition) {
   if (condition.kind == Kind::kNone) return std::optional<std::uint32_t>();
-  SLUICE_TRY(const auto record, service.store.read(key, service.store.last_commit().sequence));
+  SLUICE_ASSIGN_OR_RETURN(const auto record,
+                          service.store.read(key, service.store.last_commit().sequence));
   const std::uint32_t current = record ? record->version : 0;
   const bool holds = condition.kind == Kind::kAbsent ? current == 0
                      : condition.kind == Kind::kPresent
@@ -56,8 +57,8 @@ Result<std::optional<bulk::CohortRequest>> read_request(const Service& service,
                                                         const http::Request& request,
                                                         const Principal& principal,
                                                         Operation operation) {
-  SLUICE_CHECK(check_formats(request));
-  SLUICE_CHECK(check_body_type(request));
+  SLUICE_RETURN_IF_ERROR(check_formats(request));
+  SLUICE_RETURN_IF_ERROR(check_body_type(request));
   bulk::CohortRequest asked;
   asked.operation = operation;
   asked.base_url = service.base_url(request);
@@ -68,16 +69,17 @@ Result<std::optional<bulk::CohortRequest>> read_request(const Service& service,
   // What is wrong with other bodies, the synchronous way says.
   if (!resource || resource->type != fhir::types::kGroup)
     return std::optional<bulk::CohortRequest>();
-  SLUICE_CHECK(rest::validate(*resource, rest::MemberFilters::kAllowed, service.options.leniency));
-  SLUICE_TRY(const auto cohort, cohort_of(*resource));
+  SLUICE_RETURN_IF_ERROR(
+      rest::validate(*resource, rest::MemberFilters::kAllowed, service.options.leniency));
+  SLUICE_ASSIGN_OR_RETURN(const auto cohort, cohort_of(*resource));
   if (!cohort) return std::optional<bulk::CohortRequest>();
-  SLUICE_CHECK(take_kick_off(service, request, principal));
+  SLUICE_RETURN_IF_ERROR(take_kick_off(service, request, principal));
   if (operation == Operation::kUpdate && resource->id != request.parameter("id"))
     return invalid("the resource's id is not that of the address");
   if (request.headers.count("If-None-Exist") > 0)
     return Error{ErrorKind::kUnsupported, "If-None-Exist is not supported"};
-  SLUICE_CHECK(authorize_cohort(service, request, principal, *resource));
-  SLUICE_TRY(const auto condition, read_condition(request));
+  SLUICE_RETURN_IF_ERROR(authorize_cohort(service, request, principal, *resource));
+  SLUICE_ASSIGN_OR_RETURN(const auto condition, read_condition(request));
   if (operation == Operation::kCreate && condition.kind != Kind::kNone)
     return Error{ErrorKind::kUnsupported, "a create takes neither If-Match nor If-None-Match"};
   asked.group_id = resource->id;
@@ -86,13 +88,13 @@ Result<std::optional<bulk::CohortRequest>> read_request(const Service& service,
   if (operation == Operation::kCreate) {
     asked.version = 0;
   } else {
-    SLUICE_TRY(asked.version,
-               version_wanted(service, {fhir::types::kGroup, asked.group_id}, condition));
+    SLUICE_ASSIGN_OR_RETURN(
+        asked.version, version_wanted(service, {fhir::types::kGroup, asked.group_id}, condition));
   }
-  SLUICE_TRY(const auto preferences, read_preferences(request));
+  SLUICE_ASSIGN_OR_RETURN(const auto preferences, read_preferences(request));
   asked.wants_resource = preferences.returned == Preferences::Return::kRepresentation;
   asked.stores_members = service.options.stores_cohorts;
-  SLUICE_TRY(asked.group_json, with_limits_of(principal, *cohort, resource->content));
+  SLUICE_ASSIGN_OR_RETURN(asked.group_json, with_limits_of(principal, *cohort, resource->content));
   if (principal.claims != nullptr)
     asked.group_limit = principal.claims->scopes.limit(fhir::types::kGroup, letter_of(operation));
   return std::optional(std::move(asked));
@@ -114,11 +116,11 @@ Result<job::Job> start(Service& service, const http::Request& request, const Pri
 /// nullopt when the request goes the synchronous way.
 Result<std::optional<http::Response>> write_async(Service& service, const http::Request& request,
                                                   const Principal& principal, Operation operation) {
-  SLUICE_TRY(const auto preferences, read_preferences(request));
+  SLUICE_ASSIGN_OR_RETURN(const auto preferences, read_preferences(request));
   if (!preferences.respond_async) return std::optional<http::Response>();
-  SLUICE_TRY(const auto asked, read_request(service, request, principal, operation));
+  SLUICE_ASSIGN_OR_RETURN(const auto asked, read_request(service, request, principal, operation));
   if (!asked) return std::optional<http::Response>();
-  SLUICE_TRY(const auto job, start(service, request, principal, *asked));
+  SLUICE_ASSIGN_OR_RETURN(const auto job, start(service, request, principal, *asked));
   spdlog::info("cohort id={} job={} group={}", request.id, job.id, asked->group_id);
   return std::optional(accepted("The Group is being made", asked->base_url, job, false));
 }

@@ -27,7 +27,7 @@ Result<void> check_group(const smart::Client& client, const bulk::ExportRequest&
 Result<void> check_group_limit(const Principal& principal, const bulk::StoredExport& job) {
   const bulk::ExportRequest& request = job.request;
   const smart::Client& client = *principal.client;
-  SLUICE_CHECK(check_group(client, request));
+  SLUICE_RETURN_IF_ERROR(check_group(client, request));
   if (!client.groups) return {};
   // Chains and _has look at other resources than the one that is exported.
   if (!job.read_by_filters) return job.read_by_filters.error();
@@ -59,8 +59,8 @@ Result<void> check_read_by_filters(const Principal& principal,
 
 Result<void> check_filters(const Principal& principal, const bulk::ExportRequest& request) {
   for (const auto& filter : request.type_filters) {
-    SLUICE_TRY(const auto types, bulk::types_read_by(filter, request.base_url));
-    SLUICE_CHECK(check_read_by_filters(principal, types));
+    SLUICE_ASSIGN_OR_RETURN(const auto types, bulk::types_read_by(filter, request.base_url));
+    SLUICE_RETURN_IF_ERROR(check_read_by_filters(principal, types));
   }
   return {};
 }
@@ -85,10 +85,10 @@ Result<void> check_limits(const Principal& principal, const bulk::ExportRequest&
 
 Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& request) {
   if (principal.client == nullptr) return {};
-  SLUICE_CHECK(check_group(*principal.client, request));
+  SLUICE_RETURN_IF_ERROR(check_group(*principal.client, request));
   for (const auto type : request.types)
     if (!may_read(principal, type)) return not_covered(std::string(fhir::type_name(type)));
-  SLUICE_CHECK(check_filters(principal, request));
+  SLUICE_RETURN_IF_ERROR(check_filters(principal, request));
   if (request.associated_provenance && !may_read(principal, fhir::types::kProvenance))
     return not_covered("Provenance, which includeAssociatedData asks for");
   request.limits = access_limits(principal);
@@ -104,14 +104,14 @@ Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& r
 Result<void> authorize_export_job(const Principal& principal, const bulk::StoredExport& job) {
   const bulk::ExportRequest& request = job.request;
   // A capability too: the client may have been limited to groups since.
-  if (principal.client != nullptr) SLUICE_CHECK(check_group_limit(principal, job));
+  if (principal.client != nullptr) SLUICE_RETURN_IF_ERROR(check_group_limit(principal, job));
   if (principal.claims == nullptr) return {};
   if (request.types.empty() && !principal.claims->scopes.covers_all())
     return not_covered("all types, as this export does");
   for (const auto type : request.types)
     if (!may_read(principal, type)) return not_covered(std::string(fhir::type_name(type)));
   if (!job.read_by_filters) return job.read_by_filters.error();
-  SLUICE_CHECK(check_read_by_filters(principal, *job.read_by_filters));
+  SLUICE_RETURN_IF_ERROR(check_read_by_filters(principal, *job.read_by_filters));
   return check_limits(principal, request);
 }
 

@@ -31,10 +31,10 @@ std::string name_of(const http::Request& request) {
 }
 
 Found read_newest(const Service& service, const fhir::ResourceId& key, store::Sequence as_of) {
-  SLUICE_TRY(auto record, service.store.read(key, as_of));
+  SLUICE_ASSIGN_OR_RETURN(auto record, service.store.read(key, as_of));
   if (!record) {
     // Versions are kept for running jobs only: then the newest is what there is.
-    SLUICE_TRY(record, service.store.read(key, service.store.last_commit().sequence));
+    SLUICE_ASSIGN_OR_RETURN(record, service.store.read(key, service.store.last_commit().sequence));
   }
   if (!record) return std::nullopt;
   return std::move(record->json);
@@ -61,15 +61,16 @@ Result<std::string> read_line(const Service& service, const http::Request& reque
   const Error missing = not_found(fmt::format("the export refers to no {}", name_of(request)));
   if (!fhir::is_valid_id(id)) return missing;
   const fhir::ResourceId key{fhir::types::kBinary, id};
-  SLUICE_TRY(auto json, request.parameter("version").empty()
-                            ? read_newest(service, key, as_of.sequence)
-                            : read_version(service, key, request.parameter("version"), as_of));
+  SLUICE_ASSIGN_OR_RETURN(auto json,
+                          request.parameter("version").empty()
+                              ? read_newest(service, key, as_of.sequence)
+                              : read_version(service, key, request.parameter("version"), as_of));
   if (!json) return missing;
-  SLUICE_TRY(const auto access,
-             bulk::AccessFilters::compile(
-                 asked.limits, {.base_url = asked.base_url, .now = job.snapshot.instant}));
+  SLUICE_ASSIGN_OR_RETURN(
+      const auto access, bulk::AccessFilters::compile(asked.limits, {.base_url = asked.base_url,
+                                                                     .now = job.snapshot.instant}));
   search::Matcher matcher;
-  SLUICE_TRY(const bool seen, access.pass(matcher, key.type, *json));
+  SLUICE_ASSIGN_OR_RETURN(const bool seen, access.pass(matcher, key.type, *json));
   if (!seen) return missing;
   return std::move(*json);
 }
@@ -86,11 +87,11 @@ bulk::BinaryUrl attachment_urls(const std::unique_ptr<Authorization>& authorizat
                    "the job is a client's, but the server runs open"};
     // It ends with the tokens of its client.
     const auto client = authorization->clients().find(job.client);
-    SLUICE_TRY(const auto signature,
-               authorization->capabilities().sign(
-                   {job.id, attachment_name(binary),
-                    client == nullptr ? std::string_view() : client->generation},
-                   job.snapshot.instant + kSignedFor));
+    SLUICE_ASSIGN_OR_RETURN(const auto signature,
+                            authorization->capabilities().sign(
+                                {job.id, attachment_name(binary),
+                                 client == nullptr ? std::string_view() : client->generation},
+                                job.snapshot.instant + kSignedFor));
     return fmt::format("{}?{}={}", attachment_url(request.base_url, job.id, binary),
                        kCapabilityParameter, signature);
   };

@@ -78,7 +78,8 @@ Result<FilePointer> open_file(Service& service, const http::Request& request,
   if (view.job.state != job::JobState::kDone && !view.job.is_damaged) {
     if (!found.traits.shows_files_early || view.job.state != job::JobState::kRunning)
       return missing;
-    SLUICE_TRY(const bool finished, found.handler->is_file_finished(service, view.job, name));
+    SLUICE_ASSIGN_OR_RETURN(const bool finished,
+                            found.handler->is_file_finished(service, view.job, name));
     if (!finished) return missing;
   }
   auto file = service.files.open(view.job.id, name);

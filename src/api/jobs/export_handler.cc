@@ -54,7 +54,7 @@ Result<http::Response> whole_manifest(const Service& service, const Principal& p
       service.engine, job, asked, files_url(asked.base_url, job.id), fetches_by_token(principal),
       file_url_suffix(service, principal, job));
   std::string start(kWholeManifest, '\0');
-  SLUICE_TRY(const std::size_t n, manifest->read(start));
+  SLUICE_ASSIGN_OR_RETURN(const std::size_t n, manifest->read(start));
   start.resize(n);
   start.shrink_to_fit();  // What it holds is what it counts for.
   http::Response response;
@@ -105,23 +105,23 @@ class ExportHandler final : public JobHandler {
   }
 
   Result<JobTraits> traits(const job::Job& job) const override {
-    SLUICE_TRY(const auto stored, bulk::export_request_of(job));
+    SLUICE_ASSIGN_OR_RETURN(const auto stored, bulk::export_request_of(job));
     return JobTraits{stored->request.separate_export_status, stored->request.partial_manifests};
   }
 
   Result<void> authorize(const Principal& principal, const job::Job& job) const override {
-    SLUICE_TRY(const auto stored, bulk::export_request_of(job));
+    SLUICE_ASSIGN_OR_RETURN(const auto stored, bulk::export_request_of(job));
     return authorize_export_job(principal, *stored);
   }
 
   Result<http::Response> result(const Service& service, const http::Request&,
                                 const Principal& principal,
                                 const job::JobView& view) const override {
-    SLUICE_TRY(const auto stored, bulk::export_request_of(view.job));
+    SLUICE_ASSIGN_OR_RETURN(const auto stored, bulk::export_request_of(view.job));
     if (!stored->request.partial_manifests)
       return whole_manifest(service, principal, view.job, stored->request);
     http::Response response;
-    SLUICE_CHECK(add_early_result(service, principal, view, response));  // the first page
+    SLUICE_RETURN_IF_ERROR(add_early_result(service, principal, view, response));  // the first page
     return response;
   }
 
@@ -131,9 +131,10 @@ class ExportHandler final : public JobHandler {
 
   Result<void> add_early_result(const Service& service, const Principal& principal,
                                 const job::JobView& view, http::Response& response) const override {
-    SLUICE_TRY(const auto stored, bulk::export_request_of(view.job));
+    SLUICE_ASSIGN_OR_RETURN(const auto stored, bulk::export_request_of(view.job));
     if (!stored->request.partial_manifests) return {};
-    SLUICE_TRY(auto page, read_page(service, principal, view.job, stored->request, {}));
+    SLUICE_ASSIGN_OR_RETURN(auto page,
+                            read_page(service, principal, view.job, stored->request, {}));
     if (page) set_manifest(response, std::move(*page));
     return {};
   }
@@ -144,7 +145,7 @@ class ExportHandler final : public JobHandler {
   }
 
   Result<void> report_request(const job::Job& job, boost::json::object& report) const override {
-    SLUICE_TRY(const auto stored, bulk::export_request_of(job));
+    SLUICE_ASSIGN_OR_RETURN(const auto stored, bulk::export_request_of(job));
     report_export(stored->request, report);
     return {};
   }

@@ -28,12 +28,12 @@ Result<std::vector<fhir::Parameter>> read_parameters(const http::Request& reques
   if (request.method != "POST" || request.body.empty()) return parameters;
   const std::string type = content_type(request);
   if (type == "application/x-www-form-urlencoded") {
-    SLUICE_TRY(const auto form, http::parse_query(request.body));
+    SLUICE_ASSIGN_OR_RETURN(const auto form, http::parse_query(request.body));
     append(parameters, form);
     return parameters;
   }
-  SLUICE_CHECK(check_json_type(type));
-  SLUICE_TRY(const auto body, fhir::read_parameters(json_body(request)));
+  SLUICE_RETURN_IF_ERROR(check_json_type(type));
+  SLUICE_ASSIGN_OR_RETURN(const auto body, fhir::read_parameters(json_body(request)));
   parameters.insert(parameters.end(), body.begin(), body.end());
   return parameters;
 }
@@ -45,11 +45,12 @@ struct KickOff {
 
 Result<KickOff> read_kick_off(const Service& service, const http::Request& request,
                               const Principal& principal, bulk::ExportLevel level) {
-  SLUICE_TRY(const auto preferences, begin_kick_off(service, request, principal));
-  SLUICE_TRY(const auto parameters, read_parameters(request));
+  SLUICE_ASSIGN_OR_RETURN(const auto preferences, begin_kick_off(service, request, principal));
+  SLUICE_ASSIGN_OR_RETURN(const auto parameters, read_parameters(request));
   const std::string base_url = service.base_url(request);
-  SLUICE_TRY(auto parsed, bulk::parse_export_request(
-                              parameters, {level, preferences.handling_lenient, base_url}));
+  SLUICE_ASSIGN_OR_RETURN(
+      auto parsed,
+      bulk::parse_export_request(parameters, {level, preferences.handling_lenient, base_url}));
   parsed.separate_export_status = preferences.separate_export_status;
   const std::string path = request.target.substr(std::min(kFhirPath.size(), request.target.size()));
   parsed.url = base_url + path;
@@ -74,7 +75,8 @@ Result<job::Job> start(Service& service, const http::Request& request, const Pri
       {.kind = bulk::ExportJobs::kName,
        .authorize = [&] { return authorize_export(principal, asked); },
        .request = [&](const store::Commit& snapshot) -> Result<std::string> {
-         SLUICE_CHECK(bulk::check_against_store(service.store, asked, snapshot, kick_off.lenient));
+         SLUICE_RETURN_IF_ERROR(
+             bulk::check_against_store(service.store, asked, snapshot, kick_off.lenient));
          return serialize(asked);
        },
        .event = {.kind = smart::AuditKind::kKickOff,

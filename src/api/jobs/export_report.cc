@@ -78,7 +78,7 @@ void report_export(const bulk::ExportRequest& request, json::object& report) {
 }
 
 Result<std::vector<PlanPart>> parts_of_export(const job::Shard& shard) {
-  SLUICE_TRY(const auto spec, bulk::parse_shard_spec(shard.spec));
+  SLUICE_ASSIGN_OR_RETURN(const auto spec, bulk::parse_shard_spec(shard.spec));
   std::vector<PlanPart> parts;
   for (const auto& segment : spec.segments) {
     const Way way = way_of(segment.mode);

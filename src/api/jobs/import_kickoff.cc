@@ -16,13 +16,13 @@ namespace {
 
 Result<bulk::ImportRequest> read_kick_off(const Service& service, const http::Request& request,
                                           const Principal& principal) {
-  SLUICE_TRY(const auto preferences, begin_kick_off(service, request, principal));
+  SLUICE_ASSIGN_OR_RETURN(const auto preferences, begin_kick_off(service, request, principal));
   if (!request.query.empty())
     return invalid(fmt::format("$import takes no query, but there is '{}'",
                                shortened(request.query.front().first, 64)));
-  SLUICE_CHECK(check_json_type(content_type(request)));
-  SLUICE_TRY(auto asked,
-             bulk::parse_import_request(json_body(request), service.options.import_rules));
+  SLUICE_RETURN_IF_ERROR(check_json_type(content_type(request)));
+  SLUICE_ASSIGN_OR_RETURN(
+      auto asked, bulk::parse_import_request(json_body(request), service.options.import_rules));
   asked.separate_export_status = preferences.separate_export_status;
   asked.leniency = service.options.leniency;
   asked.base_url = service.base_url(request);

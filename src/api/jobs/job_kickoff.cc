@@ -17,9 +17,9 @@ Result<void> take_kick_off(const Service& service, const http::Request& request,
 
 Result<Preferences> begin_kick_off(const Service& service, const http::Request& request,
                                    const Principal& principal) {
-  SLUICE_CHECK(take_kick_off(service, request, principal));
-  SLUICE_CHECK(check_format(request, std::nullopt));
-  SLUICE_TRY(auto preferences, read_preferences(request));
+  SLUICE_RETURN_IF_ERROR(take_kick_off(service, request, principal));
+  SLUICE_RETURN_IF_ERROR(check_format(request, std::nullopt));
+  SLUICE_ASSIGN_OR_RETURN(auto preferences, read_preferences(request));
   if (service.options.require_respond_async && !preferences.respond_async)
     return invalid("this server wants the header Prefer: respond-async");
   return preferences;
@@ -38,7 +38,7 @@ Result<job::Job> start_job(Service& service, const http::Request& request,
     if (const auto allowed = start.authorize(); !allowed) {
       event.outcome = smart::AuditOutcome::kSerious;
       event.description = allowed.error().message;
-      SLUICE_CHECK(audit(service, request, principal, std::move(event)));
+      SLUICE_RETURN_IF_ERROR(audit(service, request, principal, std::move(event)));
       return allowed.error();
     }
   }

@@ -50,7 +50,7 @@ struct Shards {
       weight_done += shard.weight;
     }
     if (handler == nullptr) return {};
-    SLUICE_TRY(auto told, handler->plan_parts(shard));
+    SLUICE_ASSIGN_OR_RETURN(auto told, handler->plan_parts(shard));
     for (auto& each : told) {
       Part& part = parts[{shard.phase, each.order, std::move(each.type)}];
       ++part.count;
@@ -112,9 +112,9 @@ Result<json::object> report_jobs(const store::Store& store, const std::string& i
                                  const JobHandlers& handlers) {
   std::vector<job::Job> jobs;
   if (id.empty()) {
-    SLUICE_TRY(jobs, job::stored_jobs(store));
+    SLUICE_ASSIGN_OR_RETURN(jobs, job::stored_jobs(store));
   } else {
-    SLUICE_TRY(auto job, job::stored_job(store, id));
+    SLUICE_ASSIGN_OR_RETURN(auto job, job::stored_job(store, id));
     if (!job) return not_found(fmt::format("there is no job '{}'", shortened(id, 64)));
     jobs.push_back(std::move(*job));
   }
@@ -124,7 +124,8 @@ Result<json::object> report_jobs(const store::Store& store, const std::string& i
   });
   json::array all;
   for (const auto& job : jobs) {
-    SLUICE_TRY(auto described, describe(store, job, handlers.find(job.kind), !id.empty()));
+    SLUICE_ASSIGN_OR_RETURN(auto described,
+                            describe(store, job, handlers.find(job.kind), !id.empty()));
     all.push_back(std::move(described));
   }
   return json::object{{"jobs", std::move(all)}};

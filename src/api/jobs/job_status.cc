@@ -59,7 +59,8 @@ bulk::ManifestStream::UrlSuffix file_url_suffix(const Service& service, const Pr
   const Instant expires = signed_until.value_or(job.expires);
   return [&signer = service.authorization->capabilities(), id = job.id, client = principal.client,
           expires, as_of](std::string_view name) -> Result<std::string> {
-    SLUICE_TRY(const auto capability, signer.sign({id, name, client->generation}, expires, as_of));
+    SLUICE_ASSIGN_OR_RETURN(const auto capability,
+                            signer.sign({id, name, client->generation}, expires, as_of));
     return fmt::format("?{}={}", kCapabilityParameter, capability);
   };
 }
@@ -72,7 +73,7 @@ Result<FoundJob> find_job(const Service& service, const http::Request& request,
                           const Principal& principal, smart::AuditEvent event) {
   event.job_id = request.parameter("id");
   const auto find = [&]() -> Result<FoundJob> {
-    SLUICE_TRY(auto view, service.engine.view(event.job_id));
+    SLUICE_ASSIGN_OR_RETURN(auto view, service.engine.view(event.job_id));
     if (!owns(principal, view.job))
       return not_found(fmt::format("there is no job '{}'", shortened(event.job_id, 64)));
     FoundJob job{std::move(view)};
@@ -88,7 +89,7 @@ Result<FoundJob> find_job(const Service& service, const http::Request& request,
       return job;
     }
     job.traits = *traits;
-    SLUICE_CHECK(job.handler->authorize(principal, job.view.job));
+    SLUICE_RETURN_IF_ERROR(job.handler->authorize(principal, job.view.job));
     return job;
   };
   auto found = find();
@@ -97,7 +98,7 @@ Result<FoundJob> find_job(const Service& service, const http::Request& request,
     event.description = found.error().message;
     event.job_id.resize(shortened(event.job_id, 64).size());
   }
-  SLUICE_CHECK(audit(service, request, principal, std::move(event)));
+  SLUICE_RETURN_IF_ERROR(audit(service, request, principal, std::move(event)));
   return found;
 }
 

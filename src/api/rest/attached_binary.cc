@@ -45,23 +45,23 @@ Result<bool> AttachedBinaries::may_read(std::string_view id, std::string_view ve
 }
 
 Result<bool> AttachedBinaries::look_for(const fhir::ResourceId& binary, std::string_view version) {
-  SLUICE_TRY(auto referrers, service_.store.attached_to(binary.id, kWithoutSlot + 1));
+  SLUICE_ASSIGN_OR_RETURN(auto referrers, service_.store.attached_to(binary.id, kWithoutSlot + 1));
   if (referrers.empty()) return false;
   if (!access_) {
-    SLUICE_TRY(access_, bulk::AccessFilters::compile(
-                            limits_, {.base_url = base_url_, .now = as_of_.instant}));
+    SLUICE_ASSIGN_OR_RETURN(access_, bulk::AccessFilters::compile(
+                                         limits_, {.base_url = base_url_, .now = as_of_.instant}));
   }
-  SLUICE_TRY(const bool shown, is_shown(binary, version));
+  SLUICE_ASSIGN_OR_RETURN(const bool shown, is_shown(binary, version));
   if (!shown) return false;
   if (referrers.size() > kWithoutSlot) {
-    SLUICE_CHECK(slot_.take());
-    SLUICE_TRY(referrers, service_.store.attached_to(binary.id, kReferrersMax + 1));
+    SLUICE_RETURN_IF_ERROR(slot_.take());
+    SLUICE_ASSIGN_OR_RETURN(referrers, service_.store.attached_to(binary.id, kReferrersMax + 1));
   }
   const std::string name = fhir::binary_name(binary.id, version);
   const std::size_t count = std::min(referrers.size(), kReferrersMax);
   for (std::size_t i = 0; i < count; ++i) {
-    SLUICE_CHECK(check_.look());
-    SLUICE_TRY(const bool opened, opens(referrers[i], name));
+    SLUICE_RETURN_IF_ERROR(check_.look());
+    SLUICE_ASSIGN_OR_RETURN(const bool opened, opens(referrers[i], name));
     if (opened) return true;
   }
   if (referrers.size() > kReferrersMax)
@@ -77,16 +77,16 @@ Result<bool> AttachedBinaries::look_for(const fhir::ResourceId& binary, std::str
 // it was, and what was thought of the Binary last.
 Result<bool> AttachedBinaries::is_shown(const fhir::ResourceId& binary, std::string_view version) {
   if (version.empty()) {
-    SLUICE_TRY(const auto record, service_.store.read(binary, as_of_.sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto record, service_.store.read(binary, as_of_.sequence));
     if (!record) return true;
     return access_->pass(matcher_, binary.type, record->json);
   }
   constexpr std::uint32_t kNewest = std::numeric_limits<std::uint32_t>::max();
-  SLUICE_TRY(const auto newest, service_.store.versions(binary, kNewest, 2));
+  SLUICE_ASSIGN_OR_RETURN(const auto newest, service_.store.versions(binary, kNewest, 2));
   const auto living =
       std::find_if(newest.begin(), newest.end(), [](const auto& known) { return !known.deleted; });
   if (living != newest.end()) {
-    SLUICE_TRY(const bool shown, access_->pass(matcher_, binary.type, living->json));
+    SLUICE_ASSIGN_OR_RETURN(const bool shown, access_->pass(matcher_, binary.type, living->json));
     if (!shown) return false;
   }
   const auto number = rest::version_number(version);
@@ -104,11 +104,12 @@ smart::Permissions AttachedBinaries::needed() const {
 
 Result<bool> AttachedBinaries::opens(const fhir::ResourceId& key, std::string_view binary) {
   if (!scopes().permissions_for_some(key.type).all_of(needed())) return false;
-  SLUICE_TRY(const auto record, service_.store.read(key, as_of_.sequence));
+  SLUICE_ASSIGN_OR_RETURN(const auto record, service_.store.read(key, as_of_.sequence));
   if (!record) return false;
-  SLUICE_TRY(const bool covered, covers(key.type, record->json));
+  SLUICE_ASSIGN_OR_RETURN(const bool covered, covers(key.type, record->json));
   if (!covered) return false;
-  SLUICE_TRY(const bool names, fhir::names_binary(record->json, key.type, binary, base_url_));
+  SLUICE_ASSIGN_OR_RETURN(const bool names,
+                          fhir::names_binary(record->json, key.type, binary, base_url_));
   if (!names || !is_limited_to_groups()) return names;
   return is_in_reach(*record);
 }
@@ -116,9 +117,10 @@ Result<bool> AttachedBinaries::opens(const fhir::ResourceId& key, std::string_vi
 Result<bool> AttachedBinaries::covers(fhir::ResourceType type, std::string_view json) {
   auto filter = filters_.find(type);
   if (filter == filters_.end()) {
-    SLUICE_TRY(auto compiled, search::ResourceFilter::compile(
-                                  type, scopes().limit(type, needed()),
-                                  {.base_url = base_url_, .now = service_.clock.now()}));
+    SLUICE_ASSIGN_OR_RETURN(
+        auto compiled,
+        search::ResourceFilter::compile(type, scopes().limit(type, needed()),
+                                        {.base_url = base_url_, .now = service_.clock.now()}));
     filter = filters_.emplace(type, std::move(compiled)).first;
   }
   return filter->second.passes(matcher_, json);
@@ -127,9 +129,9 @@ Result<bool> AttachedBinaries::covers(fhir::ResourceType type, std::string_view 
 Result<bool> AttachedBinaries::is_in_reach(const store::Record& record) {
   if (!reach_)
     reach_.emplace(service_.store, *limits_.groups, *access_, as_of_, base_url_, bounds_);
-  SLUICE_TRY(const bool held, reach_->holds(record));
+  SLUICE_ASSIGN_OR_RETURN(const bool held, reach_->holds(record));
   if (held) return true;
-  SLUICE_CHECK(slot_.take());
+  SLUICE_RETURN_IF_ERROR(slot_.take());
   return reach_->refers_to(record);
 }
 

@@ -85,7 +85,7 @@ Result<std::string> body_of(const http::Request& request, fhir::ResourceType typ
   if (is_raw_upload(request, type)) return uploaded_binary(request, id, base_url);
   if (type == fhir::types::kBinary && request.headers.count(kSecurityContext) > 0)
     return invalid("X-Security-Context is for raw content: a Binary has its securityContext");
-  SLUICE_CHECK(check_body_type(request));
+  SLUICE_RETURN_IF_ERROR(check_body_type(request));
   return std::string(json_body(request));
 }
 
@@ -145,7 +145,7 @@ Result<void> authorize_content(const Principal& principal, fhir::ResourceType ty
                                std::string_view json, smart::Permissions permissions,
                                std::string_view base_url) {
   if (type != fhir::types::kBinary || principal.client == nullptr) return {};
-  SLUICE_TRY(const auto context, fhir::read_security_context(json));
+  SLUICE_ASSIGN_OR_RETURN(const auto context, fhir::read_security_context(json));
   if (!context) return {};
   const auto reference = fhir::parse_reference(*context, base_url);
   if (principal.claims != nullptr) {

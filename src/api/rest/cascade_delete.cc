@@ -30,7 +30,7 @@ Result<void> check_cascade(const http::Request& request, fhir::ResourceType type
   std::optional<std::string> format;
   for (const auto& [name, value] : request.query) {
     if (name == kParameter) {
-      SLUICE_CHECK(check_value(name, value));
+      SLUICE_RETURN_IF_ERROR(check_value(name, value));
     } else if (name == "_format") {
       format = value;
     } else {
@@ -38,9 +38,9 @@ Result<void> check_cascade(const http::Request& request, fhir::ResourceType type
                    fmt::format("the parameter '{}' is not supported here", shortened(name, 64))};
     }
   }
-  SLUICE_CHECK(check_format(request, format));
+  SLUICE_RETURN_IF_ERROR(check_format(request, format));
   if (request.headers.count(kHeader) > 0)
-    SLUICE_CHECK(check_value(kHeader, request.headers.combined(kHeader)));
+    SLUICE_RETURN_IF_ERROR(check_value(kHeader, request.headers.combined(kHeader)));
   if (type != fhir::types::kPatient)
     return Error{ErrorKind::kUnsupported,
                  fmt::format("{} is for Patients: a {} has no compartment here", kParameter,
@@ -65,7 +65,7 @@ class CascadeDelete {
                                                  service_.options.cascade_max, calls);
     // What was announced came to nothing, or it was not even announced.
     if (!outcome)
-      SLUICE_CHECK(audit_resource(
+      SLUICE_RETURN_IF_ERROR(audit_resource(
           service_, request_, principal_, smart::AuditKind::kResourceDeleted, name_of(patient_),
           fmt::format("with the compartment: {}", to_string(outcome.error().kind))));
     return outcome;
@@ -80,11 +80,11 @@ class CascadeDelete {
     if (refused.empty()) return {};
     Error error{ErrorKind::kForbidden,
                 fmt::format("the access token's scopes do not cover deleting {}", refused)};
-    SLUICE_CHECK(audit(service_, request_, principal_,
-                       {.kind = smart::AuditKind::kAccessRefused,
-                        .outcome = smart::AuditOutcome::kSerious,
-                        .description = error.message,
-                        .subject = name_of(patient_)}));
+    SLUICE_RETURN_IF_ERROR(audit(service_, request_, principal_,
+                                 {.kind = smart::AuditKind::kAccessRefused,
+                                  .outcome = smart::AuditOutcome::kSerious,
+                                  .description = error.message,
+                                  .subject = name_of(patient_)}));
     return error;
   }
 
@@ -108,14 +108,15 @@ class CascadeDelete {
 
 Result<http::Response> delete_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
-  SLUICE_CHECK(check_cascade(request, type));
-  SLUICE_TRY(const auto asked, read_asked_headers(request));
-  SLUICE_TRY(auto key, key_of(request, type));
+  SLUICE_RETURN_IF_ERROR(check_cascade(request, type));
+  SLUICE_ASSIGN_OR_RETURN(const auto asked, read_asked_headers(request));
+  SLUICE_ASSIGN_OR_RETURN(auto key, key_of(request, type));
   // One store has the limits of one interaction with one type; this one is with many.
-  SLUICE_CHECK(refuse_scope_queries(service, request, principal, "deletions with _cascade"));
-  SLUICE_TRY(const auto slot, take_slot(service, request));
-  SLUICE_TRY(const auto deleted,
-             CascadeDelete(service, request, principal, key).run(asked.condition));
+  SLUICE_RETURN_IF_ERROR(
+      refuse_scope_queries(service, request, principal, "deletions with _cascade"));
+  SLUICE_ASSIGN_OR_RETURN(const auto slot, take_slot(service, request));
+  SLUICE_ASSIGN_OR_RETURN(const auto deleted,
+                          CascadeDelete(service, request, principal, key).run(asked.condition));
   http::Response response;
   response.status = 204;
   if (asked.preferences.returned == Preferences::Return::kOperationOutcome)

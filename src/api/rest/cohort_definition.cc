@@ -57,7 +57,7 @@ Result<std::string> with_limits_of(const Principal& principal, const search::Coh
 Result<void> authorize_cohort(const Service& service, const http::Request& request,
                               const Principal& principal, const fhir::IncomingResource& resource) {
   if (principal.claims == nullptr) return {};
-  SLUICE_TRY(const auto cohort, cohort_of(resource));
+  SLUICE_ASSIGN_OR_RETURN(const auto cohort, cohort_of(resource));
   if (!cohort) return {};
   for (const auto type : cohort->types_read())
     if (!principal.claims->scopes.may_read(type))
@@ -72,8 +72,8 @@ Result<void> authorize_base_change(const Service& service, const http::Request& 
                                    const Principal& principal,
                                    const fhir::IncomingResource& resource) {
   if (principal.claims == nullptr) return {};
-  SLUICE_CHECK(authorize_cohort(service, request, principal, resource));
-  SLUICE_TRY(const auto cohort, cohort_of(resource));
+  SLUICE_RETURN_IF_ERROR(authorize_cohort(service, request, principal, resource));
+  SLUICE_ASSIGN_OR_RETURN(const auto cohort, cohort_of(resource));
   if (!cohort) return {};
   for (const auto& [type, limit] : limits_by(principal, *cohort)) {
     const auto stated = cohort->limits.find(type);
@@ -90,11 +90,11 @@ Result<void> authorize_base_change(const Service& service, const http::Request& 
 Result<fhir::IncomingResource> as_definition(fhir::IncomingResource resource,
                                              const Principal& principal,
                                              const std::string& base_url) {
-  SLUICE_TRY(const auto cohort, cohort_of(resource));
+  SLUICE_ASSIGN_OR_RETURN(const auto cohort, cohort_of(resource));
   if (!cohort) return resource;
-  SLUICE_TRY(auto text, with_limits_of(principal, *cohort, resource.content));
+  SLUICE_ASSIGN_OR_RETURN(auto text, with_limits_of(principal, *cohort, resource.content));
   if (text.find(fhir::kMembersRefreshedUrl) != std::string::npos) {
-    SLUICE_TRY(text, fhir::with_refreshed(text, std::nullopt));
+    SLUICE_ASSIGN_OR_RETURN(text, fhir::with_refreshed(text, std::nullopt));
   }
   if (text == resource.content) return resource;
   return fhir::ResourceReader({}, base_url).read(text);

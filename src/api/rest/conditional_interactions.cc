@@ -58,7 +58,7 @@ Result<search::Parameters> read_query(const http::Request& request, bool any_acc
     else
       filters.emplace_back(name, value);
   }
-  if (format || !any_accept) SLUICE_CHECK(check_format(request, format));
+  if (format || !any_accept) SLUICE_RETURN_IF_ERROR(check_format(request, format));
   if (request.headers.count("If-None-Exist") > 0)
     return Error{ErrorKind::kUnsupported, "If-None-Exist is for creates"};
   // Without a condition it would be meant for every resource of the type.
@@ -68,12 +68,12 @@ Result<search::Parameters> read_query(const http::Request& request, bool any_acc
 
 Result<search::Parameters> read_if_none_exist(const Service& service, const http::Request& request,
                                               fhir::ResourceType type) {
-  SLUICE_CHECK(check_formats(request, is_raw_upload(request, type)));
+  SLUICE_RETURN_IF_ERROR(check_formats(request, is_raw_upload(request, type)));
   if (request.headers.count("If-None-Exist") > 1)
     return invalid("there is more than one If-None-Exist header");
   std::string_view query = *request.headers.get("If-None-Exist");
-  SLUICE_TRY(query, rest::query_of_condition(query, type, service.base_url(request)));
-  SLUICE_TRY(auto filters, search::parse_query_string(query));
+  SLUICE_ASSIGN_OR_RETURN(query, rest::query_of_condition(query, type, service.base_url(request)));
+  SLUICE_ASSIGN_OR_RETURN(auto filters, search::parse_query_string(query));
   if (filters.empty()) return invalid("If-None-Exist has no search parameter");
   return filters;
 }
@@ -88,11 +88,12 @@ class Conditional {
   /// Finds what matches, at most `most` and one more. The right to search the type comes first:
   /// that something matches tells of it.
   Result<query::Matches> find(const search::Parameters& filters, std::size_t most) {
-    SLUICE_CHECK(authorize_search(service_, request_, principal_, type_));
-    SLUICE_TRY(const auto query, search::Query::compile(type_, filters,
-                                                        {.base_url = service_.base_url(request_),
-                                                         .now = service_.clock.now()}));
-    SLUICE_CHECK(authorize_query(service_, request_, principal_, query));
+    SLUICE_RETURN_IF_ERROR(authorize_search(service_, request_, principal_, type_));
+    SLUICE_ASSIGN_OR_RETURN(const auto query,
+                            search::Query::compile(type_, filters,
+                                                   {.base_url = service_.base_url(request_),
+                                                    .now = service_.clock.now()}));
+    SLUICE_RETURN_IF_ERROR(authorize_query(service_, request_, principal_, query));
     names_ = names_of(filters);
     auto matches =
         query::Matches::find(service_.store, query, most + 1, search_bounds(service_, request_));
@@ -103,7 +104,7 @@ class Conditional {
   rest::Watch watch() {
     rest::Watch watch{[this](const std::vector<rest::Intent>& intents) -> Result<void> {
       intents_ = intents;
-      for (const auto& intent : intents) SLUICE_CHECK(write_line(intent, {}));
+      for (const auto& intent : intents) SLUICE_RETURN_IF_ERROR(write_line(intent, {}));
       return {};
     }};
     // What a search for it would not show decides nothing: the client would learn of it.
@@ -120,14 +121,14 @@ class Conditional {
   Result<Value> finish(Result<Value> outcome) {
     if (outcome) return outcome;
     if (intents_.empty())
-      SLUICE_CHECK(audit(service_, request_, principal_,
-                         {.kind = smart::AuditKind::kResourceSearch,
-                          .outcome = smart::AuditOutcome::kMinor,
-                          .description = fmt::format("condition by {}: {}", names_,
-                                                     to_string(outcome.error().kind)),
-                          .subject = std::string(fhir::type_name(type_))}));
+      SLUICE_RETURN_IF_ERROR(audit(service_, request_, principal_,
+                                   {.kind = smart::AuditKind::kResourceSearch,
+                                    .outcome = smart::AuditOutcome::kMinor,
+                                    .description = fmt::format("condition by {}: {}", names_,
+                                                               to_string(outcome.error().kind)),
+                                    .subject = std::string(fhir::type_name(type_))}));
     for (const auto& intent : intents_)
-      SLUICE_CHECK(write_line(intent, std::string(to_string(outcome.error().kind))));
+      SLUICE_RETURN_IF_ERROR(write_line(intent, std::string(to_string(outcome.error().kind))));
     return search_error(service_, std::move(outcome).error());
   }
 
@@ -151,23 +152,26 @@ class Conditional {
 
 Result<http::Response> create_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
-  SLUICE_TRY(const auto filters, read_if_none_exist(service, request, type));
-  SLUICE_TRY(const auto asked, read_asked_headers(request, is_raw_upload(request, type)));
+  SLUICE_ASSIGN_OR_RETURN(const auto filters, read_if_none_exist(service, request, type));
+  SLUICE_ASSIGN_OR_RETURN(const auto asked,
+                          read_asked_headers(request, is_raw_upload(request, type)));
   if (asked.condition.kind != rest::Condition::Kind::kNone)
     return Error{ErrorKind::kUnsupported, "a create takes neither If-Match nor If-None-Match"};
-  SLUICE_TRY(const std::string body, body_of(request, type, "", service.base_url(request)));
+  SLUICE_ASSIGN_OR_RETURN(const std::string body,
+                          body_of(request, type, "", service.base_url(request)));
   fhir::ResourceReader reader({}, service.base_url(request));
-  SLUICE_TRY(const auto resource, reader.read_as_new(body, random_hex(kIdBytes)));
-  SLUICE_CHECK(check_type(service, resource, type));
-  SLUICE_TRY(const auto slot, take_slot(service, request));
+  SLUICE_ASSIGN_OR_RETURN(const auto resource, reader.read_as_new(body, random_hex(kIdBytes)));
+  SLUICE_RETURN_IF_ERROR(check_type(service, resource, type));
+  SLUICE_ASSIGN_OR_RETURN(const auto slot, take_slot(service, request));
   Conditional conditional(service, request, principal, type);
-  SLUICE_TRY(auto matches, conditional.find(filters, 1));
-  SLUICE_TRY(auto done, conditional.finish(rest::create_unless_found(
-                            service.store, matches, resource, conditional.watch())));
+  SLUICE_ASSIGN_OR_RETURN(auto matches, conditional.find(filters, 1));
+  SLUICE_ASSIGN_OR_RETURN(auto done, conditional.finish(rest::create_unless_found(
+                                         service.store, matches, resource, conditional.watch())));
   // What was there may be nothing that its client may read.
   auto preferences = asked.preferences;
   if (!done.written.created) {
-    SLUICE_TRY(preferences, preferences_for_result(service, request, principal, type,
+    SLUICE_ASSIGN_OR_RETURN(preferences,
+                            preferences_for_result(service, request, principal, type,
                                                    done.written.stored.json, preferences));
   }
   auto response =
@@ -180,62 +184,65 @@ Result<http::Response> create_now(Service& service, const http::Request& request
 Result<http::Response> update_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
   const bool is_raw = is_raw_upload(request, type);
-  SLUICE_TRY(const auto filters, read_query(request, is_raw));
-  SLUICE_TRY(const auto asked, read_asked_headers(request, is_raw));
-  SLUICE_TRY(const std::string body, body_of(request, type, "", service.base_url(request)));
+  SLUICE_ASSIGN_OR_RETURN(const auto filters, read_query(request, is_raw));
+  SLUICE_ASSIGN_OR_RETURN(const auto asked, read_asked_headers(request, is_raw));
+  SLUICE_ASSIGN_OR_RETURN(const std::string body,
+                          body_of(request, type, "", service.base_url(request)));
   fhir::ResourceReader reader({}, service.base_url(request));
   const rest::ReadBody read_body =
       [&](std::string_view id_if_missing) -> Result<fhir::IncomingResource> {
-    SLUICE_TRY(auto resource, reader.read(body, id_if_missing));
-    SLUICE_CHECK(check_type(service, resource, type));
+    SLUICE_ASSIGN_OR_RETURN(auto resource, reader.read(body, id_if_missing));
+    SLUICE_RETURN_IF_ERROR(check_type(service, resource, type));
     return resource;
   };
   const std::string new_id = random_hex(kIdBytes);
-  SLUICE_CHECK(read_body(new_id));
-  SLUICE_TRY(const auto slot, take_slot(service, request));
+  SLUICE_RETURN_IF_ERROR(read_body(new_id));
+  SLUICE_ASSIGN_OR_RETURN(const auto slot, take_slot(service, request));
   Conditional conditional(service, request, principal, type);
-  SLUICE_TRY(auto matches, conditional.find(filters, 1));
-  SLUICE_TRY(auto done, conditional.finish(rest::update_found(
-                            service.store, matches, read_body, new_id, asked.condition,
-                            creates_by_update(principal, type) ? rest::Unmatched::kCreate
-                                                               : rest::Unmatched::kRefuse,
-                            conditional.watch())));
+  SLUICE_ASSIGN_OR_RETURN(auto matches, conditional.find(filters, 1));
+  SLUICE_ASSIGN_OR_RETURN(
+      auto done,
+      conditional.finish(rest::update_found(
+          service.store, matches, read_body, new_id, asked.condition,
+          creates_by_update(principal, type) ? rest::Unmatched::kCreate : rest::Unmatched::kRefuse,
+          conditional.watch())));
   return written_response(service, request, asked.preferences, done.key, std::move(done.written));
 }
 
 Result<http::Response> patch_now(Service& service, const http::Request& request,
                                  const Principal& principal, fhir::ResourceType type) {
-  SLUICE_TRY(const auto filters, read_query(request));
-  SLUICE_TRY(const auto asked, read_asked_headers(request));
+  SLUICE_ASSIGN_OR_RETURN(const auto filters, read_query(request));
+  SLUICE_ASSIGN_OR_RETURN(const auto asked, read_asked_headers(request));
   if (asked.condition.kind == rest::Condition::Kind::kAbsent)
     return Error{ErrorKind::kUnsupported, "a patch takes no If-None-Match"};
-  SLUICE_CHECK(check_patch_type(request));
-  SLUICE_TRY(const auto patch, rest::JsonPatch::parse(json_body(request)));
-  SLUICE_TRY(const auto slot, take_slot(service, request));
+  SLUICE_RETURN_IF_ERROR(check_patch_type(request));
+  SLUICE_ASSIGN_OR_RETURN(const auto patch, rest::JsonPatch::parse(json_body(request)));
+  SLUICE_ASSIGN_OR_RETURN(const auto slot, take_slot(service, request));
   Conditional conditional(service, request, principal, type);
-  SLUICE_TRY(auto matches, conditional.find(filters, 1));
+  SLUICE_ASSIGN_OR_RETURN(auto matches, conditional.find(filters, 1));
   const std::string base_url = service.base_url(request);
-  SLUICE_TRY(auto done, conditional.finish(rest::patch_found(
-                            service.store, matches, {patch, base_url, service.options.leniency},
-                            asked.condition, conditional.watch())));
-  SLUICE_TRY(const auto preferences,
-             preferences_for_result(service, request, principal, type, done.written.stored.json,
-                                    asked.preferences));
+  SLUICE_ASSIGN_OR_RETURN(
+      auto done, conditional.finish(rest::patch_found(service.store, matches,
+                                                      {patch, base_url, service.options.leniency},
+                                                      asked.condition, conditional.watch())));
+  SLUICE_ASSIGN_OR_RETURN(const auto preferences,
+                          preferences_for_result(service, request, principal, type,
+                                                 done.written.stored.json, asked.preferences));
   return written_response(service, request, preferences, done.key, std::move(done.written));
 }
 
 Result<http::Response> delete_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
-  SLUICE_CHECK(refuse_cascade_header(request));
-  SLUICE_TRY(const auto filters, read_query(request));
-  SLUICE_TRY(const auto asked, read_asked_headers(request));
-  SLUICE_TRY(const auto slot, take_slot(service, request));
+  SLUICE_RETURN_IF_ERROR(refuse_cascade_header(request));
+  SLUICE_ASSIGN_OR_RETURN(const auto filters, read_query(request));
+  SLUICE_ASSIGN_OR_RETURN(const auto asked, read_asked_headers(request));
+  SLUICE_ASSIGN_OR_RETURN(const auto slot, take_slot(service, request));
   const std::size_t most = service.options.conditional_delete_of_several ? kDeletedMax : 1;
   Conditional conditional(service, request, principal, type);
-  SLUICE_TRY(auto matches, conditional.find(filters, most));
-  SLUICE_TRY(const std::size_t deleted,
-             conditional.finish(rest::remove_found(service.store, matches, most, asked.condition,
-                                                   conditional.watch())));
+  SLUICE_ASSIGN_OR_RETURN(auto matches, conditional.find(filters, most));
+  SLUICE_ASSIGN_OR_RETURN(const std::size_t deleted,
+                          conditional.finish(rest::remove_found(
+                              service.store, matches, most, asked.condition, conditional.watch())));
   if (asked.preferences.returned == Preferences::Return::kOperationOutcome)
     return information(200,
                        fmt::format("{} {} resources are deleted", deleted, fhir::type_name(type)));

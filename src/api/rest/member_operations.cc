@@ -39,7 +39,7 @@ std::string_view parameter_of(MemberOperation operation) {
 Result<std::string_view> resource_of(const fhir::JsonTokens& tokens, std::string_view parameter) {
   bool is_parameters = false;
   std::size_t list = 0;
-  SLUICE_CHECK(
+  SLUICE_RETURN_IF_ERROR(
       fhir::each_member(tokens, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
         if (fhir::means(tokens.raw_string(key), "resourceType"))
           is_parameters =
@@ -53,7 +53,7 @@ Result<std::string_view> resource_of(const fhir::JsonTokens& tokens, std::string
   if (list == 0 || tokens.first(list) != '[') return wrong;
   std::size_t resource = 0;
   std::size_t count = 0;
-  SLUICE_CHECK(fhir::each_element(tokens, list, [&](std::size_t entry) -> Result<void> {
+  SLUICE_RETURN_IF_ERROR(fhir::each_element(tokens, list, [&](std::size_t entry) -> Result<void> {
     if (++count > 1 || tokens.first(entry) != '{') return wrong;
     return fhir::each_member(
         tokens, entry, [&](std::size_t key, std::size_t value) -> Result<void> {
@@ -76,12 +76,13 @@ Result<std::vector<fhir::MemberEntry>> read_body(const http::Request& request,
                                                  const std::string& group_id,
                                                  const std::string& base_url,
                                                  MemberOperation operation) {
-  SLUICE_CHECK(check_body_type(request));
+  SLUICE_RETURN_IF_ERROR(check_body_type(request));
   fhir::JsonTokens tokens;
-  SLUICE_CHECK(tokens.read(json_body(request)));
-  SLUICE_CHECK(fhir::check_json_object(tokens, kDepthMax));
-  SLUICE_TRY(const auto text, resource_of(tokens, parameter_of(operation)));
-  SLUICE_TRY(const auto group, fhir::ResourceReader({}, base_url).read(text, group_id));
+  SLUICE_RETURN_IF_ERROR(tokens.read(json_body(request)));
+  SLUICE_RETURN_IF_ERROR(fhir::check_json_object(tokens, kDepthMax));
+  SLUICE_ASSIGN_OR_RETURN(const auto text, resource_of(tokens, parameter_of(operation)));
+  SLUICE_ASSIGN_OR_RETURN(const auto group,
+                          fhir::ResourceReader({}, base_url).read(text, group_id));
   if (group.type != fhir::types::kGroup)
     return invalid(fmt::format("{} of a Group takes a Group with the members, not a {}",
                                name_of(operation), fhir::type_name(group.type)));
@@ -91,14 +92,14 @@ Result<std::vector<fhir::MemberEntry>> read_body(const http::Request& request,
 
 Result<http::Response> change_now(Service& service, const http::Request& request,
                                   const Principal& principal, MemberOperation operation) {
-  SLUICE_CHECK(check_formats(request));
-  SLUICE_TRY(const auto preferences, read_preferences(request));
-  SLUICE_TRY(const auto condition, read_condition(request));
+  SLUICE_RETURN_IF_ERROR(check_formats(request));
+  SLUICE_ASSIGN_OR_RETURN(const auto preferences, read_preferences(request));
+  SLUICE_ASSIGN_OR_RETURN(const auto condition, read_condition(request));
   const std::string id(request.parameter("id"));
   if (!fhir::is_valid_id(id))
     return not_found(fmt::format("there is no Group/{}", shortened(id, 64)));
   const std::string base_url = service.base_url(request);
-  SLUICE_TRY(const auto entries, read_body(request, id, base_url, operation));
+  SLUICE_ASSIGN_OR_RETURN(const auto entries, read_body(request, id, base_url, operation));
   const auto event = [&](smart::AuditOutcome outcome, const std::string& why) {
     return audit(service, request, principal,
                  {.kind = smart::AuditKind::kResourceUpdated,
@@ -108,20 +109,20 @@ Result<http::Response> change_now(Service& service, const http::Request& request
                   .subject = "Group/" + id});
   };
   // Before the write, which cannot be taken back; one more when it came to nothing.
-  SLUICE_CHECK(event(smart::AuditOutcome::kSuccess, {}));
+  SLUICE_RETURN_IF_ERROR(event(smart::AuditOutcome::kSuccess, {}));
   auto changed = service.member_changes->apply(service.store, id, operation, entries, condition,
                                                base_url, [&](const fhir::IncomingResource& group) {
                                                  return authorize_base_change(service, request,
                                                                               principal, group);
                                                });
   if (!changed) {
-    SLUICE_CHECK(event(smart::AuditOutcome::kMinor, changed.error().message));
+    SLUICE_RETURN_IF_ERROR(event(smart::AuditOutcome::kMinor, changed.error().message));
     return std::move(changed).error();
   }
   rest::Stored& stored = changed->stored;
-  SLUICE_TRY(const auto returned,
-             preferences_for_result(service, request, principal, fhir::types::kGroup, stored.json,
-                                    preferences));
+  SLUICE_ASSIGN_OR_RETURN(const auto returned,
+                          preferences_for_result(service, request, principal, fhir::types::kGroup,
+                                                 stored.json, preferences));
   http::Response response;
   // The roster may be long, so that it comes only to who asks for it.
   if (!preferences.states_return ||

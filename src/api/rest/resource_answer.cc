@@ -17,7 +17,7 @@ std::string name_of(const fhir::ResourceId& key) {
 }
 
 Result<Asked> read_asked(const http::Request& request, bool is_raw) {
-  SLUICE_CHECK(check_formats(request, is_raw));
+  SLUICE_RETURN_IF_ERROR(check_formats(request, is_raw));
   // Conditions by search must not be lost: the write would be done where it was not wanted.
   if (request.headers.count("If-None-Exist") > 0)
     return Error{ErrorKind::kUnsupported, "If-None-Exist is for creates"};
@@ -26,10 +26,10 @@ Result<Asked> read_asked(const http::Request& request, bool is_raw) {
 
 Result<Asked> read_asked_headers(const http::Request& request, bool is_raw) {
   Asked asked;
-  SLUICE_TRY(asked.preferences, read_preferences(request));
+  SLUICE_ASSIGN_OR_RETURN(asked.preferences, read_preferences(request));
   if (is_raw && !asked.preferences.states_return)
     asked.preferences.returned = Preferences::Return::kMinimal;
-  SLUICE_TRY(asked.condition, read_condition(request));
+  SLUICE_ASSIGN_OR_RETURN(asked.condition, read_condition(request));
   return asked;
 }
 
@@ -117,8 +117,8 @@ Result<Preferences> preferences_for_result(const Service& service, const http::R
                                            const Principal& principal, fhir::ResourceType type,
                                            std::string_view json, Preferences preferences) {
   if (preferences.returned != Preferences::Return::kRepresentation) return preferences;
-  SLUICE_TRY(const bool readable,
-             covers(service, request, principal, type, {smart::Permissions::kRead}, json));
+  SLUICE_ASSIGN_OR_RETURN(const bool readable, covers(service, request, principal, type,
+                                                      {smart::Permissions::kRead}, json));
   if (!readable) preferences.returned = Preferences::Return::kMinimal;
   return preferences;
 }

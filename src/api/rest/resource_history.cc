@@ -43,7 +43,8 @@ Result<void> read_since(const store::Store& store, std::string_view value,
   const auto since = parse_fhir_instant(value);
   if (!since) return bad_value("_since", value, "is not an instant");
   // At or after, so that the transaction of this very instant belongs to it.
-  SLUICE_TRY(const auto commit, store.commit_at(*since + std::chrono::milliseconds(-1)));
+  SLUICE_ASSIGN_OR_RETURN(const auto commit,
+                          store.commit_at(*since + std::chrono::milliseconds(-1)));
   range.after = commit.sequence;
   return {};
 }
@@ -56,8 +57,8 @@ Result<void> read_at(const store::Store& store, std::string_view value, rest::Hi
   const auto floored = [](std::int64_t microseconds) {
     return Instant{microseconds / kMicroseconds - (microseconds % kMicroseconds < 0 ? 1 : 0)};
   };
-  SLUICE_TRY(const auto from, store.commit_at(floored(at->begin)));
-  SLUICE_TRY(const auto to, store.commit_at(floored(at->end - 1)));
+  SLUICE_ASSIGN_OR_RETURN(const auto from, store.commit_at(floored(at->begin)));
+  SLUICE_ASSIGN_OR_RETURN(const auto to, store.commit_at(floored(at->end - 1)));
   range.current_at = from.sequence;
   range.up_to = std::min(range.up_to, to.sequence);
   return {};
@@ -90,13 +91,13 @@ Result<Asked> read_asked(const Service& service, const http::Request& request,
   rest.query.clear();
   for (const auto& [name, value] : request.query) {
     if (name == "_since") {
-      SLUICE_CHECK(read_since(service.store, value, asked.range));
+      SLUICE_RETURN_IF_ERROR(read_since(service.store, value, asked.range));
     } else if (name == "_at") {
-      SLUICE_CHECK(read_at(service.store, value, asked.range));
+      SLUICE_RETURN_IF_ERROR(read_at(service.store, value, asked.range));
     } else if (name == "_count") {
-      SLUICE_CHECK(read_count(value, asked.limits));
+      SLUICE_RETURN_IF_ERROR(read_count(value, asked.limits));
     } else if (name == kPage) {
-      SLUICE_CHECK(read_page(value, asked.range));
+      SLUICE_RETURN_IF_ERROR(read_page(value, asked.range));
       continue;
     } else {
       rest.query.emplace_back(name, value);
@@ -105,7 +106,7 @@ Result<Asked> read_asked(const Service& service, const http::Request& request,
       if (earlier == name) return invalid(fmt::format("{} stands twice", shortened(name, 64)));
     asked.parameters.emplace_back(name, value);
   }
-  SLUICE_CHECK(check_formats(rest));
+  SLUICE_RETURN_IF_ERROR(check_formats(rest));
   return asked;
 }
 
@@ -146,7 +147,7 @@ Result<http::Response> bundle(const Service& service, const http::Request& reque
   std::size_t bytes = 0;
   for (const auto& entry : page.entries) bytes += entry.version.json.size();
   const auto share = std::make_shared<http::MemoryBudget::Share>(*service.answers);
-  SLUICE_CHECK(share->hold(2 * bytes));  // What was read, and the Bundle of it.
+  SLUICE_RETURN_IF_ERROR(share->hold(2 * bytes));  // What was read, and the Bundle of it.
   const std::string base_url = service.base_url(request);
   const auto link = [&](std::string_view relation, const std::string& place) {
     return fmt::format(R"({{"relation":"{}","url":"{}"}})", relation,
@@ -179,8 +180,8 @@ using ReadPage = std::function<Result<rest::HistoryPage>(const Asked&)>;
 Result<http::Response> answer(const Service& service, const http::Request& request,
                               const Principal& principal, std::string subject,
                               const ReadPage& read) {
-  SLUICE_TRY(auto asked, read_asked(service, request, std::move(subject)));
-  SLUICE_TRY(const auto slot, take_slot(service, request));
+  SLUICE_ASSIGN_OR_RETURN(auto asked, read_asked(service, request, std::move(subject)));
+  SLUICE_ASSIGN_OR_RETURN(const auto slot, take_slot(service, request));
   asked.limits.bounds = search_bounds(service, request);
   auto page = read(asked);
   // As for a search: the same request would take as long again.
@@ -190,12 +191,12 @@ Result<http::Response> answer(const Service& service, const http::Request& reque
                              "resource",
                              service.options.search_timeout.count())};
   const auto outcome = page ? smart::AuditOutcome::kSuccess : smart::AuditOutcome::kMinor;
-  SLUICE_CHECK(audit(service, request, principal,
-                     {.kind = smart::AuditKind::kHistoryRead,
-                      .outcome = outcome,
-                      .description = page ? std::string() : page.error().message,
-                      .subject = asked.subject,
-                      .request = request.target}));
+  SLUICE_RETURN_IF_ERROR(audit(service, request, principal,
+                               {.kind = smart::AuditKind::kHistoryRead,
+                                .outcome = outcome,
+                                .description = page ? std::string() : page.error().message,
+                                .subject = asked.subject,
+                                .request = request.target}));
   if (!page) return page.error();
   return bundle(service, request, principal, asked, *page);
 }

@@ -31,7 +31,7 @@ Result<http::Response> stored_response(const http::Request& request, const Resou
   if (is_known(request, stored)) {
     response.status = 304;
   } else {
-    SLUICE_TRY(auto json, shown(view, type, std::move(stored.json)));
+    SLUICE_ASSIGN_OR_RETURN(auto json, shown(view, type, std::move(stored.json)));
     response = fhir_response(200, std::move(json));
   }
   set_version(response, stored);
@@ -43,8 +43,9 @@ Result<http::Response> stored_response(const http::Request& request, const Resou
 Result<rest::Stored> audited_read(const Service& service, const http::Request& request,
                                   const Principal& principal, const fhir::ResourceId& key,
                                   Result<rest::Stored> found) {
-  SLUICE_CHECK(audit_resource(service, request, principal, smart::AuditKind::kResourceRead,
-                              name_of(key), found ? std::string() : found.error().message));
+  SLUICE_RETURN_IF_ERROR(audit_resource(service, request, principal,
+                                        smart::AuditKind::kResourceRead, name_of(key),
+                                        found ? std::string() : found.error().message));
   return found;
 }
 
@@ -56,10 +57,10 @@ Result<Value> audited_write(const Service& service, const http::Request& request
                             const fhir::ResourceId& key,
                             const std::function<Result<Value>()>& write) {
   const std::string subject = name_of(key);
-  SLUICE_CHECK(audit_resource(service, request, principal, kind, subject));
+  SLUICE_RETURN_IF_ERROR(audit_resource(service, request, principal, kind, subject));
   auto outcome = write();
   if (!outcome)
-    SLUICE_CHECK(
+    SLUICE_RETURN_IF_ERROR(
         audit_resource(service, request, principal, kind, subject, outcome.error().message));
   return outcome;
 }
@@ -77,81 +78,86 @@ rest::MayChange guard_of(const Service& service, const http::Request& request,
 
 Result<http::Response> create_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
-  SLUICE_TRY(const auto asked, read_asked(request, is_raw_upload(request, type)));
+  SLUICE_ASSIGN_OR_RETURN(const auto asked, read_asked(request, is_raw_upload(request, type)));
   if (asked.condition.kind != rest::Condition::Kind::kNone)
     return Error{ErrorKind::kUnsupported, "a create takes neither If-Match nor If-None-Match"};
-  SLUICE_TRY(const std::string body, body_of(request, type, "", service.base_url(request)));
+  SLUICE_ASSIGN_OR_RETURN(const std::string body,
+                          body_of(request, type, "", service.base_url(request)));
   fhir::ResourceReader reader({}, service.base_url(request));
-  SLUICE_TRY(auto read, reader.read_as_new(body, random_hex(kIdBytes)));
-  SLUICE_CHECK(check_type(service, read, type, rest::MemberFilters::kAllowed));
-  SLUICE_CHECK(authorize_cohort(service, request, principal, read));
-  SLUICE_TRY(const auto resource,
-             as_definition(std::move(read), principal, service.base_url(request)));
+  SLUICE_ASSIGN_OR_RETURN(auto read, reader.read_as_new(body, random_hex(kIdBytes)));
+  SLUICE_RETURN_IF_ERROR(check_type(service, read, type, rest::MemberFilters::kAllowed));
+  SLUICE_RETURN_IF_ERROR(authorize_cohort(service, request, principal, read));
+  SLUICE_ASSIGN_OR_RETURN(const auto resource,
+                          as_definition(std::move(read), principal, service.base_url(request)));
   const fhir::ResourceId key{type, resource.id};
-  SLUICE_TRY(auto written, audited_write<rest::Written>(
-                               service, request, principal, smart::AuditKind::kResourceCreated, key,
-                               [&] { return rest::create(service.store, resource); }));
+  SLUICE_ASSIGN_OR_RETURN(
+      auto written,
+      audited_write<rest::Written>(service, request, principal, smart::AuditKind::kResourceCreated,
+                                   key, [&] { return rest::create(service.store, resource); }));
   return written_response(service, request, asked.preferences, key, std::move(written));
 }
 
 Result<http::Response> update_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
-  SLUICE_TRY(const auto asked, read_asked(request, is_raw_upload(request, type)));
+  SLUICE_ASSIGN_OR_RETURN(const auto asked, read_asked(request, is_raw_upload(request, type)));
   const std::string_view id = request.parameter("id");
   if (!fhir::is_valid_id(id))
     return invalid("the id in the address is not 1 to 64 of A-Z a-z 0-9 '-' and '.'");
   fhir::ResourceReader reader({}, service.base_url(request));
-  SLUICE_TRY(const std::string body, body_of(request, type, id, service.base_url(request)));
-  SLUICE_TRY(auto read, reader.read(body));
-  SLUICE_CHECK(check_type(service, read, type, rest::MemberFilters::kAllowed));
-  SLUICE_CHECK(authorize_cohort(service, request, principal, read));
-  SLUICE_TRY(const auto resource,
-             as_definition(std::move(read), principal, service.base_url(request)));
+  SLUICE_ASSIGN_OR_RETURN(const std::string body,
+                          body_of(request, type, id, service.base_url(request)));
+  SLUICE_ASSIGN_OR_RETURN(auto read, reader.read(body));
+  SLUICE_RETURN_IF_ERROR(check_type(service, read, type, rest::MemberFilters::kAllowed));
+  SLUICE_RETURN_IF_ERROR(authorize_cohort(service, request, principal, read));
+  SLUICE_ASSIGN_OR_RETURN(const auto resource,
+                          as_definition(std::move(read), principal, service.base_url(request)));
   if (resource.id != id) return invalid("the resource's id is not that of the address");
   const fhir::ResourceId key{type, resource.id};
-  SLUICE_TRY(auto written,
-             audited_write<rest::Written>(
-                 service, request, principal, smart::AuditKind::kResourceUpdated, key, [&] {
-                   return rest::update(
-                       service.store, resource, asked.condition,
-                       guard_of(service, request, principal, type, {smart::Permissions::kUpdate}));
-                 }));
+  SLUICE_ASSIGN_OR_RETURN(
+      auto written, audited_write<rest::Written>(
+                        service, request, principal, smart::AuditKind::kResourceUpdated, key, [&] {
+                          return rest::update(service.store, resource, asked.condition,
+                                              guard_of(service, request, principal, type,
+                                                       {smart::Permissions::kUpdate}));
+                        }));
   return written_response(service, request, asked.preferences, key, std::move(written));
 }
 
 Result<http::Response> patch_now(Service& service, const http::Request& request,
                                  const Principal& principal, fhir::ResourceType type) {
-  SLUICE_TRY(const auto asked, read_asked(request));
+  SLUICE_ASSIGN_OR_RETURN(const auto asked, read_asked(request));
   if (asked.condition.kind == rest::Condition::Kind::kAbsent)
     return Error{ErrorKind::kUnsupported, "a patch takes no If-None-Match"};
-  SLUICE_CHECK(check_patch_type(request));
-  SLUICE_TRY(const auto key, key_of(request, type));
-  SLUICE_TRY(const auto patch, rest::JsonPatch::parse(json_body(request)));
-  SLUICE_TRY(auto written,
-             audited_write<rest::Written>(
-                 service, request, principal, smart::AuditKind::kResourceUpdated, key, [&] {
-                   return rest::patch(
-                       service.store, key, patch, asked.condition, service.base_url(request),
-                       guard_of(service, request, principal, type, {smart::Permissions::kUpdate}),
-                       service.options.leniency);
-                 }));
-  SLUICE_TRY(const auto preferences,
-             preferences_for_result(service, request, principal, type, written.stored.json,
-                                    asked.preferences));
+  SLUICE_RETURN_IF_ERROR(check_patch_type(request));
+  SLUICE_ASSIGN_OR_RETURN(const auto key, key_of(request, type));
+  SLUICE_ASSIGN_OR_RETURN(const auto patch, rest::JsonPatch::parse(json_body(request)));
+  SLUICE_ASSIGN_OR_RETURN(
+      auto written,
+      audited_write<rest::Written>(
+          service, request, principal, smart::AuditKind::kResourceUpdated, key, [&] {
+            return rest::patch(
+                service.store, key, patch, asked.condition, service.base_url(request),
+                guard_of(service, request, principal, type, {smart::Permissions::kUpdate}),
+                service.options.leniency);
+          }));
+  SLUICE_ASSIGN_OR_RETURN(const auto preferences,
+                          preferences_for_result(service, request, principal, type,
+                                                 written.stored.json, asked.preferences));
   return written_response(service, request, preferences, key, std::move(written));
 }
 
 Result<http::Response> delete_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
-  SLUICE_TRY(const auto asked, read_asked(request));
-  SLUICE_TRY(const auto key, key_of(request, type));
-  SLUICE_TRY(const auto version,
-             audited_write<std::uint32_t>(
-                 service, request, principal, smart::AuditKind::kResourceDeleted, key, [&] {
-                   return rest::remove(
-                       service.store, key, asked.condition,
-                       guard_of(service, request, principal, type, {smart::Permissions::kDelete}));
-                 }));
+  SLUICE_ASSIGN_OR_RETURN(const auto asked, read_asked(request));
+  SLUICE_ASSIGN_OR_RETURN(const auto key, key_of(request, type));
+  SLUICE_ASSIGN_OR_RETURN(
+      const auto version,
+      audited_write<std::uint32_t>(
+          service, request, principal, smart::AuditKind::kResourceDeleted, key, [&] {
+            return rest::remove(
+                service.store, key, asked.condition,
+                guard_of(service, request, principal, type, {smart::Permissions::kDelete}));
+          }));
   http::Response response;
   response.status = 204;
   if (asked.preferences.returned == Preferences::Return::kOperationOutcome)
@@ -164,7 +170,7 @@ Result<http::Response> delete_now(Service& service, const http::Request& request
 // What is sent as its bytes has no view.
 Result<ResourceView> view_of(const http::Request& request, fhir::ResourceType type) {
   if (!wants_raw(request, type)) return read_view(request, type);
-  SLUICE_CHECK(check_formats(request, true));
+  SLUICE_RETURN_IF_ERROR(check_formats(request, true));
   return ResourceView();
 }
 
@@ -177,23 +183,24 @@ Result<http::Response> send_found(const Service& service, const http::Request& r
                                            {smart::Permissions::kRead}, service.base_url(request));
     if (!allowed) found = allowed.error();
   }
-  SLUICE_TRY(auto stored, audited_read(service, request, principal, key, std::move(found)));
-  SLUICE_CHECK(check_if_match(request, stored));
+  SLUICE_ASSIGN_OR_RETURN(auto stored,
+                          audited_read(service, request, principal, key, std::move(found)));
+  SLUICE_RETURN_IF_ERROR(check_if_match(request, stored));
   if (wants_raw(request, key.type)) return raw_response(request, stored);
   return stored_response(request, view, key.type, std::move(stored));
 }
 
 Result<http::Response> read_now(Service& service, const http::Request& request,
                                 const Principal& principal, fhir::ResourceType type) {
-  SLUICE_TRY(const auto view, view_of(request, type));
-  SLUICE_TRY(const auto key, key_of(request, type));
+  SLUICE_ASSIGN_OR_RETURN(const auto view, view_of(request, type));
+  SLUICE_ASSIGN_OR_RETURN(const auto key, key_of(request, type));
   return send_found(service, request, principal, key, view, rest::read(service.store, key));
 }
 
 Result<http::Response> read_version_now(Service& service, const http::Request& request,
                                         const Principal& principal, fhir::ResourceType type) {
-  SLUICE_TRY(const auto view, view_of(request, type));
-  SLUICE_TRY(const auto key, key_of(request, type));
+  SLUICE_ASSIGN_OR_RETURN(const auto view, view_of(request, type));
+  SLUICE_ASSIGN_OR_RETURN(const auto key, key_of(request, type));
   const std::string_view text = request.parameter("version");
   const auto version = rest::version_number(text);
   if (!version)

@@ -39,7 +39,7 @@ Result<http::NameValues> read_parameters(const http::Request& request) {
   if (request.body.size() > kFormSizeMax)
     return Error{ErrorKind::kTooLarge,
                  fmt::format("the form of a search has at most {} bytes", kFormSizeMax)};
-  SLUICE_TRY(const auto form, http::parse_query(request.body));
+  SLUICE_ASSIGN_OR_RETURN(const auto form, http::parse_query(request.body));
   parameters.insert(parameters.end(), form.begin(), form.end());
   return parameters;
 }
@@ -50,13 +50,13 @@ Result<void> expand_search(const Service& service, const Principal& principal,
   const auto named = [](const auto& parameter) { return parameter.first == kSearchParameter; };
   const auto at = std::find_if(parameters.begin(), parameters.end(), named);
   if (at == parameters.end()) return {};
-  SLUICE_TRY(
+  SLUICE_ASSIGN_OR_RETURN(
       const std::string search,
       service.long_searches->find(principal.client_id, type, at->second, service.clock.now()));
   parameters.erase(at);
   if (std::any_of(parameters.begin(), parameters.end(), named))
     return invalid(fmt::format("the parameter '{}' is there more than once", kSearchParameter));
-  SLUICE_TRY(auto all, http::parse_query(search));
+  SLUICE_ASSIGN_OR_RETURN(auto all, http::parse_query(search));
   all.insert(all.end(), parameters.begin(), parameters.end());
   parameters = std::move(all);
   return {};
@@ -79,21 +79,21 @@ class Search {
         share_(std::make_shared<http::MemoryBudget::Share>(*service.answers)) {}
 
   Result<std::string> run() {
-    SLUICE_CHECK(choose_state());
-    SLUICE_TRY(auto query,
-               search::Query::compile(asked_.type, asked_.filters,
-                                      {.base_url = base_url_, .now = result_.as_of.instant}));
-    SLUICE_CHECK(authorize(query));
+    SLUICE_RETURN_IF_ERROR(choose_state());
+    SLUICE_ASSIGN_OR_RETURN(
+        auto query, search::Query::compile(asked_.type, asked_.filters,
+                                           {.base_url = base_url_, .now = result_.as_of.instant}));
+    SLUICE_RETURN_IF_ERROR(authorize(query));
     const auto bounds = search_bounds(service_, request_);
-    SLUICE_TRY(query, query::resolve(service_.store, query, as_of(), bounds));
+    SLUICE_ASSIGN_OR_RETURN(query, query::resolve(service_.store, query, as_of(), bounds));
     if (asked_.count_only || (asked_.wants_total.value_or(false) && !asked_.page)) {
-      SLUICE_TRY(result_.total, query::count(service_.store, query, as_of(), bounds));
+      SLUICE_ASSIGN_OR_RETURN(result_.total, query::count(service_.store, query, as_of(), bounds));
     }
-    if (!asked_.count_only) SLUICE_CHECK(read_matches(query, bounds));
+    if (!asked_.count_only) SLUICE_RETURN_IF_ERROR(read_matches(query, bounds));
     for (const auto* found : {&result_.matches, &result_.included})
       for (const auto& record : *found)
-        SLUICE_CHECK(authorize_content(principal_, record.key.type, record.json,
-                                       {smart::Permissions::kSearch}, base_url_));
+        SLUICE_RETURN_IF_ERROR(authorize_content(principal_, record.key.type, record.json,
+                                                 {smart::Permissions::kSearch}, base_url_));
     // What was read is whole only if its history has been kept until now.
     if (service_.store.history_horizon() > as_of()) return history_gone();
     return search_bundle(asked_, result_, base_url_, [this](std::string_view kept) {
@@ -118,7 +118,7 @@ class Search {
       return {};
     }
     const auto& page = *asked_.page;
-    SLUICE_TRY(const auto commit, service_.store.commit_of(page.as_of.sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto commit, service_.store.commit_of(page.as_of.sequence));
     if (!commit || commit->instant != page.as_of.instant)
       return invalid(fmt::format("{} is not of a link that this server made", kPageParameter));
     if (page.until < now || service_.store.history_horizon() > commit->sequence)
@@ -130,11 +130,11 @@ class Search {
   }
 
   Result<void> authorize(const search::Query& query) {
-    SLUICE_CHECK(authorize_query(service_, request_, principal_, query));
+    SLUICE_RETURN_IF_ERROR(authorize_query(service_, request_, principal_, query));
     for (const auto& include : asked_.includes) {
       const auto types = include.types();
       for (const auto type : types.empty() ? fhir::all_resource_types() : types)
-        SLUICE_CHECK(authorize_search(service_, request_, principal_, type));
+        SLUICE_RETURN_IF_ERROR(authorize_search(service_, request_, principal_, type));
     }
     return {};
   }
@@ -146,12 +146,12 @@ class Search {
                               .after = std::nullopt,
                               .bytes_max = kPageBytesMax};
     if (asked_.page) wanted.after = asked_.page->place;
-    SLUICE_TRY(auto page, query::read_page(service_.store, query, wanted, bounds));
+    SLUICE_ASSIGN_OR_RETURN(auto page, query::read_page(service_.store, query, wanted, bounds));
     if (!result_.total && asked_.wants_total.value_or(true)) result_.total = page.total;
     result_.matches = std::move(page.matches);
-    SLUICE_CHECK(hold());
-    SLUICE_CHECK(include(page.next, bounds));
-    SLUICE_CHECK(hold());
+    SLUICE_RETURN_IF_ERROR(hold());
+    SLUICE_RETURN_IF_ERROR(include(page.next, bounds));
+    SLUICE_RETURN_IF_ERROR(hold());
     if (page.next)
       result_.next = PageLink{result_.as_of, until_, std::move(*page.next), result_.total};
     return {};
@@ -168,8 +168,9 @@ class Search {
   // A page becomes shorter until what is included with it has room.
   Result<void> include(std::optional<query::Place>& next, const query::Bounds& bounds) {
     while (!asked_.includes.empty() && !result_.matches.empty()) {
-      SLUICE_TRY(auto found, query::included(service_.store, as_of(), result_.matches,
-                                             asked_.includes, base_url_, kIncludeLimits, bounds));
+      SLUICE_ASSIGN_OR_RETURN(
+          auto found, query::included(service_.store, as_of(), result_.matches, asked_.includes,
+                                      base_url_, kIncludeLimits, bounds));
       if (found) {
         result_.included = std::move(*found);
         return {};
@@ -199,12 +200,13 @@ class Search {
 Result<http::Response> search_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type,
                                   std::optional<store::Commit> as_of) {
-  SLUICE_TRY(const auto preferences, read_preferences(request));
-  SLUICE_TRY(auto parameters, read_parameters(request));
-  SLUICE_CHECK(expand_search(service, principal, type, parameters));
-  SLUICE_TRY(auto asked, read_search_request(type, parameters, preferences.handling_lenient));
-  SLUICE_CHECK(check_format(request, asked.format));
-  SLUICE_TRY(const auto slot, take_slot(service, request));
+  SLUICE_ASSIGN_OR_RETURN(const auto preferences, read_preferences(request));
+  SLUICE_ASSIGN_OR_RETURN(auto parameters, read_parameters(request));
+  SLUICE_RETURN_IF_ERROR(expand_search(service, principal, type, parameters));
+  SLUICE_ASSIGN_OR_RETURN(auto asked,
+                          read_search_request(type, parameters, preferences.handling_lenient));
+  SLUICE_RETURN_IF_ERROR(check_format(request, asked.format));
+  SLUICE_ASSIGN_OR_RETURN(const auto slot, take_slot(service, request));
   Search search(service, request, principal, std::move(asked), as_of);
   auto bundle = search.run();
   // The values of a search can be PHI, and so can what an error says of them.
@@ -213,7 +215,7 @@ Result<http::Response> search_now(Service& service, const http::Request& request
       bundle ? fmt::format("{} matches, {} included", search.result().matches.size(),
                            search.result().included.size())
              : std::string(to_string(bundle.error().kind));
-  SLUICE_CHECK(
+  SLUICE_RETURN_IF_ERROR(
       audit(service, request, principal,
             {.kind = smart::AuditKind::kResourceSearch,
              .outcome = outcome,
@@ -244,18 +246,18 @@ Result<void> authorize_search(const Service& service, const http::Request& reque
                               const Principal& principal, fhir::ResourceType type) {
   const auto allowed = authorize_resource(principal, type, {smart::Permissions::kSearch});
   if (allowed) return {};
-  SLUICE_CHECK(audit(service, request, principal,
-                     {.kind = smart::AuditKind::kAccessRefused,
-                      .outcome = smart::AuditOutcome::kSerious,
-                      .description = allowed.error().message,
-                      .subject = std::string(fhir::type_name(type))}));
+  SLUICE_RETURN_IF_ERROR(audit(service, request, principal,
+                               {.kind = smart::AuditKind::kAccessRefused,
+                                .outcome = smart::AuditOutcome::kSerious,
+                                .description = allowed.error().message,
+                                .subject = std::string(fhir::type_name(type))}));
   return allowed.error();
 }
 
 Result<void> authorize_query(const Service& service, const http::Request& request,
                              const Principal& principal, const search::Query& query) {
   for (const auto type : query.other_types())
-    SLUICE_CHECK(authorize_search(service, request, principal, type));
+    SLUICE_RETURN_IF_ERROR(authorize_search(service, request, principal, type));
   return {};
 }
 

@@ -44,9 +44,9 @@ Result<bool> ResourceView::take(fhir::ResourceType type, std::string_view name,
     const auto elements = split(value);
     if (elements.size() > kElementsMax)
       return invalid(fmt::format("_elements has more than {} values", kElementsMax));
-    SLUICE_TRY(elements_, fhir::ElementsSelection::parse(elements, {type}));
+    SLUICE_ASSIGN_OR_RETURN(elements_, fhir::ElementsSelection::parse(elements, {type}));
   } else if (name == "_summary") {
-    SLUICE_CHECK(take_summary(value));
+    SLUICE_RETURN_IF_ERROR(take_summary(value));
   } else if (value == "true" || value == "false") {
     is_pretty_ = value == "true";
   } else {
@@ -97,11 +97,11 @@ Result<ResourceView> read_view(const http::Request& request, fhir::ResourceType 
       format = value;
       continue;
     }
-    SLUICE_TRY(const bool is_taken, view.take(type, name, value));
+    SLUICE_ASSIGN_OR_RETURN(const bool is_taken, view.take(type, name, value));
     if (!is_taken) return unsupported_parameter(name);
   }
-  SLUICE_CHECK(check_format(request, format));
-  SLUICE_CHECK(view.finish());
+  SLUICE_RETURN_IF_ERROR(check_format(request, format));
+  SLUICE_RETURN_IF_ERROR(view.finish());
   if (view.is_count())
     return Error{ErrorKind::kUnsupported, "_summary 'count' is for searches: this is one resource"};
   return view;
@@ -110,7 +110,7 @@ Result<ResourceView> read_view(const http::Request& request, fhir::ResourceType 
 Result<std::string> shown(const ResourceView& view, fhir::ResourceType type, std::string json) {
   if (auto projector = view.projector(type)) {
     std::string projected;
-    SLUICE_CHECK(projector->project(json, projected));
+    SLUICE_RETURN_IF_ERROR(projector->project(json, projected));
     json = std::move(projected);
   }
   return view.laid_out(std::move(json));

@@ -96,7 +96,7 @@ class Projectors {
       return {};
     }
     projected_.clear();
-    SLUICE_CHECK(at->second->project(record.json, projected_));
+    SLUICE_RETURN_IF_ERROR(at->second->project(record.json, projected_));
     entries.add(record, projected_, mode);
     return {};
   }
@@ -128,9 +128,9 @@ Result<std::string> search_bundle(const SearchRequest& request, const SearchResu
   Entries entries(out, base_url);
   Projectors projectors(request.view);
   for (const auto& match : result.matches)
-    SLUICE_CHECK(projectors.show(match, ResourceView::Role::kMatch, entries));
+    SLUICE_RETURN_IF_ERROR(projectors.show(match, ResourceView::Role::kMatch, entries));
   for (const auto& record : result.included)
-    SLUICE_CHECK(projectors.show(record, ResourceView::Role::kIncluded, entries));
+    SLUICE_RETURN_IF_ERROR(projectors.show(record, ResourceView::Role::kIncluded, entries));
   if (!request.skipped.empty()) {
     std::string names;
     for (const auto& name : request.skipped)

@@ -45,7 +45,7 @@ class Reader {
         {"_sort", &Reader::take_sort},        {"_total", &Reader::take_total},
         {kPageParameter, &Reader::take_page},
     };
-    SLUICE_TRY(const bool is_of_view, request_.view.take(request_.type, name, value));
+    SLUICE_ASSIGN_OR_RETURN(const bool is_of_view, request_.view.take(request_.type, name, value));
     if (is_of_view) {
       request_.understood.emplace_back(name, value);
       return {};
@@ -53,7 +53,7 @@ class Reader {
     if (const auto known = kHandlers.find(name); known != kHandlers.end()) {
       if (!once_.insert(name).second)
         return invalid(fmt::format("the parameter '{}' is there more than once", name));
-      SLUICE_CHECK((this->*known->second)(value));
+      SLUICE_RETURN_IF_ERROR((this->*known->second)(value));
       if (name != kPageParameter && name != "_count") request_.understood.emplace_back(name, value);
       return {};
     }
@@ -66,7 +66,7 @@ class Reader {
   }
 
   Result<SearchRequest> finish() {
-    SLUICE_CHECK(request_.view.finish());
+    SLUICE_RETURN_IF_ERROR(request_.view.finish());
     if (request_.view.is_count()) request_.count_only = true;
     // FHIR R4, search: a narrative without its elements is nothing to include others with.
     if (request_.view.is_text() && !request_.includes.empty())
@@ -164,7 +164,7 @@ Result<SearchRequest> read_search_request(fhir::ResourceType type,
   if (parameters.size() > kSearchParametersMax)
     return invalid(fmt::format("a search has more than {} parameters", kSearchParametersMax));
   Reader reader(type, lenient);
-  for (const auto& [name, value] : parameters) SLUICE_CHECK(reader.take(name, value));
+  for (const auto& [name, value] : parameters) SLUICE_RETURN_IF_ERROR(reader.take(name, value));
   return reader.finish();
 }
 

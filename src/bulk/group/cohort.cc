@@ -44,8 +44,8 @@ class Seen {
     limited_.emplace(all, [&cohort](fhir::ResourceType type) -> Result<query::Rights> {
       const auto limit = cohort.limits.find(type);
       if (limit == cohort.limits.end()) return query::Rights{.read = search::ResourceFilter()};
-      SLUICE_TRY(auto filter, search::ResourceFilter::compile(type, limit->second,
-                                                              {.base_url = cohort.base_url}));
+      SLUICE_ASSIGN_OR_RETURN(auto filter, search::ResourceFilter::compile(
+                                               type, limit->second, {.base_url = cohort.base_url}));
       return query::Rights{.read = std::move(filter)};
     });
   }
@@ -65,7 +65,7 @@ Result<SubjectIds> those_that_exist(const store::Store& store, fhir::ResourceTyp
     const auto last =
         ids.begin() + static_cast<std::ptrdiff_t>(std::min(begin + kExistBatch, ids.size()));
     const std::vector<std::string> batch(first, last);
-    SLUICE_TRY(const auto exist, store.exist(type, batch, as_of));
+    SLUICE_ASSIGN_OR_RETURN(const auto exist, store.exist(type, batch, as_of));
     for (std::size_t i = 0; i < batch.size(); ++i)
       if (exist[i]) there.push_back(batch[i]);
   }
@@ -75,8 +75,8 @@ Result<SubjectIds> those_that_exist(const store::Store& store, fhir::ResourceTyp
 Result<SubjectIds> base_population(const store::Store& store, const search::Cohort& cohort,
                                    std::string_view group_json, const store::Commit& as_of,
                                    const std::string& base_url, const CohortPath& path) {
-  SLUICE_TRY(auto members,
-             fhir::read_group_members(group_json, as_of.instant, base_url, cohort.subject));
+  SLUICE_ASSIGN_OR_RETURN(
+      auto members, fhir::read_group_members(group_json, as_of.instant, base_url, cohort.subject));
   SubjectIds base = std::move(members.subjects);
   if (!members.groups.empty() && cohort.subject != fhir::types::kPatient)
     return Error{ErrorKind::kUnprocessable,
@@ -84,11 +84,12 @@ Result<SubjectIds> base_population(const store::Store& store, const search::Coho
   const Seen seen(store, cohort);
   for (const auto& group : members.groups) {
     // Whom a group holds is as that group has it; whether it is there, as the cohort may see it.
-    SLUICE_TRY(const auto found, seen.store().read({fhir::types::kGroup, group}, as_of.sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto found,
+                            seen.store().read({fhir::types::kGroup, group}, as_of.sequence));
     if (!found)
       return Error{ErrorKind::kUnprocessable,
                    fmt::format("Group.member names Group/{}, which is not there", group)};
-    SLUICE_TRY(const auto roster, read_members(store, group, as_of, base_url, path));
+    SLUICE_ASSIGN_OR_RETURN(const auto roster, read_members(store, group, as_of, base_url, path));
     for (std::size_t i = 0; i < roster.size(); ++i) base.emplace_back(roster[i]);
   }
   sort_unique(base);
@@ -212,12 +213,12 @@ Result<std::vector<CohortPart>> cohort_parts(const store::Store& store,
     const auto type = cohort.filters[i].type();
     const auto how = how_found(cohort.subject, type);
     const auto range = how == Found::kByOwner ? store::with_owner(type) : store::whole_type(type);
-    SLUICE_TRY(const std::uint64_t size, store.approximate_size(range));
+    SLUICE_ASSIGN_OR_RETURN(const std::uint64_t size, store.approximate_size(range));
     if (few && how != Found::kByReference && few->size() * kSeekBytes < size) {
       for (const auto& id : *few) parts.push_back({i, store::of_owner(type, id), true});
       continue;
     }
-    SLUICE_TRY(auto ranges, store.split(range, part_size));
+    SLUICE_ASSIGN_OR_RETURN(auto ranges, store.split(range, part_size));
     for (auto& each : ranges) parts.push_back({i, std::move(each)});
   }
   return parts;
@@ -230,7 +231,7 @@ Result<search::Cohort> resolved(const store::Store& store, const search::Cohort&
   query::StoreResolver resolver(seen.store(), as_of);
   search::IdBudget budget;
   for (auto& filter : out.filters) {
-    SLUICE_TRY(filter, filter.resolved(resolver, budget));
+    SLUICE_ASSIGN_OR_RETURN(filter, filter.resolved(resolver, budget));
   }
   return out;
 }
@@ -241,32 +242,33 @@ Result<SubjectIds> matching_subjects(const store::Store& store, const search::Co
   const search::Query& query = cohort.filters[part.filter];
   Speaker speaker(cohort, query.type());
   const Seen seen(store, cohort);
-  SLUICE_TRY(const auto scan, seen.store().scan(part.range, as_of));
+  SLUICE_ASSIGN_OR_RETURN(const auto scan, seen.store().scan(part.range, as_of));
   search::Matcher matcher;
   store::RecordView record;
   SubjectIds ids;
   std::uint64_t bytes = 0;
   while (true) {
-    SLUICE_TRY(const bool more, scan->next(record));
+    SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
     if (!more) break;
     std::optional<store::Record> linked;
     if (record.is_link) {
       // A link represents a resource that is stored, and tested, with its first owner.
       if (!part.of_patient) continue;
-      SLUICE_TRY(linked, seen.store().read({record.type, std::string(record.id)}, as_of));
+      SLUICE_ASSIGN_OR_RETURN(linked,
+                              seen.store().read({record.type, std::string(record.id)}, as_of));
       if (!linked) continue;
       record.json = linked->json;
       record.owners = linked->owners;
     }
     bytes += record.json.size() + 1;
     if (bytes >= kStepBytes) {
-      SLUICE_CHECK(step(bytes));
+      SLUICE_RETURN_IF_ERROR(step(bytes));
       bytes = 0;
     }
-    SLUICE_TRY(const bool matches, matcher.matches(query, record.json));
-    if (matches) SLUICE_CHECK(speaker.append(record, ids));
+    SLUICE_ASSIGN_OR_RETURN(const bool matches, matcher.matches(query, record.json));
+    if (matches) SLUICE_RETURN_IF_ERROR(speaker.append(record, ids));
   }
-  SLUICE_CHECK(step(bytes));
+  SLUICE_RETURN_IF_ERROR(step(bytes));
   sort_unique(ids);
   return ids;
 }
@@ -278,7 +280,8 @@ Result<SubjectIds> choose_members(const store::Store& store, const search::Cohor
   SubjectIds members = std::move(by_filter.front());
   for (std::size_t i = 1; i < by_filter.size(); ++i) members = intersect(members, by_filter[i]);
   if (cohort.has_members) {
-    SLUICE_TRY(const auto base, base_population(store, cohort, group_json, as_of, base_url, path));
+    SLUICE_ASSIGN_OR_RETURN(const auto base,
+                            base_population(store, cohort, group_json, as_of, base_url, path));
     members = intersect(members, base);
   }
   const Seen seen(store, cohort);
@@ -287,7 +290,7 @@ Result<SubjectIds> choose_members(const store::Store& store, const search::Cohor
 
 Result<StoredCohort> read_stored_cohort(const store::Store& store, const std::string& group_id,
                                         const store::Commit& as_of, const std::string& base_url) {
-  SLUICE_TRY(auto record, store.read({fhir::types::kGroup, group_id}, as_of.sequence));
+  SLUICE_ASSIGN_OR_RETURN(auto record, store.read({fhir::types::kGroup, group_id}, as_of.sequence));
   if (!record) return not_found(fmt::format("there is no Group/{}", group_id));
   auto cohort = search::read_cohort(record->json, {.base_url = base_url, .now = as_of.instant},
                                     search::Strictness::kFiltersOnly);
@@ -303,12 +306,12 @@ Result<SubjectIds> evaluate_patients(const store::Store& store, const std::strin
                                      CohortPath path) {
   if (!path.insert(group_id).second)
     return invalid(fmt::format("Group/{} is a member of itself by way of other groups", group_id));
-  SLUICE_TRY(const auto stored, read_stored_cohort(store, group_id, as_of, base_url));
+  SLUICE_ASSIGN_OR_RETURN(const auto stored, read_stored_cohort(store, group_id, as_of, base_url));
   if (stored.cohort.subject != fhir::types::kPatient) return SubjectIds();
-  SLUICE_TRY(const auto cohort, resolved(store, stored.cohort, as_of.sequence));
-  SLUICE_TRY(const auto parts,
-             cohort_parts(store, cohort, stored.group_json, as_of, base_url, path, kPartSize));
-  SLUICE_TRY(auto found, ParallelScan(store, cohort, as_of.sequence).run(parts));
+  SLUICE_ASSIGN_OR_RETURN(const auto cohort, resolved(store, stored.cohort, as_of.sequence));
+  SLUICE_ASSIGN_OR_RETURN(const auto parts, cohort_parts(store, cohort, stored.group_json, as_of,
+                                                         base_url, path, kPartSize));
+  SLUICE_ASSIGN_OR_RETURN(auto found, ParallelScan(store, cohort, as_of.sequence).run(parts));
   return choose_members(store, cohort, stored.group_json, std::move(found), as_of, base_url,
                         std::move(path));
 }

@@ -53,8 +53,8 @@ Result<CohortPart> part_of(std::string_view spec) {
   if (!number(part.filter) || !number(part.range.type.code) ||
       std::find(all.begin(), all.end(), part.range.type) == all.end())
     return corrupt("a shard of a cohort cannot be read");
-  SLUICE_TRY(part.range.from, from_hex(next()));
-  SLUICE_TRY(part.range.to, from_hex(next()));
+  SLUICE_ASSIGN_OR_RETURN(part.range.from, from_hex(next()));
+  SLUICE_ASSIGN_OR_RETURN(part.range.to, from_hex(next()));
   part.of_patient = next() == "1";
   return part;
 }
@@ -86,7 +86,7 @@ Result<std::shared_ptr<const CohortJobs::Prepared>> CohortJobs::prepare(const jo
     const std::lock_guard lock(mutex_);
     if (const auto found = prepared_.find(job.id); found != prepared_.end()) return found->second;
   }
-  SLUICE_TRY(auto asked, cohort_request_of(job));
+  SLUICE_ASSIGN_OR_RETURN(auto asked, cohort_request_of(job));
   auto prepared = std::make_shared<Prepared>(std::move(asked));
   const CohortRequest& request = prepared->request;
   if (request.operation == Operation::kRefresh) {
@@ -101,15 +101,16 @@ Result<std::shared_ptr<const CohortJobs::Prepared>> CohortJobs::prepare(const jo
     // The job has failed meanwhile.
     if (request.group_json.empty()) return Error{ErrorKind::kCancelled, "the job has ended"};
     prepared->group_json = request.group_json;
-    SLUICE_TRY(auto cohort,
-               search::read_cohort(request.group_json,
-                                   {.base_url = request.base_url, .now = job.snapshot.instant},
-                                   search::Strictness::kWholeProfile));
+    SLUICE_ASSIGN_OR_RETURN(auto cohort, search::read_cohort(request.group_json,
+                                                             {.base_url = request.base_url,
+                                                              .now = job.snapshot.instant},
+                                                             search::Strictness::kWholeProfile));
     if (!cohort) return corrupt("a stored cohort request cannot be read", "no member-filter");
     prepared->cohort = std::move(*cohort);
   }
   if (request.stores_members) {
-    SLUICE_TRY(prepared->cohort, resolved(store_, prepared->cohort, job.snapshot.sequence));
+    SLUICE_ASSIGN_OR_RETURN(prepared->cohort,
+                            resolved(store_, prepared->cohort, job.snapshot.sequence));
   }
   const std::lock_guard lock(mutex_);
   return prepared_.emplace(job.id, std::move(prepared)).first->second;
@@ -124,13 +125,14 @@ Result<std::optional<std::vector<job::ShardPlan>>> CohortJobs::plan(const job::J
     return std::optional<std::vector<job::ShardPlan>>();
   }
   if (job.phase == kWritePhase) return std::optional(std::vector<job::ShardPlan>{{{}, 1}});
-  SLUICE_TRY(const auto prepared, prepare(job));
+  SLUICE_ASSIGN_OR_RETURN(const auto prepared, prepare(job));
   if (prepared == nullptr || !prepared->request.stores_members) return std::optional(shards);
-  SLUICE_TRY(const auto parts,
-             cohort_parts(store_, prepared->cohort, prepared->group_json, job.snapshot,
-                          prepared->request.base_url, {prepared->request.group_id}, part_size_));
+  SLUICE_ASSIGN_OR_RETURN(
+      const auto parts,
+      cohort_parts(store_, prepared->cohort, prepared->group_json, job.snapshot,
+                   prepared->request.base_url, {prepared->request.group_id}, part_size_));
   for (const auto& part : parts) {
-    SLUICE_TRY(const auto size, store_.approximate_size(part.range));
+    SLUICE_ASSIGN_OR_RETURN(const auto size, store_.approximate_size(part.range));
     shards.push_back({to_spec(part), std::max<std::uint64_t>(size, 1)});
   }
   return std::optional(std::move(shards));
@@ -140,19 +142,19 @@ Result<std::string> CohortJobs::run(const job::Job& job, const job::Shard& shard
                                     const job::ShardContext& context) {
   if (shard.phase == kWritePhase) {
     // The Group was written and the shard's end was not: a condition would not hold a second time.
-    SLUICE_TRY(const auto done, store_.document(outcome_key(job.id)));
+    SLUICE_ASSIGN_OR_RETURN(const auto done, store_.document(outcome_key(job.id)));
     if (done) {
-      SLUICE_TRY(const auto outcome, parse_cohort_outcome(*done));
+      SLUICE_ASSIGN_OR_RETURN(const auto outcome, parse_cohort_outcome(*done));
       return serialize(outcome);
     }
   }
-  SLUICE_TRY(const auto prepared, prepare(job));
+  SLUICE_ASSIGN_OR_RETURN(const auto prepared, prepare(job));
   if (shard.phase == kWritePhase) {
     if (prepared == nullptr) return serialize(CohortOutcome());
-    SLUICE_TRY(const auto outcome, write(job, *prepared));
+    SLUICE_ASSIGN_OR_RETURN(const auto outcome, write(job, *prepared));
     return serialize(outcome);
   }
-  SLUICE_TRY(const auto part, part_of(shard.spec));
+  SLUICE_ASSIGN_OR_RETURN(const auto part, part_of(shard.spec));
   if (prepared == nullptr || part.filter >= prepared->cohort.filters.size())
     return corrupt("a shard of a cohort cannot be read", "filter");
   const auto step = [&](std::uint64_t bytes) -> Result<void> {
@@ -160,20 +162,21 @@ Result<std::string> CohortJobs::run(const job::Job& job, const job::Shard& shard
     context.add_progress(bytes);
     return {};
   };
-  SLUICE_TRY(const auto ids,
-             matching_subjects(store_, prepared->cohort, part, job.snapshot.sequence, step));
+  SLUICE_ASSIGN_OR_RETURN(const auto ids, matching_subjects(store_, prepared->cohort, part,
+                                                            job.snapshot.sequence, step));
   return joined(ids);
 }
 
 Result<std::vector<SubjectIds>> CohortJobs::collect(const job::Job& job,
                                                     std::size_t filters) const {
   std::vector<SubjectIds> found(filters);
-  SLUICE_CHECK(job::each_shard(store_, job.id, kPage, [&](const job::Shard& shard) -> Result<void> {
-    if (shard.phase != 0 || !shard.done) return {};
-    SLUICE_TRY(const auto part, part_of(shard.spec));
-    if (part.filter < filters) append_ids(shard.result, found[part.filter]);
-    return {};
-  }));
+  SLUICE_RETURN_IF_ERROR(
+      job::each_shard(store_, job.id, kPage, [&](const job::Shard& shard) -> Result<void> {
+        if (shard.phase != 0 || !shard.done) return {};
+        SLUICE_ASSIGN_OR_RETURN(const auto part, part_of(shard.spec));
+        if (part.filter < filters) append_ids(shard.result, found[part.filter]);
+        return {};
+      }));
   for (auto& ids : found) sort_unique(ids);
   return found;
 }
@@ -181,28 +184,30 @@ Result<std::vector<SubjectIds>> CohortJobs::collect(const job::Job& job,
 Result<CohortOutcome> CohortJobs::write(const job::Job& job, const Prepared& prepared) {
   const CohortRequest& request = prepared.request;
   if (!request.stores_members) {
-    SLUICE_TRY(const auto text, fhir::with_refreshed(prepared.group_json, std::nullopt));
+    SLUICE_ASSIGN_OR_RETURN(const auto text,
+                            fhir::with_refreshed(prepared.group_json, std::nullopt));
     return write_group(job, prepared, text, nullptr);
   }
-  SLUICE_TRY(auto found, collect(job, prepared.cohort.filters.size()));
+  SLUICE_ASSIGN_OR_RETURN(auto found, collect(job, prepared.cohort.filters.size()));
   auto members = choose_members(store_, prepared.cohort, prepared.group_json, std::move(found),
                                 job.snapshot, request.base_url, {request.group_id});
   if (!members && (members.error().kind == ErrorKind::kUnprocessable ||
                    members.error().kind == ErrorKind::kInvalid))
     return refused(422, members.error().message);
   if (!members) return std::move(members).error();
-  SLUICE_TRY(const auto text,
-             fhir::with_refreshed(prepared.group_json,
-                                  fhir::Refreshed{job.snapshot.instant, members->size()}));
+  SLUICE_ASSIGN_OR_RETURN(
+      const auto text,
+      fhir::with_refreshed(prepared.group_json,
+                           fhir::Refreshed{job.snapshot.instant, members->size()}));
   return write_group(job, prepared, text, &*members);
 }
 
 Result<store::WriteOutcome> CohortJobs::write_as(const CohortRequest& request,
                                                  const store::Transaction& transaction) {
   if (request.group_limit.empty()) return store_.write(transaction);
-  SLUICE_TRY(const auto filter,
-             search::ResourceFilter::compile(fhir::types::kGroup, request.group_limit,
-                                             {.base_url = request.base_url}));
+  SLUICE_ASSIGN_OR_RETURN(const auto filter,
+                          search::ResourceFilter::compile(fhir::types::kGroup, request.group_limit,
+                                                          {.base_url = request.base_url}));
   query::Rights rights{.read = filter};
   (request.operation == Operation::kCreate ? rights.create : rights.update) = filter;
   const SystemClock clock;
@@ -214,7 +219,7 @@ Result<store::WriteOutcome> CohortJobs::write_as(const CohortRequest& request,
 Result<CohortOutcome> CohortJobs::write_group(const job::Job& job, const Prepared& prepared,
                                               const std::string& text, const SubjectIds* members) {
   const CohortRequest& request = prepared.request;
-  SLUICE_TRY(auto resource, fhir::ResourceReader({}, request.base_url).read(text));
+  SLUICE_ASSIGN_OR_RETURN(auto resource, fhir::ResourceReader({}, request.base_url).read(text));
   if (members != nullptr) resource.roster = fhir::encode_members(prepared.cohort.subject, *members);
   store::Transaction transaction;
   transaction.puts = {&resource};
@@ -271,7 +276,8 @@ std::vector<std::string> CohortJobs::leftovers() {
 }
 
 Result<CohortOutcome> cohort_outcome(const store::Store& store, std::string_view job_id) {
-  SLUICE_TRY(const auto shards, job::stored_shards(store, job_id, {kWritePhase, 0}, 1));
+  SLUICE_ASSIGN_OR_RETURN(const auto shards,
+                          job::stored_shards(store, job_id, {kWritePhase, 0}, 1));
   if (shards.empty()) return corrupt("the outcome of a cohort is missing", std::string(job_id));
   return parse_cohort_outcome(shards.front().result);
 }

@@ -48,50 +48,52 @@ void CohortRefresher::stop() {
 Result<void> CohortRefresher::look() {
   const store::Sequence now = store_.last_commit().sequence;
   if (seen_.value == 0)
-    SLUICE_CHECK(learn_all(now));
+    SLUICE_RETURN_IF_ERROR(learn_all(now));
   else if (seen_ < now)
-    SLUICE_CHECK(learn_changed(now));
+    SLUICE_RETURN_IF_ERROR(learn_changed(now));
   seen_ = now;
   look_after_jobs();
   return submit_due();
 }
 
 Result<void> CohortRefresher::learn_all(store::Sequence as_of) {
-  SLUICE_TRY(const auto scan, store_.scan(store::whole_type(fhir::types::kGroup), as_of));
+  SLUICE_ASSIGN_OR_RETURN(const auto scan,
+                          store_.scan(store::whole_type(fhir::types::kGroup), as_of));
   std::set<std::string> candidates;
   store::RecordView record;
   while (true) {
-    SLUICE_TRY(const bool more, scan->next(record));
+    SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
     if (!more) break;
     if (!record.is_link && fhir::may_be_cohort(record.json)) candidates.emplace(record.id);
   }
-  for (const auto& id : candidates) SLUICE_CHECK(learn(id, as_of));
+  for (const auto& id : candidates) SLUICE_RETURN_IF_ERROR(learn(id, as_of));
   return {};
 }
 
 Result<void> CohortRefresher::learn_changed(store::Sequence as_of) {
-  SLUICE_TRY(const auto log, store_.changes(seen_, as_of));
+  SLUICE_ASSIGN_OR_RETURN(const auto log, store_.changes(seen_, as_of));
   std::set<std::string> changed;
   store::Change change;
   while (true) {
-    SLUICE_TRY(const bool more, log->next(change));
+    SLUICE_ASSIGN_OR_RETURN(const bool more, log->next(change));
     if (!more) break;
     if (change.type == fhir::types::kGroup) changed.emplace(change.id);
   }
-  for (const auto& id : changed) SLUICE_CHECK(learn(id, as_of));
+  for (const auto& id : changed) SLUICE_RETURN_IF_ERROR(learn(id, as_of));
   return {};
 }
 
 Result<void> CohortRefresher::learn(const std::string& group_id, store::Sequence as_of) {
   due_.erase(group_id);
-  SLUICE_TRY(const auto record, store_.read({fhir::types::kGroup, group_id}, as_of));
+  SLUICE_ASSIGN_OR_RETURN(const auto record, store_.read({fhir::types::kGroup, group_id}, as_of));
   if (!record || !fhir::may_be_cohort(record->json)) return {};
   const auto text = fhir::read_cohort_text(record->json);
   // What cannot be read is refused when it is exported; it is no work for us.
   if (!text || !*text) return {};
-  SLUICE_TRY(const auto marks, store_.members(group_id, {fhir::kPendingCohort}, as_of));
+  SLUICE_ASSIGN_OR_RETURN(const auto marks,
+                          store_.members(group_id, {fhir::kPendingCohort}, as_of));
   store::Member mark;
-  SLUICE_TRY(const bool is_pending, marks->next(mark));
+  SLUICE_ASSIGN_OR_RETURN(const bool is_pending, marks->next(mark));
   if (!stores_members()) {
     // Members that were stored under another setting would never be refreshed.
     if (!is_pending) due_[group_id] = Instant{0};

@@ -26,7 +26,7 @@ class GroupGraph {
   /// kInvalid when groups contain each other.
   Result<void> follow(const std::string& root) {
     std::set<std::string> path;
-    SLUICE_CHECK(visit(root, path));
+    SLUICE_RETURN_IF_ERROR(visit(root, path));
     // The outer before the inner: then the joins on all ways to a group are known before its own.
     since_[root] = fhir::kSinceEver;
     for (auto it = finished_.rbegin(); it != finished_.rend(); ++it)
@@ -49,20 +49,21 @@ class GroupGraph {
     if (nested_.contains(id)) return {};
     if (path.size() > kNestingMax)
       return invalid(fmt::format("Group/{} is nested more than {} groups deep", id, kNestingMax));
-    SLUICE_CHECK(each_member({fhir::kPendingCohort}, id,
-                             [&](std::string_view, Instant) { pending_.insert(id); }));
+    SLUICE_RETURN_IF_ERROR(each_member({fhir::kPendingCohort}, id,
+                                       [&](std::string_view, Instant) { pending_.insert(id); }));
     auto& nested = nested_[id];
-    SLUICE_CHECK(each_member(fhir::types::kGroup, id, [&](std::string_view inner, Instant joined) {
-      nested.emplace_back(inner, joined);
-    }));
-    SLUICE_CHECK(each_member({fhir::kUrlMember}, id, [&](std::string_view url, Instant joined) {
-      const auto reference = fhir::parse_reference(url, base_url_);
-      if (reference && reference->type == fhir::types::kGroup)
-        nested.emplace_back(reference->id, joined);
-    }));
+    SLUICE_RETURN_IF_ERROR(each_member(
+        fhir::types::kGroup, id,
+        [&](std::string_view inner, Instant joined) { nested.emplace_back(inner, joined); }));
+    SLUICE_RETURN_IF_ERROR(
+        each_member({fhir::kUrlMember}, id, [&](std::string_view url, Instant joined) {
+          const auto reference = fhir::parse_reference(url, base_url_);
+          if (reference && reference->type == fhir::types::kGroup)
+            nested.emplace_back(reference->id, joined);
+        }));
     path.insert(id);
     // A visit adds to the map, which leaves this list where it is.
-    for (const auto& [inner, joined] : nested) SLUICE_CHECK(visit(inner, path));
+    for (const auto& [inner, joined] : nested) SLUICE_RETURN_IF_ERROR(visit(inner, path));
     path.erase(id);
     finished_.push_back(id);
     return {};
@@ -70,10 +71,10 @@ class GroupGraph {
 
   template <class Visit>
   Result<void> each_member(fhir::ResourceType type, const std::string& group_id, Visit visit) {
-    SLUICE_TRY(const auto scan, store_.members(group_id, type, as_of_.sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto scan, store_.members(group_id, type, as_of_.sequence));
     store::Member member;
     while (true) {
-      SLUICE_TRY(const bool more, scan->next(member));
+      SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(member));
       if (!more) return {};
       if (const auto since = member.member_since(as_of_.instant)) visit(member.id, *since);
     }
@@ -91,7 +92,7 @@ class GroupGraph {
 Result<GroupGraph> follow_groups(const store::Store& store, const std::string& group_id,
                                  const store::Commit& as_of, const std::string& base_url) {
   GroupGraph groups(store, base_url, as_of);
-  SLUICE_CHECK(groups.follow(group_id));
+  SLUICE_RETURN_IF_ERROR(groups.follow(group_id));
   return groups;
 }
 
@@ -117,7 +118,7 @@ class StatedPatients final : public PatientStream {
   Result<bool> next() override {
     store::Member member;
     while (true) {
-      SLUICE_TRY(const bool more, scan_->next(member));
+      SLUICE_ASSIGN_OR_RETURN(const bool more, scan_->next(member));
       if (!more) return false;
       const auto since = member.member_since(at_);
       if (!since) continue;
@@ -162,13 +163,14 @@ Result<std::vector<std::unique_ptr<PatientStream>>> open_streams(const store::St
   std::vector<std::unique_ptr<PatientStream>> streams;
   auto by_url = std::make_unique<ListedPatients>();
   for (const auto& [group_id, group_since] : groups.since()) {
-    SLUICE_TRY(auto patients, store.members(group_id, fhir::types::kPatient, as_of.sequence));
+    SLUICE_ASSIGN_OR_RETURN(auto patients,
+                            store.members(group_id, fhir::types::kPatient, as_of.sequence));
     streams.push_back(
         std::make_unique<StatedPatients>(std::move(patients), as_of.instant, group_since));
-    SLUICE_TRY(auto urls, store.members(group_id, {fhir::kUrlMember}, as_of.sequence));
+    SLUICE_ASSIGN_OR_RETURN(auto urls, store.members(group_id, {fhir::kUrlMember}, as_of.sequence));
     StatedPatients stated(std::move(urls), as_of.instant, group_since);
     while (true) {
-      SLUICE_TRY(const bool more, stated.next());
+      SLUICE_ASSIGN_OR_RETURN(const bool more, stated.next());
       if (!more) break;
       const auto reference = fhir::parse_reference(stated.id(), base_url);
       if (reference && reference->type == fhir::types::kPatient)
@@ -178,7 +180,8 @@ Result<std::vector<std::unique_ptr<PatientStream>>> open_streams(const store::St
   by_url->sort();
   streams.push_back(std::move(by_url));
   for (const auto& cohort : groups.pending()) {
-    SLUICE_TRY(const auto ids, evaluate_patients(store, cohort, as_of, base_url, path));
+    SLUICE_ASSIGN_OR_RETURN(const auto ids,
+                            evaluate_patients(store, cohort, as_of, base_url, path));
     auto found = std::make_unique<ListedPatients>();
     // It is not recorded since when they belong to it: they are not new.
     for (const auto& id : ids) found->add(id, fhir::kSinceEver);
@@ -196,7 +199,7 @@ Result<void> each_patient(const std::vector<std::unique_ptr<PatientStream>>& str
   };
   std::priority_queue<PatientStream*, std::vector<PatientStream*>, decltype(later)> open(later);
   for (const auto& stream : streams) {
-    SLUICE_TRY(const bool more, stream->next());
+    SLUICE_ASSIGN_OR_RETURN(const bool more, stream->next());
     if (more) open.push(stream.get());
   }
   std::string id;
@@ -207,7 +210,7 @@ Result<void> each_patient(const std::vector<std::unique_ptr<PatientStream>>& str
       PatientStream* const stream = open.top();
       open.pop();
       joined = std::min(joined, stream->joined());
-      SLUICE_TRY(const bool more, stream->next());
+      SLUICE_ASSIGN_OR_RETURN(const bool more, stream->next());
       if (more) open.push(stream);
     }
     visit(std::string_view(id), joined);
@@ -219,7 +222,7 @@ Result<void> each_patient(const std::vector<std::unique_ptr<PatientStream>>& str
 Result<Roster> merge(const std::vector<std::unique_ptr<PatientStream>>& streams,
                      std::optional<Instant> since) {
   Roster roster;
-  SLUICE_CHECK(each_patient(streams, [&](std::string_view id, Instant joined) {
+  SLUICE_RETURN_IF_ERROR(each_patient(streams, [&](std::string_view id, Instant joined) {
     roster.add(id, since && joined > *since);
   }));
   return roster;
@@ -275,42 +278,44 @@ bool is_about_groups(ErrorKind kind) {
 
 Result<void> check_group_exists(const store::Store& store, const std::string& group_id,
                                 const store::Commit& as_of) {
-  SLUICE_TRY(const auto exists, store.exist(fhir::types::kGroup, {group_id}, as_of.sequence));
+  SLUICE_ASSIGN_OR_RETURN(const auto exists,
+                          store.exist(fhir::types::kGroup, {group_id}, as_of.sequence));
   if (exists.front()) return {};
   return not_found(fmt::format("there is no Group/{}", group_id));
 }
 
 Result<void> check_nested_groups(const store::Store& store, const std::string& group_id,
                                  const store::Commit& as_of, const std::string& base_url) {
-  SLUICE_TRY(const auto groups, follow_groups(store, group_id, as_of, base_url));
+  SLUICE_ASSIGN_OR_RETURN(const auto groups, follow_groups(store, group_id, as_of, base_url));
   for (const auto& cohort : groups.pending())
-    SLUICE_CHECK(read_stored_cohort(store, cohort, as_of, base_url));
+    SLUICE_RETURN_IF_ERROR(read_stored_cohort(store, cohort, as_of, base_url));
   return {};
 }
 
 Result<Roster> read_members(const store::Store& store, const std::string& group_id,
                             const store::Commit& as_of, const std::string& base_url,
                             const CohortPath& path, std::optional<Instant> since) {
-  SLUICE_TRY(const auto groups, follow_groups(store, group_id, as_of, base_url));
-  SLUICE_TRY(const auto streams, open_streams(store, base_url, groups, as_of, path));
+  SLUICE_ASSIGN_OR_RETURN(const auto groups, follow_groups(store, group_id, as_of, base_url));
+  SLUICE_ASSIGN_OR_RETURN(const auto streams, open_streams(store, base_url, groups, as_of, path));
   return merge(streams, since);
 }
 
 Result<bool> has_member(const store::Store& store, const std::string& group_id,
                         const std::set<std::string, std::less<>>& patients,
                         const store::Commit& as_of, const std::string& base_url) {
-  SLUICE_TRY(const auto groups, follow_groups(store, group_id, as_of, base_url));
+  SLUICE_ASSIGN_OR_RETURN(const auto groups, follow_groups(store, group_id, as_of, base_url));
   store::Member member;
   for (const auto& [id, since] : groups.since()) {
-    SLUICE_TRY(const auto stated, store.members(id, fhir::types::kPatient, as_of.sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto stated,
+                            store.members(id, fhir::types::kPatient, as_of.sequence));
     for (const auto& patient : patients) {
       stated->seek(patient);
-      SLUICE_TRY(const bool more, stated->next(member));
+      SLUICE_ASSIGN_OR_RETURN(const bool more, stated->next(member));
       if (more && member.id == patient && member.member_since(as_of.instant)) return true;
     }
-    SLUICE_TRY(const auto urls, store.members(id, {fhir::kUrlMember}, as_of.sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto urls, store.members(id, {fhir::kUrlMember}, as_of.sequence));
     while (true) {
-      SLUICE_TRY(const bool more, urls->next(member));
+      SLUICE_ASSIGN_OR_RETURN(const bool more, urls->next(member));
       if (!more) break;
       const auto reference = fhir::parse_reference(member.id, base_url);
       if (reference && reference->type == fhir::types::kPatient &&
@@ -319,7 +324,7 @@ Result<bool> has_member(const store::Store& store, const std::string& group_id,
     }
   }
   for (const auto& cohort : groups.pending()) {
-    SLUICE_TRY(const auto ids, evaluate_patients(store, cohort, as_of, base_url, {}));
+    SLUICE_ASSIGN_OR_RETURN(const auto ids, evaluate_patients(store, cohort, as_of, base_url, {}));
     if (std::any_of(ids.begin(), ids.end(), [&](const auto& id) { return patients.contains(id); }))
       return true;
   }
@@ -328,10 +333,10 @@ Result<bool> has_member(const store::Store& store, const std::string& group_id,
 
 Result<Joins> joined_since(const store::Store& store, const std::string& group_id, Instant since,
                            const store::Commit& as_of, const std::string& base_url) {
-  SLUICE_TRY(const auto groups, follow_groups(store, group_id, as_of, base_url));
-  SLUICE_TRY(const auto streams, open_streams(store, base_url, groups, as_of, {}));
+  SLUICE_ASSIGN_OR_RETURN(const auto groups, follow_groups(store, group_id, as_of, base_url));
+  SLUICE_ASSIGN_OR_RETURN(const auto streams, open_streams(store, base_url, groups, as_of, {}));
   Joins joins;
-  SLUICE_CHECK(each_patient(streams, [&](std::string_view id, Instant joined) {
+  SLUICE_RETURN_IF_ERROR(each_patient(streams, [&](std::string_view id, Instant joined) {
     if (joined > since) joins.emplace(id, joined);
   }));
   return joins;

@@ -17,7 +17,8 @@ Result<RosterCost> roster_cost(const store::Store& store, const Roster* roster,
   if (patients == 0) return cost;
   cost.share = std::min(1.0, cost.seeks / static_cast<double>(patients));
   if (roster->size() <= patients) return cost;
-  SLUICE_TRY(const auto scan, store.scan(store::with_owner(fhir::types::kPatient), as_of));
+  SLUICE_ASSIGN_OR_RETURN(const auto scan,
+                          store.scan(store::with_owner(fhir::types::kPatient), as_of));
   // Looking for every tenth patient takes a few hundredths of reading what they all have.
   const std::uint64_t seeks_max = std::min(kSeeksMax, 100 + patients / 10);
   std::uint64_t seeks = 0;
@@ -26,7 +27,7 @@ Result<RosterCost> roster_cost(const store::Store& store, const Roster* roster,
   for (std::size_t i = 0; i < roster->size();) {
     if (++seeks > seeks_max) return cost;
     scan->seek_owner((*roster)[i]);
-    SLUICE_TRY(const bool more, scan->next(record));
+    SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
     if (!more) break;
     const std::size_t next = roster->lower_bound(record.owner);
     if (next == i) ++here;

@@ -94,12 +94,12 @@ Result<ImportFolders::Place> ImportFolders::place_of(std::string_view url) const
 }
 
 Result<void> ImportFolders::check(std::string_view url) const {
-  SLUICE_CHECK(place_of(url));
+  SLUICE_RETURN_IF_ERROR(place_of(url));
   return {};
 }
 
 Result<FileDescriptor> ImportFolders::open_file(std::string_view url) const {
-  SLUICE_TRY(const auto place, place_of(url));
+  SLUICE_ASSIGN_OR_RETURN(const auto place, place_of(url));
   FileDescriptor at(::open(place.folder->c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!at) return missing();
   for (std::size_t i = 0; i + 1 < place.names.size(); ++i) {

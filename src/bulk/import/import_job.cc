@@ -19,9 +19,9 @@ constexpr std::uint64_t kUnknownWeight = 64u << 20;
 Result<std::optional<std::vector<job::ShardPlan>>> ImportJobs::plan(const job::Job& job,
                                                                     const std::stop_token&) {
   if (job.phase > 1) return std::optional<std::vector<job::ShardPlan>>();
-  SLUICE_TRY(const auto request, import_request_of(job));
+  SLUICE_ASSIGN_OR_RETURN(const auto request, import_request_of(job));
   if (job.phase == 1) {
-    SLUICE_TRY(const bool has_more, has_deferred(parts_, *request, job));
+    SLUICE_ASSIGN_OR_RETURN(const bool has_more, has_deferred(parts_, *request, job));
     if (!has_more) return std::optional<std::vector<job::ShardPlan>>();
     return std::optional(std::vector<job::ShardPlan>{{{}, kUnknownWeight}});
   }
@@ -43,26 +43,27 @@ Result<std::optional<std::vector<job::ShardPlan>>> ImportJobs::plan(const job::J
 
 Result<std::string> ImportJobs::run(const job::Job& job, const job::Shard& shard,
                                     const job::ShardContext& context) {
-  SLUICE_TRY(const auto request, import_request_of(job));
+  SLUICE_ASSIGN_OR_RETURN(const auto request, import_request_of(job));
   if (shard.phase == 1) {
-    SLUICE_CHECK(run_deferred_import(parts_, *request, job, context));
+    SLUICE_RETURN_IF_ERROR(run_deferred_import(parts_, *request, job, context));
     return serialize(ImportResult{});
   }
   if (shard.number >= request->inputs.size())
     return corrupt("a stored import cannot be read", "shard without input");
-  SLUICE_TRY(const auto result, run_import_shard(parts_, *request, job, shard, context));
+  SLUICE_ASSIGN_OR_RETURN(const auto result,
+                          run_import_shard(parts_, *request, job, shard, context));
   return serialize(result);
 }
 
 Result<void> ImportJobs::remove_states(std::string_view job_id) {
   const std::string prefix = import_state_prefix(job_id);
   while (true) {
-    SLUICE_TRY(const auto page, parts_.store.documents(prefix, {}, kPage));
+    SLUICE_ASSIGN_OR_RETURN(const auto page, parts_.store.documents(prefix, {}, kPage));
     if (page.empty()) return {};
     store::Transaction removal;
     removal.durable = false;
     for (const auto& document : page) removal.documents.push_back({document.key, std::nullopt});
-    SLUICE_CHECK(parts_.store.write(removal));
+    SLUICE_RETURN_IF_ERROR(parts_.store.write(removal));
   }
 }
 

@@ -24,9 +24,9 @@ Result<std::string> import_manifest(
   for (unsigned number = 0; number < request.inputs.size(); ++number) {
     const ImportInput& input = request.inputs[number];
     const std::string key = import_state_key(job.id, number);
-    SLUICE_TRY(const auto stored, store.document(key));
+    SLUICE_ASSIGN_OR_RETURN(const auto stored, store.document(key));
     if (!stored) return corrupt("a stored import cannot be read", key);
-    SLUICE_TRY(const auto state, parse_import_state(*stored));
+    SLUICE_ASSIGN_OR_RETURN(const auto state, parse_import_state(*stored));
     const ImportResult& result = state.so_far;
     output.push_back({{"type", json::string(fhir::type_name(input.type))},
                       {"input", input.url},
@@ -38,7 +38,7 @@ Result<std::string> import_manifest(
                         {"unchanged", result.counts.unchanged},
                         {"superseded", result.superseded}}}});
     if (result.file.empty()) continue;
-    SLUICE_TRY(const auto url, url_of(result.file));
+    SLUICE_ASSIGN_OR_RETURN(const auto url, url_of(result.file));
     error.push_back({{"type", "OperationOutcome"},
                      {"input", input.url},
                      {"inputUrl", input.url},

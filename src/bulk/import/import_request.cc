@@ -88,8 +88,8 @@ Result<void> each_part(const json::object& parameter, std::string_view name, Tak
     if (key != "name" && key != "part" && key != "id" && key != "extension")
       return invalid(fmt::format("{}: '{}' is not supported", name, shown(key)));
   for (const auto& part : parts->get_array()) {
-    SLUICE_TRY(const auto part_name, name_of(part, name));
-    SLUICE_CHECK(take(part_name, part.get_object()));
+    SLUICE_ASSIGN_OR_RETURN(const auto part_name, name_of(part, name));
+    SLUICE_RETURN_IF_ERROR(take(part_name, part.get_object()));
   }
   return {};
 }
@@ -101,11 +101,11 @@ Result<void> read_storage(const json::object& parameter, RawImport& raw) {
                    [&](const std::string& name, const json::object& part) -> Result<void> {
                      const std::string path = "storageDetail." + name;
                      if (name == "type") {
-                       SLUICE_TRY(auto value, value_of(part, path));
+                       SLUICE_ASSIGN_OR_RETURN(auto value, value_of(part, path));
                        return set_once(raw.storage_type, path, std::move(value));
                      }
                      if (name == "contentEncoding") {
-                       SLUICE_TRY(auto value, value_of(part, path));
+                       SLUICE_ASSIGN_OR_RETURN(auto value, value_of(part, path));
                        raw.encodings.push_back(std::move(value));
                        return {};
                      }
@@ -115,12 +115,12 @@ Result<void> read_storage(const json::object& parameter, RawImport& raw) {
 
 Result<void> read_input(const json::object& parameter, RawImport& raw) {
   RawImport::Input input;
-  SLUICE_CHECK(each_part(
+  SLUICE_RETURN_IF_ERROR(each_part(
       parameter, "input", [&](const std::string& name, const json::object& part) -> Result<void> {
         const std::string path = "input." + name;
         if (name != "type" && name != "url")
           return invalid(fmt::format("input: '{}' is not known", shown(name)));
-        SLUICE_TRY(auto value, value_of(part, path));
+        SLUICE_ASSIGN_OR_RETURN(auto value, value_of(part, path));
         return set_once(name == "type" ? input.type : input.url, path, std::move(value));
       }));
   raw.inputs.push_back(std::move(input));
@@ -136,15 +136,15 @@ Result<RawImport> read_parameters_form(const json::object& body) {
   const auto* list = body.if_contains("parameter");
   if (list == nullptr || !list->is_array()) return invalid("Parameters.parameter is missing");
   for (const auto& parameter : list->get_array()) {
-    SLUICE_TRY(const auto name, name_of(parameter, "Parameters.parameter"));
+    SLUICE_ASSIGN_OR_RETURN(const auto name, name_of(parameter, "Parameters.parameter"));
     const auto& object = parameter.get_object();
     if (name == "storageDetail") {
-      SLUICE_CHECK(read_storage(object, raw));
+      SLUICE_RETURN_IF_ERROR(read_storage(object, raw));
     } else if (name == "input") {
-      SLUICE_CHECK(read_input(object, raw));
+      SLUICE_RETURN_IF_ERROR(read_input(object, raw));
     } else if (name == "inputFormat" || name == "inputSource") {
-      SLUICE_TRY(auto value, value_of(object, name));
-      SLUICE_CHECK(
+      SLUICE_ASSIGN_OR_RETURN(auto value, value_of(object, name));
+      SLUICE_RETURN_IF_ERROR(
           set_once(name == "inputFormat" ? raw.format : raw.source, name, std::move(value)));
     } else {
       return invalid(
@@ -166,11 +166,11 @@ Result<void> read_plain_storage(const json::value& value, RawImport& raw) {
   raw.has_storage = true;
   for (const auto& [key, member] : value.get_object()) {
     if (key == "type") {
-      SLUICE_TRY(raw.storage_type, text_of(member, "storageDetail.type"));
+      SLUICE_ASSIGN_OR_RETURN(raw.storage_type, text_of(member, "storageDetail.type"));
     } else if (key == "contentEncoding") {
       if (!member.is_array()) return invalid("storageDetail.contentEncoding: it is no array");
       for (const auto& each : member.get_array()) {
-        SLUICE_TRY(auto encoding, text_of(each, "storageDetail.contentEncoding"));
+        SLUICE_ASSIGN_OR_RETURN(auto encoding, text_of(each, "storageDetail.contentEncoding"));
         raw.encodings.push_back(std::move(encoding));
       }
     } else {
@@ -184,11 +184,11 @@ Result<RawImport> read_plain_form(const json::object& body) {
   RawImport raw;
   for (const auto& [key, member] : body) {
     if (key == "inputFormat") {
-      SLUICE_TRY(raw.format, text_of(member, key));
+      SLUICE_ASSIGN_OR_RETURN(raw.format, text_of(member, key));
     } else if (key == "inputSource") {
-      SLUICE_TRY(raw.source, text_of(member, key));
+      SLUICE_ASSIGN_OR_RETURN(raw.source, text_of(member, key));
     } else if (key == "storageDetail") {
-      SLUICE_CHECK(read_plain_storage(member, raw));
+      SLUICE_RETURN_IF_ERROR(read_plain_storage(member, raw));
     } else if (key == "input") {
       if (!member.is_array()) return invalid("input: it is no array");
       for (const auto& each : member.get_array()) {
@@ -197,7 +197,7 @@ Result<RawImport> read_plain_form(const json::object& body) {
         for (const auto& [name, value] : each.get_object()) {
           if (name != "type" && name != "url")
             return invalid(fmt::format("input: '{}' is not known", shown(name)));
-          SLUICE_TRY((name == "type" ? input.type : input.url), text_of(value, name));
+          SLUICE_ASSIGN_OR_RETURN((name == "type" ? input.type : input.url), text_of(value, name));
         }
         raw.inputs.push_back(std::move(input));
       }
@@ -270,7 +270,7 @@ Result<ImportRequest> check(RawImport raw, const ImportRules& rules) {
   }
   if (raw.has_storage && !raw.storage_type) return invalid("storageDetail: type is missing");
   const std::string storage = raw.storage_type.value_or("https");
-  SLUICE_CHECK(check_storage(raw, storage));
+  SLUICE_RETURN_IF_ERROR(check_storage(raw, storage));
   if (raw.inputs.empty()) return invalid("input is missing");
   if (raw.inputs.size() > rules.inputs_max)
     return Error{ErrorKind::kTooLarge, fmt::format("{} inputs, but an import has at most {}",
@@ -282,7 +282,7 @@ Result<ImportRequest> check(RawImport raw, const ImportRules& rules) {
     if (!type)
       return invalid(
           fmt::format("input.type '{}' is not a resource type of FHIR R4", shown(*input.type)));
-    SLUICE_CHECK(check_url(*input.url, storage, rules));
+    SLUICE_RETURN_IF_ERROR(check_url(*input.url, storage, rules));
     request.inputs.push_back({*type, std::move(*input.url)});
   }
   return request;
@@ -303,8 +303,8 @@ Result<ImportRequest> parse_import_request(std::string_view body, const ImportRu
                  fmt::format("the body of an import has at most {} bytes", kBodySizeMax)};
   // As strict as for resources: no duplicate keys, valid UTF-8, bounded depth.
   fhir::JsonTokens tokens;
-  SLUICE_CHECK(tokens.read(body));
-  SLUICE_CHECK(fhir::check_json_object(tokens, kDepthMax));
+  SLUICE_RETURN_IF_ERROR(tokens.read(body));
+  SLUICE_RETURN_IF_ERROR(fhir::check_json_object(tokens, kDepthMax));
   boost::system::error_code failed;
   const auto value = json::parse(json::string_view(body.data(), body.size()), failed);
   if (failed || !value.is_object()) return invalid("the body is not a JSON object");

@@ -58,18 +58,19 @@ class ImportShard {
         spool_path_(parts.spool / job.id / fmt::format("input-{:05}", number)) {}
 
   Result<ImportResult> run() {
-    SLUICE_CHECK(read_state());
+    SLUICE_RETURN_IF_ERROR(read_state());
     if (!state_.is_done) {
       auto file = is_local() ? parts_.folders.open_file(input_.url) : fetched();
       if (file) {
-        SLUICE_CHECK(load(file->get()));
+        SLUICE_RETURN_IF_ERROR(load(file->get()));
       } else if (file.error().kind == ErrorKind::kCancelled ||
                  file.error().kind == ErrorKind::kStorage) {
         return file.error();
       } else {
-        SLUICE_CHECK(add_problem("error", issue_code(file.error().kind), file.error().message));
+        SLUICE_RETURN_IF_ERROR(
+            add_problem("error", issue_code(file.error().kind), file.error().message));
       }
-      SLUICE_CHECK(finish());
+      SLUICE_RETURN_IF_ERROR(finish());
     }
     std::error_code ignored;  // the job's folder goes with the job
     std::filesystem::remove(spool_path_, ignored);
@@ -78,9 +79,9 @@ class ImportShard {
 
  private:
   Result<void> read_state() {
-    SLUICE_TRY(const auto stored, parts_.store.document(key_));
+    SLUICE_ASSIGN_OR_RETURN(const auto stored, parts_.store.document(key_));
     if (!stored) return {};
-    SLUICE_TRY(state_, parse_import_state(*stored));
+    SLUICE_ASSIGN_OR_RETURN(state_, parse_import_state(*stored));
     return {};
   }
 
@@ -89,10 +90,10 @@ class ImportShard {
  public:
   /// Its files, added to those of other inputs.
   Result<void> open_deferred(std::vector<DeferredFile>& files) {
-    SLUICE_CHECK(read_state());
+    SLUICE_RETURN_IF_ERROR(read_state());
     first_file_ = files.size();
     for (const auto segment : state_.deferred) {
-      SLUICE_TRY(auto file, DeferredFile::open(deferred_path(segment)));
+      SLUICE_ASSIGN_OR_RETURN(auto file, DeferredFile::open(deferred_path(segment)));
       files.push_back(std::move(file));
     }
     return {};
@@ -106,15 +107,15 @@ class ImportShard {
     begin_segment();
     Sink sink(*this);
     for (std::size_t i = 0; i < state_.deferred.size(); ++i)
-      SLUICE_CHECK(deferred.write(first_file_ + i, sink));
-    SLUICE_CHECK(committer_->flush());
+      SLUICE_RETURN_IF_ERROR(deferred.write(first_file_ + i, sink));
+    SLUICE_RETURN_IF_ERROR(committer_->flush());
     add(committer_->tally(), state_.so_far);
-    SLUICE_CHECK(end_problems());
+    SLUICE_RETURN_IF_ERROR(end_problems());
     ++state_.segment;
     state_.warned += std::exchange(warned_, 0);
     state_.counted = 0;
     state_.is_resolved = true;
-    SLUICE_CHECK(finish());
+    SLUICE_RETURN_IF_ERROR(finish());
     context_.progressed();
     return {};
   }
@@ -151,7 +152,7 @@ class ImportShard {
 
   Result<void> defer(DeferredResource resource) {
     if (!deferred_) {
-      SLUICE_TRY(auto file, DeferredFile::create(deferred_path(state_.segment)));
+      SLUICE_ASSIGN_OR_RETURN(auto file, DeferredFile::create(deferred_path(state_.segment)));
       deferred_.emplace(std::move(file));
     }
     resource.input = number_;
@@ -162,8 +163,8 @@ class ImportShard {
   // Those of earlier runs.
   Result<void> learn_deferred_keys() {
     for (const auto segment : state_.deferred) {
-      SLUICE_TRY(const auto file, DeferredFile::open(deferred_path(segment)));
-      SLUICE_CHECK(file.each([this](const DeferredResource& resource) -> Result<void> {
+      SLUICE_ASSIGN_OR_RETURN(const auto file, DeferredFile::open(deferred_path(segment)));
+      SLUICE_RETURN_IF_ERROR(file.each([this](const DeferredResource& resource) -> Result<void> {
         deferred_keys_.add(resource.key);
         return {};
       }));
@@ -176,12 +177,12 @@ class ImportShard {
   // ---- the download ----
 
   Result<FileDescriptor> fetched() {
-    if (!state_.fetched) SLUICE_CHECK(fetch());
+    if (!state_.fetched) SLUICE_RETURN_IF_ERROR(fetch());
     return open_for_reading(spool_path_);
   }
 
   Result<void> fetch() {
-    SLUICE_CHECK(make_folder(spool_path_.parent_path()));
+    SLUICE_RETURN_IF_ERROR(make_folder(spool_path_.parent_path()));
     const FileDescriptor fd(
         ::open(spool_path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd) return errno_error("cannot create", spool_path_, errno);
@@ -197,7 +198,7 @@ class ImportShard {
     std::uint64_t saved = part.received;
     turn_ends_ = SteadyClock::now() + parts_.turn_min;
     const auto on_progress = [&](const FetchedPart& now) -> Result<void> {
-      SLUICE_CHECK(check_room(spool_path_.parent_path(), kDiskReserve));
+      SLUICE_RETURN_IF_ERROR(check_room(spool_path_.parent_path(), kDiskReserve));
       if (now.total) set_weight(2 * *now.total);
       if (now.received > told) context_.add_progress(now.received - told);
       told = now.received;
@@ -205,24 +206,24 @@ class ImportShard {
       // A slow source delays no other input if its download can be continued.
       const bool can_wait = !now.validator.empty() && now.total != now.received;
       if (can_wait && SteadyClock::now() >= turn_ends_ && context_.others_wait()) {
-        SLUICE_CHECK(save_fetched(fd.get(), now, false));
+        SLUICE_RETURN_IF_ERROR(save_fetched(fd.get(), now, false));
         return Error{ErrorKind::kCancelled, "another client's turn"};
       }
       if (now.received - saved < kFetchCheckpoint) return {};
       saved = now.received;
       return save_fetched(fd.get(), now, false);
     };
-    SLUICE_CHECK(parts_.fetch(input_.url, fd.get(), part, context_.stop, on_progress));
+    SLUICE_RETURN_IF_ERROR(parts_.fetch(input_.url, fd.get(), part, context_.stop, on_progress));
     return save_fetched(fd.get(), part, true);
   }
 
   Result<void> save_fetched(int fd, const FetchedPart& part, bool is_whole) {
-    SLUICE_CHECK(sync_file(fd, spool_path_));
-    if (is_whole) SLUICE_CHECK(sync_folder(spool_path_.parent_path()));
+    SLUICE_RETURN_IF_ERROR(sync_file(fd, spool_path_));
+    if (is_whole) SLUICE_RETURN_IF_ERROR(sync_folder(spool_path_.parent_path()));
     state_.received = part.received;
     state_.validator = part.validator;
     state_.fetched = is_whole;
-    SLUICE_CHECK(save());
+    SLUICE_RETURN_IF_ERROR(save());
     context_.progressed();
     return {};
   }
@@ -242,16 +243,17 @@ class ImportShard {
     set_weight(is_local() ? size : 2 * size);
     if (!is_local()) context_.add_progress(size);
     const auto begun = SteadyClock::now();
-    SLUICE_TRY(const auto source,
-               LoadSource::open(shown_url_, fd, {.only_type = input_.type, .large = parts_.large}));
+    SLUICE_ASSIGN_OR_RETURN(
+        const auto source,
+        LoadSource::open(shown_url_, fd, {.only_type = input_.type, .large = parts_.large}));
     source->stop_with(context_.stop);
-    SLUICE_CHECK(source->skip_to(state_.position));
+    SLUICE_RETURN_IF_ERROR(source->skip_to(state_.position));
     const auto loading = SteadyClock::now();
     turn_ends_ =
         loading + std::max<SteadyClock::duration>(parts_.turn_min, kSkipShare * (loading - begun));
     context_.add_progress(source->bytes_read());
     position_ = state_.position;
-    SLUICE_CHECK(learn_deferred_keys());
+    SLUICE_RETURN_IF_ERROR(learn_deferred_keys());
     begin_segment();
     LoadPipeline pipeline(parts_.parse_pool,
                           {.limits = {},
@@ -262,15 +264,15 @@ class ImportShard {
                           context_.stop);
     bool yields = false;
     const auto take_chunk = [&](ParsedChunk chunk) -> Result<bool> {
-      SLUICE_CHECK(take(std::move(chunk)));
+      SLUICE_RETURN_IF_ERROR(take(std::move(chunk)));
       if (has_too_many_problems()) return false;
       if (position_.offset - state_.position.offset < parts_.segment_size) return true;
-      SLUICE_CHECK(end_segment());
+      SLUICE_RETURN_IF_ERROR(end_segment());
       yields = SteadyClock::now() > turn_ends_ && context_.others_wait();
       return !yields;
     };
-    SLUICE_CHECK(pipeline.read(*source, take_chunk,
-                               [&](std::uint64_t bytes) { context_.add_progress(bytes); }));
+    SLUICE_RETURN_IF_ERROR(pipeline.read(
+        *source, take_chunk, [&](std::uint64_t bytes) { context_.add_progress(bytes); }));
     if (yields) return Error{ErrorKind::kCancelled, "another client's turn"};
     return end_segment();
   }
@@ -281,13 +283,13 @@ class ImportShard {
 
   Result<void> take(ParsedChunk chunk) {
     for (const auto& problem : chunk.problems) {
-      SLUICE_CHECK(add_problem(problem));
+      SLUICE_RETURN_IF_ERROR(add_problem(problem));
       if (!has_too_many_problems()) continue;
       chunk.resources.resize(problem.resources_before);
       chunk.deferred.resize(problem.deferred_before);
       break;
     }
-    SLUICE_CHECK(in_input_order(
+    SLUICE_RETURN_IF_ERROR(in_input_order(
         chunk, [this](auto resource) { return take_one(std::move(resource)); },
         [this](auto resource) { return defer(std::move(resource)); }));
     position_ = chunk.end;
@@ -318,11 +320,11 @@ class ImportShard {
   }
 
   Result<void> end_segment() {
-    SLUICE_CHECK(committer_->flush());
+    SLUICE_RETURN_IF_ERROR(committer_->flush());
     add(committer_->tally(), state_.so_far);
-    SLUICE_CHECK(end_problems());
+    SLUICE_RETURN_IF_ERROR(end_problems());
     if (deferred_) {
-      SLUICE_CHECK(deferred_->finish(true));
+      SLUICE_RETURN_IF_ERROR(deferred_->finish(true));
       deferred_.reset();
       state_.deferred.push_back(state_.segment);
     }
@@ -331,7 +333,7 @@ class ImportShard {
     state_.warned += std::exchange(warned_, 0);
     state_.position = position_;
     state_.counted = 0;
-    SLUICE_CHECK(save());
+    SLUICE_RETURN_IF_ERROR(save());
     context_.progressed();
     begin_segment();
     return {};
@@ -345,7 +347,7 @@ class ImportShard {
     if (!problems_) {
       problems_name_ = fmt::format("{}problems-{:05}-{:06}.ndjson", output::kInternalFilePrefix,
                                    number_, state_.segment);
-      SLUICE_TRY(problems_, parts_.files.create(job_.id, problems_name_));
+      SLUICE_ASSIGN_OR_RETURN(problems_, parts_.files.create(job_.id, problems_name_));
     }
     return problems_->append_line(fhir::operation_outcome(severity, code, diagnostics));
   }
@@ -362,8 +364,8 @@ class ImportShard {
     }
     const std::string place =
         fmt::format("'{}' line {}", shortened(shown_url_, 256), problem.place);
-    SLUICE_CHECK(add_problem(problem.is_loaded ? "warning" : "error", "invalid",
-                             fmt::format("{}: {}", place, problem.reason)));
+    SLUICE_RETURN_IF_ERROR(add_problem(problem.is_loaded ? "warning" : "error", "invalid",
+                                       fmt::format("{}: {}", place, problem.reason)));
     if (!problem.is_loaded) ++refused_;
     if (problem.is_loaded || !has_too_many_problems()) return {};
     return add_problem("error", "too-costly",
@@ -373,9 +375,9 @@ class ImportShard {
 
   Result<void> end_problems() {
     if (!problems_) return {};
-    SLUICE_TRY(const auto info, problems_->finish());
+    SLUICE_ASSIGN_OR_RETURN(const auto info, problems_->finish());
     problems_.reset();
-    SLUICE_CHECK(parts_.files.sync_folder(job_.id));
+    SLUICE_RETURN_IF_ERROR(parts_.files.sync_folder(job_.id));
     state_.so_far.problems += info.lines;
     state_.problem_files.push_back(problems_name_);
     return {};
@@ -385,18 +387,18 @@ class ImportShard {
 
   Result<void> finish() {
     if (!tells_warnings())
-      SLUICE_CHECK(
+      SLUICE_RETURN_IF_ERROR(
           add_problem("warning", "too-costly",
                       fmt::format("'{}': {} resources were loaded with faults, of which "
                                   "the first {} are told",
                                   shortened(shown_url_, 256), state_.warned, parts_.problems_max)));
-    SLUICE_CHECK(end_problems());
+    SLUICE_RETURN_IF_ERROR(end_problems());
     if (!state_.problem_files.empty()) {
       state_.so_far.file = fmt::format("OperationOutcome-{:05}.ndjson", number_);
-      SLUICE_TRY(const auto out, parts_.files.create(job_.id, state_.so_far.file));
-      for (const auto& name : state_.problem_files) SLUICE_CHECK(append_file(name, *out));
-      SLUICE_TRY(const auto info, out->finish());
-      SLUICE_CHECK(parts_.files.sync_folder(job_.id));
+      SLUICE_ASSIGN_OR_RETURN(const auto out, parts_.files.create(job_.id, state_.so_far.file));
+      for (const auto& name : state_.problem_files) SLUICE_RETURN_IF_ERROR(append_file(name, *out));
+      SLUICE_ASSIGN_OR_RETURN(const auto info, out->finish());
+      SLUICE_RETURN_IF_ERROR(parts_.files.sync_folder(job_.id));
       state_.so_far.file_size = info.uncompressed_size;
     }
     state_.is_done = true;
@@ -404,17 +406,17 @@ class ImportShard {
   }
 
   Result<void> append_file(const std::string& name, output::SeekableGzipWriter& out) {
-    SLUICE_TRY(auto file, parts_.files.open(job_.id, name));
+    SLUICE_ASSIGN_OR_RETURN(auto file, parts_.files.open(job_.id, name));
     output::InflatingReader reader(std::move(file), 0);
     std::string text;
     std::string buffer(1u << 20, '\0');
     while (true) {
-      SLUICE_TRY(const std::size_t n, reader.read(buffer));
+      SLUICE_ASSIGN_OR_RETURN(const std::size_t n, reader.read(buffer));
       if (n == 0) return {};
       text.append(buffer, 0, n);
       std::size_t begin = 0;
       for (std::size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1)
-        SLUICE_CHECK(out.append_line(std::string_view(text).substr(begin, end - begin)));
+        SLUICE_RETURN_IF_ERROR(out.append_line(std::string_view(text).substr(begin, end - begin)));
       text.erase(0, begin);
     }
   }
@@ -423,7 +425,7 @@ class ImportShard {
   Result<void> save() {
     store::Transaction transaction;
     transaction.documents.push_back({key_, serialize(state_)});
-    SLUICE_CHECK(parts_.store.write(transaction));
+    SLUICE_RETURN_IF_ERROR(parts_.store.write(transaction));
     return {};
   }
 
@@ -461,9 +463,10 @@ Result<ImportResult> run_import_shard(const ImportParts& parts, const ImportRequ
 Result<bool> has_deferred(const ImportParts& parts, const ImportRequest& request,
                           const job::Job& job) {
   for (unsigned number = 0; number < request.inputs.size(); ++number) {
-    SLUICE_TRY(const auto stored, parts.store.document(import_state_key(job.id, number)));
+    const auto key = import_state_key(job.id, number);
+    SLUICE_ASSIGN_OR_RETURN(const auto stored, parts.store.document(key));
     if (!stored) continue;
-    SLUICE_TRY(const auto state, parse_import_state(*stored));
+    SLUICE_ASSIGN_OR_RETURN(const auto state, parse_import_state(*stored));
     if (!state.deferred.empty()) return true;
   }
   return false;
@@ -476,22 +479,21 @@ Result<void> run_deferred_import(const ImportParts& parts, const ImportRequest& 
   for (unsigned number = 0; number < request.inputs.size(); ++number) {
     auto input = std::make_unique<ImportShard>(parts, request, job, number, context);
     const std::size_t before = files.size();
-    SLUICE_CHECK(input->open_deferred(files));
+    SLUICE_RETURN_IF_ERROR(input->open_deferred(files));
     if (files.size() > before) inputs.push_back(std::move(input));
   }
   DeferredOptions options{.base_url = request.source, .leniency = request.leniency};
   options.bounds.stop = context.stop;
   if (request.searchable)
     options.may_search = [&](fhir::ResourceType type) {
-      return std::find(request.searchable->begin(), request.searchable->end(), type) !=
-             request.searchable->end();
+      return std::ranges::find(*request.searchable, type) != request.searchable->end();
     };
   DeferredLoad deferred(options);
-  std::vector<const DeferredFile*> all;
-  all.reserve(files.size());
-  for (const auto& file : files) all.push_back(&file);
-  SLUICE_CHECK(deferred.find(parts.store, std::move(all), [](const auto&) { return nullptr; }));
-  for (const auto& input : inputs) SLUICE_CHECK(input->load_deferred(deferred));
+  std::vector<const DeferredFile*> all(files.size());
+  std::ranges::transform(files, all.begin(), [](const auto& file) { return &file; });
+  SLUICE_RETURN_IF_ERROR(
+      deferred.find(parts.store, std::move(all), [](const auto&) { return nullptr; }));
+  for (const auto& input : inputs) SLUICE_RETURN_IF_ERROR(input->load_deferred(deferred));
   return {};
 }
 

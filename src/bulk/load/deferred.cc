@@ -84,8 +84,8 @@ class Lines {
       used_ = 0;
       searched = buffer_.size();
       buffer_.resize(searched + kBuffer);
-      SLUICE_TRY(const std::size_t n,
-                 read_at(fd_, offset_, std::span(buffer_).subspan(searched), path_));
+      SLUICE_ASSIGN_OR_RETURN(const std::size_t n,
+                              read_at(fd_, offset_, std::span(buffer_).subspan(searched), path_));
       buffer_.resize(searched + n);
       offset_ += n;
       if (n == 0 && searched > 0) return corrupt("deferred resources cannot be read", "cut");
@@ -118,7 +118,7 @@ Result<DeferredFile> DeferredFile::create_nameless(const std::filesystem::path& 
 }
 
 Result<DeferredFile> DeferredFile::create(const std::filesystem::path& path) {
-  SLUICE_CHECK(make_folder(path.parent_path()));
+  SLUICE_RETURN_IF_ERROR(make_folder(path.parent_path()));
   FileDescriptor fd(
       ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return errno_error("cannot create", path, errno);
@@ -126,7 +126,7 @@ Result<DeferredFile> DeferredFile::create(const std::filesystem::path& path) {
 }
 
 Result<DeferredFile> DeferredFile::open(const std::filesystem::path& path) {
-  SLUICE_TRY(auto fd, open_for_reading(path));
+  SLUICE_ASSIGN_OR_RETURN(auto fd, open_for_reading(path));
   return DeferredFile(std::move(fd), path);
 }
 
@@ -142,13 +142,13 @@ Result<void> DeferredFile::add(const DeferredResource& resource) {
 Result<void> DeferredFile::finish(bool is_durable) {
   unchecked_ += pending_.size();
   if (unchecked_ >= kLookForRoom) {
-    SLUICE_CHECK(check_room(path_, kDiskReserve));
+    SLUICE_RETURN_IF_ERROR(check_room(path_, kDiskReserve));
     unchecked_ = 0;
   }
-  SLUICE_CHECK(write_all(fd_.get(), pending_, path_));
+  SLUICE_RETURN_IF_ERROR(write_all(fd_.get(), pending_, path_));
   std::string().swap(pending_);
   if (!is_durable) return {};
-  SLUICE_CHECK(sync_file(fd_.get(), path_));
+  SLUICE_RETURN_IF_ERROR(sync_file(fd_.get(), path_));
   return sync_folder(path_.parent_path());
 }
 
@@ -156,13 +156,13 @@ Result<void> DeferredFile::each(const std::function<Result<void>(DeferredResourc
   Lines lines(fd_.get(), path_);
   std::string_view line;
   while (true) {
-    SLUICE_TRY(const bool more, lines.next(line));
+    SLUICE_ASSIGN_OR_RETURN(const bool more, lines.next(line));
     if (!more) return {};
-    SLUICE_TRY(auto resource, read_header(line));
-    SLUICE_TRY(const bool has_text, lines.next(line));
+    SLUICE_ASSIGN_OR_RETURN(auto resource, read_header(line));
+    SLUICE_ASSIGN_OR_RETURN(const bool has_text, lines.next(line));
     if (!has_text) return corrupt("deferred resources cannot be read", "cut");
     resource.json = line;
-    SLUICE_CHECK(take(std::move(resource)));
+    SLUICE_RETURN_IF_ERROR(take(std::move(resource)));
   }
 }
 

@@ -69,7 +69,7 @@ Result<void> DeferredLoad::each(
   std::uint64_t number = 0;
   for (const auto* file : files_) {
     const auto done = file->each([&](const DeferredResource& resource) -> Result<void> {
-      SLUICE_CHECK(check.step());
+      SLUICE_RETURN_IF_ERROR(check.step());
       return take(resource, number++);
     });
     if (!done) return done.error();
@@ -86,7 +86,7 @@ Result<void> DeferredLoad::gather() {
   for (const auto* file : files_) {
     starts_.push_back(number);
     const auto done = file->each([&](const DeferredResource& resource) -> Result<void> {
-      SLUICE_CHECK(check.step());
+      SLUICE_RETURN_IF_ERROR(check.step());
       ++number;
       types.insert(resource.key.type);
       if (has_condition(resource.kind)) {
@@ -107,15 +107,15 @@ Result<void> DeferredLoad::gather() {
 Result<void> DeferredLoad::find(const store::Store& store, std::vector<const DeferredFile*> files,
                                 const LoadConditions::HeldBack& held_back) {
   files_ = std::move(files);
-  SLUICE_CHECK(gather());
+  SLUICE_RETURN_IF_ERROR(gather());
   if (conditions_.empty()) return {};
-  SLUICE_CHECK(conditions_.find(store, held_back, options_.bounds));
+  SLUICE_RETURN_IF_ERROR(conditions_.find(store, held_back, options_.bounds));
   return has_own_targets_ ? look_at_files() : Result<void>();
 }
 
 // First what is written in any case: a conditional create finds it wherever it stands.
 Result<void> DeferredLoad::look_at_files() {
-  SLUICE_CHECK(each([&](const DeferredResource& resource, std::uint64_t) -> Result<void> {
+  SLUICE_RETURN_IF_ERROR(each([&](const DeferredResource& resource, std::uint64_t) -> Result<void> {
     if (has_condition(resource.kind)) return {};
     return conditions_.replace(resource.key, resource.json);
   }));
@@ -143,7 +143,7 @@ Result<void> DeferredLoad::decide(const DeferredResource& resource, std::uint64_
 }
 
 Result<std::string> DeferredLoad::target_of(std::string_view text, bool is_own_entry) {
-  SLUICE_TRY(const std::size_t number, conditions_.add(text));
+  SLUICE_ASSIGN_OR_RETURN(const std::size_t number, conditions_.add(text));
   const auto type = conditions_.type_of(number);
   if (is_own_entry)
     if (const auto decision = decisions_.find(number); decision != decisions_.end())
@@ -155,10 +155,10 @@ Result<std::string> DeferredLoad::target_of(std::string_view text, bool is_own_e
 
 Result<std::string> DeferredLoad::rewritten(const DeferredResource& resource,
                                             LoadProblem& warning) {
-  SLUICE_CHECK(tokens_.read(resource.json));
+  SLUICE_RETURN_IF_ERROR(tokens_.read(resource.json));
   std::string text;
   std::uint64_t resolved = 0;
-  SLUICE_CHECK(fhir::rewrite_links(
+  SLUICE_RETURN_IF_ERROR(fhir::rewrite_links(
       tokens_, 0,
       [&](fhir::LinkPlace place, std::string_view link) -> Result<std::optional<std::string>> {
         const auto entry = std::find_if(resource.links.begin(), resource.links.end(),
@@ -189,7 +189,7 @@ Result<std::string> DeferredLoad::rewritten(const DeferredResource& resource,
 Result<std::optional<std::string>> DeferredLoad::id_of(const DeferredResource& resource,
                                                        std::uint64_t number) {
   if (!has_condition(resource.kind)) return std::optional(resource.key.id);
-  SLUICE_TRY(const std::size_t known, conditions_.add(resource.condition));
+  SLUICE_ASSIGN_OR_RETURN(const std::size_t known, conditions_.add(resource.condition));
   const auto decision = decisions_.find(known);
   const bool is_decided = decision != decisions_.end();
   if (!is_decided) {
@@ -218,7 +218,7 @@ Result<void> DeferredLoad::write_one(const DeferredResource& resource, std::uint
   auto read =
       **id == resource.key.id ? reader_.read(*text, **id) : reader_.read_as_new(*text, **id);
   if (!read) return sink.report(resource.input, problem_at(resource, read.error().message));
-  if (warning.is_loaded) SLUICE_CHECK(sink.report(resource.input, std::move(warning)));
+  if (warning.is_loaded) SLUICE_RETURN_IF_ERROR(sink.report(resource.input, std::move(warning)));
   return sink.take(std::move(*read));
 }
 
@@ -226,7 +226,7 @@ Result<void> DeferredLoad::write(std::size_t file, DeferredSink& sink) {
   query::BoundsCheck check(options_.bounds);
   std::uint64_t number = starts_[file];
   return files_[file]->each([&](const DeferredResource& resource) -> Result<void> {
-    SLUICE_CHECK(check.step());
+    SLUICE_RETURN_IF_ERROR(check.step());
     const std::uint64_t own = number++;
     return sink.wants(resource.input) ? write_one(resource, own, sink) : Result<void>();
   });

@@ -46,7 +46,7 @@ class LoadFiles final : public LoadInputs {
       input.fd = FileDescriptor(::dup(STDIN_FILENO));
       if (!input.fd) return errno_error("cannot read", "-", errno);
     } else {
-      SLUICE_TRY(input.fd, open_load_file(input.path));
+      SLUICE_ASSIGN_OR_RETURN(input.fd, open_load_file(input.path));
     }
     return std::optional(std::move(input));
   }
@@ -80,15 +80,15 @@ class Loader {
   Result<LoadSummary> run(LoadInputs& inputs) {
     progress_.bytes_total = inputs.bytes_total();
     while (!summary_.stopped_by_problem) {
-      SLUICE_TRY(const auto input, inputs.next());
+      SLUICE_ASSIGN_OR_RETURN(const auto input, inputs.next());
       if (!input) break;
       ++summary_.files;
-      SLUICE_CHECK(load_file(*input));
+      SLUICE_RETURN_IF_ERROR(load_file(*input));
     }
-    if (deferred_) SLUICE_CHECK(load_deferred());
-    SLUICE_CHECK(committer_.flush());
+    if (deferred_) SLUICE_RETURN_IF_ERROR(load_deferred());
+    SLUICE_RETURN_IF_ERROR(committer_.flush());
     // Everything before it is durable with it.
-    SLUICE_CHECK(store_.write({}));
+    SLUICE_RETURN_IF_ERROR(store_.write({}));
     const LoadTally& tally = committer_.tally();
     summary_.types = tally.types;
     summary_.resources += tally.resources;
@@ -109,12 +109,12 @@ class Loader {
     int fd = input.fd.get();
     off_t start = ::lseek(fd, 0, SEEK_CUR);
     if (start < 0) {
-      SLUICE_TRY(spooled, spool(input));
+      SLUICE_ASSIGN_OR_RETURN(spooled, spool(input));
       fd = spooled.get();
       start = 0;
     }
     const std::uint64_t before = progress_.bytes_read;
-    SLUICE_CHECK(read(input.path, fd, [this](const ParsedChunk& chunk) -> Result<bool> {
+    SLUICE_RETURN_IF_ERROR(read(input.path, fd, [this](const ParsedChunk& chunk) -> Result<bool> {
       const auto first = std::find_if(chunk.problems.begin(), chunk.problems.end(),
                                       [](const auto& problem) { return !problem.is_loaded; });
       if (first == chunk.problems.end()) return true;
@@ -137,19 +137,22 @@ class Loader {
     std::fclose(file);
     std::string buffer(1u << 20, '\0');
     while (true) {
-      SLUICE_TRY(const std::size_t n, read_load_file(input.fd.get(), buffer, input.path, stop_));
+      SLUICE_ASSIGN_OR_RETURN(const std::size_t n,
+                              read_load_file(input.fd.get(), buffer, input.path, stop_));
       if (n == 0) break;
-      SLUICE_CHECK(write_all(fd.get(), std::string_view(buffer).substr(0, n), input.path));
+      SLUICE_RETURN_IF_ERROR(
+          write_all(fd.get(), std::string_view(buffer).substr(0, n), input.path));
     }
     if (::lseek(fd.get(), 0, SEEK_SET) != 0) return errno_error("cannot rewind", input.path, errno);
     return fd;
   }
 
   Result<void> read(const std::string& path, int fd, const LoadPipeline::Take& take_chunk) {
-    SLUICE_TRY(const auto source,
-               LoadSource::open(path, fd,
-                                {.resource_size_max = options_.limits.resource_size_max,
-                                 .large = options_.large != nullptr ? options_.large : &large_}));
+    SLUICE_ASSIGN_OR_RETURN(
+        const auto source,
+        LoadSource::open(path, fd,
+                         {.resource_size_max = options_.limits.resource_size_max,
+                          .large = options_.large != nullptr ? options_.large : &large_}));
     source->stop_with(stop_);
     return pipeline_.read(*source, take_chunk,
                           [this](std::uint64_t bytes) { progress_.bytes_read += bytes; });
@@ -172,7 +175,7 @@ class Loader {
       break;
     }
     progress_.resources += chunk.resources.size();
-    SLUICE_CHECK(in_input_order(
+    SLUICE_RETURN_IF_ERROR(in_input_order(
         chunk, [this](auto resource) { return take_one(std::move(resource)); },
         [this](auto resource) { return defer(std::move(resource)); }));
     show_progress();
@@ -190,7 +193,7 @@ class Loader {
     if (!deferred_) {
       const auto folder = options_.spill_folder.empty() ? std::filesystem::temp_directory_path()
                                                         : options_.spill_folder;
-      SLUICE_TRY(auto file, DeferredFile::create_nameless(folder));
+      SLUICE_ASSIGN_OR_RETURN(auto file, DeferredFile::create_nameless(folder));
       deferred_.emplace(std::move(file));
     }
     if (deferring_.empty() || deferring_.back().path != path_) deferring_.push_back({path_, 0});
@@ -200,15 +203,15 @@ class Loader {
   }
 
   Result<void> load_deferred() {
-    SLUICE_CHECK(deferred_->finish(false));
-    SLUICE_CHECK(committer_.settle());
+    SLUICE_RETURN_IF_ERROR(deferred_->finish(false));
+    SLUICE_RETURN_IF_ERROR(committer_.settle());
     DeferredLoad load({.limits = options_.limits,
                        .base_url = options_.base_url,
                        .leniency = options_.leniency,
                        .conditions = options_.conditions,
                        .bounds = {.stop = stop_}});
-    SLUICE_CHECK(load.find(store_, {&*deferred_},
-                           [this](const auto& key) { return committer_.held_back(key); }));
+    SLUICE_RETURN_IF_ERROR(load.find(
+        store_, {&*deferred_}, [this](const auto& key) { return committer_.held_back(key); }));
     if (options_.strict) {
       Check check;
       const auto checked = load.write(0, check);
@@ -222,7 +225,7 @@ class Loader {
     }
     Sink sink(*this);
     const auto before = load.resolved();
-    SLUICE_CHECK(load.write(0, sink));
+    SLUICE_RETURN_IF_ERROR(load.write(0, sink));
     summary_.references = load.resolved() - before;
     summary_.passes = load.passes();
     return {};
@@ -325,7 +328,7 @@ class Loader {
 }  // namespace
 
 Result<std::unique_ptr<LoadInputs>> open_load_files(const LoadOptions& options) {
-  SLUICE_TRY(auto files, list_load_files(options.paths, options.on_passed_over));
+  SLUICE_ASSIGN_OR_RETURN(auto files, list_load_files(options.paths, options.on_passed_over));
   return std::unique_ptr<LoadInputs>(std::make_unique<LoadFiles>(std::move(files)));
 }
 
@@ -335,7 +338,7 @@ Result<LoadSummary> load(store::Store& store, LoadInputs& inputs, const LoadOpti
 }
 
 Result<LoadSummary> load(store::Store& store, const LoadOptions& options, std::stop_token stop) {
-  SLUICE_TRY(const auto inputs, open_load_files(options));
+  SLUICE_ASSIGN_OR_RETURN(const auto inputs, open_load_files(options));
   return load(store, *inputs, options, std::move(stop));
 }
 

@@ -16,7 +16,7 @@ LoadCommitter::LoadCommitter(store::Store& store, CommitterOptions options)
     : store_(store), options_(std::move(options)) {}
 
 Result<void> LoadCommitter::take(fhir::IncomingResource resource) {
-  if (!removals_.empty()) SLUICE_CHECK(commit_removals());
+  if (!removals_.empty()) SLUICE_RETURN_IF_ERROR(commit_removals());
   batch_size_ += resource.content.size();
   batch_.push_back(std::move(resource));
   if (batch_size_ < options_.batch_size) return {};
@@ -24,7 +24,7 @@ Result<void> LoadCommitter::take(fhir::IncomingResource resource) {
 }
 
 Result<void> LoadCommitter::remove(const fhir::ResourceId& key) {
-  SLUICE_CHECK(commit_batch());
+  SLUICE_RETURN_IF_ERROR(commit_batch());
   pending_.cancel(key);
   removals_.push_back(key);
   return removals_.size() < kRemovalsMax ? Result<void>() : commit_removals();
@@ -36,12 +36,12 @@ void LoadCommitter::count_found(fhir::ResourceType type) {
 }
 
 Result<void> LoadCommitter::settle() {
-  SLUICE_CHECK(commit_batch());
+  SLUICE_RETURN_IF_ERROR(commit_batch());
   return commit_removals();
 }
 
 Result<void> LoadCommitter::flush() {
-  SLUICE_CHECK(settle());
+  SLUICE_RETURN_IF_ERROR(settle());
   return commit_pending();
 }
 
@@ -50,7 +50,7 @@ Result<void> LoadCommitter::commit_removals() {
   store::Transaction transaction;
   transaction.removals = std::exchange(removals_, {});
   transaction.durable = false;
-  SLUICE_TRY(const auto outcome, store_.write(transaction));
+  SLUICE_ASSIGN_OR_RETURN(const auto outcome, store_.write(transaction));
   for (std::size_t i = 0; i < transaction.removals.size(); ++i)
     if (outcome.removals[i].status == store::PutStatus::kDeleted)
       ++tally_.types[std::string(fhir::type_name(transaction.removals[i].type))].deleted;
@@ -117,8 +117,9 @@ Result<void> LoadCommitter::commit_batch() {
   std::vector<const fhir::IncomingResource*> puts;
   for (std::size_t i = 0; i < batch.size(); ++i)
     if (!repeated || last[{batch[i].type, batch[i].id}] == i) puts.push_back(&batch[i]);
-  SLUICE_TRY(const auto outcome, write(puts, size, store::OnDifferent::kLeave,
-                                       [&](const auto& of) { count_batch(batch, puts, of); }));
+  SLUICE_ASSIGN_OR_RETURN(const auto outcome,
+                          write(puts, size, store::OnDifferent::kLeave,
+                                [&](const auto& of) { count_batch(batch, puts, of); }));
   for (std::size_t i = 0; i < puts.size(); ++i) {
     const store::PutStatus status = outcome.puts[i].status;
     auto& resource = batch[static_cast<std::size_t>(puts[i] - batch.data())];
@@ -140,9 +141,10 @@ Result<void> LoadCommitter::commit_pending() {
       puts.push_back(&updates[begin]);
       size += updates[begin].content.size();
     }
-    SLUICE_CHECK(write(puts, size, store::OnDifferent::kReplace, [&](const auto& outcome) {
-      for (std::size_t i = 0; i < puts.size(); ++i) count(*puts[i], outcome.puts[i].status);
-    }));
+    SLUICE_RETURN_IF_ERROR(
+        write(puts, size, store::OnDifferent::kReplace, [&](const auto& outcome) {
+          for (std::size_t i = 0; i < puts.size(); ++i) count(*puts[i], outcome.puts[i].status);
+        }));
   }
   return {};
 }

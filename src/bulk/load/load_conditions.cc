@@ -47,8 +47,8 @@ Result<std::size_t> LoadConditions::add(std::string_view text) {
   if (!parameters) return without_values(parameters.error(), type);
   auto query = search::Query::compile(type, *parameters, {.base_url = base_url_});
   if (!query) return without_values(query.error(), type);
-  SLUICE_CHECK(check_right(type));
-  for (const auto other : query->other_types()) SLUICE_CHECK(check_right(other));
+  SLUICE_RETURN_IF_ERROR(check_right(type));
+  for (const auto other : query->other_types()) SLUICE_RETURN_IF_ERROR(check_right(other));
   const auto value = identifier_value(*parameters);
   if (!value && queries_ >= limits_.queries)
     return Error{
@@ -89,20 +89,20 @@ Result<void> LoadConditions::find(const store::Store& store, const HeldBack& hel
   passes_ += chains_;
   for (auto& [type, conditions] : by_type_) {
     for (auto& compiled : conditions.queries) {
-      SLUICE_TRY(compiled, query::resolve(store, compiled, as_of, bounds));
+      SLUICE_ASSIGN_OR_RETURN(compiled, query::resolve(store, compiled, as_of, bounds));
     }
     if (!conditions.queries.empty()) conditions.set.emplace(conditions.queries);
-    SLUICE_TRY(const auto scan, store.scan(store::whole_type(type), as_of));
+    SLUICE_ASSIGN_OR_RETURN(const auto scan, store.scan(store::whole_type(type), as_of));
     ++passes_;
     store::RecordView record;
     while (true) {
-      SLUICE_CHECK(check.step());
-      SLUICE_TRY(const bool more, scan->next(record));
+      SLUICE_RETURN_IF_ERROR(check.step());
+      SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
       if (!more) break;
       if (record.is_link) continue;
       const std::string* later = held_back({type, std::string(record.id)});
-      SLUICE_CHECK(match(type, conditions, record.id,
-                         later != nullptr ? std::string_view(*later) : record.json));
+      SLUICE_RETURN_IF_ERROR(match(type, conditions, record.id,
+                                   later != nullptr ? std::string_view(*later) : record.json));
     }
   }
   return {};
@@ -126,11 +126,11 @@ Result<void> LoadConditions::replace(const fhir::ResourceId& key, std::string_vi
 Result<void> LoadConditions::match(fhir::ResourceType type, OfType& conditions, std::string_view id,
                                    std::string_view json) {
   if (conditions.set) {
-    SLUICE_TRY(const auto* const matching, conditions.set->matching(json));
+    SLUICE_ASSIGN_OR_RETURN(const auto* const matching, conditions.set->matching(json));
     for (const std::size_t place : *matching) count(conditions.others[place], id);
   }
   if (conditions.by_value.empty()) return {};
-  SLUICE_CHECK(tokens_.read(json));
+  SLUICE_RETURN_IF_ERROR(tokens_.read(json));
   std::vector<std::size_t> candidates;
   for (std::size_t i = 0; i + 2 < tokens_.size(); ++i) {
     if (tokens_.first(i) != '"' || tokens_.first(i + 1) != ':' || tokens_.first(i + 2) != '"' ||
@@ -144,9 +144,10 @@ Result<void> LoadConditions::match(fhir::ResourceType type, OfType& conditions, 
   candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
   // Compiled only where it may match, for there may be a million.
   for (const std::size_t number : candidates) {
-    SLUICE_TRY(const auto query,
-               search::Query::compile(type, conditions_[number].query, {.base_url = base_url_}));
-    SLUICE_TRY(const bool matches, matcher_.matches(query, json));
+    SLUICE_ASSIGN_OR_RETURN(
+        const auto query,
+        search::Query::compile(type, conditions_[number].query, {.base_url = base_url_}));
+    SLUICE_ASSIGN_OR_RETURN(const bool matches, matcher_.matches(query, json));
     if (matches) count(number, id);
   }
   return {};

@@ -160,12 +160,12 @@ std::vector<std::string> LoadParser::conditional_references() {
 // Only a Bundle of resources to store is taken apart; a document or a message is a resource by
 // itself.
 Result<bool> LoadParser::is_bundle(std::string_view text) {
-  SLUICE_CHECK(tokens_.read(text));
-  SLUICE_TRY(const auto traits, fhir::check_json_object(tokens_, kBundleDepthMax));
+  SLUICE_RETURN_IF_ERROR(tokens_.read(text));
+  SLUICE_ASSIGN_OR_RETURN(const auto traits, fhir::check_json_object(tokens_, kBundleDepthMax));
   (void)traits;
   bool says_bundle = false;
   std::string type;
-  SLUICE_CHECK(
+  SLUICE_RETURN_IF_ERROR(
       fhir::each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
         if (tokens_.first(value) != '"') return {};
         const auto name = tokens_.raw_string(key);

@@ -48,11 +48,11 @@ Result<void> in_input_order(ParsedChunk& chunk, Take take, Defer defer) {
   std::size_t next = 0;
   for (auto& resource : chunk.deferred) {
     for (; next < resource.resources_before; ++next)
-      SLUICE_CHECK(take(std::move(chunk.resources[next])));
-    SLUICE_CHECK(defer(std::move(resource)));
+      SLUICE_RETURN_IF_ERROR(take(std::move(chunk.resources[next])));
+    SLUICE_RETURN_IF_ERROR(defer(std::move(resource)));
   }
   for (; next < chunk.resources.size(); ++next)
-    SLUICE_CHECK(take(std::move(chunk.resources[next])));
+    SLUICE_RETURN_IF_ERROR(take(std::move(chunk.resources[next])));
   return {};
 }
 

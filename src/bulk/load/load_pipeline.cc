@@ -68,7 +68,7 @@ Result<void> LoadPipeline::read(LoadSource& source, const Take& take,
     if (stop_.stop_requested()) return Error{ErrorKind::kCancelled, "the load was stopped"};
     if (more && parsing.size() < ahead && bytes < bytes_ahead && !has_turn) {
       auto chunk = std::make_shared<LoadChunk>();
-      SLUICE_TRY(more, source.next(*chunk));
+      SLUICE_ASSIGN_OR_RETURN(more, source.next(*chunk));
       on_read(source.bytes_read() - seen);
       seen = source.bytes_read();
       if (!more) continue;
@@ -80,7 +80,7 @@ Result<void> LoadPipeline::read(LoadSource& source, const Take& take,
       pool_.post([task] { (*task)(); });
       continue;
     }
-    SLUICE_TRY(const bool goes_on, take(parsing.front().result.get()));
+    SLUICE_ASSIGN_OR_RETURN(const bool goes_on, take(parsing.front().result.get()));
     bytes -= parsing.front().size;
     if (parsing.front().is_large) has_turn = false;
     parsing.pop();

@@ -110,7 +110,7 @@ Result<std::vector<std::string>> list_load_files(
       continue;
     }
     std::vector<std::string> passed_over;
-    SLUICE_CHECK(list_folder(path, files, passed_over));
+    SLUICE_RETURN_IF_ERROR(list_folder(path, files, passed_over));
     std::sort(passed_over.begin(), passed_over.end());
     for (const auto& each : passed_over)
       if (on_passed_over) on_passed_over(each);
@@ -165,7 +165,8 @@ struct LoadSource::Impl {
   Result<std::size_t> read_raw(std::string& out) {
     const std::size_t before = out.size();
     out.resize(before + kReadSize);
-    SLUICE_TRY(const std::size_t n, read_load_file(fd, std::span(out).subspan(before), path, stop));
+    SLUICE_ASSIGN_OR_RETURN(const std::size_t n,
+                            read_load_file(fd, std::span(out).subspan(before), path, stop));
     out.resize(before + n);
     read += n;
     return n;
@@ -176,14 +177,14 @@ struct LoadSource::Impl {
     // A few bytes can inflate to more than anybody waits for.
     if (stop.stop_requested()) return stopped();
     if (!is_gzip) {
-      SLUICE_TRY(const std::size_t n, read_raw(pending));
+      SLUICE_ASSIGN_OR_RETURN(const std::size_t n, read_raw(pending));
       at_end = n == 0;
       return {};
     }
     if (raw_used == raw.size() && !inflate_has_more) {
       raw.clear();
       raw_used = 0;
-      SLUICE_TRY(const std::size_t n, read_raw(raw));
+      SLUICE_ASSIGN_OR_RETURN(const std::size_t n, read_raw(raw));
       if (n == 0) {
         at_end = true;
         if (member_open) problem = "the gzip data end in the middle";
@@ -229,7 +230,7 @@ struct LoadSource::Impl {
     started = true;
     // A pipe may give them one by one.
     while (!at_end && raw.size() < 2) {
-      SLUICE_TRY(const std::size_t n, read_raw(raw));
+      SLUICE_ASSIGN_OR_RETURN(const std::size_t n, read_raw(raw));
       at_end = n == 0;
     }
     if (raw.starts_with("\x1f\x8b")) {
@@ -238,7 +239,7 @@ struct LoadSource::Impl {
       pending = std::move(raw);
       raw.clear();
     }
-    while (!at_end && pending.size() < kReadSize) SLUICE_CHECK(fill());
+    while (!at_end && pending.size() < kReadSize) SLUICE_RETURN_IF_ERROR(fill());
     if (pending.starts_with(kByteOrderMark)) drop(kByteOrderMark.size());
     is_document = begins_document(pending);
     return {};
@@ -258,7 +259,7 @@ struct LoadSource::Impl {
     if (limits.large == nullptr) {
       turn = std::make_shared<int>();
     } else {
-      SLUICE_TRY(turn, limits.large->take_turn(stop));
+      SLUICE_ASSIGN_OR_RETURN(turn, limits.large->take_turn(stop));
     }
     // Once, so that it is not copied while it grows; pages that are not written to cost nothing.
     const std::size_t most = size_max();
@@ -274,7 +275,7 @@ struct LoadSource::Impl {
     std::size_t end = std::string::npos;
     while (end == std::string::npos && !at_end) {
       drop(pending.size());
-      SLUICE_CHECK(fill());
+      SLUICE_RETURN_IF_ERROR(fill());
       end = pending.find('\n');
     }
     drop(end == std::string::npos ? pending.size() : end + 1);
@@ -314,7 +315,7 @@ Result<std::unique_ptr<LoadSource>> LoadSource::open(const std::string& path, in
   } else if (path == "-") {
     impl->fd = STDIN_FILENO;
   } else {
-    SLUICE_TRY(impl->owned, open_load_file(path));
+    SLUICE_ASSIGN_OR_RETURN(impl->owned, open_load_file(path));
     impl->fd = impl->owned.get();
   }
   return std::unique_ptr<LoadSource>(new LoadSource(std::move(impl)));
@@ -327,7 +328,7 @@ void LoadSource::stop_with(std::stop_token stop) {
 Result<void> LoadSource::skip_to(const LoadPosition& position) {
   Impl& impl = *impl_;
   if (position.offset == 0) return {};
-  SLUICE_CHECK(impl.start());
+  SLUICE_RETURN_IF_ERROR(impl.start());
   if (!impl.is_gzip && position.offset >= impl.offset + impl.pending.size()) {
     if (::lseek(impl.fd, static_cast<off_t>(position.offset), SEEK_SET) < 0)
       return errno_error("cannot seek in", impl.path, errno);
@@ -338,7 +339,7 @@ Result<void> LoadSource::skip_to(const LoadPosition& position) {
     impl.drop(std::min<std::uint64_t>(impl.pending.size(), position.offset - impl.offset));
     if (impl.offset == position.offset) break;
     if (impl.at_end) break;
-    SLUICE_CHECK(impl.fill());
+    SLUICE_RETURN_IF_ERROR(impl.fill());
   }
   impl.line = position.line;
   return {};
@@ -352,7 +353,7 @@ Result<bool> LoadSource::next(LoadChunk& chunk) {
   Impl& impl = *impl_;
   chunk = {};
   if (impl.broken) return false;
-  if (!impl.started) SLUICE_CHECK(impl.start());
+  if (!impl.started) SLUICE_RETURN_IF_ERROR(impl.start());
   chunk.is_document = impl.is_document;
   const std::size_t enough = std::min(kChunk, impl.size_max());
   std::size_t searched = 0;  // of `pending`, for a line's end
@@ -367,16 +368,16 @@ Result<bool> LoadSource::next(LoadChunk& chunk) {
     }
     if (impl.at_end) break;
     if (impl.pending.size() > impl.size_max() + kLineBreak) {
-      SLUICE_TRY(const bool goes_on, impl.go_on_large());
+      SLUICE_ASSIGN_OR_RETURN(const bool goes_on, impl.go_on_large());
       if (goes_on) continue;
       chunk.first_line = impl.line;
       chunk.problem = fmt::format("larger than {} bytes", impl.size_max());
       impl.broken = impl.is_document;
-      if (!impl.is_document) SLUICE_CHECK(impl.skip_line());
+      if (!impl.is_document) SLUICE_RETURN_IF_ERROR(impl.skip_line());
       chunk.end = {impl.offset, impl.line};
       return true;
     }
-    SLUICE_CHECK(impl.fill());
+    SLUICE_RETURN_IF_ERROR(impl.fill());
   }
   if (impl.problem.empty()) {
     if (is_blank(impl.pending)) return false;

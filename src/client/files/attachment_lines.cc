@@ -35,7 +35,7 @@ Result<void> AttachmentReader::read(std::string_view line, std::vector<Attachmen
   if (!tokens_.read(line) || !fhir::check_json_object(tokens_, kDepthMax))
     return corrupt("a line is no JSON object");
   std::optional<fhir::ResourceType> type;
-  SLUICE_CHECK(
+  SLUICE_RETURN_IF_ERROR(
       fhir::each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
         if (tokens_.first(value) == '"' && fhir::means(tokens_.raw_string(key), "resourceType"))
           type = fhir::find_resource_type(fhir::unescape(tokens_.raw_string(value)));
@@ -46,7 +46,7 @@ Result<void> AttachmentReader::read(std::string_view line, std::vector<Attachmen
   const auto found = static_cast<std::ptrdiff_t>(refs.size());
   auto read = fhir::each_attachment(tokens_, *type, [&](std::size_t object) -> Result<void> {
     AttachmentRef ref;
-    SLUICE_CHECK(
+    SLUICE_RETURN_IF_ERROR(
         fhir::each_member(tokens_, object, [&](std::size_t key, std::size_t value) -> Result<void> {
           const auto name = tokens_.raw_string(key);
           if (tokens_.first(value) != '"') {

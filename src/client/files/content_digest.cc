@@ -40,13 +40,13 @@ class Digest {
 }  // namespace
 
 Result<ContentDigest> digest_of_file(const std::filesystem::path& path) {
-  SLUICE_TRY(const auto file, open_for_reading(path));
+  SLUICE_ASSIGN_OR_RETURN(const auto file, open_for_reading(path));
   Digest sha1(EVP_sha1());
   Digest sha256(EVP_sha256());
   ContentDigest digest;
   std::string buffer(256u << 10, '\0');
   for (;;) {
-    SLUICE_TRY(const std::size_t n, read_at(file.get(), digest.size, buffer, path));
+    SLUICE_ASSIGN_OR_RETURN(const std::size_t n, read_at(file.get(), digest.size, buffer, path));
     if (n == 0) break;
     const auto bytes = std::string_view(buffer).substr(0, n);
     sha1.feed(bytes);

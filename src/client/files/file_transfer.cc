@@ -90,7 +90,7 @@ bool FileTransfer::is_whole() const {
 
 Result<void> FileTransfer::open_file() {
   if (file_) return {};
-  SLUICE_TRY(file_, make_file_(*this));
+  SLUICE_ASSIGN_OR_RETURN(file_, make_file_(*this));
   return {};
 }
 
@@ -103,11 +103,11 @@ void FileTransfer::restart() {
 
 Result<CURL*> FileTransfer::begin(const Connection& connection, const DownloadOptions& options,
                                   const std::string& token) {
-  SLUICE_CHECK(open_file());
+  SLUICE_RETURN_IF_ERROR(open_file());
   if (url_.empty()) url_ = download_.url;
   const bool to_own_origin = origin_of(url_) == origin_of(download_.url);
   token_ = download_.with_token && to_own_origin ? token : "";
-  if (!token_.empty()) SLUICE_CHECK(check_token_target(url_, connection));
+  if (!token_.empty()) SLUICE_RETURN_IF_ERROR(check_token_target(url_, connection));
   auto headers = resume_headers(download_.validator, offset());
   headers.push_back("Accept: " + (download_.accept.empty() ? options.accept : download_.accept));
   if (options.wants_gzip)
@@ -161,7 +161,7 @@ Result<void> FileTransfer::take_head() {
   use_ = judge_head(status_, answer_, offset(), download_.validator);
   if (use_ == BodyUse::kReplace && offset() > 0) {
     restart();
-    SLUICE_CHECK(open_file());
+    SLUICE_RETURN_IF_ERROR(open_file());
   }
   if (use_ != BodyUse::kReplace && use_ != BodyUse::kAppend) return {};
   if (download_.plan.is_opaque && answer_.has("content-encoding") &&
@@ -176,7 +176,7 @@ Result<void> FileTransfer::take_head() {
   else
     validator.total = number(answer_.get("content-length"));
   if (!validator.total) validator.total = download_.validator.total;
-  SLUICE_CHECK(check_size(validator.total.value_or(0)));
+  SLUICE_RETURN_IF_ERROR(check_size(validator.total.value_or(0)));
   download_.validator = validator;
   events_.on_begin(download_.index, validator, offset());
   return {};

@@ -105,11 +105,11 @@ Result<void> LineCheck::feed(std::string_view bytes) {
     const auto line = bytes.substr(0, end);
     bytes.remove_prefix(end + 1);
     if (pending_.empty()) {
-      SLUICE_CHECK(take(line));
+      SLUICE_RETURN_IF_ERROR(take(line));
       continue;
     }
     pending_.append(line);
-    SLUICE_CHECK(take(pending_));
+    SLUICE_RETURN_IF_ERROR(take(pending_));
     if (pending_.capacity() > kLargeLine)
       std::string().swap(pending_);
     else

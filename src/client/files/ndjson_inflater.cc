@@ -33,7 +33,7 @@ struct NdjsonInflater::Impl {
         state.crc_flag = ISAL_GZIP;
         member_open = true;
       }
-      SLUICE_CHECK(inflate_member(bytes));
+      SLUICE_RETURN_IF_ERROR(inflate_member(bytes));
     }
     return {};
   }
@@ -48,7 +48,7 @@ struct NdjsonInflater::Impl {
       // The end of the input within a header is no error: more is to come.
       if (status != ISAL_DECOMP_OK && status != ISAL_END_INPUT)
         return corrupt("the gzip data are damaged");
-      SLUICE_CHECK(sink(std::string_view(out).substr(0, out.size() - state.avail_out)));
+      SLUICE_RETURN_IF_ERROR(sink(std::string_view(out).substr(0, out.size() - state.avail_out)));
     } while (state.block_state != ISAL_BLOCK_FINISH &&
              (state.avail_out == 0 || state.avail_in > 0));
     bytes.remove_prefix(bytes.size() - state.avail_in);

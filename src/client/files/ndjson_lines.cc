@@ -24,7 +24,7 @@ bool is_blank(std::string_view line) {
 
 Result<void> each_line(const std::filesystem::path& path,
                        const std::function<Result<void>(std::string_view)>& take) {
-  SLUICE_TRY(const FileDescriptor file, open_for_reading(path));
+  SLUICE_ASSIGN_OR_RETURN(const FileDescriptor file, open_for_reading(path));
   std::string pending;
   std::uint64_t number = 0;
   const auto give = [&](std::string_view line) -> Result<void> {
@@ -43,11 +43,11 @@ Result<void> each_line(const std::filesystem::path& path,
       const auto line = bytes.substr(0, end);
       bytes.remove_prefix(end + 1);
       if (pending.empty()) {
-        SLUICE_CHECK(give(line));
+        SLUICE_RETURN_IF_ERROR(give(line));
         continue;
       }
       pending.append(line);
-      SLUICE_CHECK(give(pending));
+      SLUICE_RETURN_IF_ERROR(give(pending));
       pending.clear();
     }
     pending.append(bytes);
@@ -58,13 +58,13 @@ Result<void> each_line(const std::filesystem::path& path,
   // Not filled before: of a small file little of it is touched, and there may be millions.
   const auto block = std::make_unique_for_overwrite<char[]>(kReadSize);
   for (std::uint64_t at = 0;;) {
-    SLUICE_TRY(const std::size_t n,
-               read_at(file.get(), at, std::span<char>(block.get(), kReadSize), path));
+    SLUICE_ASSIGN_OR_RETURN(const std::size_t n,
+                            read_at(file.get(), at, std::span<char>(block.get(), kReadSize), path));
     if (n == 0) break;
     at += n;
-    SLUICE_CHECK(inflater.feed({block.get(), n}));
+    SLUICE_RETURN_IF_ERROR(inflater.feed({block.get(), n}));
   }
-  SLUICE_CHECK(inflater.finish());
+  SLUICE_RETURN_IF_ERROR(inflater.finish());
   return pending.empty() ? Result<void>() : give(pending);
 }
 

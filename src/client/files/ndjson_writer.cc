@@ -34,7 +34,7 @@ struct NdjsonWriter::Impl {
 
   Result<void> flush(bool is_end) {
     if (!is_gzip) {
-      SLUICE_CHECK(write_all(file.get(), pending, path));
+      SLUICE_RETURN_IF_ERROR(write_all(file.get(), pending, path));
       pending.clear();
       return {};
     }
@@ -46,7 +46,7 @@ struct NdjsonWriter::Impl {
       stream.avail_out = static_cast<std::uint32_t>(packed.size());
       if (isal_deflate(&stream) != COMP_OK)
         return Error{ErrorKind::kInternal, "cannot compress", path.string()};
-      SLUICE_CHECK(write_all(
+      SLUICE_RETURN_IF_ERROR(write_all(
           file.get(), std::string_view(packed).substr(0, packed.size() - stream.avail_out), path));
     } while (stream.avail_out == 0);
     pending.clear();
@@ -60,7 +60,7 @@ NdjsonWriter::~NdjsonWriter() = default;
 Result<std::unique_ptr<NdjsonWriter>> NdjsonWriter::create(const std::filesystem::path& path,
                                                            bool is_gzip) {
   auto impl = std::make_unique<Impl>();
-  SLUICE_TRY(impl->file, create_file(path));
+  SLUICE_ASSIGN_OR_RETURN(impl->file, create_file(path));
   impl->path = path;
   impl->is_gzip = is_gzip;
   if (is_gzip) impl->start_gzip();
@@ -74,7 +74,7 @@ Result<void> NdjsonWriter::append(std::string_view line) {
 }
 
 Result<void> NdjsonWriter::finish() {
-  SLUICE_CHECK(impl_->flush(true));
+  SLUICE_RETURN_IF_ERROR(impl_->flush(true));
   return sync_file(impl_->file.get(), impl_->path);
 }
 

@@ -74,14 +74,14 @@ struct ReceivedFile::Content {
 
   Result<void> take(std::string_view bytes) {
     size += bytes.size();
-    SLUICE_CHECK(check_size());
-    if (plan.is_ndjson) SLUICE_CHECK(check.feed(bytes));
+    SLUICE_RETURN_IF_ERROR(check_size());
+    if (plan.is_ndjson) SLUICE_RETURN_IF_ERROR(check.feed(bytes));
     if (!inflater.is_gzip() || plan.keeps_gzip) return {};
     if (!out) {
       out_path = with_suffix(plan.path, ".unpacked");
-      SLUICE_TRY(out, create_file(out_path));
+      SLUICE_ASSIGN_OR_RETURN(out, create_file(out_path));
     }
-    SLUICE_CHECK(write_all(out.get(), bytes, out_path));
+    SLUICE_RETURN_IF_ERROR(write_all(out.get(), bytes, out_path));
     if (size - written_back >= kWriteBack) {
       // The disk works while we receive; what is left for the sync at the end is little.
       ::sync_file_range(out.get(), static_cast<off_t>(written_back),
@@ -216,12 +216,13 @@ Result<bool> ReceivedFile::step() {
   thread_local std::string buffer(kReadSize, '\0');
   const auto wanted =
       static_cast<std::size_t>(std::min<std::uint64_t>(received - content.used, kReadSize));
-  SLUICE_TRY(const std::size_t n,
-             read_at(part_.get(), content.used, std::span(buffer).first(wanted), part_path_));
+  SLUICE_ASSIGN_OR_RETURN(
+      const std::size_t n,
+      read_at(part_.get(), content.used, std::span(buffer).first(wanted), part_path_));
   if (n == 0) return Result<bool>(corrupt("a part got shorter", part_path_.string()));
-  SLUICE_CHECK(content.feed(std::string_view(buffer).substr(0, n)));
+  SLUICE_RETURN_IF_ERROR(content.feed(std::string_view(buffer).substr(0, n)));
   content.used += n;
-  if (content.used - content.synced >= kCheckpointSize) SLUICE_CHECK(checkpoint());
+  if (content.used - content.synced >= kCheckpointSize) SLUICE_RETURN_IF_ERROR(checkpoint());
   return true;
 }
 
@@ -238,26 +239,26 @@ Result<void> ReceivedFile::checkpoint() {
 Result<std::filesystem::path> ReceivedFile::sort_out(const std::filesystem::path& source,
                                                      bool is_gzip) const {
   const auto sorted_path = with_suffix(plan_.path, ".sorted");
-  SLUICE_CHECK(make_folder(plan_.stray_path.parent_path()));
-  SLUICE_TRY(const auto sorted, NdjsonWriter::create(sorted_path, is_gzip));
-  SLUICE_TRY(const auto strays, NdjsonWriter::create(plan_.stray_path, false));
+  SLUICE_RETURN_IF_ERROR(make_folder(plan_.stray_path.parent_path()));
+  SLUICE_ASSIGN_OR_RETURN(const auto sorted, NdjsonWriter::create(sorted_path, is_gzip));
+  SLUICE_ASSIGN_OR_RETURN(const auto strays, NdjsonWriter::create(plan_.stray_path, false));
   LineJudge judge(plan_.type, plan_.lines);
-  SLUICE_CHECK(each_line(source, [&](std::string_view line) -> Result<void> {
-    SLUICE_TRY(const auto verdict, judge.judge(line));
+  SLUICE_RETURN_IF_ERROR(each_line(source, [&](std::string_view line) -> Result<void> {
+    SLUICE_ASSIGN_OR_RETURN(const auto verdict, judge.judge(line));
     const auto kept = verdict.belongs() ? sorted->append(line) : Result<void>();
     return kept && verdict.is_odd() ? strays->append(line) : kept;
   }));
-  SLUICE_CHECK(sorted->finish());
-  SLUICE_CHECK(strays->finish());
-  SLUICE_CHECK(sync_folder(plan_.stray_path.parent_path()));
+  SLUICE_RETURN_IF_ERROR(sorted->finish());
+  SLUICE_RETURN_IF_ERROR(strays->finish());
+  SLUICE_RETURN_IF_ERROR(sync_folder(plan_.stray_path.parent_path()));
   if (std::error_code none; source != part_path_) std::filesystem::remove(source, none);
   return sorted_path;
 }
 
 Result<FileSummary> ReceivedFile::finish() {
   auto& content = *content_;
-  SLUICE_CHECK(content.inflater.finish());
-  if (plan_.is_ndjson) SLUICE_CHECK(content.check.finish());
+  SLUICE_RETURN_IF_ERROR(content.inflater.finish());
+  if (plan_.is_ndjson) SLUICE_RETURN_IF_ERROR(content.check.finish());
   const auto& check = content.check;
   const std::uint64_t strays = plan_.is_ndjson ? check.strays() : 0;
   FileSummary summary{{}, check.lines() - strays, content.size, received()};
@@ -280,21 +281,21 @@ Result<FileSummary> ReceivedFile::finish() {
   if (is_gzip && !plan_.keeps_gzip) {
     if (!content.out) {
       content.out_path = with_suffix(plan_.path, ".unpacked");
-      SLUICE_TRY(content.out, create_file(content.out_path));
+      SLUICE_ASSIGN_OR_RETURN(content.out, create_file(content.out_path));
     }
     source = content.out_path;
-    SLUICE_CHECK(sync_file(content.out.get(), source));
+    SLUICE_RETURN_IF_ERROR(sync_file(content.out.get(), source));
   } else {
-    SLUICE_CHECK(sync_file(part_.get(), source));
+    SLUICE_RETURN_IF_ERROR(sync_file(part_.get(), source));
   }
   if (strays + check.unclear() > 0) {
-    SLUICE_TRY(source, sort_out(source, target.extension() == ".gz"));
+    SLUICE_ASSIGN_OR_RETURN(source, sort_out(source, target.extension() == ".gz"));
     summary.strays = strays + check.unclear();
     summary.stray_texts = check.stray_texts();
   }
   if (std::rename(source.c_str(), target.c_str()) != 0)
     return errno_error("cannot rename", source, errno);
-  SLUICE_CHECK(sync_folder(plan_.path.parent_path()));
+  SLUICE_RETURN_IF_ERROR(sync_folder(plan_.path.parent_path()));
   summary.name = target.filename().string();
   return summary;
 }

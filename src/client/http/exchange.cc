@@ -217,7 +217,7 @@ Result<Answer> Exchange::Impl::send_once(const ExchangeRequest& request) {
   const auto start = std::chrono::steady_clock::now();
   auto headers = request.headers;
   if (!request.token.empty()) {
-    SLUICE_CHECK(check_token_target(request.url, connection));
+    SLUICE_RETURN_IF_ERROR(check_token_target(request.url, connection));
     headers.push_back("Authorization: Bearer " + request.token);
   }
   // curl would wait for a 100 that not every server sends.
@@ -254,7 +254,7 @@ Result<Answer> Exchange::Impl::send_once(const ExchangeRequest& request) {
   std::string problem = code == CURLE_OK ? "" : why_failed(handle.get(), code);
   record(request, transfer, problem, start);
   if (!transfer.failed) return transfer.failed.error();
-  if (code != CURLE_OK) SLUICE_CHECK(waiter.check());
+  if (code != CURLE_OK) SLUICE_RETURN_IF_ERROR(waiter.check());
   if (is_distrust(code))
     return Error{ErrorKind::kForbidden, fmt::format("'{}': {}", url_for_log(request.url), problem)};
   if (code != CURLE_OK)
@@ -266,7 +266,7 @@ Result<Answer> Exchange::Impl::send_once(const ExchangeRequest& request) {
 Result<Answer> Exchange::send(const ExchangeRequest& request) {
   ExchangeRequest current = request;
   for (int hop = 0;; ++hop) {
-    SLUICE_TRY(auto answer, impl_->send_once(current));
+    SLUICE_ASSIGN_OR_RETURN(auto answer, impl_->send_once(current));
     if (!is_redirect(answer.status) || !current.follows_redirects ||
         !answer.headers.has("location"))
       return answer;

@@ -61,7 +61,8 @@ bool says_history_of_new_members(const std::string& statement) {
 Result<void> read_smart_configuration(Exchange& exchange, const std::string& base,
                                       Discovered& found) {
   const std::string url = base + "/.well-known/smart-configuration";
-  SLUICE_TRY(const auto configured, exchange.send({"GET", url, {"Accept: application/json"}}));
+  SLUICE_ASSIGN_OR_RETURN(const auto configured,
+                          exchange.send({"GET", url, {"Accept: application/json"}}));
   const int status = configured.status;
   if (status == 429 || status == 502 || status == 503 || status == 504)
     return Error{ErrorKind::kUnavailable,
@@ -82,7 +83,7 @@ Result<void> read_smart_configuration(Exchange& exchange, const std::string& bas
 
 Result<Discovered> discover(Exchange& exchange, const std::string& base, bool wants_token) {
   Discovered found;
-  if (wants_token) SLUICE_CHECK(read_smart_configuration(exchange, base, found));
+  if (wants_token) SLUICE_RETURN_IF_ERROR(read_smart_configuration(exchange, base, found));
   ExchangeRequest request{"GET", base + "/metadata"};
   request.headers = {"Accept: application/fhir+json"};
   request.size_max = kStatementSizeMax;
@@ -101,7 +102,7 @@ Result<Discovered> discover(Exchange& exchange, const std::string& base, bool wa
     found.sends_history_of_new_members = says_history_of_new_members(statement->body);
   }
   if (wants_token && !found.token_endpoint.empty()) {
-    SLUICE_TRY(found.token_endpoint, resolve_url(base + "/", found.token_endpoint));
+    SLUICE_ASSIGN_OR_RETURN(found.token_endpoint, resolve_url(base + "/", found.token_endpoint));
   }
   return found;
 }

@@ -114,7 +114,7 @@ Result<std::string> kick_off(const Session& session, const PullRequest& request,
   unsigned unanswered = 0;
   unsigned busy = 0;
   for (;;) {
-    SLUICE_CHECK(session.waiter.check());
+    SLUICE_RETURN_IF_ERROR(session.waiter.check());
     const auto answer = send_authorized(session.exchange, session.tokens,
                                         kick_off_request(session, request, options, ways[way]));
     if (!answer) {
@@ -123,14 +123,14 @@ Result<std::string> kick_off(const Session& session, const PullRequest& request,
           ++unanswered > options.retries)
         return answer.error();
       session.notice(answer.error().message + "; trying again");
-      SLUICE_CHECK(session.waiter.wait(backoff.next()));
+      SLUICE_RETURN_IF_ERROR(session.waiter.wait(backoff.next()));
       continue;
     }
     const int status = answer->status;
     if (is_doubtful(*answer) && ++doubts < kDoubtsMax) {
       session.notice(fmt::format("the kick-off is answered with {}: {}; trying again", status,
                                  answer->problem()));
-      SLUICE_CHECK(session.waiter.wait(backoff.next()));
+      SLUICE_RETURN_IF_ERROR(session.waiter.wait(backoff.next()));
       continue;
     }
     if (status == 202 || status == 200) {
@@ -174,7 +174,7 @@ Result<std::string> kick_off(const Session& session, const PullRequest& request,
         backoff.next(retry_after_of(answer->headers, session.clock.now(), options.wait_max));
     session.notice(fmt::format("{}; trying again in {:.1f} s", told,
                                static_cast<double>(wait.count()) / 1000));
-    SLUICE_CHECK(session.waiter.wait(wait));
+    SLUICE_RETURN_IF_ERROR(session.waiter.wait(wait));
   }
 }
 
@@ -267,9 +267,10 @@ Result<Polled> poll(const Session& session, const std::string& url,
 }
 
 Result<bool> remove_job(const Session& session, const std::string& status_url) {
-  SLUICE_TRY(const auto answer,
-             send_authorized(session.exchange, session.tokens,
-                             {"DELETE", status_url, {"Accept: application/fhir+json"}}));
+  SLUICE_ASSIGN_OR_RETURN(
+      const auto answer,
+      send_authorized(session.exchange, session.tokens,
+                      {"DELETE", status_url, {"Accept: application/fhir+json"}}));
   return answer.status / 100 == 2 || answer.status == 404 || answer.status == 410;
 }
 

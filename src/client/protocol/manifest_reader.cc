@@ -258,7 +258,7 @@ Result<void> ManifestReader::feed(std::string_view bytes) {
 
 Result<ManifestHead> ManifestReader::finish() {
   if (!impl_->has_begun) return bad_manifest("it is empty");
-  if (!impl_->parser.done()) SLUICE_CHECK(impl_->write(false, {}));
+  if (!impl_->parser.done()) SLUICE_RETURN_IF_ERROR(impl_->write(false, {}));
   const auto& handler = impl_->parser.handler();
   if (!handler.is_object) return bad_manifest("it is no object");
   // Some leave empty lists out.

@@ -97,7 +97,7 @@ Result<void> check_size(const char* option, const std::string& value) {
 }  // namespace
 
 Result<void> check(const PullRequest& request) {
-  SLUICE_CHECK(resolve_url("", request.base));
+  SLUICE_RETURN_IF_ERROR(resolve_url("", request.base));
   if (request.base.find_first_of("?#") != std::string::npos)
     return invalid("the FHIR base has a query: give the base alone");
   if (!request.group.empty() && !fhir::is_valid_id(request.group))
@@ -114,7 +114,7 @@ Result<void> check(const PullRequest& request) {
        {std::pair{"since", &request.since}, {"until", &request.until}})
     if (!value->empty() && !parse_fhir_instant(*value))
       return invalid(fmt::format("--{} '{}' is not an instant", option, value->substr(0, 80)));
-  SLUICE_CHECK(check_size("minimum-file-size", request.file_size_min));
+  SLUICE_RETURN_IF_ERROR(check_size("minimum-file-size", request.file_size_min));
   return check_size("maximum-file-size", request.file_size_max);
 }
 

@@ -82,13 +82,14 @@ Result<ExchangeRequest> TokenSource::token_request() const {
     return request;
   }
   const std::int64_t now = clock_.now().milliseconds / 1000;
-  SLUICE_TRY(const auto assertion, jose::Jws::sign({{"iss", credentials_.client_id},
-                                                    {"sub", credentials_.client_id},
-                                                    {"aud", credentials_.token_endpoint},
-                                                    {"iat", now},
-                                                    {"exp", now + kAssertionSeconds},
-                                                    {"jti", random_hex(16)}},
-                                                   *credentials_.key));
+  SLUICE_ASSIGN_OR_RETURN(const auto assertion,
+                          jose::Jws::sign({{"iss", credentials_.client_id},
+                                           {"sub", credentials_.client_id},
+                                           {"aud", credentials_.token_endpoint},
+                                           {"iat", now},
+                                           {"exp", now + kAssertionSeconds},
+                                           {"jti", random_hex(16)}},
+                                          *credentials_.key));
   request.body =
       fmt::format("grant_type=client_credentials&client_assertion_type={}&client_assertion={}",
                   percent_encode(kJwtBearer), assertion);
@@ -97,12 +98,12 @@ Result<ExchangeRequest> TokenSource::token_request() const {
 }
 
 Result<json::object> TokenSource::request_token() {
-  SLUICE_TRY(const auto request, token_request());
-  SLUICE_CHECK(credentials_.token_endpoint.starts_with("https://") ||
-                       is_loopback(credentials_.token_endpoint) || credentials_.key
-                   ? Result<void>()
-                   : Result<void>(invalid("a secret is not sent by plain http")));
-  SLUICE_TRY(const auto answer, exchange_.send(request));
+  SLUICE_ASSIGN_OR_RETURN(const auto request, token_request());
+  SLUICE_RETURN_IF_ERROR(credentials_.token_endpoint.starts_with("https://") ||
+                                 is_loopback(credentials_.token_endpoint) || credentials_.key
+                             ? Result<void>()
+                             : Result<void>(invalid("a secret is not sent by plain http")));
+  SLUICE_ASSIGN_OR_RETURN(const auto answer, exchange_.send(request));
   if (answer.status >= 500 || answer.status == 429)
     return Error{ErrorKind::kUnavailable,
                  fmt::format("the token endpoint answers {}: {}", answer.status, answer.problem())};
@@ -125,7 +126,7 @@ Result<json::object> TokenSource::request_token() {
 
 Result<void> TokenSource::renew() {
   const Instant asked = clock_.now();
-  SLUICE_TRY(const auto answer, request_token());
+  SLUICE_ASSIGN_OR_RETURN(const auto answer, request_token());
   std::int64_t lifetime = kLifetimeAssumed;
   if (const auto* seconds = answer.if_contains("expires_in")) {
     boost::system::error_code other;
@@ -142,11 +143,11 @@ Result<void> TokenSource::renew() {
 }
 
 Result<Answer> send_authorized(Exchange& exchange, TokenSource& tokens, ExchangeRequest request) {
-  SLUICE_TRY(request.token, tokens.token_for(request.url));
-  SLUICE_TRY(auto answer, exchange.send(request));
+  SLUICE_ASSIGN_OR_RETURN(request.token, tokens.token_for(request.url));
+  SLUICE_ASSIGN_OR_RETURN(auto answer, exchange.send(request));
   if (answer.status != 401 || request.token.empty()) return answer;
   tokens.reject(request.token);
-  SLUICE_TRY(request.token, tokens.token());
+  SLUICE_ASSIGN_OR_RETURN(request.token, tokens.token());
   return exchange.send(request);
 }
 

@@ -44,16 +44,16 @@ Result<std::string> read_small(const fs::path& path, std::uint64_t most) {
 }
 
 Result<std::string> read_start(const fs::path& path) {
-  SLUICE_TRY(const auto file, open_for_reading(path));
+  SLUICE_ASSIGN_OR_RETURN(const auto file, open_for_reading(path));
   std::string start(2048, '\0');
-  SLUICE_TRY(const auto n, read_at(file.get(), 0, start, path));
+  SLUICE_ASSIGN_OR_RETURN(const auto n, read_at(file.get(), 0, start, path));
   start.resize(n);
   return start;
 }
 
 Result<void> replace_file(const fs::path& path, std::string_view bytes) {
-  SLUICE_TRY(const auto file, create_file(path));
-  SLUICE_CHECK(write_all(file.get(), bytes, path));
+  SLUICE_ASSIGN_OR_RETURN(const auto file, create_file(path));
+  SLUICE_RETURN_IF_ERROR(write_all(file.get(), bytes, path));
   return sync_file(file.get(), path);
 }
 
@@ -80,16 +80,16 @@ fs::path Attachments::part_of(const std::string& key) const {
 Result<void> Attachments::run() {
   const auto& round = state_.round();
   if (settings_.attachments.mode == Mode::kNone || round.attachments.is_written) return {};
-  if (!round.attachments.is_fetched) SLUICE_CHECK(fetch_all());
-  SLUICE_CHECK(write_all());
-  SLUICE_CHECK(state_.note_attachments_written());
+  if (!round.attachments.is_fetched) SLUICE_RETURN_IF_ERROR(fetch_all());
+  SLUICE_RETURN_IF_ERROR(write_all());
+  SLUICE_RETURN_IF_ERROR(state_.note_attachments_written());
   std::error_code none;  // what stays costs room, no more
   fs::remove_all(work_folder(), none);
   return {};
 }
 
 Result<void> Attachments::fetch_all() {
-  SLUICE_CHECK(make_folder(work_folder()));
+  SLUICE_RETURN_IF_ERROR(make_folder(work_folder()));
   DownloadEvents told;
   told.on_begin = [this](std::size_t index, const FileValidator& validator, std::uint64_t) {
     const std::lock_guard lock(mutex_);
@@ -108,12 +108,12 @@ Result<void> Attachments::fetch_all() {
   downloader_ = std::make_unique<Downloader>(settings_.connection, options, session_.tokens,
                                              session_.clock, std::move(told));
   const auto& round = state_.round();
-  SLUICE_CHECK(round.files->each([&](std::size_t, const FileState& file) -> Result<void> {
+  SLUICE_RETURN_IF_ERROR(round.files->each([&](std::size_t, const FileState& file) -> Result<void> {
     if (!file.is_done || file.item.kind != FileKind::kOutput) return {};
     const auto path = (state_.folder_of(round) / file.name).parent_path() / file.summary.name;
     return each_line(path, [this](std::string_view line) { return look_through(line); });
   }));
-  SLUICE_CHECK(wait_for_room(0));
+  SLUICE_RETURN_IF_ERROR(wait_for_room(0));
   downloader_->stop();
   return state_.note_attachments_fetched(counted_);
 }
@@ -121,8 +121,8 @@ Result<void> Attachments::fetch_all() {
 Result<void> Attachments::look_through(std::string_view line) {
   if (!AttachmentReader::may_have(line)) return {};
   refs_.clear();
-  SLUICE_CHECK(reader_.read(line, refs_));
-  for (const auto& ref : refs_) SLUICE_CHECK(look_at(ref));
+  SLUICE_RETURN_IF_ERROR(reader_.read(line, refs_));
+  for (const auto& ref : refs_) SLUICE_RETURN_IF_ERROR(look_at(ref));
   return {};
 }
 
@@ -170,7 +170,7 @@ Result<void> Attachments::look_at(const AttachmentRef& ref) {
 }
 
 Result<void> Attachments::start(std::string key, const AttachmentRef& ref, const std::string& url) {
-  SLUICE_CHECK(wait_for_room(kOutstandingMax - 1));
+  SLUICE_RETURN_IF_ERROR(wait_for_room(kOutstandingMax - 1));
   const std::string& home = settings_.base.empty() ? state_.round().status_url : settings_.base;
   Download download;
   download.index = next_index_++;
@@ -196,8 +196,8 @@ Result<void> Attachments::start(std::string key, const AttachmentRef& ref, const
 
 Result<void> Attachments::wait_for_room(std::size_t outstanding_max) {
   for (;;) {
-    SLUICE_CHECK(session_.waiter.check());
-    SLUICE_CHECK(take_ended());
+    SLUICE_RETURN_IF_ERROR(session_.waiter.check());
+    SLUICE_RETURN_IF_ERROR(take_ended());
     show();
     std::unique_lock lock(mutex_);
     if (pending_.size() <= outstanding_max) return {};
@@ -241,12 +241,12 @@ Result<void> Attachments::finish(const Pending& pending) {
     const bool is_binary = text && text->find("\"Binary\"") != std::string::npos;
     if (!text && type == "application/fhir+json") return text.error();
     if (is_binary) {
-      SLUICE_TRY(const auto content, fhir::read_binary(*text));
-      SLUICE_CHECK(replace_file(path, content.bytes));
+      SLUICE_ASSIGN_OR_RETURN(const auto content, fhir::read_binary(*text));
+      SLUICE_RETURN_IF_ERROR(replace_file(path, content.bytes));
       type = media_type(content.content_type);
     }
   }
-  SLUICE_TRY(const auto digest, digest_of_file(path));
+  SLUICE_ASSIGN_OR_RETURN(const auto digest, digest_of_file(path));
   const auto& ref = pending.ref;
   if (digest.size > settings_.attachments.size_max)
     return Error{ErrorKind::kTooLarge,
@@ -256,7 +256,7 @@ Result<void> Attachments::finish(const Pending& pending) {
   if (!ref.hash.empty() && ref.hash != digest.sha1_base64)
     return corrupt("its SHA-1 is not the Attachment's hash");
   if (ref.hash.empty()) {
-    SLUICE_TRY(const auto start, read_start(path));
+    SLUICE_ASSIGN_OR_RETURN(const auto start, read_start(path));
     const auto wrong = what_is_wrong(media_type(ref.content_type), type, start);
     if (!wrong.empty()) return corrupt(wrong);
   }
@@ -268,7 +268,7 @@ Result<void> Attachments::finish(const Pending& pending) {
     fetched.name = fmt::format("{}/{}/{}{}", kFolder, digest.sha256_hex.substr(0, 2),
                                digest.sha256_hex, file_suffix(type));
     const auto target = state_.folder() / fetched.name;
-    SLUICE_CHECK(make_folder(target.parent_path()));
+    SLUICE_RETURN_IF_ERROR(make_folder(target.parent_path()));
     if (std::rename(path.c_str(), target.c_str()) != 0)
       return errno_error("cannot rename", path, errno);
   }
@@ -286,12 +286,13 @@ Result<void> Attachments::write_all() {
   std::set<fs::path> folders;
   for (const auto& [key, fetched] : round.attachments.fetched)
     folders.insert((state_.folder() / fetched.name).parent_path());
-  for (const auto& folder : folders) SLUICE_CHECK(sync_folder(folder));
+  for (const auto& folder : folders) SLUICE_RETURN_IF_ERROR(sync_folder(folder));
   return round.files->each([&](std::size_t, const FileState& file) -> Result<void> {
     if (!file.is_done || file.item.kind != FileKind::kOutput) return {};
-    SLUICE_CHECK(session_.waiter.check());
-    SLUICE_TRY(const bool is_changed,
-               write_file((state_.folder_of(round) / file.name).parent_path() / file.summary.name));
+    SLUICE_RETURN_IF_ERROR(session_.waiter.check());
+    SLUICE_ASSIGN_OR_RETURN(
+        const bool is_changed,
+        write_file((state_.folder_of(round) / file.name).parent_path() / file.summary.name));
     (void)is_changed;
     return {};
   });
@@ -306,7 +307,7 @@ Result<bool> Attachments::write_file(const fs::path& path) {
 
 Result<std::string> Attachments::change_line(std::string_view line) {
   refs_.clear();
-  SLUICE_CHECK(reader_.read(line, refs_));
+  SLUICE_RETURN_IF_ERROR(reader_.read(line, refs_));
   std::vector<LineChange> changes;
   for (const auto& ref : refs_) {
     if (ref.has_data) continue;
@@ -318,7 +319,7 @@ Result<std::string> Attachments::change_line(std::string_view line) {
       changes.push_back(with_url(ref, found->second.name));
       continue;
     }
-    SLUICE_TRY(const auto bytes, read_file(state_.folder() / found->second.name));
+    SLUICE_ASSIGN_OR_RETURN(const auto bytes, read_file(state_.folder() / found->second.name));
     changes.push_back(with_data(ref, bytes, found->second.content_type));
   }
   return apply_changes(line, changes);

@@ -64,22 +64,23 @@ bool FileTable::is_done(std::size_t index) const {
 Result<FileState> FileTable::at(std::size_t index) const {
   const std::lock_guard lock(mutex_);
   if (index >= row_count()) return not_there();
-  SLUICE_TRY(const Row row, row_at(index));
+  SLUICE_ASSIGN_OR_RETURN(const Row row, row_at(index));
   return read_file(row, index);
 }
 
 Result<FileTable::Row> FileTable::row_at(std::size_t index) const {
   if (!sealed_) return rows_[index];
   Row row;
-  SLUICE_TRY(const std::size_t n,
-             read_at(sealed_.get(), index * sizeof row,
-                     std::span<char>(reinterpret_cast<char*>(&row), sizeof row), kSealedName));
+  SLUICE_ASSIGN_OR_RETURN(
+      const std::size_t n,
+      read_at(sealed_.get(), index * sizeof row,
+              std::span<char>(reinterpret_cast<char*>(&row), sizeof row), kSealedName));
   if (n < sizeof row) return not_there();
   return row;
 }
 
 Result<FileState> FileTable::read_file(const Row& row, std::size_t index) const {
-  SLUICE_TRY(const auto record, read_(row.file_at));
+  SLUICE_ASSIGN_OR_RETURN(const auto record, read_(row.file_at));
   FileState file;
   file.item.kind = kind_of(text_field(record, "kind"));
   file.is_dropped = row.kind == kDroppedKind;
@@ -89,7 +90,7 @@ Result<FileState> FileTable::read_file(const Row& row, std::size_t index) const 
   file.item.size = number_field(record, "size");
   file.name = text_field(record, "name");
   if (const auto fresh = urls_at_.find(index); fresh != urls_at_.end()) {
-    SLUICE_TRY(const auto other, read_(fresh->second));
+    SLUICE_ASSIGN_OR_RETURN(const auto other, read_(fresh->second));
     file.item.url = text_field(other, "url");
   }
   if (const auto begun = progress_.find(index); begun != progress_.end()) {
@@ -97,7 +98,7 @@ Result<FileState> FileTable::read_file(const Row& row, std::size_t index) const 
     file.synced = begun->second.synced;
   }
   if (row.done_at == 0) return file;
-  SLUICE_TRY(const auto done, read_(row.done_at));
+  SLUICE_ASSIGN_OR_RETURN(const auto done, read_(row.done_at));
   file.is_done = true;
   file.summary = {text_field(done, "name"),
                   number_field(done, "lines").value_or(0),
@@ -111,8 +112,8 @@ Result<FileState> FileTable::read_file(const Row& row, std::size_t index) const 
 Result<void> FileTable::each(
     const std::function<Result<void>(std::size_t, const FileState&)>& take) const {
   for (std::size_t i = 0; i < size(); ++i) {
-    SLUICE_TRY(const auto file, at(i));
-    if (!file.is_dropped) SLUICE_CHECK(take(i, file));
+    SLUICE_ASSIGN_OR_RETURN(const auto file, at(i));
+    if (!file.is_dropped) SLUICE_RETURN_IF_ERROR(take(i, file));
   }
   return {};
 }
@@ -125,9 +126,9 @@ Result<std::optional<std::size_t>> FileTable::find(const std::string& url) const
   for (std::size_t slot = hash & mask; by_hash_[slot] != 0; slot = (slot + 1) & mask) {
     const std::size_t index = by_hash_[slot] - 1;
     if (hashes_[index] != hash) continue;
-    SLUICE_TRY(const Row row, row_at(index));
+    SLUICE_ASSIGN_OR_RETURN(const Row row, row_at(index));
     if (row.kind == kDroppedKind) continue;
-    SLUICE_TRY(const auto file, read_file(row, index));
+    SLUICE_ASSIGN_OR_RETURN(const auto file, read_file(row, index));
     if (file.item.url == url) return std::optional(index);
   }
   return std::optional<std::size_t>();

@@ -84,7 +84,7 @@ bool JobFollower::is_over() const {
 Result<JobFollower::End> JobFollower::run() {
   const auto& files = *state_.round().files;
   for (std::size_t i = 0; i < files.size(); ++i) {
-    SLUICE_TRY(const FileState file, files.at(i));
+    SLUICE_ASSIGN_OR_RETURN(const FileState file, files.at(i));
     if (file.is_dropped) {
       ++dropped_;
       remove_dropped(file);
@@ -103,14 +103,14 @@ Result<JobFollower::End> JobFollower::run() {
   // Only a manifest of this run, or a complete one, says whether files need a token.
   is_fed_ = state_.round().has_manifest;
   while (!is_over()) {
-    SLUICE_CHECK(session_.waiter.check());
+    SLUICE_RETURN_IF_ERROR(session_.waiter.check());
     if (SteadyClock::now() >= next_poll_) {
       if (!state_.round().has_manifest)
-        SLUICE_CHECK(look());
+        SLUICE_RETURN_IF_ERROR(look());
       else if (!expired_.empty())
-        SLUICE_CHECK(refresh());
+        SLUICE_RETURN_IF_ERROR(refresh());
     }
-    if (is_fed_) SLUICE_CHECK(feed());
+    if (is_fed_) SLUICE_RETURN_IF_ERROR(feed());
     show();
     {
       std::unique_lock lock(mutex_);
@@ -119,7 +119,7 @@ Result<JobFollower::End> JobFollower::run() {
       if (!state_.round().has_manifest || !expired_.empty()) until = std::min(until, next_poll_);
       ended_ready_.wait_until(lock, session_.waiter.stop(), until, [&] { return !ended_.empty(); });
     }
-    SLUICE_CHECK(take_ended());
+    SLUICE_RETURN_IF_ERROR(take_ended());
   }
   if (is_lost_) return End::kLost;
   downloader_->stop();
@@ -192,17 +192,17 @@ Result<bool> JobFollower::judge(const Reading& reading) {
 
 // One look at a job that runs.
 Result<void> JobFollower::look() {
-  SLUICE_TRY(const auto reading, read());
-  SLUICE_TRY(const bool is_good, judge(reading));
+  SLUICE_ASSIGN_OR_RETURN(const auto reading, read());
+  SLUICE_ASSIGN_OR_RETURN(const bool is_good, judge(reading));
   if (!is_good) return {};
   if (reading.polled.progress != server_says_) {
     server_says_ = reading.polled.progress;
-    SLUICE_CHECK(state_.note_poll(server_says_));
+    SLUICE_RETURN_IF_ERROR(state_.note_poll(server_says_));
   }
   if (!reading.polled.manifest) return {};
-  SLUICE_CHECK(settle(reading.is_whole));
+  SLUICE_RETURN_IF_ERROR(settle(reading.is_whole));
   // A partial one too says whether its files need a token.
-  SLUICE_CHECK(note_manifest(*reading.polled.manifest, reading.is_whole));
+  SLUICE_RETURN_IF_ERROR(note_manifest(*reading.polled.manifest, reading.is_whole));
   if (reading.is_whole) session_.log.manifest(state_.round(), reading.pages);
   is_fed_ = true;
   return {};
@@ -214,27 +214,27 @@ Result<void> JobFollower::feed() {
   for (; next_start_ < files.size() && outstanding_.size() < kOutstandingMax; ++next_start_)
     if (!files.is_done(next_start_)) {
       const std::size_t index = next_start_;
-      SLUICE_CHECK(start_download(index, true));
+      SLUICE_RETURN_IF_ERROR(start_download(index, true));
     }
   return {};
 }
 
 // The manifest once more, for the URLs of files that were refused.
 Result<void> JobFollower::refresh() {
-  SLUICE_TRY(const auto reading, read());
-  SLUICE_TRY(const bool is_good, judge(reading));
+  SLUICE_ASSIGN_OR_RETURN(const auto reading, read());
+  SLUICE_ASSIGN_OR_RETURN(const bool is_good, judge(reading));
   if (!is_good || !reading.is_whole) return {};
-  SLUICE_CHECK(settle(true));
+  SLUICE_RETURN_IF_ERROR(settle(true));
   if (!state_.round().has_manifest) return {};  // it is read anew
-  SLUICE_CHECK(note_manifest(*reading.polled.manifest, true));
+  SLUICE_RETURN_IF_ERROR(note_manifest(*reading.polled.manifest, true));
   const auto expired = std::exchange(expired_, {});
-  for (const std::size_t index : expired) SLUICE_CHECK(start_download(index, false));
+  for (const std::size_t index : expired) SLUICE_RETURN_IF_ERROR(start_download(index, false));
   return {};
 }
 
 Result<void> JobFollower::start_download(std::size_t index, bool is_first) {
   const Round& round = state_.round();
-  SLUICE_TRY(const FileState file, round.files->at(index));
+  SLUICE_ASSIGN_OR_RETURN(const FileState file, round.files->at(index));
   if (is_first) session_.log.download_request(file.item);
   Download download;
   download.index = index;
@@ -260,7 +260,7 @@ Result<void> JobFollower::start_download(std::size_t index, bool is_first) {
     download.plan.count = file.item.count;
     download.plan.size = file.item.size;
   }
-  SLUICE_CHECK(make_folder(download.plan.path.parent_path()));
+  SLUICE_RETURN_IF_ERROR(make_folder(download.plan.path.parent_path()));
   ReceivedFile::take_back(download.plan);
   // What the kernel has survives our death, but not the machine's. What came in this run counts.
   download.resume_at =
@@ -279,7 +279,7 @@ Result<void> JobFollower::take_ended() {
   }
   for (auto& [index, summary] : ended) {
     outstanding_.erase(index);
-    SLUICE_TRY(const auto file, state_.round().files->at(index));
+    SLUICE_ASSIGN_OR_RETURN(const auto file, state_.round().files->at(index));
     if (file.is_dropped) {
       remove_dropped(file);
       continue;
@@ -291,7 +291,7 @@ Result<void> JobFollower::take_ended() {
       session_.log.download_complete(file.item, *summary);
     } else {
       session_.log.download_error(file.item, summary.error().message);
-      SLUICE_CHECK(take_failure(index, summary.error()));
+      SLUICE_RETURN_IF_ERROR(take_failure(index, summary.error()));
     }
   }
   return {};
@@ -305,7 +305,7 @@ Result<void> JobFollower::take_failure(std::size_t index, const Error& error) {
       (error.kind != ErrorKind::kGone || refreshed_[index] >= kRefreshesMax)) {
     // What is only said about the data must not keep them back; the report names it.
     events_.notice("what the server reports cannot be had: " + error.message);
-    SLUICE_TRY(const auto file, state_.round().files->at(index));
+    SLUICE_ASSIGN_OR_RETURN(const auto file, state_.round().files->at(index));
     std::error_code none;  // the round ends without it
     std::filesystem::remove(state_.folder_of(state_.round()) / (file.name + ".part"), none);
     return {};

@@ -71,8 +71,8 @@ Result<JobFollower::Reading> JobFollower::read() {
     const std::string& url = *resolved;
     if (!pages.insert(url).second || pages.size() > kPagesMax)
       return Error{ErrorKind::kConflict, "the manifest's pages lead back to themselves"};
-    SLUICE_TRY(const auto page,
-               poll(session_, url, take, settings_.kick_off.wait_max, takes_partial));
+    SLUICE_ASSIGN_OR_RETURN(const auto page,
+                            poll(session_, url, take, settings_.kick_off.wait_max, takes_partial));
     // Of a partial manifest the next page may still have to come.
     if (takes_partial && page.state == Polled::State::kRunning && page.trouble.empty()) {
       reading.polled.state = Polled::State::kRunning;
@@ -144,14 +144,14 @@ Result<void> JobFollower::take_item(ManifestItem item) {
     return {};
   }
   item.url = std::move(*url);
-  SLUICE_TRY(const auto known, state_.round().files->find(item.url));
+  SLUICE_ASSIGN_OR_RETURN(const auto known, state_.round().files->find(item.url));
   if (known) return take_known(*known, item);
   if (known_before_ == 0) return take_new(item);
   return unmatched_->add(item);
 }
 
 Result<void> JobFollower::take_new(const ManifestItem& item) {
-  SLUICE_TRY(const std::size_t index, state_.add_file(item));
+  SLUICE_ASSIGN_OR_RETURN(const std::size_t index, state_.add_file(item));
   note_seen(index);
   return {};
 }
@@ -160,11 +160,11 @@ Result<void> JobFollower::take_new(const ManifestItem& item) {
 Result<void> JobFollower::take_known(std::size_t index, const ManifestItem& item) {
   if (is_seen(index)) return {};  // `error` and `outcome` name the same
   note_seen(index);
-  SLUICE_TRY(const auto file, state_.round().files->at(index));
+  SLUICE_ASSIGN_OR_RETURN(const auto file, state_.round().files->at(index));
   const bool is_doubtful = renamed_.erase(index) > 0 && !is_same_content(file, item);
   const bool is_other_type = !state_.round().has_manifest && item.type != file.item.type;
   if (!is_other_content(file, item) && !is_doubtful && !is_other_type) return {};
-  SLUICE_CHECK(drop(index));
+  SLUICE_RETURN_IF_ERROR(drop(index));
   return take_new(item);
 }
 
@@ -172,13 +172,13 @@ Result<void> JobFollower::take_known(std::size_t index, const ManifestItem& item
 // of different queries may be different files.
 Result<void> JobFollower::take_renamed(std::size_t index, const ManifestItem& item, bool is_whole) {
   note_seen(index);
-  SLUICE_TRY(const auto file, state_.round().files->at(index));
+  SLUICE_ASSIGN_OR_RETURN(const auto file, state_.round().files->at(index));
   const bool is_begun = file.is_done || outstanding_.contains(index) || file.synced > 0 ||
                         file.validator.total || !file.validator.etag.empty() ||
                         !file.validator.last_modified.empty();
   const bool is_decided = is_whole && !state_.round().has_manifest;
   if (is_other_content(file, item) || (is_decided && is_begun && !is_same_content(file, item))) {
-    SLUICE_CHECK(drop(index));
+    SLUICE_RETURN_IF_ERROR(drop(index));
     return take_new(item);
   }
   if (!is_whole && is_begun) renamed_.insert(index);
@@ -194,13 +194,13 @@ Result<void> JobFollower::settle(bool is_whole) {
     std::vector<UnmatchedItems::Candidate> candidates;
     for (std::size_t i = 0; i < known_before_; ++i) {
       if (is_seen(i)) continue;
-      SLUICE_TRY(const auto file, files.at(i));
+      SLUICE_ASSIGN_OR_RETURN(const auto file, files.at(i));
       if (!file.is_dropped) candidates.emplace_back(place_key(file.item), i);
     }
     bool is_unclear = false;
     const auto take = [&](const ManifestItem& item, UnmatchedItems::Match match,
                           std::size_t index) -> Result<void> {
-      SLUICE_TRY(const auto known, files.find(item.url));
+      SLUICE_ASSIGN_OR_RETURN(const auto known, files.find(item.url));
       if (known) return {};  // named twice
       if (match == UnmatchedItems::Match::kSame) return take_renamed(index, item, is_whole);
       if (match == UnmatchedItems::Match::kUnclear) is_unclear = true;
@@ -212,13 +212,13 @@ Result<void> JobFollower::settle(bool is_whole) {
             fmt::format("the manifest has changed: '{}' is new in it", url_for_log(item.url))};
       return take_new(item);
     };
-    SLUICE_CHECK(unmatched_->match(std::move(candidates), take));
+    SLUICE_RETURN_IF_ERROR(unmatched_->match(std::move(candidates), take));
     if (is_complete && is_unclear) return reopen();
   }
   // A complete manifest that is read again only brings other URLs.
   if (!is_whole || is_complete) return {};
   for (std::size_t i = 0; i < known_before_; ++i)
-    if (!is_seen(i)) SLUICE_CHECK(drop(i));
+    if (!is_seen(i)) SLUICE_RETURN_IF_ERROR(drop(i));
   return {};
 }
 
@@ -237,7 +237,7 @@ Result<void> JobFollower::reopen() {
 
 // The file does not count: it is not named any more, or is another now.
 Result<void> JobFollower::drop(std::size_t index) {
-  SLUICE_TRY(const auto file, state_.round().files->at(index));
+  SLUICE_ASSIGN_OR_RETURN(const auto file, state_.round().files->at(index));
   if (file.is_dropped) return {};
   const bool is_running = outstanding_.contains(index);
   if (file.is_done && !is_running) {
@@ -248,7 +248,7 @@ Result<void> JobFollower::drop(std::size_t index) {
   failures_.erase(index);
   refreshed_.erase(index);
   expired_.erase(index);
-  SLUICE_CHECK(state_.drop_file(index));
+  SLUICE_RETURN_IF_ERROR(state_.drop_file(index));
   if (!is_running) remove_dropped(file);  // else at its end
   return {};
 }

@@ -42,7 +42,7 @@ Result<std::uint64_t> read_lines(int fd, const std::filesystem::path& path,
   std::optional<std::uint64_t> bad;  // where a line is damaged: fine if nothing follows
   std::string block(kBlock, '\0');
   for (;;) {
-    SLUICE_TRY(const std::size_t n, read_at(fd, at, block, path));
+    SLUICE_ASSIGN_OR_RETURN(const std::size_t n, read_at(fd, at, block, path));
     if (n == 0) break;
     at += n;
     pending.append(block, 0, n);
@@ -59,7 +59,7 @@ Result<std::uint64_t> read_lines(int fd, const std::filesystem::path& path,
         bad = good;
         continue;
       }
-      SLUICE_CHECK(on_record(value.get_object(), good));
+      SLUICE_RETURN_IF_ERROR(on_record(value.get_object(), good));
       good += line.size() + 1;
     }
     pending.erase(0, start);
@@ -89,12 +89,12 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::filesystem::path& path
   if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0)
     return Error{ErrorKind::kUnavailable,
                  fmt::format("another process works in '{}'", path.parent_path().string())};
-  SLUICE_TRY(const std::uint64_t good, read_lines(file.get(), path, on_record));
+  SLUICE_ASSIGN_OR_RETURN(const std::uint64_t good, read_lines(file.get(), path, on_record));
   if (::ftruncate(file.get(), static_cast<off_t>(good)) != 0)
     return errno_error("cannot cut", path, errno);
   if (::lseek(file.get(), 0, SEEK_END) < 0) return errno_error("cannot seek in", path, errno);
-  SLUICE_CHECK(sync_file(file.get(), path));
-  SLUICE_CHECK(sync_folder(path.parent_path().empty() ? "." : path.parent_path()));
+  SLUICE_RETURN_IF_ERROR(sync_file(file.get(), path));
+  SLUICE_RETURN_IF_ERROR(sync_folder(path.parent_path().empty() ? "." : path.parent_path()));
   return std::unique_ptr<Journal>(new Journal(std::move(file), path));
 }
 
@@ -108,7 +108,7 @@ Result<std::uint64_t> Journal::append(const boost::json::object& record, Durabil
     if (::ftruncate(file_.get(), before) == 0) ::lseek(file_.get(), before, SEEK_SET);
     return written.error();
   }
-  if (durability == Durability::kNow) SLUICE_CHECK(sync_file(file_.get(), path_));
+  if (durability == Durability::kNow) SLUICE_RETURN_IF_ERROR(sync_file(file_.get(), path_));
   return static_cast<std::uint64_t>(before);
 }
 
@@ -119,14 +119,14 @@ Result<boost::json::object> Journal::read(std::uint64_t at) const {
   for (std::size_t end = std::string::npos; end == std::string::npos;) {
     const std::size_t known = line.size();
     line.resize(known + kReadSize);
-    SLUICE_TRY(const std::size_t n,
-               read_at(file_.get(), at + known, std::span(line).subspan(known), path_));
+    SLUICE_ASSIGN_OR_RETURN(const std::size_t n, read_at(file_.get(), at + known,
+                                                         std::span(line).subspan(known), path_));
     line.resize(known + n);
     end = line.find('\n', known);
     if (n == 0 || line.size() > kLineSizeMax) return damaged;
     if (end != std::string::npos) line.resize(end);
   }
-  SLUICE_TRY(const auto text, check_journal_line(line));
+  SLUICE_ASSIGN_OR_RETURN(const auto text, check_journal_line(line));
   boost::system::error_code failed;
   auto value = parse_line(text, failed);
   if (failed || !value.is_object()) return damaged;

@@ -99,7 +99,7 @@ Result<void> take_file(const std::filesystem::path& folder, const FileState& fil
     if (file.item.kind == FileKind::kOutcome && is_round_finished) ++report.lost_outcomes;
     return {};
   }
-  if (file.summary.strays > 0) SLUICE_CHECK(take_strays(folder, file, report));
+  if (file.summary.strays > 0) SLUICE_RETURN_IF_ERROR(take_strays(folder, file, report));
   if (file.item.kind == FileKind::kOutput) {
     const std::string type = file.item.type.empty() ? "(mixed)" : file.item.type;
     const bool is_one_too_many = report.types.size() > kTypesMax && !report.types.contains(type);
@@ -172,7 +172,7 @@ auto Puller::Impl::ask_patiently(const Ask& ask) -> decltype(ask()) {
         backoff.failures() >= settings.kick_off.retries)
       return answer;
     events.notice(answer.error().message + "; trying again");
-    SLUICE_CHECK(waiter.wait(backoff.next()));
+    SLUICE_RETURN_IF_ERROR(waiter.wait(backoff.next()));
   }
 }
 
@@ -185,7 +185,7 @@ Result<Discovered> Puller::Impl::discover_patiently() {
 Result<void> Puller::connect() {
   auto& impl = *impl_;
   if (impl.discovered) return {};
-  SLUICE_TRY(auto found, impl.discover_patiently());
+  SLUICE_ASSIGN_OR_RETURN(auto found, impl.discover_patiently());
   if (!impl.settings.vendor.empty()) {
     const auto vendor = find_vendor(impl.settings.vendor);
     if (!vendor) return invalid(fmt::format("--vendor: there is no '{}'", impl.settings.vendor));
@@ -204,7 +204,7 @@ Result<void> Puller::connect() {
                              "--client-id out when it needs no token",
                              impl.settings.base)};
   impl.tokens = std::make_unique<TokenSource>(impl.exchange, impl.clock, std::move(credentials));
-  SLUICE_CHECK(impl.ask_patiently([&impl] { return impl.tokens->token(); }));
+  SLUICE_RETURN_IF_ERROR(impl.ask_patiently([&impl] { return impl.tokens->token(); }));
   impl.discovered = std::move(found);
   return {};
 }
@@ -220,43 +220,44 @@ Result<JobFollower::End> Puller::Impl::run_job(PullState& state,
     log->kick_off(kick_off_url(request), request, *discovered,
                   status_url ? std::string() : status_url.error().message);
     if (!status_url) return status_url.error();
-    SLUICE_CHECK(state.set_job(*status_url, false));
+    SLUICE_RETURN_IF_ERROR(state.set_job(*status_url, false));
     events.notice("the server took the export: " + url_for_log(*status_url));
   }
   log->begin(state.round().status_url);
   JobFollower follower(state, settings, events, with, *tokens);
-  SLUICE_TRY(const auto end, follower.run());
+  SLUICE_ASSIGN_OR_RETURN(const auto end, follower.run());
   failures = follower.failures();
   return end;
 }
 
 Result<PullReport> Puller::run_round(PullState& state) {
-  SLUICE_CHECK(connect());
+  SLUICE_RETURN_IF_ERROR(connect());
   if (!impl_->log) impl_->log.emplace(state.folder(), impl_->clock);
   std::vector<std::string> failures;
   for (int job = 1; !state.round().is_finished; ++job) {
-    SLUICE_TRY(const auto end, impl_->run_job(state, failures));
+    SLUICE_ASSIGN_OR_RETURN(const auto end, impl_->run_job(state, failures));
     if (end == JobFollower::End::kLost) {
       if (state.round().is_adopted || job == kJobsMax)
         return Error{ErrorKind::kConflict, "the server does not know the export any more"};
       impl_->events.notice("the export is gone: a new one begins, and files of the old one go");
-      SLUICE_CHECK(remove_files(state));
-      SLUICE_CHECK(state.lose_job());
+      SLUICE_RETURN_IF_ERROR(remove_files(state));
+      SLUICE_RETURN_IF_ERROR(state.lose_job());
       continue;
     }
     if (!failures.empty()) break;
     // Before the job goes: their URLs may go with it.
-    SLUICE_CHECK(Attachments(state, impl_->settings, impl_->events, impl_->session()).run());
+    SLUICE_RETURN_IF_ERROR(
+        Attachments(state, impl_->settings, impl_->events, impl_->session()).run());
     if (!impl_->settings.keeps_job) {
       const auto removed = remove_job(impl_->session(), state.round().status_url);
       if (!removed && removed.error().kind == ErrorKind::kCancelled) return removed.error();
       if (!removed || !*removed)
         impl_->events.notice("the server did not take the deletion of the export");
     }
-    SLUICE_CHECK(state.finish_round());
+    SLUICE_RETURN_IF_ERROR(state.finish_round());
     impl_->log->export_complete(state.round());
   }
-  SLUICE_TRY(auto report, report_of(state, state.round()));
+  SLUICE_ASSIGN_OR_RETURN(auto report, report_of(state, state.round()));
   report.failures = std::move(failures);
   return report;
 }
@@ -286,7 +287,7 @@ Result<PullReport> report_of(const PullState& state, const Round& round) {
   report.outcome_errors = remarks.outcome_errors;
   report.outcome_texts = remarks.texts;
   const auto folder = state.folder_of(round);
-  SLUICE_CHECK(round.files->each([&](std::size_t, const FileState& file) -> Result<void> {
+  SLUICE_RETURN_IF_ERROR(round.files->each([&](std::size_t, const FileState& file) -> Result<void> {
     return take_file(folder, file, round.is_finished, report);
   }));
   return report;

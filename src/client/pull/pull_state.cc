@@ -96,15 +96,16 @@ Result<void> PullState::check_names(const std::filesystem::path& folder) {
 }
 
 Result<std::unique_ptr<PullState>> PullState::open(const std::filesystem::path& folder) {
-  SLUICE_CHECK(make_folder(folder / kFolder));
+  SLUICE_RETURN_IF_ERROR(make_folder(folder / kFolder));
   std::unique_ptr<PullState> state(new PullState(folder));
-  SLUICE_TRY(state->journal_, Journal::open(folder / kFolder / kJournal,
-                                            [&](const json::object& record, std::uint64_t at) {
-                                              return state->apply(record, at);
-                                            }));
+  SLUICE_ASSIGN_OR_RETURN(
+      state->journal_,
+      Journal::open(folder / kFolder / kJournal, [&](const json::object& record, std::uint64_t at) {
+        return state->apply(record, at);
+      }));
   const std::string now = boot_id();
   state->same_boot_ = !now.empty() && state->boot_ == now;
-  SLUICE_CHECK(state->write({{"e", "start"}, {"boot", now}}, Durability::kNow));
+  SLUICE_RETURN_IF_ERROR(state->write({{"e", "start"}, {"boot", now}}, Durability::kNow));
   return state;
 }
 
@@ -159,7 +160,7 @@ Result<void> PullState::apply(const json::object& record, std::uint64_t at) {
     round.number = number_field(record, "n").value_or(rounds_.size() + 1);
     round.purpose = text_field(record, "purpose");
     round.folder = text_field(record, "folder");
-    SLUICE_TRY(round.request, parse_pull_request(part(record, "request")));
+    SLUICE_ASSIGN_OR_RETURN(round.request, parse_pull_request(part(record, "request")));
     round.settings = part(record, "settings");
     round.files = std::make_shared<FileTable>([this](std::uint64_t where) {
       return journal_ ? journal_->read(where)
@@ -196,7 +197,7 @@ Result<void> PullState::apply(const json::object& record, std::uint64_t at) {
     names_.clear();
   } else if (event == "file") {
     const std::size_t before = round.files->size();
-    SLUICE_CHECK(round.files->take_file(record, at));
+    SLUICE_RETURN_IF_ERROR(round.files->take_file(record, at));
     // The next name must be another's.
     if (round.files->size() > before)
       ++names_[stem_of(round.files->kind(before), text_field(record, "type"))];
@@ -222,7 +223,7 @@ Result<void> PullState::apply(const json::object& record, std::uint64_t at) {
     round.files->seal(folder_ / kFolder);
   } else if (event == "url" || event == "begin" || event == "bytes" || event == "done" ||
              event == "dropped") {
-    SLUICE_CHECK(round.files->take_event(event, record, at));
+    SLUICE_RETURN_IF_ERROR(round.files->take_event(event, record, at));
   } else if (event != "poll") {
     return corrupt("the journal is of another version of Sluice", event.substr(0, 40));
   }
@@ -231,7 +232,7 @@ Result<void> PullState::apply(const json::object& record, std::uint64_t at) {
 
 Result<void> PullState::write(json::object record, Durability durability) {
   const std::lock_guard lock(mutex_);
-  SLUICE_TRY(const std::uint64_t at, journal_->append(record, durability));
+  SLUICE_ASSIGN_OR_RETURN(const std::uint64_t at, journal_->append(record, durability));
   return apply(record, at);
 }
 
@@ -267,12 +268,12 @@ Result<std::size_t> PullState::add_file(const ManifestItem& item) {
     file.name = fmt::format("{}.{:05}.{}", stem, named == names_.end() ? 1 : named->second + 1,
                             item.kind == FileKind::kOutput ? "ndjson" : "jsonl");
   }
-  SLUICE_CHECK(write(file_record(index, file), Durability::kLater));
+  SLUICE_RETURN_IF_ERROR(write(file_record(index, file), Durability::kLater));
   return index;
 }
 
 Result<void> PullState::set_url(std::size_t index, const std::string& url) {
-  SLUICE_TRY(auto file, round().files->at(index));
+  SLUICE_ASSIGN_OR_RETURN(auto file, round().files->at(index));
   file.item.url = url;
   return write(file_record(index, file), Durability::kLater);
 }

@@ -42,7 +42,7 @@ UnmatchedItems::~UnmatchedItems() {
 
 Result<void> UnmatchedItems::add(const ManifestItem& item) {
   if (!writer_) {
-    SLUICE_TRY(writer_, NdjsonWriter::create(path_, false));
+    SLUICE_ASSIGN_OR_RETURN(writer_, NdjsonWriter::create(path_, false));
   }
   json::object record{
       {"kind", static_cast<std::uint64_t>(item.kind)}, {"type", item.type}, {"url", item.url}};
@@ -54,7 +54,7 @@ Result<void> UnmatchedItems::add(const ManifestItem& item) {
 
 Result<void> UnmatchedItems::match(std::vector<Candidate> candidates, const Take& take) {
   if (keys_.empty()) return {};
-  SLUICE_CHECK(writer_->finish());
+  SLUICE_RETURN_IF_ERROR(writer_->finish());
   auto distinct = std::move(keys_);
   keys_.clear();
   std::sort(distinct.begin(), distinct.end());

@@ -74,7 +74,7 @@ Result<void> link_attachments(const std::vector<std::filesystem::path>& files,
     return apply_changes(line, changes);
   };
   for (const auto& file : files)
-    SLUICE_CHECK(rewrite_lines(file, fresh, &AttachmentReader::may_have, change));
+    SLUICE_RETURN_IF_ERROR(rewrite_lines(file, fresh, &AttachmentReader::may_have, change));
   return {};
 }
 

@@ -36,9 +36,9 @@ Result<void> read_object(JsonTokens& tokens, std::string_view line) {
 
 Result<LineKey> read_line_key(std::string_view line) {
   thread_local JsonTokens tokens;
-  SLUICE_CHECK(read_object(tokens, line));
+  SLUICE_RETURN_IF_ERROR(read_object(tokens, line));
   LineKey key;
-  SLUICE_CHECK(
+  SLUICE_RETURN_IF_ERROR(
       fhir::each_member(tokens, 0, [&](std::size_t name, std::size_t value) -> Result<void> {
         const auto raw = tokens.raw_string(name);
         if (fhir::means(raw, "resourceType")) key.type = text_of(tokens, value);

@@ -38,7 +38,7 @@ Result<void> check_type(const std::string& type) {
 // The line's key; nullopt in a mixed file for one of another type, and for what has no place.
 Result<std::optional<LineKey>> read_key(std::string_view line, const std::string& type,
                                         bool is_mixed) {
-  SLUICE_TRY(auto key, read_line_key(line));
+  SLUICE_ASSIGN_OR_RETURN(auto key, read_line_key(line));
   if (key.id.empty()) return std::optional<LineKey>();
   if (key.type == type) return std::optional(std::move(key));
   if (is_mixed) return std::optional<LineKey>();
@@ -114,17 +114,18 @@ class TypeCopy {
         parts_(parts) {}
 
   Result<CopyCounts> write(const fs::path& target, bool is_gzip) {
-    SLUICE_TRY(writer_, NdjsonWriter::create(target, is_gzip));
-    SLUICE_CHECK(read_new());
-    SLUICE_CHECK(read_old());
+    SLUICE_ASSIGN_OR_RETURN(writer_, NdjsonWriter::create(target, is_gzip));
+    SLUICE_RETURN_IF_ERROR(read_new());
+    SLUICE_RETURN_IF_ERROR(read_old());
     if (is_in_parts()) {
-      for (std::uint64_t part = 0; part < parts_; ++part) SLUICE_CHECK(compare_part(part));
-      if (!is_whole()) SLUICE_CHECK(write_old());
+      for (std::uint64_t part = 0; part < parts_; ++part)
+        SLUICE_RETURN_IF_ERROR(compare_part(part));
+      if (!is_whole()) SLUICE_RETURN_IF_ERROR(write_old());
     } else {
       settle();
     }
-    SLUICE_CHECK(write_new());
-    SLUICE_CHECK(writer_->finish());
+    SLUICE_RETURN_IF_ERROR(write_new());
+    SLUICE_RETURN_IF_ERROR(writer_->finish());
     return counts_;
   }
   std::uint64_t old_total() const { return old_total_; }
@@ -138,7 +139,7 @@ class TypeCopy {
   Result<void> each_new_line(
       const std::function<Result<void>(std::uint32_t, std::string_view, bool)>& take) {
     for (const bool is_mixed : {false, true})
-      SLUICE_CHECK(
+      SLUICE_RETURN_IF_ERROR(
           lists_.each(new_files_of(is_mixed ? std::string() : type_), [&](std::string_view entry) {
             const auto [mention, path] = from_entry(entry);
             return each_line(folder_ / path, [&, stage = mention.stage](std::string_view line) {
@@ -150,15 +151,14 @@ class TypeCopy {
 
   Result<void> each_old_line(const TakeLine& take) {
     for (const bool is_mixed : {false, true})
-      SLUICE_CHECK(lists_.each(old_files_of(is_mixed ? std::string() : type_),
-                               [&](std::string_view path) -> Result<void> {
-                                 auto taken = each_line(folder_ / path, [&](std::string_view line) {
-                                   return take(line, is_mixed);
-                                 });
-                                 const bool is_mended =
-                                     !taken && is_whole() && is_damage(taken.error());
-                                 return is_mended ? Result<void>() : taken;
-                               }));
+      SLUICE_RETURN_IF_ERROR(lists_.each(
+          old_files_of(is_mixed ? std::string() : type_),
+          [&](std::string_view path) -> Result<void> {
+            auto taken = each_line(folder_ / path,
+                                   [&](std::string_view line) { return take(line, is_mixed); });
+            const bool is_mended = !taken && is_whole() && is_damage(taken.error());
+            return is_mended ? Result<void>() : taken;
+          }));
     return {};
   }
 
@@ -175,7 +175,7 @@ class TypeCopy {
 
   // What the stages say.
   Result<void> read_new() {
-    SLUICE_CHECK(lists_.each(deletions_of(type_), [&](std::string_view entry) {
+    SLUICE_RETURN_IF_ERROR(lists_.each(deletions_of(type_), [&](std::string_view entry) {
       const auto [mention, id] = from_entry(entry);
       return note(mention, std::string(id));
     }));
@@ -183,13 +183,13 @@ class TypeCopy {
     const auto take_line = [&](std::uint32_t stage, std::string_view line,
                                bool is_mixed) -> Result<void> {
       const std::uint64_t at = number++;
-      SLUICE_TRY(const auto key, read_key(line, type_, is_mixed));
+      SLUICE_ASSIGN_OR_RETURN(const auto key, read_key(line, type_, is_mixed));
       if (!key) return {};
       const Mention mention{Mention::Kind::kLine, stage, at, key->last_updated.milliseconds,
                             is_whole() ? hash_of(line) : 0};
       return note(mention, key->id);
     };
-    SLUICE_CHECK(each_new_line(take_line));
+    SLUICE_RETURN_IF_ERROR(each_new_line(take_line));
     takes_new_.resize(number);
     return {};
   }
@@ -197,7 +197,7 @@ class TypeCopy {
   // What the old copy has: in one turn its lines are written at once.
   Result<void> read_old() {
     std::uint64_t number = 0;
-    SLUICE_CHECK(each_old_line([&](std::string_view line, bool is_mixed) -> Result<void> {
+    SLUICE_RETURN_IF_ERROR(each_old_line([&](std::string_view line, bool is_mixed) -> Result<void> {
       const std::uint64_t at = number++;
       auto read = read_key(line, type_, is_mixed);
       if (!read && !is_whole()) return read.error();
@@ -212,7 +212,7 @@ class TypeCopy {
       if (is_in_parts())
         return lists_.add(part_name(hash_of(id) % parts_),
                           to_entry({Mention::Kind::kOldLine, 0, at, 0, hash}, id));
-      SLUICE_TRY(const bool stays, take_old(id, hash));
+      SLUICE_ASSIGN_OR_RETURN(const bool stays, take_old(id, hash));
       return stays ? writer_->append(line) : Result<void>();
     }));
     if (is_in_parts()) keeps_old_.resize(number);
@@ -225,7 +225,7 @@ class TypeCopy {
     if (found == slots_.end()) {
       if (is_whole()) {
         ++counts_.deleted;
-        SLUICE_CHECK(gone_list_->append(type_ + "/" + id));
+        SLUICE_RETURN_IF_ERROR(gone_list_->append(type_ + "/" + id));
         return false;
       }
       ++counts_.total;
@@ -240,17 +240,18 @@ class TypeCopy {
   Result<void> compare_part(std::uint64_t part) {
     slots_.clear();
     // The old copy's lines were noted last.
-    SLUICE_CHECK(lists_.each(part_name(part), [&](std::string_view entry) -> Result<void> {
-      const auto [mention, id_text] = from_entry(entry);
-      const std::string id(id_text);
-      if (mention.kind != Mention::Kind::kOldLine) {
-        take(mention, id);
-        return {};
-      }
-      SLUICE_TRY(const bool stays, take_old(id, mention.hash));
-      keeps_old_[mention.line] = stays;
-      return {};
-    }));
+    SLUICE_RETURN_IF_ERROR(
+        lists_.each(part_name(part), [&](std::string_view entry) -> Result<void> {
+          const auto [mention, id_text] = from_entry(entry);
+          const std::string id(id_text);
+          if (mention.kind != Mention::Kind::kOldLine) {
+            take(mention, id);
+            return {};
+          }
+          SLUICE_ASSIGN_OR_RETURN(const bool stays, take_old(id, mention.hash));
+          keeps_old_[mention.line] = stays;
+          return {};
+        }));
     lists_.drop(part_name(part));
     settle();
     return {};
@@ -310,10 +311,11 @@ class CopySources {
 
   Result<void> read(const EachCopyFile& old, const std::vector<EachCopyFile>& stages,
                     bool is_whole) {
-    SLUICE_CHECK(old([&](const CopyFile& file) { return add_old(file); }));
+    SLUICE_RETURN_IF_ERROR(old([&](const CopyFile& file) { return add_old(file); }));
     for (std::uint32_t stage = 0; stage < stages.size(); ++stage)
-      SLUICE_CHECK(stages[stage]([&](const CopyFile& file) { return add_new(file, stage); }));
-    SLUICE_CHECK(share_out_mixed(is_whole));
+      SLUICE_RETURN_IF_ERROR(
+          stages[stage]([&](const CopyFile& file) { return add_new(file, stage); }));
+    SLUICE_RETURN_IF_ERROR(share_out_mixed(is_whole));
     return is_whole ? Result<void>() : read_deletion_files();
   }
   const std::map<std::string, TypeFiles>& types() const { return types_; }
@@ -323,7 +325,7 @@ class CopySources {
   Result<TypeFiles*> type(const std::string& name) {
     const auto found = types_.find(name);
     if (found != types_.end()) return &found->second;
-    if (!name.empty()) SLUICE_CHECK(check_type(name));
+    if (!name.empty()) SLUICE_RETURN_IF_ERROR(check_type(name));
     if (types_.size() == kTypesMax)
       return Error{ErrorKind::kConflict,
                    fmt::format("more than {} types: a copy by type cannot be made", kTypesMax)};
@@ -331,7 +333,7 @@ class CopySources {
   }
 
   Result<void> add_old(const CopyFile& file) {
-    SLUICE_TRY(TypeFiles* const known, type(file.type));
+    SLUICE_ASSIGN_OR_RETURN(TypeFiles* const known, type(file.type));
     ++known->old_count;
     known->old_name = file.path.string();
     return lists_.add(old_files_of(file.type), file.path.string());
@@ -340,7 +342,7 @@ class CopySources {
   Result<void> add_new(const CopyFile& file, std::uint32_t stage) {
     const std::string entry = to_entry({Mention::Kind::kLine, stage, 0, 0, 0}, file.path.string());
     if (file.is_deletions) return lists_.add(kDeletionFiles, entry);
-    SLUICE_TRY(TypeFiles* const known, type(file.type));
+    SLUICE_ASSIGN_OR_RETURN(TypeFiles* const known, type(file.type));
     known->has_new = true;
     known->new_lines += file.line_count;
     return lists_.add(new_files_of(file.type), entry);
@@ -359,15 +361,15 @@ class CopySources {
         const auto key = read_line_key(line);
         if (!key) return is_mended(key.error()) ? Result<void>() : key.error();
         if (key->id.empty()) return {};
-        SLUICE_TRY(TypeFiles* const known, type(key->type));
+        SLUICE_ASSIGN_OR_RETURN(TypeFiles* const known, type(key->type));
         known->has_new = known->has_new || is_new;
         if (is_new) ++known->new_lines;
         return {};
       });
       return !read && is_mended(read.error()) ? Result<void>() : read;
     };
-    SLUICE_CHECK(lists_.each(old_files_of(""),
-                             [&](std::string_view path) { return share_out(path, false); }));
+    SLUICE_RETURN_IF_ERROR(lists_.each(
+        old_files_of(""), [&](std::string_view path) { return share_out(path, false); }));
     return lists_.each(new_files_of(""), [&](std::string_view entry) {
       return share_out(from_entry(entry).second, true);
     });
@@ -378,14 +380,14 @@ class CopySources {
       const auto [mention, path] = from_entry(entry);
       return each_line(
           folder_ / path, [&, stage = mention.stage](std::string_view line) -> Result<void> {
-            SLUICE_TRY(const auto deletions, read_deletions(line));
+            SLUICE_ASSIGN_OR_RETURN(const auto deletions, read_deletions(line));
             for (const auto& [type, id] : deletions.resources) {
               // Of another type there is nothing that could go.
               const auto known = types_.find(type);
               if (known == types_.end()) continue;
               ++known->second.deletions;
-              SLUICE_CHECK(lists_.add(deletions_of(type),
-                                      to_entry({Mention::Kind::kDeletion, stage, 0, 0, 0}, id)));
+              SLUICE_RETURN_IF_ERROR(lists_.add(
+                  deletions_of(type), to_entry({Mention::Kind::kDeletion, stage, 0, 0, 0}, id)));
             }
             return {};
           });
@@ -404,14 +406,14 @@ class RemovalList {
   explicit RemovalList(fs::path folder) : folder_(std::move(folder)) {}
   Result<void> add(std::string_view name) {
     if (!writer_) {
-      SLUICE_TRY(writer_, NdjsonWriter::create(folder_ / kName, false));
+      SLUICE_ASSIGN_OR_RETURN(writer_, NdjsonWriter::create(folder_ / kName, false));
     }
     return writer_->append(name);
   }
   /// Its name; empty when there is none.
   Result<std::string> finish() {
     if (!writer_) return std::string();
-    SLUICE_CHECK(writer_->finish());
+    SLUICE_RETURN_IF_ERROR(writer_->finish());
     return std::string(kName);
   }
 
@@ -431,14 +433,14 @@ Result<CopyPlan> write_copy(const fs::path& folder, const EachCopyFile& old,
                             const std::vector<EachCopyFile>& stages, bool is_gzip, CopyMode mode,
                             const fs::path& gone_list, std::uint64_t compared_at_once) {
   const bool is_whole = mode == CopyMode::kWhole;
-  SLUICE_TRY(const auto lists, SpillLists::create(folder / ".sluice" / "lists"));
+  SLUICE_ASSIGN_OR_RETURN(const auto lists, SpillLists::create(folder / ".sluice" / "lists"));
   std::unique_ptr<NdjsonWriter> gone;
   if (is_whole) {
-    SLUICE_TRY(gone, NdjsonWriter::create(gone_list, false));
+    SLUICE_ASSIGN_OR_RETURN(gone, NdjsonWriter::create(gone_list, false));
   }
   CopySources sources(folder, *lists);
   // All that there is says itself what is gone.
-  SLUICE_CHECK(sources.read(old, stages, is_whole));
+  SLUICE_RETURN_IF_ERROR(sources.read(old, stages, is_whole));
   CopyPlan plan;
   RemovalList removals(folder);
   const auto remove_all_but = [&](const std::string& key, const std::string& name) {
@@ -446,7 +448,7 @@ Result<CopyPlan> write_copy(const fs::path& folder, const EachCopyFile& old,
       return old_name == name ? Result<void>() : removals.add(old_name);
     });
   };
-  SLUICE_CHECK(remove_all_but(old_files_of(""), ""));
+  SLUICE_RETURN_IF_ERROR(remove_all_but(old_files_of(""), ""));
   for (const auto& [type, files] : sources.types()) {
     const std::string name = type + (is_gzip ? ".00001.ndjson.gz" : ".00001.ndjson");
     plan.files[type] = {name};
@@ -458,15 +460,15 @@ Result<CopyPlan> write_copy(const fs::path& folder, const EachCopyFile& old,
     const std::string temporary = ".sluice/" + name + ".new";
     TypeCopy copy(folder, type, *lists, gone.get(),
                   1 + (files.new_lines + files.deletions) / compared_at_once);
-    SLUICE_TRY(plan.counts[type], copy.write(folder / temporary, is_gzip));
+    SLUICE_ASSIGN_OR_RETURN(plan.counts[type], copy.write(folder / temporary, is_gzip));
     plan.old_total += copy.old_total();
     if (is_whole) plan.gone += plan.counts[type].deleted;
     plan.renames.emplace_back(temporary, name);
-    SLUICE_CHECK(remove_all_but(old_files_of(type), name));
+    SLUICE_RETURN_IF_ERROR(remove_all_but(old_files_of(type), name));
   }
-  SLUICE_TRY(plan.removal_list, removals.finish());
-  if (gone) SLUICE_CHECK(gone->finish());
-  SLUICE_CHECK(sync_folder(folder / ".sluice"));
+  SLUICE_ASSIGN_OR_RETURN(plan.removal_list, removals.finish());
+  if (gone) SLUICE_RETURN_IF_ERROR(gone->finish());
+  SLUICE_RETURN_IF_ERROR(sync_folder(folder / ".sluice"));
   return plan;
 }
 
@@ -477,18 +479,18 @@ Result<void> carry_out(const fs::path& folder, const CopyPlan& plan) {
     if (std::rename((folder / from).c_str(), (folder / to).c_str()) != 0)
       return errno_error("cannot rename", folder / from, errno);
   }
-  SLUICE_CHECK(sync_folder(folder));
+  SLUICE_RETURN_IF_ERROR(sync_folder(folder));
   const auto remove = [&](std::string_view name) -> Result<void> {
     std::error_code failed;
     fs::remove(folder / name, failed);
     return failed ? Result<void>(errno_error("cannot remove", folder / name, failed.value()))
                   : Result<void>();
   };
-  for (const auto& name : plan.removals) SLUICE_CHECK(remove(name));
+  for (const auto& name : plan.removals) SLUICE_RETURN_IF_ERROR(remove(name));
   // It goes last: without it all was done before.
   std::error_code none;
   if (!plan.removal_list.empty() && fs::exists(folder / plan.removal_list, none))
-    SLUICE_CHECK(each_line(folder / plan.removal_list, remove));
+    SLUICE_RETURN_IF_ERROR(each_line(folder / plan.removal_list, remove));
   return sync_folder(folder);
 }
 

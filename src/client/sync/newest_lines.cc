@@ -46,9 +46,9 @@ std::uint64_t count_parts(const std::vector<fs::path>& files) {
 Result<void> share_out(const std::vector<fs::path>& files, std::uint64_t parts, SpillLists& lists) {
   for (std::uint64_t file = 0; file < files.size(); ++file) {
     std::uint64_t number = 0;
-    SLUICE_CHECK(each_line(files[file], [&](std::string_view line) -> Result<void> {
+    SLUICE_RETURN_IF_ERROR(each_line(files[file], [&](std::string_view line) -> Result<void> {
       const std::uint64_t at = number++;
-      SLUICE_TRY(const auto key, read_line_key(line));
+      SLUICE_ASSIGN_OR_RETURN(const auto key, read_line_key(line));
       if (key.id.empty()) return {};
       const Version version{file, at, key.last_updated.milliseconds};
       const std::string name = key.type + "/" + key.id;
@@ -62,7 +62,7 @@ Result<void> share_out(const std::vector<fs::path>& files, std::uint64_t parts, 
 
 Result<void> find_older(SpillLists& lists, const std::string& part, LinesOfFiles& older) {
   std::unordered_map<std::string, std::int64_t> newest;
-  SLUICE_CHECK(lists.each(part, [&](std::string_view entry) -> Result<void> {
+  SLUICE_RETURN_IF_ERROR(lists.each(part, [&](std::string_view entry) -> Result<void> {
     Version version;
     std::memcpy(&version, entry.data(), sizeof version);
     const auto [at, is_new] = newest.emplace(entry.substr(sizeof version), version.last_updated);
@@ -80,15 +80,16 @@ Result<void> find_older(SpillLists& lists, const std::string& part, LinesOfFiles
 Result<void> rewrite_without(const fs::path& path, std::vector<std::uint64_t> lines,
                              const fs::path& fresh) {
   std::sort(lines.begin(), lines.end());
-  SLUICE_TRY(const auto writer, NdjsonWriter::create(fresh, path.extension() == ".gz"));
+  SLUICE_ASSIGN_OR_RETURN(const auto writer,
+                          NdjsonWriter::create(fresh, path.extension() == ".gz"));
   std::uint64_t number = 0;
   auto next = lines.begin();
-  SLUICE_CHECK(each_line(path, [&](std::string_view line) -> Result<void> {
+  SLUICE_RETURN_IF_ERROR(each_line(path, [&](std::string_view line) -> Result<void> {
     if (next == lines.end() || *next != number++) return writer->append(line);
     ++next;
     return {};
   }));
-  SLUICE_CHECK(writer->finish());
+  SLUICE_RETURN_IF_ERROR(writer->finish());
   if (std::rename(fresh.c_str(), path.c_str()) != 0)
     return errno_error("cannot rename", fresh, errno);
   return sync_folder(path.parent_path());
@@ -97,14 +98,14 @@ Result<void> rewrite_without(const fs::path& path, std::vector<std::uint64_t> li
 }  // namespace
 
 Result<void> drop_older_versions(const std::vector<fs::path>& files, const fs::path& scratch) {
-  SLUICE_TRY(const auto lists, SpillLists::create(scratch / "lists"));
+  SLUICE_ASSIGN_OR_RETURN(const auto lists, SpillLists::create(scratch / "lists"));
   const std::uint64_t parts = count_parts(files);
-  SLUICE_CHECK(share_out(files, parts, *lists));
+  SLUICE_RETURN_IF_ERROR(share_out(files, parts, *lists));
   LinesOfFiles older;
   for (std::uint64_t part = 0; part < parts; ++part)
-    SLUICE_CHECK(find_older(*lists, std::to_string(part), older));
+    SLUICE_RETURN_IF_ERROR(find_older(*lists, std::to_string(part), older));
   for (auto& [file, lines] : older)
-    SLUICE_CHECK(rewrite_without(files[file], std::move(lines), scratch / "newest"));
+    SLUICE_RETURN_IF_ERROR(rewrite_without(files[file], std::move(lines), scratch / "newest"));
   return {};
 }
 

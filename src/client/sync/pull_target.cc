@@ -16,10 +16,10 @@ using Key = std::pair<std::string, std::string>;
 
 Result<std::set<Key>> read_all_deletions(const fs::path& folder, const EachCopyFile& files) {
   std::set<Key> keys;
-  SLUICE_CHECK(files([&](const CopyFile& file) -> Result<void> {
+  SLUICE_RETURN_IF_ERROR(files([&](const CopyFile& file) -> Result<void> {
     if (!file.is_deletions) return {};
     return each_line(folder / file.path, [&](std::string_view line) -> Result<void> {
-      SLUICE_TRY(auto deletions, read_deletions(line));
+      SLUICE_ASSIGN_OR_RETURN(auto deletions, read_deletions(line));
       keys.insert(std::make_move_iterator(deletions.resources.begin()),
                   std::make_move_iterator(deletions.resources.end()));
       return {};
@@ -37,7 +37,7 @@ Result<void> leave_out_present(const fs::path& folder, const EachCopyFile& files
         file.type.empty() || (first != keys.end() && first->first == file.type);
     if (file.is_deletions || !may_be_meant) return {};
     return each_line(folder / file.path, [&](std::string_view line) -> Result<void> {
-      SLUICE_TRY(auto key, read_line_key(line));
+      SLUICE_ASSIGN_OR_RETURN(auto key, read_line_key(line));
       keys.erase({std::move(key.type), std::move(key.id)});
       return {};
     });
@@ -55,8 +55,8 @@ void add(std::map<std::string, CopyCounts>& to, const std::map<std::string, Copy
 }  // namespace
 
 Result<std::vector<Key>> read_lasting_deletions(const fs::path& folder, const EachCopyFile& files) {
-  SLUICE_TRY(auto keys, read_all_deletions(folder, files));
-  if (!keys.empty()) SLUICE_CHECK(leave_out_present(folder, files, keys));
+  SLUICE_ASSIGN_OR_RETURN(auto keys, read_all_deletions(folder, files));
+  if (!keys.empty()) SLUICE_RETURN_IF_ERROR(leave_out_present(folder, files, keys));
   return std::vector<Key>(keys.begin(), keys.end());
 }
 
@@ -64,26 +64,26 @@ Result<Delivered> deliver(PullState& state, const Round& round, PullTarget& targ
                           bool takes_deletions) {
   const auto files = files_of(round);
   std::vector<fs::path> outputs;
-  SLUICE_CHECK(files([&](const CopyFile& file) -> Result<void> {
+  SLUICE_RETURN_IF_ERROR(files([&](const CopyFile& file) -> Result<void> {
     if (!file.is_deletions) outputs.push_back(state.folder() / file.path);
     return {};
   }));
   Delivered all;
-  SLUICE_CHECK(target.begin());
+  SLUICE_RETURN_IF_ERROR(target.begin());
   if (!outputs.empty()) {
-    SLUICE_TRY(all, target.put(outputs));
+    SLUICE_ASSIGN_OR_RETURN(all, target.put(outputs));
   }
   std::vector<Key> deletions;
   if (takes_deletions) {
-    SLUICE_TRY(deletions, read_lasting_deletions(state.folder(), files));
+    SLUICE_ASSIGN_OR_RETURN(deletions, read_lasting_deletions(state.folder(), files));
   }
   if (!deletions.empty()) {
-    SLUICE_TRY(const auto removed, target.remove(deletions));
+    SLUICE_ASSIGN_OR_RETURN(const auto removed, target.remove(deletions));
     add(all.counts, removed.counts);
   }
-  SLUICE_CHECK(state.note_delivered(round.number, all.refused));
+  SLUICE_RETURN_IF_ERROR(state.note_delivered(round.number, all.refused));
   if (all.refused > 0) return all;  // who wants to know what it was finds the files
-  SLUICE_CHECK(files([&](const CopyFile& file) -> Result<void> {
+  SLUICE_RETURN_IF_ERROR(files([&](const CopyFile& file) -> Result<void> {
     std::error_code none;  // what stays costs room, no more
     fs::remove(state.folder() / file.path, none);
     return {};

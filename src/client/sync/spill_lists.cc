@@ -23,7 +23,7 @@ Result<std::unique_ptr<SpillLists>> SpillLists::create(const fs::path& folder) {
   std::error_code failed;
   fs::remove_all(folder, failed);
   if (failed) return errno_error("cannot remove", folder, failed.value());
-  SLUICE_CHECK(make_folder(folder));
+  SLUICE_RETURN_IF_ERROR(make_folder(folder));
   return std::unique_ptr<SpillLists>(new SpillLists(folder));
 }
 
@@ -41,7 +41,7 @@ Result<void> SpillLists::flush(List& list) {
   const auto path = path_of(list);
   const FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (!file) return errno_error("cannot open", path, errno);
-  SLUICE_CHECK(write_all(file.get(), list.end, path));
+  SLUICE_RETURN_IF_ERROR(write_all(file.get(), list.end, path));
   list.is_written = true;
   list.end.clear();
   return {};
@@ -68,27 +68,28 @@ Result<void> SpillLists::each(const std::string& key,
     while (bytes.size() >= sizeof size) {
       std::memcpy(&size, bytes.data(), sizeof size);
       if (bytes.size() - sizeof size < size) break;
-      SLUICE_CHECK(take(bytes.substr(sizeof size, size)));
+      SLUICE_RETURN_IF_ERROR(take(bytes.substr(sizeof size, size)));
       bytes.remove_prefix(sizeof size + size);
     }
     return bytes;
   };
   if (!list.is_written) {
-    SLUICE_CHECK(give(list.end));
+    SLUICE_RETURN_IF_ERROR(give(list.end));
     return {};
   }
-  SLUICE_CHECK(flush(list));
+  SLUICE_RETURN_IF_ERROR(flush(list));
   const auto path = path_of(list);
-  SLUICE_TRY(const FileDescriptor file, open_for_reading(path));
+  SLUICE_ASSIGN_OR_RETURN(const FileDescriptor file, open_for_reading(path));
   std::string block;
   std::size_t kept = 0;
   for (std::uint64_t at = 0;;) {
     block.resize(kept + kReadSize);
-    SLUICE_TRY(const std::size_t n,
-               read_at(file.get(), at, std::span<char>(block).subspan(kept), path));
+    SLUICE_ASSIGN_OR_RETURN(const std::size_t n,
+                            read_at(file.get(), at, std::span<char>(block).subspan(kept), path));
     if (n == 0) return {};
     at += n;
-    SLUICE_TRY(const std::string_view rest, give(std::string_view(block).substr(0, kept + n)));
+    SLUICE_ASSIGN_OR_RETURN(const std::string_view rest,
+                            give(std::string_view(block).substr(0, kept + n)));
     kept = rest.size();
     block.erase(0, static_cast<std::size_t>(rest.data() - block.data()));
   }

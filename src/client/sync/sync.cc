@@ -70,7 +70,7 @@ EachCopyFile Sync::current_files() const {
     };
   return [files = parse_files(*done)](const auto& take) -> Result<void> {
     for (const auto& [type, names] : files)
-      for (const auto& name : names) SLUICE_CHECK(take({type, name}));
+      for (const auto& name : names) SLUICE_RETURN_IF_ERROR(take({type, name}));
     return {};
   };
 }
@@ -82,7 +82,7 @@ Result<std::vector<std::string>> Sync::known_members() const {
     std::error_code none;
     const auto path = members_path(state_, number(*done, "cycle"));
     if (!flag(*done, "members") || !fs::exists(path, none)) return ids;
-    SLUICE_CHECK(each_line(path, [&](std::string_view line) -> Result<void> {
+    SLUICE_RETURN_IF_ERROR(each_line(path, [&](std::string_view line) -> Result<void> {
       ids.emplace_back(line);
       return {};
     }));
@@ -90,10 +90,11 @@ Result<std::vector<std::string>> Sync::known_members() const {
   }
   if (!has_all_members(state_.rounds().front().request)) return ids;
   if (std::error_code none; fs::exists(members_path(state_, 0), none)) {
-    SLUICE_CHECK(each_line(members_path(state_, 0), [&](std::string_view line) -> Result<void> {
-      ids.emplace_back(line);
-      return {};
-    }));
+    SLUICE_RETURN_IF_ERROR(
+        each_line(members_path(state_, 0), [&](std::string_view line) -> Result<void> {
+          ids.emplace_back(line);
+          return {};
+        }));
     return ids;
   }
   return read_ids(state_.folder(), current_files());
@@ -113,7 +114,7 @@ bool Sync::wants_full() const {
 
 // What was begun is not gone on with.
 Result<void> Sync::leave(std::uint64_t cycle) {
-  SLUICE_CHECK(state_.note_sync({{"what", "left"}, {"cycle", cycle}}));
+  SLUICE_RETURN_IF_ERROR(state_.note_sync({{"what", "left"}, {"cycle", cycle}}));
   std::error_code none;  // what stays costs room, no more
   fs::remove_all(state_.folder() / ".sluice" / fmt::format("cycle-{}", cycle), none);
   return {};
@@ -122,7 +123,7 @@ Result<void> Sync::leave(std::uint64_t cycle) {
 // Changes alone would be all that a target has which was emptied since the last sync.
 Result<void> Sync::check_target() const {
   if (target_ == nullptr) return {};
-  SLUICE_TRY(const bool is_known, target_->is_known());
+  SLUICE_ASSIGN_OR_RETURN(const bool is_known, target_->is_known());
   if (is_known) return {};
   return invalid(
       "the store does not have what was pulled into it: it was removed, emptied or made anew, or "
@@ -150,15 +151,15 @@ Result<Sync::Cycle> Sync::enter() {
       events_.notice(
           "the last sync was interrupted and is a full one (--full): this one goes on with it, and "
           "compares with all that the server has");
-    if (!is_left && !was_full) SLUICE_CHECK(check_target());
+    if (!is_left && !was_full) SLUICE_RETURN_IF_ERROR(check_target());
     if (!is_left)
       return Cycle{open,     text(*begun, "since"),    flag(*begun, "pattern"),
                    was_full, number(*begun, "rounds"), true};
-    SLUICE_CHECK(leave(open));
+    SLUICE_RETURN_IF_ERROR(leave(open));
     begun = last_of(state_, "begin");
     done = last_of(state_, "done");
   }
-  SLUICE_CHECK(puller_.connect());
+  SLUICE_RETURN_IF_ERROR(puller_.connect());
   const Round& first = state_.rounds().front();
   Cycle cycle;
   cycle.number = begun == nullptr ? 1 : number(*begun, "cycle") + 1;
@@ -171,18 +172,18 @@ Result<Sync::Cycle> Sync::enter() {
     events_.notice(
         "the last manifest had no transactionTime: all is exported again and compared, instead of "
         "the changes");
-  if (!cycle.is_full) SLUICE_CHECK(check_target());
+  if (!cycle.is_full) SLUICE_RETURN_IF_ERROR(check_target());
   cycle.uses_pattern = !cycle.is_full && !first.request.group.empty() &&
                        first.request.patients.empty() &&
                        !puller_.discovered().sends_history_of_new_members &&
                        !puller_.discovered().vendor.sends_history_of_new_members;
   cycle.first_round = state_.rounds().size();
-  SLUICE_CHECK(state_.note_sync({{"what", "begin"},
-                                 {"cycle", cycle.number},
-                                 {"since", cycle.since},
-                                 {"pattern", cycle.uses_pattern},
-                                 {"full", cycle.is_full},
-                                 {"rounds", cycle.first_round}}));
+  SLUICE_RETURN_IF_ERROR(state_.note_sync({{"what", "begin"},
+                                           {"cycle", cycle.number},
+                                           {"since", cycle.since},
+                                           {"pattern", cycle.uses_pattern},
+                                           {"full", cycle.is_full},
+                                           {"rounds", cycle.first_round}}));
   return cycle;
 }
 
@@ -196,7 +197,7 @@ Result<PullReport> Sync::round(const Cycle& cycle, const std::string& purpose,
     if (i + 1 == rounds.size()) return puller_.run_round(state_);
   }
   const std::string folder = fmt::format(".sluice/cycle-{}/{}", cycle.number, purpose);
-  SLUICE_CHECK(state_.begin_round(purpose, folder, request, settings_.remembered));
+  SLUICE_RETURN_IF_ERROR(state_.begin_round(purpose, folder, request, settings_.remembered));
   return puller_.run_round(state_);
 }
 
@@ -217,7 +218,7 @@ Result<PullReport> Sync::report_of_joined(const Cycle& cycle, bool with_listing)
     const Round& round = rounds[i];
     if (!round.is_finished || round.purpose == kChanges || round.purpose == kFullRound) continue;
     if (is_listing(round) && !with_listing) continue;
-    SLUICE_TRY(const auto report, report_of(state_, round));
+    SLUICE_ASSIGN_OR_RETURN(const auto report, report_of(state_, round));
     add_remarks(all, report);
   }
   return all;
@@ -278,7 +279,7 @@ Result<bool> Sync::list_members(const Cycle& cycle, const PullRequest& scope, Pu
 Result<PullReport> Sync::pull_joined(const Cycle& cycle, const PullRequest& scope,
                                      std::uint64_t& count) {
   PullReport listed;
-  SLUICE_TRY(const bool has_list, list_members(cycle, scope, listed));
+  SLUICE_ASSIGN_OR_RETURN(const bool has_list, list_members(cycle, scope, listed));
   if (!listed.failures.empty()) return listed;
   if (!has_list) {
     PullRequest all = scope;
@@ -287,7 +288,7 @@ Result<PullReport> Sync::pull_joined(const Cycle& cycle, const PullRequest& scop
   }
   const auto known = known_members();
   if (!known) return with_way_out(known.error());
-  SLUICE_TRY(const auto now, listed_members(cycle));
+  SLUICE_ASSIGN_OR_RETURN(const auto now, listed_members(cycle));
   std::vector<std::string> joined;
   std::set_difference(now.begin(), now.end(), known->begin(), known->end(),
                       std::back_inserter(joined));
@@ -310,11 +311,11 @@ Result<PullReport> Sync::pull_joined(const Cycle& cycle, const PullRequest& scop
   }
   if (!takes_patients) {
     history.patients.clear();
-    SLUICE_TRY(auto all, round(cycle, kEverything, history));
+    SLUICE_ASSIGN_OR_RETURN(auto all, round(cycle, kEverything, history));
     if (!all.failures.empty()) return all;
   }
-  SLUICE_TRY(const auto brought, report_of_joined(cycle, false));
-  SLUICE_CHECK(note_members(cycle, now, brought.is_incomplete()));
+  SLUICE_ASSIGN_OR_RETURN(const auto brought, report_of_joined(cycle, false));
+  SLUICE_RETURN_IF_ERROR(note_members(cycle, now, brought.is_incomplete()));
   return report_of_joined(cycle, true);
 }
 
@@ -325,10 +326,10 @@ Result<SyncReport> Sync::run_first() {
       state_.rounds().front().is_finished ? "loaded" : "whole",
       options_.is_full ? ", and there is nothing to compare with (--full) before" : ""));
   SyncReport report;
-  SLUICE_TRY(report.changes, puller_.run_round(state_));
+  SLUICE_ASSIGN_OR_RETURN(report.changes, puller_.run_round(state_));
   report.transaction_time = report.changes.transaction_time;
   if (target_ == nullptr || !report.changes.failures.empty()) return report;
-  SLUICE_TRY(const auto delivered, deliver_first(state_, *target_));
+  SLUICE_ASSIGN_OR_RETURN(const auto delivered, deliver_first(state_, *target_));
   report.refused = delivered.refused;
   return report;
 }
@@ -337,24 +338,25 @@ Result<SyncReport> Sync::run() {
   SyncReport report;
   const Round& first = state_.rounds().front();
   if (!first.is_finished || (target_ != nullptr && !first.is_delivered)) return run_first();
-  SLUICE_TRY(const auto cycle, enter());
+  SLUICE_ASSIGN_OR_RETURN(const auto cycle, enter());
   report.since = cycle.since;
   PullRequest scope = state_.rounds().front().request;
   scope.since = cycle.since;
   if (const auto* planned = last_of(state_, "plan");
       planned != nullptr && number(*planned, "cycle") == cycle.number) {
     // All was pulled and written: names were being made.
-    SLUICE_TRY(const auto plan, parse_plan(*planned));
+    SLUICE_ASSIGN_OR_RETURN(const auto plan, parse_plan(*planned));
     if (cycle.is_full) scope = state_.rounds().front().request;
-    SLUICE_TRY(report.changes, round(cycle, cycle.is_full ? kFullRound : kChanges, scope));
+    SLUICE_ASSIGN_OR_RETURN(report.changes,
+                            round(cycle, cycle.is_full ? kFullRound : kChanges, scope));
     report.transaction_time = report.changes.transaction_time;
     report.is_full = cycle.is_full;
     report.is_incomplete = report.changes.is_incomplete();
-    SLUICE_TRY(const auto joined, report_of_joined(cycle, true));
+    SLUICE_ASSIGN_OR_RETURN(const auto joined, report_of_joined(cycle, true));
     report.joined_are_incomplete = joined.is_incomplete();
     add_remarks(report.changes, joined);
-    SLUICE_CHECK(carry_out(state_.folder(), plan));
-    SLUICE_CHECK(complete(cycle, plan, report));
+    SLUICE_RETURN_IF_ERROR(carry_out(state_.folder(), plan));
+    SLUICE_RETURN_IF_ERROR(complete(cycle, plan, report));
     return report;
   }
   if (cycle.is_full) {
@@ -363,20 +365,20 @@ Result<SyncReport> Sync::run() {
     if (!cycle.is_resumed || !options_.is_full) return with_way_out(done.error());
     // What an earlier run pulled was taken away or damaged since.
     events_.notice(done.error().message + ": all is exported again");
-    SLUICE_CHECK(leave(cycle.number));
-    SLUICE_TRY(const auto fresh, enter());
+    SLUICE_RETURN_IF_ERROR(leave(cycle.number));
+    SLUICE_ASSIGN_OR_RETURN(const auto fresh, enter());
     return run_full(fresh);
   }
   PullReport joined;
   if (cycle.uses_pattern) {
-    SLUICE_TRY(joined, pull_joined(cycle, scope, report.joined));
+    SLUICE_ASSIGN_OR_RETURN(joined, pull_joined(cycle, scope, report.joined));
     report.joined_are_incomplete = joined.is_incomplete();
     if (!joined.failures.empty()) {
       report.changes = std::move(joined);
       return report;
     }
   }
-  SLUICE_TRY(report.changes, round(cycle, kChanges, scope));
+  SLUICE_ASSIGN_OR_RETURN(report.changes, round(cycle, kChanges, scope));
   report.is_incomplete = report.changes.is_incomplete();
   add_remarks(report.changes, joined);
   report.transaction_time = report.changes.transaction_time;
@@ -385,9 +387,9 @@ Result<SyncReport> Sync::run() {
       (puller_.connect() && puller_.discovered().vendor.never_lists_deletions);
   if (!report.changes.failures.empty()) return report;
   if (target_ != nullptr)
-    SLUICE_CHECK(deliver_all(cycle, report));
+    SLUICE_RETURN_IF_ERROR(deliver_all(cycle, report));
   else
-    SLUICE_CHECK(apply(cycle, report));
+    SLUICE_RETURN_IF_ERROR(apply(cycle, report));
   return report;
 }
 
@@ -407,7 +409,7 @@ Result<void> Sync::deliver_all(const Cycle& cycle, SyncReport& report) {
     report.refused += rounds[i].refused;
   }
   if (!report.counts.empty()) {
-    SLUICE_TRY(const auto totals, target_->totals());
+    SLUICE_ASSIGN_OR_RETURN(const auto totals, target_->totals());
     for (auto& [type, counts] : report.counts)
       if (const auto found = totals.find(type); found != totals.end()) counts.total = found->second;
   }
@@ -425,16 +427,16 @@ Result<void> Sync::apply(const Cycle& cycle, SyncReport& report) {
   report.counts = plan.counts;
   auto record = plan_json(plan);
   record["cycle"] = cycle.number;
-  SLUICE_CHECK(state_.note_sync(std::move(record)));
-  SLUICE_CHECK(carry_out(state_.folder(), plan));
+  SLUICE_RETURN_IF_ERROR(state_.note_sync(std::move(record)));
+  SLUICE_RETURN_IF_ERROR(carry_out(state_.folder(), plan));
   return complete(cycle, plan, report);
 }
 
 Result<Delivered> deliver_first(PullState& state, PullTarget& target) {
   const Round& first = state.rounds().front();
   if (!first.request.group.empty() && has_all_members(first.request)) {
-    SLUICE_TRY(const auto ids, read_ids(state.folder(), files_of(first)));
-    SLUICE_CHECK(write_members(members_path(state, 0), ids));
+    SLUICE_ASSIGN_OR_RETURN(const auto ids, read_ids(state.folder(), files_of(first)));
+    SLUICE_RETURN_IF_ERROR(write_members(members_path(state, 0), ids));
   }
   return deliver(state, first, target);
 }
@@ -445,17 +447,17 @@ Result<void> Sync::complete(const Cycle& cycle, const CopyPlan& plan, const Sync
   const bool has_members = fs::exists(members_path(state_, cycle.number), unknown);
   const auto& rounds = state_.rounds();
   for (std::size_t i = cycle.first_round; i < rounds.size(); ++i)
-    SLUICE_CHECK(keep_errors(state_, rounds[i], cycle.number));
+    SLUICE_RETURN_IF_ERROR(keep_errors(state_, rounds[i], cycle.number));
   // What the server could not export is asked for again, unless it is to be gone on without it.
   const bool is_settled = !report.is_incomplete || (cycle.is_full && options_.may_remove_many);
   // Without a time of this export the one before is asked from again: nothing is lost by that.
   const auto time = is_settled ? state_.round().transaction_time : std::string();
-  SLUICE_CHECK(state_.note_sync({{"what", "done"},
-                                 {"cycle", cycle.number},
-                                 {"transactionTime", time.empty() ? cycle.since : time},
-                                 {"files", files_json(plan.files)},
-                                 {"full", cycle.is_full && is_settled},
-                                 {"members", has_members}}));
+  SLUICE_RETURN_IF_ERROR(state_.note_sync({{"what", "done"},
+                                           {"cycle", cycle.number},
+                                           {"transactionTime", time.empty() ? cycle.since : time},
+                                           {"files", files_json(plan.files)},
+                                           {"full", cycle.is_full && is_settled},
+                                           {"members", has_members}}));
   const bool is_taken =
       std::none_of(rounds.begin() + static_cast<std::ptrdiff_t>(cycle.first_round), rounds.end(),
                    [](const Round& round) { return round.refused > 0; });

@@ -29,25 +29,25 @@ Result<SyncReport> Sync::run_full(const Cycle& cycle) {
   report.since = cycle.since;
   report.is_full = true;
   const PullRequest scope = state_.rounds().front().request;
-  SLUICE_TRY(report.changes, round(cycle, kFullRound, scope));
+  SLUICE_ASSIGN_OR_RETURN(report.changes, round(cycle, kFullRound, scope));
   report.transaction_time = report.changes.transaction_time;
   if (!report.changes.failures.empty()) return report;
   report.is_incomplete = report.changes.is_incomplete();
   report.gone_list = state_.folder() / "deleted" / fmt::format("removed-{}.txt", cycle.number);
   if (!scope.group.empty() && has_all_members(scope)) {
-    SLUICE_TRY(const auto ids, read_ids(state_.folder(), files_of(state_.round())));
-    if (!ids.empty()) SLUICE_CHECK(note_members(cycle, ids, report.is_incomplete));
+    SLUICE_ASSIGN_OR_RETURN(const auto ids, read_ids(state_.folder(), files_of(state_.round())));
+    if (!ids.empty()) SLUICE_RETURN_IF_ERROR(note_members(cycle, ids, report.is_incomplete));
   }
   if (report.is_incomplete) {
-    SLUICE_CHECK(take_incomplete(cycle, report));
+    SLUICE_RETURN_IF_ERROR(take_incomplete(cycle, report));
     return report;
   }
   if (target_ != nullptr)
-    SLUICE_CHECK(deliver_full(cycle, report));
+    SLUICE_RETURN_IF_ERROR(deliver_full(cycle, report));
   else
-    SLUICE_CHECK(apply_full(cycle, report));
+    SLUICE_RETURN_IF_ERROR(apply_full(cycle, report));
   if (report.is_refused)
-    SLUICE_CHECK(state_.note_sync({{"what", "refused"}, {"cycle", cycle.number}}));
+    SLUICE_RETURN_IF_ERROR(state_.note_sync({{"what", "refused"}, {"cycle", cycle.number}}));
   return report;
 }
 
@@ -58,14 +58,14 @@ Result<void> Sync::take_incomplete(const Cycle& cycle, SyncReport& report) {
 
 Result<void> Sync::apply_full(const Cycle& cycle, SyncReport& report) {
   const auto list = state_.folder() / ".sluice" / "removed.new";
-  SLUICE_TRY(const auto plan,
-             write_copy(state_.folder(), current_files(), {files_of(state_.round())},
-                        settings_.keeps_gzip, CopyMode::kWhole, list));
+  SLUICE_ASSIGN_OR_RETURN(const auto plan,
+                          write_copy(state_.folder(), current_files(), {files_of(state_.round())},
+                                     settings_.keeps_gzip, CopyMode::kWhole, list));
   report.gone = plan.gone;
   report.old_total = plan.old_total;
   report.counts = plan.counts;
   if (plan.gone > 0) {
-    SLUICE_CHECK(make_folder(report.gone_list.parent_path()));
+    SLUICE_RETURN_IF_ERROR(make_folder(report.gone_list.parent_path()));
     if (std::rename(list.c_str(), report.gone_list.c_str()) != 0)
       return errno_error("cannot rename", list, errno);
   } else {
@@ -84,27 +84,27 @@ Result<void> Sync::apply_full(const Cycle& cycle, SyncReport& report) {
   }
   auto record = plan_json(plan);
   record["cycle"] = cycle.number;
-  SLUICE_CHECK(state_.note_sync(std::move(record)));
-  SLUICE_CHECK(carry_out(state_.folder(), plan));
+  SLUICE_RETURN_IF_ERROR(state_.note_sync(std::move(record)));
+  SLUICE_RETURN_IF_ERROR(carry_out(state_.folder(), plan));
   return complete(cycle, plan, report);
 }
 
 Result<void> Sync::deliver_full(const Cycle& cycle, SyncReport& report) {
   std::vector<fs::path> files;
-  SLUICE_CHECK(files_of(state_.round())([&](const CopyFile& file) -> Result<void> {
+  SLUICE_RETURN_IF_ERROR(files_of(state_.round())([&](const CopyFile& file) -> Result<void> {
     if (!file.is_deletions) files.push_back(state_.folder() / file.path);
     return {};
   }));
   if (!state_.round().is_delivered) {
-    SLUICE_TRY(const auto gone, target_->find_gone(files));
+    SLUICE_ASSIGN_OR_RETURN(const auto gone, target_->find_gone(files));
     report.gone = gone.resources.size();
     report.old_total = gone.old_total;
     if (!gone.resources.empty()) {
-      SLUICE_CHECK(make_folder(report.gone_list.parent_path()));
-      SLUICE_TRY(const auto list, NdjsonWriter::create(report.gone_list, false));
+      SLUICE_RETURN_IF_ERROR(make_folder(report.gone_list.parent_path()));
+      SLUICE_ASSIGN_OR_RETURN(const auto list, NdjsonWriter::create(report.gone_list, false));
       for (const auto& [type, id] : gone.resources)
-        SLUICE_CHECK(list->append(fmt::format("{}/{}", type, id)));
-      SLUICE_CHECK(list->finish());
+        SLUICE_RETURN_IF_ERROR(list->append(fmt::format("{}/{}", type, id)));
+      SLUICE_RETURN_IF_ERROR(list->finish());
     }
     if (is_too_much(report, options_)) {
       report.is_refused = true;
@@ -112,7 +112,7 @@ Result<void> Sync::deliver_full(const Cycle& cycle, SyncReport& report) {
     }
     // Before the files go: a run that is killed in between finds what is gone once more.
     if (!gone.resources.empty()) {
-      SLUICE_TRY(const auto removed, target_->remove(gone.resources));
+      SLUICE_ASSIGN_OR_RETURN(const auto removed, target_->remove(gone.resources));
       for (const auto& [type, counts] : removed.counts)
         report.counts[type].deleted = counts.deleted;
     }

@@ -78,18 +78,18 @@ fs::path members_path(const PullState& state, std::uint64_t cycle) {
 }
 
 Result<void> write_members(const fs::path& path, const std::vector<std::string>& ids) {
-  SLUICE_TRY(const auto writer, NdjsonWriter::create(path, false));
-  for (const auto& id : ids) SLUICE_CHECK(writer->append(id));
-  SLUICE_CHECK(writer->finish());
+  SLUICE_ASSIGN_OR_RETURN(const auto writer, NdjsonWriter::create(path, false));
+  for (const auto& id : ids) SLUICE_RETURN_IF_ERROR(writer->append(id));
+  SLUICE_RETURN_IF_ERROR(writer->finish());
   return sync_folder(path.parent_path());
 }
 
 Result<std::vector<std::string>> read_ids(const fs::path& folder, const EachCopyFile& files) {
   std::vector<std::string> ids;
-  SLUICE_CHECK(files([&](const CopyFile& file) -> Result<void> {
+  SLUICE_RETURN_IF_ERROR(files([&](const CopyFile& file) -> Result<void> {
     if (file.is_deletions || file.type != "Patient") return {};
     return each_line(folder / file.path, [&](std::string_view line) -> Result<void> {
-      SLUICE_TRY(auto key, read_line_key(line));
+      SLUICE_ASSIGN_OR_RETURN(auto key, read_line_key(line));
       if (key.type == "Patient" && !key.id.empty()) ids.push_back(std::move(key.id));
       return {};
     });

@@ -53,7 +53,7 @@ Result<void> keep_errors(const PullState& state, const Round& round, std::uint64
     std::error_code none;
     const auto name = entry->path().filename().string();
     if (name.ends_with(".part") || entry->file_size(none) == 0) continue;
-    if (!has_any) SLUICE_CHECK(make_folder(to));
+    if (!has_any) SLUICE_RETURN_IF_ERROR(make_folder(to));
     has_any = true;
     const auto kept = to / fmt::format("sync-{}.{}.{}", cycle, round.purpose, name);
     std::error_code unkept;

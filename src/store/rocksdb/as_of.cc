@@ -18,7 +18,7 @@ Result<void> fill(Record& record, const ParsedRecord& parsed) {
   record.supporting = parsed.supporting;
   record.may_name_binary = parsed.header.binary_hint != BinaryHint::kNone;
   // Unpacked into its place; a view of anything else is copied there.
-  SLUICE_TRY(const auto line, unpacked_line(parsed, record.json));
+  SLUICE_ASSIGN_OR_RETURN(const auto line, unpacked_line(parsed, record.json));
   if (line.data() != record.json.data()) record.json = line;
   return {};
 }
@@ -47,7 +47,7 @@ Result<std::optional<std::string_view>> HistoryReader::find(std::string_view rec
   using Found = std::optional<std::string_view>;
   key_.clear();
   append_history_key(key_, record_key, as_of);
-  SLUICE_TRY(const auto value, first_of_key());
+  SLUICE_ASSIGN_OR_RETURN(const auto value, first_of_key());
   if (!value) return Found();
   const auto superseded = read_superseded(*value);
   if (!superseded) return corrupt_value("history");
@@ -61,7 +61,7 @@ Result<std::optional<std::string>> HistoryReader::former_place(std::string_view 
   using Found = std::optional<std::string>;
   key_.clear();
   append_place_key(key_, locator_key, {as_of.value + 1});
-  SLUICE_TRY(const auto value, first_of_key());
+  SLUICE_ASSIGN_OR_RETURN(const auto value, first_of_key());
   if (!value) return Found();
   return Found(value->substr(kSupersededSize));
 }
@@ -83,7 +83,7 @@ Result<std::optional<std::string>> PointReader::record_at(std::string_view recor
     return Found(pinned.ToString());
   }
   HistoryReader history(database_);
-  SLUICE_TRY(const auto older, history.find(record_key, as_of));
+  SLUICE_ASSIGN_OR_RETURN(const auto older, history.find(record_key, as_of));
   if (!older) return Found();
   return Found(*older);
 }
@@ -97,7 +97,7 @@ Result<std::optional<std::string>> PointReader::value_of(fhir::ResourceType type
     HistoryReader history(database_);
     std::string key;
     append_locator_key(key, type, id);
-    SLUICE_TRY(auto former, history.former_place(key, as_of));
+    SLUICE_ASSIGN_OR_RETURN(auto former, history.former_place(key, as_of));
     if (former) owner = std::move(*former);
   }
   std::string key;
@@ -122,19 +122,20 @@ Result<std::optional<Locator>> PointReader::find_locator(const fhir::ResourceId&
 Result<std::optional<Record>> PointReader::read(const fhir::ResourceId& key, Sequence as_of) const {
   using Found = std::optional<Record>;
   rocksdb::PinnableSlice pinned;
-  SLUICE_TRY(const auto found, find_locator(key, pinned));
+  SLUICE_ASSIGN_OR_RETURN(const auto found, find_locator(key, pinned));
   if (!found) return Found();
   const Locator& locator = *found;
   if (locator.deleted && locator.sequence <= as_of) return Found();
 
   Record record;
-  SLUICE_TRY(const auto value, value_of(key.type, key.id, locator, as_of, record.owner));
+  SLUICE_ASSIGN_OR_RETURN(const auto value,
+                          value_of(key.type, key.id, locator, as_of, record.owner));
   if (!value) return Found();
   ParsedRecord parsed;
   if (!parse_record(*value, parsed) || parsed.header.kind != RecordKind::kResource)
     return corrupt_value("record");
   record.key = key;
-  SLUICE_CHECK(fill(record, parsed));
+  SLUICE_RETURN_IF_ERROR(fill(record, parsed));
   return Found(std::move(record));
 }
 
@@ -156,7 +157,7 @@ Result<std::optional<Record>> PointReader::read_of(std::string_view owner,
   Record record;
   record.key = key;
   record.owner = owner;
-  SLUICE_CHECK(fill(record, parsed));
+  SLUICE_RETURN_IF_ERROR(fill(record, parsed));
   return std::optional(std::move(record));
 }
 
@@ -164,12 +165,12 @@ Result<std::optional<std::string>> PointReader::owners(const fhir::ResourceId& k
                                                        Sequence as_of) const {
   using Found = std::optional<std::string>;
   rocksdb::PinnableSlice pinned;
-  SLUICE_TRY(const auto found, find_locator(key, pinned));
+  SLUICE_ASSIGN_OR_RETURN(const auto found, find_locator(key, pinned));
   if (!found) return Found();
   const Locator& locator = *found;
   if (locator.sequence <= as_of)
     return locator.deleted ? Found() : Found(std::string(locator.owners));
-  SLUICE_TRY(auto record, read(key, as_of));
+  SLUICE_ASSIGN_OR_RETURN(auto record, read(key, as_of));
   return record ? Found(std::move(record->owners)) : Found();
 }
 
@@ -200,7 +201,8 @@ Result<std::vector<bool>> PointReader::exist(fhir::ResourceType type,
         exist[from + i] = !locator.deleted;
       } else if (locator.version > 1) {
         std::string owner;
-        SLUICE_TRY(const auto value, value_of(type, ids[from + i], locator, as_of, owner));
+        SLUICE_ASSIGN_OR_RETURN(const auto value,
+                                value_of(type, ids[from + i], locator, as_of, owner));
         exist[from + i] = value.has_value();
       }
     }

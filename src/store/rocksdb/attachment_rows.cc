@@ -29,8 +29,8 @@ Result<void> remember(const Database& database, std::string_view key, std::strin
   if (record.header.kind != RecordKind::kResource || record.header.binary_hint == BinaryHint::kNone)
     return {};
   std::string unpacked;
-  SLUICE_TRY(const auto line, unpacked_line(record, unpacked));
-  SLUICE_TRY(const auto binaries, fhir::possible_binaries(line, place.type));
+  SLUICE_ASSIGN_OR_RETURN(const auto line, unpacked_line(record, unpacked));
+  SLUICE_ASSIGN_OR_RETURN(const auto binaries, fhir::possible_binaries(line, place.type));
   update_attachments(database, {place.type, std::string(place.id)}, {}, binaries, batch);
   return {};
 }
@@ -81,8 +81,8 @@ Result<void> remember_all_attachments(const Database& database) {
   const std::unique_ptr<rocksdb::Iterator> it(database.db().NewIterator(options, database.current));
   rocksdb::WriteBatch batch;
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
-    SLUICE_CHECK(remember(database, to_view(it->key()), to_view(it->value()), batch));
-    if (batch.GetDataSize() >= kUpgradeBatchSize) SLUICE_CHECK(write(database, batch));
+    SLUICE_RETURN_IF_ERROR(remember(database, to_view(it->key()), to_view(it->value()), batch));
+    if (batch.GetDataSize() >= kUpgradeBatchSize) SLUICE_RETURN_IF_ERROR(write(database, batch));
   }
   if (!it->status().ok()) return read_error(it->status());
   return write(database, batch);

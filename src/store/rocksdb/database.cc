@@ -117,15 +117,15 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fo
   const bool exists = std::filesystem::exists(folder / "CURRENT", ignored);
   if (!exists) {
     if (!options.create_if_missing) return not_found(fmt::format("there is no store in {}", path));
-    SLUICE_CHECK(make_folder(folder));
-    if (options.reserve != 0) SLUICE_CHECK(check_room(folder, options.reserve));
-    SLUICE_CHECK(sync_folder(folder.parent_path()));
+    SLUICE_RETURN_IF_ERROR(make_folder(folder));
+    if (options.reserve != 0) SLUICE_RETURN_IF_ERROR(check_room(folder, options.reserve));
+    SLUICE_RETURN_IF_ERROR(sync_folder(folder.parent_path()));
   }
   const auto database = database_options(options, env);
   std::vector<std::string> names;
   LogCheck logs;
   if (exists) {
-    SLUICE_TRY(logs, check_unlocked_logs(folder, *database.env));
+    SLUICE_ASSIGN_OR_RETURN(logs, check_unlocked_logs(folder, *database.env));
     const auto listed = rocksdb::DB::ListColumnFamilies(database, path, &names);
     if (!listed.ok()) return database_error(listed, "the store could not be opened");
     if (!has_only_our_families(names)) return unknown_format(foreign_version(path));
@@ -156,9 +156,9 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fo
   report_torn(logs);
   for (std::size_t i = 0; i < self->handles_.size(); ++i)
     self.get()->*column_families()[i].handle = self->handles_[i];
-  SLUICE_CHECK(self->check_format());
+  SLUICE_RETURN_IF_ERROR(self->check_format());
   // Until now no compaction drops anything.
-  SLUICE_TRY(*self->horizon_, self->read_number(kHorizonKey));
+  SLUICE_ASSIGN_OR_RETURN(*self->horizon_, self->read_number(kHorizonKey));
   return self;
 }
 
@@ -178,14 +178,17 @@ Result<void> Database::check_format() {
   if (*version < kFormatWithoutMembers || *version > kFormatVersion)
     return unknown_format(std::to_string(*version));
   spdlog::info("store upgrade from={} to={}", *version, kFormatVersion);
-  if (*version <= kFormatWithoutMembers) SLUICE_CHECK(remember_members_of_all_groups(*this));
-  if (*version <= kFormatWithoutTargets) SLUICE_CHECK(remember_targets_of_all_provenances(*this));
-  if (*version <= kFormatWithoutAttachments) SLUICE_CHECK(remember_all_attachments(*this));
+  if (*version <= kFormatWithoutMembers)
+    SLUICE_RETURN_IF_ERROR(remember_members_of_all_groups(*this));
+  if (*version <= kFormatWithoutTargets)
+    SLUICE_RETURN_IF_ERROR(remember_targets_of_all_provenances(*this));
+  if (*version <= kFormatWithoutAttachments)
+    SLUICE_RETURN_IF_ERROR(remember_all_attachments(*this));
   return {};
 }
 
 Result<void> Database::read_former_owners_from() {
-  SLUICE_TRY(former_owners_from_.value, read_number(kFormerOwnersKey));
+  SLUICE_ASSIGN_OR_RETURN(former_owners_from_.value, read_number(kFormerOwnersKey));
   return {};
 }
 
@@ -209,7 +212,7 @@ Result<void> Database::finish_upgrade(Sequence former_owners_from) {
   rocksdb::WriteBatch batch;
   batch.Put(metadata, kFormerOwnersKey, encode_number(former_owners_from.value))
       .PermitUncheckedError();
-  SLUICE_CHECK(write_format(std::move(batch)));
+  SLUICE_RETURN_IF_ERROR(write_format(std::move(batch)));
   former_owners_from_ = former_owners_from;
   found_format_ = kFormatVersion;
   return {};

@@ -31,11 +31,11 @@ class Upgrade {
     const std::unique_ptr<rocksdb::Iterator> it(
         database_.db().NewIterator(options, database_.current));
     for (it->Seek(range_key(range.type, range.from)); it->Valid(); it->Next()) {
-      SLUICE_CHECK(look_at(to_view(it->value())));
-      if (devices_.size() == kAtOnce) SLUICE_CHECK(write());
+      SLUICE_RETURN_IF_ERROR(look_at(to_view(it->value())));
+      if (devices_.size() == kAtOnce) SLUICE_RETURN_IF_ERROR(write());
     }
     if (!it->status().ok()) return read_error(it->status());
-    SLUICE_CHECK(write());
+    SLUICE_RETURN_IF_ERROR(write());
     spdlog::info("store upgrade devices_of_patients={}", count_);
     return {};
   }
@@ -46,8 +46,8 @@ class Upgrade {
     if (!parse_record(value, record)) return corrupt_value("record");
     if (record.header.kind != RecordKind::kResource) return {};
     std::string unpacked;
-    SLUICE_TRY(const auto line, unpacked_line(record, unpacked));
-    SLUICE_TRY(auto device, reader_.read(line));
+    SLUICE_ASSIGN_OR_RETURN(const auto line, unpacked_line(record, unpacked));
+    SLUICE_ASSIGN_OR_RETURN(auto device, reader_.read(line));
     if (!device.owners.empty()) devices_.push_back(std::move(device));
     return {};
   }
@@ -57,7 +57,7 @@ class Upgrade {
     Transaction transaction;
     transaction.durable = false;  // the new version of the format, which is noted last, is
     for (const auto& device : devices_) transaction.puts.push_back(&device);
-    SLUICE_CHECK(store_.write(transaction));
+    SLUICE_RETURN_IF_ERROR(store_.write(transaction));
     count_ += devices_.size();
     devices_.clear();
     return {};

@@ -41,7 +41,7 @@ class Sizes {
       packed += table->data_size;
     }
     if (packed != 0) unpacked_ = static_cast<double>(raw) / static_cast<double>(packed);
-    SLUICE_TRY(const std::uint64_t estimated, between(begin, end));
+    SLUICE_ASSIGN_OR_RETURN(const std::uint64_t estimated, between(begin, end));
     if (estimated != 0) scale_ = static_cast<double>(type_bytes) / static_cast<double>(estimated);
     return {};
   }
@@ -86,12 +86,12 @@ class Cutter {
   /// Looks between two positions; calls in the order of keys.
   Result<void> cut(const Position& begin, const Position& end) {
     if (needs_cut(begin.before, end.before)) {
-      SLUICE_TRY(auto key, find_middle(begin.key, end.key));
+      SLUICE_ASSIGN_OR_RETURN(auto key, find_middle(begin.key, end.key));
       if (key) {
-        SLUICE_TRY(const std::uint64_t before, sizes_.before(*key));
+        SLUICE_ASSIGN_OR_RETURN(const std::uint64_t before, sizes_.before(*key));
         const Position middle{std::move(*key),
                               std::clamp(before, begin.before, std::max(begin.before, end.before))};
-        SLUICE_CHECK(cut(begin, middle));
+        SLUICE_RETURN_IF_ERROR(cut(begin, middle));
         return cut(middle, end);
       }
     }
@@ -130,7 +130,7 @@ class Cutter {
     using Found = std::optional<std::string>;
     if (auto middle = halve(begin, end)) return Found(std::move(middle));
     // The numbers are used up: go on with the real keys, which have more in common.
-    SLUICE_TRY(const auto keys, first_and_last(begin, end));
+    SLUICE_ASSIGN_OR_RETURN(const auto keys, first_and_last(begin, end));
     if (!keys || keys->first == keys->second) return Found();
     const auto& [first, last] = *keys;
     if (auto middle = halve(first, last); middle && *middle > begin)
@@ -205,10 +205,10 @@ Result<std::uint64_t> approximate_size(const Database& database, const KeyRange&
   const std::string end = range_end_key(range);
   if (begin >= end) return 0;
   Sizes sizes(database, begin);
-  SLUICE_CHECK(sizes.calibrate(range.type, type_bytes));
-  SLUICE_TRY(const std::uint64_t size, sizes.before(end));
+  SLUICE_RETURN_IF_ERROR(sizes.calibrate(range.type, type_bytes));
+  SLUICE_ASSIGN_OR_RETURN(const std::uint64_t size, sizes.before(end));
   if (size > kCountedSize) return size;
-  SLUICE_TRY(const auto counted, count(database, begin, end));
+  SLUICE_ASSIGN_OR_RETURN(const auto counted, count(database, begin, end));
   return counted.value_or(size);
 }
 
@@ -219,10 +219,10 @@ Result<std::vector<KeyRange>> split_range(const Database& database, const KeyRan
   std::vector<KeyRange> parts{range};
   if (begin >= end) return parts;
   Sizes sizes(database, begin);
-  SLUICE_CHECK(sizes.calibrate(range.type, type_bytes));
-  SLUICE_TRY(const std::uint64_t size, sizes.before(end));
+  SLUICE_RETURN_IF_ERROR(sizes.calibrate(range.type, type_bytes));
+  SLUICE_ASSIGN_OR_RETURN(const std::uint64_t size, sizes.before(end));
   Cutter cutter(database, sizes, part_size);
-  SLUICE_CHECK(cutter.cut({begin, 0}, {end, size}));
+  SLUICE_RETURN_IF_ERROR(cutter.cut({begin, 0}, {end, size}));
   for (const auto& key : cutter.keys()) {
     if (key == end) continue;
     // Positions are what follows the type.

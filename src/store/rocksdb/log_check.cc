@@ -260,7 +260,7 @@ Result<LogCheck> check_logs(const std::filesystem::path& folder, rocksdb::Env& e
   std::uint64_t torn_offset = 0;
   for (std::size_t i = 0; i < logs.size(); ++i) {
     const auto path = folder / logs[i].name;
-    SLUICE_TRY(const LogScan scan, scan_log(path.string(), logs[i].number, env));
+    SLUICE_ASSIGN_OR_RETURN(const LogScan scan, scan_log(path.string(), logs[i].number, env));
     const auto torn = scan.torn_at();
     if (scan.has_whole_behind())
       return Error{ErrorKind::kCorrupt,

@@ -75,7 +75,7 @@ class RowScan final : public MemberScan {
 
   Result<bool> next(Member& member) override {
     MemberRow row;
-    SLUICE_TRY(const bool more, rows_.next(as_of_, row));
+    SLUICE_ASSIGN_OR_RETURN(const bool more, rows_.next(as_of_, row));
     if (more) member = member_of(row);
     return more;
   }
@@ -155,7 +155,7 @@ Result<void> update_members(const Database& database, const Commit& commit,
   MemberRow old;
   // What is valid at the sequence before this commit is what the commit finds.
   const Sequence before{commit.sequence.value - 1};
-  SLUICE_TRY(bool has_old, rows.next(before, old));
+  SLUICE_ASSIGN_OR_RETURN(bool has_old, rows.next(before, old));
   while (has_old || entry) {
     const int order = !entry ? -1 : !has_old ? 1 : old.member.compare(entry->key);
     if (order < 0) {
@@ -168,7 +168,7 @@ Result<void> update_members(const Database& database, const Commit& commit,
     }
     if (order >= 0) entry = entries.next();
     if (order <= 0) {
-      SLUICE_TRY(has_old, rows.next(before, old));
+      SLUICE_ASSIGN_OR_RETURN(has_old, rows.next(before, old));
     }
   }
   return {};

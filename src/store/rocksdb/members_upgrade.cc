@@ -39,8 +39,8 @@ class Upgrade {
     const auto cleared =
         db.DeleteRange(rocksdb::WriteOptions(), database_.members, std::string(1, '\0'), "~");
     if (!cleared.ok()) return write_error(cleared);
-    SLUICE_CHECK(find_current());
-    SLUICE_CHECK(find_history());
+    SLUICE_RETURN_IF_ERROR(find_current());
+    SLUICE_RETURN_IF_ERROR(find_history());
     // A version that ended when the next one began was not removed: of the two the version counts.
     const auto order = [](const Event& event) {
       return std::tuple(std::string_view(event.id), event.sequence, event.key.empty());
@@ -52,7 +52,7 @@ class Upgrade {
                                 return a.id == b.id && a.sequence == b.sequence;
                               }),
                   events_.end());
-    for (const auto& event : events_) SLUICE_CHECK(replay(event));
+    for (const auto& event : events_) SLUICE_RETURN_IF_ERROR(replay(event));
     return {};
   }
 
@@ -66,7 +66,7 @@ class Upgrade {
     options.iterate_upper_bound = &end_slice;
     options.fill_cache = false;
     const std::unique_ptr<rocksdb::Iterator> it(database_.db().NewIterator(options, family));
-    for (it->Seek(begin); it->Valid(); it->Next()) SLUICE_CHECK(visit(*it));
+    for (it->Seek(begin); it->Valid(); it->Next()) SLUICE_RETURN_IF_ERROR(visit(*it));
     if (!it->status().ok()) return read_error(it->status());
     return {};
   }
@@ -113,10 +113,10 @@ class Upgrade {
       if (!parse_transaction(to_view(value), entry)) return corrupt_value("transaction");
       commit.instant = entry.instant;
     } else {
-      SLUICE_CHECK(read_version(event, roster, commit.instant));
+      SLUICE_RETURN_IF_ERROR(read_version(event, roster, commit.instant));
     }
     rocksdb::WriteBatch batch;
-    SLUICE_CHECK(update_members(database_, commit, event.id, roster, batch));
+    SLUICE_RETURN_IF_ERROR(update_members(database_, commit, event.id, roster, batch));
     const auto status = database_.db().Write(rocksdb::WriteOptions(), &batch);
     if (!status.ok()) return write_error(status);
     return {};
@@ -133,9 +133,9 @@ class Upgrade {
       return corrupt_value("record");
     instant.milliseconds = record.header.instant;
     std::string unpacked;
-    SLUICE_TRY(const auto line, unpacked_line(record, unpacked));
-    SLUICE_CHECK(tokens_.read(line));
-    SLUICE_CHECK(fhir::check_json_object(tokens_, kDepthMax));
+    SLUICE_ASSIGN_OR_RETURN(const auto line, unpacked_line(record, unpacked));
+    SLUICE_RETURN_IF_ERROR(tokens_.read(line));
+    SLUICE_RETURN_IF_ERROR(fhir::check_json_object(tokens_, kDepthMax));
     roster = fhir::encode_roster(tokens_, {});
     return {};
   }

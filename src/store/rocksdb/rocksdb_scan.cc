@@ -35,7 +35,7 @@ class RangeScan final : public Scan {
       ParsedRecord parsed;
       if (!parse_record(to_view(iterator_->value()), parsed)) return corrupt_value("record");
       if (parsed.header.sequence > as_of_.value) [[unlikely]] {
-        SLUICE_TRY(const auto older, history_.find(key, as_of_));
+        SLUICE_ASSIGN_OR_RETURN(const auto older, history_.find(key, as_of_));
         if (!older) continue;
         if (!parse_record(*older, parsed)) return corrupt_value("history record");
       }
@@ -45,10 +45,10 @@ class RangeScan final : public Scan {
       if (!parse_record_key(key, parts)) return corrupt_value("record key");
       fill(record, parts, parsed);
       if (parsed.header.packing != Packing::kNone) [[unlikely]] {
-        SLUICE_TRY(record.json, unpacked_line(parsed, unpacked_));
+        SLUICE_ASSIGN_OR_RETURN(record.json, unpacked_line(parsed, unpacked_));
       }
       if (parsed.header.owners_elided != 0) [[unlikely]]
-        SLUICE_CHECK(find_owners(record));
+        SLUICE_RETURN_IF_ERROR(find_owners(record));
       return true;
     }
     if (!iterator_->status().ok()) return read_error(iterator_->status());
@@ -92,7 +92,7 @@ class RangeScan final : public Scan {
   Result<void> find_owners(RecordView& record) {
     target_.clear();
     append_record_key(target_, record.type, first_owner(record.owners), record.id);
-    SLUICE_TRY(const auto value, PointReader(database_).record_at(target_, as_of_));
+    SLUICE_ASSIGN_OR_RETURN(const auto value, PointReader(database_).record_at(target_, as_of_));
     ParsedRecord parsed;
     if (!value || !parse_record(*value, parsed)) return corrupt_value("a link without its record");
     owners_ = parsed.owners;
@@ -192,7 +192,7 @@ class BackwardChangeScan final : public ChangeScan {
         has_ended_ = true;
         return false;
       }
-      SLUICE_CHECK(unpack());
+      SLUICE_RETURN_IF_ERROR(unpack());
     }
     change = pack_.back();
     pack_.pop_back();

@@ -216,20 +216,20 @@ Result<void> RocksdbStore::start() {
         fmt::format("the store was opened without transactions {} to {}, which its "
                     "write-ahead log holds; restore the data folder from a copy",
                     published_.commit.sequence.value + 1, logged));
-  SLUICE_CHECK(counters_.read(*database_));
+  SLUICE_RETURN_IF_ERROR(counters_.read(*database_));
   if (database_->found_format() == kFormatVersion) return {};
   const Sequence first{published_.commit.sequence.value + 1};
-  SLUICE_CHECK(give_devices_their_owners(*database_, *this));
+  SLUICE_RETURN_IF_ERROR(give_devices_their_owners(*database_, *this));
   return database_->finish_upgrade(first);
 }
 
 Result<WriteOutcome> RocksdbStore::write(const Transaction& transaction) {
   const auto began = std::chrono::steady_clock::now();
   std::unique_lock lock(write_mutex_);
-  SLUICE_CHECK(check_room(transaction));
-  SLUICE_CHECK(resume());
-  SLUICE_CHECK(prepare_resume());
-  SLUICE_TRY(auto outcome, commit(transaction));
+  SLUICE_RETURN_IF_ERROR(check_room(transaction));
+  SLUICE_RETURN_IF_ERROR(resume());
+  SLUICE_RETURN_IF_ERROR(prepare_resume());
+  SLUICE_ASSIGN_OR_RETURN(auto outcome, commit(transaction));
   lock.unlock();
   if (transaction.durable) {
     auto synced =
@@ -258,7 +258,7 @@ Result<WriteOutcome> RocksdbStore::commit(const Transaction& transaction) {
   next.commit.sequence.value += 1;
   next.commit.instant = next_instant(transaction.seals_instant);
   TransactionBatch built(*database_, next.commit, transaction);
-  SLUICE_TRY(auto outcome, built.build());
+  SLUICE_ASSIGN_OR_RETURN(auto outcome, built.build());
   next.changes += built.change_count();
 
   auto& batch = built.batch();
@@ -286,7 +286,7 @@ Result<WriteOutcome> RocksdbStore::commit(const Transaction& transaction) {
 Result<void> RocksdbStore::resume() {
   if (!database_->is_log_spoilt()) return {};
   // A flush that fails while RocksDB resumes can leave it waiting for ever.
-  SLUICE_CHECK(database_->try_disk());
+  SLUICE_RETURN_IF_ERROR(database_->try_disk());
   auto status = store::resume(database_->db(), resume_patience_);
   // It may still report what a flush met while the disk was not well, or be at it by itself.
   for (int i = 0; i < kResumesMax && (status.IsIOError() || status.IsBusy()); ++i) {
@@ -343,7 +343,7 @@ void RocksdbStore::set_history_horizon(Sequence oldest) {
 Result<void> RocksdbStore::remember_horizon(Sequence horizon) {
   if (database_->is_log_spoilt())
     return Error{ErrorKind::kStorage, "the disk takes no writes", "a write failed before"};
-  SLUICE_CHECK(prepare_resume());
+  SLUICE_RETURN_IF_ERROR(prepare_resume());
   auto remembered = database_->remember_horizon(horizon);
   if (!remembered) database_->set_log_spoilt(true);
   return remembered;
@@ -360,14 +360,14 @@ Result<Commit> RocksdbStore::commit_at(Instant instant) const {
   if (!it->Valid() || it->key().size() != key.size() || it->key()[0] != key[0]) return Commit();
   const auto sequence = parse_number(to_view(it->value()));
   if (!sequence) return corrupt_value("instant");
-  SLUICE_TRY(const auto entry, transaction_entry({*sequence}));
+  SLUICE_ASSIGN_OR_RETURN(const auto entry, transaction_entry({*sequence}));
   return Commit{{*sequence}, entry.instant};
 }
 
 Result<std::optional<Commit>> RocksdbStore::commit_of(Sequence sequence) const {
   if (sequence.value == 0) return std::optional(Commit());
   if (sequence > last_commit().sequence) return std::optional<Commit>();
-  SLUICE_TRY(const auto entry, transaction_entry(sequence));
+  SLUICE_ASSIGN_OR_RETURN(const auto entry, transaction_entry(sequence));
   return std::optional(Commit{sequence, entry.instant});
 }
 
@@ -384,8 +384,8 @@ Result<TransactionEntry> RocksdbStore::transaction_entry(Sequence sequence) cons
 }
 
 Result<std::uint64_t> RocksdbStore::change_count(Sequence after, Sequence up_to) const {
-  SLUICE_TRY(const auto first, transaction_entry(no_later(after)));
-  SLUICE_TRY(const auto last, transaction_entry(no_later(up_to)));
+  SLUICE_ASSIGN_OR_RETURN(const auto first, transaction_entry(no_later(after)));
+  SLUICE_ASSIGN_OR_RETURN(const auto last, transaction_entry(no_later(up_to)));
   return last.changes - std::min(first.changes, last.changes);
 }
 
@@ -421,9 +421,9 @@ Result<std::unique_ptr<Store>> open_rocksdb_store_with_env(const std::filesystem
                                                            const Clock& clock,
                                                            const RocksdbStoreOptions& options,
                                                            rocksdb::Env* env) {
-  SLUICE_TRY(auto database, Database::open(folder / "store", options, env));
+  SLUICE_ASSIGN_OR_RETURN(auto database, Database::open(folder / "store", options, env));
   auto store = std::make_unique<RocksdbStore>(std::move(database), clock, options);
-  SLUICE_CHECK(store->start());
+  SLUICE_RETURN_IF_ERROR(store->start());
   store->show_metrics();
   return store;
 }

@@ -73,14 +73,13 @@ class Upgrade {
   explicit Upgrade(const Database& database) : database_(database) {}
 
   Result<void> run() {
-    SLUICE_CHECK(each_provenance(database_.history,
-                                 [&](std::string_view key, std::string_view value) -> Result<void> {
-                                   const auto superseded = read_superseded(value);
-                                   if (!superseded || key.size() < kSupersededSize + 1)
-                                     return corrupt_value("history");
-                                   return add(key.substr(0, key.size() - kSupersededSize - 1),
-                                              value.substr(kSupersededSize), *superseded);
-                                 }));
+    SLUICE_RETURN_IF_ERROR(each_provenance(
+        database_.history, [&](std::string_view key, std::string_view value) -> Result<void> {
+          const auto superseded = read_superseded(value);
+          if (!superseded || key.size() < kSupersededSize + 1) return corrupt_value("history");
+          return add(key.substr(0, key.size() - kSupersededSize - 1), value.substr(kSupersededSize),
+                     *superseded);
+        }));
     return each_provenance(database_.current, [&](std::string_view key, std::string_view value) {
       return add(key, value, kNeverSuperseded);
     });
@@ -96,7 +95,7 @@ class Upgrade {
     options.fill_cache = false;
     const std::unique_ptr<rocksdb::Iterator> it(database_.db().NewIterator(options, family));
     for (it->Seek(range_key(fhir::types::kProvenance, "")); it->Valid(); it->Next())
-      SLUICE_CHECK(visit(to_view(it->key()), to_view(it->value())));
+      SLUICE_RETURN_IF_ERROR(visit(to_view(it->key()), to_view(it->value())));
     if (!it->status().ok()) return read_error(it->status());
     return {};
   }
@@ -109,11 +108,11 @@ class Upgrade {
       return corrupt_value("record");
     if (record.header.kind != RecordKind::kResource) return {};
     std::string unpacked;
-    SLUICE_TRY(const auto line, unpacked_line(record, unpacked));
-    SLUICE_TRY(const auto targets, targets_of(line));
+    SLUICE_ASSIGN_OR_RETURN(const auto line, unpacked_line(record, unpacked));
+    SLUICE_ASSIGN_OR_RETURN(const auto targets, targets_of(line));
     rocksdb::WriteBatch batch;
     for (const auto& target : targets) {
-      SLUICE_TRY(const Sequence written, written_for(target, key.id));
+      SLUICE_ASSIGN_OR_RETURN(const Sequence written, written_for(target, key.id));
       if (written < superseded) put_row(database_, target, key.id, superseded, batch);
     }
     const auto status = database_.db().Write(rocksdb::WriteOptions(), &batch);
@@ -140,8 +139,8 @@ class Upgrade {
 
 Result<std::vector<fhir::ResourceId>> targets_of(std::string_view json) {
   fhir::JsonTokens tokens;
-  SLUICE_CHECK(tokens.read(json));
-  SLUICE_CHECK(fhir::check_json_object(tokens, kDepthMax));
+  SLUICE_RETURN_IF_ERROR(tokens.read(json));
+  SLUICE_RETURN_IF_ERROR(fhir::check_json_object(tokens, kDepthMax));
   return fhir::possible_targets(tokens);
 }
 

@@ -35,7 +35,7 @@ template <class Function>
 Result<void> for_each_place(std::string_view owners, Function function) {
   if (owners.empty()) return function(std::string_view());
   OwnerList list(owners);
-  while (const auto owner = list.next()) SLUICE_CHECK(function(*owner));
+  while (const auto owner = list.next()) SLUICE_RETURN_IF_ERROR(function(*owner));
   return {};
 }
 
@@ -63,9 +63,9 @@ TransactionBatch::TransactionBatch(const Database& database, const Commit& commi
       batch_(size_of(transaction)) {}
 
 Result<WriteOutcome> TransactionBatch::build() {
-  SLUICE_CHECK(check_preconditions());
-  SLUICE_CHECK(check_unchanged());
-  SLUICE_CHECK(collect());
+  SLUICE_RETURN_IF_ERROR(check_preconditions());
+  SLUICE_RETURN_IF_ERROR(check_unchanged());
+  SLUICE_RETURN_IF_ERROR(collect());
   std::vector<std::size_t> counting;
   std::vector<rocksdb::Slice> keys;
   for (std::size_t i = 0; i < operations_.size(); ++i) {
@@ -82,7 +82,8 @@ Result<WriteOutcome> TransactionBatch::build() {
   for (std::size_t k = 0; k < counting.size(); ++k) {
     if (!statuses[k].ok() && !statuses[k].IsNotFound()) return read_error(statuses[k]);
     const std::size_t i = counting[k];
-    SLUICE_CHECK(apply(operations_[i], statuses[k].ok() ? &values[k] : nullptr, outcomes[i]));
+    SLUICE_RETURN_IF_ERROR(
+        apply(operations_[i], statuses[k].ok() ? &values[k] : nullptr, outcomes[i]));
   }
   flush_changes();
   write_documents(transaction_.documents);
@@ -129,9 +130,9 @@ Result<void> TransactionBatch::check_unchanged() const {
     const auto scan = make_change_scan(database_, unchanged.since, {commit_.sequence.value - 1});
     Change change;
     while (true) {
-      SLUICE_TRY(const bool more, scan->next(change));
+      SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(change));
       if (!more) break;
-      SLUICE_TRY(const bool is_broken, breaks(unchanged, change));
+      SLUICE_ASSIGN_OR_RETURN(const bool is_broken, breaks(unchanged, change));
       if (is_broken)
         return Error{ErrorKind::kConflict,
                      fmt::format("{} resources were changed by another request meanwhile",
@@ -229,18 +230,19 @@ Result<void> TransactionBatch::put(const Operation& operation, const Locator* ol
   old_targets_.clear();
   old_binaries_.clear();
   if (exists) {
-    SLUICE_CHECK(supersede(operation, old->owners));
+    SLUICE_RETURN_IF_ERROR(supersede(operation, old->owners));
     if (has_moved) {
       // There may be hundreds of thousands.
       std::unordered_set<std::string_view> places;
-      SLUICE_CHECK(for_each_place(owners_, [&](std::string_view owner) -> Result<void> {
+      SLUICE_RETURN_IF_ERROR(for_each_place(owners_, [&](std::string_view owner) -> Result<void> {
         places.insert(owner);
         return {};
       }));
-      SLUICE_CHECK(for_each_place(old->owners, [&](std::string_view owner) -> Result<void> {
-        if (!places.contains(owner)) write_tombstone(operation, owner, version);
-        return {};
-      }));
+      SLUICE_RETURN_IF_ERROR(
+          for_each_place(old->owners, [&](std::string_view owner) -> Result<void> {
+            if (!places.contains(owner)) write_tombstone(operation, owner, version);
+            return {};
+          }));
     }
   }
   if (old != nullptr && first_owner(old->owners) != first_owner(owners_))
@@ -250,7 +252,8 @@ Result<void> TransactionBatch::put(const Operation& operation, const Locator* ol
   log_change(operation, ChangeKind::kPut, first_owner(owners_),
              has_moved ? old->owners : std::string_view());
   if (operation.type == fhir::types::kGroup)
-    SLUICE_CHECK(update_members(database_, commit_, operation.id, resource.roster, batch_));
+    SLUICE_RETURN_IF_ERROR(
+        update_members(database_, commit_, operation.id, resource.roster, batch_));
   if (operation.type == fhir::types::kProvenance)
     update_targets(database_, commit_, operation.id, old_targets_, resource.targets, batch_);
   if (!old_binaries_.empty() || !resource.binaries.empty())
@@ -265,15 +268,15 @@ Result<void> TransactionBatch::remove(const Operation& operation, const Locator&
   const std::uint32_t version = old.version + 1;
   old_targets_.clear();
   old_binaries_.clear();
-  SLUICE_CHECK(supersede(operation, old.owners));
-  SLUICE_CHECK(for_each_place(old.owners, [&](std::string_view owner) -> Result<void> {
+  SLUICE_RETURN_IF_ERROR(supersede(operation, old.owners));
+  SLUICE_RETURN_IF_ERROR(for_each_place(old.owners, [&](std::string_view owner) -> Result<void> {
     write_tombstone(operation, owner, version);
     return {};
   }));
   write_locator(operation, {commit_.sequence, version, true, old.digest, old.owners});
   log_change(operation, ChangeKind::kRemove, first_owner(old.owners), old.owners);
   if (operation.type == fhir::types::kGroup)
-    SLUICE_CHECK(update_members(database_, commit_, operation.id, {}, batch_));
+    SLUICE_RETURN_IF_ERROR(update_members(database_, commit_, operation.id, {}, batch_));
   if (operation.type == fhir::types::kProvenance)
     update_targets(database_, commit_, operation.id, old_targets_, {}, batch_);
   if (!old_binaries_.empty())
@@ -299,11 +302,11 @@ Result<void> TransactionBatch::supersede(const Operation& operation, std::string
       const bool is_provenance = operation.type == fhir::types::kProvenance;
       if (is_provenance || record.header.binary_hint != BinaryHint::kNone) {
         std::string unpacked;
-        SLUICE_TRY(const auto line, unpacked_line(record, unpacked));
+        SLUICE_ASSIGN_OR_RETURN(const auto line, unpacked_line(record, unpacked));
         if (is_provenance) {
-          SLUICE_TRY(old_targets_, targets_of(line));
+          SLUICE_ASSIGN_OR_RETURN(old_targets_, targets_of(line));
         }
-        SLUICE_TRY(old_binaries_, fhir::possible_binaries(line, operation.type));
+        SLUICE_ASSIGN_OR_RETURN(old_binaries_, fhir::possible_binaries(line, operation.type));
       }
     }
     std::string history_key;

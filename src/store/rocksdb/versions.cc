@@ -49,8 +49,8 @@ class VersionReader {
     Locator locator;
     if (!parse_locator(value, locator)) return corrupt_value("locator");
     std::set<std::string> owners{std::string(first_owner(locator.owners))};
-    SLUICE_CHECK(add_former_owners(owners));
-    for (const auto& owner : owners) SLUICE_CHECK(collect(owner));
+    SLUICE_RETURN_IF_ERROR(add_former_owners(owners));
+    for (const auto& owner : owners) SLUICE_RETURN_IF_ERROR(collect(owner));
     forget_below_horizon();
     add_deletions(locator);
     std::sort(places_.begin(), places_.end(),
@@ -60,7 +60,7 @@ class VersionReader {
     for (auto& place : places_) {
       if (versions.size() == limit) break;
       if (place.version.version >= before) continue;
-      SLUICE_TRY(const bool is_kept, fill(place));
+      SLUICE_ASSIGN_OR_RETURN(const bool is_kept, fill(place));
       if (is_kept) versions.push_back(std::move(place.version));
     }
     return versions;
@@ -77,7 +77,7 @@ class VersionReader {
     const auto it = iterator(database_.history);
     for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix); it->Next())
       if (it->key().size() == prefix.size() + sizeof(std::uint64_t))
-        SLUICE_CHECK(visit(to_view(it->key()), to_view(it->value())));
+        SLUICE_RETURN_IF_ERROR(visit(to_view(it->key()), to_view(it->value())));
     if (!it->status().ok()) return read_error(it->status());
     return {};
   }
@@ -99,7 +99,7 @@ class VersionReader {
     rocksdb::PinnableSlice value;
     const auto status = database_.db().Get(options_, database_.current, key, &value);
     if (!status.ok() && !status.IsNotFound()) return read_error(status);
-    if (status.ok()) SLUICE_CHECK(add(to_view(value), key, true, {}));
+    if (status.ok()) SLUICE_RETURN_IF_ERROR(add(to_view(value), key, true, {}));
     std::string prefix;
     append_history_key(prefix, key, {0});
     prefix.resize(prefix.size() - sizeof(std::uint64_t));
@@ -159,7 +159,7 @@ class VersionReader {
   Result<bool> fill(Place& place) {
     rocksdb::PinnableSlice value;
     if (place.version.deleted) {
-      SLUICE_TRY(place.version.instant, instant_of(database_, place.version.sequence));
+      SLUICE_ASSIGN_OR_RETURN(place.version.instant, instant_of(database_, place.version.sequence));
       return true;
     }
     const auto status = database_.db().Get(
@@ -172,7 +172,7 @@ class VersionReader {
     ParsedRecord parsed;
     if (!parse_record(record, parsed)) return corrupt_value("record");
     std::string& json = place.version.json;
-    SLUICE_TRY(const auto line, unpacked_line(parsed, json));
+    SLUICE_ASSIGN_OR_RETURN(const auto line, unpacked_line(parsed, json));
     if (line.data() != json.data()) json = line;
     return true;
   }
@@ -207,7 +207,7 @@ class ChangedVersion {
     if (change_.kind == ChangeKind::kRemove)
       return is_newest ? deletion(locator.version) : deletion_before();
     if (is_newest) {
-      SLUICE_TRY(auto current, current_version());
+      SLUICE_ASSIGN_OR_RETURN(auto current, current_version());
       // Else it was superseded in this very moment.
       if (current) return current;
     }
@@ -217,14 +217,14 @@ class ChangedVersion {
  private:
   Result<std::optional<Version>> deletion(std::uint32_t version) const {
     Version found{change_.sequence, {}, version, true};
-    SLUICE_TRY(found.instant, instant_of(database_, change_.sequence));
+    SLUICE_ASSIGN_OR_RETURN(found.instant, instant_of(database_, change_.sequence));
     return found;
   }
 
   /// A deletion that is not the newest: what it superseded tells of it.
   Result<std::optional<Version>> deletion_before() const {
     if (change_.sequence.value <= database_.horizon()) return std::nullopt;
-    SLUICE_TRY(const auto version, version_before());
+    SLUICE_ASSIGN_OR_RETURN(const auto version, version_before());
     if (!version) return std::nullopt;
     return deletion(*version + 1);
   }
@@ -282,19 +282,19 @@ class ChangedVersion {
         record.header.kind != RecordKind::kResource)
       return std::nullopt;
     Version found{change_.sequence, {record.header.instant}, record.header.version, false};
-    SLUICE_TRY(const auto line, unpacked_line(record, found.json));
+    SLUICE_ASSIGN_OR_RETURN(const auto line, unpacked_line(record, found.json));
     if (line.data() != found.json.data()) found.json = line;
     found.superseded = superseded;
-    SLUICE_TRY(found.created, is_creation(found.version));
+    SLUICE_ASSIGN_OR_RETURN(found.created, is_creation(found.version));
     return found;
   }
 
   Result<bool> is_creation(std::uint32_t version) const {
     if (version == 1) return true;
-    SLUICE_TRY(const auto before, version_before());
+    SLUICE_ASSIGN_OR_RETURN(const auto before, version_before());
     if (before) return false;
     // Deleted before, or under another owner, or not kept: all versions are looked at.
-    SLUICE_TRY(const auto versions, VersionReader(database_, key_).read(version, 1));
+    SLUICE_ASSIGN_OR_RETURN(const auto versions, VersionReader(database_, key_).read(version, 1));
     return !versions.empty() && versions.front().version + 1 == version && versions.front().deleted;
   }
 

@@ -65,7 +65,7 @@ class CensusJobs final : public job::JobKind {
   }
   Result<std::string> run(const job::Job& job, const job::Shard& shard,
                           const job::ShardContext& context) override {
-    SLUICE_TRY(const auto request, census_request_of(job));
+    SLUICE_ASSIGN_OR_RETURN(const auto request, census_request_of(job));
     if (request->what == "the impossible") return invalid("it cannot be counted");
     std::unique_lock lock(mutex_);
     changed_.wait(lock, context.stop, [&] { return is_open_ || shard.number == 0; });
@@ -111,18 +111,18 @@ class CensusHandler final : public JobHandler {
     return {{"POST", "/fhir/$census", "census", census_kickoff}};
   }
   Result<JobTraits> traits(const job::Job& job) const override {
-    SLUICE_CHECK(census_request_of(job));
+    SLUICE_RETURN_IF_ERROR(census_request_of(job));
     return JobTraits();
   }
   Result<void> authorize(const Principal&, const job::Job& job) const override {
-    SLUICE_TRY(const auto request, census_request_of(job));
+    SLUICE_ASSIGN_OR_RETURN(const auto request, census_request_of(job));
     if (request->what == "secrets") return Error{ErrorKind::kForbidden, "not for this client"};
     return {};
   }
   Result<http::Response> result(const Service& service, const http::Request&, const Principal&,
                                 const job::JobView& view) const override {
-    SLUICE_TRY(const auto request, census_request_of(view.job));
-    SLUICE_TRY(const auto shards, service.engine.shards(view.job.id, {}, 10));
+    SLUICE_ASSIGN_OR_RETURN(const auto request, census_request_of(view.job));
+    SLUICE_ASSIGN_OR_RETURN(const auto shards, service.engine.shards(view.job.id, {}, 10));
     int sum = 0;
     for (const auto& shard : shards) sum += std::stoi(shard.result);
     http::Response response;
@@ -130,7 +130,7 @@ class CensusHandler final : public JobHandler {
     return response;
   }
   Result<void> report_request(const job::Job& job, json::object& report) const override {
-    SLUICE_TRY(const auto request, census_request_of(job));
+    SLUICE_ASSIGN_OR_RETURN(const auto request, census_request_of(job));
     report["counts"] = request->what;
     return {};
   }

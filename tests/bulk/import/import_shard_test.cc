@@ -55,7 +55,7 @@ class ImportShardTest : public LoadTest {
                                     .set_weight = [](std::uint64_t) {},
                                     .progressed = [] {},
                                     .others_wait = [] { return false; }};
-    SLUICE_CHECK(run_deferred_import(all, request_, job_, context));
+    SLUICE_RETURN_IF_ERROR(run_deferred_import(all, request_, job_, context));
     return true;
   }
 
@@ -258,10 +258,10 @@ TEST_F(ImportShardTest, ADownloadYieldsToOthersWhenItCanBeContinued) {
     for (const std::size_t end : {text.size() / 2, text.size()}) {
       if (end <= part.received) continue;
       EXPECT_GE(::lseek(fd, static_cast<off_t>(part.received), SEEK_SET), 0);
-      SLUICE_CHECK(
+      SLUICE_RETURN_IF_ERROR(
           write_all(fd, std::string_view(text).substr(part.received, end - part.received), "test"));
       part = {end, validator, text.size()};
-      SLUICE_CHECK(on_progress(part));
+      SLUICE_RETURN_IF_ERROR(on_progress(part));
     }
     return {};
   };
@@ -350,11 +350,11 @@ TEST_F(ImportShardTest, I04ADownloadGoesOnWhereItWasSaved) {
                const auto& on_progress) -> Result<void> {
     started.push_back(part.received);
     if (started.size() == 1) {  // cut off before anything was saved
-      SLUICE_CHECK(write_all(fd, "garbage", "test"));
+      SLUICE_RETURN_IF_ERROR(write_all(fd, "garbage", "test"));
       return Error{ErrorKind::kCancelled, "stopped"};
     }
     EXPECT_EQ(::lseek(fd, 0, SEEK_END), 0) << "what was not saved is gone";
-    SLUICE_CHECK(write_all(fd, text, "test"));
+    SLUICE_RETURN_IF_ERROR(write_all(fd, text, "test"));
     part = {text.size(), "\"v\"", text.size()};
     return on_progress(part);
   };

@@ -26,11 +26,12 @@ class JournalTest : public testing::Test {
   // Opens the journal and gives the numbers in it.
   Result<std::vector<int>> numbers() {
     std::vector<int> out;
-    SLUICE_TRY(const auto journal,
-               Journal::open(path_, [&](const json::object& record, std::uint64_t) -> Result<void> {
-                 out.push_back(static_cast<int>(record.at("n").as_int64()));
-                 return {};
-               }));
+    SLUICE_ASSIGN_OR_RETURN(
+        const auto journal,
+        Journal::open(path_, [&](const json::object& record, std::uint64_t) -> Result<void> {
+          out.push_back(static_cast<int>(record.at("n").as_int64()));
+          return {};
+        }));
     return out;
   }
   void write(int from, int to) {

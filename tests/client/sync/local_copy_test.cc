@@ -39,8 +39,9 @@ struct Files {
   EachCopyFile each() const {
     return [files = *this](const auto& take) -> Result<void> {
       for (const auto& [type, paths] : files.outputs)
-        for (const auto& path : paths) SLUICE_CHECK(take({type, path, false, 1}));
-      for (const auto& path : files.deletions) SLUICE_CHECK(take({"Bundle", path, true, 1}));
+        for (const auto& path : paths) SLUICE_RETURN_IF_ERROR(take({type, path, false, 1}));
+      for (const auto& path : files.deletions)
+        SLUICE_RETURN_IF_ERROR(take({"Bundle", path, true, 1}));
       return {};
     };
   }

@@ -32,17 +32,17 @@ bool is_run_of(const RunFile& run, std::string_view purpose) {
 Result<std::vector<bool>> seen(const store::Store& store, const ExportRequest& request,
                                fhir::ResourceType type, const std::vector<std::string>& ids,
                                const store::Commit& snapshot) {
-  SLUICE_TRY(auto exist, store.exist(type, ids, snapshot.sequence));
-  SLUICE_TRY(const auto access,
-             AccessFilters::compile(request.limits,
-                                    {.base_url = request.base_url, .now = snapshot.instant}));
+  SLUICE_ASSIGN_OR_RETURN(auto exist, store.exist(type, ids, snapshot.sequence));
+  SLUICE_ASSIGN_OR_RETURN(const auto access,
+                          AccessFilters::compile(request.limits, {.base_url = request.base_url,
+                                                                  .now = snapshot.instant}));
   if (!access.limits(type)) return exist;
   search::Matcher matcher;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (!exist[i]) continue;
-    SLUICE_TRY(const auto record, store.read({type, ids[i]}, snapshot.sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto record, store.read({type, ids[i]}, snapshot.sequence));
     if (!record) continue;
-    SLUICE_TRY(const bool passes, access.pass(matcher, type, record->json));
+    SLUICE_ASSIGN_OR_RETURN(const bool passes, access.pass(matcher, type, record->json));
     exist[i] = passes;
   }
   return exist;
@@ -59,78 +59,82 @@ Result<std::shared_ptr<const PreparedExport>> ExportJobs::prepare(const job::Job
     const std::lock_guard lock(mutex_);
     if (const auto found = prepared_.find(job.id); found != prepared_.end()) return found->second;
   }
-  SLUICE_TRY(auto stored, export_request_of(job));
+  SLUICE_ASSIGN_OR_RETURN(auto stored, export_request_of(job));
   // It has failed meanwhile: without its filters and patients it would read what it must not.
   if (!stored->is_whole) return Error{ErrorKind::kCancelled, "the job has ended"};
   auto prepared = std::make_shared<PreparedExport>(std::move(stored));
   prepared->snapshot = job.snapshot;
-  SLUICE_TRY(prepared->roster, read_roster(store_, prepared->request, job.snapshot));
+  SLUICE_ASSIGN_OR_RETURN(prepared->roster, read_roster(store_, prepared->request, job.snapshot));
   if (!prepared->request.elements.empty()) {
     const auto all = fhir::all_resource_types();
-    SLUICE_TRY(prepared->elements, fhir::ElementsSelection::parse(prepared->request.elements,
-                                                                  {all.begin(), all.end()}));
+    SLUICE_ASSIGN_OR_RETURN(
+        prepared->elements,
+        fhir::ElementsSelection::parse(prepared->request.elements, {all.begin(), all.end()}));
   }
-  SLUICE_TRY(prepared->filters, ExportFilters::prepare(store_, prepared->request, job.snapshot));
+  SLUICE_ASSIGN_OR_RETURN(prepared->filters,
+                          ExportFilters::prepare(store_, prepared->request, job.snapshot));
   const std::lock_guard lock(mutex_);
   return prepared_.emplace(job.id, std::move(prepared)).first->second;
 }
 
 Result<ExportJobs::InternalFiles> ExportJobs::internal_files(const job::Job& job) const {
   InternalFiles files;
-  SLUICE_CHECK(job::each_shard(store_, job.id, kPage, [&](const job::Shard& shard) -> Result<void> {
-    if (!shard.done) return {};
-    SLUICE_TRY(auto result, parse_shard_result(shard.result));
-    files.references_count += result.references.count;
-    if (result.references.count > 0) files.references.push_back(std::move(result.references));
-    if (!result.provenances_of.empty()) {
-      files.provenances.of.insert(result.provenances_of.begin(), result.provenances_of.end());
-      files.provenances.lines.push_back(std::move(result.provenances));
-    }
-    for (auto& run : result.runs) files.runs.push_back(std::move(run));
-    return {};
-  }));
+  SLUICE_RETURN_IF_ERROR(
+      job::each_shard(store_, job.id, kPage, [&](const job::Shard& shard) -> Result<void> {
+        if (!shard.done) return {};
+        SLUICE_ASSIGN_OR_RETURN(auto result, parse_shard_result(shard.result));
+        files.references_count += result.references.count;
+        if (result.references.count > 0) files.references.push_back(std::move(result.references));
+        if (!result.provenances_of.empty()) {
+          files.provenances.of.insert(result.provenances_of.begin(), result.provenances_of.end());
+          files.provenances.lines.push_back(std::move(result.provenances));
+        }
+        for (auto& run : result.runs) files.runs.push_back(std::move(run));
+        return {};
+      }));
   return files;
 }
 
 Result<std::optional<std::vector<job::ShardPlan>>> ExportJobs::plan(const job::Job& job,
                                                                     const std::stop_token&) {
-  SLUICE_TRY(const auto prepared, prepare(job));
+  SLUICE_ASSIGN_OR_RETURN(const auto prepared, prepare(job));
   const ExportRequest& request = prepared->request;
   const bool latest = request.associated_provenance == AssociatedProvenance::kLatest;
   std::vector<job::ShardPlan> shards;
   switch (job.phase) {
     case kMainPhase: {
-      SLUICE_TRY(shards, plan_export(store_, *prepared, sizes_));
+      SLUICE_ASSIGN_OR_RETURN(shards, plan_export(store_, *prepared, sizes_));
       break;
     }
     case kProvenancePhase:
       if (chooses_provenance(request)) {
-        SLUICE_TRY(const auto files, internal_files(job));
-        SLUICE_TRY(shards, plan_provenance(store_, *prepared, sizes_, files.provenances.of));
+        SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job));
+        SLUICE_ASSIGN_OR_RETURN(shards,
+                                plan_provenance(store_, *prepared, sizes_, files.provenances.of));
       }
       break;
     case kLatestPhase:
       if (latest) {
-        SLUICE_TRY(shards, plan_merge(job, kCandidateRuns, ReadMode::kLatest));
+        SLUICE_ASSIGN_OR_RETURN(shards, plan_merge(job, kCandidateRuns, ReadMode::kLatest));
       }
       break;
     case kChosenPhase:
       if (latest) {
-        SLUICE_TRY(shards, plan_merge(job, kChosenRuns, ReadMode::kChosen));
+        SLUICE_ASSIGN_OR_RETURN(shards, plan_merge(job, kChosenRuns, ReadMode::kChosen));
       }
       break;
     case kSupportingPhase:
       if (takes_supporting(request)) {
-        SLUICE_TRY(shards, plan_supporting(job, request));
+        SLUICE_ASSIGN_OR_RETURN(shards, plan_supporting(job, request));
       }
       break;
     case kBlocksPhase:
       if (request.sorts_blocks()) {
-        SLUICE_TRY(shards, plan_merge(job, kBlockRuns, ReadMode::kBlocks));
+        SLUICE_ASSIGN_OR_RETURN(shards, plan_merge(job, kBlockRuns, ReadMode::kBlocks));
       }
       break;
     default:
-      SLUICE_CHECK(clean_up(job, request));
+      SLUICE_RETURN_IF_ERROR(clean_up(job, request));
       return std::optional<std::vector<job::ShardPlan>>();
   }
   return std::optional(std::move(shards));
@@ -139,7 +143,7 @@ Result<std::optional<std::vector<job::ShardPlan>>> ExportJobs::plan(const job::J
 // A Device that was a patient's and is nobody's now has left, unless something refers to it.
 Result<bool> ExportJobs::may_have_had_devices(const ExportRequest& request) const {
   if (!request.since) return false;
-  SLUICE_TRY(const auto statistics, store_.statistics());
+  SLUICE_ASSIGN_OR_RETURN(const auto statistics, store_.statistics());
   return std::any_of(statistics.begin(), statistics.end(), [&](const auto& each) {
     return fhir::may_be_supporting(each.type) && fhir::is_in_patient_compartment(each.type) &&
            request.wants(each.type);
@@ -149,8 +153,8 @@ Result<bool> ExportJobs::may_have_had_devices(const ExportRequest& request) cons
 Result<std::vector<job::ShardPlan>> ExportJobs::plan_supporting(
     const job::Job& job, const ExportRequest& request) const {
   std::vector<job::ShardPlan> shards;
-  SLUICE_TRY(const auto files, internal_files(job));
-  SLUICE_TRY(const bool had_devices, may_have_had_devices(request));
+  SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job));
+  SLUICE_ASSIGN_OR_RETURN(const bool had_devices, may_have_had_devices(request));
   if (files.references.empty() && !had_devices) return shards;
   ShardSpec spec;
   spec.segments.push_back({ReadMode::kSupporting, {}});
@@ -161,7 +165,7 @@ Result<std::vector<job::ShardPlan>> ExportJobs::plan_supporting(
 Result<std::vector<job::ShardPlan>> ExportJobs::plan_merge(const job::Job& job,
                                                            std::string_view purpose,
                                                            ReadMode mode) const {
-  SLUICE_TRY(const auto files, internal_files(job));
+  SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job));
   std::array<std::uint64_t, kRunParts> runs{};
   for (const auto& run : files.runs)
     if (is_run_of(run, purpose)) ++runs.at(run.part);
@@ -183,7 +187,7 @@ Result<void> ExportJobs::clean_up(const job::Job& job, const ExportRequest& requ
     referred_.erase(job.id);
   }
   if (!request.sorts_blocks() && !request.associated_provenance) return {};
-  SLUICE_TRY(const auto files, internal_files(job));
+  SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job));
   for (const auto& run : files.runs) {
     const auto removed = files_.remove_file(job.id, run.name);
     // After a crash some are gone.
@@ -198,9 +202,9 @@ Result<std::shared_ptr<const ClosedReferences>> ExportJobs::referred_by(
     const std::lock_guard lock(mutex_);
     if (const auto found = referred_.find(job.id); found != referred_.end()) return found->second;
   }
-  SLUICE_TRY(const auto files, internal_files(job));
-  SLUICE_TRY(auto closed, close_references(files_, store_, job.id, files.references,
-                                           job.snapshot.sequence, request));
+  SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job));
+  SLUICE_ASSIGN_OR_RETURN(auto closed, close_references(files_, store_, job.id, files.references,
+                                                        job.snapshot.sequence, request));
   auto referred = std::make_shared<const ClosedReferences>(std::move(closed));
   const std::lock_guard lock(mutex_);
   return referred_.emplace(job.id, std::move(referred)).first->second;
@@ -211,9 +215,9 @@ Result<ShardInputs> ExportJobs::inputs_of(const job::Job& job, const job::Shard&
   ShardInputs inputs;
   if (shard.phase == kMainPhase) return inputs;
   if (shard.phase == kProvenancePhase && prepared.request.level != ExportLevel::kSystem) {
-    SLUICE_TRY(inputs.referred, referred_by(job, prepared.request));
+    SLUICE_ASSIGN_OR_RETURN(inputs.referred, referred_by(job, prepared.request));
   }
-  SLUICE_TRY(auto files, internal_files(job));
+  SLUICE_ASSIGN_OR_RETURN(auto files, internal_files(job));
   inputs.provenances = std::move(files.provenances);
   if (shard.phase == kProvenancePhase) return inputs;
   if (shard.phase == kSupportingPhase) {
@@ -222,7 +226,7 @@ Result<ShardInputs> ExportJobs::inputs_of(const job::Job& job, const job::Shard&
       inputs.referred = found->second;
   }
   inputs.references = std::move(files.references);
-  SLUICE_TRY(const auto spec, parse_shard_spec(shard.spec));
+  SLUICE_ASSIGN_OR_RETURN(const auto spec, parse_shard_spec(shard.spec));
   if (spec.segments.empty()) return inputs;
   const Segment& segment = spec.segments.front();
   const std::string_view purpose = segment.mode == ReadMode::kLatest   ? kCandidateRuns
@@ -236,8 +240,8 @@ Result<ShardInputs> ExportJobs::inputs_of(const job::Job& job, const job::Shard&
 
 Result<std::string> ExportJobs::run(const job::Job& job, const job::Shard& shard,
                                     const job::ShardContext& context) {
-  SLUICE_TRY(const auto prepared, prepare(job));
-  SLUICE_TRY(const auto inputs, inputs_of(job, shard, *prepared));
+  SLUICE_ASSIGN_OR_RETURN(const auto prepared, prepare(job));
+  SLUICE_ASSIGN_OR_RETURN(const auto inputs, inputs_of(job, shard, *prepared));
   return run_export_shard({store_, files_, sizes_.file_size_max, binary_url_}, *prepared, job,
                           shard, inputs, context);
 }
@@ -266,18 +270,19 @@ std::vector<std::string> ExportJobs::leftovers() {
 Result<void> check_against_store(const store::Store& store, ExportRequest& request,
                                  const store::Commit& snapshot, bool lenient) {
   if (request.level == ExportLevel::kGroup) {
-    SLUICE_TRY(const auto group,
-               seen(store, request, fhir::types::kGroup, {request.group_id}, snapshot));
+    SLUICE_ASSIGN_OR_RETURN(
+        const auto group, seen(store, request, fhir::types::kGroup, {request.group_id}, snapshot));
     if (!group.front()) return not_found(fmt::format("there is no Group/{}", request.group_id));
-    SLUICE_CHECK(check_groups(store, request, snapshot));
+    SLUICE_RETURN_IF_ERROR(check_groups(store, request, snapshot));
   }
   if (!request.patients) return {};
-  SLUICE_TRY(auto exist, seen(store, request, fhir::types::kPatient, *request.patients, snapshot));
+  SLUICE_ASSIGN_OR_RETURN(auto exist,
+                          seen(store, request, fhir::types::kPatient, *request.patients, snapshot));
   if (request.limits.groups) {
     // To a client that is limited to groups, who is no member is nobody.
     ExportRequest of_all = request;
     of_all.patients.reset();
-    SLUICE_TRY(const auto members, read_roster(store, of_all, snapshot));
+    SLUICE_ASSIGN_OR_RETURN(const auto members, read_roster(store, of_all, snapshot));
     for (std::size_t i = 0; i < exist.size(); ++i)
       exist[i] = exist[i] && members->contains((*request.patients)[i]);
   }
@@ -300,7 +305,8 @@ Result<void> check_against_store(const store::Store& store, ExportRequest& reque
     request.skipped.push_back(std::move(why));
     request.patients = std::move(known);
   }
-  if (request.level == ExportLevel::kGroup) SLUICE_CHECK(read_roster(store, request, snapshot));
+  if (request.level == ExportLevel::kGroup)
+    SLUICE_RETURN_IF_ERROR(read_roster(store, request, snapshot));
   return {};
 }
 

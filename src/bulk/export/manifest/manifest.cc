@@ -60,7 +60,7 @@ Result<std::size_t> ManifestStream::read(std::span<char> buffer) {
       if (done_) break;
       pending_.clear();
       offset_ = 0;
-      SLUICE_CHECK(produce_page());
+      SLUICE_RETURN_IF_ERROR(produce_page());
       continue;
     }
     const std::size_t n = std::min(buffer.size() - done, pending_.size() - offset_);
@@ -74,14 +74,14 @@ Result<std::size_t> ManifestStream::read(std::span<char> buffer) {
 Result<std::string> ManifestStream::url_of(const std::string& name) const {
   std::string url = files_url_ + name;
   if (!suffix_) return url;
-  SLUICE_TRY(const auto suffix, suffix_(name));
+  SLUICE_ASSIGN_OR_RETURN(const auto suffix, suffix_(name));
   return url + suffix;
 }
 
 Result<void> ManifestStream::produce_page() {
   // Without this a job that is deleted in between would end in a short but valid manifest.
-  SLUICE_CHECK(engine_.view(job_id_));
-  SLUICE_TRY(const auto page, engine_.shards(job_id_, next_, kPage));
+  SLUICE_RETURN_IF_ERROR(engine_.view(job_id_));
+  SLUICE_ASSIGN_OR_RETURN(const auto page, engine_.shards(job_id_, next_, kPage));
   if (page.empty() || (array_ > 0 && !has_others_)) {
     // The next array takes another walk over the shards: that costs little, and memory nothing.
     next_ = {};
@@ -92,8 +92,8 @@ Result<void> ManifestStream::produce_page() {
     return {};
   }
   for (const auto& shard : page) {
-    SLUICE_TRY(const auto result, parse_shard_result(shard.result));
-    for (const auto& file : result.files) SLUICE_CHECK(produce_item(file));
+    SLUICE_ASSIGN_OR_RETURN(const auto result, parse_shard_result(shard.result));
+    for (const auto& file : result.files) SLUICE_RETURN_IF_ERROR(produce_item(file));
   }
   next_ = {page.back().phase, page.back().number + 1};
   return {};
@@ -104,10 +104,10 @@ Result<void> ManifestStream::produce_item(const OutputFile& file) {
   if (file.kind != kManifestArrays[array_].kind) return {};
   if (!first_) pending_ += ',';
   first_ = false;
-  SLUICE_TRY(const auto url, url_of(file.name));
+  SLUICE_ASSIGN_OR_RETURN(const auto url, url_of(file.name));
   std::string continuation_url;
   if (!file.continues_in.empty()) {
-    SLUICE_TRY(continuation_url, url_of(file.continues_in));
+    SLUICE_ASSIGN_OR_RETURN(continuation_url, url_of(file.continues_in));
   }
   pending_ += manifest_item(file, url, continuation_url);
   return {};

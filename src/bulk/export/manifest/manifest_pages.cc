@@ -78,13 +78,13 @@ Result<ManifestPages::Files> ManifestPages::collect(const PagePosition& position
   job::ShardPosition from = first;
   bool at_end = false;
   while (!at_end && of_next < wanted_next) {
-    SLUICE_TRY(const auto page, engine_.shards(job_.id, from, kShards));
+    SLUICE_ASSIGN_OR_RETURN(const auto page, engine_.shards(job_.id, from, kShards));
     if (page.empty()) break;
     from = {page.back().phase, page.back().number + 1};
     for (const auto& shard : page) {
       at_end = !shard.done;
       if (at_end) break;
-      SLUICE_TRY(auto result, parse_shard_result(shard.result));
+      SLUICE_ASSIGN_OR_RETURN(auto result, parse_shard_result(shard.result));
       for (unsigned i = shard.position() == first ? position.file : 0; i < result.files.size();
            ++i) {
         if (files.of_page.size() < wanted) {
@@ -103,14 +103,14 @@ Result<ManifestPages::Files> ManifestPages::collect(const PagePosition& position
 Result<std::string> ManifestPages::url_of(const std::string& name) const {
   std::string url = files_url_ + name;
   if (!suffix_) return url;
-  SLUICE_TRY(const auto suffix, suffix_(name));
+  SLUICE_ASSIGN_OR_RETURN(const auto suffix, suffix_(name));
   return url + suffix;
 }
 
 Result<std::optional<std::string>> ManifestPages::read(const PagePosition& position) const {
-  SLUICE_TRY(const Files files, collect(position));
+  SLUICE_ASSIGN_OR_RETURN(const Files files, collect(position));
   // A job that was removed in between must not end in a short but valid manifest.
-  SLUICE_CHECK(engine_.view(job_.id));
+  SLUICE_RETURN_IF_ERROR(engine_.view(job_.id));
   if (!files.is_shown) return std::optional<std::string>();
   if (files.of_page.empty() && position != PagePosition{})
     return not_found(fmt::format("there is no page '{}'", to_text(position)));
@@ -120,10 +120,10 @@ Result<std::optional<std::string>> ManifestPages::read(const PagePosition& posit
     bool first = true;
     for (const auto& file : files.of_page) {
       if (file.kind != array.kind) continue;
-      SLUICE_TRY(const auto url, url_of(file.name));
+      SLUICE_ASSIGN_OR_RETURN(const auto url, url_of(file.name));
       std::string continuation_url;
       if (!file.continues_in.empty()) {
-        SLUICE_TRY(continuation_url, url_of(file.continues_in));
+        SLUICE_ASSIGN_OR_RETURN(continuation_url, url_of(file.continues_in));
       }
       if (!first) text += ',';
       first = false;
@@ -152,9 +152,9 @@ Result<bool> is_finished_file(const job::Engine& engine, std::string_view job_id
   const auto number = number_of(parts[2]);
   if (!phase || !number) return false;
   const job::ShardPosition position{*phase, *number};
-  SLUICE_TRY(const auto shards, engine.shards(job_id, position, 1));
+  SLUICE_ASSIGN_OR_RETURN(const auto shards, engine.shards(job_id, position, 1));
   if (shards.empty() || shards.front().position() != position || !shards.front().done) return false;
-  SLUICE_TRY(const auto result, parse_shard_result(shards.front().result));
+  SLUICE_ASSIGN_OR_RETURN(const auto result, parse_shard_result(shards.front().result));
   return std::any_of(result.files.begin(), result.files.end(),
                      [&](const auto& file) { return file.name == name; });
 }

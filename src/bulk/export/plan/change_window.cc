@@ -14,10 +14,11 @@ constexpr std::uint64_t kReadChangesOfPart = 500'000;
 
 Result<ChangeWindow> change_window(const store::Store& store, const ExportRequest& request,
                                    const store::Commit& snapshot) {
-  SLUICE_TRY(const auto since, store.commit_at(*request.since));
+  SLUICE_ASSIGN_OR_RETURN(const auto since, store.commit_at(*request.since));
   ChangeWindow window{since.sequence, snapshot.sequence};
   if (request.until) {
-    SLUICE_TRY(const auto until, store.commit_at(*request.until + std::chrono::milliseconds(-1)));
+    SLUICE_ASSIGN_OR_RETURN(const auto until,
+                            store.commit_at(*request.until + std::chrono::milliseconds(-1)));
     window.up_to = std::min(window.up_to, until.sequence);
   }
   window.after = std::min(window.after, window.up_to);
@@ -28,13 +29,13 @@ Result<void> each_put_since(const store::Store& store, const ExportRequest& requ
                             const store::Commit& snapshot,
                             const std::function<Result<void>(std::uint64_t)>& step,
                             const std::function<void(const store::Change&)>& visit) {
-  SLUICE_TRY(const auto since, store.commit_at(*request.since));
-  SLUICE_TRY(const auto log, store.changes(since.sequence, snapshot.sequence));
+  SLUICE_ASSIGN_OR_RETURN(const auto since, store.commit_at(*request.since));
+  SLUICE_ASSIGN_OR_RETURN(const auto log, store.changes(since.sequence, snapshot.sequence));
   store::Change change;
   while (true) {
-    SLUICE_TRY(const bool more, log->next(change));
+    SLUICE_ASSIGN_OR_RETURN(const bool more, log->next(change));
     if (!more) return {};
-    SLUICE_CHECK(step(kChangeBytes));
+    SLUICE_RETURN_IF_ERROR(step(kChangeBytes));
     if (change.kind == store::ChangeKind::kPut) visit(change);
   }
 }

@@ -43,11 +43,11 @@ struct TypeToRead {
 /// Whether a Provenance has a target that could be there as a supporting resource as of a sequence.
 Result<bool> has_supporting_target(fhir::ReferenceWalk& walk, std::string_view json,
                                    const store::Store& store, store::Sequence as_of) {
-  SLUICE_TRY(const auto head, walk.provenance(json));
+  SLUICE_ASSIGN_OR_RETURN(const auto head, walk.provenance(json));
   for (const auto& target : head.targets) {
     if (!fhir::may_be_supporting(target.type)) continue;
     if (!fhir::is_in_patient_compartment(target.type)) return true;
-    SLUICE_TRY(const auto owners, store.owners(target, as_of));
+    SLUICE_ASSIGN_OR_RETURN(const auto owners, store.owners(target, as_of));
     if (owners && owners->empty()) return true;
   }
   return false;
@@ -64,25 +64,25 @@ class Planner {
         sizes_(sizes) {}
 
   Result<std::vector<job::ShardPlan>> plan() {
-    SLUICE_CHECK(plan_resources());
+    SLUICE_RETURN_IF_ERROR(plan_resources());
     // Little as they are, they come last: each ends with a wait for the disk.
-    if (request_.since) SLUICE_CHECK(add_deletions());
+    if (request_.since) SLUICE_RETURN_IF_ERROR(add_deletions());
     if (!request_.skipped.empty()) add_outcome();
     return std::move(shards_);
   }
 
   Result<std::vector<job::ShardPlan>> plan_provenance(const std::set<fhir::ResourceType>& walked) {
     const auto whole = store::whole_type(fhir::types::kProvenance);
-    SLUICE_TRY(const std::uint64_t size, store_.approximate_size(whole));
-    SLUICE_CHECK(look_at_store());
+    SLUICE_ASSIGN_OR_RETURN(const std::uint64_t size, store_.approximate_size(whole));
+    SLUICE_RETURN_IF_ERROR(look_at_store());
     if (std::none_of(statistics_.begin(), statistics_.end(),
                      [&](const auto& each) { return each.type == whole.type; }))
       return std::move(shards_);
     // What joined later is wanted whatever its age, and the Provenance of what is returned too.
     if (request_.since && !request_.associated_provenance && new_members() == 0) {
-      SLUICE_CHECK(find_types());
+      SLUICE_RETURN_IF_ERROR(find_types());
       std::uint64_t count = 0;
-      SLUICE_TRY(const bool by_changes, are_changes_cheaper(count));
+      SLUICE_ASSIGN_OR_RETURN(const bool by_changes, are_changes_cheaper(count));
       if (by_changes) {
         add_shard({ReadMode::kProvenanceChanges, {}}, count * kLoggedWeight);
         return std::move(shards_);
@@ -103,7 +103,8 @@ class Planner {
         request_.file_size_min
             ? size + 1
             : std::clamp(size / (sizes_.workers * 4), sizes_.shard_size_min, sizes_.shard_size);
-    SLUICE_TRY(const auto parts, store_.split(whole, std::max<std::uint64_t>(1, target)));
+    SLUICE_ASSIGN_OR_RETURN(const auto parts,
+                            store_.split(whole, std::max<std::uint64_t>(1, target)));
     for (const auto& part : parts) {
       Segment segment{ReadMode::kProvenance, part};
       segment.why = why;
@@ -114,13 +115,13 @@ class Planner {
 
  private:
   Result<void> plan_resources() {
-    SLUICE_CHECK(look_at_store());
-    SLUICE_CHECK(find_types());
+    SLUICE_RETURN_IF_ERROR(look_at_store());
+    SLUICE_RETURN_IF_ERROR(find_types());
     if (by_patient()) return cut_by_owner();
-    SLUICE_TRY(const bool by_changes, choose_changes());
+    SLUICE_ASSIGN_OR_RETURN(const bool by_changes, choose_changes());
     if (by_changes) return {};
     choose_modes();
-    SLUICE_CHECK(choose_provenance());
+    SLUICE_RETURN_IF_ERROR(choose_provenance());
     return cut();
   }
 
@@ -136,8 +137,9 @@ class Planner {
   void add_outcome() { add_shard({ReadMode::kOutcome, {}}, 1); }
 
   Result<void> add_deletions() {
-    SLUICE_TRY(const auto window, change_window(store_, request_, snapshot_));
-    SLUICE_TRY(const std::uint64_t count, store_.change_count(window.after, window.up_to));
+    SLUICE_ASSIGN_OR_RETURN(const auto window, change_window(store_, request_, snapshot_));
+    SLUICE_ASSIGN_OR_RETURN(const std::uint64_t count,
+                            store_.change_count(window.after, window.up_to));
     if (count == 0) return {};
     // What filters have to be asked about is read.
     const bool reads = filters_.limits_any() || request_.sorts_blocks();
@@ -150,10 +152,11 @@ class Planner {
 
   // What all plans reckon with; once for each.
   Result<void> look_at_store() {
-    SLUICE_TRY(statistics_, store_.statistics());
+    SLUICE_ASSIGN_OR_RETURN(statistics_, store_.statistics());
     for (const auto& type : statistics_)
       if (type.type == fhir::types::kPatient) patients_ = type.resources;
-    SLUICE_TRY(roster_cost_, roster_cost(store_, roster_, patients_, snapshot_.sequence));
+    SLUICE_ASSIGN_OR_RETURN(roster_cost_,
+                            roster_cost(store_, roster_, patients_, snapshot_.sequence));
     return {};
   }
 
@@ -180,7 +183,7 @@ class Planner {
       } else {
         continue;
       }
-      SLUICE_TRY(read.size, store_.approximate_size(read.range));
+      SLUICE_ASSIGN_OR_RETURN(read.size, store_.approximate_size(read.range));
       total_size_ += read.size;
       types_.push_back(std::move(read));
     }
@@ -200,7 +203,7 @@ class Planner {
   Result<bool> choose_changes() {
     if (!request_.since) return false;
     std::uint64_t count = 0;
-    SLUICE_TRY(const bool by_changes, are_changes_cheaper(count));
+    SLUICE_ASSIGN_OR_RETURN(const bool by_changes, are_changes_cheaper(count));
     if (by_changes && count > 0) {
       // Each part reads the whole log, which is little beside the resources. With a minimal file
       // size a type is one chain.
@@ -218,9 +221,9 @@ class Planner {
   }
 
   Result<bool> are_changes_cheaper(std::uint64_t& count) {
-    SLUICE_TRY(const auto since, store_.commit_at(*request_.since));
-    SLUICE_TRY(count, store_.change_count(std::min(since.sequence, snapshot_.sequence),
-                                          snapshot_.sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto since, store_.commit_at(*request_.since));
+    SLUICE_ASSIGN_OR_RETURN(count, store_.change_count(std::min(since.sequence, snapshot_.sequence),
+                                                       snapshot_.sequence));
     // Either way the resources of new members are written, so only finding them counts.
     const double new_cost = new_members() * static_cast<double>(types_.size()) * cost::kSeek;
     const double change_cost = static_cast<double>(count) * cost::kChange + new_cost;
@@ -228,7 +231,7 @@ class Planner {
     bool by_changes = change_cost < scan_cost;
     bool supporting_changed = false;
     if (by_changes && takes_supporting(request_)) {
-      SLUICE_TRY(supporting_changed, may_need_supporting(since.sequence));
+      SLUICE_ASSIGN_OR_RETURN(supporting_changed, may_need_supporting(since.sequence));
       by_changes = !supporting_changed;
     }
     spdlog::info(
@@ -246,25 +249,26 @@ class Planner {
   // be unchanged: only reading them all can tell. So for a Provenance of one.
   Result<bool> may_need_supporting(store::Sequence since) const {
     fhir::ReferenceWalk walk(request_.base_url);
-    SLUICE_TRY(const auto changes, store_.changes(since, snapshot_.sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto changes, store_.changes(since, snapshot_.sequence));
     store::Change change;
     while (true) {
-      SLUICE_TRY(const bool more, changes->next(change));
+      SLUICE_ASSIGN_OR_RETURN(const bool more, changes->next(change));
       if (!more) return false;
       if (!request_.wants(change.type)) continue;
       if (fhir::may_be_supporting(change.type)) {
         // A Device with a patient is read with the patient's compartment. It may have come as
         // nobody's before, and has to be told of when the patient is not the export's.
         if (change.owner.empty()) return true;
-        SLUICE_TRY(const auto owners, store_.owners({change.type, std::string(change.id)}, since));
+        SLUICE_ASSIGN_OR_RETURN(const auto owners,
+                                store_.owners({change.type, std::string(change.id)}, since));
         if (owners && owners->empty()) return true;
       }
       if (change.type != fhir::types::kProvenance || !chooses_provenance(request_)) continue;
-      SLUICE_TRY(const auto record,
-                 store_.read({change.type, std::string(change.id)}, snapshot_.sequence));
+      SLUICE_ASSIGN_OR_RETURN(const auto record, store_.read({change.type, std::string(change.id)},
+                                                             snapshot_.sequence));
       if (!record) continue;
-      SLUICE_TRY(const bool found,
-                 has_supporting_target(walk, record->json, store_, snapshot_.sequence));
+      SLUICE_ASSIGN_OR_RETURN(
+          const bool found, has_supporting_target(walk, record->json, store_, snapshot_.sequence));
       if (found) return true;
     }
   }
@@ -329,8 +333,8 @@ class Planner {
   // way to find them all.
   Result<void> choose_provenance() {
     if (roster_ == nullptr || !chooses_provenance(request_)) return {};
-    SLUICE_TRY(const std::uint64_t size,
-               store_.approximate_size(store::whole_type(fhir::types::kProvenance)));
+    SLUICE_ASSIGN_OR_RETURN(const std::uint64_t size,
+                            store_.approximate_size(store::whole_type(fhir::types::kProvenance)));
     std::set<fhir::ResourceType> sought;
     for (const auto& type : types_)
       if (type.mode == ReadMode::kSeek) sought.insert(type.range.type);
@@ -348,13 +352,14 @@ class Planner {
         types_.begin(), types_.end(), [](const auto& a, const auto& b) { return a.size < b.size; });
     // With a minimal file size only the last file may be smaller.
     const std::uint64_t parts = request_.file_size_min ? 1 : total_size_ / target + 1;
-    SLUICE_TRY(const auto cuts,
-               store_.split(largest->range, std::max<std::uint64_t>(1, largest->size / parts)));
+    SLUICE_ASSIGN_OR_RETURN(
+        const auto cuts,
+        store_.split(largest->range, std::max<std::uint64_t>(1, largest->size / parts)));
     std::vector<std::string> owners;
     for (std::size_t i = 1; parts > 1 && i < cuts.size(); ++i) {
-      SLUICE_TRY(const auto scan, store_.scan(cuts[i], snapshot_.sequence));
+      SLUICE_ASSIGN_OR_RETURN(const auto scan, store_.scan(cuts[i], snapshot_.sequence));
       store::RecordView record;
-      SLUICE_TRY(const bool more, scan->next(record));
+      SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
       if (more && (owners.empty() || record.owner > owners.back()))
         owners.emplace_back(record.owner);
     }
@@ -365,7 +370,7 @@ class Planner {
         store::KeyRange range = type.range;
         if (i > 0) range.from = store::of_owner(range.type, owners[i - 1]).from;
         if (i < owners.size()) range.to = store::of_owner(range.type, owners[i]).from;
-        SLUICE_TRY(const std::uint64_t size, store_.approximate_size(range));
+        SLUICE_ASSIGN_OR_RETURN(const std::uint64_t size, store_.approximate_size(range));
         weight += size;
         spec.segments.push_back({ReadMode::kByOwner, std::move(range)});
       }
@@ -392,7 +397,7 @@ class Planner {
       }
       // The weight can be more than what is read; parts are cut by what is read.
       const double scale = static_cast<double>(type.size) / static_cast<double>(type.weight);
-      SLUICE_TRY(
+      SLUICE_ASSIGN_OR_RETURN(
           auto parts,
           store_.split(type.range,
                        std::max<std::uint64_t>(

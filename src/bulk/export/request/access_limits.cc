@@ -22,7 +22,7 @@ Result<AccessFilters> AccessFilters::compile(const AccessLimits& limits,
   filters.base_url_ = options.base_url;
   for (const auto& [types, limit] : limits.by_query) {
     for (const auto type : types) {
-      SLUICE_TRY(auto filter, search::ResourceFilter::compile(type, limit, options));
+      SLUICE_ASSIGN_OR_RETURN(auto filter, search::ResourceFilter::compile(type, limit, options));
       if (filter.limits()) filters.by_type_.emplace(type, std::move(filter));
     }
   }
@@ -30,7 +30,7 @@ Result<AccessFilters> AccessFilters::compile(const AccessLimits& limits,
 }
 
 Result<bool> AccessFilters::passes_context(std::string_view json) const {
-  SLUICE_TRY(const auto context, fhir::read_security_context(json));
+  SLUICE_ASSIGN_OR_RETURN(const auto context, fhir::read_security_context(json));
   if (!context) return true;
   const auto reference = fhir::parse_reference(*context, base_url_);
   return reference && std::binary_search(contexts_->begin(), contexts_->end(), reference->type);
@@ -39,7 +39,7 @@ Result<bool> AccessFilters::passes_context(std::string_view json) const {
 Result<bool> AccessFilters::pass(search::Matcher& matcher, fhir::ResourceType type,
                                  std::string_view json) const {
   if (contexts_ && type == fhir::types::kBinary) {
-    SLUICE_TRY(const bool passes, passes_context(json));
+    SLUICE_ASSIGN_OR_RETURN(const bool passes, passes_context(json));
     if (!passes) return false;
   }
   const auto found = by_type_.find(type);

@@ -30,7 +30,7 @@ class SeenResolver final : public search::Resolver {
   Result<void> each(fhir::ResourceType type, const Visit& visit) override {
     if (!access_.limits(type)) return resolver_.each(type, visit);
     return resolver_.each(type, [&](std::string_view id, std::string_view json) -> Result<void> {
-      SLUICE_TRY(const bool seen, access_.pass(matcher_, type, json));
+      SLUICE_ASSIGN_OR_RETURN(const bool seen, access_.pass(matcher_, type, json));
       return seen ? visit(id, json) : Result<void>();
     });
   }
@@ -102,8 +102,9 @@ std::vector<std::string> split_type_filters(std::string_view value, std::size_t 
 
 Result<std::vector<fhir::ResourceType>> types_read_by(const TypeFilter& filter,
                                                       std::string_view base_url) {
-  SLUICE_TRY(const auto query, search::Query::compile(filter.type, filter.query,
-                                                      {.base_url = std::string(base_url)}));
+  SLUICE_ASSIGN_OR_RETURN(
+      const auto query,
+      search::Query::compile(filter.type, filter.query, {.base_url = std::string(base_url)}));
   return query.other_types();
 }
 
@@ -112,7 +113,7 @@ Result<ExportFilters> ExportFilters::prepare(const store::Store& store,
                                              const store::Commit& snapshot) {
   ExportFilters filters;
   const search::QueryOptions options{.base_url = request.base_url, .now = snapshot.instant};
-  SLUICE_TRY(filters.access_, AccessFilters::compile(request.limits, options));
+  SLUICE_ASSIGN_OR_RETURN(filters.access_, AccessFilters::compile(request.limits, options));
   query::StoreResolver all(store, snapshot.sequence);
   std::optional<GroupReach> reach;
   if (request.limits.groups)
@@ -120,8 +121,9 @@ Result<ExportFilters> ExportFilters::prepare(const store::Store& store,
   search::IdBudget budget;
   SeenResolver resolver(reach ? static_cast<search::Resolver&>(*reach) : all, filters.access_);
   for (const TypeFilter& filter : request.type_filters) {
-    SLUICE_TRY(const auto query, search::Query::compile(filter.type, filter.query, options));
-    SLUICE_TRY(auto resolved, query.resolved(resolver, budget));
+    SLUICE_ASSIGN_OR_RETURN(const auto query,
+                            search::Query::compile(filter.type, filter.query, options));
+    SLUICE_ASSIGN_OR_RETURN(auto resolved, query.resolved(resolver, budget));
     filters.by_type_[filter.type].push_back(std::move(resolved));
   }
   return filters;
@@ -129,7 +131,7 @@ Result<ExportFilters> ExportFilters::prepare(const store::Store& store,
 
 Result<bool> ExportFilters::pass(search::Matcher& matcher, fhir::ResourceType type,
                                  std::string_view json) const {
-  SLUICE_TRY(const bool seen, access_.pass(matcher, type, json));
+  SLUICE_ASSIGN_OR_RETURN(const bool seen, access_.pass(matcher, type, json));
   if (!seen) return false;
   const auto found = by_type_.find(type);
   if (found == by_type_.end()) return true;

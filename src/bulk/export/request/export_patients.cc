@@ -48,7 +48,7 @@ Result<Roster> choose(const Roster& members, const std::vector<std::string>& wan
 
 Result<void> check_groups(const store::Store& store, const ExportRequest& request,
                           const store::Commit& as_of) {
-  SLUICE_CHECK(check_group_exists(store, request.group_id, as_of));
+  SLUICE_RETURN_IF_ERROR(check_group_exists(store, request.group_id, as_of));
   return told(request, check_nested_groups(store, request.group_id, as_of, request.base_url));
 }
 
@@ -65,13 +65,14 @@ Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,
     if (!request.patients) return std::shared_ptr<const Roster>();
     return std::make_shared<const Roster>(*request.patients);
   }
-  SLUICE_CHECK(check_group_exists(store, request.group_id, as_of));
+  SLUICE_RETURN_IF_ERROR(check_group_exists(store, request.group_id, as_of));
   const std::optional<Instant> ever;
-  SLUICE_TRY(auto members,
-             told(request, read_members(store, request.group_id, as_of, request.base_url, {},
-                                        request.history_of_new_members ? request.since : ever)));
+  SLUICE_ASSIGN_OR_RETURN(
+      auto members,
+      told(request, read_members(store, request.group_id, as_of, request.base_url, {},
+                                 request.history_of_new_members ? request.since : ever)));
   if (!request.patients) return std::make_shared<const Roster>(std::move(members));
-  SLUICE_TRY(auto chosen, choose(members, *request.patients, request.group_id));
+  SLUICE_ASSIGN_OR_RETURN(auto chosen, choose(members, *request.patients, request.group_id));
   return std::make_shared<const Roster>(std::move(chosen));
 }
 

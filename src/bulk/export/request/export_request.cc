@@ -68,12 +68,12 @@ class RequestParser {
   }
 
   Result<ExportRequest> parse() {
-    for (const auto& parameter : parameters_) SLUICE_CHECK(read(parameter));
-    SLUICE_CHECK(check_types());
-    SLUICE_CHECK(check_associated());
-    SLUICE_CHECK(check_type_filters());
-    SLUICE_CHECK(check_elements());
-    SLUICE_CHECK(check_patients());
+    for (const auto& parameter : parameters_) SLUICE_RETURN_IF_ERROR(read(parameter));
+    SLUICE_RETURN_IF_ERROR(check_types());
+    SLUICE_RETURN_IF_ERROR(check_associated());
+    SLUICE_RETURN_IF_ERROR(check_type_filters());
+    SLUICE_RETURN_IF_ERROR(check_elements());
+    SLUICE_RETURN_IF_ERROR(check_patients());
     if (request_.file_size_min && request_.file_size_max &&
         *request_.file_size_min >= *request_.file_size_max)
       return invalid(fmt::format("_maximumFileSize {1} is not greater than _minimumFileSize {0}",
@@ -137,8 +137,8 @@ class RequestParser {
   }
 
   Result<void> read_output_format(const fhir::Parameter& parameter) {
-    SLUICE_CHECK(check_kind(parameter, kTextKinds));
-    SLUICE_CHECK(check_once(parameter));
+    SLUICE_RETURN_IF_ERROR(check_kind(parameter, kTextKinds));
+    SLUICE_RETURN_IF_ERROR(check_once(parameter));
     // A '+' that was not escaped in a query arrives as a space.
     std::string format = parameter.value;
     std::replace(format.begin(), format.end(), ' ', '+');
@@ -151,8 +151,8 @@ class RequestParser {
   }
 
   Result<void> read_format(const fhir::Parameter& parameter) {
-    SLUICE_CHECK(check_kind(parameter, kTextKinds));
-    SLUICE_CHECK(check_once(parameter));
+    SLUICE_RETURN_IF_ERROR(check_kind(parameter, kTextKinds));
+    SLUICE_RETURN_IF_ERROR(check_once(parameter));
     std::string format = parameter.value;
     std::replace(format.begin(), format.end(), ' ', '+');
     if (format == "json" || format == "application/json" || format == "application/fhir+json" ||
@@ -164,8 +164,8 @@ class RequestParser {
   }
 
   Result<void> read_instant(const fhir::Parameter& parameter, std::optional<Instant>& target) {
-    SLUICE_CHECK(check_kind(parameter, kInstantKinds));
-    SLUICE_CHECK(check_once(parameter));
+    SLUICE_RETURN_IF_ERROR(check_kind(parameter, kInstantKinds));
+    SLUICE_RETURN_IF_ERROR(check_once(parameter));
     const auto instant = parse_fhir_instant(parameter.value);
     if (!instant) return invalid(fmt::format("{}: {}", parameter.name, instant.error().message));
     target = *instant;
@@ -173,7 +173,7 @@ class RequestParser {
   }
 
   Result<void> read_types(const fhir::Parameter& parameter) {
-    SLUICE_CHECK(check_kind(parameter, kTextKinds));
+    SLUICE_RETURN_IF_ERROR(check_kind(parameter, kTextKinds));
     types_given_ = true;
     for (const auto& name : split_at_commas(parameter.value, kTypesMax)) {
       if (++types_count_ > kTypesMax) return too_many("_type", kTypesMax);
@@ -181,7 +181,7 @@ class RequestParser {
       if (type)
         request_.types.push_back(*type);
       else
-        SLUICE_CHECK(skip_or_refuse(
+        SLUICE_RETURN_IF_ERROR(skip_or_refuse(
             ErrorKind::kInvalid,
             fmt::format("_type '{}' is not a resource type of FHIR R4", shown(name))));
     }
@@ -189,17 +189,17 @@ class RequestParser {
   }
 
   Result<void> read_type_filter(const fhir::Parameter& parameter) {
-    SLUICE_CHECK(check_kind(parameter, kTextKinds));
+    SLUICE_RETURN_IF_ERROR(check_kind(parameter, kTextKinds));
     for (const auto& text : split_type_filters(parameter.value, kTypeFiltersMax)) {
       if (++filters_count_ > kTypeFiltersMax)
         return invalid(fmt::format("there are more than {} _typeFilter", kTypeFiltersMax));
       auto filter = parse_type_filter(text, context_.base_url, &filters_cost_);
-      SLUICE_CHECK(check_cost_of_filters());
+      SLUICE_RETURN_IF_ERROR(check_cost_of_filters());
       if (!filter && context_.lenient && filter.error().kind == ErrorKind::kUnsupported) {
         filter =
             known_part_of_type_filter(text, context_.base_url, request_.skipped, &filters_cost_);
-        SLUICE_CHECK(check_skipped());
-        SLUICE_CHECK(check_cost_of_filters());
+        SLUICE_RETURN_IF_ERROR(check_skipped());
+        SLUICE_RETURN_IF_ERROR(check_cost_of_filters());
       }
       if (!filter) return filter.error();  // also a mistake, which nobody asked to overlook
       request_.type_filters.push_back(std::move(*filter));
@@ -220,7 +220,7 @@ class RequestParser {
   }
 
   Result<void> read_elements(const fhir::Parameter& parameter) {
-    SLUICE_CHECK(check_kind(parameter, kTextKinds));
+    SLUICE_RETURN_IF_ERROR(check_kind(parameter, kTextKinds));
     for (auto& value : split_at_commas(parameter.value, kElementsMax)) {
       if (request_.elements.size() == kElementsMax) return too_many("_elements", kElementsMax);
       request_.elements.push_back(std::move(value));
@@ -229,7 +229,7 @@ class RequestParser {
   }
 
   Result<void> read_patient(const fhir::Parameter& parameter) {
-    SLUICE_CHECK(check_kind(parameter, kReferenceKinds));
+    SLUICE_RETURN_IF_ERROR(check_kind(parameter, kReferenceKinds));
     if (!request_.patients) request_.patients.emplace();
     for (const auto& text : parameter.kind == "query"
                                 ? split_at_commas(parameter.value, kPatientsMax)
@@ -248,8 +248,8 @@ class RequestParser {
   }
 
   Result<void> read_size(const fhir::Parameter& parameter, std::optional<std::uint64_t>& target) {
-    SLUICE_CHECK(check_kind(parameter, kSizeKinds));
-    SLUICE_CHECK(check_once(parameter));
+    SLUICE_RETURN_IF_ERROR(check_kind(parameter, kSizeKinds));
+    SLUICE_RETURN_IF_ERROR(check_once(parameter));
     std::uint64_t size = 0;
     const char* end = parameter.value.data() + parameter.value.size();
     const auto [stop, failed] = std::from_chars(parameter.value.data(), end, size);
@@ -261,8 +261,8 @@ class RequestParser {
   }
 
   Result<void> read_boolean(const fhir::Parameter& parameter, bool& target) {
-    SLUICE_CHECK(check_kind(parameter, kBooleanKinds));
-    SLUICE_CHECK(check_once(parameter));
+    SLUICE_RETURN_IF_ERROR(check_kind(parameter, kBooleanKinds));
+    SLUICE_RETURN_IF_ERROR(check_once(parameter));
     if (parameter.value != "true" && parameter.value != "false")
       return invalid(parameter.name + " '" + shown(parameter.value) + "' is not true or false");
     target = parameter.value == "true";
@@ -270,8 +270,8 @@ class RequestParser {
   }
 
   Result<void> read_organizer(const fhir::Parameter& parameter) {
-    SLUICE_CHECK(check_kind(parameter, kCodeKinds));
-    SLUICE_CHECK(check_once(parameter));
+    SLUICE_RETURN_IF_ERROR(check_kind(parameter, kCodeKinds));
+    SLUICE_RETURN_IF_ERROR(check_once(parameter));
     if (std::find(kOrganizers.begin(), kOrganizers.end(), parameter.value) != kOrganizers.end()) {
       request_.organize_by = fhir::find_resource_type(parameter.value);
       return {};
@@ -284,7 +284,7 @@ class RequestParser {
   }
 
   Result<void> read_associated(const fhir::Parameter& parameter) {
-    SLUICE_CHECK(check_kind(parameter, kCodeKinds, kAssociatedDataSystem));
+    SLUICE_RETURN_IF_ERROR(check_kind(parameter, kCodeKinds, kAssociatedDataSystem));
     for (const auto& value : split_at_commas(parameter.value, kAssociatedDataMax)) {
       if (++associated_count_ > kAssociatedDataMax)
         return too_many("includeAssociatedData", kAssociatedDataMax);
@@ -292,7 +292,7 @@ class RequestParser {
       if (value == "LatestProvenanceResources") asked = AssociatedProvenance::kLatest;
       if (value == "RelevantProvenanceResources") asked = AssociatedProvenance::kRelevant;
       if (!asked) {
-        SLUICE_CHECK(
+        SLUICE_RETURN_IF_ERROR(
             skip_or_refuse(ErrorKind::kUnsupported,
                            fmt::format("includeAssociatedData '{}' is not supported: use "
                                        "LatestProvenanceResources or RelevantProvenanceResources",
@@ -310,7 +310,7 @@ class RequestParser {
   Result<void> check_associated() {
     if (!request_.associated_provenance) return {};
     if (request_.organize_by == fhir::types::kPatient) {
-      SLUICE_CHECK(skip_or_refuse(
+      SLUICE_RETURN_IF_ERROR(skip_or_refuse(
           ErrorKind::kUnsupported,
           "includeAssociatedData is not supported together with organizeOutputBy 'Patient'"));
       request_.associated_provenance.reset();
@@ -347,7 +347,7 @@ class RequestParser {
       if (request_.wants(filter.type))
         wanted.push_back(std::move(filter));
       else
-        SLUICE_CHECK(
+        SLUICE_RETURN_IF_ERROR(
             skip_or_refuse(ErrorKind::kInvalid,
                            fmt::format("_typeFilter '{}?{}' is for a type that _type does not name",
                                        fhir::type_name(filter.type), shown(filter.query))));
@@ -368,7 +368,7 @@ class RequestParser {
       if (selection)
         known.push_back(element);
       else
-        SLUICE_CHECK(skip_or_refuse(selection.error().kind, selection.error().message));
+        SLUICE_RETURN_IF_ERROR(skip_or_refuse(selection.error().kind, selection.error().message));
       // Else a type of which only unknown elements were asked for would come whole.
       const auto type = fhir::find_resource_type(element.substr(0, element.find('.')));
       if (!selection && type)

@@ -41,8 +41,9 @@ Result<bool> ExportScope::covers_group(std::string_view json) const {
   if (request_.level == ExportLevel::kSystem) return true;
   if (prepared_.roster == nullptr)
     return fhir::has_group_member(json, prepared_.snapshot.instant, request_.base_url);
-  SLUICE_TRY(const auto members,
-             fhir::read_group_members(json, prepared_.snapshot.instant, request_.base_url));
+  SLUICE_ASSIGN_OR_RETURN(
+      const auto members,
+      fhir::read_group_members(json, prepared_.snapshot.instant, request_.base_url));
   const auto& patients = members.subjects;
   // With a list of patients, a group that has others too would tell of them.
   return !patients.empty() && std::all_of(patients.begin(), patients.end(), [&](const auto& id) {

@@ -61,17 +61,19 @@ bool GroupReach::may_read(fhir::ResourceType type) const {
 Result<bool> GroupReach::may_export(const std::string& group_id) {
   const auto known = exportable_.find(group_id);
   if (known != exportable_.end()) return known->second;
-  SLUICE_TRY(const bool exportable, find_exportable(group_id));
+  SLUICE_ASSIGN_OR_RETURN(const bool exportable, find_exportable(group_id));
   return exportable_.emplace(group_id, exportable).first->second;
 }
 
 // A large Group is not read unless it has to be.
 Result<bool> GroupReach::find_exportable(const std::string& group_id) {
   if (!access_.limits(fhir::types::kGroup)) {
-    SLUICE_TRY(const auto exists, store_.exist(fhir::types::kGroup, {group_id}, as_of_.sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto exists,
+                            store_.exist(fhir::types::kGroup, {group_id}, as_of_.sequence));
     return exists.front();
   }
-  SLUICE_TRY(const auto group, store_.read({fhir::types::kGroup, group_id}, as_of_.sequence));
+  SLUICE_ASSIGN_OR_RETURN(const auto group,
+                          store_.read({fhir::types::kGroup, group_id}, as_of_.sequence));
   if (!group) return false;
   return access_.pass(matcher_, fhir::types::kGroup, group->json);
 }
@@ -90,8 +92,8 @@ Result<bool> GroupReach::holds(const store::Record& record) {
   if (!is_group && patients.empty()) return false;
   for (const auto& id : limit_.groups) {
     if (is_group && id != record.key.id) continue;
-    SLUICE_CHECK(bounds_.step());
-    SLUICE_TRY(const bool exported, may_export(id));
+    SLUICE_RETURN_IF_ERROR(bounds_.step());
+    SLUICE_ASSIGN_OR_RETURN(const bool exported, may_export(id));
     if (!exported) continue;
     const auto member = has_member(store_, id, patients, as_of_, base_url_);
     // One that cannot be resolved cannot be exported.
@@ -106,7 +108,7 @@ Result<bool> GroupReach::refers_to(const store::Record& record) {
   const auto type = record.key.type;
   if (!may_read(type) || (!fhir::may_be_supporting(type) && type != fhir::types::kProvenance))
     return false;
-  SLUICE_TRY(Found* const found, members());
+  SLUICE_ASSIGN_OR_RETURN(Found* const found, members());
   store::RecordView view;
   view.type = type;
   view.id = record.key.id;
@@ -124,7 +126,7 @@ Result<GroupReach::Found*> GroupReach::members() {
   auto found = std::make_unique<Found>(base_url_);
   std::set<std::string> patients;
   for (const auto& id : limit_.groups) {
-    SLUICE_TRY(const bool exported, may_export(id));
+    SLUICE_ASSIGN_OR_RETURN(const bool exported, may_export(id));
     if (!exported) continue;
     const auto of_group = read_members(store_, id, as_of_, base_url_, {});
     // One that cannot be resolved cannot be exported.
@@ -144,7 +146,7 @@ Result<void> GroupReach::find_supporting(Found& found) {
   using Step = Found::Step;
   if (is_wanted_found(found)) return {};
   if (found.step == Step::kBegin) {
-    SLUICE_TRY(const auto statistics, store_.statistics());
+    SLUICE_ASSIGN_OR_RETURN(const auto statistics, store_.statistics());
     for (const auto& of_type : statistics)
       if (fhir::is_in_patient_compartment(of_type.type) && of_type.type != fhir::types::kGroup &&
           may_read(of_type.type))
@@ -154,15 +156,15 @@ Result<void> GroupReach::find_supporting(Found& found) {
   }
   if (found.step == Step::kCompartments) {
     for (; !found.types.empty(); found.types.pop_back(), found.patient = 0) {
-      SLUICE_CHECK(add_references(found, found.types.back()));
+      SLUICE_RETURN_IF_ERROR(add_references(found, found.types.back()));
       if (is_wanted_found(found)) return {};
     }
-    SLUICE_CHECK(follow(found));
+    SLUICE_RETURN_IF_ERROR(follow(found));
     if (is_wanted_found(found)) return {};
     found.step = Step::kProvenance;
   }
   if (found.step == Step::kProvenance) {
-    SLUICE_CHECK(add_provenances(found));
+    SLUICE_RETURN_IF_ERROR(add_provenances(found));
     found.step = Step::kDone;
   }
   return follow(found);
@@ -171,44 +173,45 @@ Result<void> GroupReach::find_supporting(Found& found) {
 // A Provenance may be in reach by what it is about, and refers to others in its turn.
 Result<void> GroupReach::add_provenances(Found& found) {
   if (!may_read(fhir::types::kProvenance)) return {};
-  SLUICE_TRY(const auto scan,
-             store_.scan(store::whole_type(fhir::types::kProvenance), as_of_.sequence));
+  SLUICE_ASSIGN_OR_RETURN(
+      const auto scan, store_.scan(store::whole_type(fhir::types::kProvenance), as_of_.sequence));
   store::RecordView record;
   while (true) {
-    SLUICE_CHECK(bounds_.step());
-    SLUICE_TRY(const bool more, scan->next(record));
+    SLUICE_RETURN_IF_ERROR(bounds_.step());
+    SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
     if (!more) return {};
     if (record.is_link || found.has_owner(record.owners)) continue;
-    SLUICE_TRY(const bool reached, is_target_in_reach(found, record.json));
+    SLUICE_ASSIGN_OR_RETURN(const bool reached, is_target_in_reach(found, record.json));
     if (!reached) continue;
-    SLUICE_TRY(const bool seen, access_.pass(matcher_, record.type, record.json));
+    SLUICE_ASSIGN_OR_RETURN(const bool seen, access_.pass(matcher_, record.type, record.json));
     if (seen) found.add_references(record.supporting);
   }
 }
 
 // What the members' resources of one type refer to.
 Result<void> GroupReach::add_references(Found& found, fhir::ResourceType type) {
-  SLUICE_TRY(const auto scan, store_.scan(store::with_owner(type), as_of_.sequence));
+  SLUICE_ASSIGN_OR_RETURN(const auto scan, store_.scan(store::with_owner(type), as_of_.sequence));
   const Roster& patients = found.patients;
   store::RecordView record;
   for (std::size_t& i = found.patient; i < patients.size() && !is_wanted_found(found);) {
     scan->seek_owner(patients[i]);
     while (true) {
-      SLUICE_CHECK(bounds_.step());
-      SLUICE_TRY(const bool more, scan->next(record));
+      SLUICE_RETURN_IF_ERROR(bounds_.step());
+      SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
       if (!more) {
         i = patients.size();
         return {};
       }
       if (record.owner != patients[i]) break;
       if (record.is_link) {
-        SLUICE_TRY(const auto linked, store_.read({type, std::string(record.id)}, as_of_.sequence));
+        SLUICE_ASSIGN_OR_RETURN(const auto linked,
+                                store_.read({type, std::string(record.id)}, as_of_.sequence));
         if (!linked) continue;
-        SLUICE_TRY(const bool seen, access_.pass(matcher_, type, linked->json));
+        SLUICE_ASSIGN_OR_RETURN(const bool seen, access_.pass(matcher_, type, linked->json));
         if (seen) found.add_references(linked->supporting);
         continue;
       }
-      SLUICE_TRY(const bool seen, access_.pass(matcher_, type, record.json));
+      SLUICE_ASSIGN_OR_RETURN(const bool seen, access_.pass(matcher_, type, record.json));
       if (seen) found.add_references(record.supporting);
     }
     // The record that ended this patient tells how far there is nothing.
@@ -219,26 +222,26 @@ Result<void> GroupReach::add_references(Found& found, fhir::ResourceType type) {
 
 Result<void> GroupReach::follow(Found& found) {
   while (!found.open.empty() && !is_wanted_found(found)) {
-    SLUICE_CHECK(bounds_.step());
+    SLUICE_RETURN_IF_ERROR(bounds_.step());
     const fhir::ResourceId next = std::move(found.open.back());
     found.open.pop_back();
     // What is in a patient's compartment is there for the patient, whoever refers to it.
     if (fhir::is_in_patient_compartment(next.type)) {
-      SLUICE_TRY(const auto owners, store_.owners(next, as_of_.sequence));
+      SLUICE_ASSIGN_OR_RETURN(const auto owners, store_.owners(next, as_of_.sequence));
       if (owners && !owners->empty()) {
         found.supporting[next.type].erase(next.id);
         continue;
       }
     }
     if (!may_read(next.type)) continue;
-    SLUICE_TRY(const auto record, store_.read_of({}, next, as_of_.sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto record, store_.read_of({}, next, as_of_.sequence));
     if (record) found.add_references(record->supporting);
   }
   return {};
 }
 
 Result<bool> GroupReach::is_target_in_reach(Found& found, std::string_view provenance) {
-  SLUICE_TRY(const auto head, found.walk.provenance(provenance));
+  SLUICE_ASSIGN_OR_RETURN(const auto head, found.walk.provenance(provenance));
   for (const auto& target : head.targets) {
     if (target.type == fhir::types::kGroup) {
       if (found.groups.contains(target.id)) return true;
@@ -249,7 +252,7 @@ Result<bool> GroupReach::is_target_in_reach(Found& found, std::string_view prove
       if (is_referred) return true;
       continue;
     }
-    SLUICE_TRY(const auto owners, store_.owners(target, as_of_.sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto owners, store_.owners(target, as_of_.sequence));
     if (owners && (found.has_owner(*owners) || (is_referred && owners->empty()))) return true;
   }
   return false;
@@ -259,26 +262,26 @@ Result<bool> GroupReach::is_in_reach(Found& found, const store::RecordView& reco
   if (record.type == fhir::types::kGroup) return found.groups.contains(record.id);
   if (found.has_owner(record.owners)) return true;
   if (record.type == fhir::types::kProvenance) {
-    SLUICE_CHECK(find_supporting(found));
+    SLUICE_RETURN_IF_ERROR(find_supporting(found));
     return is_target_in_reach(found, record.json);
   }
   if (!fhir::may_be_supporting(record.type) || !record.owners.empty()) return false;
-  SLUICE_CHECK(find_supporting(found));
+  SLUICE_RETURN_IF_ERROR(find_supporting(found));
   return found.has_supporting(record.type, record.id);
 }
 
 Result<void> GroupReach::each(fhir::ResourceType type, const Visit& visit) {
   if (!may_read(type)) return {};
-  SLUICE_TRY(Found* const found, members());
-  SLUICE_TRY(const auto scan, store_.scan(store::whole_type(type), as_of_.sequence));
+  SLUICE_ASSIGN_OR_RETURN(Found* const found, members());
+  SLUICE_ASSIGN_OR_RETURN(const auto scan, store_.scan(store::whole_type(type), as_of_.sequence));
   store::RecordView record;
   while (true) {
-    SLUICE_TRY(const bool more, scan->next(record));
+    SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
     if (!more) return {};
     // A link stands for a resource that is stored, and visited, with its first owner.
     if (record.is_link) continue;
-    SLUICE_TRY(const bool reached, is_in_reach(*found, record));
-    if (reached) SLUICE_CHECK(visit(record.id, record.json));
+    SLUICE_ASSIGN_OR_RETURN(const bool reached, is_in_reach(*found, record));
+    if (reached) SLUICE_RETURN_IF_ERROR(visit(record.id, record.json));
   }
 }
 

@@ -99,7 +99,7 @@ void check_ids(const ExportRequest& request) {
 Result<std::vector<fhir::ResourceType>> types_read_by_filters(const ExportRequest& request) {
   std::vector<fhir::ResourceType> all;
   for (const auto& filter : request.type_filters) {
-    SLUICE_TRY(const auto types, types_read_by(filter, request.base_url));
+    SLUICE_ASSIGN_OR_RETURN(const auto types, types_read_by(filter, request.base_url));
     all.insert(all.end(), types.begin(), types.end());
   }
   sort_unique(all);
@@ -107,7 +107,7 @@ Result<std::vector<fhir::ResourceType>> types_read_by_filters(const ExportReques
 }
 
 Result<StoredExport> read_stored(std::string_view text) {
-  SLUICE_TRY(auto request, parse_stored_request(text));
+  SLUICE_ASSIGN_OR_RETURN(auto request, parse_stored_request(text));
   auto types = types_read_by_filters(request);
   return StoredExport{std::move(request), std::move(types)};
 }

@@ -15,7 +15,7 @@ Result<const std::set<std::string, std::less<>>*> BlockFinder::find(fhir::Resour
                                                                     std::string_view id,
                                                                     std::string_view line) {
   instances_.clear();
-  SLUICE_CHECK(walk_.each(line, [&](const fhir::ReferenceView& reference) {
+  SLUICE_RETURN_IF_ERROR(walk_.each(line, [&](const fhir::ReferenceView& reference) {
     if (reference.type == organizer_) instances_.emplace(reference.id);
   }));
   if (type == organizer_) instances_.emplace(id);
@@ -25,7 +25,7 @@ Result<const std::set<std::string, std::less<>>*> BlockFinder::find(fhir::Resour
 Result<bool> BlockFinder::has_block(fhir::ResourceType type, std::string_view line) {
   if (type == organizer_) return true;
   if (!may_belong(type, line)) return false;
-  SLUICE_TRY(const auto* const instances, find(type, {}, line));
+  SLUICE_ASSIGN_OR_RETURN(const auto* const instances, find(type, {}, line));
   return !instances->empty();
 }
 

@@ -16,7 +16,7 @@ class BlockSink final : public RecordSink {
 
   /// Ends the current block; the header of the next is written with its first line.
   Result<void> begin_block(fhir::ResourceType type, std::string_view id) override {
-    SLUICE_CHECK(end_block());
+    SLUICE_RETURN_IF_ERROR(end_block());
     header_ = fmt::format(
         R"({{"resourceType":"Parameters","parameter":[{{"name":"header","valueReference":{{"reference":"{}/{}"}}}}]}})",
         fhir::type_name(type), id);
@@ -29,13 +29,13 @@ class BlockSink final : public RecordSink {
     buffer_.append(record.line) += '\n';
     if (buffer_.size() <= std::min<std::uint64_t>(size_max_, kBlockBufferMax)) return {};
     // A block of unknown size begins a file, so that it is split only if it is larger than a file.
-    if (writer_ && writer_->info().lines > 0) SLUICE_CHECK(close({}));
+    if (writer_ && writer_->info().lines > 0) SLUICE_RETURN_IF_ERROR(close({}));
     writes_through_ = true;
     return write_buffered();
   }
 
   Result<void> finish() override {
-    SLUICE_CHECK(end_block());
+    SLUICE_RETURN_IF_ERROR(end_block());
     return writer_ ? close({}) : Result<void>();
   }
 
@@ -43,8 +43,8 @@ class BlockSink final : public RecordSink {
   Result<void> end_block() {
     if (!writes_through_ && !buffer_.empty()) {
       if (writer_ && writer_->info().uncompressed_size + buffer_.size() > size_max_)
-        SLUICE_CHECK(close({}));
-      SLUICE_CHECK(write_buffered());
+        SLUICE_RETURN_IF_ERROR(close({}));
+      SLUICE_RETURN_IF_ERROR(write_buffered());
     }
     writes_through_ = false;
     return {};
@@ -54,7 +54,7 @@ class BlockSink final : public RecordSink {
     std::string_view rest = buffer_;
     while (!rest.empty()) {
       const std::size_t end = rest.find('\n');
-      SLUICE_CHECK(write_through(rest.substr(0, end)));
+      SLUICE_RETURN_IF_ERROR(write_through(rest.substr(0, end)));
       if (rest.size() == buffer_.size()) ++headers_;  // the first line
       rest.remove_prefix(end + 1);
     }
@@ -63,14 +63,14 @@ class BlockSink final : public RecordSink {
   }
 
   Result<void> write_through(std::string_view line) {
-    if (!writer_) SLUICE_CHECK(open(files_.next_name(kPrefix)));
+    if (!writer_) SLUICE_RETURN_IF_ERROR(open(files_.next_name(kPrefix)));
     const auto& info = writer_->info();
     // Behind a header there is at least one resource, whatever its size (P-11).
     if (writes_through_ && info.lines > 1 && info.uncompressed_size + line.size() + 1 > size_max_) {
       const std::string next = files_.next_name(kPrefix);
-      SLUICE_CHECK(close(next));
-      SLUICE_CHECK(open(next));
-      SLUICE_CHECK(writer_->append_line(header_));
+      SLUICE_RETURN_IF_ERROR(close(next));
+      SLUICE_RETURN_IF_ERROR(open(next));
+      SLUICE_RETURN_IF_ERROR(writer_->append_line(header_));
       ++headers_;
     }
     return writer_->append_line(line);
@@ -78,7 +78,7 @@ class BlockSink final : public RecordSink {
 
   Result<void> open(std::string name) {
     name_ = std::move(name);
-    SLUICE_TRY(writer_, files_.create(name_));
+    SLUICE_ASSIGN_OR_RETURN(writer_, files_.create(name_));
     return {};
   }
 

@@ -20,7 +20,7 @@ class ChangeSource final : public RecordSource {
     const PreparedExport& prepared = context_.prepared;
     const bool chooses = chooses_provenance(prepared.request);
     std::map<fhir::ResourceType, OwnersById> changed;
-    SLUICE_CHECK(each_put_since(
+    SLUICE_RETURN_IF_ERROR(each_put_since(
         context_.store, prepared.request, prepared.snapshot,
         [this](std::uint64_t bytes) { return context_.step(bytes); },
         [&](const store::Change& change) {
@@ -30,13 +30,14 @@ class ChangeSource final : public RecordSource {
         }));
     for (const auto& [type, owners] : changed) {
       for (const auto& [id, owner] : owners) {
-        SLUICE_TRY(const auto record,
-                   context_.store.read_of(owner, {type, id}, prepared.snapshot.sequence));
+        SLUICE_ASSIGN_OR_RETURN(
+            const auto record,
+            context_.store.read_of(owner, {type, id}, prepared.snapshot.sequence));
         if (!record) continue;
-        SLUICE_CHECK(context_.step(record->json.size()));
+        SLUICE_RETURN_IF_ERROR(context_.step(record->json.size()));
         if (context_.scope.is_of_new_member(record->owners)) continue;
-        SLUICE_TRY(const bool covered, context_.scope.covers(*record));
-        if (covered) SLUICE_CHECK(visitor.visit(view_of(*record), AgeRule::kOwn));
+        SLUICE_ASSIGN_OR_RETURN(const bool covered, context_.scope.covers(*record));
+        if (covered) SLUICE_RETURN_IF_ERROR(visitor.visit(view_of(*record), AgeRule::kOwn));
       }
     }
     return {};

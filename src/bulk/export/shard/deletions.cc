@@ -32,7 +32,7 @@ class BundleLines {
     // One more for the comma, one for the line break.
     const std::size_t size = line_.size() + entry.size() + kBundleEnd.size() + 2;
     if (entries_ == kEntriesMax || (entries_ > 0 && size > messages_.size_max()))
-      SLUICE_CHECK(finish());
+      SLUICE_RETURN_IF_ERROR(finish());
     line_ += entries_++ == 0 ? kBundleStart : ",";
     line_ += entry;
     return {};
@@ -41,7 +41,7 @@ class BundleLines {
   Result<void> finish() {
     if (entries_ == 0) return {};
     line_ += kBundleEnd;
-    SLUICE_CHECK(messages_.append(FileKind::kDeleted, line_));
+    SLUICE_RETURN_IF_ERROR(messages_.append(FileKind::kDeleted, line_));
     line_.clear();
     entries_ = 0;
     return {};
@@ -77,7 +77,7 @@ Deletions::Deletions(const store::Store& store, const PreparedExport& prepared,
 }
 
 Result<void> Deletions::begin() {
-  SLUICE_TRY(window_, change_window(store_, request_, prepared_.snapshot));
+  SLUICE_ASSIGN_OR_RETURN(window_, change_window(store_, request_, prepared_.snapshot));
   former_.emplace(store_, prepared_, window_);
   return {};
 }
@@ -105,13 +105,13 @@ template <class Concerns, class MayHaveCome>
 Result<Deletions::Candidates> Deletions::collect(Concerns concerns, const Ended& ended,
                                                  MayHaveCome may_have_come) {
   const bool chooses = chooses_provenance(request_);
-  SLUICE_TRY(const auto log, store_.changes(window_.after, window_.up_to));
+  SLUICE_ASSIGN_OR_RETURN(const auto log, store_.changes(window_.after, window_.up_to));
   Candidates candidates;
   store::Change change;
   while (true) {
-    SLUICE_TRY(const bool more, log->next(change));
+    SLUICE_ASSIGN_OR_RETURN(const bool more, log->next(change));
     if (!more) return candidates;
-    SLUICE_CHECK(step_(kChangeBytes));
+    SLUICE_RETURN_IF_ERROR(step_(kChangeBytes));
     if (!request_.wants(change.type) || !concerns(change)) continue;
     if (change.type == fhir::types::kGroup && !may_be_exported(change.id)) continue;
     const bool is_removed = change.kind == store::ChangeKind::kRemove;
@@ -119,7 +119,7 @@ Result<Deletions::Candidates> Deletions::collect(Concerns concerns, const Ended&
     // Which targets a Provenance had is not remembered: only its deletion is told.
     bool had = false;
     if (!is_chosen || is_removed) {
-      SLUICE_TRY(had, ended(change));
+      SLUICE_ASSIGN_OR_RETURN(had, ended(change));
     }
     const bool may_begin =
         had || (must_be_read(change.type) && (!is_chosen || is_removed)) || may_have_come(change);
@@ -144,19 +144,19 @@ Result<Deletions::Candidates> Deletions::collect(Concerns concerns, const Ended&
 Result<Answer> Deletions::passes_now(const Entry& entry) {
   const auto& [key, candidate] = entry;
   if (!must_be_read(key.first)) return Answer::kYes;
-  SLUICE_TRY(const auto record,
-             store_.read_of(candidate.owner, {key.first, key.second}, window_.up_to));
+  SLUICE_ASSIGN_OR_RETURN(const auto record,
+                          store_.read_of(candidate.owner, {key.first, key.second}, window_.up_to));
   if (!record) return Answer::kUnknown;
-  SLUICE_CHECK(step_(record->json.size()));
+  SLUICE_RETURN_IF_ERROR(step_(record->json.size()));
   bool passes = true;
   if (key.first == fhir::types::kGroup) {
-    SLUICE_TRY(passes, scope_.covers(*record));
+    SLUICE_ASSIGN_OR_RETURN(passes, scope_.covers(*record));
   }
   if (passes && blocks_) {
-    SLUICE_TRY(passes, blocks_->has_block(key.first, record->json));
+    SLUICE_ASSIGN_OR_RETURN(passes, blocks_->has_block(key.first, record->json));
   }
   if (passes) {
-    SLUICE_TRY(passes, prepared_.filters.pass(matcher_, key.first, record->json));
+    SLUICE_ASSIGN_OR_RETURN(passes, prepared_.filters.pass(matcher_, key.first, record->json));
   }
   return passes ? Answer::kYes : Answer::kNo;
 }
@@ -167,18 +167,18 @@ Result<Answer> Deletions::has_left(const Entry& entry, bool is_referred) {
   const bool by_owner = request_.is_by_patient() && id.type != fhir::types::kGroup;
   bool is_covered = !by_owner;
   if (by_owner && !candidate.is_removed) {
-    SLUICE_TRY(const auto owners, store_.owners(id, window_.up_to));
+    SLUICE_ASSIGN_OR_RETURN(const auto owners, store_.owners(id, window_.up_to));
     if (!owners) return Answer::kUnknown;
     is_covered = scope_.covers_owner(*owners) || (is_referred && owners->empty());
   }
   // It is the export's neither by the owners that it has nor by those that it had.
   if (!is_covered && !candidate.had) return Answer::kNo;
   if (is_covered && !candidate.is_removed) {
-    SLUICE_TRY(const Answer passes, passes_now(entry));
+    SLUICE_ASSIGN_OR_RETURN(const Answer passes, passes_now(entry));
     if (passes != Answer::kNo) return passes == Answer::kYes ? Answer::kNo : Answer::kUnknown;
   }
   if (!must_be_read(id.type)) return candidate.had ? Answer::kYes : Answer::kNo;
-  SLUICE_TRY(const Answer had, former_->had(id, candidate.last, is_referred));
+  SLUICE_ASSIGN_OR_RETURN(const Answer had, former_->had(id, candidate.last, is_referred));
   if (had != Answer::kUnknown) return had;
   // The client's own filters keep nothing from it, so a deletion is told rather than not.
   const bool is_told =
@@ -192,11 +192,11 @@ Result<Answer> Deletions::has_left_references(const Entry& entry) {
   const auto& [key, candidate] = entry;
   const fhir::ResourceId id{key.first, key.second};
   if (!candidate.is_removed) {
-    SLUICE_TRY(const auto owners, store_.owners(id, window_.up_to));
+    SLUICE_ASSIGN_OR_RETURN(const auto owners, store_.owners(id, window_.up_to));
     if (!owners) return Answer::kUnknown;
     if (scope_.covers_owner(*owners)) return Answer::kNo;
   }
-  SLUICE_TRY(const Answer by_owner, has_left(entry, false));
+  SLUICE_ASSIGN_OR_RETURN(const Answer by_owner, has_left(entry, false));
   if (by_owner != Answer::kNo) return Answer::kNo;
   return former_->had(id, candidate.last, true);
 }
@@ -210,13 +210,13 @@ Result<void> Deletions::write(const Candidates& candidates, const ClosedReferenc
     const bool is_referred = is_in(referred, key.first, key.second);
     // What is somebody's now is told with the compartments, unless it came by a reference.
     if (referred == nullptr ? is_supporting_now : !is_supporting_now && !is_referred) continue;
-    SLUICE_TRY(const Answer left, referred == nullptr || is_supporting_now
-                                      ? has_left(entry, is_referred)
-                                      : has_left_references(entry));
-    if (left == Answer::kYes) SLUICE_CHECK(lines.add(key.first, key.second));
+    SLUICE_ASSIGN_OR_RETURN(const Answer left, referred == nullptr || is_supporting_now
+                                                   ? has_left(entry, is_referred)
+                                                   : has_left_references(entry));
+    if (left == Answer::kYes) SLUICE_RETURN_IF_ERROR(lines.add(key.first, key.second));
     is_incomplete = is_incomplete || left == Answer::kUnknown;
   }
-  SLUICE_CHECK(lines.finish());
+  SLUICE_RETURN_IF_ERROR(lines.finish());
   if (!is_incomplete && !former_->is_unsure()) return {};
   return write_outcome(
       "Deletions may be missing: what some resources were before they changed is older than what "
@@ -241,8 +241,9 @@ Result<bool> Deletions::covered_owners(const store::Change& change) {
 Result<void> Deletions::tell_of_upgrade() {
   const store::Sequence from = store_.former_owners_from();
   if (!request_.is_by_patient() || from.value == 0) return {};
-  SLUICE_TRY(const auto untold,
-             store_.change_count(window_.after, std::min(window_.up_to, {from.value - 1})));
+  SLUICE_ASSIGN_OR_RETURN(
+      const auto untold,
+      store_.change_count(window_.after, std::min(window_.up_to, {from.value - 1})));
   if (untold == 0 || window_.after.value + 1 >= from.value) return {};
   return write_outcome(
       "Deletions may be missing: what went to another patient before this server's store was "
@@ -250,7 +251,7 @@ Result<void> Deletions::tell_of_upgrade() {
 }
 
 Result<void> Deletions::write_part(unsigned part, unsigned parts) {
-  SLUICE_CHECK(begin());
+  SLUICE_RETURN_IF_ERROR(begin());
   const Ended ended = [this](const store::Change& change) -> Result<bool> {
     const bool is_removed = change.kind == store::ChangeKind::kRemove;
     if (!request_.is_by_patient()) return is_removed;
@@ -260,21 +261,22 @@ Result<void> Deletions::write_part(unsigned part, unsigned parts) {
       return is_removed && request_.level == ExportLevel::kPatient && prepared_.roster == nullptr;
     return covered_owners(change);
   };
-  SLUICE_TRY(const auto candidates,
-             collect([&](const auto& change) { return part_of(change, parts) == part; }, ended,
-                     [](const auto&) { return false; }));
-  SLUICE_CHECK(write(candidates, nullptr));
+  SLUICE_ASSIGN_OR_RETURN(
+      const auto candidates,
+      collect([&](const auto& change) { return part_of(change, parts) == part; }, ended,
+              [](const auto&) { return false; }));
+  SLUICE_RETURN_IF_ERROR(write(candidates, nullptr));
   return part == 0 ? tell_of_upgrade() : Result<void>();
 }
 
 Result<void> Deletions::write_supporting(const ClosedReferences& referred) {
-  SLUICE_CHECK(begin());
+  SLUICE_RETURN_IF_ERROR(begin());
   const Ended ended = [&](const store::Change& change) -> Result<bool> {
     if (change.kind == store::ChangeKind::kRemove && change.owners.empty())
       return is_in(&referred, change.type, change.id);
     return covered_owners(change);
   };
-  SLUICE_TRY(
+  SLUICE_ASSIGN_OR_RETURN(
       const auto candidates,
       collect(
           [&](const auto& change) {

@@ -51,32 +51,33 @@ class ShardRun {
   Result<void> run(std::span<const Segment> segments) {
     while (!segments.empty()) {
       const std::size_t count = segments_of_source(segments);
-      SLUICE_CHECK(run_together(segments.first(count)));
+      SLUICE_RETURN_IF_ERROR(run_together(segments.first(count)));
       segments = segments.subspan(count);
     }
     return {};
   }
 
   Result<ShardResult> finish() {
-    SLUICE_CHECK(sink_->finish());
-    SLUICE_CHECK(messages_.finish());
-    SLUICE_CHECK(files_.finish());
+    SLUICE_RETURN_IF_ERROR(sink_->finish());
+    SLUICE_RETURN_IF_ERROR(messages_.finish());
+    SLUICE_RETURN_IF_ERROR(files_.finish());
     ShardResult result;
     result.files = files_.take();
     result.runs = sink_->take_runs();
     if (runs_) {
-      SLUICE_CHECK(runs_->finish());
+      SLUICE_RETURN_IF_ERROR(runs_->finish());
       for (auto& run : runs_->take_files()) result.runs.push_back(std::move(run));
     }
-    SLUICE_TRY(result.references,
-               keep_references(environment_.files, job_.id, stem_, filter_.references()));
+    SLUICE_ASSIGN_OR_RETURN(result.references, keep_references(environment_.files, job_.id, stem_,
+                                                               filter_.references()));
     if (provenances_) {
-      SLUICE_TRY(result.provenances, provenances_->keep(environment_.files, job_.id, stem_));
+      SLUICE_ASSIGN_OR_RETURN(result.provenances,
+                              provenances_->keep(environment_.files, job_.id, stem_));
       result.provenances_of = provenances_->types();
     }
     if (!result.files.empty() || !result.runs.empty() || !result.references.file.empty() ||
         !result.provenances.file.empty())
-      SLUICE_CHECK(environment_.files.sync_folder(job_.id));
+      SLUICE_RETURN_IF_ERROR(environment_.files.sync_folder(job_.id));
     return result;
   }
 
@@ -109,7 +110,7 @@ class ShardRun {
   }
 
   Result<void> read(std::span<const Segment> segments, RecordVisitor& visitor) {
-    SLUICE_TRY(const auto source, make_source(sources_, segments));
+    SLUICE_ASSIGN_OR_RETURN(const auto source, make_source(sources_, segments));
     return source->read(visitor);
   }
 
@@ -123,11 +124,12 @@ class ShardRun {
   }
 
   Result<void> supporting(std::span<const Segment> segments) {
-    SLUICE_TRY(const auto found,
-               close_references(environment_.files, environment_.store, job_.id, inputs_.references,
-                                prepared_.snapshot.sequence, request_, inputs_.referred.get()));
+    SLUICE_ASSIGN_OR_RETURN(
+        const auto found,
+        close_references(environment_.files, environment_.store, job_.id, inputs_.references,
+                         prepared_.snapshot.sequence, request_, inputs_.referred.get()));
     sources_.supporting = &found;
-    SLUICE_CHECK(read(segments, pipeline_));
+    SLUICE_RETURN_IF_ERROR(read(segments, pipeline_));
     sources_.supporting = nullptr;
     if (request_.since) return deletions().write_supporting(found);
     return {};
@@ -135,8 +137,8 @@ class ShardRun {
 
   Result<void> outcome() {
     for (const auto& skipped : request_.skipped)
-      SLUICE_CHECK(messages_.append(FileKind::kOutcome,
-                                    fhir::operation_outcome("warning", "not-supported", skipped)));
+      SLUICE_RETURN_IF_ERROR(messages_.append(
+          FileKind::kOutcome, fhir::operation_outcome("warning", "not-supported", skipped)));
     return {};
   }
 
@@ -177,10 +179,10 @@ Result<std::string> run_export_shard(const WorkerEnvironment& environment,
                                      const PreparedExport& prepared, const job::Job& job,
                                      const job::Shard& shard, const ShardInputs& inputs,
                                      const job::ShardContext& context) {
-  SLUICE_TRY(const auto spec, parse_shard_spec(shard.spec));
+  SLUICE_ASSIGN_OR_RETURN(const auto spec, parse_shard_spec(shard.spec));
   ShardRun run(environment, prepared, job, shard, inputs, context);
-  SLUICE_CHECK(run.run(spec.segments));
-  SLUICE_TRY(const auto result, run.finish());
+  SLUICE_RETURN_IF_ERROR(run.run(spec.segments));
+  SLUICE_ASSIGN_OR_RETURN(const auto result, run.finish());
   return serialize(result);
 }
 

@@ -35,16 +35,16 @@ Result<bool> FormerScope::covers_owners(const fhir::ResourceId& key, std::string
     if (request_.level != ExportLevel::kGroup) return true;
     if (request_.history_of_new_members && !roster->is_new(*owner)) return true;
     if (!joins_) {
-      SLUICE_TRY(joins_, joined_since(store_, request_, prepared_.snapshot));
+      SLUICE_ASSIGN_OR_RETURN(joins_, joined_since(store_, request_, prepared_.snapshot));
     }
     const auto joined = joins_->find(*owner);
     if (joined == joins_->end()) return true;
-    SLUICE_TRY(const auto ended, store_.commit_of(end));
+    SLUICE_ASSIGN_OR_RETURN(const auto ended, store_.commit_of(end));
     if (ended && joined->second < ended->instant) return true;
     joined_too_late = true;
   }
   if (!joined_too_late) return false;
-  SLUICE_TRY(const bool was_of_members, was_of_members_until(key, owners, end));
+  SLUICE_ASSIGN_OR_RETURN(const bool was_of_members, was_of_members_until(key, owners, end));
   is_unsure_ = is_unsure_ || (!was_of_members && window_.after < store_.history_horizon());
   return was_of_members;
 }
@@ -58,19 +58,19 @@ Result<bool> FormerScope::was_of_members_until(const fhir::ResourceId& key, std:
   const std::size_t page = versions_page(key.type);
   std::uint32_t before = std::numeric_limits<std::uint32_t>::max();
   while (true) {
-    SLUICE_TRY(const auto versions, store_.versions(key, before, page));
+    SLUICE_ASSIGN_OR_RETURN(const auto versions, store_.versions(key, before, page));
     for (const auto& version : versions) {
       if (version.sequence >= end || version.deleted) continue;
       const bool is_superseded = version.superseded.value != 0 && version.superseded < end;
       const store::Sequence until = is_superseded ? version.superseded : end;
       if (until <= window_.after) return false;
       const store::Sequence from = std::max(version.sequence, window_.after);
-      SLUICE_TRY(const auto found, store_.owners(key, from));
+      SLUICE_ASSIGN_OR_RETURN(const auto found, store_.owners(key, from));
       const std::string had = found.value_or(std::string());
       store::OwnerList list(had);
       while (const auto owner = list.next()) {
         if (!roster.contains(*owner) || !wanted.contains(*owner)) continue;
-        SLUICE_TRY(const bool was, was_member(*owner, from, until));
+        SLUICE_ASSIGN_OR_RETURN(const bool was, was_member(*owner, from, until));
         if (was) return true;
       }
     }
@@ -82,7 +82,7 @@ Result<bool> FormerScope::was_of_members_until(const fhir::ResourceId& key, std:
 // Whether a patient was in the group at a time in [from, end).
 Result<bool> FormerScope::was_member(std::string_view patient, store::Sequence from,
                                      store::Sequence end) {
-  SLUICE_CHECK(find_group_changes());
+  SLUICE_RETURN_IF_ERROR(find_group_changes());
   // From the last change that is not after `from`.
   auto at = std::upper_bound(
       group_changes_.begin(), group_changes_.end(), from,
@@ -105,15 +105,15 @@ Result<bool> FormerScope::was_member(std::string_view patient, store::Sequence f
 // Members come and go by changes of the group, or of one in it.
 Result<void> FormerScope::find_group_changes() {
   if (!group_changes_.empty()) return {};
-  SLUICE_TRY(const auto log, store_.changes(window_.after, window_.up_to));
+  SLUICE_ASSIGN_OR_RETURN(const auto log, store_.changes(window_.after, window_.up_to));
   group_changes_.push_back({window_.after, *request_.since});
   store::Change change;
   while (true) {
-    SLUICE_TRY(const bool more, log->next(change));
+    SLUICE_ASSIGN_OR_RETURN(const bool more, log->next(change));
     if (!more) return {};
     if (change.type != fhir::types::kGroup || change.sequence == group_changes_.back().sequence)
       continue;
-    SLUICE_TRY(const auto commit, store_.commit_of(change.sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto commit, store_.commit_of(change.sequence));
     if (commit) group_changes_.push_back(*commit);
   }
 }
@@ -124,7 +124,7 @@ Result<Answer> FormerScope::had(const fhir::ResourceId& key, store::Sequence las
   std::uint32_t before = std::numeric_limits<std::uint32_t>::max();
   std::optional<std::uint32_t> newer;  // the version above the one at hand
   while (true) {
-    SLUICE_TRY(const auto versions, store_.versions(key, before, page));
+    SLUICE_ASSIGN_OR_RETURN(const auto versions, store_.versions(key, before, page));
     for (const auto& version : versions) {
       if (version.sequence > last) continue;
       // What came of the last change is asked about elsewhere.
@@ -132,9 +132,10 @@ Result<Answer> FormerScope::had(const fhir::ResourceId& key, store::Sequence las
       if (!is_last && (!newer || version.version + 1 != *newer)) return Answer::kUnknown;
       newer = version.version;
       if (!version.deleted && !is_last) {
-        SLUICE_TRY(const auto record, store_.read(key, version.sequence));
+        SLUICE_ASSIGN_OR_RETURN(const auto record, store_.read(key, version.sequence));
         if (!record || record->version != version.version) return Answer::kUnknown;
-        SLUICE_TRY(const bool had, has_version(*record, version.superseded, by_reference));
+        SLUICE_ASSIGN_OR_RETURN(const bool had,
+                                has_version(*record, version.superseded, by_reference));
         if (had) return Answer::kYes;
       }
       if (version.sequence <= window_.after || version.version == 1) return Answer::kNo;
@@ -148,9 +149,9 @@ Result<bool> FormerScope::has_version(const store::Record& record, store::Sequen
                                       bool by_reference) {
   bool covered = !request_.is_by_patient() || (by_reference && record.owners.empty());
   if (!covered && record.key.type == fhir::types::kGroup) {
-    SLUICE_TRY(covered, scope_.covers(record));
+    SLUICE_ASSIGN_OR_RETURN(covered, scope_.covers(record));
   } else if (!covered) {
-    SLUICE_TRY(covered, covers_owners(record.key, record.owners, end));
+    SLUICE_ASSIGN_OR_RETURN(covered, covers_owners(record.key, record.owners, end));
   }
   if (!covered) return false;
   return passed(record.key.type, record.json);
@@ -158,12 +159,12 @@ Result<bool> FormerScope::has_version(const store::Record& record, store::Sequen
 
 Result<bool> FormerScope::passed(fhir::ResourceType type, std::string_view json) {
   if (blocks_) {
-    SLUICE_TRY(const bool has_block, blocks_->has_block(type, json));
+    SLUICE_ASSIGN_OR_RETURN(const bool has_block, blocks_->has_block(type, json));
     if (!has_block) return false;
   }
-  SLUICE_TRY(const bool passes, prepared_.filters.pass(matcher_, type, json));
+  SLUICE_ASSIGN_OR_RETURN(const bool passes, prepared_.filters.pass(matcher_, type, json));
   if (passes) return true;
-  SLUICE_CHECK(resolve_filters_then());
+  SLUICE_RETURN_IF_ERROR(resolve_filters_then());
   return filters_ ? filters_->pass(matcher_, type, json) : Result<bool>(false);
 }
 
@@ -173,12 +174,12 @@ Result<void> FormerScope::resolve_filters_then() {
   filters_then_are_known_ = true;
   bool has_chains = false;
   for (const auto& filter : request_.type_filters) {
-    SLUICE_TRY(const auto others, types_read_by(filter, request_.base_url));
+    SLUICE_ASSIGN_OR_RETURN(const auto others, types_read_by(filter, request_.base_url));
     has_chains = has_chains || !others.empty();
   }
   if (!has_chains || window_.after < store_.history_horizon()) return {};
-  SLUICE_TRY(auto filters,
-             ExportFilters::prepare(store_, request_, {window_.after, *request_.since}));
+  SLUICE_ASSIGN_OR_RETURN(
+      auto filters, ExportFilters::prepare(store_, request_, {window_.after, *request_.since}));
   filters_ = std::move(filters);
   return {};
 }

@@ -13,18 +13,19 @@ class GroupSource final : public RecordSource {
   Result<void> read(RecordVisitor& visitor) override {
     const ExportRequest& request = context_.prepared.request;
     if (request.level == ExportLevel::kGroup) {
-      SLUICE_TRY(const auto record, context_.read({fhir::types::kGroup, request.group_id}));
+      SLUICE_ASSIGN_OR_RETURN(const auto record,
+                              context_.read({fhir::types::kGroup, request.group_id}));
       if (!record) return {};
       return visitor.visit(view_of(*record), context_.age_of(record->owners));
     }
-    SLUICE_TRY(const auto scan, context_.scan(store::whole_type(fhir::types::kGroup)));
+    SLUICE_ASSIGN_OR_RETURN(const auto scan, context_.scan(store::whole_type(fhir::types::kGroup)));
     store::RecordView record;
     while (true) {
-      SLUICE_TRY(const bool more, scan->next(record));
+      SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
       if (!more) return {};
-      SLUICE_CHECK(context_.step(record.json.size()));
-      SLUICE_TRY(const bool covered, context_.scope.covers_group(record.json));
-      if (covered) SLUICE_CHECK(records_.give(record, visitor));
+      SLUICE_RETURN_IF_ERROR(context_.step(record.json.size()));
+      SLUICE_ASSIGN_OR_RETURN(const bool covered, context_.scope.covers_group(record.json));
+      if (covered) SLUICE_RETURN_IF_ERROR(records_.give(record, visitor));
     }
   }
 

@@ -14,12 +14,12 @@ class FilteredIdsSource final : public RecordSource {
     const auto ids = context_.prepared.filters.ids_of(type_);
     if (!ids) return corrupt("a stored part of an export cannot be read", "filter without ids");
     for (const auto& id : *ids) {
-      SLUICE_TRY(const auto record, context_.read({type_, id}));
+      SLUICE_ASSIGN_OR_RETURN(const auto record, context_.read({type_, id}));
       if (!record) continue;
-      SLUICE_CHECK(context_.step(record->json.size()));
-      SLUICE_TRY(const bool covered, context_.scope.covers(*record));
+      SLUICE_RETURN_IF_ERROR(context_.step(record->json.size()));
+      SLUICE_ASSIGN_OR_RETURN(const bool covered, context_.scope.covers(*record));
       if (!covered) continue;
-      SLUICE_CHECK(visitor.visit(view_of(*record), context_.age_of(record->owners)));
+      SLUICE_RETURN_IF_ERROR(visitor.visit(view_of(*record), context_.age_of(record->owners)));
     }
     return {};
   }
@@ -39,13 +39,14 @@ class SupportingSource final : public RecordSource {
       if (!context_.prepared.request.wants(type)) continue;
       const auto of_new_members = references.of_new_members.find(type);
       for (const auto& id : ids) {
-        SLUICE_TRY(const auto record,
-                   context_.store.read_of({}, {type, id}, context_.prepared.snapshot.sequence));
+        SLUICE_ASSIGN_OR_RETURN(
+            const auto record,
+            context_.store.read_of({}, {type, id}, context_.prepared.snapshot.sequence));
         if (!record) continue;
-        SLUICE_CHECK(context_.step(record->json.size()));
+        SLUICE_RETURN_IF_ERROR(context_.step(record->json.size()));
         const bool of_new_member = of_new_members != references.of_new_members.end() &&
                                    of_new_members->second.contains(id);
-        SLUICE_CHECK(visitor.visit(view_of(*record), age_rule(of_new_member)));
+        SLUICE_RETURN_IF_ERROR(visitor.visit(view_of(*record), age_rule(of_new_member)));
       }
     }
     return {};

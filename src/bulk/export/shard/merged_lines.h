@@ -9,13 +9,13 @@ namespace sluice::bulk {
 /// Calls `visit` with each, until it returns an error.
 template <class Visit>
 Result<void> each_merged_line(const SourceContext& context, Visit visit) {
-  SLUICE_TRY(auto merge,
-             RunMerge::open(context.files, context.job_id, context.inputs.runs, context.stem,
-                            [&](std::uint64_t bytes) { return context.step(bytes); }));
+  SLUICE_ASSIGN_OR_RETURN(
+      auto merge, RunMerge::open(context.files, context.job_id, context.inputs.runs, context.stem,
+                                 [&](std::uint64_t bytes) { return context.step(bytes); }));
   while (true) {
-    SLUICE_TRY(const auto line, merge.next());
+    SLUICE_ASSIGN_OR_RETURN(const auto line, merge.next());
     if (!line) return merge.remove_merged();
-    SLUICE_CHECK(visit(*line));
+    SLUICE_RETURN_IF_ERROR(visit(*line));
   }
 }
 

@@ -13,7 +13,7 @@ class NdjsonSink final : public RecordSink {
   Result<void> append(const OutputRecord& record) override {
     if (record.type != type_) {
       const std::string_view name = fhir::type_name(record.type);
-      SLUICE_CHECK(lines_.begin(FileKind::kOutput, name, name));
+      SLUICE_RETURN_IF_ERROR(lines_.begin(FileKind::kOutput, name, name));
       type_ = record.type;
     }
     return lines_.append(record.line);

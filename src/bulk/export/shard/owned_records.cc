@@ -32,7 +32,7 @@ bool OwnedRecords::is_first_found(const store::RecordView& record) const {
 Result<void> follow(const SourceContext& context, const store::RecordView& link,
                     RecordVisitor& visitor) {
   // The resource stands with its first owner.
-  SLUICE_TRY(const auto resource, context.read({link.type, std::string(link.id)}));
+  SLUICE_ASSIGN_OR_RETURN(const auto resource, context.read({link.type, std::string(link.id)}));
   if (!resource) return {};
   return visitor.visit(view_of(*resource), context.age_of(resource->owners));
 }

@@ -20,10 +20,10 @@ Result<OwnerMerge> OwnerMerge::open(const store::Store& store, std::vector<store
   merge.roster_ = roster;
   for (const auto& range : ranges) {
     Source source;
-    SLUICE_TRY(source.scan, store.scan(range, as_of));
+    SLUICE_ASSIGN_OR_RETURN(source.scan, store.scan(range, as_of));
     // Many scans side by side, each of few bytes: going to the start by owner reads ahead less.
     source.scan->seek_owner(roster != nullptr && roster->size() > 0 ? (*roster)[0] : "");
-    SLUICE_CHECK(merge.advance(source));
+    SLUICE_RETURN_IF_ERROR(merge.advance(source));
     merge.sources_.push_back(std::move(source));
   }
   merge.at_ = merge.sources_.size();
@@ -31,7 +31,7 @@ Result<OwnerMerge> OwnerMerge::open(const store::Store& store, std::vector<store
 }
 
 Result<void> OwnerMerge::advance(Source& source) {
-  SLUICE_TRY(const bool more, source.scan->next(source.record));
+  SLUICE_ASSIGN_OR_RETURN(const bool more, source.scan->next(source.record));
   source.at_end = !more;
   return {};
 }
@@ -39,7 +39,7 @@ Result<void> OwnerMerge::advance(Source& source) {
 Result<void> OwnerMerge::advance_to(Source& source, std::string_view owner) {
   for (int i = 0; i < kStepsBeforeSeek; ++i) {
     if (source.at_end || source.record.owner >= owner) return {};
-    SLUICE_CHECK(advance(source));
+    SLUICE_RETURN_IF_ERROR(advance(source));
   }
   if (source.at_end || source.record.owner >= owner) return {};
   source.scan->seek_owner(owner);
@@ -58,12 +58,12 @@ Result<bool> OwnerMerge::next_owner() {
     const std::size_t index = roster_->lower_bound(owner_);
     if (index == roster_->size()) return false;
     if ((*roster_)[index] == owner_) return true;
-    for (auto& source : sources_) SLUICE_CHECK(advance_to(source, (*roster_)[index]));
+    for (auto& source : sources_) SLUICE_RETURN_IF_ERROR(advance_to(source, (*roster_)[index]));
   }
 }
 
 Result<const store::RecordView*> OwnerMerge::next() {
-  if (given_) SLUICE_CHECK(advance(sources_[at_]));
+  if (given_) SLUICE_RETURN_IF_ERROR(advance(sources_[at_]));
   given_ = false;
   while (true) {
     for (; at_ < sources_.size(); ++at_) {
@@ -72,7 +72,7 @@ Result<const store::RecordView*> OwnerMerge::next() {
       given_ = true;
       return &source.record;
     }
-    SLUICE_TRY(const bool more, next_owner());
+    SLUICE_ASSIGN_OR_RETURN(const bool more, next_owner());
     if (!more) return nullptr;
     at_ = 0;
   }

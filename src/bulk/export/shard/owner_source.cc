@@ -17,18 +17,19 @@ class OwnerSource final : public RecordSource {
 
   Result<void> read(RecordVisitor& visitor) override {
     const PreparedExport& prepared = context_.prepared;
-    SLUICE_TRY(auto merge, OwnerMerge::open(context_.store, ranges_, prepared.snapshot.sequence,
-                                            prepared.roster.get()));
+    SLUICE_ASSIGN_OR_RETURN(auto merge,
+                            OwnerMerge::open(context_.store, ranges_, prepared.snapshot.sequence,
+                                             prepared.roster.get()));
     std::string owner;
     while (true) {
-      SLUICE_TRY(const store::RecordView* const record, merge.next());
+      SLUICE_ASSIGN_OR_RETURN(const store::RecordView* const record, merge.next());
       if (record == nullptr) return {};
-      SLUICE_CHECK(context_.step(record->json.size()));
+      SLUICE_RETURN_IF_ERROR(context_.step(record->json.size()));
       if (record->owner != owner) {
         owner = record->owner;
-        SLUICE_CHECK(visitor.begin_patient(owner));
+        SLUICE_RETURN_IF_ERROR(visitor.begin_patient(owner));
       }
-      SLUICE_CHECK(give_or_follow(context_, *record, visitor));
+      SLUICE_RETURN_IF_ERROR(give_or_follow(context_, *record, visitor));
     }
   }
 

@@ -45,20 +45,21 @@ class ScopeWalk {
         step_(step) {}
 
   Result<void> patients_of(fhir::ResourceType type) {
-    SLUICE_TRY(const auto scan, store_.scan(store::with_owner(type), prepared_.snapshot.sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto scan,
+                            store_.scan(store::with_owner(type), prepared_.snapshot.sequence));
     const Roster& roster = *prepared_.roster;
     store::RecordView record;
     for (std::size_t i = 0; i < roster.size();) {
       scan->seek_owner(roster[i]);
-      SLUICE_CHECK(step_(1));
+      SLUICE_RETURN_IF_ERROR(step_(1));
       while (true) {
-        SLUICE_TRY(const bool more, scan->next(record));
+        SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
         if (!more) return {};
         if (record.owner != roster[i]) break;
-        SLUICE_CHECK(step_(record.json.size()));
+        SLUICE_RETURN_IF_ERROR(step_(record.json.size()));
         // Without being asked, those in the compartments themselves come too.
         if (type == fhir::types::kProvenance) ids_.emplace_back(record.id);
-        SLUICE_CHECK(finder_->find(type, record.id, ids_));
+        SLUICE_RETURN_IF_ERROR(finder_->find(type, record.id, ids_));
       }
       // The record that ended this patient tells how far there is nothing.
       i = std::max(i + 1, roster.lower_bound(record.owner));
@@ -71,22 +72,22 @@ class ScopeWalk {
       return finder_->find(fhir::types::kGroup, prepared_.request.group_id, ids_);
     // With a list of patients only groups that are asked for by name are there.
     if (prepared_.request.types.empty() || !prepared_.request.wants(fhir::types::kGroup)) return {};
-    SLUICE_TRY(const auto scan,
-               store_.scan(store::whole_type(fhir::types::kGroup), prepared_.snapshot.sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto scan, store_.scan(store::whole_type(fhir::types::kGroup),
+                                                         prepared_.snapshot.sequence));
     store::RecordView record;
     while (true) {
-      SLUICE_TRY(const bool more, scan->next(record));
+      SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
       if (!more) return {};
-      SLUICE_CHECK(step_(record.json.size()));
-      SLUICE_CHECK(finder_->find(fhir::types::kGroup, record.id, ids_));
+      SLUICE_RETURN_IF_ERROR(step_(record.json.size()));
+      SLUICE_RETURN_IF_ERROR(finder_->find(fhir::types::kGroup, record.id, ids_));
     }
   }
 
   Result<void> supporting(const ReferencesByType& referred) {
     for (const auto& [type, ids] : referred) {
       for (const auto& id : ids) {
-        SLUICE_CHECK(step_(1));
-        SLUICE_CHECK(finder_->find(type, id, ids_));
+        SLUICE_RETURN_IF_ERROR(step_(1));
+        SLUICE_RETURN_IF_ERROR(finder_->find(type, id, ids_));
       }
     }
     return {};
@@ -95,10 +96,11 @@ class ScopeWalk {
   Result<void> found_before(output::FileStore& files, std::string_view job_id,
                             const FoundProvenances& found) {
     for (const auto& lines : found.lines)
-      SLUICE_CHECK(each_line(files, job_id, lines, [this](std::string_view id) -> Result<void> {
-        ids_.emplace_back(id);
-        return {};
-      }));
+      SLUICE_RETURN_IF_ERROR(
+          each_line(files, job_id, lines, [this](std::string_view id) -> Result<void> {
+            ids_.emplace_back(id);
+            return {};
+          }));
     return {};
   }
 
@@ -122,7 +124,7 @@ Result<InternalLines> ProvenanceCollector::keep(output::FileStore& files, std::s
   sort_unique(ids_);
   InternalLinesWriter writer(files, job_id,
                              fmt::format("{}provenances-{}", output::kInternalFilePrefix, stem));
-  for (const auto& id : ids_) SLUICE_CHECK(writer.add(id));
+  for (const auto& id : ids_) SLUICE_RETURN_IF_ERROR(writer.add(id));
   return writer.finish();
 }
 
@@ -131,13 +133,13 @@ Result<std::vector<std::string>> provenances_in_scope(
     const PreparedExport& prepared, const ClosedReferences& referred, const FoundProvenances& found,
     const std::function<Result<void>(std::uint64_t)>& step) {
   ScopeWalk walk(store, prepared, step);
-  SLUICE_CHECK(walk.found_before(files, job_id, found));
-  SLUICE_TRY(const auto statistics, store.statistics());
+  SLUICE_RETURN_IF_ERROR(walk.found_before(files, job_id, found));
+  SLUICE_ASSIGN_OR_RETURN(const auto statistics, store.statistics());
   for (const auto& type : statistics)
     if (is_in_scope_of_provenance(prepared.request, type.type) && !found.of.contains(type.type))
-      SLUICE_CHECK(walk.patients_of(type.type));
-  SLUICE_CHECK(walk.groups());
-  SLUICE_CHECK(walk.supporting(referred.all));
+      SLUICE_RETURN_IF_ERROR(walk.patients_of(type.type));
+  SLUICE_RETURN_IF_ERROR(walk.groups());
+  SLUICE_RETURN_IF_ERROR(walk.supporting(referred.all));
   return walk.take_ids();
 }
 
@@ -153,7 +155,7 @@ ProvenanceSelector::ProvenanceSelector(const store::Store& store, const Prepared
 Result<ProvenanceSelector::Target> ProvenanceSelector::look_at(const fhir::ResourceId& target) {
   const std::string key = fmt::format("{}/{}", target.type.code, target.id);
   if (const auto found = known_.find(key); found != known_.end()) return found->second;
-  SLUICE_TRY(const Target looked, read(target));
+  SLUICE_ASSIGN_OR_RETURN(const Target looked, read(target));
   if (known_.size() >= kKnownMax) known_.clear();
   known_.emplace(key, looked);
   return looked;
@@ -173,14 +175,14 @@ Result<ProvenanceSelector::Target> ProvenanceSelector::read(const fhir::Resource
     if (!by_reference && !fhir::is_in_patient_compartment(target.type)) return Target();
   }
   if (!asked && !by_reference && target.type != fhir::types::kGroup) {
-    SLUICE_TRY(const auto owners, store_.owners(target, prepared_.snapshot.sequence));
+    SLUICE_ASSIGN_OR_RETURN(const auto owners, store_.owners(target, prepared_.snapshot.sequence));
     if (!owners || !scope_.covers_owner(*owners)) return Target();
     return Target(age_rule(scope_.is_of_new_member(*owners)));
   }
-  SLUICE_TRY(const auto record, store_.read(target, prepared_.snapshot.sequence));
+  SLUICE_ASSIGN_OR_RETURN(const auto record, store_.read(target, prepared_.snapshot.sequence));
   if (!record) return Target();
   if (!by_reference) {
-    SLUICE_TRY(const bool covered, scope_.covers(*record));
+    SLUICE_ASSIGN_OR_RETURN(const bool covered, scope_.covers(*record));
     if (!covered) return Target();
   }
   bool of_new_member = scope_.is_of_new_member(record->owners);
@@ -190,7 +192,8 @@ Result<ProvenanceSelector::Target> ProvenanceSelector::read(const fhir::Resource
   }
   if (!asked) return Target(age_rule(of_new_member));
   if (request_.until && record->last_updated >= *request_.until) return Target();
-  SLUICE_TRY(const bool passes, prepared_.filters.pass(matcher_, target.type, record->json));
+  SLUICE_ASSIGN_OR_RETURN(const bool passes,
+                          prepared_.filters.pass(matcher_, target.type, record->json));
   if (!passes) return Target();
   if (of_new_member || !scope_.in_time(record->last_updated, false))
     return Target(age_rule(of_new_member));
@@ -208,9 +211,9 @@ Result<std::optional<AgeRule>> ProvenanceSelector::choose(std::string_view owner
   if (!request_.associated_provenance && scope_.covers_owner(owners))
     rule = age_rule(scope_.is_of_new_member(owners));
   if (rule == widest) return rule;
-  SLUICE_TRY(const auto head, walk_.provenance(json));
+  SLUICE_ASSIGN_OR_RETURN(const auto head, walk_.provenance(json));
   for (const auto& id : head.targets) {
-    SLUICE_TRY(const Target target, look_at(id));
+    SLUICE_ASSIGN_OR_RETURN(const Target target, look_at(id));
     if (target && (!rule || *target < *rule)) rule = target;
     if (rule == widest) break;
   }
@@ -219,12 +222,12 @@ Result<std::optional<AgeRule>> ProvenanceSelector::choose(std::string_view owner
 
 Result<void> ProvenanceSelector::add_candidates(Instant last_updated, std::string_view provenance,
                                                 std::string_view json, RunWriter& runs) {
-  SLUICE_TRY(const auto head, walk_.provenance(json));
+  SLUICE_ASSIGN_OR_RETURN(const auto head, walk_.provenance(json));
   for (const auto& id : head.targets) {
-    SLUICE_TRY(const Target target, look_at(id));
+    SLUICE_ASSIGN_OR_RETURN(const Target target, look_at(id));
     if (!target) continue;
     const std::string key = fmt::format("{}/{}", fhir::type_name(id.type), id.id);
-    SLUICE_CHECK(runs.add(
+    SLUICE_RETURN_IF_ERROR(runs.add(
         run_part(key),
         fmt::format("{}{}{}{}{}{}{}{}{}", key, kTab, newest_first(head.recorded), kTab,
                     newest_first(last_updated), kTab, provenance, kTab, to_digit(*target))));

@@ -7,15 +7,15 @@
 namespace sluice::bulk {
 
 Result<void> ProvenanceFilter::visit(const store::RecordView& record, AgeRule) {
-  SLUICE_TRY(const bool seen, filters_.sees(matcher_, record.type, record.json));
+  SLUICE_ASSIGN_OR_RETURN(const bool seen, filters_.sees(matcher_, record.type, record.json));
   if (!seen) return {};
-  SLUICE_TRY(const auto choice, selector_.choose(record.owners, record.json));
+  SLUICE_ASSIGN_OR_RETURN(const auto choice, selector_.choose(record.owners, record.json));
   return choice ? behind_.visit(record, *choice) : Result<void>();
 }
 
 Result<void> ProvenanceCandidates::visit(const store::RecordView& record, AgeRule) {
   // The latest is that of those which may be seen.
-  SLUICE_TRY(const bool seen, filters_.sees(matcher_, record.type, record.json));
+  SLUICE_ASSIGN_OR_RETURN(const bool seen, filters_.sees(matcher_, record.type, record.json));
   if (!seen) return {};
   return selector_.add_candidates(record.last_updated, record.id, record.json, runs_);
 }

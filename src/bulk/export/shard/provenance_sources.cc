@@ -14,9 +14,9 @@ namespace {
 // The Provenance of an id, if there is one.
 Result<void> give(const SourceContext& context, const std::string& id, AgeRule age,
                   RecordVisitor& visitor) {
-  SLUICE_TRY(const auto record, context.read({fhir::types::kProvenance, id}));
+  SLUICE_ASSIGN_OR_RETURN(const auto record, context.read({fhir::types::kProvenance, id}));
   if (!record) return {};
-  SLUICE_CHECK(context.step(record->json.size()));
+  SLUICE_RETURN_IF_ERROR(context.step(record->json.size()));
   return visitor.visit(view_of(*record), age);
 }
 
@@ -26,13 +26,13 @@ class ProvenanceScanSource final : public RecordSource {
       : context_(context), range_(range) {}
 
   Result<void> read(RecordVisitor& visitor) override {
-    SLUICE_TRY(const auto scan, context_.scan(range_));
+    SLUICE_ASSIGN_OR_RETURN(const auto scan, context_.scan(range_));
     store::RecordView record;
     while (true) {
-      SLUICE_TRY(const bool more, scan->next(record));
+      SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
       if (!more) return {};
-      SLUICE_CHECK(context_.step(record.json.size()));
-      if (!record.is_link) SLUICE_CHECK(visitor.visit(record, AgeRule::kOwn));
+      SLUICE_RETURN_IF_ERROR(context_.step(record.json.size()));
+      if (!record.is_link) SLUICE_RETURN_IF_ERROR(visitor.visit(record, AgeRule::kOwn));
     }
   }
 
@@ -47,13 +47,13 @@ class ProvenanceChangeSource final : public RecordSource {
 
   Result<void> read(RecordVisitor& visitor) override {
     std::set<std::string> ids;
-    SLUICE_CHECK(each_put_since(
+    SLUICE_RETURN_IF_ERROR(each_put_since(
         context_.store, context_.prepared.request, context_.prepared.snapshot,
         [this](std::uint64_t bytes) { return context_.step(bytes); },
         [&](const store::Change& change) {
           if (change.type == fhir::types::kProvenance) ids.emplace(change.id);
         }));
-    for (const auto& id : ids) SLUICE_CHECK(give(context_, id, AgeRule::kOwn, visitor));
+    for (const auto& id : ids) SLUICE_RETURN_IF_ERROR(give(context_, id, AgeRule::kOwn, visitor));
     return {};
   }
 
@@ -66,12 +66,12 @@ class ProvenanceScopeSource final : public RecordSource {
   explicit ProvenanceScopeSource(const SourceContext& context) : context_(context) {}
 
   Result<void> read(RecordVisitor& visitor) override {
-    SLUICE_TRY(
+    SLUICE_ASSIGN_OR_RETURN(
         const auto ids,
         provenances_in_scope(context_.store, context_.files, context_.job_id, context_.prepared,
                              *context_.inputs.referred, context_.inputs.provenances,
                              [this](std::uint64_t bytes) { return context_.step(bytes); }));
-    for (const auto& id : ids) SLUICE_CHECK(give(context_, id, AgeRule::kOwn, visitor));
+    for (const auto& id : ids) SLUICE_RETURN_IF_ERROR(give(context_, id, AgeRule::kOwn, visitor));
     return {};
   }
 

@@ -15,9 +15,9 @@ class RecordPipeline final : public RecordVisitor {
       : filter_(filter), transforms_(transforms), sink_(sink) {}
 
   Result<void> visit(const store::RecordView& record, AgeRule age) override {
-    SLUICE_TRY(const bool passes, filter_.passes(record, age));
+    SLUICE_ASSIGN_OR_RETURN(const bool passes, filter_.passes(record, age));
     if (!passes) return {};
-    SLUICE_TRY(const std::string_view line, transforms_.apply(record));
+    SLUICE_ASSIGN_OR_RETURN(const std::string_view line, transforms_.apply(record));
     return sink_.append({record.type, record.id, record.json, line});
   }
 

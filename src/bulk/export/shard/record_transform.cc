@@ -21,7 +21,7 @@ Result<std::string_view> TransformChain::apply_from(std::size_t place,
   std::size_t at = 0;
   for (std::size_t i = place; i < transforms_.size(); ++i) {
     if (i > place && !transforms_[i]->concerns(record)) continue;
-    SLUICE_CHECK(transforms_[i]->apply(record, line, lines_[at]));
+    SLUICE_RETURN_IF_ERROR(transforms_[i]->apply(record, line, lines_[at]));
     line = lines_[at];
     at = 1 - at;
   }

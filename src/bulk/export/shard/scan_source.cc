@@ -11,21 +11,21 @@ class ScanSource final : public RecordSource {
       : context_(context), range_(range), records_(context, false) {}
 
   Result<void> read(RecordVisitor& visitor) override {
-    SLUICE_TRY(const auto scan, context_.scan(range_));
+    SLUICE_ASSIGN_OR_RETURN(const auto scan, context_.scan(range_));
     const Roster* const roster = context_.prepared.roster.get();
     store::RecordView record;
     std::string owner;          // of the last record
     bool owner_wanted = false;  // whether the roster has it
     while (true) {
-      SLUICE_TRY(const bool more, scan->next(record));
+      SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
       if (!more) return {};
-      SLUICE_CHECK(context_.step(record.json.size()));
+      SLUICE_RETURN_IF_ERROR(context_.step(record.json.size()));
       if (roster != nullptr && (owner.empty() || record.owner != owner)) {
         owner = record.owner;
         owner_wanted = roster->contains(owner);
       }
       if (roster != nullptr && !owner_wanted) continue;
-      SLUICE_CHECK(records_.give(record, visitor));
+      SLUICE_RETURN_IF_ERROR(records_.give(record, visitor));
     }
   }
 

@@ -16,7 +16,7 @@ struct Seek {
 
 Result<void> seek_each(const SourceContext& context, const Seek& seek, const OwnedRecords& records,
                        RecordVisitor& visitor) {
-  SLUICE_TRY(const auto scan, context.scan(seek.range));
+  SLUICE_ASSIGN_OR_RETURN(const auto scan, context.scan(seek.range));
   const Roster& patients = seek.patients;
   store::RecordView record;
   for (std::size_t i = 0; i < patients.size();) {
@@ -25,14 +25,14 @@ Result<void> seek_each(const SourceContext& context, const Seek& seek, const Own
       continue;
     }
     scan->seek_owner(patients[i]);
-    SLUICE_CHECK(context.step(ShardProgress::kStep / 64));
+    SLUICE_RETURN_IF_ERROR(context.step(ShardProgress::kStep / 64));
     while (true) {
-      SLUICE_TRY(const bool more, scan->next(record));
+      SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
       if (!more) return {};
       if (record.owner != patients[i]) break;
-      SLUICE_CHECK(context.step(record.json.size()));
-      if (seek.provenances != nullptr) SLUICE_CHECK(seek.provenances->look_at(record.id));
-      SLUICE_CHECK(records.give(record, visitor));
+      SLUICE_RETURN_IF_ERROR(context.step(record.json.size()));
+      if (seek.provenances != nullptr) SLUICE_RETURN_IF_ERROR(seek.provenances->look_at(record.id));
+      SLUICE_RETURN_IF_ERROR(records.give(record, visitor));
     }
     // The record that ended this patient tells how far there is nothing.
     i = std::max(i + 1, patients.lower_bound(record.owner));

@@ -12,7 +12,7 @@ std::string ShardFiles::next_name(std::string_view what) {
 
 Result<void> ShardFiles::close(std::unique_ptr<output::SeekableGzipWriter> writer, OutputFile file,
                                std::uint64_t lines_apart) {
-  SLUICE_TRY(const auto info, closed_.add(std::move(writer)));
+  SLUICE_ASSIGN_OR_RETURN(const auto info, closed_.add(std::move(writer)));
   file.count = info.lines - lines_apart;
   file.size = info.uncompressed_size;
   list_.push_back(std::move(file));

@@ -28,7 +28,8 @@ class SortedBlockSink final : public RecordSink {
               context.files.stem()) {}
 
   Result<void> append(const OutputRecord& record) override {
-    SLUICE_TRY(const auto* const instances, finder_.find(record.type, record.id, record.resource));
+    SLUICE_ASSIGN_OR_RETURN(const auto* const instances,
+                            finder_.find(record.type, record.id, record.resource));
     const bool is_organizer = record.type == finder_.organizer();
     for (const auto& instance : *instances) {
       text_.clear();
@@ -37,7 +38,7 @@ class SortedBlockSink final : public RecordSink {
                      is_organizer && instance == record.id ? '0' : '1', kTab,
                      fhir::type_name(record.type), kTab, record.id, kTab);
       text_ += record.line;
-      SLUICE_CHECK(runs_.add(one_part_ ? 0 : run_part(instance), text_));
+      SLUICE_RETURN_IF_ERROR(runs_.add(one_part_ ? 0 : run_part(instance), text_));
     }
     return {};
   }
@@ -91,7 +92,7 @@ Result<void> merge_blocks(const SourceContext& context, RecordSink& sink) {
     if (!parts) return corrupt("an internal file of an export cannot be read");
     if (parts->instance != instance) {
       instance = parts->instance;
-      SLUICE_CHECK(sink.begin_block(*context.prepared.request.organize_by, instance));
+      SLUICE_RETURN_IF_ERROR(sink.begin_block(*context.prepared.request.organize_by, instance));
     }
     return sink.append({parts->type, parts->id, parts->resource, parts->resource});
   });

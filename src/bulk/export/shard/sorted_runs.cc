@@ -20,7 +20,8 @@ unsigned run_part(std::string_view key) {
 // ---- writing ----
 
 Result<void> RunWriter::add(unsigned part, std::string_view line) {
-  if (!lines_.empty() && buffer_.size() + line.size() > buffer_max_) SLUICE_CHECK(write_run());
+  if (!lines_.empty() && buffer_.size() + line.size() > buffer_max_)
+    SLUICE_RETURN_IF_ERROR(write_run());
   lines_.push_back({part, buffer_.size(), line.size()});
   buffer_ += line;
   return {};
@@ -40,12 +41,12 @@ Result<void> RunWriter::write_run() {
       RunFile file{fmt::format("{}{}-{}-{}-{:04}", output::kInternalFilePrefix, purpose_, stem_,
                                part, number_),
                    part};
-      SLUICE_TRY(writer, files_.create(job_id_, file.name));
+      SLUICE_ASSIGN_OR_RETURN(writer, files_.create(job_id_, file.name));
       written_.push_back(std::move(file));
     }
-    SLUICE_CHECK(writer->append_line(text(lines_[i])));
+    SLUICE_RETURN_IF_ERROR(writer->append_line(text(lines_[i])));
     if (i + 1 < lines_.size() && lines_[i + 1].part == part) continue;
-    SLUICE_CHECK(closed_.add(std::exchange(writer, nullptr)));
+    SLUICE_RETURN_IF_ERROR(closed_.add(std::exchange(writer, nullptr)));
   }
   ++number_;
   lines_.clear();
@@ -54,7 +55,7 @@ Result<void> RunWriter::write_run() {
 }
 
 Result<void> RunWriter::finish() {
-  if (!lines_.empty()) SLUICE_CHECK(write_run());
+  if (!lines_.empty()) SLUICE_RETURN_IF_ERROR(write_run());
   return closed_.finish();
 }
 
@@ -78,7 +79,7 @@ struct RunMerge::Source {
       start = end = 0;
       const std::size_t size = buffer.size();
       buffer.resize(size + kChunk);
-      SLUICE_TRY(const std::size_t n, reader.read({buffer.data() + size, kChunk}));
+      SLUICE_ASSIGN_OR_RETURN(const std::size_t n, reader.read({buffer.data() + size, kChunk}));
       buffer.resize(size + n);
       bytes += n;
       if (n == 0) return false;
@@ -104,10 +105,10 @@ void RunMerge::push(SourcePointer source) {
 }
 
 Result<void> RunMerge::add(const std::string& name) {
-  SLUICE_TRY(const auto file, files_.open(job_id_, name));
+  SLUICE_ASSIGN_OR_RETURN(const auto file, files_.open(job_id_, name));
   SourcePointer source(new Source(file));
   std::uint64_t bytes = 0;
-  SLUICE_TRY(const bool more, source->advance(bytes));
+  SLUICE_ASSIGN_OR_RETURN(const bool more, source->advance(bytes));
   if (more) push(std::move(source));
   return step_(bytes);
 }
@@ -119,30 +120,30 @@ Result<RunMerge> RunMerge::open(output::FileStore& files, const std::string& job
   while (names.size() > kOpenMax) {
     const std::vector<std::string> first(names.begin(), names.begin() + kOpenMax);
     names.erase(names.begin(), names.begin() + kOpenMax);
-    SLUICE_TRY(auto some, open(files, job_id, first, stem, step));
+    SLUICE_ASSIGN_OR_RETURN(auto some, open(files, job_id, first, stem, step));
     const std::string name =
         fmt::format("{}merged-{}-{:04}", output::kInternalFilePrefix, stem, merge.merged_.size());
-    SLUICE_TRY(const auto writer, files.create(job_id, name));
+    SLUICE_ASSIGN_OR_RETURN(const auto writer, files.create(job_id, name));
     while (true) {
-      SLUICE_TRY(const auto line, some.next());
+      SLUICE_ASSIGN_OR_RETURN(const auto line, some.next());
       if (!line) break;
-      SLUICE_CHECK(writer->append_line(*line));
+      SLUICE_RETURN_IF_ERROR(writer->append_line(*line));
     }
-    SLUICE_CHECK(writer->finish());
+    SLUICE_RETURN_IF_ERROR(writer->finish());
     merge.merged_.push_back(name);
     names.push_back(name);
   }
-  for (const auto& name : names) SLUICE_CHECK(merge.add(name));
+  for (const auto& name : names) SLUICE_RETURN_IF_ERROR(merge.add(name));
   return merge;
 }
 
 Result<std::optional<std::string_view>> RunMerge::next() {
   if (given_) {
     std::uint64_t bytes = 0;
-    SLUICE_TRY(const bool more, given_->advance(bytes));
+    SLUICE_ASSIGN_OR_RETURN(const bool more, given_->advance(bytes));
     if (more) push(std::move(given_));
     given_.reset();
-    if (bytes > 0) SLUICE_CHECK(step_(bytes));
+    if (bytes > 0) SLUICE_RETURN_IF_ERROR(step_(bytes));
   }
   if (sources_.empty()) return std::optional<std::string_view>();
   std::pop_heap(sources_.begin(), sources_.end(),
@@ -155,7 +156,7 @@ Result<std::optional<std::string_view>> RunMerge::next() {
 Result<void> RunMerge::remove_merged() {
   sources_.clear();
   given_.reset();
-  for (const auto& name : merged_) SLUICE_CHECK(files_.remove_file(job_id_, name));
+  for (const auto& name : merged_) SLUICE_RETURN_IF_ERROR(files_.remove_file(job_id_, name));
   merged_.clear();
   return {};
 }

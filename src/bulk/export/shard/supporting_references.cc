@@ -42,7 +42,8 @@ Result<void> add_lines(InternalLinesWriter& writer, const ReferenceSet& referenc
   for (const auto& encoded : references) {
     const auto item = store::SupportingReferences(encoded).next();
     if (!item) return Error{ErrorKind::kInternal, "the export failed", "encoded reference"};
-    SLUICE_CHECK(writer.add(fmt::format("{}{}/{}", mark, fhir::type_name(item->type), item->id)));
+    SLUICE_RETURN_IF_ERROR(
+        writer.add(fmt::format("{}{}/{}", mark, fhir::type_name(item->type), item->id)));
   }
   return {};
 }
@@ -54,7 +55,7 @@ Result<void> close(Opening& references, const store::Store& store, store::Sequen
     const fhir::ResourceId next = std::move(references.open.back());
     references.open.pop_back();
     if (!request.wants(next.type)) continue;
-    SLUICE_TRY(const auto record, store.read_of({}, next, as_of));
+    SLUICE_ASSIGN_OR_RETURN(const auto record, store.read_of({}, next, as_of));
     if (!record || !record->owners.empty()) continue;
     store::SupportingReferences supporting(record->supporting);
     while (const auto item = supporting.next())
@@ -69,7 +70,7 @@ Result<void> part_owned(ReferencesByType& found, ReferencesByType& owned, const 
   for (auto& [type, ids] : found) {
     if (!fhir::is_in_patient_compartment(type)) continue;
     for (auto id = ids.begin(); id != ids.end();) {
-      SLUICE_TRY(const auto owners, store.owners({type, *id}, as_of));
+      SLUICE_ASSIGN_OR_RETURN(const auto owners, store.owners({type, *id}, as_of));
       const auto next = std::next(id);
       if (owners && !owners->empty()) owned[type].insert(ids.extract(id));
       id = next;
@@ -84,8 +85,8 @@ Result<InternalLines> keep_references(output::FileStore& files, std::string_view
                                       std::string_view stem, const FoundReferences& references) {
   InternalLinesWriter writer(files, job_id,
                              fmt::format("{}references-{}", output::kInternalFilePrefix, stem));
-  SLUICE_CHECK(add_lines(writer, references.ordinary, {}));
-  SLUICE_CHECK(add_lines(writer, references.of_new_members, {&kOfNewMember, 1}));
+  SLUICE_RETURN_IF_ERROR(add_lines(writer, references.ordinary, {}));
+  SLUICE_RETURN_IF_ERROR(add_lines(writer, references.of_new_members, {&kOfNewMember, 1}));
   return writer.finish();
 }
 
@@ -101,13 +102,13 @@ Result<ClosedReferences> close_references(output::FileStore& files, const store:
     of_new_members.found = known->of_new_members;
   }
   for (const auto& each : references)
-    SLUICE_CHECK(read_references(files, job_id, each, all, of_new_members));
-  SLUICE_CHECK(close(all, store, as_of, request));
-  SLUICE_CHECK(close(of_new_members, store, as_of, request));
+    SLUICE_RETURN_IF_ERROR(read_references(files, job_id, each, all, of_new_members));
+  SLUICE_RETURN_IF_ERROR(close(all, store, as_of, request));
+  SLUICE_RETURN_IF_ERROR(close(of_new_members, store, as_of, request));
   ReferencesByType owned;
   if (known != nullptr) owned = known->owned;
-  SLUICE_CHECK(part_owned(all.found, owned, store, as_of));
-  SLUICE_CHECK(part_owned(of_new_members.found, owned, store, as_of));
+  SLUICE_RETURN_IF_ERROR(part_owned(all.found, owned, store, as_of));
+  SLUICE_RETURN_IF_ERROR(part_owned(of_new_members.found, owned, store, as_of));
   return ClosedReferences{std::move(all.found), std::move(of_new_members.found), std::move(owned)};
 }
 
