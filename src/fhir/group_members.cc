@@ -77,10 +77,10 @@ bool may_be_ours(std::string_view url) {
 
 /// Takes the members of a Group apart. The entries are kept in one block of memory, because there
 /// may be a million.
-class RosterReader {
+class MembersReader {
  public:
-  RosterReader(const JsonTokens& tokens, std::string_view base_url,
-               ResourceType subject = types::kPatient)
+  MembersReader(const JsonTokens& tokens, std::string_view base_url,
+                ResourceType subject = types::kPatient)
       : tokens_(tokens), base_url_(base_url), subject_(subject) {}
 
   std::string read() {
@@ -260,21 +260,21 @@ std::string encode_members(ResourceType subject, const std::vector<std::string>&
   return out;
 }
 
-std::string encode_roster(const JsonTokens& tokens, std::string_view base_url) {
+std::string encode_members(const JsonTokens& tokens, std::string_view base_url) {
   // The members of a Group with an unknown modifier cannot be known: exports evaluate it as a
   // cohort, which fails with the reason.
   if (may_be_cohort(tokens.text()) && (is_cohort(tokens) || unknown_modifier(tokens)))
     return encode_members({kPendingCohort}, {"pending"});
-  return RosterReader(tokens, base_url).read();
+  return MembersReader(tokens, base_url).read();
 }
 
-std::optional<RosterEntry> RosterEntries::next() {
+std::optional<EncodedMember> EncodedMembers::next() {
   if (rest_.size() < 2) return std::nullopt;
   const std::size_t key_size = read_be16(rest_.data());
   if (rest_.size() < 6 + key_size) return std::nullopt;
   const std::size_t periods_size = kPeriodSize * read_be32(rest_.data() + 2 + key_size);
   if (rest_.size() < 6 + key_size + periods_size) return std::nullopt;
-  const RosterEntry entry{rest_.substr(2, key_size), rest_.substr(6 + key_size, periods_size)};
+  const EncodedMember entry{rest_.substr(2, key_size), rest_.substr(6 + key_size, periods_size)};
   rest_.remove_prefix(6 + key_size + periods_size);
   return entry;
 }
@@ -295,16 +295,16 @@ Result<bool> has_group_member(std::string_view group_json, Instant at, std::stri
                               ResourceType subject) {
   JsonTokens tokens;
   SLUICE_RETURN_IF_ERROR(read_group(group_json, tokens));
-  return RosterReader(tokens, base_url, subject).has_subject(at);
+  return MembersReader(tokens, base_url, subject).has_subject(at);
 }
 
 Result<GroupMembers> read_group_members(std::string_view group_json, Instant at,
                                         std::string_view base_url, ResourceType subject) {
   JsonTokens tokens;
   SLUICE_RETURN_IF_ERROR(read_group(group_json, tokens));
-  const std::string roster = RosterReader(tokens, base_url, subject).read();
+  const std::string members = MembersReader(tokens, base_url, subject).read();
   GroupMembers out;
-  RosterEntries entries(roster);
+  EncodedMembers entries(members);
   while (const auto entry = entries.next()) {
     if (!MemberPeriods(entry->periods).at(at)) continue;
     const ResourceType member{read_be16(entry->key.data())};

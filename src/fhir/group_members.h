@@ -40,7 +40,7 @@ class MemberPeriods {
 };
 
 /// One member in an encoded list of members.
-struct RosterEntry {
+struct EncodedMember {
   /// Type in two bytes, big-endian, and id; or two zero bytes and an absolute URL that names a
   /// Patient or a Group on some server, which may be ours.
   std::string_view key;
@@ -51,14 +51,14 @@ struct RosterEntry {
 /// inactive, sorted by key, once each, with the union of their periods. Ignores members that cannot
 /// be parsed. For a Group with member-filter, only that its members are pending. The text must have
 /// passed check_json_object. `base_url` as in parse_reference.
-std::string encode_roster(const JsonTokens& tokens, std::string_view base_url);
+std::string encode_members(const JsonTokens& tokens, std::string_view base_url);
 
-/// Walks what encode_roster returns.
-class RosterEntries {
+/// Walks what encode_members returns.
+class EncodedMembers {
  public:
-  explicit RosterEntries(std::string_view encoded) : rest_(encoded) {}
+  explicit EncodedMembers(std::string_view encoded) : rest_(encoded) {}
   /// The next entry, or nullopt at the end.
-  std::optional<RosterEntry> next();
+  std::optional<EncodedMember> next();
 
  private:
   std::string_view rest_;

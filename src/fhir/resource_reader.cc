@@ -233,7 +233,7 @@ Result<IncomingResource> ResourceReader::Impl::read(std::string_view json,
   take_references(out);
   if (out.type == types::kProvenance) out.targets = possible_targets(tokens);
   if (may_name_binary(json)) out.binaries = possible_binaries(tokens, out.type);
-  if (out.type == types::kGroup) out.roster = encode_roster(tokens, base_url);
+  if (out.type == types::kGroup) out.members = encode_members(tokens, base_url);
   write_content(tokens, root, out);
   out.digest = sha256.digest(out.content);
   return out;

@@ -17,7 +17,7 @@
 
 namespace sluice::fhir {
 
-/// Limits of I-05. A Group may be larger than any other resource: its roster is one JSON document.
+/// Limits of I-05. A Group may be larger than any other resource: its members is one JSON document.
 struct ReaderLimits {
   std::size_t resource_size_max = 10u << 20;
   std::size_t group_size_max = 256u << 20;
@@ -54,8 +54,8 @@ struct IncomingResource {
   std::vector<ResourceId> targets;
   /// The Binaries that its Attachments name, see possible_binaries.
   std::vector<std::string> binaries;
-  /// Of a Group: its members, see encode_roster. Empty for other types.
-  std::string roster;
+  /// Of a Group: its members, see encode_members. Empty for other types.
+  std::string members;
 };
 
 /// Appends to `out` the exported line (no line break): `content` with meta.versionId and

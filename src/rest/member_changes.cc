@@ -88,7 +88,7 @@ Result<MembersChanged> MemberChanges::apply(store::Store& store, const std::stri
     MembersChanged changed{std::move(stored), edit.given, edit.added, edit.removed, edit.absent};
     if (edit.json.empty()) return changed;
     const std::uint32_t version = changed.stored.version;
-    changed.stored.json = {};  // a roster of a million: not held while the next is made
+    changed.stored.json = {};  // a members of a million: not held while the next is made
     SLUICE_ASSIGN_OR_RETURN(const auto resource,
                             fhir::ResourceReader({}, base_url).read(edit.json));
     edit.json = {};

@@ -87,7 +87,7 @@ TEST(CohortText, TheServerSaysWhenAndHowMany) {
 TEST(CohortText, WhoTheFiltersChooseIsPendingUntilItIsKnown) {
   const auto read =
       ResourceReader().read(cohort(R"(,"member":[{"entity":{"reference":"Patient/a"}}])")).value();
-  RosterEntries entries(read.roster);
+  EncodedMembers entries(read.members);
   const auto entry = entries.next();
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->key.substr(0, 2), "\xff\xfe");
@@ -95,12 +95,12 @@ TEST(CohortText, WhoTheFiltersChooseIsPendingUntilItIsKnown) {
   EXPECT_EQ(read_group_members(read.content, kWhen)->subjects, std::vector<std::string>{"a"});
 }
 
-TEST(CohortText, FoundMembersAreARoster) {
-  const std::string roster = encode_members(types::kPatient, {"a", "b"});
+TEST(CohortText, FoundMembersAreEncoded) {
+  const std::string members = encode_members(types::kPatient, {"a", "b"});
   JsonTokens tokens;
   ASSERT_TRUE(tokens.read(group(R"(,"member":[{"entity":{"reference":"Patient/b"}},)"
                                 R"({"entity":{"reference":"Patient/a"}}])")));
-  EXPECT_EQ(roster, encode_roster(tokens, {}));
+  EXPECT_EQ(members, encode_members(tokens, {}));
 }
 
 // A-06

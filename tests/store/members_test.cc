@@ -172,7 +172,7 @@ TEST_P(Members, APeriodThatBeginsCountsAsJoining) {
   EXPECT_EQ(members_of(*store_, "g", last(), end).size(), 2u);
 }
 
-// Random rosters with random periods; an independent evaluator walks back in time, millisecond by
+// Random members with random periods; an independent evaluator walks back in time, millisecond by
 // millisecond, to the moment when somebody was no member.
 TEST_P(Members, RandomHistoriesAgreeWithWalkingBackInTime) {
   std::mt19937_64 random(test_seed());

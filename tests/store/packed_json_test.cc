@@ -10,7 +10,7 @@
 namespace sluice::store {
 namespace {
 
-std::string roster_text(std::size_t size, unsigned seed) {
+std::string members_text(std::size_t size, unsigned seed) {
   std::string text;
   for (unsigned i = seed; text.size() < size; ++i)
     text += fmt::format(R"({{"entity":{{"reference":"Patient/{}"}}}},)", i * 7919u);
@@ -33,7 +33,7 @@ ParsedRecord record_of(Packing packing, const std::string& stored) {
 
 TEST(PackedJson, IsTheSameAfterUnpacking) {
   for (const std::size_t size : {kPackedFrom, kPackedFrom + 1, 5 * kPackedFrom + 12345}) {
-    const std::string text = roster_text(size, 1);
+    const std::string text = members_text(size, 1);
     std::string packed = "before";
     ASSERT_TRUE(append_packed(packed, text));
     EXPECT_LT(packed.size(), size / 3);
@@ -48,7 +48,7 @@ TEST(PackedJson, IsTheSameAfterUnpacking) {
 
 TEST(PackedJson, WhatIsShortOrGainsNothingIsNotPacked) {
   std::string out = "as it was";
-  EXPECT_FALSE(append_packed(out, roster_text(kPackedFrom - 1, 1)));
+  EXPECT_FALSE(append_packed(out, members_text(kPackedFrom - 1, 1)));
   EXPECT_FALSE(append_packed(out, random_text(3 * kPackedFrom)));
   EXPECT_EQ(out, "as it was");
   std::string buffer;
@@ -56,7 +56,7 @@ TEST(PackedJson, WhatIsShortOrGainsNothingIsNotPacked) {
 }
 
 TEST(PackedJson, DamageIsAnError) {
-  const std::string text = roster_text(2 * kPackedFrom, 1);
+  const std::string text = members_text(2 * kPackedFrom, 1);
   std::string packed;
   ASSERT_TRUE(append_packed(packed, text));
   std::string buffer;
@@ -85,7 +85,7 @@ INSTANTIATE_TEST_SUITE_P(EachBackend, PackedLines, testing::ValuesIn(backends())
 TEST_P(PackedLines, AreReadInEveryWay) {
   const fhir::ResourceId key{type_of("Observation"), "long"};
   const auto make = [](unsigned seed) {
-    const std::string text = roster_text(3 * kPackedFrom, seed);
+    const std::string text = members_text(3 * kPackedFrom, seed);
     std::string escaped;
     for (const char c : text) escaped += c == '"' ? '\'' : c;
     return make_resource("Observation", "long", escaped, {"p", "q"});

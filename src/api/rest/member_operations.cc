@@ -124,7 +124,7 @@ Result<http::Response> change_now(Service& service, const http::Request& request
                           preferences_for_result(service, request, principal, fhir::types::kGroup,
                                                  stored.json, preferences));
   http::Response response;
-  // The roster may be long, so that it comes only to who asks for it.
+  // The members may be long, so that it comes only to who asks for it.
   if (!preferences.states_return ||
       preferences.returned == Preferences::Return::kOperationOutcome) {
     const std::string what =

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/sort_unique.h"
-#include "bulk/group/roster.h"
+#include "bulk/group/patient_set.h"
 #include "fhir/group_members.h"
 #include "query/limited_store.h"
 #include "query/store_resolver.h"
@@ -89,8 +89,9 @@ Result<SubjectIds> base_population(const store::Store& store, const search::Coho
     if (!found)
       return Error{ErrorKind::kUnprocessable,
                    fmt::format("Group.member names Group/{}, which is not there", group)};
-    SLUICE_ASSIGN_OR_RETURN(const auto roster, read_members(store, group, as_of, base_url, path));
-    for (std::size_t i = 0; i < roster.size(); ++i) base.emplace_back(roster[i]);
+    SLUICE_ASSIGN_OR_RETURN(const auto patient_set,
+                            read_members(store, group, as_of, base_url, path));
+    for (std::size_t i = 0; i < patient_set.size(); ++i) base.emplace_back(patient_set[i]);
   }
   sort_unique(base);
   return base;

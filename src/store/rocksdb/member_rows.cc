@@ -100,7 +100,7 @@ class Update {
     put(row);
   }
 
-  void join(const fhir::RosterEntry& entry, const MemberRow* old) {
+  void join(const fhir::EncodedMember& entry, const MemberRow* old) {
     MemberRow row;
     row.member = entry.key;
     row.stated_sequence = commit_.sequence;
@@ -144,13 +144,13 @@ class Update {
 }  // namespace
 
 Result<void> update_members(const Database& database, const Commit& commit,
-                            std::string_view group_id, std::string_view roster,
+                            std::string_view group_id, std::string_view members,
                             rocksdb::WriteBatch& batch) {
   // Both sides are sorted by member: one pass tells who is only here, only there, or in both.
   RowReader rows(database, group_id, members_of_group(group_id, false),
                  members_of_group(group_id, true));
   Update update(commit, group_id, database.members, batch);
-  fhir::RosterEntries entries(roster);
+  fhir::EncodedMembers entries(members);
   auto entry = entries.next();
   MemberRow old;
   // What is valid at the sequence before this commit is what the commit finds.

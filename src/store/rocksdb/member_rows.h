@@ -14,10 +14,10 @@
 namespace sluice::store {
 
 /// Puts into `batch` what changes when a commit gives the group these members (see
-/// fhir::encode_roster; empty when the group is removed): supersedes rows of members who left or
+/// fhir::encode_members; empty when the group is removed): supersedes rows of members who left or
 /// changed, adds rows of members who joined. Reads the group's rows once, in order.
 Result<void> update_members(const Database& database, const Commit& commit,
-                            std::string_view group_id, std::string_view roster,
+                            std::string_view group_id, std::string_view members,
                             rocksdb::WriteBatch& batch);
 
 /// As Store::members; `as_of` must not be later than the newest commit.

@@ -102,7 +102,7 @@ class Upgrade {
   }
 
   Result<void> replay(const Event& event) {
-    std::string roster;
+    std::string members;
     Commit commit{event.sequence, {}};
     if (event.key.empty()) {
       rocksdb::PinnableSlice value;
@@ -113,16 +113,16 @@ class Upgrade {
       if (!parse_transaction(to_view(value), entry)) return corrupt_value("transaction");
       commit.instant = entry.instant;
     } else {
-      SLUICE_RETURN_IF_ERROR(read_version(event, roster, commit.instant));
+      SLUICE_RETURN_IF_ERROR(read_version(event, members, commit.instant));
     }
     rocksdb::WriteBatch batch;
-    SLUICE_RETURN_IF_ERROR(update_members(database_, commit, event.id, roster, batch));
+    SLUICE_RETURN_IF_ERROR(update_members(database_, commit, event.id, members, batch));
     const auto status = database_.db().Write(rocksdb::WriteOptions(), &batch);
     if (!status.ok()) return write_error(status);
     return {};
   }
 
-  Result<void> read_version(const Event& event, std::string& roster, Instant& instant) {
+  Result<void> read_version(const Event& event, std::string& members, Instant& instant) {
     rocksdb::PinnableSlice value;
     const auto status = database_.db().Get(rocksdb::ReadOptions(),
                                            event.in_history ? database_.history : database_.current,
@@ -136,7 +136,7 @@ class Upgrade {
     SLUICE_ASSIGN_OR_RETURN(const auto line, unpacked_line(record, unpacked));
     SLUICE_RETURN_IF_ERROR(tokens_.read(line));
     SLUICE_RETURN_IF_ERROR(fhir::check_json_object(tokens_, kDepthMax));
-    roster = fhir::encode_roster(tokens_, {});
+    members = fhir::encode_members(tokens_, {});
     return {};
   }
 

@@ -192,7 +192,7 @@ bool parse_locator(std::string_view value, Locator& out);
 // ---- members ----
 
 /// A member's key in `members`: group id | 0 | type | id or URL | 0 | sequence since which the
-/// group states it so. `member` is type and id, as in fhir::RosterEntry::key.
+/// group states it so. `member` is type and id, as in fhir::EncodedMember::key.
 void append_member_key(std::string& out, std::string_view group_id, std::string_view member,
                        Sequence stated);
 /// The beginning of the keys of a group's members of one type.

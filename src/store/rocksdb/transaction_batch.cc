@@ -253,7 +253,7 @@ Result<void> TransactionBatch::put(const Operation& operation, const Locator* ol
              has_moved ? old->owners : std::string_view());
   if (operation.type == fhir::types::kGroup)
     SLUICE_RETURN_IF_ERROR(
-        update_members(database_, commit_, operation.id, resource.roster, batch_));
+        update_members(database_, commit_, operation.id, resource.members, batch_));
   if (operation.type == fhir::types::kProvenance)
     update_targets(database_, commit_, operation.id, old_targets_, resource.targets, batch_);
   if (!old_binaries_.empty() || !resource.binaries.empty())

@@ -176,21 +176,21 @@ TEST_F(GroupHistory, GoesWithPatientTypesAndElements) {
   EXPECT_EQ(lines[0].find("subject"), std::string::npos);
 }
 
-TEST_F(GroupHistory, ARosterIsThatOfItsSequence) {
+TEST_F(GroupHistory, ASetIsThatOfItsSequence) {
   put_two();
   const auto first = put({group("g", {"Patient/a"})}).commit;
   const auto second = put({group("g", {"Patient/a", "Patient/b"})}).commit;
   put({group("g", {})});
   ExportRequest request = since("g", first.instant);
-  const auto early = read_roster(*store_, request, first).value();
+  const auto early = read_patient_set(*store_, request, first).value();
   ASSERT_EQ(early->size(), 1u);
   EXPECT_EQ(early->new_count(), 0u);
-  const auto late = read_roster(*store_, request, second).value();
+  const auto late = read_patient_set(*store_, request, second).value();
   ASSERT_EQ(late->size(), 2u);
   EXPECT_FALSE(late->is_new("a"));
   EXPECT_TRUE(late->is_new("b"));
   request.since = {first.instant + std::chrono::milliseconds(-1)};
-  EXPECT_EQ(read_roster(*store_, request, second).value()->new_count(), 2u);
+  EXPECT_EQ(read_patient_set(*store_, request, second).value()->new_count(), 2u);
 }
 
 TEST_F(GroupHistory, AbsoluteReferencesToThisServerCount) {
@@ -206,7 +206,7 @@ TEST_F(GroupHistory, GroupsNestedWithoutEndAreRefused) {
   for (int i = 0; i < 1100; ++i)
     lines.push_back(group(fmt::format("g{}", i), {fmt::format("Group/g{}", i + 1)}));
   put(lines);
-  const auto read = read_roster(*store_, since("g0", {0}), store_->last_commit());
+  const auto read = read_patient_set(*store_, since("g0", {0}), store_->last_commit());
   ASSERT_TRUE(read.has_error());
   EXPECT_EQ(read.error().kind, ErrorKind::kInvalid);
   EXPECT_NE(read.error().message.find("nested more than 1000"), std::string::npos);

@@ -164,8 +164,8 @@ TEST_F(OrganizedTest, BlocksAreSplitOnlyWhenTheyExceedAFile) {
   EXPECT_EQ(blocks_of(id), expected);
 }
 
-// P-09: shards are cut between patients, and small rosters skip over others.
-TEST_F(OrganizedTest, ManyShardsAndRostersGiveTheSameBlocks) {
+// P-09: shards are cut between patients, and small patient sets skip over others.
+TEST_F(OrganizedTest, ManyShardsAndSetsGiveTheSameBlocks) {
   sizes_.shard_size_min = 1 << 16;
   sizes_.shard_size = 1 << 18;
   start();

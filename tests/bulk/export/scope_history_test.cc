@@ -208,10 +208,10 @@ class ScopeHistory : public ExportFixture, public testing::WithParamInterface<st
   }
 
   static Keys visible(const State& state, const Config& config) {
-    std::optional<std::set<std::string>> roster;
-    if (config.request.level == ExportLevel::kGroup) roster = members(state);
+    std::optional<std::set<std::string>> patient_set;
+    if (config.request.level == ExportLevel::kGroup) patient_set = members(state);
     if (config.request.patients)
-      roster.emplace(config.request.patients->begin(), config.request.patients->end());
+      patient_set.emplace(config.request.patients->begin(), config.request.patients->end());
     Keys keys;
     for (const auto& [key, known] : state) {
       const bool is_filtered = known.type == "Observation" || known.type == "Device";
@@ -224,13 +224,13 @@ class ScopeHistory : public ExportFixture, public testing::WithParamInterface<st
       if (config.request.level != ExportLevel::kSystem || by_patient) {
         if (known.type == "Group") {
           const bool has_patient = known.members.size() > (known.members.contains("(h)") ? 1u : 0u);
-          if (config.request.level == ExportLevel::kPatient && !roster && has_patient)
+          if (config.request.level == ExportLevel::kPatient && !patient_set && has_patient)
             keys.insert(key);
           continue;
         }
         const bool is_in =
             std::any_of(known.owners.begin(), known.owners.end(),
-                        [&](const auto& id) { return !roster || roster->contains(id); });
+                        [&](const auto& id) { return !patient_set || patient_set->contains(id); });
         if (!is_in) continue;
       }
       keys.insert(key);
@@ -309,11 +309,11 @@ class ScopeHistory : public ExportFixture, public testing::WithParamInterface<st
     for (const auto& key : deleted) copy.erase(key);
     // Who left the group is no deletion: the list of its members tells.
     if (config.request.level == ExportLevel::kGroup) {
-      const auto roster = members(states_.back());
+      const auto patient_set = members(states_.back());
       std::erase_if(copy, [&](const auto& entry) {
         const auto resource = fhir::ResourceReader().read(entry.second);
         return std::none_of(resource->owners.begin(), resource->owners.end(),
-                            [&](const auto& owner) { return roster.contains(owner); });
+                            [&](const auto& owner) { return patient_set.contains(owner); });
       });
     }
     EXPECT_EQ(copy, now.copy);

@@ -11,7 +11,7 @@
 #include "bulk/export/request/export_patients.h"
 #include "bulk/group/cohort_job.h"
 #include "bulk/group/cohort_refresher.h"
-#include "bulk/group/roster.h"
+#include "bulk/group/patient_set.h"
 #include "fhir/resource_reader.h"
 #include "store/rocksdb/rocksdb_store.h"
 #include "temporary_folder.h"
@@ -110,9 +110,9 @@ class CohortTest : public testing::Test {
   }
 
   Names members(const std::string& group_id) {
-    const auto roster = read_members(*store_, group_id, store_->last_commit(), {}, {}).value();
+    const auto patient_set = read_members(*store_, group_id, store_->last_commit(), {}, {}).value();
     Names names;
-    for (std::size_t i = 0; i < roster.size(); ++i) names.emplace(roster[i]);
+    for (std::size_t i = 0; i < patient_set.size(); ++i) names.emplace(patient_set[i]);
     return names;
   }
   /// Whom a cohort chooses, of whatever type.

@@ -64,7 +64,8 @@ Result<std::shared_ptr<const PreparedExport>> ExportJobs::prepare(const job::Job
   if (!stored->is_whole) return Error{ErrorKind::kCancelled, "the job has ended"};
   auto prepared = std::make_shared<PreparedExport>(std::move(stored));
   prepared->snapshot = job.snapshot;
-  SLUICE_ASSIGN_OR_RETURN(prepared->roster, read_roster(store_, prepared->request, job.snapshot));
+  SLUICE_ASSIGN_OR_RETURN(prepared->patient_set,
+                          read_patient_set(store_, prepared->request, job.snapshot));
   if (!prepared->request.elements.empty()) {
     const auto all = fhir::all_resource_types();
     SLUICE_ASSIGN_OR_RETURN(
@@ -282,7 +283,7 @@ Result<void> check_against_store(const store::Store& store, ExportRequest& reque
     // To a client that is limited to groups, who is no member is nobody.
     ExportRequest of_all = request;
     of_all.patients.reset();
-    SLUICE_ASSIGN_OR_RETURN(const auto members, read_roster(store, of_all, snapshot));
+    SLUICE_ASSIGN_OR_RETURN(const auto members, read_patient_set(store, of_all, snapshot));
     for (std::size_t i = 0; i < exist.size(); ++i)
       exist[i] = exist[i] && members->contains((*request.patients)[i]);
   }
@@ -306,7 +307,7 @@ Result<void> check_against_store(const store::Store& store, ExportRequest& reque
     request.patients = std::move(known);
   }
   if (request.level == ExportLevel::kGroup)
-    SLUICE_RETURN_IF_ERROR(read_roster(store, request, snapshot));
+    SLUICE_RETURN_IF_ERROR(read_patient_set(store, request, snapshot));
   return {};
 }
 

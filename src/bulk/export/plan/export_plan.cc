@@ -15,7 +15,7 @@
 #include "bulk/export/plan/share_out.h"
 #include "bulk/export/plan/ways_to_read.h"
 #include "bulk/export/request/export_phases.h"
-#include "bulk/group/roster_cost.h"
+#include "bulk/group/patient_set_cost.h"
 #include "fhir/compartment.h"
 #include "fhir/reference_walk.h"
 
@@ -59,7 +59,7 @@ class Planner {
       : store_(store),
         request_(prepared.request),
         snapshot_(prepared.snapshot),
-        roster_(prepared.roster.get()),
+        patient_set_(prepared.patient_set.get()),
         filters_(prepared.filters),
         sizes_(sizes) {}
 
@@ -89,8 +89,8 @@ class Planner {
       }
     }
     std::string why;
-    if (roster_ != nullptr) {
-      const auto costs = provenance_costs(request_, roster_cost_, statistics_, size, walked);
+    if (patient_set_ != nullptr) {
+      const auto costs = provenance_costs(request_, patient_set_cost_, statistics_, size, walked);
       why = costs.log_and_tell();
       if (costs.by_scope < costs.by_all) {
         Segment segment{ReadMode::kProvenanceOfScope, {}};
@@ -155,8 +155,8 @@ class Planner {
     SLUICE_ASSIGN_OR_RETURN(statistics_, store_.statistics());
     for (const auto& type : statistics_)
       if (type.type == fhir::types::kPatient) patients_ = type.resources;
-    SLUICE_ASSIGN_OR_RETURN(roster_cost_,
-                            roster_cost(store_, roster_, patients_, snapshot_.sequence));
+    SLUICE_ASSIGN_OR_RETURN(patient_set_cost_,
+                            patient_set_cost(store_, patient_set_, patients_, snapshot_.sequence));
     return {};
   }
 
@@ -167,8 +167,8 @@ class Planner {
       if (type.type == fhir::types::kProvenance && chooses_provenance(request_)) continue;
       TypeToRead read;
       if (by_patient()) {
-        // A block holds its patient's compartment; nothing else refers to a patient but rosters,
-        // which tell of others too.
+        // A block holds its patient's compartment; nothing else refers to a patient but patient
+        // sets, which tell of others too.
         if (!fhir::is_in_patient_compartment(type.type) || type.type == fhir::types::kGroup)
           continue;
         read.range = store::with_owner(type.type);
@@ -192,11 +192,11 @@ class Planner {
 
   bool by_patient() const { return request_.organize_by == fhir::types::kPatient; }
 
-  // A roster of other people comes along with a Group resource, so that it needs a request without
-  // limits or by name (G-05).
+  // A patient set of other people comes along with a Group resource, so that it needs a request
+  // without limits or by name (G-05).
   bool takes_groups() const {
     if (!request_.types.empty()) return request_.wants(fhir::types::kGroup);
-    return request_.level == ExportLevel::kPatient && roster_ == nullptr;
+    return request_.level == ExportLevel::kPatient && patient_set_ == nullptr;
   }
 
   // `_since` with few changes reads the change log (P-02: the cost grows with what changed).
@@ -274,7 +274,7 @@ class Planner {
   }
 
   double new_members() const {
-    return roster_ == nullptr ? 0 : static_cast<double>(roster_->new_count());
+    return patient_set_ == nullptr ? 0 : static_cast<double>(patient_set_->new_count());
   }
 
   // What finding the records takes without the change log, by the cheapest way for each type.
@@ -286,8 +286,9 @@ class Planner {
 
   std::vector<Way> ways(const TypeToRead& type) const {
     if (type.mode == ReadMode::kGroups) return {way_to_scan(type.mode, type.size)};
-    return ways_to_read(type.range.type, type.size, roster_ == nullptr ? nullptr : &roster_cost_,
-                        patients_, filters_);
+    return ways_to_read(type.range.type, type.size,
+                        patient_set_ == nullptr ? nullptr : &patient_set_cost_, patients_,
+                        filters_);
   }
 
   void add_new_members() {
@@ -321,10 +322,10 @@ class Planner {
       if (!changes_why_.empty()) type.why += ", " + changes_why_;
     }
     spdlog::info(
-        "export plan types={} roster={} share={:.4f} scan={} seek={} by_id={} "
+        "export plan types={} patient_set={} share={:.4f} scan={} seek={} by_id={} "
         "by_filter_patients={} "
         "estimate_s={:.4f}",
-        types_.size(), roster_ == nullptr ? 0 : roster_->size(), roster_cost_.share,
+        types_.size(), patient_set_ == nullptr ? 0 : patient_set_->size(), patient_set_cost_.share,
         counts[ReadMode::kScan], counts[ReadMode::kSeek], counts[ReadMode::kFilteredIds],
         counts[ReadMode::kFilteredPatients], estimate);
   }
@@ -332,13 +333,13 @@ class Planner {
   // P-08: what is sought anyway is asked for its Provenances on the way, when asking is the cheaper
   // way to find them all.
   Result<void> choose_provenance() {
-    if (roster_ == nullptr || !chooses_provenance(request_)) return {};
+    if (patient_set_ == nullptr || !chooses_provenance(request_)) return {};
     SLUICE_ASSIGN_OR_RETURN(const std::uint64_t size,
                             store_.approximate_size(store::whole_type(fhir::types::kProvenance)));
     std::set<fhir::ResourceType> sought;
     for (const auto& type : types_)
       if (type.mode == ReadMode::kSeek) sought.insert(type.range.type);
-    const auto costs = provenance_costs(request_, roster_cost_, statistics_, size, sought);
+    const auto costs = provenance_costs(request_, patient_set_cost_, statistics_, size, sought);
     finds_provenances_ = costs.by_scope < costs.by_all;
     return {};
   }
@@ -442,14 +443,14 @@ class Planner {
   const store::Store& store_;
   const ExportRequest& request_;
   const store::Commit& snapshot_;
-  const Roster* roster_;
+  const PatientSet* patient_set_;
   const ExportFilters& filters_;
   const ExportSizes& sizes_;
   std::vector<TypeToRead> types_;
   std::uint64_t total_size_ = 0;
   std::vector<store::TypeStatistics> statistics_;
   std::uint64_t patients_ = 0;
-  RosterCost roster_cost_;
+  PatientSetCost patient_set_cost_;
   std::string changes_why_;         // what was weighed for `_since`
   bool finds_provenances_ = false;  // seeks look for Provenances on the way
   std::vector<job::ShardPlan> shards_;

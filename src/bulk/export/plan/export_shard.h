@@ -14,8 +14,8 @@ namespace sluice::bulk {
 
 /// How a segment's records are found.
 enum class ReadMode : std::uint8_t {
-  kScan,               ///< the range in order; skips owners outside the roster
-  kSeek,               ///< one seek for each patient of the roster
+  kScan,               ///< the range in order; skips owners outside the patient set
+  kSeek,               ///< one seek for each patient of the patient set
   kGroups,             ///< Group resources, by their members
   kChanges,            ///< the change log since `_since`, all types; the range does not count
   kSupporting,         ///< what earlier shards referred to; the range does not count

@@ -15,7 +15,7 @@ std::string ProvenanceCosts::log_and_tell() const {
                      by_all);
 }
 
-ProvenanceCosts provenance_costs(const ExportRequest& request, const RosterCost& roster,
+ProvenanceCosts provenance_costs(const ExportRequest& request, const PatientSetCost& patient_set,
                                  const std::vector<store::TypeStatistics>& statistics,
                                  std::uint64_t size, const std::set<fhir::ResourceType>& walked) {
   double count = 0;      // of all Provenances
@@ -31,9 +31,9 @@ ProvenanceCosts provenance_costs(const ExportRequest& request, const RosterCost&
     types += 1;
   }
   ProvenanceCosts costs;
-  costs.by_scope =
-      roster.seeks * types * cost::kSeek +
-      roster.share * (bytes * cost::kScanByte + resources * cost::kTarget + count * cost::kChange);
+  costs.by_scope = patient_set.seeks * types * cost::kSeek +
+                   patient_set.share * (bytes * cost::kScanByte + resources * cost::kTarget +
+                                        count * cost::kChange);
   costs.by_all =
       static_cast<double>(size) * cost::kScanByte + count * (cost::kTarget + cost::kOwners);
   return costs;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bulk/export/request/export_request.h"
-#include "bulk/group/roster_cost.h"
+#include "bulk/group/patient_set_cost.h"
 #include "fhir/resource_type.h"
 #include "store/store.h"
 
@@ -26,7 +26,7 @@ struct ProvenanceCosts {
 /// For an export that is limited to patients; others have one access path only. `size`: of all
 /// Provenances, in bytes.
 /// `walked`: types whose compartments are read anyway, so that finding Provenances there is free.
-ProvenanceCosts provenance_costs(const ExportRequest& request, const RosterCost& roster,
+ProvenanceCosts provenance_costs(const ExportRequest& request, const PatientSetCost& patient_set,
                                  const std::vector<store::TypeStatistics>& statistics,
                                  std::uint64_t size, const std::set<fhir::ResourceType>& walked);
 

@@ -29,15 +29,15 @@ std::string_view name_of(ReadMode mode) {
 }
 
 std::vector<Way> ways_to_read(fhir::ResourceType type, std::uint64_t size_in_bytes,
-                              const RosterCost* roster, std::uint64_t patients,
+                              const PatientSetCost* patient_set, std::uint64_t patients,
                               const ExportFilters& filters) {
   const auto size = static_cast<double>(size_in_bytes);
   const bool is_filtered = filters.limits(type);
-  const double wanted = roster == nullptr ? size : size * roster->share;
+  const double wanted = patient_set == nullptr ? size : size * patient_set->share;
   const double filter = is_filtered ? cost::kFilterByte : 0;
   std::vector<Way> ways{{ReadMode::kScan, size * cost::kScanByte + wanted * filter, wanted}};
-  if (roster != nullptr)
-    ways.push_back({ReadMode::kSeek, roster->seeks * cost::kSeek + wanted * filter, wanted});
+  if (patient_set != nullptr)
+    ways.push_back({ReadMode::kSeek, patient_set->seeks * cost::kSeek + wanted * filter, wanted});
   if (!is_filtered) return ways;
   if (const auto ids = filters.ids_of(type)) {
     const auto count = static_cast<double>(ids->size());

@@ -26,9 +26,9 @@ Result<T> told(const ExportRequest& request, Result<T> resolved) {
 }
 
 /// Those of `members` that are wanted; kInvalid when there are others among the wanted.
-Result<Roster> choose(const Roster& members, const std::vector<std::string>& wanted,
-                      const std::string& group_id) {
-  Roster chosen;
+Result<PatientSet> choose(const PatientSet& members, const std::vector<std::string>& wanted,
+                          const std::string& group_id) {
+  PatientSet chosen;
   std::string names;
   std::size_t foreign = 0;
   for (const auto& id : wanted) {
@@ -58,12 +58,12 @@ Result<Joins> joined_since(const store::Store& store, const ExportRequest& reque
   return joined_since(store, request.group_id, *request.since, as_of, request.base_url);
 }
 
-Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,
-                                                  const ExportRequest& request,
-                                                  const store::Commit& as_of) {
+Result<std::shared_ptr<const PatientSet>> read_patient_set(const store::Store& store,
+                                                           const ExportRequest& request,
+                                                           const store::Commit& as_of) {
   if (request.level != ExportLevel::kGroup) {
-    if (!request.patients) return std::shared_ptr<const Roster>();
-    return std::make_shared<const Roster>(*request.patients);
+    if (!request.patients) return std::shared_ptr<const PatientSet>();
+    return std::make_shared<const PatientSet>(*request.patients);
   }
   SLUICE_RETURN_IF_ERROR(check_group_exists(store, request.group_id, as_of));
   const std::optional<Instant> ever;
@@ -71,9 +71,9 @@ Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,
       auto members,
       told(request, read_members(store, request.group_id, as_of, request.base_url, {},
                                  request.history_of_new_members ? request.since : ever)));
-  if (!request.patients) return std::make_shared<const Roster>(std::move(members));
+  if (!request.patients) return std::make_shared<const PatientSet>(std::move(members));
   SLUICE_ASSIGN_OR_RETURN(auto chosen, choose(members, *request.patients, request.group_id));
-  return std::make_shared<const Roster>(std::move(chosen));
+  return std::make_shared<const PatientSet>(std::move(chosen));
 }
 
 }  // namespace sluice::bulk

@@ -5,7 +5,7 @@
 
 #include "base/result.h"
 #include "bulk/export/request/export_request.h"
-#include "bulk/group/roster.h"
+#include "bulk/group/patient_set.h"
 #include "store/store.h"
 
 namespace sluice::bulk {
@@ -23,8 +23,8 @@ Result<Joins> joined_since(const store::Store& store, const ExportRequest& reque
 /// The patients of a request as of a commit; nullptr when it is not limited to patients. kNotFound
 /// for an unknown group; kInvalid when groups contain each other, or when the request's `patients`
 /// are not all members (the message names the first ones).
-Result<std::shared_ptr<const Roster>> read_roster(const store::Store& store,
-                                                  const ExportRequest& request,
-                                                  const store::Commit& as_of);
+Result<std::shared_ptr<const PatientSet>> read_patient_set(const store::Store& store,
+                                                           const ExportRequest& request,
+                                                           const store::Commit& as_of);
 
 }  // namespace sluice::bulk

@@ -12,10 +12,10 @@ bool ExportScope::in_time(Instant last_updated, bool whatever_age) const {
 }
 
 bool ExportScope::is_of_new_member(std::string_view owners) const {
-  if (prepared_.roster == nullptr || prepared_.roster->new_count() == 0) return false;
+  if (prepared_.patient_set == nullptr || prepared_.patient_set->new_count() == 0) return false;
   store::OwnerList list(owners);
   while (const auto owner = list.next())
-    if (prepared_.roster->is_new(*owner)) return true;
+    if (prepared_.patient_set->is_new(*owner)) return true;
   return false;
 }
 
@@ -23,8 +23,8 @@ bool ExportScope::is_first_covered(std::string_view owners, std::string_view own
                                    bool only_new) const {
   store::OwnerList list(owners);
   while (const auto candidate = list.next()) {
-    if (only_new ? prepared_.roster->is_new(*candidate)
-                 : prepared_.roster == nullptr || prepared_.roster->contains(*candidate))
+    if (only_new ? prepared_.patient_set->is_new(*candidate)
+                 : prepared_.patient_set == nullptr || prepared_.patient_set->contains(*candidate))
       return *candidate == owner;
   }
   return false;
@@ -33,13 +33,13 @@ bool ExportScope::is_first_covered(std::string_view owners, std::string_view own
 bool ExportScope::covers_owner(std::string_view owners) const {
   store::OwnerList list(owners);
   while (const auto owner = list.next())
-    if (prepared_.roster == nullptr || prepared_.roster->contains(*owner)) return true;
+    if (prepared_.patient_set == nullptr || prepared_.patient_set->contains(*owner)) return true;
   return false;
 }
 
 Result<bool> ExportScope::covers_group(std::string_view json) const {
   if (request_.level == ExportLevel::kSystem) return true;
-  if (prepared_.roster == nullptr)
+  if (prepared_.patient_set == nullptr)
     return fhir::has_group_member(json, prepared_.snapshot.instant, request_.base_url);
   SLUICE_ASSIGN_OR_RETURN(
       const auto members,
@@ -47,7 +47,7 @@ Result<bool> ExportScope::covers_group(std::string_view json) const {
   const auto& patients = members.subjects;
   // With a list of patients, a group that has others too would tell of them.
   return !patients.empty() && std::all_of(patients.begin(), patients.end(), [&](const auto& id) {
-    return prepared_.roster->contains(id);
+    return prepared_.patient_set->contains(id);
   });
 }
 
@@ -57,7 +57,7 @@ Result<bool> ExportScope::covers(const store::Record& record) const {
   if (request_.level == ExportLevel::kGroup)
     return request_.wants(fhir::types::kGroup) && !request_.types.empty() &&
            record.key.id == request_.group_id;
-  if (request_.types.empty() && prepared_.roster != nullptr) return false;
+  if (request_.types.empty() && prepared_.patient_set != nullptr) return false;
   return covers_group(record.json);
 }
 

@@ -11,7 +11,7 @@
 #include "bulk/export/request/export_filter.h"
 #include "bulk/export/request/export_request.h"
 #include "bulk/export/request/stored_export.h"
-#include "bulk/group/roster.h"
+#include "bulk/group/patient_set.h"
 #include "fhir/elements.h"
 #include "store/store.h"
 
@@ -26,7 +26,7 @@ struct PreparedExport {
   const std::shared_ptr<const StoredExport> stored;
   const ExportRequest& request;  ///< of `stored`
   store::Commit snapshot;
-  std::shared_ptr<const Roster> roster;  ///< nullptr: not limited to patients
+  std::shared_ptr<const PatientSet> patient_set;  ///< nullptr: not limited to patients
   std::optional<fhir::ElementsSelection> elements;
   ExportFilters filters;
 };

@@ -4,7 +4,7 @@
 #include <map>
 #include <utility>
 
-#include "bulk/group/roster.h"
+#include "bulk/group/patient_set.h"
 #include "fhir/compartment.h"
 #include "fhir/reference_walk.h"
 
@@ -14,7 +14,7 @@ struct GroupReach::Found {
   explicit Found(std::string base_url) : walk(std::move(base_url)) {}
 
   std::set<std::string, std::less<>> groups;  ///< those that can be exported
-  Roster patients;                            ///< the members of all of them
+  PatientSet patients;                        ///< the members of all of them
   /// Supporting resources by type, and those of them whose own references are still to be followed.
   std::map<fhir::ResourceType, std::set<std::string, std::less<>>> supporting;
   std::vector<fhir::ResourceId> open;
@@ -191,7 +191,7 @@ Result<void> GroupReach::add_provenances(Found& found) {
 // What the members' resources of one type refer to.
 Result<void> GroupReach::add_references(Found& found, fhir::ResourceType type) {
   SLUICE_ASSIGN_OR_RETURN(const auto scan, store_.scan(store::with_owner(type), as_of_.sequence));
-  const Roster& patients = found.patients;
+  const PatientSet& patients = found.patients;
   store::RecordView record;
   for (std::size_t& i = found.patient; i < patients.size() && !is_wanted_found(found);) {
     scan->seek_owner(patients[i]);

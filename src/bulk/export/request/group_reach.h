@@ -21,7 +21,7 @@
 
 namespace sluice::bulk {
 
-class Roster;
+class PatientSet;
 
 /// Reads lazily. One thread at a time; all references must outlive it.
 class GroupReach final : public search::Resolver {

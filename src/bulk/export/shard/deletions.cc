@@ -92,7 +92,7 @@ bool Deletions::must_be_read(fhir::ResourceType type) const {
 bool Deletions::may_be_exported(std::string_view group_id) const {
   if (request_.organize_by == fhir::types::kPatient) return false;
   if (request_.level == ExportLevel::kSystem) return true;
-  if (request_.types.empty() && prepared_.roster != nullptr) return false;
+  if (request_.types.empty() && prepared_.patient_set != nullptr) return false;
   return request_.level == ExportLevel::kPatient || group_id == request_.group_id;
 }
 
@@ -258,7 +258,8 @@ Result<void> Deletions::write_part(unsigned part, unsigned parts) {
     // Whose group it was is told by its versions. If none is kept: with a limit to patients it
     // could tell of others.
     if (change.type == fhir::types::kGroup)
-      return is_removed && request_.level == ExportLevel::kPatient && prepared_.roster == nullptr;
+      return is_removed && request_.level == ExportLevel::kPatient &&
+             prepared_.patient_set == nullptr;
     return covered_owners(change);
   };
   SLUICE_ASSIGN_OR_RETURN(

@@ -26,14 +26,14 @@ std::unordered_set<std::string_view> set_of(std::string_view owners) {
 
 Result<bool> FormerScope::covers_owners(const fhir::ResourceId& key, std::string_view owners,
                                         store::Sequence end) {
-  const Roster* const roster = prepared_.roster.get();
+  const PatientSet* const patient_set = prepared_.patient_set.get();
   bool joined_too_late = false;
   store::OwnerList list(owners);
   while (const auto owner = list.next()) {
-    if (roster == nullptr) return true;
-    if (!roster->contains(*owner)) continue;
+    if (patient_set == nullptr) return true;
+    if (!patient_set->contains(*owner)) continue;
     if (request_.level != ExportLevel::kGroup) return true;
-    if (request_.history_of_new_members && !roster->is_new(*owner)) return true;
+    if (request_.history_of_new_members && !patient_set->is_new(*owner)) return true;
     if (!joins_) {
       SLUICE_ASSIGN_OR_RETURN(joins_, joined_since(store_, request_, prepared_.snapshot));
     }
@@ -53,7 +53,7 @@ Result<bool> FormerScope::covers_owners(const fhir::ResourceId& key, std::string
 // was theirs.
 Result<bool> FormerScope::was_of_members_until(const fhir::ResourceId& key, std::string_view owners,
                                                store::Sequence end) {
-  const Roster& roster = *prepared_.roster;
+  const PatientSet& patient_set = *prepared_.patient_set;
   const auto wanted = set_of(owners);
   const std::size_t page = versions_page(key.type);
   std::uint32_t before = std::numeric_limits<std::uint32_t>::max();
@@ -69,7 +69,7 @@ Result<bool> FormerScope::was_of_members_until(const fhir::ResourceId& key, std:
       const std::string had = found.value_or(std::string());
       store::OwnerList list(had);
       while (const auto owner = list.next()) {
-        if (!roster.contains(*owner) || !wanted.contains(*owner)) continue;
+        if (!patient_set.contains(*owner) || !wanted.contains(*owner)) continue;
         SLUICE_ASSIGN_OR_RETURN(const bool was, was_member(*owner, from, until));
         if (was) return true;
       }

@@ -14,7 +14,7 @@
 #include "bulk/export/plan/change_window.h"
 #include "bulk/export/request/export_scope.h"
 #include "bulk/export/shard/block_finder.h"
-#include "bulk/group/roster.h"
+#include "bulk/group/patient_set.h"
 #include "search/matcher.h"
 #include "store/store.h"
 

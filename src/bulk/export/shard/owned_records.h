@@ -3,7 +3,7 @@
 #pragma once
 
 #include "bulk/export/shard/record_sources.h"
-#include "bulk/group/roster.h"
+#include "bulk/group/patient_set.h"
 
 namespace sluice::bulk {
 
@@ -26,7 +26,7 @@ class OwnedRecords {
   OwnedRecords(const SourceContext& context, bool only_new)
       : context_(context), only_new_(only_new) {}
   /// For these patients, who need not be in the export.
-  OwnedRecords(const SourceContext& context, const Roster& sought)
+  OwnedRecords(const SourceContext& context, const PatientSet& sought)
       : context_(context), sought_(&sought) {}
 
   /// A record or link as a scan finds it.
@@ -36,7 +36,7 @@ class OwnedRecords {
   bool is_first_found(const store::RecordView& record) const;
 
   const SourceContext& context_;
-  const Roster* sought_ = nullptr;
+  const PatientSet* sought_ = nullptr;
   bool only_new_ = false;
 };
 

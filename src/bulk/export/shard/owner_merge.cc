@@ -12,17 +12,18 @@ constexpr int kStepsBeforeSeek = 32;
 }  // namespace
 
 Result<OwnerMerge> OwnerMerge::open(const store::Store& store, std::vector<store::KeyRange> ranges,
-                                    store::Sequence as_of, const Roster* roster) {
+                                    store::Sequence as_of, const PatientSet* patient_set) {
   std::stable_partition(ranges.begin(), ranges.end(), [](const store::KeyRange& range) {
     return range.type == fhir::types::kPatient;
   });
   OwnerMerge merge;
-  merge.roster_ = roster;
+  merge.patient_set_ = patient_set;
   for (const auto& range : ranges) {
     Source source;
     SLUICE_ASSIGN_OR_RETURN(source.scan, store.scan(range, as_of));
     // Many scans side by side, each of few bytes: going to the start by owner reads ahead less.
-    source.scan->seek_owner(roster != nullptr && roster->size() > 0 ? (*roster)[0] : "");
+    source.scan->seek_owner(patient_set != nullptr && patient_set->size() > 0 ? (*patient_set)[0]
+                                                                              : "");
     SLUICE_RETURN_IF_ERROR(merge.advance(source));
     merge.sources_.push_back(std::move(source));
   }
@@ -54,11 +55,12 @@ Result<bool> OwnerMerge::next_owner() {
         first = &source;
     if (first == nullptr) return false;
     owner_ = first->record.owner;
-    if (roster_ == nullptr) return true;
-    const std::size_t index = roster_->lower_bound(owner_);
-    if (index == roster_->size()) return false;
-    if ((*roster_)[index] == owner_) return true;
-    for (auto& source : sources_) SLUICE_RETURN_IF_ERROR(advance_to(source, (*roster_)[index]));
+    if (patient_set_ == nullptr) return true;
+    const std::size_t index = patient_set_->lower_bound(owner_);
+    if (index == patient_set_->size()) return false;
+    if ((*patient_set_)[index] == owner_) return true;
+    for (auto& source : sources_)
+      SLUICE_RETURN_IF_ERROR(advance_to(source, (*patient_set_)[index]));
   }
 }
 

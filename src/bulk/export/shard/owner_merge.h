@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "bulk/group/roster.h"
+#include "bulk/group/patient_set.h"
 #include "store/store.h"
 
 namespace sluice::bulk {
@@ -19,9 +19,9 @@ class OwnerMerge {
  public:
   /// The ranges have different types and cover the same owners. Of one owner's records those of
   /// Patient come first, then type by type in the order of the ranges. Skips owners that are not in
-  /// `roster` (nullptr: skips none).
+  /// `patient_set` (nullptr: skips none).
   static Result<OwnerMerge> open(const store::Store& store, std::vector<store::KeyRange> ranges,
-                                 store::Sequence as_of, const Roster* roster);
+                                 store::Sequence as_of, const PatientSet* patient_set);
 
   /// The next record or link; nullptr at the end. Valid until the next call.
   Result<const store::RecordView*> next();
@@ -39,7 +39,7 @@ class OwnerMerge {
   Result<bool> next_owner();
 
   std::vector<Source> sources_;
-  const Roster* roster_ = nullptr;
+  const PatientSet* patient_set_ = nullptr;
   std::string owner_;
   std::size_t at_ = 0;  // the source that gives owner_'s records
   bool given_ = false;  // its record has been given

@@ -19,7 +19,7 @@ class OwnerSource final : public RecordSource {
     const PreparedExport& prepared = context_.prepared;
     SLUICE_ASSIGN_OR_RETURN(auto merge,
                             OwnerMerge::open(context_.store, ranges_, prepared.snapshot.sequence,
-                                             prepared.roster.get()));
+                                             prepared.patient_set.get()));
     std::string owner;
     while (true) {
       SLUICE_ASSIGN_OR_RETURN(const store::RecordView* const record, merge.next());

@@ -34,7 +34,7 @@ std::string newest_first(Instant instant) {
   return fmt::format("{:016x}", offset);
 }
 
-/// Seeks each patient of the roster and asks for the Provenances of what there is.
+/// Seeks each patient of the patient set and asks for the Provenances of what there is.
 class ScopeWalk {
  public:
   ScopeWalk(const store::Store& store, const PreparedExport& prepared,
@@ -47,22 +47,22 @@ class ScopeWalk {
   Result<void> patients_of(fhir::ResourceType type) {
     SLUICE_ASSIGN_OR_RETURN(const auto scan,
                             store_.scan(store::with_owner(type), prepared_.snapshot.sequence));
-    const Roster& roster = *prepared_.roster;
+    const PatientSet& patient_set = *prepared_.patient_set;
     store::RecordView record;
-    for (std::size_t i = 0; i < roster.size();) {
-      scan->seek_owner(roster[i]);
+    for (std::size_t i = 0; i < patient_set.size();) {
+      scan->seek_owner(patient_set[i]);
       SLUICE_RETURN_IF_ERROR(step_(1));
       while (true) {
         SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
         if (!more) return {};
-        if (record.owner != roster[i]) break;
+        if (record.owner != patient_set[i]) break;
         SLUICE_RETURN_IF_ERROR(step_(record.json.size()));
         // Without being asked, those in the compartments themselves come too.
         if (type == fhir::types::kProvenance) ids_.emplace_back(record.id);
         SLUICE_RETURN_IF_ERROR(finder_->find(type, record.id, ids_));
       }
       // The record that ended this patient tells how far there is nothing.
-      i = std::max(i + 1, roster.lower_bound(record.owner));
+      i = std::max(i + 1, patient_set.lower_bound(record.owner));
     }
     return {};
   }
@@ -203,7 +203,8 @@ Result<ProvenanceSelector::Target> ProvenanceSelector::read(const fhir::Resource
 Result<std::optional<AgeRule>> ProvenanceSelector::choose(std::string_view owners,
                                                           std::string_view json) {
   // Nothing that a target could add to it.
-  const bool may_be_new = prepared_.roster != nullptr && prepared_.roster->new_count() > 0;
+  const bool may_be_new =
+      prepared_.patient_set != nullptr && prepared_.patient_set->new_count() > 0;
   const AgeRule widest = may_be_new                                         ? AgeRule::kOfNewMember
                          : request_.associated_provenance && request_.since ? AgeRule::kWhatever
                                                                             : AgeRule::kOwn;

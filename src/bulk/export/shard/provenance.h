@@ -52,7 +52,7 @@ struct FoundProvenances {
 };
 
 /// The sorted ids of all Provenances that can belong to a Patient or Group export, and perhaps of
-/// others: those of resources of the roster's patients, of the groups and of the supporting
+/// others: those of resources of the patients of the set, of the groups and of the supporting
 /// resources of the export. Does not search again for `found`. Calls `step` for each resource with
 /// its size; an error of `step` stops it.
 Result<std::vector<std::string>> provenances_in_scope(

@@ -12,19 +12,19 @@ class ScanSource final : public RecordSource {
 
   Result<void> read(RecordVisitor& visitor) override {
     SLUICE_ASSIGN_OR_RETURN(const auto scan, context_.scan(range_));
-    const Roster* const roster = context_.prepared.roster.get();
+    const PatientSet* const patient_set = context_.prepared.patient_set.get();
     store::RecordView record;
     std::string owner;          // of the last record
-    bool owner_wanted = false;  // whether the roster has it
+    bool owner_wanted = false;  // whether the patient set has it
     while (true) {
       SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
       if (!more) return {};
       SLUICE_RETURN_IF_ERROR(context_.step(record.json.size()));
-      if (roster != nullptr && (owner.empty() || record.owner != owner)) {
+      if (patient_set != nullptr && (owner.empty() || record.owner != owner)) {
         owner = record.owner;
-        owner_wanted = roster->contains(owner);
+        owner_wanted = patient_set->contains(owner);
       }
-      if (roster != nullptr && !owner_wanted) continue;
+      if (patient_set != nullptr && !owner_wanted) continue;
       SLUICE_RETURN_IF_ERROR(records_.give(record, visitor));
     }
   }

@@ -8,7 +8,7 @@
 
 namespace sluice::bulk {
 
-/// Skips owners outside the roster.
+/// Skips owners outside the patient set.
 std::unique_ptr<RecordSource> make_scan_source(const SourceContext& context,
                                                std::span<const Segment> segments);
 

@@ -9,7 +9,7 @@ namespace {
 
 struct Seek {
   const store::KeyRange& range;
-  const Roster& patients;
+  const PatientSet& patients;
   bool only_new = false;
   ProvenanceCollector* provenances = nullptr;  // of what is read
 };
@@ -17,7 +17,7 @@ struct Seek {
 Result<void> seek_each(const SourceContext& context, const Seek& seek, const OwnedRecords& records,
                        RecordVisitor& visitor) {
   SLUICE_ASSIGN_OR_RETURN(const auto scan, context.scan(seek.range));
-  const Roster& patients = seek.patients;
+  const PatientSet& patients = seek.patients;
   store::RecordView record;
   for (std::size_t i = 0; i < patients.size();) {
     if (seek.only_new && !patients.is_new(i)) {
@@ -50,7 +50,8 @@ class SeekSource final : public RecordSource {
     ProvenanceCollector* const provenances =
         segment_.finds_provenances ? context_.provenances : nullptr;
     if (provenances != nullptr) provenances->begin(segment_.range.type);
-    return seek_each(context_, {segment_.range, *context_.prepared.roster, only_new, provenances},
+    return seek_each(context_,
+                     {segment_.range, *context_.prepared.patient_set, only_new, provenances},
                      OwnedRecords(context_, only_new), visitor);
   }
 
@@ -67,7 +68,7 @@ class FilteredPatientsSource final : public RecordSource {
   Result<void> read(RecordVisitor& visitor) override {
     const auto ids = context_.prepared.filters.patients_of(range_.type);
     if (!ids) return corrupt("a stored part of an export cannot be read", "filter without ids");
-    const Roster patients(*ids);
+    const PatientSet patients(*ids);
     return seek_each(context_, {range_, patients}, OwnedRecords(context_, patients), visitor);
   }
 

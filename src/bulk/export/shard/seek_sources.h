@@ -8,7 +8,7 @@
 
 namespace sluice::bulk {
 
-/// The patients of the roster, or those of them who joined the group later (kNewMembers).
+/// The patients of the set, or those of them who joined the group later (kNewMembers).
 std::unique_ptr<RecordSource> make_seek_source(const SourceContext& context,
                                                std::span<const Segment> segments);
 /// The patients that a filter names.

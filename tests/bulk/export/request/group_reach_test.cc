@@ -8,7 +8,7 @@
 #include "bulk/export/job/export_job.h"
 #include "bulk/export/request/export_patients.h"
 #include "bulk/export/request/stored_export.h"
-#include "bulk/group/roster.h"
+#include "bulk/group/patient_set.h"
 #include "export_fixture.h"
 
 namespace sluice::bulk {
@@ -304,9 +304,9 @@ TEST_F(GroupReachTest, R06WhatIsWrongWithOtherGroupsNamesNone) {
   asked.limits.groups = GroupLimit{{"fine", "mine"}};
   EXPECT_EQ(message(asked).find("secret"), std::string::npos) << message(asked);
   EXPECT_NE(message(asked).find("Group/mine"), std::string::npos) << message(asked);
-  const auto roster = read_roster(*store_, asked, commit);
-  ASSERT_TRUE(roster.has_error());
-  EXPECT_EQ(roster.error().message.find("secret"), std::string::npos);
+  const auto patient_set = read_patient_set(*store_, asked, commit);
+  ASSERT_TRUE(patient_set.has_error());
+  EXPECT_EQ(patient_set.error().message.find("secret"), std::string::npos);
   // Nor does it come between the client and its other groups.
   ExportRequest other = request("Patient?_has:Group:member:_id=fine", "fine");
   other.limits.groups = GroupLimit{{"fine", "mine"}};

@@ -20,11 +20,11 @@ namespace sluice::bulk {
 
 /// A sorted set of patient ids in one block of memory: a million take about 45 MB. Immutable once
 /// built.
-class Roster {
+class PatientSet {
  public:
-  Roster() = default;
+  PatientSet() = default;
   /// `ids` must be sorted and unique; no patient is new.
-  explicit Roster(const std::vector<std::string>& ids);
+  explicit PatientSet(const std::vector<std::string>& ids);
   /// `id` must be greater than all before.
   void add(std::string_view id, bool is_new);
 
@@ -65,9 +65,10 @@ Result<void> check_nested_groups(const store::Store& store, const std::string& g
 /// the cohorts whose evaluation led here. Patients who joined later than `since` are new, except
 /// in such a cohort; without `since` none is. Errors as
 /// check_nested_groups().
-Result<Roster> read_members(const store::Store& store, const std::string& group_id,
-                            const store::Commit& as_of, const std::string& base_url,
-                            const CohortPath& path, std::optional<Instant> since = std::nullopt);
+Result<PatientSet> read_members(const store::Store& store, const std::string& group_id,
+                                const store::Commit& as_of, const std::string& base_url,
+                                const CohortPath& path,
+                                std::optional<Instant> since = std::nullopt);
 
 /// Whether one of `patients` is among read_members(), without reading all of them. Errors as
 /// read_members().

@@ -1,4 +1,4 @@
-#include "bulk/group/roster_cost.h"
+#include "bulk/group/patient_set_cost.h"
 
 #include <algorithm>
 
@@ -10,13 +10,13 @@ constexpr std::uint64_t kSeeksMax = 2000;
 
 }  // namespace
 
-Result<RosterCost> roster_cost(const store::Store& store, const Roster* roster,
-                               std::uint64_t patients, store::Sequence as_of) {
-  if (roster == nullptr) return RosterCost();
-  RosterCost cost{static_cast<double>(roster->size()), 1};
+Result<PatientSetCost> patient_set_cost(const store::Store& store, const PatientSet* patient_set,
+                                        std::uint64_t patients, store::Sequence as_of) {
+  if (patient_set == nullptr) return PatientSetCost();
+  PatientSetCost cost{static_cast<double>(patient_set->size()), 1};
   if (patients == 0) return cost;
   cost.share = std::min(1.0, cost.seeks / static_cast<double>(patients));
-  if (roster->size() <= patients) return cost;
+  if (patient_set->size() <= patients) return cost;
   SLUICE_ASSIGN_OR_RETURN(const auto scan,
                           store.scan(store::with_owner(fhir::types::kPatient), as_of));
   // Looking for every tenth patient takes a few hundredths of reading what they all have.
@@ -24,17 +24,17 @@ Result<RosterCost> roster_cost(const store::Store& store, const Roster* roster,
   std::uint64_t seeks = 0;
   std::uint64_t here = 0;
   store::RecordView record;
-  for (std::size_t i = 0; i < roster->size();) {
+  for (std::size_t i = 0; i < patient_set->size();) {
     if (++seeks > seeks_max) return cost;
-    scan->seek_owner((*roster)[i]);
+    scan->seek_owner((*patient_set)[i]);
     SLUICE_ASSIGN_OR_RETURN(const bool more, scan->next(record));
     if (!more) break;
-    const std::size_t next = roster->lower_bound(record.owner);
+    const std::size_t next = patient_set->lower_bound(record.owner);
     if (next == i) ++here;
     i = std::max(i + 1, next);
   }
-  return RosterCost{static_cast<double>(seeks),
-                    static_cast<double>(here) / static_cast<double>(patients)};
+  return PatientSetCost{static_cast<double>(seeks),
+                        static_cast<double>(here) / static_cast<double>(patients)};
 }
 
 }  // namespace sluice::bulk

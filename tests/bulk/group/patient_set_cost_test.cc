@@ -1,4 +1,4 @@
-#include "bulk/group/roster_cost.h"
+#include "bulk/group/patient_set_cost.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 namespace sluice::bulk {
 namespace {
 
-class RosterCostTest : public LoadTest {
+class PatientSetCostTest : public LoadTest {
  protected:
   // Patients p000 to p199.
   void SetUp() override {
@@ -18,22 +18,23 @@ class RosterCostTest : public LoadTest {
     load({file("patients.ndjson", lines)});
   }
 
-  RosterCost cost_of(std::vector<std::string> ids, std::uint64_t patients = 200) {
+  PatientSetCost cost_of(std::vector<std::string> ids, std::uint64_t patients = 200) {
     std::sort(ids.begin(), ids.end());
-    const Roster roster(ids);
-    const auto cost = roster_cost(*store_, &roster, patients, store_->last_commit().sequence);
+    const PatientSet patient_set(ids);
+    const auto cost =
+        patient_set_cost(*store_, &patient_set, patients, store_->last_commit().sequence);
     EXPECT_TRUE(cost);
-    return cost ? *cost : RosterCost();
+    return cost ? *cost : PatientSetCost();
   }
 };
 
-TEST_F(RosterCostTest, OfFewMembersIsASeekEach) {
+TEST_F(PatientSetCostTest, OfFewMembersIsASeekEach) {
   const auto cost = cost_of({"p001", "p100", "nobody", "zz"});
   EXPECT_EQ(cost.seeks, 4);
   EXPECT_EQ(cost.share, 0.02);
 }
 
-TEST_F(RosterCostTest, OfManyWhoAreNotHereIsThatOfThoseWhoAre) {
+TEST_F(PatientSetCostTest, OfManyWhoAreNotHereIsThatOfThoseWhoAre) {
   std::vector<std::string> ids = {"p000", "p077", "p199"};
   for (int i = 0; i < 5000; ++i) ids.push_back(fmt::format("p050-{}", i));
   for (int i = 0; i < 5000; ++i) ids.push_back(fmt::format("zz-{}", i));
@@ -42,7 +43,7 @@ TEST_F(RosterCostTest, OfManyWhoAreNotHereIsThatOfThoseWhoAre) {
   EXPECT_EQ(cost.share, 3.0 / 200);
 }
 
-TEST_F(RosterCostTest, OfManyWhoAreHereIsNotLookedForLong) {
+TEST_F(PatientSetCostTest, OfManyWhoAreHereIsNotLookedForLong) {
   std::vector<std::string> ids;
   for (int i = 0; i < 200; ++i)
     for (const char* end : {"", "-absent"}) ids.push_back(fmt::format("p{:03}{}", i, end));
@@ -51,10 +52,10 @@ TEST_F(RosterCostTest, OfManyWhoAreHereIsNotLookedForLong) {
   EXPECT_EQ(cost.share, 1);
 }
 
-TEST_F(RosterCostTest, WithoutARosterOrPatientsThereIsNothingToLookFor) {
+TEST_F(PatientSetCostTest, WithoutASetOrPatientsThereIsNothingToLookFor) {
   EXPECT_EQ(cost_of({"a", "b"}, 0).seeks, 2);
   EXPECT_EQ(cost_of({"a", "b"}, 0).share, 1);
-  const auto cost = roster_cost(*store_, nullptr, 200, store_->last_commit().sequence);
+  const auto cost = patient_set_cost(*store_, nullptr, 200, store_->last_commit().sequence);
   ASSERT_TRUE(cost);
   EXPECT_EQ(cost->seeks, 0);
   EXPECT_EQ(cost->share, 1);

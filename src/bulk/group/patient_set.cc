@@ -1,4 +1,4 @@
-#include "bulk/group/roster.h"
+#include "bulk/group/patient_set.h"
 
 #include <fmt/format.h>
 
@@ -219,35 +219,35 @@ Result<void> each_patient(const std::vector<std::unique_ptr<PatientStream>>& str
 }
 
 /// `since`: patients who joined later are new; nullopt: none is.
-Result<Roster> merge(const std::vector<std::unique_ptr<PatientStream>>& streams,
-                     std::optional<Instant> since) {
-  Roster roster;
+Result<PatientSet> merge(const std::vector<std::unique_ptr<PatientStream>>& streams,
+                         std::optional<Instant> since) {
+  PatientSet patient_set;
   SLUICE_RETURN_IF_ERROR(each_patient(streams, [&](std::string_view id, Instant joined) {
-    roster.add(id, since && joined > *since);
+    patient_set.add(id, since && joined > *since);
   }));
-  return roster;
+  return patient_set;
 }
 
 }  // namespace
 
-Roster::Roster(const std::vector<std::string>& ids) {
+PatientSet::PatientSet(const std::vector<std::string>& ids) {
   ends_.reserve(ids.size());
   for (const auto& id : ids) add(id, false);
 }
 
-void Roster::add(std::string_view id, bool is_new) {
+void PatientSet::add(std::string_view id, bool is_new) {
   ids_ += id;
   ends_.push_back(static_cast<std::uint32_t>(ids_.size()));
   new_.push_back(is_new);
   new_count_ += is_new ? 1 : 0;
 }
 
-std::string_view Roster::operator[](std::size_t index) const {
+std::string_view PatientSet::operator[](std::size_t index) const {
   const std::uint32_t begin = index == 0 ? 0 : ends_[index - 1];
   return std::string_view(ids_).substr(begin, ends_[index] - begin);
 }
 
-std::size_t Roster::lower_bound(std::string_view id) const {
+std::size_t PatientSet::lower_bound(std::string_view id) const {
   std::size_t low = 0;
   std::size_t high = size();
   while (low < high) {
@@ -260,12 +260,12 @@ std::size_t Roster::lower_bound(std::string_view id) const {
   return low;
 }
 
-bool Roster::contains(std::string_view id) const {
+bool PatientSet::contains(std::string_view id) const {
   const std::size_t index = lower_bound(id);
   return index < size() && (*this)[index] == id;
 }
 
-bool Roster::is_new(std::string_view id) const {
+bool PatientSet::is_new(std::string_view id) const {
   if (new_count_ == 0) return false;
   const std::size_t index = lower_bound(id);
   return index < size() && (*this)[index] == id && new_[index];
@@ -292,9 +292,9 @@ Result<void> check_nested_groups(const store::Store& store, const std::string& g
   return {};
 }
 
-Result<Roster> read_members(const store::Store& store, const std::string& group_id,
-                            const store::Commit& as_of, const std::string& base_url,
-                            const CohortPath& path, std::optional<Instant> since) {
+Result<PatientSet> read_members(const store::Store& store, const std::string& group_id,
+                                const store::Commit& as_of, const std::string& base_url,
+                                const CohortPath& path, std::optional<Instant> since) {
   SLUICE_ASSIGN_OR_RETURN(const auto groups, follow_groups(store, group_id, as_of, base_url));
   SLUICE_ASSIGN_OR_RETURN(const auto streams, open_streams(store, base_url, groups, as_of, path));
   return merge(streams, since);
