@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "fhir/resource_reader.h"
-#include "query/limited_store.h"
+#include "query/scoped_store.h"
 #include "store/rocksdb/rocksdb_store.h"
 #include "temporary_folder.h"
 #include "ticking_clock.h"
@@ -128,7 +128,7 @@ TEST_F(MemberChangesTest, OfLargeGroupsOneIsChangedAtATimeAndNobodyWaits_R01_R02
     return query::Rights{search::ResourceFilter(), search::ResourceFilter(),
                          search::ResourceFilter(), search::ResourceFilter()};
   };
-  query::LimitedStore limited(*store_, clock_, everything);
+  query::ScopedStore limited(*store_, clock_, everything);
   int asked = 0;
   const auto changed = all_large.apply(
       *store_, "g", MemberOperation::kAdd, one, {}, {}, [&](const auto&) -> Result<void> {

@@ -23,7 +23,7 @@ smart::Permissions letter_of(rest::Look look) {
 std::unique_ptr<ScopedTransaction> ScopedTransaction::of(const Service& service,
                                                          const http::Request& request,
                                                          const Principal& principal) {
-  auto writes = limited_store(service, request, principal, std::nullopt);
+  auto writes = scoped_store(service, request, principal, std::nullopt);
   if (writes == nullptr) return nullptr;
   return std::unique_ptr<ScopedTransaction>(
       new ScopedTransaction(service, request, principal, std::move(writes)));
@@ -32,7 +32,7 @@ std::unique_ptr<ScopedTransaction> ScopedTransaction::of(const Service& service,
 const store::Store& ScopedTransaction::seen_for(rest::Look look, fhir::ResourceType type) {
   auto& seen = seen_[{look, type}];
   if (seen == nullptr)
-    seen = limited_store(service_, request_, principal_, Interaction{type, letter_of(look)});
+    seen = scoped_store(service_, request_, principal_, Interaction{type, letter_of(look)});
   return *seen;
 }
 

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "fhir/attachment_urls.h"
 #include "fhir/resource_type.h"
-#include "query/limited_store.h"
+#include "query/scoped_store.h"
 
 namespace sluice::api {
 namespace {
@@ -197,13 +197,13 @@ Result<std::optional<std::vector<fhir::ResourceType>>> authorize_all_types(
   return Types(std::move(types));
 }
 
-std::shared_ptr<store::Store> limited_store(const Service& service, const http::Request& request,
+std::shared_ptr<store::Store> scoped_store(const Service& service, const http::Request& request,
                                             const Principal& principal,
                                             const std::optional<Interaction>& interaction) {
   if (principal.claims == nullptr || !principal.claims->scopes.has_queries()) return nullptr;
   const search::QueryOptions options{.base_url = service.base_url(request),
                                      .now = service.clock.now()};
-  return std::make_shared<query::LimitedStore>(
+  return std::make_shared<query::ScopedStore>(
       service.store, service.clock,
       [claims = principal.claims, interaction, options](fhir::ResourceType type) {
         const auto& scopes = claims->scopes;

@@ -79,7 +79,7 @@ struct Interaction {
 /// The store as the principal may see and change it, when its scopes have queries; nullptr
 /// when they have none. With an interaction, resources of its type are seen as its permissions let
 /// and nothing else is done to them; others, and all without one, as all that is given for them.
-std::shared_ptr<store::Store> limited_store(const Service& service, const http::Request& request,
+std::shared_ptr<store::Store> scoped_store(const Service& service, const http::Request& request,
                                             const Principal& principal,
                                             const std::optional<Interaction>& interaction);
 

@@ -45,7 +45,7 @@ using PrincipalHandler =
 http::Response call(Service& service, const http::Request& request, const Principal& principal,
                     const std::optional<Interaction>& interaction,
                     const PrincipalHandler& handler) {
-  const auto seen = limited_store(service, request, principal, interaction);
+  const auto seen = scoped_store(service, request, principal, interaction);
   if (seen == nullptr) return handler(service, request, principal);
   const auto limited = std::make_shared<Service>(service, *seen);
   auto response = handler(*limited, request, principal);

@@ -13,7 +13,7 @@
 #include "base/sort_unique.h"
 #include "bulk/group/patient_set.h"
 #include "fhir/group_members.h"
-#include "query/limited_store.h"
+#include "query/scoped_store.h"
 #include "query/store_resolver.h"
 #include "search/compartment.h"
 #include "search/matcher.h"
@@ -53,7 +53,7 @@ class Seen {
 
  private:
   const store::Store& all_;
-  std::optional<query::LimitedStore> limited_;
+  std::optional<query::ScopedStore> limited_;
 };
 
 // Those that resources name may not be there.

@@ -14,7 +14,7 @@
 #include "fhir/group_members.h"
 #include "fhir/resource_reader.h"
 #include "job/stored_jobs.h"
-#include "query/limited_store.h"
+#include "query/scoped_store.h"
 #include "search/resource_filter.h"
 
 namespace sluice::bulk {
@@ -211,7 +211,7 @@ Result<store::WriteOutcome> CohortJobs::write_as(const CohortRequest& request,
   query::Rights rights{.read = filter};
   (request.operation == Operation::kCreate ? rights.create : rights.update) = filter;
   const SystemClock clock;
-  return query::LimitedStore(store_, clock,
+  return query::ScopedStore(store_, clock,
                              [&](fhir::ResourceType) -> Result<query::Rights> { return rights; })
       .write(transaction);
 }

@@ -53,7 +53,7 @@ class CohortJobs final : public job::JobKind {
   Result<std::shared_ptr<const Prepared>> prepare(const job::Job& job);
   Result<std::vector<SubjectIds>> collect(const job::Job& job, std::size_t filters) const;
   Result<CohortOutcome> write(const job::Job& job, const Prepared& prepared);
-  /// Writes what the request's limit allows; errors as LimitedStore::write.
+  /// Writes what the request's limit allows; errors as ScopedStore::write.
   Result<store::WriteOutcome> write_as(const CohortRequest& request,
                                        const store::Transaction& transaction);
   Result<CohortOutcome> write_group(const job::Job& job, const Prepared& prepared,

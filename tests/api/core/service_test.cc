@@ -5,7 +5,7 @@
 
 #include "job/engine.h"
 #include "no_jobs.h"
-#include "query/limited_store.h"
+#include "query/scoped_store.h"
 #include "store/rocksdb/rocksdb_store.h"
 #include "temporary_folder.h"
 
@@ -31,7 +31,7 @@ class ServiceTest : public testing::Test {
 };
 
 TEST_F(ServiceTest, WhatAClientSeesSharesEveryBoundWithTheRest_R01) {
-  query::LimitedStore store(
+  query::ScopedStore store(
       *store_, clock_, [](fhir::ResourceType) -> Result<query::Rights> { return query::Rights{}; });
   const Service seen(service_, store);
   EXPECT_EQ(&seen.store, &store);

@@ -36,11 +36,11 @@ struct Rights {
 /// The rights on a type; asked once a type.
 using RightsOf = std::function<Result<Rights>(fhir::ResourceType)>;
 
-class LimitedStore final : public store::Store {
+class ScopedStore final : public store::Store {
  public:
   /// The references must outlive it.
   /// `bounds` end a scan that skips much and returns nothing.
-  LimitedStore(store::Store& store, const Clock& clock, RightsOf rights, Bounds bounds = {})
+  ScopedStore(store::Store& store, const Clock& clock, RightsOf rights, Bounds bounds = {})
       : store_(store),
         writes_(&store),
         clock_(&clock),
@@ -48,7 +48,7 @@ class LimitedStore final : public store::Store {
         bounds_(std::move(bounds)) {}
   /// To read one state of the store whose results are stored: shows a resource that was visible
   /// then, whatever happened to it since. Writes are kInternal.
-  LimitedStore(const store::Store& store, RightsOf rights)
+  ScopedStore(const store::Store& store, RightsOf rights)
       : store_(store), rights_of_(std::move(rights)) {}
 
   /// kNotFound when an existing resource may not be changed, or when an update would create one:

@@ -1,4 +1,4 @@
-#include "query/limited_store.h"
+#include "query/scoped_store.h"
 
 #include <fmt/format.h>
 
@@ -36,11 +36,11 @@ Result<bool> passes(const std::optional<ResourceFilter>& right, std::string_view
   return right->passes(matcher, json);
 }
 
-class LimitedScan final : public store::Scan {
+class ScopedScan final : public store::Scan {
  public:
   /// Whether the newest may be seen as well; empty when the scan shows the newest.
   using SeesNewest = std::function<Result<bool>(const fhir::ResourceId&)>;
-  LimitedScan(const store::Store& store, std::unique_ptr<store::Scan> scan, ResourceFilter filter,
+  ScopedScan(const store::Store& store, std::unique_ptr<store::Scan> scan, ResourceFilter filter,
               store::Sequence as_of, SeesNewest sees_newest, const Bounds& bounds)
       : store_(store),
         scan_(std::move(scan)),
@@ -97,10 +97,10 @@ class NoMembers final : public store::MemberScan {
   void seek(std::string_view) override {}
 };
 
-class LimitedChanges final : public store::ChangeScan {
+class ScopedChanges final : public store::ChangeScan {
  public:
   using Sees = std::function<Result<bool>(const store::Change&)>;
-  LimitedChanges(std::unique_ptr<store::ChangeScan> scan, Sees sees, const Bounds& bounds)
+  ScopedChanges(std::unique_ptr<store::ChangeScan> scan, Sees sees, const Bounds& bounds)
       : scan_(std::move(scan)), sees_(std::move(sees)), check_(bounds) {}
 
   Result<bool> next(store::Change& change) override {
@@ -134,7 +134,7 @@ Result<std::optional<store::Version>> newest_living(const store::Store& store,
 
 }  // namespace
 
-Result<const Rights*> LimitedStore::rights(fhir::ResourceType type) const {
+Result<const Rights*> ScopedStore::rights(fhir::ResourceType type) const {
   const std::lock_guard lock(mutex_);
   auto& known = rights_[type];
   if (known == nullptr) {
@@ -144,17 +144,17 @@ Result<const Rights*> LimitedStore::rights(fhir::ResourceType type) const {
   return known.get();
 }
 
-Result<bool> LimitedStore::sees_all(fhir::ResourceType type) const {
+Result<bool> ScopedStore::sees_all(fhir::ResourceType type) const {
   SLUICE_ASSIGN_OR_RETURN(const Rights* const of_type, rights(type));
   return is_free(of_type->read);
 }
 
-Result<bool> LimitedStore::may_see(fhir::ResourceType type, std::string_view json) const {
+Result<bool> ScopedStore::may_see(fhir::ResourceType type, std::string_view json) const {
   SLUICE_ASSIGN_OR_RETURN(const Rights* const of_type, rights(type));
   return passes(of_type->read, json);
 }
 
-Result<bool> LimitedStore::sees_newest(const fhir::ResourceId& key) const {
+Result<bool> ScopedStore::sees_newest(const fhir::ResourceId& key) const {
   SLUICE_ASSIGN_OR_RETURN(const bool all, sees_all(key.type));
   if (all) return true;
   SLUICE_ASSIGN_OR_RETURN(const auto newest, newest_living(store_, key));
@@ -163,7 +163,7 @@ Result<bool> LimitedStore::sees_newest(const fhir::ResourceId& key) const {
 }
 
 // An older state shows no more than versions() does: nothing of what has left the limits since.
-Result<bool> LimitedStore::sees_as_of(const fhir::ResourceId& key, std::string_view json,
+Result<bool> ScopedStore::sees_as_of(const fhir::ResourceId& key, std::string_view json,
                                       store::Sequence as_of) const {
   SLUICE_ASSIGN_OR_RETURN(const bool seen, may_see(key.type, json));
   if (!seen || writes_ == nullptr || as_of >= store_.last_commit().sequence) return seen;
@@ -173,7 +173,7 @@ Result<bool> LimitedStore::sees_as_of(const fhir::ResourceId& key, std::string_v
 // ---- writing ----
 
 /// A transaction with the conditions that what was looked at is what is there.
-class LimitedStore::Guarded {
+class ScopedStore::Guarded {
  public:
   explicit Guarded(const store::Transaction& asked) : transaction(asked) {
     transaction.removals.clear();
@@ -202,7 +202,7 @@ class LimitedStore::Guarded {
   std::set<fhir::ResourceId> waived_;
 };
 
-Result<void> LimitedStore::check_put(const fhir::IncomingResource& resource,
+Result<void> ScopedStore::check_put(const fhir::IncomingResource& resource,
                                      Guarded& guarded) const {
   const fhir::ResourceId key{resource.type, resource.id};
   SLUICE_ASSIGN_OR_RETURN(const Rights* const of_type, rights(key.type));
@@ -228,7 +228,7 @@ Result<void> LimitedStore::check_put(const fhir::IncomingResource& resource,
   return {};
 }
 
-Result<void> LimitedStore::check_removal(const fhir::ResourceId& key, Guarded& guarded) const {
+Result<void> ScopedStore::check_removal(const fhir::ResourceId& key, Guarded& guarded) const {
   SLUICE_ASSIGN_OR_RETURN(const Rights* const of_type, rights(key.type));
   if (!is_free(of_type->remove)) {
     SLUICE_ASSIGN_OR_RETURN(const auto newest, newest_living(store_, key));
@@ -250,7 +250,7 @@ Result<void> LimitedStore::check_removal(const fhir::ResourceId& key, Guarded& g
   return {};
 }
 
-Result<store::WriteOutcome> LimitedStore::write(const store::Transaction& transaction) {
+Result<store::WriteOutcome> ScopedStore::write(const store::Transaction& transaction) {
   if (writes_ == nullptr)
     return Error{ErrorKind::kInternal, "a write to a store that is there to be read"};
   for (int attempt = 1;; ++attempt) {
@@ -293,7 +293,7 @@ Result<store::WriteOutcome> LimitedStore::write(const store::Transaction& transa
 
 // ---- reading ----
 
-Result<std::optional<store::Record>> LimitedStore::read(const fhir::ResourceId& key,
+Result<std::optional<store::Record>> ScopedStore::read(const fhir::ResourceId& key,
                                                         store::Sequence as_of) const {
   SLUICE_ASSIGN_OR_RETURN(auto record, store_.read(key, as_of));
   if (!record) return record;
@@ -302,7 +302,7 @@ Result<std::optional<store::Record>> LimitedStore::read(const fhir::ResourceId& 
   return record;
 }
 
-Result<std::vector<store::Version>> LimitedStore::versions(const fhir::ResourceId& key,
+Result<std::vector<store::Version>> ScopedStore::versions(const fhir::ResourceId& key,
                                                            std::uint32_t before,
                                                            std::size_t limit) const {
   SLUICE_ASSIGN_OR_RETURN(const bool all, sees_all(key.type));
@@ -324,18 +324,18 @@ Result<std::vector<store::Version>> LimitedStore::versions(const fhir::ResourceI
   return seen;
 }
 
-Result<std::optional<std::string>> LimitedStore::owners(const fhir::ResourceId& key,
+Result<std::optional<std::string>> ScopedStore::owners(const fhir::ResourceId& key,
                                                         store::Sequence as_of) const {
   SLUICE_ASSIGN_OR_RETURN(const auto record, read(key, as_of));
   if (!record) return std::optional<std::string>();
   return store_.owners(key, as_of);
 }
 
-std::unique_ptr<store::ProvenanceFinder> LimitedStore::provenance_finder(
+std::unique_ptr<store::ProvenanceFinder> ScopedStore::provenance_finder(
     store::Sequence as_of) const {
   class Limited final : public store::ProvenanceFinder {
    public:
-    Limited(const LimitedStore& limited, std::unique_ptr<store::ProvenanceFinder> all,
+    Limited(const ScopedStore& limited, std::unique_ptr<store::ProvenanceFinder> all,
             store::Sequence sequence)
         : limited_(limited), all_(std::move(all)), sequence_(sequence) {}
     Result<void> find(fhir::ResourceType type, std::string_view id,
@@ -350,14 +350,14 @@ std::unique_ptr<store::ProvenanceFinder> LimitedStore::provenance_finder(
     }
 
    private:
-    const LimitedStore& limited_;
+    const ScopedStore& limited_;
     const std::unique_ptr<store::ProvenanceFinder> all_;
     const store::Sequence sequence_;
   };
   return std::make_unique<Limited>(*this, store_.provenance_finder(as_of), as_of);
 }
 
-Result<std::vector<fhir::ResourceId>> LimitedStore::attached_to(std::string_view binary_id,
+Result<std::vector<fhir::ResourceId>> ScopedStore::attached_to(std::string_view binary_id,
                                                                 std::size_t limit) const {
   SLUICE_ASSIGN_OR_RETURN(auto found, store_.attached_to(binary_id, limit));
   std::vector<fhir::ResourceId> seen;
@@ -368,7 +368,7 @@ Result<std::vector<fhir::ResourceId>> LimitedStore::attached_to(std::string_view
   return seen;
 }
 
-Result<std::vector<bool>> LimitedStore::exist(fhir::ResourceType type,
+Result<std::vector<bool>> ScopedStore::exist(fhir::ResourceType type,
                                               const std::vector<std::string>& ids,
                                               store::Sequence as_of) const {
   SLUICE_ASSIGN_OR_RETURN(auto exist, store_.exist(type, ids, as_of));
@@ -381,22 +381,22 @@ Result<std::vector<bool>> LimitedStore::exist(fhir::ResourceType type,
   return exist;
 }
 
-Result<std::unique_ptr<store::Scan>> LimitedStore::scan(const store::KeyRange& range,
+Result<std::unique_ptr<store::Scan>> ScopedStore::scan(const store::KeyRange& range,
                                                         store::Sequence as_of) const {
   SLUICE_ASSIGN_OR_RETURN(const Rights* const of_type, rights(range.type));
   if (!of_type->read) return std::make_unique<NoScan>();
   SLUICE_ASSIGN_OR_RETURN(auto scan, store_.scan(range, as_of));
   if (!of_type->read->limits()) return scan;
-  LimitedScan::SeesNewest sees_newest;
+  ScopedScan::SeesNewest sees_newest;
   if (writes_ != nullptr && as_of < store_.last_commit().sequence)
     sees_newest = [this](const fhir::ResourceId& key) { return this->sees_newest(key); };
-  return std::make_unique<LimitedScan>(store_, std::move(scan), *of_type->read, as_of,
+  return std::make_unique<ScopedScan>(store_, std::move(scan), *of_type->read, as_of,
                                        std::move(sees_newest), bounds_);
 }
 
-std::unique_ptr<store::ChangeScan> LimitedStore::seen_of(
+std::unique_ptr<store::ChangeScan> ScopedStore::seen_of(
     std::unique_ptr<store::ChangeScan> scan) const {
-  return std::make_unique<LimitedChanges>(
+  return std::make_unique<ScopedChanges>(
       std::move(scan),
       [this](const store::Change& change) {
         return sees_newest({change.type, std::string(change.id)});
@@ -404,19 +404,19 @@ std::unique_ptr<store::ChangeScan> LimitedStore::seen_of(
       bounds_);
 }
 
-Result<std::unique_ptr<store::ChangeScan>> LimitedStore::changes(store::Sequence after,
+Result<std::unique_ptr<store::ChangeScan>> ScopedStore::changes(store::Sequence after,
                                                                  store::Sequence up_to) const {
   SLUICE_ASSIGN_OR_RETURN(auto scan, store_.changes(after, up_to));
   return seen_of(std::move(scan));
 }
 
-Result<std::unique_ptr<store::ChangeScan>> LimitedStore::changes_newest_first(
+Result<std::unique_ptr<store::ChangeScan>> ScopedStore::changes_newest_first(
     store::ChangePlace before, store::Sequence after) const {
   SLUICE_ASSIGN_OR_RETURN(auto scan, store_.changes_newest_first(before, after));
   return seen_of(std::move(scan));
 }
 
-Result<std::optional<store::Version>> LimitedStore::version_of(const store::Change& change) const {
+Result<std::optional<store::Version>> ScopedStore::version_of(const store::Change& change) const {
   using Found = std::optional<store::Version>;
   SLUICE_ASSIGN_OR_RETURN(const bool any, sees_newest({change.type, std::string(change.id)}));
   if (!any) return Found();
@@ -427,7 +427,7 @@ Result<std::optional<store::Version>> LimitedStore::version_of(const store::Chan
   return version;
 }
 
-Result<std::uint64_t> LimitedStore::change_count(store::Sequence after,
+Result<std::uint64_t> ScopedStore::change_count(store::Sequence after,
                                                  store::Sequence up_to) const {
   SLUICE_ASSIGN_OR_RETURN(const auto scan, changes(after, up_to));
   store::Change change;
@@ -437,7 +437,7 @@ Result<std::uint64_t> LimitedStore::change_count(store::Sequence after,
   }
 }
 
-Result<std::unique_ptr<store::MemberScan>> LimitedStore::members(std::string_view group_id,
+Result<std::unique_ptr<store::MemberScan>> ScopedStore::members(std::string_view group_id,
                                                                  fhir::ResourceType type,
                                                                  store::Sequence as_of) const {
   SLUICE_ASSIGN_OR_RETURN(const auto group,
@@ -446,7 +446,7 @@ Result<std::unique_ptr<store::MemberScan>> LimitedStore::members(std::string_vie
   return store_.members(group_id, type, as_of);
 }
 
-Result<std::vector<store::TypeStatistics>> LimitedStore::statistics() const {
+Result<std::vector<store::TypeStatistics>> ScopedStore::statistics() const {
   SLUICE_ASSIGN_OR_RETURN(const auto all, store_.statistics());
   std::vector<store::TypeStatistics> seen;
   for (auto of_type : all) {

@@ -1,5 +1,5 @@
 // the store as somebody sees it whose scopes have queries.
-#include "query/limited_store.h"
+#include "query/scoped_store.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -44,7 +44,7 @@ search::ResourceFilter only(const std::string& query) {
   return search::ResourceFilter::compile(observations(), {{query}}, {}).value();
 }
 
-class LimitedStoreTest : public testing::Test {
+class ScopedStoreTest : public testing::Test {
  protected:
   void SetUp() override {
     for (const auto& [id, status] : {std::pair{"f1", "final"}, {"f2", "final"}, {"a1", "amended"}})
@@ -60,12 +60,12 @@ class LimitedStoreTest : public testing::Test {
     ASSERT_TRUE(store_->write(transaction));
   }
 
-  LimitedStore limited(Rights rights) {
-    return LimitedStore(*store_, clock_, [rights](fhir::ResourceType type) -> Result<Rights> {
+  ScopedStore limited(Rights rights) {
+    return ScopedStore(*store_, clock_, [rights](fhir::ResourceType type) -> Result<Rights> {
       return type == observations() ? rights : Rights();
     });
   }
-  LimitedStore final_only() {
+  ScopedStore final_only() {
     const auto filter = only("status=final");
     return limited({filter, filter, filter, filter});
   }
@@ -93,10 +93,10 @@ class LimitedStoreTest : public testing::Test {
   std::unique_ptr<store::Store> store_ = store::open_rocksdb_store(folder_.path(), clock_).value();
 };
 
-TEST_F(LimitedStoreTest, EveryWayOfReadingShowsTheSame) {
+TEST_F(ScopedStoreTest, EveryWayOfReadingShowsTheSame) {
   put(observation("f3", "final", "pq"));
   put(observation("a2", "amended", "pq"));
-  const LimitedStore seen = final_only();
+  const ScopedStore seen = final_only();
   EXPECT_EQ(ids(seen, now()), (Texts{"f1", "f2", "f3", "link f3"}));
   EXPECT_TRUE(seen.read(key("f1"), now()).value());
   EXPECT_FALSE(seen.read(key("a1"), now()).value());
@@ -111,10 +111,10 @@ TEST_F(LimitedStoreTest, EveryWayOfReadingShowsTheSame) {
     EXPECT_EQ(statistics.resources, statistics.type == observations() ? 3u : 0u);
 }
 
-TEST_F(LimitedStoreTest, VersionsAreShownWhileTheNewestMayBeSeen) {
+TEST_F(ScopedStoreTest, VersionsAreShownWhileTheNewestMayBeSeen) {
   put(observation("f1", "amended"));
   put(observation("a1", "final"));
-  const LimitedStore seen = final_only();
+  const ScopedStore seen = final_only();
   EXPECT_TRUE(seen.versions(key("f1"), 100, 10)->empty());
   const auto versions = seen.versions(key("a1"), 100, 10).value();
   ASSERT_EQ(versions.size(), 1u);
@@ -127,11 +127,11 @@ TEST_F(LimitedStoreTest, VersionsAreShownWhileTheNewestMayBeSeen) {
   EXPECT_EQ(read(seen, key("f1")).error().kind, ErrorKind::kNotFound);
 }
 
-TEST_F(LimitedStoreTest, AnOlderStateShowsNothingThatHasLeftSince) {
+TEST_F(ScopedStoreTest, AnOlderStateShowsNothingThatHasLeftSince) {
   const auto before = now();
   put(observation("f1", "amended"));
   put(observation("a1", "final"));
-  const LimitedStore seen = final_only();
+  const ScopedStore seen = final_only();
   EXPECT_EQ(ids(seen, before), (Texts{"f2"}));
   EXPECT_FALSE(seen.read(key("f1"), before).value());
   EXPECT_FALSE(seen.read(key("a1"), before).value());
@@ -143,8 +143,8 @@ TEST_F(LimitedStoreTest, AnOlderStateShowsNothingThatHasLeftSince) {
   EXPECT_EQ(ids(seen, before), (Texts{"f2"}));
 }
 
-TEST_F(LimitedStoreTest, AWriteNeedsTheRightBeforeAndAfter) {
-  LimitedStore seen = final_only();
+TEST_F(ScopedStoreTest, AWriteNeedsTheRightBeforeAndAfter) {
+  ScopedStore seen = final_only();
   EXPECT_TRUE(update(seen, observation("f1", "final", "pq"), {}));
   EXPECT_EQ(update(seen, observation("f1", "amended"), {}).error().kind, ErrorKind::kForbidden);
   EXPECT_EQ(update(seen, observation("a1", "final"), {}).error().kind, ErrorKind::kNotFound);
@@ -157,8 +157,8 @@ TEST_F(LimitedStoreTest, AWriteNeedsTheRightBeforeAndAfter) {
   EXPECT_EQ(ids(*store_, now()), (Texts{"a1", "f1", "link f1", "new"}));
 }
 
-TEST_F(LimitedStoreTest, ATransactionIsDoneAsAWholeOrNotAtAll) {
-  LimitedStore seen = final_only();
+TEST_F(ScopedStoreTest, ATransactionIsDoneAsAWholeOrNotAtAll) {
+  ScopedStore seen = final_only();
   const auto good = observation("f1", "final", "pq");
   const auto bad = observation("a1", "final");
   store::Transaction transaction;
@@ -183,8 +183,8 @@ TEST_F(LimitedStoreTest, ATransactionIsDoneAsAWholeOrNotAtAll) {
 }
 
 // What leaves the limits after it was found is found no more, though no change of it is shown.
-TEST_F(LimitedStoreTest, AConditionSeesWhatHasLeftSince) {
-  const LimitedStore seen = final_only();
+TEST_F(ScopedStoreTest, AConditionSeesWhatHasLeftSince) {
+  const ScopedStore seen = final_only();
   const auto query = search::Query::compile(observations(), "_id=f1,a1", {}).value();
   auto found = Matches::find(seen, query, 2).value();
   EXPECT_EQ(found.ids(), std::vector<std::string>{"f1"});
@@ -198,8 +198,8 @@ TEST_F(LimitedStoreTest, AConditionSeesWhatHasLeftSince) {
 }
 
 // What may be seen is no secret: that it may not be changed is said, and not passed over.
-TEST_F(LimitedStoreTest, WhatIsSeenButNotCoveredIsRefused) {
-  LimitedStore store = limited({.read = search::ResourceFilter(),
+TEST_F(ScopedStoreTest, WhatIsSeenButNotCoveredIsRefused) {
+  ScopedStore store = limited({.read = search::ResourceFilter(),
                                 .update = only("status=final"),
                                 .remove = only("status=final")});
   EXPECT_EQ(update(store, observation("a1", "final"), {}).error().kind, ErrorKind::kForbidden);
@@ -207,20 +207,20 @@ TEST_F(LimitedStoreTest, WhatIsSeenButNotCoveredIsRefused) {
   EXPECT_TRUE(store_->read(key("a1"), now()).value());
 }
 
-TEST_F(LimitedStoreTest, EachRightIsItsOwn) {
-  LimitedStore reader = limited({.read = search::ResourceFilter()});
+TEST_F(ScopedStoreTest, EachRightIsItsOwn) {
+  ScopedStore reader = limited({.read = search::ResourceFilter()});
   EXPECT_EQ(ids(reader, now()).size(), 3u);
   EXPECT_FALSE(update(reader, observation("f1", "amended"), {}));
   EXPECT_FALSE(create(reader, observation("new", "final")));
   EXPECT_EQ(remove(reader, key("f1"), {}).error().kind, ErrorKind::kForbidden);
   // Without limits an update may make a resource, as for everybody.
-  LimitedStore writer = limited({.update = search::ResourceFilter()});
+  ScopedStore writer = limited({.update = search::ResourceFilter()});
   EXPECT_TRUE(update(writer, observation("new", "final"), {}));
   EXPECT_TRUE(ids(writer, now()).empty());
 }
 
 // what passes over much and shows nothing ends with the request.
-TEST_F(LimitedStoreTest, AScanOfWhatIsHiddenEndsInTime_R01) {
+TEST_F(ScopedStoreTest, AScanOfWhatIsHiddenEndsInTime_R01) {
   std::vector<fhir::IncomingResource> hidden;
   for (int i = 0; i < 200; ++i) hidden.push_back(observation(fmt::format("h{}", i), "amended"));
   store::Transaction transaction;
@@ -232,7 +232,7 @@ TEST_F(LimitedStoreTest, AScanOfWhatIsHiddenEndsInTime_R01) {
   const Bounds passed{.deadline = std::chrono::steady_clock::now() - std::chrono::seconds(1)};
   for (const auto& [bounds, kind] :
        {std::pair{Bounds(), std::optional<ErrorKind>()}, {passed, ErrorKind::kTimeout}}) {
-    const LimitedStore store(*store_, clock_, none, bounds);
+    const ScopedStore store(*store_, clock_, none, bounds);
     const auto scan = store.scan(store::whole_type(observations()), now()).value();
     store::RecordView record;
     const auto more = scan->next(record);
