@@ -125,17 +125,17 @@ Result<void> check_shape(const JsonTokens& tokens, ResourceType type) {
   return Validation(tokens, type).run();
 }
 
-std::vector<std::string> find_faults(const JsonTokens& tokens, ResourceType type) {
+std::vector<std::string> find_validation_issues(const JsonTokens& tokens, ResourceType type) {
   std::vector<std::string> faults;
   // Every fault goes into `faults`: there is no error left.
   (void)Validation(tokens, type, &faults).run();
   return faults;
 }
 
-std::vector<std::string> find_faults(ResourceType type, std::string_view json) {
+std::vector<std::string> find_validation_issues(ResourceType type, std::string_view json) {
   JsonTokens tokens;
   if (!tokens.read(json)) return {"the JSON cannot be read"};
-  return find_faults(tokens, type);
+  return find_validation_issues(tokens, type);
 }
 
 }  // namespace sluice::fhir

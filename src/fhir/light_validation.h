@@ -24,13 +24,13 @@ enum class Leniency : std::uint8_t { kStrict, kLenient };
 /// tokens must be those of a text that ResourceReader has read.
 Result<void> check_shape(const JsonTokens& tokens, ResourceType type);
 
-/// Of find_faults().
+/// Of find_validation_issues().
 inline constexpr std::size_t kFaultsMax = 20;
 
 /// What check_shape() would refuse a resource for: each wrong root element, and the first reference
 /// that can be none; kFaultsMax at most. Names elements, never what is in them.
-std::vector<std::string> find_faults(const JsonTokens& tokens, ResourceType type);
+std::vector<std::string> find_validation_issues(const JsonTokens& tokens, ResourceType type);
 /// The same of a resource's text.
-std::vector<std::string> find_faults(ResourceType type, std::string_view json);
+std::vector<std::string> find_validation_issues(ResourceType type, std::string_view json);
 
 }  // namespace sluice::fhir

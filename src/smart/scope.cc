@@ -214,7 +214,7 @@ search::QueryLimit ScopeSet::limit(fhir::ResourceType type, Permissions permissi
   return limit;
 }
 
-Permissions ScopeSet::every() const {
+Permissions ScopeSet::permissions_on_all_types() const {
   Permissions every;
   for (const Scope& scope : scopes_)
     if (!scope.type && scope.query.empty()) every = every | scope.permissions;

@@ -100,7 +100,7 @@ class ScopeSet {
   /// Whether every type may be exported, also future types, as far as limit() allows.
   bool covers_all() const;
   /// What "*" without a query gives to every type.
-  Permissions every() const;
+  Permissions permissions_on_all_types() const;
   bool may_bulk_submit() const { return bulk_submit_; }
   bool has_queries() const { return has_queries_; }
   /// The types that may be exported, ordered by name.

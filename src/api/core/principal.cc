@@ -106,7 +106,7 @@ std::vector<bulk::AccessLimit> export_limits(const smart::ScopeSet& scopes) {
 
 // Whose Binaries a client may read: of these types, or of everything.
 std::optional<std::vector<fhir::ResourceType>> binary_contexts(const smart::ScopeSet& scopes) {
-  if (scopes.every().all_of({smart::Permissions::kRead})) return std::nullopt;
+  if (scopes.permissions_on_all_types().all_of({smart::Permissions::kRead})) return std::nullopt;
   std::vector<fhir::ResourceType> types;
   for (const auto type : fhir::all_resource_types())
     if (scopes.permissions(type).all_of({smart::Permissions::kRead})) types.push_back(type);
@@ -188,7 +188,7 @@ Result<std::optional<std::vector<fhir::ResourceType>>> authorize_all_types(
   if (principal.client->groups) return only_groups();
   if (principal.claims == nullptr) return not_covered("this interaction");
   const auto& scopes = principal.claims->scopes;
-  if (scopes.every().all_of(permissions)) return Types();
+  if (scopes.permissions_on_all_types().all_of(permissions)) return Types();
   std::vector<fhir::ResourceType> types;
   for (const auto type : fhir::all_resource_types())
     if (scopes.permissions_for_some(type).all_of(permissions)) types.push_back(type);

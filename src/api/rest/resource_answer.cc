@@ -71,7 +71,7 @@ void set_version(http::Response& response, const rest::Stored& stored) {
 std::vector<std::string> passed_faults(const Service& service, const http::Request& request,
                                        const fhir::ResourceId& key, std::string_view json) {
   if (service.options.leniency == rest::Leniency::kStrict) return {};
-  auto faults = fhir::find_faults(key.type, json);
+  auto faults = fhir::find_validation_issues(key.type, json);
   // Names of elements are the client's and may be anything: the log has their number.
   if (!faults.empty())
     spdlog::warn("stored with faults id={} resource={} faults={}", request.id, name_of(key),

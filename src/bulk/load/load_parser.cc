@@ -114,7 +114,7 @@ void LoadParser::take(Result<fhir::IncomingResource> resource, LoadProblem probl
     if (resource->type != fhir::types::kBundle) deferred.references = conditional_references();
     is_deferred |= !deferred.references.empty();
     const auto& tokens = deferred.references.empty() ? reader_.tokens() : tokens_;
-    const auto faults = fhir::find_faults(tokens, resource->type);
+    const auto faults = fhir::find_validation_issues(tokens, resource->type);
     if (!faults.empty()) {
       LoadProblem faulty = problem;
       faulty.reason += fmt::format("{}", fmt::join(faults, "; "));

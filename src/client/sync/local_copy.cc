@@ -353,7 +353,7 @@ class CopySources {
     const auto mixed = types_.extract("");
     if (mixed.empty()) return {};
     had_mixed_ = mixed.mapped().old_count > 0;
-    const auto share_out = [&](std::string_view path, bool is_new) -> Result<void> {
+    const auto distribute = [&](std::string_view path, bool is_new) -> Result<void> {
       const auto is_mended = [&](const Error& error) {
         return is_whole && !is_new && is_damage(error);
       };
@@ -369,9 +369,9 @@ class CopySources {
       return !read && is_mended(read.error()) ? Result<void>() : read;
     };
     SLUICE_RETURN_IF_ERROR(lists_.each(
-        old_files_of(""), [&](std::string_view path) { return share_out(path, false); }));
+        old_files_of(""), [&](std::string_view path) { return distribute(path, false); }));
     return lists_.each(new_files_of(""), [&](std::string_view entry) {
-      return share_out(from_entry(entry).second, true);
+      return distribute(from_entry(entry).second, true);
     });
   }
 

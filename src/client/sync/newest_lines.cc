@@ -43,7 +43,7 @@ std::uint64_t count_parts(const std::vector<fs::path>& files) {
   return 1 + size / kPartSize;
 }
 
-Result<void> share_out(const std::vector<fs::path>& files, std::uint64_t parts, SpillLists& lists) {
+Result<void> distribute(const std::vector<fs::path>& files, std::uint64_t parts, SpillLists& lists) {
   for (std::uint64_t file = 0; file < files.size(); ++file) {
     std::uint64_t number = 0;
     SLUICE_RETURN_IF_ERROR(each_line(files[file], [&](std::string_view line) -> Result<void> {
@@ -100,7 +100,7 @@ Result<void> rewrite_without(const fs::path& path, std::vector<std::uint64_t> li
 Result<void> drop_older_versions(const std::vector<fs::path>& files, const fs::path& scratch) {
   SLUICE_ASSIGN_OR_RETURN(const auto lists, SpillLists::create(scratch / "lists"));
   const std::uint64_t parts = count_parts(files);
-  SLUICE_RETURN_IF_ERROR(share_out(files, parts, *lists));
+  SLUICE_RETURN_IF_ERROR(distribute(files, parts, *lists));
   LinesOfFiles older;
   for (std::uint64_t part = 0; part < parts; ++part)
     SLUICE_RETURN_IF_ERROR(find_older(*lists, std::to_string(part), older));

@@ -204,7 +204,7 @@ Result<std::shared_ptr<const ClosedReferences>> ExportJobs::referred_by(
     if (const auto found = referred_.find(job.id); found != referred_.end()) return found->second;
   }
   SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job));
-  SLUICE_ASSIGN_OR_RETURN(auto closed, close_references(files_, store_, job.id, files.references,
+  SLUICE_ASSIGN_OR_RETURN(auto closed, follow_references(files_, store_, job.id, files.references,
                                                         job.snapshot.sequence, request));
   auto referred = std::make_shared<const ClosedReferences>(std::move(closed));
   const std::lock_guard lock(mutex_);

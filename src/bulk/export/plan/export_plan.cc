@@ -12,8 +12,8 @@
 #include "bulk/export/plan/change_window.h"
 #include "bulk/export/plan/export_costs.h"
 #include "bulk/export/plan/provenance_costs.h"
-#include "bulk/export/plan/share_out.h"
-#include "bulk/export/plan/ways_to_read.h"
+#include "bulk/export/plan/distribute.h"
+#include "bulk/export/plan/access_paths.h"
 #include "bulk/export/request/export_phases.h"
 #include "bulk/group/patient_set_cost.h"
 #include "fhir/compartment.h"
@@ -286,7 +286,7 @@ class Planner {
 
   std::vector<Way> ways(const TypeToRead& type) const {
     if (type.mode == ReadMode::kGroups) return {way_to_scan(type.mode, type.size)};
-    return ways_to_read(type.range.type, type.size,
+    return access_paths(type.range.type, type.size,
                         patient_set_ == nullptr ? nullptr : &patient_set_cost_, patients_,
                         filters_);
   }
@@ -429,7 +429,7 @@ class Planner {
     // A shard ends with waits for the disk: as many as there are workers will do for little.
     std::uint64_t count = total / (2 * target) / sizes_.workers * sizes_.workers;
     if (count == 0) count = total > target ? sizes_.workers : 1;
-    for (const auto& share : share_out(weights, count)) {
+    for (const auto& share : distribute(weights, count)) {
       ShardSpec spec;
       std::uint64_t weight = 0;
       for (const std::size_t i : share) {

@@ -126,7 +126,7 @@ class ShardRun {
   Result<void> supporting(std::span<const Segment> segments) {
     SLUICE_ASSIGN_OR_RETURN(
         const auto found,
-        close_references(environment_.files, environment_.store, job_.id, inputs_.references,
+        follow_references(environment_.files, environment_.store, job_.id, inputs_.references,
                          prepared_.snapshot.sequence, request_, inputs_.referred.get()));
     sources_.supporting = &found;
     SLUICE_RETURN_IF_ERROR(read(segments, pipeline_));

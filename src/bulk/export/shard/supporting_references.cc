@@ -90,7 +90,7 @@ Result<InternalLines> keep_references(output::FileStore& files, std::string_view
   return writer.finish();
 }
 
-Result<ClosedReferences> close_references(output::FileStore& files, const store::Store& store,
+Result<ClosedReferences> follow_references(output::FileStore& files, const store::Store& store,
                                           std::string_view job_id,
                                           const std::vector<InternalLines>& references,
                                           store::Sequence as_of, const ExportRequest& request,

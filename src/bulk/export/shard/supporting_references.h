@@ -44,7 +44,7 @@ struct ClosedReferences {
 /// do not exist as of the sequence; keeps Devices of patients separate. With `_type` it follows
 /// only resources of the requested types. Does not follow `known`, an earlier answer of the same
 /// export, again.
-Result<ClosedReferences> close_references(output::FileStore& files, const store::Store& store,
+Result<ClosedReferences> follow_references(output::FileStore& files, const store::Store& store,
                                           std::string_view job_id,
                                           const std::vector<InternalLines>& references,
                                           store::Sequence as_of, const ExportRequest& request,

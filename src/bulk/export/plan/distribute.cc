@@ -1,4 +1,4 @@
-#include "bulk/export/plan/share_out.h"
+#include "bulk/export/plan/distribute.h"
 
 #include <algorithm>
 #include <numeric>
@@ -6,7 +6,7 @@
 
 namespace sluice::bulk {
 
-std::vector<std::vector<std::size_t>> share_out(const std::vector<std::uint64_t>& weights,
+std::vector<std::vector<std::size_t>> distribute(const std::vector<std::uint64_t>& weights,
                                                 std::uint64_t count) {
   struct Share {
     std::uint64_t weight = 0;

@@ -26,7 +26,7 @@ std::string_view name_of(ReadMode mode);
 /// `size`: of the type in bytes. `patient_set`: nullptr when the export is not limited to patients.
 /// `patients`: in the store. How much a filter matches is not known in advance, so it does not
 /// influence the choice of a path.
-std::vector<Way> ways_to_read(fhir::ResourceType type, std::uint64_t size,
+std::vector<Way> access_paths(fhir::ResourceType type, std::uint64_t size,
                               const PatientSetCost* patient_set, std::uint64_t patients,
                               const ExportFilters& filters);
 /// A scan of the whole type, in the mode that decides what is exported.

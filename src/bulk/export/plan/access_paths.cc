@@ -1,4 +1,4 @@
-#include "bulk/export/plan/ways_to_read.h"
+#include "bulk/export/plan/access_paths.h"
 
 #include <algorithm>
 
@@ -28,7 +28,7 @@ std::string_view name_of(ReadMode mode) {
   }
 }
 
-std::vector<Way> ways_to_read(fhir::ResourceType type, std::uint64_t size_in_bytes,
+std::vector<Way> access_paths(fhir::ResourceType type, std::uint64_t size_in_bytes,
                               const PatientSetCost* patient_set, std::uint64_t patients,
                               const ExportFilters& filters) {
   const auto size = static_cast<double>(size_in_bytes);
