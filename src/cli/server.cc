@@ -134,7 +134,7 @@ Result<void> Server::Parts::make_jobs() {
   options.service.import_rules = imports->rules();
   cohorts.emplace(*store);
   engine.emplace(*store, clock,
-                 std::vector<job::KindOfJobs>{{&*exports, options.engine.workers},
+                 std::vector<job::WorkerGroup>{{&*exports, options.engine.workers},
                                               {&imports->jobs(), options.import.workers},
                                               {&*cohorts, options.engine.workers}},
                  options.engine);

@@ -25,12 +25,12 @@ constexpr auto kTick = 1s;
 
 // ---- documents ----
 
-Result<void> Engine::Impl::write_documents(Entry& entry,
+Result<void> Engine::Impl::write_documents(ManagedJob& managed,
                                            std::vector<store::DocumentWrite> documents,
                                            bool durable) {
-  const std::lock_guard lock(entry.documents_mutex);
+  const std::lock_guard lock(managed.documents_mutex);
   // A removed job must not come back as a document.
-  if (entry.removed) return Error{ErrorKind::kCancelled, "the job was removed"};
+  if (managed.removed) return Error{ErrorKind::kCancelled, "the job was removed"};
   store::Transaction transaction;
   transaction.documents = std::move(documents);
   transaction.durable = durable;
@@ -39,16 +39,16 @@ Result<void> Engine::Impl::write_documents(Entry& entry,
   return {};
 }
 
-Result<void> Engine::Impl::forget(Entry& entry) {
-  const std::lock_guard lock(entry.documents_mutex);
+Result<void> Engine::Impl::forget(ManagedJob& managed) {
+  const std::lock_guard lock(managed.documents_mutex);
   // The job first: without it, whatever shards a crash leaves are orphans and go at the next start.
   store::Transaction transaction;
-  transaction.documents.push_back({job_key(entry.job.id), std::nullopt});
+  transaction.documents.push_back({job_key(managed.job.id), std::nullopt});
   SLUICE_RETURN_IF_ERROR(store.write(transaction));
-  entry.removed = true;
-  if (const auto gone = forget_shards(entry.job.id); !gone)
+  managed.removed = true;
+  if (const auto gone = forget_shards(managed.job.id); !gone)
     spdlog::warn("parts of a removed job stay until the next start id={} detail=\"{}\"",
-                 entry.job.id, gone.error().detail);
+                 managed.job.id, gone.error().detail);
   return {};
 }
 
@@ -72,44 +72,44 @@ JobKind* Engine::Impl::find_kind(std::string_view name) const {
   return nullptr;
 }
 
-Result<void> Engine::Impl::adopt(Entry& entry) {
-  if (&entry.kind == &lost)
-    return corrupt(fmt::format("this server knows no jobs of the kind '{}'", entry.job.kind));
-  ++entry.job.adoptions;
-  const std::string prefix = shard_prefix(entry.job.id);
+Result<void> Engine::Impl::recover(ManagedJob& managed) {
+  if (&managed.kind == &lost)
+    return corrupt(fmt::format("this server knows no jobs of the kind '{}'", managed.job.kind));
+  ++managed.job.adoptions;
+  const std::string prefix = shard_prefix(managed.job.id);
   std::string after;
   while (true) {
     SLUICE_ASSIGN_OR_RETURN(const auto page, store.documents(prefix, after, kPage));
     if (page.empty()) break;
     for (const auto& document : page) {
       SLUICE_ASSIGN_OR_RETURN(Shard shard, parse_shard(document.key, document.value));
-      if (shard.phase == entry.job.phase && shard.number != entry.shards.size())
+      if (shard.phase == managed.job.phase && shard.number != managed.shards.size())
         return corrupt("a stored part of the job is missing", document.key);
-      entry.take(std::move(shard));
+      managed.take(std::move(shard));
     }
     after = page.back().key;
   }
-  if (!entry.job.planned) entry.clear_shards();
-  if (entry.job.planned && entry.shards_open == 0) {
+  if (!managed.job.planned) managed.clear_shards();
+  if (managed.job.planned && managed.shards_open == 0) {
     // The crash came between the last shard and the step to the next phase.
-    ++entry.job.phase;
-    entry.job.planned = false;
-    entry.clear_shards();
+    ++managed.job.phase;
+    managed.job.planned = false;
+    managed.clear_shards();
   }
-  entry.stage = entry.job.planned ? Entry::Stage::kRunning : Entry::Stage::kToPlan;
+  managed.stage = managed.job.planned ? ManagedJob::Stage::kRunning : ManagedJob::Stage::kToPlan;
   // When this fails, the job only counts as stuck later.
-  (void)write_documents(entry, {{job_key(entry.job.id), serialize(entry.job)}});
+  (void)write_documents(managed, {{job_key(managed.job.id), serialize(managed.job)}});
   return {};
 }
 
 // the job of a document that cannot be read fails for its client, if the document still says
 // whose it was, and expires.
-std::shared_ptr<Entry> Engine::Impl::lose(std::string_view job_id, std::string_view text,
+std::shared_ptr<ManagedJob> Engine::Impl::lose(std::string_view job_id, std::string_view text,
                                           const Error& error) {
   Job job = salvage_job(job_id, text, error);
   job.snapshot = {store.last_commit().sequence, clock.now()};
   job.state = JobState::kRunning;  // until end_job() writes that it failed
-  return std::make_shared<Entry>(std::move(job), lost);
+  return std::make_shared<ManagedJob>(std::move(job), lost);
 }
 
 Result<void> Engine::Impl::adopt_all() {
@@ -121,25 +121,25 @@ Result<void> Engine::Impl::adopt_all() {
       const auto id = std::string_view(document.key).substr(job_key({}).size());
       auto job = parse_job(id, document.value);
       JobKind* const kind = job ? find_kind(job->kind) : nullptr;
-      const auto entry =
-          job ? std::make_shared<Entry>(std::move(*job), kind == nullptr ? lost : *kind)
+      const auto managed =
+          job ? std::make_shared<ManagedJob>(std::move(*job), kind == nullptr ? lost : *kind)
               : lose(id, document.value, job.error());
-      entries.emplace(entry->job.id, entry);
-      if (entry->job.state == JobState::kFailed) continue;
-      if (entry->job.state == JobState::kDone && kind != nullptr) continue;
-      entry->job.state = JobState::kRunning;  // also one that was done, of a kind nobody knows
-      const auto adopted = job ? adopt(*entry) : Result<void>(job.error());
-      if (!adopted && adopted.error().kind != ErrorKind::kCorrupt) return adopted.error();
-      if (!adopted) {
-        spdlog::error("job failed at the start id={} error=\"{}\" detail=\"{}\"", entry->job.id,
-                      adopted.error().message, adopted.error().detail);
-        end_job(*entry, JobState::kFailed, adopted.error().message);
+      entries.emplace(managed->job.id, managed);
+      if (managed->job.state == JobState::kFailed) continue;
+      if (managed->job.state == JobState::kDone && kind != nullptr) continue;
+      managed->job.state = JobState::kRunning;  // also one that was done, of a kind nobody knows
+      const auto recovered = job ? recover(*managed) : Result<void>(job.error());
+      if (!recovered && recovered.error().kind != ErrorKind::kCorrupt) return recovered.error();
+      if (!recovered) {
+        spdlog::error("job failed at the start id={} error=\"{}\" detail=\"{}\"", managed->job.id,
+                      recovered.error().message, recovered.error().detail);
+        end_job(*managed, JobState::kFailed, recovered.error().message);
         continue;
       }
-      spdlog::info("job adopted id={} phase={} shards_waiting={}", entry->job.id, entry->job.phase,
-                   entry->waiting.size());
-      if (entry->job.adoptions > options.adoptions_max)
-        end_job(*entry, JobState::kFailed, "the job was interrupted too often");
+      spdlog::info("job recovered id={} phase={} shards_waiting={}", managed->job.id, managed->job.phase,
+                   managed->waiting.size());
+      if (managed->job.adoptions > options.adoptions_max)
+        end_job(*managed, JobState::kFailed, "the job was interrupted too often");
     }
     after = page.back().key;
   }
@@ -176,29 +176,29 @@ void Engine::Impl::update_horizon() {
   const std::lock_guard lock(mutex);
   // A kick-off under way has its snapshot but is not in the list yet.
   if (submitting != 0) return;
-  for (const auto& [id, entry] : entries)
-    if (entry->job.state == JobState::kRunning && !entry->leaving && entry->kind.reads_snapshot())
-      oldest = std::min(oldest, entry->job.snapshot.sequence);
+  for (const auto& [id, managed] : entries)
+    if (managed->job.state == JobState::kRunning && !managed->leaving && managed->kind.reads_snapshot())
+      oldest = std::min(oldest, managed->job.snapshot.sequence);
   store.set_history_horizon(oldest);
 }
 
 void Engine::housekeeping() {
-  std::vector<std::shared_ptr<Entry>> due;
-  std::vector<std::shared_ptr<Entry>> unsaved;
+  std::vector<std::shared_ptr<ManagedJob>> due;
+  std::vector<std::shared_ptr<ManagedJob>> unsaved;
   {
     const std::lock_guard lock(impl_->mutex);
-    for (const auto& [id, entry] : impl_->entries) {
-      if (entry->job.state == JobState::kRunning || entry->leaving) continue;
-      if (entry->unsaved) unsaved.push_back(entry);
-      if (entry->job.expires <= impl_->clock.now() && !entry->kind.in_use(id)) due.push_back(entry);
+    for (const auto& [id, managed] : impl_->entries) {
+      if (managed->job.state == JobState::kRunning || managed->leaving) continue;
+      if (managed->unsaved) unsaved.push_back(managed);
+      if (managed->job.expires <= impl_->clock.now() && !managed->kind.in_use(id)) due.push_back(managed);
     }
   }
-  for (const auto& entry : unsaved)
-    if (impl_->write_documents(*entry, {{job_key(entry->job.id), serialize(entry->job)}}))
-      entry->unsaved = false;
-  for (const auto& entry : due)
-    if (impl_->remove(entry->job.id, &EngineStatistics::expired_total))
-      spdlog::info("job expired id={}", entry->job.id);
+  for (const auto& managed : unsaved)
+    if (impl_->write_documents(*managed, {{job_key(managed->job.id), serialize(managed->job)}}))
+      managed->unsaved = false;
+  for (const auto& managed : due)
+    if (impl_->remove(managed->job.id, &EngineStatistics::expired_total))
+      spdlog::info("job expired id={}", managed->job.id);
   impl_->update_horizon();
 }
 
@@ -207,7 +207,7 @@ void Engine::housekeeping() {
 Engine::Engine(store::Store& store, const Clock& clock, JobKind& kind, EngineOptions options)
     : Engine(store, clock, {{&kind, options.workers}}, options) {}
 
-Engine::Engine(store::Store& store, const Clock& clock, std::vector<KindOfJobs> kinds,
+Engine::Engine(store::Store& store, const Clock& clock, std::vector<WorkerGroup> kinds,
                EngineOptions options)
     : impl_(std::make_unique<Impl>(store, clock, std::move(kinds), options)) {}
 
@@ -223,7 +223,7 @@ Result<void> Engine::start() {
     impl_->stopping = false;
   }
   // Nobody else has the list yet.
-  for (const auto& [id, entry] : impl_->entries) impl_->discard_if_idle(*entry);
+  for (const auto& [id, managed] : impl_->entries) impl_->discard_if_idle(*managed);
   // Before a job goes on: what the run before has dropped is not taken for kept.
   impl_->update_horizon();
   for (const auto& each : impl_->kinds)
@@ -248,7 +248,7 @@ void Engine::stop() {
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->stopping = true;
-    for (const auto& [id, entry] : impl_->entries) entry->stop.request_stop();
+    for (const auto& [id, managed] : impl_->entries) managed->stop.request_stop();
   }
   impl_->work_ready.notify_all();
   for (auto& thread : impl_->threads) thread.join();
@@ -270,11 +270,11 @@ Result<void> Engine::Impl::take_place(std::string_view client, std::string_view 
   const std::pair own{std::string(client), std::string(registration)};
   const auto under_way = submitting_of.find(own);
   std::size_t of_client = under_way == submitting_of.end() ? 0 : under_way->second;
-  for (const auto& [id, entry] : entries) {
-    if (entry->leaving) continue;
-    const bool is_own = entry->job.client == client && entry->job.registration == registration;
+  for (const auto& [id, managed] : entries) {
+    if (managed->leaving) continue;
+    const bool is_own = managed->job.client == client && managed->job.registration == registration;
     if (is_own) ++kept;
-    if (entry->job.state != JobState::kRunning) continue;
+    if (managed->job.state != JobState::kRunning) continue;
     ++running;
     if (is_own) ++of_client;
   }
@@ -306,9 +306,9 @@ Result<void> Engine::Impl::check_request_size(std::string_view client,
                                               std::string_view registration, std::size_t size) {
   std::size_t others = 0;
   const std::lock_guard lock(mutex);
-  for (const auto& [id, entry] : entries)
-    if (!entry->leaving && entry->job.client == client && entry->job.registration == registration)
-      others += entry->job.request.view().size();
+  for (const auto& [id, managed] : entries)
+    if (!managed->leaving && managed->job.client == client && managed->job.registration == registration)
+      others += managed->job.request.view().size();
   if (others == 0 || others + size <= options.requests_size_per_client_max) return {};
   return Error{ErrorKind::kTooManyRequests,
                "the requests of this client's jobs are too large together: delete those that are "
@@ -333,7 +333,7 @@ Result<Job> Engine::submit(std::string_view client,
     return Error{ErrorKind::kInternal, fmt::format("there is no kind of job '{}'", kind_name)};
   if (client_jobs_max == 0) client_jobs_max = impl_->options.jobs_per_client_max;
   SLUICE_RETURN_IF_ERROR(impl_->take_place(client, registration, client_jobs_max));
-  const auto make = [&]() -> Result<std::shared_ptr<Entry>> {
+  const auto make = [&]() -> Result<std::shared_ptr<ManagedJob>> {
     // An empty transaction fixes the snapshot: what commits later has a later instant (M-01).
     store::Transaction fix;
     fix.seals_instant = true;
@@ -351,24 +351,24 @@ Result<Job> Engine::submit(std::string_view client,
     SLUICE_ASSIGN_OR_RETURN(job.request, make_request(job.snapshot));
     SLUICE_RETURN_IF_ERROR(
         impl_->check_request_size(client, registration, job.request.view().size()));
-    auto entry = std::make_shared<Entry>(std::move(job), *kind);
+    auto managed = std::make_shared<ManagedJob>(std::move(job), *kind);
     SLUICE_RETURN_IF_ERROR(
-        impl_->write_documents(*entry, {{job_key(entry->job.id), serialize(entry->job)}}));
-    return entry;
+        impl_->write_documents(*managed, {{job_key(managed->job.id), serialize(managed->job)}}));
+    return managed;
   };
-  Result<std::shared_ptr<Entry>> entry = Error{ErrorKind::kInternal, "the kick-off failed"};
+  Result<std::shared_ptr<ManagedJob>> managed = Error{ErrorKind::kInternal, "the kick-off failed"};
   try {
-    entry = make();
+    managed = make();
   } catch (const std::exception& e) {
-    entry = Error{ErrorKind::kInternal, "the kick-off failed", e.what()};
+    managed = Error{ErrorKind::kInternal, "the kick-off failed", e.what()};
   }
   const std::lock_guard lock(impl_->mutex);
   impl_->leave_place(client, registration);
-  if (!entry) return entry.error();
+  if (!managed) return managed.error();
   ++impl_->totals.submitted_total;
-  impl_->entries.emplace((*entry)->job.id, *entry);
+  impl_->entries.emplace((*managed)->job.id, *managed);
   impl_->work_ready.notify_all();
-  return (*entry)->job;
+  return (*managed)->job;
 }
 
 Result<JobView> Engine::view(std::string_view job_id) const {
@@ -390,30 +390,30 @@ Result<void> Engine::remove(std::string_view job_id) {
 
 Result<void> Engine::Impl::remove(std::string_view job_id,
                                   std::uint64_t EngineStatistics::*counter) {
-  std::shared_ptr<Entry> entry;
+  std::shared_ptr<ManagedJob> managed;
   {
     const std::lock_guard lock(mutex);
     const auto found = entries.find(job_id);
     if (found == entries.end() || found->second->leaving)
       return not_found(fmt::format("there is no job '{}'", shortened(job_id, 64)));
-    entry = found->second;
-    entry->leaving = true;
-    entry->stop.request_stop();
+    managed = found->second;
+    managed->leaving = true;
+    managed->stop.request_stop();
   }
-  const auto forgotten = forget(*entry);
+  const auto forgotten = forget(*managed);
   {
     const std::lock_guard lock(mutex);
     if (!forgotten) {
       // It goes on, as far as anybody can tell.
-      entry->leaving = false;
-      entry->stop = std::stop_source();
+      managed->leaving = false;
+      managed->stop = std::stop_source();
       return forgotten.error();
     }
-    entry->forgotten = true;
+    managed->forgotten = true;
     ++(totals.*counter);
-    entries.erase(entry->job.id);
+    entries.erase(managed->job.id);
   }
-  discard_if_idle(*entry);
+  discard_if_idle(*managed);
   return {};
 }
 
@@ -421,8 +421,8 @@ std::size_t Engine::remove_if(const std::function<bool(const Job&)>& is_over) {
   std::vector<std::string> over;
   {
     const std::lock_guard lock(impl_->mutex);
-    for (const auto& [id, entry] : impl_->entries)
-      if (!entry->leaving && is_over(entry->job)) over.push_back(id);
+    for (const auto& [id, managed] : impl_->entries)
+      if (!managed->leaving && is_over(managed->job)) over.push_back(id);
   }
   std::size_t removed = 0;
   for (const std::string& id : over) {
@@ -436,26 +436,26 @@ std::size_t Engine::remove_if(const std::function<bool(const Job&)>& is_over) {
 }
 
 void Engine::mark_damaged(std::string_view job_id, const std::string& failure) {
-  std::shared_ptr<Entry> entry;
+  std::shared_ptr<ManagedJob> managed;
   Job job;
   {
     const std::lock_guard lock(impl_->mutex);
     const auto found = impl_->entries.find(job_id);
     if (found == impl_->entries.end() || found->second->leaving) return;
-    entry = found->second;
-    if (entry->job.state == JobState::kFailed) return;
-    if (entry->job.state == JobState::kDone) {
-      entry->job.state = JobState::kFailed;
-      entry->job.failure = failure;
-      entry->job.is_damaged = true;
+    managed = found->second;
+    if (managed->job.state == JobState::kFailed) return;
+    if (managed->job.state == JobState::kDone) {
+      managed->job.state = JobState::kFailed;
+      managed->job.failure = failure;
+      managed->job.is_damaged = true;
       ++impl_->totals.failed_total;
     }
-    job = entry->job;
+    job = managed->job;
   }
-  if (job.state == JobState::kRunning) return impl_->end_job(*entry, JobState::kFailed, failure);
+  if (job.state == JobState::kRunning) return impl_->end_job(*managed, JobState::kFailed, failure);
   spdlog::error("job failed after its end id={} failure=\"{}\"", job.id, failure);
-  if (!impl_->write_documents(*entry, {{job_key(job.id), serialize(job)}}))
-    entry->unsaved = true;  // Housekeeping tries again.
+  if (!impl_->write_documents(*managed, {{job_key(job.id), serialize(job)}}))
+    managed->unsaved = true;  // Housekeeping tries again.
 }
 
 EngineStatistics Engine::statistics() const {
@@ -465,10 +465,10 @@ EngineStatistics Engine::statistics() const {
 EngineStatistics Engine::Impl::statistics() const {
   const std::lock_guard lock(mutex);
   EngineStatistics now = totals;
-  for (const auto& [id, entry] : entries)
-    if (entry->job.state == JobState::kRunning) {
+  for (const auto& [id, managed] : entries)
+    if (managed->job.state == JobState::kRunning) {
       ++now.running;
-      if (!entry->waits_for.empty()) ++now.waiting;
+      if (!managed->waits_for.empty()) ++now.waiting;
     } else {
       ++now.finished;
     }

@@ -72,7 +72,7 @@ class JobKind {
 };
 
 /// A kind and the number of its threads.
-struct KindOfJobs {
+struct WorkerGroup {
   JobKind* kind;
   std::size_t workers = 2;
 };
@@ -126,7 +126,7 @@ class Engine {
   /// `store`, `clock` and the kinds must outlive the engine.
   Engine(store::Store& store, const Clock& clock, JobKind& kind, EngineOptions options);
   /// Several kinds, with different names.
-  Engine(store::Store& store, const Clock& clock, std::vector<KindOfJobs> kinds,
+  Engine(store::Store& store, const Clock& clock, std::vector<WorkerGroup> kinds,
          EngineOptions options);
   ~Engine();
 

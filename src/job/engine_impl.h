@@ -15,7 +15,7 @@
 #include "job/documents.h"
 #include "job/engine.h"
 #include "job/engine_metrics.h"
-#include "job/entry.h"
+#include "job/managed_job.h"
 
 namespace sluice::job {
 
@@ -23,7 +23,7 @@ namespace sluice::job {
 /// them.
 class LostJobs final : public JobKind {
  public:
-  explicit LostJobs(const std::vector<KindOfJobs>& kinds) : kinds_(kinds) {}
+  explicit LostJobs(const std::vector<WorkerGroup>& kinds) : kinds_(kinds) {}
   std::string_view name() const override { return kLostKind; }
   bool reads_snapshot() const override { return false; }
   Result<std::optional<std::vector<ShardPlan>>> plan(const Job&, const std::stop_token&) override {
@@ -42,11 +42,11 @@ class LostJobs final : public JobKind {
   std::vector<std::string> leftovers() override { return {}; }
 
  private:
-  const std::vector<KindOfJobs>& kinds_;
+  const std::vector<WorkerGroup>& kinds_;
 };
 
 struct Engine::Impl {
-  Impl(store::Store& s, const Clock& c, std::vector<KindOfJobs> k, EngineOptions o)
+  Impl(store::Store& s, const Clock& c, std::vector<WorkerGroup> k, EngineOptions o)
       : store(s),
         clock(c),
         kinds(std::move(k)),
@@ -56,14 +56,14 @@ struct Engine::Impl {
 
   store::Store& store;
   const Clock& clock;
-  const std::vector<KindOfJobs> kinds;
+  const std::vector<WorkerGroup> kinds;
   const EngineOptions options;
   LostJobs lost;
 
   mutable std::mutex mutex;
   std::condition_variable work_ready;
   std::condition_variable_any tick;
-  std::map<std::string, std::shared_ptr<Entry>, std::less<>> entries;  // guarded by mutex
+  std::map<std::string, std::shared_ptr<ManagedJob>, std::less<>> entries;  // guarded by mutex
   std::map<std::string, std::uint64_t> last_turn;  // guarded by mutex, by client
   std::uint64_t turn = 0;                          // guarded by mutex
   std::size_t submitting = 0;                      // guarded by mutex
@@ -86,38 +86,38 @@ struct Engine::Impl {
   void leave_place(std::string_view client, std::string_view registration);
 
   Result<void> adopt_all();
-  /// kCorrupt: the entry is that of a job which has to fail.
-  Result<void> adopt(Entry& entry);
-  std::shared_ptr<Entry> lose(std::string_view job_id, std::string_view text, const Error& error);
+  /// kCorrupt: the managed job is that of a job which has to fail.
+  Result<void> recover(ManagedJob& managed);
+  std::shared_ptr<ManagedJob> lose(std::string_view job_id, std::string_view text, const Error& error);
   Result<void> remove_orphans();
 
   /// nullptr when the engine has none of that name.
   JobKind* find_kind(std::string_view name) const;
   void work(const JobKind& kind);
-  std::shared_ptr<Entry> pick(const JobKind& kind, Entry::Task& task);
-  /// Whether a job of another client than the entry's waits for a thread of its kind.
-  bool others_wait(const Entry& entry);
-  void set_weight(Entry& entry, Shard& shard, std::uint64_t weight);
-  void progressed(Entry& entry);
-  void plan(Entry& entry);
+  std::shared_ptr<ManagedJob> pick(const JobKind& kind, ManagedJob::Task& task);
+  /// Whether a job of another client than the managed job's waits for a thread of its kind.
+  bool others_wait(const ManagedJob& managed);
+  void set_weight(ManagedJob& managed, Shard& shard, std::uint64_t weight);
+  void progressed(ManagedJob& managed);
+  void plan(ManagedJob& managed);
   /// The shards of the job's phase or of the next one that has any; an exception is an error.
-  Result<std::optional<std::vector<ShardPlan>>> next_shards(Entry& entry, Job& job);
-  void run_shard(Entry& entry, Shard shard);
+  Result<std::optional<std::vector<ShardPlan>>> next_shards(ManagedJob& managed, Job& job);
+  void run_shard(ManagedJob& managed, Shard shard);
   /// `reported`: how much of its weight counts as done already.
-  void finish_shard(Entry& entry, Shard shard, std::string result, std::uint64_t reported,
+  void finish_shard(ManagedJob& managed, Shard shard, std::string result, std::uint64_t reported,
                     std::chrono::steady_clock::duration took);
-  void shard_failed(Entry& entry, const Shard& shard, const Error& error);
+  void shard_failed(ManagedJob& managed, const Shard& shard, const Error& error);
   /// Whether the job waits after this error; needs the mutex. Not when it waited too long already.
-  bool wait_for_room(Entry& entry, const Error& error);
-  void end_job(Entry& entry, JobState state, const std::string& failure);
-  Result<void> forget(Entry& entry);
+  bool wait_for_room(ManagedJob& managed, const Error& error);
+  void end_job(ManagedJob& managed, JobState state, const std::string& failure);
+  Result<void> forget(ManagedJob& managed);
   Result<void> forget_shards(std::string_view job_id);
   Result<void> remove(std::string_view job_id, std::uint64_t EngineStatistics::*counter);
   /// Discards the files of an ended or removed job, once no thread works for it. Without the mutex:
   /// it may take long.
-  void discard_if_idle(Entry& entry);
+  void discard_if_idle(ManagedJob& managed);
   /// `durable` as in store::Transaction.
-  Result<void> write_documents(Entry& entry, std::vector<store::DocumentWrite> documents,
+  Result<void> write_documents(ManagedJob& managed, std::vector<store::DocumentWrite> documents,
                                bool durable = true);
   void update_horizon();
 };

@@ -263,7 +263,7 @@ TEST_F(EngineTest, KindsOfJobsHaveThreadsOfTheirOwn) {
   };
   const auto start_both = [&] {
     engine_ = std::make_unique<Engine>(*store_, clock_,
-                                       std::vector<KindOfJobs>{{&kind_, 1}, {&slow, 1}}, options_);
+                                       std::vector<WorkerGroup>{{&kind_, 1}, {&slow, 1}}, options_);
     ASSERT_TRUE(engine_->start());
   };
   engine_.reset();

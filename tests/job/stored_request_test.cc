@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "job/entry.h"
+#include "job/managed_job.h"
 
 namespace sluice::job {
 namespace {
@@ -62,7 +62,7 @@ TEST(StoredRequest, R01OfAnEndedJobOnlyWhatIsAskedForIsKept) {
   EXPECT_EQ(request.reads(), 1u);
   // After a restart it is read when the job has ended already.
   NoJobs kind;
-  Entry entry(Job{.id = "x",
+  ManagedJob managed(Job{.id = "x",
                   .client = {},
                   .request = "abc",
                   .snapshot = {},
@@ -71,8 +71,8 @@ TEST(StoredRequest, R01OfAnEndedJobOnlyWhatIsAskedForIsKept) {
                   .expires = {},
                   .failure = {}},
               kind);
-  EXPECT_TRUE((*entry.job.request.read(format()))->work.empty());
-  EXPECT_EQ(entry.job.request.reads(), 1u);
+  EXPECT_TRUE((*managed.job.request.read(format()))->work.empty());
+  EXPECT_EQ(managed.job.request.reads(), 1u);
 }
 
 TEST(StoredRequest, R03WhatCannotBeReadIsNotTriedAgain) {

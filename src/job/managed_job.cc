@@ -1,4 +1,4 @@
-#include "job/entry.h"
+#include "job/managed_job.h"
 
 #include <algorithm>
 
@@ -9,14 +9,14 @@ constexpr double kRemainingMax = 1e12;  // milliseconds; weights are estimates
 
 }  // namespace
 
-Entry::Entry(Job j, JobKind& k)
+ManagedJob::ManagedJob(Job j, JobKind& k)
     : job(std::move(j)), kind(k), since(std::chrono::steady_clock::now()) {
   if (job.state == JobState::kRunning) return;
   stage = Stage::kEnded;
   job.request.end();
 }
 
-void Entry::take(Shard shard) {
+void ManagedJob::take(Shard shard) {
   weight_total += shard.weight;
   if (shard.done) {
     weight_done += shard.weight;
@@ -32,18 +32,18 @@ void Entry::take(Shard shard) {
   shards.push_back(std::move(shard));
 }
 
-void Entry::clear_shards() {
+void ManagedJob::clear_shards() {
   shards.clear();
   waiting.clear();
   attempts.clear();
   shards_open = 0;
 }
 
-void Entry::postpone(std::chrono::milliseconds delay) {
+void ManagedJob::postpone(std::chrono::milliseconds delay) {
   not_before = std::chrono::steady_clock::now() + delay;
 }
 
-void Entry::wait_for(const std::string& what, std::chrono::milliseconds first,
+void ManagedJob::wait_for(const std::string& what, std::chrono::milliseconds first,
                      std::chrono::milliseconds longest) {
   const auto now = std::chrono::steady_clock::now();
   if (waits_for.empty()) {
@@ -57,12 +57,12 @@ void Entry::wait_for(const std::string& what, std::chrono::milliseconds first,
   postpone(last_wait);
 }
 
-bool Entry::has_task(std::chrono::steady_clock::time_point now) const {
+bool ManagedJob::has_task(std::chrono::steady_clock::time_point now) const {
   if (leaving || job.state != JobState::kRunning || now < not_before) return false;
   return stage == Stage::kToPlan || (stage == Stage::kRunning && !waiting.empty());
 }
 
-Entry::Task Entry::take_task() {
+ManagedJob::Task ManagedJob::take_task() {
   ++at_work;
   if (stage == Stage::kToPlan) {
     stage = Stage::kPlanning;
@@ -73,7 +73,7 @@ Entry::Task Entry::take_task() {
   return {false, shards[index]};
 }
 
-JobView Entry::view(Instant now) {
+JobView ManagedJob::view(Instant now) {
   JobView view;
   view.job = job;
   if (job.state == JobState::kDone) {

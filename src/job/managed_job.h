@@ -17,15 +17,15 @@
 
 namespace sluice::job {
 
-struct Entry {
+struct ManagedJob {
   enum class Stage : std::uint8_t { kToPlan, kPlanning, kRunning, kEnded };
 
   struct Task {
     bool is_plan = false;
-    Shard shard;  ///< a copy: the entry may drop its shards meanwhile
+    Shard shard;  ///< a copy: the managed job may drop its shards meanwhile
   };
 
-  Entry(Job j, JobKind& k);
+  ManagedJob(Job j, JobKind& k);
 
   Job job;
   JobKind& kind;
