@@ -1,5 +1,5 @@
 // a capability URL is good for one file, for a while.
-#include "smart/capability.h"
+#include "smart/signed_url.h"
 
 #include <gmock/gmock.h>
 
@@ -16,7 +16,7 @@ using std::chrono::hours;
 class CapabilityTest : public SmartTest {
  protected:
   CapabilityTest() { open(); }
-  void open() { signer = CapabilitySigner::open(store(), clock).value(); }
+  void open() { signer = UrlSigner::open(store(), clock).value(); }
   void restart() {
     signer.reset();
     reopen();
@@ -30,7 +30,7 @@ class CapabilityTest : public SmartTest {
     return signer->check({job, file, "g1"}, capability).has_value();
   }
 
-  std::unique_ptr<CapabilitySigner> signer;
+  std::unique_ptr<UrlSigner> signer;
 };
 
 TEST_F(CapabilityTest, IsGoodForItsFileAlsoAfterARestart) {
@@ -145,10 +145,10 @@ TEST_F(CapabilityTest, TwoServersDoNotShareKeys) {
 }
 
 TEST_F(CapabilityTest, RefusesOptionsOutOfRange) {
-  for (const CapabilityOptions options :
-       {CapabilityOptions{hours(0), hours(24)}, CapabilityOptions{hours(24), hours(0)},
-        CapabilityOptions{hours(1), hours(24 * 365)}})
-    EXPECT_FALSE(CapabilitySigner::open(store(), clock, options));
+  for (const UrlSignerOptions options :
+       {UrlSignerOptions{hours(0), hours(24)}, UrlSignerOptions{hours(24), hours(0)},
+        UrlSignerOptions{hours(1), hours(24 * 365)}})
+    EXPECT_FALSE(UrlSigner::open(store(), clock, options));
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ Result<std::unique_ptr<Authorization>> Authorization::open(store::Store& store, 
       smart::TokenGrantOptions{.requests_per_minute = asked.token_requests_per_minute,
                                .client_requests_per_minute = asked.client_token_requests_per_minute,
                                .metrics = asked.metrics});
-  SLUICE_ASSIGN_OR_RETURN(self->capabilities_, smart::CapabilitySigner::open(store, clock));
+  SLUICE_ASSIGN_OR_RETURN(self->capabilities_, smart::UrlSigner::open(store, clock));
   return self;
 }
 

@@ -14,7 +14,7 @@
 #include "smart/access_token.h"
 #include "smart/assertion.h"
 #include "smart/audit.h"
-#include "smart/capability.h"
+#include "smart/signed_url.h"
 #include "smart/client_registry.h"
 #include "smart/expiring_ids.h"
 #include "smart/rate_limiter.h"
@@ -67,7 +67,7 @@ class Authorization {
   smart::AccessTokens& tokens() { return *tokens_; }
   smart::TokenGrant& grant() { return *grant_; }
   const smart::AssertionVerifier& assertions() const { return *assertions_; }
-  smart::CapabilitySigner& capabilities() { return *capabilities_; }
+  smart::UrlSigner& capabilities() { return *capabilities_; }
   smart::AuditLog& audit() { return *audit_; }
 
  private:
@@ -81,7 +81,7 @@ class Authorization {
   std::unique_ptr<smart::AccessTokens> tokens_;
   std::unique_ptr<smart::AuditLog> audit_;
   std::unique_ptr<smart::TokenGrant> grant_;
-  std::unique_ptr<smart::CapabilitySigner> capabilities_;
+  std::unique_ptr<smart::UrlSigner> capabilities_;
   /// kTooManyRequests with `what` when there are more than `limit` of `key` in a minute.
   Result<void> take(const std::string& key, unsigned limit, const std::string& what);
 

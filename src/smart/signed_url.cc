@@ -1,4 +1,4 @@
-#include "smart/capability.h"
+#include "smart/signed_url.h"
 
 #include <fmt/format.h>
 #include <openssl/crypto.h>
@@ -30,7 +30,7 @@ void append_text(std::string& out, std::string_view text) {
 }
 
 // Lengths stand before the texts, so that no two subjects give the same bytes.
-Result<std::string> mac_of(const RingKey& key, const CapabilitySigner::Subject& subject,
+Result<std::string> mac_of(const RingKey& key, const UrlSigner::Subject& subject,
                            std::int64_t seconds) {
   SLUICE_ASSIGN_OR_RETURN(const std::string secret, from_hex(key.secret));
   std::string text;
@@ -52,15 +52,15 @@ Result<std::string> mac_of(const RingKey& key, const CapabilitySigner::Subject& 
 
 }  // namespace
 
-Result<std::unique_ptr<CapabilitySigner>> CapabilitySigner::open(store::Store& store,
+Result<std::unique_ptr<UrlSigner>> UrlSigner::open(store::Store& store,
                                                                  const Clock& clock,
-                                                                 CapabilityOptions options) {
+                                                                 UrlSignerOptions options) {
   if (options.rotate_keys_every < std::chrono::hours(1) ||
       options.lifetime_max < std::chrono::hours(1) ||
       options.lifetime_max / options.rotate_keys_every > 800)
     return invalid(
         "capability URLs: keys and URLs live an hour at least, and no URL 800 keys long");
-  std::unique_ptr<CapabilitySigner> signer(new CapabilitySigner(clock, options));
+  std::unique_ptr<UrlSigner> signer(new UrlSigner(clock, options));
   KeyRing::Options ring;
   ring.purpose = "capability";
   ring.rotate_every = options.rotate_keys_every;
@@ -75,7 +75,7 @@ Result<std::unique_ptr<CapabilitySigner>> CapabilitySigner::open(store::Store& s
   return signer;
 }
 
-Result<std::string> CapabilitySigner::sign(const Subject& subject, Instant expires,
+Result<std::string> UrlSigner::sign(const Subject& subject, Instant expires,
                                            std::optional<Instant> as_of) {
   const Instant latest = clock_.now() + options_.lifetime_max;
   const std::int64_t seconds = std::min(expires, latest).milliseconds / 1000;
@@ -84,7 +84,7 @@ Result<std::string> CapabilitySigner::sign(const Subject& subject, Instant expir
   return fmt::format("{}.{}.{}", seconds, key->id, jose::base64url_encode(mac));
 }
 
-Result<void> CapabilitySigner::check(const Subject& subject, std::string_view capability) const {
+Result<void> UrlSigner::check(const Subject& subject, std::string_view capability) const {
   if (capability.size() > kCapabilitySizeMax) return refused("too long");
   const std::size_t first = capability.find('.');
   const std::size_t second = capability.rfind('.');
@@ -107,7 +107,7 @@ Result<void> CapabilitySigner::check(const Subject& subject, std::string_view ca
   return {};
 }
 
-Result<void> CapabilitySigner::maintain() {
+Result<void> UrlSigner::maintain() {
   keys_->current();
   return keys_->purge();
 }

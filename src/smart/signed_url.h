@@ -18,17 +18,17 @@
 
 namespace sluice::smart {
 
-struct CapabilityOptions {
+struct UrlSignerOptions {
   std::chrono::hours rotate_keys_every{24};
   /// The longest a capability can live; a replaced key is kept for so long.
   std::chrono::hours lifetime_max{24 * 30};
 };
 
-class CapabilitySigner {
+class UrlSigner {
  public:
   /// Store and clock must outlive it.
-  static Result<std::unique_ptr<CapabilitySigner>> open(store::Store& store, const Clock& clock,
-                                                        CapabilityOptions options = {});
+  static Result<std::unique_ptr<UrlSigner>> open(store::Store& store, const Clock& clock,
+                                                        UrlSignerOptions options = {});
 
   /// What a capability is good for.
   struct Subject {
@@ -53,11 +53,11 @@ class CapabilitySigner {
   Result<void> maintain();
 
  private:
-  CapabilitySigner(const Clock& clock, CapabilityOptions options)
+  UrlSigner(const Clock& clock, UrlSignerOptions options)
       : clock_(clock), options_(options) {}
 
   const Clock& clock_;
-  const CapabilityOptions options_;
+  const UrlSignerOptions options_;
   std::unique_ptr<KeyRing> keys_;
 };
 
