@@ -135,8 +135,8 @@ Result<void> Server::Parts::make_jobs() {
   cohorts.emplace(*store);
   engine.emplace(*store, clock,
                  std::vector<job::WorkerGroup>{{&*exports, options.engine.workers},
-                                              {&imports->jobs(), options.import.workers},
-                                              {&*cohorts, options.engine.workers}},
+                                               {&imports->jobs(), options.import.workers},
+                                               {&*cohorts, options.engine.workers}},
                  options.engine);
   return {};
 }

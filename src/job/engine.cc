@@ -105,14 +105,14 @@ Result<void> Engine::Impl::recover(ManagedJob& managed) {
 // the job of a document that cannot be read fails for its client, if the document still says
 // whose it was, and expires.
 std::shared_ptr<ManagedJob> Engine::Impl::lose(std::string_view job_id, std::string_view text,
-                                          const Error& error) {
+                                               const Error& error) {
   Job job = salvage_job(job_id, text, error);
   job.snapshot = {store.last_commit().sequence, clock.now()};
   job.state = JobState::kRunning;  // until end_job() writes that it failed
   return std::make_shared<ManagedJob>(std::move(job), lost);
 }
 
-Result<void> Engine::Impl::adopt_all() {
+Result<void> Engine::Impl::recover_all() {
   std::string after;
   while (true) {
     SLUICE_ASSIGN_OR_RETURN(const auto page, store.documents(job_key({}), after, kPage));
@@ -136,8 +136,8 @@ Result<void> Engine::Impl::adopt_all() {
         end_job(*managed, JobState::kFailed, recovered.error().message);
         continue;
       }
-      spdlog::info("job recovered id={} phase={} shards_waiting={}", managed->job.id, managed->job.phase,
-                   managed->waiting.size());
+      spdlog::info("job recovered id={} phase={} shards_waiting={}", managed->job.id,
+                   managed->job.phase, managed->waiting.size());
       if (managed->job.adoptions > options.adoptions_max)
         end_job(*managed, JobState::kFailed, "the job was interrupted too often");
     }
@@ -177,7 +177,8 @@ void Engine::Impl::update_horizon() {
   // A kick-off under way has its snapshot but is not in the list yet.
   if (submitting != 0) return;
   for (const auto& [id, managed] : entries)
-    if (managed->job.state == JobState::kRunning && !managed->leaving && managed->kind.reads_snapshot())
+    if (managed->job.state == JobState::kRunning && !managed->leaving &&
+        managed->kind.reads_snapshot())
       oldest = std::min(oldest, managed->job.snapshot.sequence);
   store.set_history_horizon(oldest);
 }
@@ -190,7 +191,8 @@ void Engine::housekeeping() {
     for (const auto& [id, managed] : impl_->entries) {
       if (managed->job.state == JobState::kRunning || managed->leaving) continue;
       if (managed->unsaved) unsaved.push_back(managed);
-      if (managed->job.expires <= impl_->clock.now() && !managed->kind.in_use(id)) due.push_back(managed);
+      if (managed->job.expires <= impl_->clock.now() && !managed->kind.in_use(id))
+        due.push_back(managed);
     }
   }
   for (const auto& managed : unsaved)
@@ -216,7 +218,7 @@ Engine::~Engine() {
 }
 
 Result<void> Engine::start() {
-  SLUICE_RETURN_IF_ERROR(impl_->adopt_all());
+  SLUICE_RETURN_IF_ERROR(impl_->recover_all());
   SLUICE_RETURN_IF_ERROR(impl_->remove_orphans());
   {
     const std::lock_guard lock(impl_->mutex);
@@ -307,7 +309,8 @@ Result<void> Engine::Impl::check_request_size(std::string_view client,
   std::size_t others = 0;
   const std::lock_guard lock(mutex);
   for (const auto& [id, managed] : entries)
-    if (!managed->leaving && managed->job.client == client && managed->job.registration == registration)
+    if (!managed->leaving && managed->job.client == client &&
+        managed->job.registration == registration)
       others += managed->job.request.view().size();
   if (others == 0 || others + size <= options.requests_size_per_client_max) return {};
   return Error{ErrorKind::kTooManyRequests,

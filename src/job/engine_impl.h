@@ -85,10 +85,11 @@ struct Engine::Impl {
                                   std::size_t size);
   void leave_place(std::string_view client, std::string_view registration);
 
-  Result<void> adopt_all();
+  Result<void> recover_all();
   /// kCorrupt: the managed job is that of a job which has to fail.
   Result<void> recover(ManagedJob& managed);
-  std::shared_ptr<ManagedJob> lose(std::string_view job_id, std::string_view text, const Error& error);
+  std::shared_ptr<ManagedJob> lose(std::string_view job_id, std::string_view text,
+                                   const Error& error);
   Result<void> remove_orphans();
 
   /// nullptr when the engine has none of that name.

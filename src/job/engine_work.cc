@@ -96,7 +96,8 @@ bool Engine::Impl::wait_for_room(ManagedJob& managed, const Error& error) {
 
 // ---- planning ----
 
-Result<std::optional<std::vector<ShardPlan>>> Engine::Impl::next_shards(ManagedJob& managed, Job& job) {
+Result<std::optional<std::vector<ShardPlan>>> Engine::Impl::next_shards(ManagedJob& managed,
+                                                                        Job& job) {
   std::stop_token stop;
   {
     const std::lock_guard lock(mutex);
@@ -307,7 +308,8 @@ void Engine::Impl::end_job(ManagedJob& managed, JobState state, const std::strin
     managed.stage = ManagedJob::Stage::kEnded;
     managed.clear_shards();
     ++(state == JobState::kDone ? totals.done_total : totals.failed_total);
-    metrics.job_ended(managed.kind.name(), state, managed.job.finished - managed.job.snapshot.instant);
+    metrics.job_ended(managed.kind.name(), state,
+                      managed.job.finished - managed.job.snapshot.instant);
     if (state == JobState::kFailed) managed.stop.request_stop();
     job = managed.job;
   }

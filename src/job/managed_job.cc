@@ -44,7 +44,7 @@ void ManagedJob::postpone(std::chrono::milliseconds delay) {
 }
 
 void ManagedJob::wait_for(const std::string& what, std::chrono::milliseconds first,
-                     std::chrono::milliseconds longest) {
+                          std::chrono::milliseconds longest) {
   const auto now = std::chrono::steady_clock::now();
   if (waits_for.empty()) {
     waits_since = now;

@@ -59,26 +59,26 @@ class Filling {
 Result<Page> read_in_walk(const store::Store& store, const search::Query& query,
                           const PageRequest& request, const Bounds& bounds) {
   Filling filling(request);
-  Position start;
-  if (request.after) start = request.after->position;
+  WalkCursor start;
+  if (request.after) start = request.after->walk;
   Walk walk(store, query, request.as_of, bounds, start);
   store::RecordView record;
   // Of the last match that has room; what comes behind it belongs to the next page.
-  Position behind_last = start;
+  WalkCursor behind_last = start;
   while (true) {
     const auto more = walk.next(record);
     if (!more) {
-      if (more.error().kind != ErrorKind::kTimeout || walk.position() == start) return more.error();
-      filling.page.next = Place{walk.position(), {}};
+      if (more.error().kind != ErrorKind::kTimeout || walk.cursor() == start) return more.error();
+      filling.page.next = PageCursor{walk.cursor(), {}};
       return std::move(filling.page);
     }
     if (!*more) break;
     if (!filling.has_room_for(record.json.size())) {
-      filling.page.next = Place{behind_last, {}};
+      filling.page.next = PageCursor{behind_last, {}};
       return std::move(filling.page);
     }
     filling.add(copy_of(record));
-    behind_last = walk.position();
+    behind_last = walk.cursor();
   }
   if (!request.after) filling.page.total = filling.page.matches.size();
   return std::move(filling.page);
@@ -91,7 +91,7 @@ Result<Page> read_sorted(const store::Store& store, const search::Query& query,
   if (request.after) {
     SLUICE_ASSIGN_OR_RETURN(const auto commit, store.commit_of(request.after->sequence));
     if (!commit) return invalid("a page begins behind a commit that is not there");
-    start = Key{commit->instant, commit->sequence, request.after->position.id};
+    start = Key{commit->instant, commit->sequence, request.after->walk.id};
   }
   // The first keys behind the start, one more than the page has; the last of them on top.
   std::vector<Key> heap;
@@ -120,7 +120,7 @@ Result<Page> read_sorted(const store::Store& store, const search::Query& query,
     SLUICE_ASSIGN_OR_RETURN(auto found, store.read({query.type(), key.id}, request.as_of));
     if (!found) return corrupt("a match that is not there");
     if (!filling.has_room_for(found->json.size())) {
-      filling.page.next = place_behind(request.order, filling.page.matches.back());
+      filling.page.next = cursor_after(request.order, filling.page.matches.back());
       break;
     }
     filling.add(std::move(*found));
@@ -136,7 +136,7 @@ Result<Page> read_page(const store::Store& store, const search::Query& query,
                                : read_sorted(store, query, request, bounds);
 }
 
-Place place_behind(const Order& order, const store::Record& match) {
+PageCursor cursor_after(const Order& order, const store::Record& match) {
   if (order.empty()) return {{match.owner, match.key.id}, {}};
   return {{"", match.key.id}, match.sequence};
 }

@@ -27,24 +27,24 @@ struct SortKey {
 using Order = std::vector<SortKey>;
 
 /// The position after this resource in the order of a page.
-struct Place {
-  Position position = {};         ///< the id counts in every order, the owner in the walk's
+struct PageCursor {
+  WalkCursor walk = {};           ///< the id counts in every order, the owner in the walk's
   store::Sequence sequence = {};  ///< for sorted pages: when it was written
-  friend bool operator==(const Place&, const Place&) = default;
+  friend bool operator==(const PageCursor&, const PageCursor&) = default;
 };
 
 struct PageRequest {
   store::Sequence as_of;
   Order order = {};
   std::size_t count = 0;  ///< at most this many matches; at least 1
-  std::optional<Place> after = std::nullopt;
+  std::optional<PageCursor> after = std::nullopt;
   std::size_t bytes_max = 0;  ///< ends a page early, but never before its first match
 };
 
 struct Page {
   std::vector<store::Record> matches;
   /// Where the next page begins; nullopt when this is the last.
-  std::optional<Place> next = std::nullopt;
+  std::optional<PageCursor> next = std::nullopt;
   /// How many match in all, when that was found without looking for it.
   std::optional<std::uint64_t> total = std::nullopt;
 };
@@ -56,6 +56,6 @@ Result<Page> read_page(const store::Store& store, const search::Query& query,
                        const PageRequest& request, const Bounds& bounds);
 
 /// Where the page after `match` begins.
-Place place_behind(const Order& order, const store::Record& match);
+PageCursor cursor_after(const Order& order, const store::Record& match);
 
 }  // namespace sluice::query

@@ -41,7 +41,7 @@ class ScopedScan final : public store::Scan {
   /// Whether the newest may be seen as well; empty when the scan shows the newest.
   using SeesNewest = std::function<Result<bool>(const fhir::ResourceId&)>;
   ScopedScan(const store::Store& store, std::unique_ptr<store::Scan> scan, ResourceFilter filter,
-              store::Sequence as_of, SeesNewest sees_newest, const Bounds& bounds)
+             store::Sequence as_of, SeesNewest sees_newest, const Bounds& bounds)
       : store_(store),
         scan_(std::move(scan)),
         filter_(std::move(filter)),
@@ -164,7 +164,7 @@ Result<bool> ScopedStore::sees_newest(const fhir::ResourceId& key) const {
 
 // An older state shows no more than versions() does: nothing of what has left the limits since.
 Result<bool> ScopedStore::sees_as_of(const fhir::ResourceId& key, std::string_view json,
-                                      store::Sequence as_of) const {
+                                     store::Sequence as_of) const {
   SLUICE_ASSIGN_OR_RETURN(const bool seen, may_see(key.type, json));
   if (!seen || writes_ == nullptr || as_of >= store_.last_commit().sequence) return seen;
   return sees_newest(key);
@@ -203,7 +203,7 @@ class ScopedStore::Guarded {
 };
 
 Result<void> ScopedStore::check_put(const fhir::IncomingResource& resource,
-                                     Guarded& guarded) const {
+                                    Guarded& guarded) const {
   const fhir::ResourceId key{resource.type, resource.id};
   SLUICE_ASSIGN_OR_RETURN(const Rights* const of_type, rights(key.type));
   if (is_free(of_type->update)) return {};
@@ -294,7 +294,7 @@ Result<store::WriteOutcome> ScopedStore::write(const store::Transaction& transac
 // ---- reading ----
 
 Result<std::optional<store::Record>> ScopedStore::read(const fhir::ResourceId& key,
-                                                        store::Sequence as_of) const {
+                                                       store::Sequence as_of) const {
   SLUICE_ASSIGN_OR_RETURN(auto record, store_.read(key, as_of));
   if (!record) return record;
   SLUICE_ASSIGN_OR_RETURN(const bool seen, sees_as_of(key, record->json, as_of));
@@ -303,8 +303,8 @@ Result<std::optional<store::Record>> ScopedStore::read(const fhir::ResourceId& k
 }
 
 Result<std::vector<store::Version>> ScopedStore::versions(const fhir::ResourceId& key,
-                                                           std::uint32_t before,
-                                                           std::size_t limit) const {
+                                                          std::uint32_t before,
+                                                          std::size_t limit) const {
   SLUICE_ASSIGN_OR_RETURN(const bool all, sees_all(key.type));
   if (all) return store_.versions(key, before, limit);
   std::vector<store::Version> seen;
@@ -325,7 +325,7 @@ Result<std::vector<store::Version>> ScopedStore::versions(const fhir::ResourceId
 }
 
 Result<std::optional<std::string>> ScopedStore::owners(const fhir::ResourceId& key,
-                                                        store::Sequence as_of) const {
+                                                       store::Sequence as_of) const {
   SLUICE_ASSIGN_OR_RETURN(const auto record, read(key, as_of));
   if (!record) return std::optional<std::string>();
   return store_.owners(key, as_of);
@@ -358,7 +358,7 @@ std::unique_ptr<store::ProvenanceFinder> ScopedStore::provenance_finder(
 }
 
 Result<std::vector<fhir::ResourceId>> ScopedStore::attached_to(std::string_view binary_id,
-                                                                std::size_t limit) const {
+                                                               std::size_t limit) const {
   SLUICE_ASSIGN_OR_RETURN(auto found, store_.attached_to(binary_id, limit));
   std::vector<fhir::ResourceId> seen;
   for (auto& key : found) {
@@ -369,8 +369,8 @@ Result<std::vector<fhir::ResourceId>> ScopedStore::attached_to(std::string_view 
 }
 
 Result<std::vector<bool>> ScopedStore::exist(fhir::ResourceType type,
-                                              const std::vector<std::string>& ids,
-                                              store::Sequence as_of) const {
+                                             const std::vector<std::string>& ids,
+                                             store::Sequence as_of) const {
   SLUICE_ASSIGN_OR_RETURN(auto exist, store_.exist(type, ids, as_of));
   SLUICE_ASSIGN_OR_RETURN(const bool all, sees_all(type));
   for (std::size_t i = 0; !all && i < ids.size(); ++i) {
@@ -382,7 +382,7 @@ Result<std::vector<bool>> ScopedStore::exist(fhir::ResourceType type,
 }
 
 Result<std::unique_ptr<store::Scan>> ScopedStore::scan(const store::KeyRange& range,
-                                                        store::Sequence as_of) const {
+                                                       store::Sequence as_of) const {
   SLUICE_ASSIGN_OR_RETURN(const Rights* const of_type, rights(range.type));
   if (!of_type->read) return std::make_unique<NoScan>();
   SLUICE_ASSIGN_OR_RETURN(auto scan, store_.scan(range, as_of));
@@ -391,7 +391,7 @@ Result<std::unique_ptr<store::Scan>> ScopedStore::scan(const store::KeyRange& ra
   if (writes_ != nullptr && as_of < store_.last_commit().sequence)
     sees_newest = [this](const fhir::ResourceId& key) { return this->sees_newest(key); };
   return std::make_unique<ScopedScan>(store_, std::move(scan), *of_type->read, as_of,
-                                       std::move(sees_newest), bounds_);
+                                      std::move(sees_newest), bounds_);
 }
 
 std::unique_ptr<store::ChangeScan> ScopedStore::seen_of(
@@ -405,13 +405,13 @@ std::unique_ptr<store::ChangeScan> ScopedStore::seen_of(
 }
 
 Result<std::unique_ptr<store::ChangeScan>> ScopedStore::changes(store::Sequence after,
-                                                                 store::Sequence up_to) const {
+                                                                store::Sequence up_to) const {
   SLUICE_ASSIGN_OR_RETURN(auto scan, store_.changes(after, up_to));
   return seen_of(std::move(scan));
 }
 
 Result<std::unique_ptr<store::ChangeScan>> ScopedStore::changes_newest_first(
-    store::ChangePlace before, store::Sequence after) const {
+    store::ChangeCursor before, store::Sequence after) const {
   SLUICE_ASSIGN_OR_RETURN(auto scan, store_.changes_newest_first(before, after));
   return seen_of(std::move(scan));
 }
@@ -428,7 +428,7 @@ Result<std::optional<store::Version>> ScopedStore::version_of(const store::Chang
 }
 
 Result<std::uint64_t> ScopedStore::change_count(store::Sequence after,
-                                                 store::Sequence up_to) const {
+                                                store::Sequence up_to) const {
   SLUICE_ASSIGN_OR_RETURN(const auto scan, changes(after, up_to));
   store::Change change;
   for (std::uint64_t count = 0;; ++count) {
@@ -438,8 +438,8 @@ Result<std::uint64_t> ScopedStore::change_count(store::Sequence after,
 }
 
 Result<std::unique_ptr<store::MemberScan>> ScopedStore::members(std::string_view group_id,
-                                                                 fhir::ResourceType type,
-                                                                 store::Sequence as_of) const {
+                                                                fhir::ResourceType type,
+                                                                store::Sequence as_of) const {
   SLUICE_ASSIGN_OR_RETURN(const auto group,
                           read({fhir::types::kGroup, std::string(group_id)}, as_of));
   if (!group) return std::make_unique<NoMembers>();

@@ -88,7 +88,7 @@ class ScopedStore final : public store::Store {
     return store_.changes_with_hidden(after, up_to);
   }
   Result<std::unique_ptr<store::ChangeScan>> changes_newest_first(
-      store::ChangePlace before, store::Sequence after) const override;
+      store::ChangeCursor before, store::Sequence after) const override;
   /// nullopt also for a version that may not be seen.
   Result<std::optional<store::Version>> version_of(const store::Change& change) const override;
   Result<std::uint64_t> change_count(store::Sequence after, store::Sequence up_to) const override;

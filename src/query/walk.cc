@@ -20,27 +20,27 @@ store::Record copy_of(const store::RecordView& record) {
 }
 
 Walk::Walk(const store::Store& store, search::Query query, store::Sequence as_of, Bounds bounds,
-           Position after)
+           WalkCursor after)
     : store_(store),
       query_(std::move(query)),
       as_of_(as_of),
       check_(std::move(bounds)),
-      position_(std::move(after)) {
+      cursor_(std::move(after)) {
   if (query_.ids()) {
     keys_ = *query_.ids();
-    const auto first = std::upper_bound(keys_.begin(), keys_.end(), position_.id);
-    if (!position_.id.empty()) next_key_ = static_cast<std::size_t>(first - keys_.begin());
+    const auto first = std::upper_bound(keys_.begin(), keys_.end(), cursor_.id);
+    if (!cursor_.id.empty()) next_key_ = static_cast<std::size_t>(first - keys_.begin());
   } else if (query_.patients()) {
     keys_ = *query_.patients();
-    const auto first = std::lower_bound(keys_.begin(), keys_.end(), position_.owner);
-    if (!position_.id.empty()) next_key_ = static_cast<std::size_t>(first - keys_.begin());
+    const auto first = std::lower_bound(keys_.begin(), keys_.end(), cursor_.owner);
+    if (!cursor_.id.empty()) next_key_ = static_cast<std::size_t>(first - keys_.begin());
   }
 }
 
 Walk::~Walk() = default;
 
-Position Walk::position() const {
-  return position_;
+WalkCursor Walk::cursor() const {
+  return cursor_;
 }
 
 Result<bool> Walk::next(store::RecordView& record) {
@@ -75,22 +75,21 @@ Result<bool> Walk::next_by_id(store::RecordView& record) {
     record = {};
     return true;
   }
-  position_ = {"", id};
+  cursor_ = {"", id};
   SLUICE_RETURN_IF_ERROR(fetch(id, record));
   return true;
 }
 
 Result<bool> Walk::next_in_scan(store::RecordView& record) {
   if (!scan_) {
-    const auto range = position_.id.empty()
-                           ? store::whole_type(query_.type())
-                           : store::behind(query_.type(), position_.owner, position_.id);
+    const auto range = cursor_.id.empty() ? store::whole_type(query_.type())
+                                          : store::behind(query_.type(), cursor_.owner, cursor_.id);
     SLUICE_ASSIGN_OR_RETURN(scan_, store_.scan(range, as_of_));
   }
   SLUICE_ASSIGN_OR_RETURN(const bool more, scan_->next(record));
   if (!more) return false;
-  position_.owner.assign(record.owner);
-  position_.id.assign(record.id);
+  cursor_.owner.assign(record.owner);
+  cursor_.id.assign(record.id);
   // A link's resource is met with its first owner.
   if (record.is_link) record.json = {};
   return true;
@@ -107,9 +106,8 @@ bool Walk::was_met_before(const store::RecordView& record) const {
 
 Result<bool> Walk::next_of_owners(store::RecordView& record) {
   if (!scan_) {
-    const auto range = position_.id.empty()
-                           ? store::with_owner(query_.type())
-                           : store::behind(query_.type(), position_.owner, position_.id);
+    const auto range = cursor_.id.empty() ? store::with_owner(query_.type())
+                                          : store::behind(query_.type(), cursor_.owner, cursor_.id);
     SLUICE_ASSIGN_OR_RETURN(scan_, store_.scan(range, as_of_));
   }
   while (true) {
@@ -123,16 +121,16 @@ Result<bool> Walk::next_of_owners(store::RecordView& record) {
     if (more && record.owner == keys_[next_key_ - 1]) break;
     in_owner_ = false;
   }
-  position_.owner.assign(record.owner);
-  position_.id.assign(record.id);
+  cursor_.owner.assign(record.owner);
+  cursor_.id.assign(record.id);
   if (was_met_before(record)) {
     record.json = {};
     return true;
   }
   if (!record.is_link) return true;
-  SLUICE_ASSIGN_OR_RETURN(const bool found, fetch(position_.id, record));
+  SLUICE_ASSIGN_OR_RETURN(const bool found, fetch(cursor_.id, record));
   if (!found) return corrupt("a link without its resource");
-  record.owner = position_.owner;  // where it was met, as for a record that is no link
+  record.owner = cursor_.owner;  // where it was met, as for a record that is no link
   return true;
 }
 

@@ -17,10 +17,10 @@ namespace sluice::query {
 
 /// A position in a walk: after this resource, in the order of (owner, id). The order is the same
 /// for the same query and snapshot, so that a later walk can continue from here.
-struct Position {
+struct WalkCursor {
   std::string owner = {};  ///< owner of the compartment where it was found; empty for none
   std::string id = {};     ///< empty: the beginning
-  friend bool operator==(const Position&, const Position&) = default;
+  friend bool operator==(const WalkCursor&, const WalkCursor&) = default;
 };
 
 /// A match by value.
@@ -32,17 +32,17 @@ class Walk {
  public:
   /// `query` must be resolved. `store` must outlive the walk.
   Walk(const store::Store& store, search::Query query, store::Sequence as_of, Bounds bounds = {},
-       Position after = {});
+       WalkCursor after = {});
   ~Walk();
   Walk(const Walk&) = delete;
   Walk& operator=(const Walk&) = delete;
 
   /// Goes to the next match; false at the end. The record is never a link and lives until the next
-  /// call. Errors of the store and of the bounds; after kTimeout position() is still good.
+  /// call. Errors of the store and of the bounds; after kTimeout cursor() is still good.
   Result<bool> next(store::RecordView& record);
 
   /// The position after everything read so far, matching or not.
-  Position position() const;
+  WalkCursor cursor() const;
 
  private:
   Result<bool> next_by_id(store::RecordView& record);
@@ -57,7 +57,7 @@ class Walk {
   const store::Sequence as_of_;
   BoundsCheck check_;
   search::Matcher matcher_;
-  Position position_;
+  WalkCursor cursor_;
   std::unique_ptr<store::Scan> scan_;
   std::vector<std::string> keys_;  // ids or owners, sorted
   std::size_t next_key_ = 0;

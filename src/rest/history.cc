@@ -40,7 +40,7 @@ class Pager {
   std::size_t room() const { return limits_.count - page_.entries.size(); }
   std::size_t bytes_left() const { return limits_.bytes - std::min(bytes_, limits_.bytes); }
   std::size_t bytes() const { return bytes_; }
-  HistoryPage take(std::optional<store::ChangePlace> next) {
+  HistoryPage take(std::optional<store::ChangeCursor> next) {
     page_.next = next;
     return std::move(page_);
   }
@@ -70,7 +70,7 @@ Result<HistoryPage> history_of(const store::Store& store, const fhir::ResourceId
       return not_found(fmt::format("there is no {}/{}", fhir::type_name(key.type), key.id));
     if (versions.empty()) return pager.take(std::nullopt);
     for (auto& version : versions) {
-      if (pager.is_full()) return pager.take(store::ChangePlace{{}, before});
+      if (pager.is_full()) return pager.take(store::ChangeCursor{{}, before});
       if (version.sequence <= range.after) return pager.take(std::nullopt);
       before = version.version;
       ++seen;
@@ -87,9 +87,9 @@ Result<HistoryPage> history_of_types(const store::Store& store,
                                      const std::vector<fhir::ResourceType>* types,
                                      const HistoryRange& range, const HistoryLimits& limits) {
   Pager pager(limits);
-  const store::ChangePlace end{{range.up_to.value + 1}, 0};
-  store::ChangePlace at = range.before ? std::min(*range.before, end) : end;
-  const store::ChangePlace start = at;
+  const store::ChangeCursor end{{range.up_to.value + 1}, 0};
+  store::ChangeCursor at = range.before ? std::min(*range.before, end) : end;
+  const store::ChangeCursor start = at;
   SLUICE_ASSIGN_OR_RETURN(const auto changes, store.changes_newest_first(at, range.after));
   query::BoundsCheck check(limits.bounds);
   store::Change change;

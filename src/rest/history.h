@@ -19,7 +19,7 @@ struct HistoryRange {
   /// Of versions up to this one only those that were current then, and no deletions.
   std::optional<store::Sequence> current_at = std::nullopt;
   /// Where a page after the first continues.
-  std::optional<store::ChangePlace> before = std::nullopt;
+  std::optional<store::ChangeCursor> before = std::nullopt;
 };
 
 /// A page ends when one of these is reached, but holds one version at least where there is one;
@@ -38,7 +38,7 @@ struct HistoryEntry {
 
 struct HistoryPage {
   std::vector<HistoryEntry> entries;
-  std::optional<store::ChangePlace> next;  ///< HistoryRange::before of the next page
+  std::optional<store::ChangeCursor> next;  ///< HistoryRange::before of the next page
 };
 
 /// One resource. kNotFound when there never was one.

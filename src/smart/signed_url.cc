@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kSecretBytes = 32;
 constexpr std::size_t kIdBytes = 6;
 constexpr std::size_t kMacBytes = 32;
-constexpr std::size_t kCapabilitySizeMax = 128;
+constexpr std::size_t kSignatureSizeMax = 128;
 constexpr std::chrono::hours kSlack{1};
 
 Error refused(std::string detail) {
@@ -52,14 +52,12 @@ Result<std::string> mac_of(const RingKey& key, const UrlSigner::Subject& subject
 
 }  // namespace
 
-Result<std::unique_ptr<UrlSigner>> UrlSigner::open(store::Store& store,
-                                                                 const Clock& clock,
-                                                                 UrlSignerOptions options) {
+Result<std::unique_ptr<UrlSigner>> UrlSigner::open(store::Store& store, const Clock& clock,
+                                                   UrlSignerOptions options) {
   if (options.rotate_keys_every < std::chrono::hours(1) ||
       options.lifetime_max < std::chrono::hours(1) ||
       options.lifetime_max / options.rotate_keys_every > 800)
-    return invalid(
-        "capability URLs: keys and URLs live an hour at least, and no URL 800 keys long");
+    return invalid("signed URLs: keys and URLs live an hour at least, and no URL 800 keys long");
   std::unique_ptr<UrlSigner> signer(new UrlSigner(clock, options));
   KeyRing::Options ring;
   ring.purpose = "capability";
@@ -76,7 +74,7 @@ Result<std::unique_ptr<UrlSigner>> UrlSigner::open(store::Store& store,
 }
 
 Result<std::string> UrlSigner::sign(const Subject& subject, Instant expires,
-                                           std::optional<Instant> as_of) {
+                                    std::optional<Instant> as_of) {
   const Instant latest = clock_.now() + options_.lifetime_max;
   const std::int64_t seconds = std::min(expires, latest).milliseconds / 1000;
   const auto key = as_of ? keys_->current_at(*as_of) : keys_->current();
@@ -84,20 +82,20 @@ Result<std::string> UrlSigner::sign(const Subject& subject, Instant expires,
   return fmt::format("{}.{}.{}", seconds, key->id, jose::base64url_encode(mac));
 }
 
-Result<void> UrlSigner::check(const Subject& subject, std::string_view capability) const {
-  if (capability.size() > kCapabilitySizeMax) return refused("too long");
-  const std::size_t first = capability.find('.');
-  const std::size_t second = capability.rfind('.');
+Result<void> UrlSigner::check(const Subject& subject, std::string_view signature) const {
+  if (signature.size() > kSignatureSizeMax) return refused("too long");
+  const std::size_t first = signature.find('.');
+  const std::size_t second = signature.rfind('.');
   if (first == std::string_view::npos || first == second) return refused("not three parts");
   std::int64_t seconds = 0;
-  const auto [end, failed] = std::from_chars(capability.data(), capability.data() + first, seconds);
+  const auto [end, failed] = std::from_chars(signature.data(), signature.data() + first, seconds);
   // One text for each number, as for everything that is signed.
-  if (failed != std::errc() || end != capability.data() + first || seconds < 0 ||
-      fmt::format("{}", seconds) != capability.substr(0, first))
+  if (failed != std::errc() || end != signature.data() + first || seconds < 0 ||
+      fmt::format("{}", seconds) != signature.substr(0, first))
     return refused("the expiry is not a number");
-  const auto key = keys_->find(capability.substr(first + 1, second - first - 1));
+  const auto key = keys_->find(signature.substr(first + 1, second - first - 1));
   if (key == nullptr) return refused("unknown key");
-  const auto given = jose::base64url_decode(capability.substr(second + 1));
+  const auto given = jose::base64url_decode(signature.substr(second + 1));
   if (!given || given->size() != kMacBytes) return refused("the signature is not base64url");
   SLUICE_ASSIGN_OR_RETURN(const std::string mac, mac_of(*key, subject, seconds));
   if (CRYPTO_memcmp(mac.data(), given->data(), kMacBytes) != 0)

@@ -20,7 +20,7 @@ namespace sluice::smart {
 
 struct UrlSignerOptions {
   std::chrono::hours rotate_keys_every{24};
-  /// The longest a capability can live; a replaced key is kept for so long.
+  /// The longest a signature can live; a replaced key is kept for so long.
   std::chrono::hours lifetime_max{24 * 30};
 };
 
@@ -28,9 +28,9 @@ class UrlSigner {
  public:
   /// Store and clock must outlive it.
   static Result<std::unique_ptr<UrlSigner>> open(store::Store& store, const Clock& clock,
-                                                        UrlSignerOptions options = {});
+                                                 UrlSignerOptions options = {});
 
-  /// What a capability is good for.
+  /// What a signature is good for.
   struct Subject {
     std::string_view job_id;
     std::string_view file;
@@ -47,14 +47,13 @@ class UrlSigner {
 
   /// kUnauthenticated when it is malformed, for something else, or by a key we do not have; kGone
   /// when it is right but expired. Compared in constant time.
-  Result<void> check(const Subject& subject, std::string_view capability) const;
+  Result<void> check(const Subject& subject, std::string_view signature) const;
 
   /// Replaces the key when it is time, drops those that are over. Call about once an hour.
   Result<void> maintain();
 
  private:
-  UrlSigner(const Clock& clock, UrlSignerOptions options)
-      : clock_(clock), options_(options) {}
+  UrlSigner(const Clock& clock, UrlSignerOptions options) : clock_(clock), options_(options) {}
 
   const Clock& clock_;
   const UrlSignerOptions options_;

@@ -237,10 +237,10 @@ struct Change {
 };
 
 /// A place between two entries of the change log: before that one of a transaction.
-struct ChangePlace {
+struct ChangeCursor {
   Sequence sequence;
   std::uint32_t number = 0;
-  friend auto operator<=>(const ChangePlace&, const ChangePlace&) = default;
+  friend auto operator<=>(const ChangeCursor&, const ChangeCursor&) = default;
 };
 
 /// Reads the change log in one of its two directions. One thread at a time.
@@ -324,7 +324,7 @@ class Store {
   }
   /// The same entries from the newest to the oldest: those before a place and with `after` <
   /// sequence.
-  virtual Result<std::unique_ptr<ChangeScan>> changes_newest_first(ChangePlace before,
+  virtual Result<std::unique_ptr<ChangeScan>> changes_newest_first(ChangeCursor before,
                                                                    Sequence after) const = 0;
   /// The version that a change made, or the deletion; nullopt when it is not kept any more, as in
   /// versions(). `change` may be a copy; only its views must live.

@@ -119,7 +119,8 @@ TEST(LightValidation, TellsEveryFault) {
   EXPECT_NE(faults[1].find("Observation.status is not a string"), std::string::npos);
   EXPECT_NE(faults[2].find("Observation.code is missing"), std::string::npos);
   EXPECT_EQ(faults[3].find("no one"), std::string::npos) << "the content is nobody's business";
-  EXPECT_TRUE(find_validation_issues(types::kPatient, R"({"resourceType":"Patient","id":"a"})").empty());
+  EXPECT_TRUE(
+      find_validation_issues(types::kPatient, R"({"resourceType":"Patient","id":"a"})").empty());
 }
 
 TEST(LightValidation, TellsNoMoreFaultsThanItsLimit) {

@@ -63,14 +63,14 @@ TEST(StoredRequest, R01OfAnEndedJobOnlyWhatIsAskedForIsKept) {
   // After a restart it is read when the job has ended already.
   NoJobs kind;
   ManagedJob managed(Job{.id = "x",
-                  .client = {},
-                  .request = "abc",
-                  .snapshot = {},
-                  .state = JobState::kDone,
-                  .finished = {},
-                  .expires = {},
-                  .failure = {}},
-              kind);
+                         .client = {},
+                         .request = "abc",
+                         .snapshot = {},
+                         .state = JobState::kDone,
+                         .finished = {},
+                         .expires = {},
+                         .failure = {}},
+                     kind);
   EXPECT_TRUE((*managed.job.request.read(format()))->work.empty());
   EXPECT_EQ(managed.job.request.reads(), 1u);
 }

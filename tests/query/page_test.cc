@@ -40,7 +40,7 @@ class PageTest : public Querying {
       for (const auto& match : page.matches) all += match.key.id;
       all += '|';
       if (!page.next) return all;
-      EXPECT_EQ(page.next->position.id, page.matches.back().key.id);
+      EXPECT_EQ(page.next->walk.id, page.matches.back().key.id);
       request.after = page.next;
     }
     return "no end";

@@ -200,8 +200,8 @@ TEST_F(ScopedStoreTest, AConditionSeesWhatHasLeftSince) {
 // What may be seen is no secret: that it may not be changed is said, and not passed over.
 TEST_F(ScopedStoreTest, WhatIsSeenButNotCoveredIsRefused) {
   ScopedStore store = limited({.read = search::ResourceFilter(),
-                                .update = only("status=final"),
-                                .remove = only("status=final")});
+                               .update = only("status=final"),
+                               .remove = only("status=final")});
   EXPECT_EQ(update(store, observation("a1", "final"), {}).error().kind, ErrorKind::kForbidden);
   EXPECT_EQ(remove(store, key("a1"), {}).error().kind, ErrorKind::kForbidden);
   EXPECT_TRUE(store_->read(key("a1"), now()).value());

@@ -21,20 +21,20 @@ class WalkTest : public Querying {
          observation("7", "x", "")});
   }
 
-  /// The matches, going on from the last position after each `page`.
+  /// The matches, going on from the last cursor after each `page`.
   Ids in_pages(std::string_view text, std::size_t page) {
     const auto resolved = query(text);
     const auto as_of = store_->last_commit().sequence;
     Ids ids;
-    Position position;
+    WalkCursor cursor;
     while (true) {
-      Walk walk(*store_, resolved, as_of, {}, position);
+      Walk walk(*store_, resolved, as_of, {}, cursor);
       store::RecordView record;
       for (std::size_t i = 0; i < page; ++i) {
         if (!walk.next(record).value()) return ids;
         ids.emplace_back(record.id);
       }
-      position = walk.position();
+      cursor = walk.cursor();
     }
   }
 };
@@ -132,15 +132,15 @@ TEST_F(WalkTest, BoundsEndItAndItCanGoOn) {
             ErrorKind::kCancelled);
 
   const auto passed = std::chrono::steady_clock::now() - std::chrono::seconds(1);
-  Position position;
+  WalkCursor cursor;
   std::size_t rounds = 0;
   for (; rounds < 1000; ++rounds) {
-    Walk walk(*store_, all, as_of, {.deadline = passed}, position);
+    Walk walk(*store_, all, as_of, {.deadline = passed}, cursor);
     const auto more = walk.next(record);
     if (more) break;
     ASSERT_EQ(more.error().kind, ErrorKind::kTimeout);
-    ASSERT_NE(walk.position(), position) << "it must get on";
-    position = walk.position();
+    ASSERT_NE(walk.cursor(), cursor) << "it must get on";
+    cursor = walk.cursor();
   }
   EXPECT_GT(rounds, 1u);
   EXPECT_LT(rounds, 1000u);

@@ -69,7 +69,7 @@ class RefusingStore final : public store::Store {
     return inner_.changes(after, up_to);
   }
   Result<std::unique_ptr<store::ChangeScan>> changes_newest_first(
-      store::ChangePlace before, store::Sequence after) const override {
+      store::ChangeCursor before, store::Sequence after) const override {
     return inner_.changes_newest_first(before, after);
   }
   Result<std::optional<store::Version>> version_of(const store::Change& change) const override {

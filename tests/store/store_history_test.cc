@@ -64,7 +64,7 @@ TEST_P(StoreHistory, ChangesComeNewestFirstFromAnyPlace) {
   const auto forwards = read_all(store_->changes({0}, last()));
   ASSERT_EQ(forwards.size(), 2002u);
   std::vector<std::string> backwards(forwards.rbegin(), forwards.rend());
-  const ChangePlace end{{last().value + 1}, 0};
+  const ChangeCursor end{{last().value + 1}, 0};
   EXPECT_EQ(read_all(store_->changes_newest_first(end, {0})), backwards);
   EXPECT_EQ(read_all(store_->changes_newest_first({{~std::uint64_t{0}}, 7}, {0})), backwards);
   EXPECT_EQ(read_all(store_->changes_newest_first(end, {2})),

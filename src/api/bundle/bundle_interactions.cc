@@ -258,7 +258,7 @@ class TransactionRequest {
   http::Response search_as_of(const http::Request& request, fhir::ResourceType type,
                               const store::Commit& commit) {
     const auto seen = scoped_store(service_, request_, principal_,
-                                    Interaction{type, {smart::Permissions::kSearch}});
+                                   Interaction{type, {smart::Permissions::kSearch}});
     if (seen == nullptr) return search_resources_as_of(service_, request, principal_, type, commit);
     Service limited(service_, *seen);
     return search_resources_as_of(limited, request, principal_, type, commit);

@@ -14,10 +14,10 @@
 #include "smart/access_token.h"
 #include "smart/assertion.h"
 #include "smart/audit.h"
-#include "smart/signed_url.h"
 #include "smart/client_registry.h"
 #include "smart/expiring_ids.h"
 #include "smart/rate_limiter.h"
+#include "smart/signed_url.h"
 #include "smart/token_grant.h"
 #include "store/store.h"
 

@@ -198,8 +198,8 @@ Result<std::optional<std::vector<fhir::ResourceType>>> authorize_all_types(
 }
 
 std::shared_ptr<store::Store> scoped_store(const Service& service, const http::Request& request,
-                                            const Principal& principal,
-                                            const std::optional<Interaction>& interaction) {
+                                           const Principal& principal,
+                                           const std::optional<Interaction>& interaction) {
   if (principal.claims == nullptr || !principal.claims->scopes.has_queries()) return nullptr;
   const search::QueryOptions options{.base_url = service.base_url(request),
                                      .now = service.clock.now()};

@@ -80,8 +80,8 @@ struct Interaction {
 /// when they have none. With an interaction, resources of its type are seen as its permissions let
 /// and nothing else is done to them; others, and all without one, as all that is given for them.
 std::shared_ptr<store::Store> scoped_store(const Service& service, const http::Request& request,
-                                            const Principal& principal,
-                                            const std::optional<Interaction>& interaction);
+                                           const Principal& principal,
+                                           const std::optional<Interaction>& interaction);
 
 /// Whether the scopes cover just this resource, as it is stored.
 Result<bool> covers(const Service& service, const http::Request& request,

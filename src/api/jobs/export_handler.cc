@@ -39,7 +39,7 @@ void set_manifest(http::Response& response, std::string manifest) {
 // yet.
 Result<std::optional<std::string>> read_page(const Service& service, const Principal& principal,
                                              const job::Job& job, const bulk::ExportRequest& asked,
-                                             const bulk::PagePosition& position) {
+                                             const bulk::ManifestCursor& position) {
   const bulk::ManifestPages pages(
       service.engine, job, asked, files_url(asked.base_url, job.id),
       pages_url(asked.base_url, job.id), fetches_by_token(principal),
@@ -168,7 +168,7 @@ http::Response export_page(Service& service, const http::Request& request,
   if (!is_export(*found) || !found->traits.shows_files_early)
     return request_error(request, missing);
   if (view.job.state == job::JobState::kFailed) return failed_job(*found);
-  const auto position = bulk::parse_page_position(request.parameter("page"));
+  const auto position = bulk::parse_manifest_cursor(request.parameter("page"));
   if (!position) return request_error(request, missing);
   const auto stored = bulk::export_request_of(view.job);
   if (!stored) return request_error(request, stored.error());

@@ -150,7 +150,8 @@ Result<void> authorize_content(const Principal& principal, fhir::ResourceType ty
   const auto reference = fhir::parse_reference(*context, base_url);
   if (principal.claims != nullptr) {
     const auto& scopes = principal.claims->scopes;
-    const auto given = reference ? scopes.permissions(reference->type) : scopes.permissions_on_all_types();
+    const auto given =
+        reference ? scopes.permissions(reference->type) : scopes.permissions_on_all_types();
     if (given.all_of(permissions)) return {};
   }
   return Error{ErrorKind::kForbidden,

@@ -109,17 +109,17 @@ class CascadeDelete {
 Result<http::Response> delete_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
   SLUICE_RETURN_IF_ERROR(check_cascade(request, type));
-  SLUICE_ASSIGN_OR_RETURN(const auto asked, read_asked_headers(request));
+  SLUICE_ASSIGN_OR_RETURN(const auto options, read_write_headers(request));
   SLUICE_ASSIGN_OR_RETURN(auto key, key_of(request, type));
   // One store has the limits of one interaction with one type; this one is with many.
   SLUICE_RETURN_IF_ERROR(
       refuse_scope_queries(service, request, principal, "deletions with _cascade"));
   SLUICE_ASSIGN_OR_RETURN(const auto slot, take_slot(service, request));
   SLUICE_ASSIGN_OR_RETURN(const auto deleted,
-                          CascadeDelete(service, request, principal, key).run(asked.condition));
+                          CascadeDelete(service, request, principal, key).run(options.condition));
   http::Response response;
   response.status = 204;
-  if (asked.preferences.returned == Preferences::Return::kOperationOutcome)
+  if (options.preferences.returned == Preferences::Return::kOperationOutcome)
     response = information(
         200, fmt::format("{} and {} resources of the compartment are deleted",
                          deleted.version == 0 ? fmt::format("no {}", name_of(key)) : name_of(key),

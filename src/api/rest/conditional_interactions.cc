@@ -153,9 +153,9 @@ class Conditional {
 Result<http::Response> create_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
   SLUICE_ASSIGN_OR_RETURN(const auto filters, read_if_none_exist(service, request, type));
-  SLUICE_ASSIGN_OR_RETURN(const auto asked,
-                          read_asked_headers(request, is_raw_upload(request, type)));
-  if (asked.condition.kind != rest::Condition::Kind::kNone)
+  SLUICE_ASSIGN_OR_RETURN(const auto options,
+                          read_write_headers(request, is_raw_upload(request, type)));
+  if (options.condition.kind != rest::Condition::Kind::kNone)
     return Error{ErrorKind::kUnsupported, "a create takes neither If-Match nor If-None-Match"};
   SLUICE_ASSIGN_OR_RETURN(const std::string body,
                           body_of(request, type, "", service.base_url(request)));
@@ -168,7 +168,7 @@ Result<http::Response> create_now(Service& service, const http::Request& request
   SLUICE_ASSIGN_OR_RETURN(auto done, conditional.finish(rest::create_unless_found(
                                          service.store, matches, resource, conditional.watch())));
   // What was there may be nothing that its client may read.
-  auto preferences = asked.preferences;
+  auto preferences = options.preferences;
   if (!done.written.created) {
     SLUICE_ASSIGN_OR_RETURN(preferences,
                             preferences_for_result(service, request, principal, type,
@@ -185,7 +185,7 @@ Result<http::Response> update_now(Service& service, const http::Request& request
                                   const Principal& principal, fhir::ResourceType type) {
   const bool is_raw = is_raw_upload(request, type);
   SLUICE_ASSIGN_OR_RETURN(const auto filters, read_query(request, is_raw));
-  SLUICE_ASSIGN_OR_RETURN(const auto asked, read_asked_headers(request, is_raw));
+  SLUICE_ASSIGN_OR_RETURN(const auto options, read_write_headers(request, is_raw));
   SLUICE_ASSIGN_OR_RETURN(const std::string body,
                           body_of(request, type, "", service.base_url(request)));
   fhir::ResourceReader reader({}, service.base_url(request));
@@ -203,17 +203,17 @@ Result<http::Response> update_now(Service& service, const http::Request& request
   SLUICE_ASSIGN_OR_RETURN(
       auto done,
       conditional.finish(rest::update_found(
-          service.store, matches, read_body, new_id, asked.condition,
+          service.store, matches, read_body, new_id, options.condition,
           creates_by_update(principal, type) ? rest::Unmatched::kCreate : rest::Unmatched::kRefuse,
           conditional.watch())));
-  return written_response(service, request, asked.preferences, done.key, std::move(done.written));
+  return written_response(service, request, options.preferences, done.key, std::move(done.written));
 }
 
 Result<http::Response> patch_now(Service& service, const http::Request& request,
                                  const Principal& principal, fhir::ResourceType type) {
   SLUICE_ASSIGN_OR_RETURN(const auto filters, read_query(request));
-  SLUICE_ASSIGN_OR_RETURN(const auto asked, read_asked_headers(request));
-  if (asked.condition.kind == rest::Condition::Kind::kAbsent)
+  SLUICE_ASSIGN_OR_RETURN(const auto options, read_write_headers(request));
+  if (options.condition.kind == rest::Condition::Kind::kAbsent)
     return Error{ErrorKind::kUnsupported, "a patch takes no If-None-Match"};
   SLUICE_RETURN_IF_ERROR(check_patch_type(request));
   SLUICE_ASSIGN_OR_RETURN(const auto patch, rest::JsonPatch::parse(json_body(request)));
@@ -224,10 +224,10 @@ Result<http::Response> patch_now(Service& service, const http::Request& request,
   SLUICE_ASSIGN_OR_RETURN(
       auto done, conditional.finish(rest::patch_found(service.store, matches,
                                                       {patch, base_url, service.options.leniency},
-                                                      asked.condition, conditional.watch())));
+                                                      options.condition, conditional.watch())));
   SLUICE_ASSIGN_OR_RETURN(const auto preferences,
                           preferences_for_result(service, request, principal, type,
-                                                 done.written.stored.json, asked.preferences));
+                                                 done.written.stored.json, options.preferences));
   return written_response(service, request, preferences, done.key, std::move(done.written));
 }
 
@@ -235,15 +235,15 @@ Result<http::Response> delete_now(Service& service, const http::Request& request
                                   const Principal& principal, fhir::ResourceType type) {
   SLUICE_RETURN_IF_ERROR(refuse_cascade_header(request));
   SLUICE_ASSIGN_OR_RETURN(const auto filters, read_query(request));
-  SLUICE_ASSIGN_OR_RETURN(const auto asked, read_asked_headers(request));
+  SLUICE_ASSIGN_OR_RETURN(const auto options, read_write_headers(request));
   SLUICE_ASSIGN_OR_RETURN(const auto slot, take_slot(service, request));
   const std::size_t most = service.options.conditional_delete_of_several ? kDeletedMax : 1;
   Conditional conditional(service, request, principal, type);
   SLUICE_ASSIGN_OR_RETURN(auto matches, conditional.find(filters, most));
-  SLUICE_ASSIGN_OR_RETURN(const std::size_t deleted,
-                          conditional.finish(rest::remove_found(
-                              service.store, matches, most, asked.condition, conditional.watch())));
-  if (asked.preferences.returned == Preferences::Return::kOperationOutcome)
+  SLUICE_ASSIGN_OR_RETURN(const std::size_t deleted, conditional.finish(rest::remove_found(
+                                                         service.store, matches, most,
+                                                         options.condition, conditional.watch())));
+  if (options.preferences.returned == Preferences::Return::kOperationOutcome)
     return information(200,
                        fmt::format("{} {} resources are deleted", deleted, fhir::type_name(type)));
   http::Response response;

@@ -11,7 +11,7 @@
 namespace sluice::api {
 namespace {
 
-// "1/sequence/instant/until/total/place's sequence/owner/id": no id has a slash.
+// "1/sequence/instant/until/total/the cursor's sequence/owner/id": no id has a slash.
 constexpr std::string_view kVersion = "1";
 constexpr std::size_t kFields = 8;
 
@@ -26,7 +26,7 @@ std::optional<PageLink> parse_fields(const std::array<std::string_view, kFields>
   std::uint64_t total = 0;
   if (fields[0] != kVersion || !read(fields[1], link.as_of.sequence.value) ||
       !read(fields[2], link.as_of.instant.milliseconds) ||
-      !read(fields[3], link.until.milliseconds) || !read(fields[5], link.place.sequence.value))
+      !read(fields[3], link.until.milliseconds) || !read(fields[5], link.cursor.sequence.value))
     return std::nullopt;
   if (!fields[4].empty()) {
     if (!read(fields[4], total)) return std::nullopt;
@@ -34,7 +34,7 @@ std::optional<PageLink> parse_fields(const std::array<std::string_view, kFields>
   }
   for (const auto id : {fields[6], fields[7]})
     if (!id.empty() && !fhir::is_valid_id(id)) return std::nullopt;
-  link.place.position = {std::string(fields[6]), std::string(fields[7])};
+  link.cursor.walk = {std::string(fields[6]), std::string(fields[7])};
   return link;
 }
 
@@ -42,15 +42,15 @@ std::optional<PageLink> parse_fields(const std::array<std::string_view, kFields>
 
 bool operator==(const PageLink& a, const PageLink& b) {
   return a.as_of.sequence == b.as_of.sequence && a.as_of.instant == b.as_of.instant &&
-         a.until == b.until && a.place == b.place && a.total == b.total;
+         a.until == b.until && a.cursor == b.cursor && a.total == b.total;
 }
 
 std::string to_text(const PageLink& link) {
   return jose::base64url_encode(
       fmt::format("{}/{}/{}/{}/{}/{}/{}/{}", kVersion, link.as_of.sequence.value,
                   link.as_of.instant.milliseconds, link.until.milliseconds,
-                  link.total ? fmt::to_string(*link.total) : "", link.place.sequence.value,
-                  link.place.position.owner, link.place.position.id));
+                  link.total ? fmt::to_string(*link.total) : "", link.cursor.sequence.value,
+                  link.cursor.walk.owner, link.cursor.walk.id));
 }
 
 Result<PageLink> parse_page_link(std::string_view text) {

@@ -21,7 +21,7 @@ inline constexpr std::string_view kPageParameter = "_page";
 struct PageLink {
   store::Commit as_of;
   Instant until;  ///< the state is kept that long
-  query::Place place;
+  query::PageCursor cursor;
   std::optional<std::uint64_t> total = std::nullopt;  ///< counted for the first page
   friend bool operator==(const PageLink&, const PageLink&);
 };

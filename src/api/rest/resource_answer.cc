@@ -16,21 +16,21 @@ std::string name_of(const fhir::ResourceId& key) {
   return fmt::format("{}/{}", fhir::type_name(key.type), key.id);
 }
 
-Result<Asked> read_asked(const http::Request& request, bool is_raw) {
+Result<WriteOptions> read_write_options(const http::Request& request, bool is_raw) {
   SLUICE_RETURN_IF_ERROR(check_formats(request, is_raw));
   // Conditions by search must not be lost: the write would be done where it was not wanted.
   if (request.headers.count("If-None-Exist") > 0)
     return Error{ErrorKind::kUnsupported, "If-None-Exist is for creates"};
-  return read_asked_headers(request, is_raw);
+  return read_write_headers(request, is_raw);
 }
 
-Result<Asked> read_asked_headers(const http::Request& request, bool is_raw) {
-  Asked asked;
-  SLUICE_ASSIGN_OR_RETURN(asked.preferences, read_preferences(request));
-  if (is_raw && !asked.preferences.states_return)
-    asked.preferences.returned = Preferences::Return::kMinimal;
-  SLUICE_ASSIGN_OR_RETURN(asked.condition, read_condition(request));
-  return asked;
+Result<WriteOptions> read_write_headers(const http::Request& request, bool is_raw) {
+  WriteOptions options;
+  SLUICE_ASSIGN_OR_RETURN(options.preferences, read_preferences(request));
+  if (is_raw && !options.preferences.states_return)
+    options.preferences.returned = Preferences::Return::kMinimal;
+  SLUICE_ASSIGN_OR_RETURN(options.condition, read_condition(request));
+  return options;
 }
 
 Result<void> check_type(const Service& service, const fhir::IncomingResource& resource,

@@ -25,15 +25,15 @@ inline constexpr std::size_t kIdBytes = 16;
 /// "Patient/a".
 std::string name_of(const fhir::ResourceId& key);
 
-struct Asked {
+struct WriteOptions {
   Preferences preferences;
   rest::Condition condition;
 };
 /// Prefer and the conditions of a request whose only parameter is _format. A client that sends raw
 /// bytes gets a resource back only if it prefers so, whatever it accepts.
-Result<Asked> read_asked(const http::Request& request, bool is_raw = false);
+Result<WriteOptions> read_write_options(const http::Request& request, bool is_raw = false);
 /// The same without looking at the parameters and the format.
-Result<Asked> read_asked_headers(const http::Request& request, bool is_raw = false);
+Result<WriteOptions> read_write_headers(const http::Request& request, bool is_raw = false);
 
 /// Checks that a resource has the type of the address, and passes validation. Callers that allow
 /// member-filter must call authorize_cohort() for what the filters read.

@@ -21,7 +21,7 @@ constexpr std::size_t kCountMax = 1000;
 constexpr std::string_view kPage = "_page";
 
 // Where the history is asked for: "Patient/1", "Patient", or nothing for all.
-struct Asked {
+struct HistoryOptions {
   std::string subject;
   rest::HistoryRange range;
   rest::HistoryLimits limits;
@@ -66,7 +66,7 @@ Result<void> read_at(const store::Store& store, std::string_view value, rest::Hi
 
 Result<void> read_page(std::string_view value, rest::HistoryRange& range) {
   const std::size_t dash = value.find('-');
-  store::ChangePlace before;
+  store::ChangeCursor before;
   if (dash == std::string_view::npos ||
       !read_number(value.substr(0, dash), before.sequence.value) ||
       !read_number(value.substr(dash + 1), before.number))
@@ -82,43 +82,44 @@ Result<void> read_count(std::string_view value, rest::HistoryLimits& limits) {
   return {};
 }
 
-Result<Asked> read_asked(const Service& service, const http::Request& request,
-                         std::string subject) {
-  Asked asked;
-  asked.subject = std::move(subject);
-  asked.range.up_to = service.store.last_commit().sequence;
+Result<HistoryOptions> read_history_options(const Service& service, const http::Request& request,
+                                            std::string subject) {
+  HistoryOptions options;
+  options.subject = std::move(subject);
+  options.range.up_to = service.store.last_commit().sequence;
   http::Request rest = request;  // other parameters: formats, and unknown ones
   rest.query.clear();
   for (const auto& [name, value] : request.query) {
     if (name == "_since") {
-      SLUICE_RETURN_IF_ERROR(read_since(service.store, value, asked.range));
+      SLUICE_RETURN_IF_ERROR(read_since(service.store, value, options.range));
     } else if (name == "_at") {
-      SLUICE_RETURN_IF_ERROR(read_at(service.store, value, asked.range));
+      SLUICE_RETURN_IF_ERROR(read_at(service.store, value, options.range));
     } else if (name == "_count") {
-      SLUICE_RETURN_IF_ERROR(read_count(value, asked.limits));
+      SLUICE_RETURN_IF_ERROR(read_count(value, options.limits));
     } else if (name == kPage) {
-      SLUICE_RETURN_IF_ERROR(read_page(value, asked.range));
+      SLUICE_RETURN_IF_ERROR(read_page(value, options.range));
       continue;
     } else {
       rest.query.emplace_back(name, value);
     }
-    for (const auto& [earlier, ignored] : asked.parameters)
+    for (const auto& [earlier, ignored] : options.parameters)
       if (earlier == name) return invalid(fmt::format("{} stands twice", shortened(name, 64)));
-    asked.parameters.emplace_back(name, value);
+    options.parameters.emplace_back(name, value);
   }
   SLUICE_RETURN_IF_ERROR(check_formats(rest));
-  return asked;
+  return options;
 }
 
-std::string link_url(std::string_view base_url, const Asked& asked, std::string_view page) {
+std::string link_url(std::string_view base_url, const HistoryOptions& options,
+                     std::string_view page) {
   std::string url =
-      fmt::format("{}{}{}/_history", base_url, asked.subject.empty() ? "" : "/", asked.subject);
+      fmt::format("{}{}{}/_history", base_url, options.subject.empty() ? "" : "/", options.subject);
   char separator = '?';
   const auto add = [&](std::string_view name, std::string_view value) {
     url += fmt::format("{}{}={}", separator, name, http::percent_encode(value));
     separator = '&';
   };
-  for (const auto& [name, value] : asked.parameters) add(name, value);
+  for (const auto& [name, value] : options.parameters) add(name, value);
   if (!page.empty()) add(kPage, page);
   return url;
 }
@@ -142,7 +143,7 @@ void append_entry(std::string& out, std::string_view base_url, const rest::Histo
 }
 
 Result<http::Response> bundle(const Service& service, const http::Request& request,
-                              const Principal& principal, const Asked& asked,
+                              const Principal& principal, const HistoryOptions& options,
                               const rest::HistoryPage& page) {
   std::size_t bytes = 0;
   for (const auto& entry : page.entries) bytes += entry.version.json.size();
@@ -151,13 +152,13 @@ Result<http::Response> bundle(const Service& service, const http::Request& reque
   const std::string base_url = service.base_url(request);
   const auto link = [&](std::string_view relation, const std::string& place) {
     return fmt::format(R"({{"relation":"{}","url":"{}"}})", relation,
-                       fhir::escape(link_url(base_url, asked, place)));
+                       fhir::escape(link_url(base_url, options, place)));
   };
-  const auto page_of = [](const std::optional<store::ChangePlace>& place) {
+  const auto page_of = [](const std::optional<store::ChangeCursor>& place) {
     return place ? fmt::format("{}-{}", place->sequence.value, place->number) : std::string();
   };
   std::string out = R"({"resourceType":"Bundle","type":"history","link":[)";
-  out += link("self", page_of(asked.range.before));
+  out += link("self", page_of(options.range.before));
   if (page.next) out += "," + link("next", page_of(page.next));
   out += "]";
   for (std::size_t i = 0; i < page.entries.size(); ++i) {
@@ -175,15 +176,15 @@ Result<http::Response> bundle(const Service& service, const http::Request& reque
   return response;
 }
 
-using ReadPage = std::function<Result<rest::HistoryPage>(const Asked&)>;
+using ReadPage = std::function<Result<rest::HistoryPage>(const HistoryOptions&)>;
 
 Result<http::Response> answer(const Service& service, const http::Request& request,
                               const Principal& principal, std::string subject,
                               const ReadPage& read) {
-  SLUICE_ASSIGN_OR_RETURN(auto asked, read_asked(service, request, std::move(subject)));
+  SLUICE_ASSIGN_OR_RETURN(auto options, read_history_options(service, request, std::move(subject)));
   SLUICE_ASSIGN_OR_RETURN(const auto slot, take_slot(service, request));
-  asked.limits.bounds = search_bounds(service, request);
-  auto page = read(asked);
+  options.limits.bounds = search_bounds(service, request);
+  auto page = read(options);
   // As for a search: the same request would take as long again.
   if (!page && page.error().kind == ErrorKind::kTimeout)
     page = Error{ErrorKind::kUnprocessable,
@@ -195,10 +196,10 @@ Result<http::Response> answer(const Service& service, const http::Request& reque
                                {.kind = smart::AuditKind::kHistoryRead,
                                 .outcome = outcome,
                                 .description = page ? std::string() : page.error().message,
-                                .subject = asked.subject,
+                                .subject = options.subject,
                                 .request = request.target}));
   if (!page) return page.error();
-  return bundle(service, request, principal, asked, *page);
+  return bundle(service, request, principal, options, *page);
 }
 
 http::Response sent(const http::Request& request, Result<http::Response> response) {
@@ -212,20 +213,21 @@ http::Response resource_history(Service& service, const http::Request& request,
                                 const Principal& principal, fhir::ResourceType type) {
   const auto key = key_of(request, type);
   if (!key) return request_error(request, key.error());
-  return sent(request,
-              answer(service, request, principal,
-                     fmt::format("{}/{}", fhir::type_name(type), key->id), [&](const Asked& asked) {
-                       return rest::history_of(service.store, *key, asked.range, asked.limits);
-                     }));
+  return sent(
+      request,
+      answer(service, request, principal, fmt::format("{}/{}", fhir::type_name(type), key->id),
+             [&](const HistoryOptions& options) {
+               return rest::history_of(service.store, *key, options.range, options.limits);
+             }));
 }
 
 http::Response type_history(Service& service, const http::Request& request,
                             const Principal& principal, fhir::ResourceType type) {
   const std::vector<fhir::ResourceType> types{type};
   return sent(request, answer(service, request, principal, std::string(fhir::type_name(type)),
-                              [&](const Asked& asked) {
-                                return rest::history_of_types(service.store, &types, asked.range,
-                                                              asked.limits);
+                              [&](const HistoryOptions& options) {
+                                return rest::history_of_types(service.store, &types, options.range,
+                                                              options.limits);
                               }));
 }
 
@@ -239,9 +241,9 @@ http::Response system_history(Service& service, const http::Request& request,
                                 .description = types.error().message});
     return request_error(request, audited ? types.error() : audited.error());
   }
-  return sent(request, answer(service, request, principal, "", [&](const Asked& asked) {
+  return sent(request, answer(service, request, principal, "", [&](const HistoryOptions& options) {
                 return rest::history_of_types(service.store, *types ? &**types : nullptr,
-                                              asked.range, asked.limits);
+                                              options.range, options.limits);
               }));
 }
 

@@ -78,8 +78,9 @@ rest::MayChange guard_of(const Service& service, const http::Request& request,
 
 Result<http::Response> create_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
-  SLUICE_ASSIGN_OR_RETURN(const auto asked, read_asked(request, is_raw_upload(request, type)));
-  if (asked.condition.kind != rest::Condition::Kind::kNone)
+  SLUICE_ASSIGN_OR_RETURN(const auto options,
+                          read_write_options(request, is_raw_upload(request, type)));
+  if (options.condition.kind != rest::Condition::Kind::kNone)
     return Error{ErrorKind::kUnsupported, "a create takes neither If-Match nor If-None-Match"};
   SLUICE_ASSIGN_OR_RETURN(const std::string body,
                           body_of(request, type, "", service.base_url(request)));
@@ -94,12 +95,13 @@ Result<http::Response> create_now(Service& service, const http::Request& request
       auto written,
       audited_write<rest::Written>(service, request, principal, smart::AuditKind::kResourceCreated,
                                    key, [&] { return rest::create(service.store, resource); }));
-  return written_response(service, request, asked.preferences, key, std::move(written));
+  return written_response(service, request, options.preferences, key, std::move(written));
 }
 
 Result<http::Response> update_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
-  SLUICE_ASSIGN_OR_RETURN(const auto asked, read_asked(request, is_raw_upload(request, type)));
+  SLUICE_ASSIGN_OR_RETURN(const auto options,
+                          read_write_options(request, is_raw_upload(request, type)));
   const std::string_view id = request.parameter("id");
   if (!fhir::is_valid_id(id))
     return invalid("the id in the address is not 1 to 64 of A-Z a-z 0-9 '-' and '.'");
@@ -116,17 +118,17 @@ Result<http::Response> update_now(Service& service, const http::Request& request
   SLUICE_ASSIGN_OR_RETURN(
       auto written, audited_write<rest::Written>(
                         service, request, principal, smart::AuditKind::kResourceUpdated, key, [&] {
-                          return rest::update(service.store, resource, asked.condition,
+                          return rest::update(service.store, resource, options.condition,
                                               guard_of(service, request, principal, type,
                                                        {smart::Permissions::kUpdate}));
                         }));
-  return written_response(service, request, asked.preferences, key, std::move(written));
+  return written_response(service, request, options.preferences, key, std::move(written));
 }
 
 Result<http::Response> patch_now(Service& service, const http::Request& request,
                                  const Principal& principal, fhir::ResourceType type) {
-  SLUICE_ASSIGN_OR_RETURN(const auto asked, read_asked(request));
-  if (asked.condition.kind == rest::Condition::Kind::kAbsent)
+  SLUICE_ASSIGN_OR_RETURN(const auto options, read_write_options(request));
+  if (options.condition.kind == rest::Condition::Kind::kAbsent)
     return Error{ErrorKind::kUnsupported, "a patch takes no If-None-Match"};
   SLUICE_RETURN_IF_ERROR(check_patch_type(request));
   SLUICE_ASSIGN_OR_RETURN(const auto key, key_of(request, type));
@@ -136,31 +138,31 @@ Result<http::Response> patch_now(Service& service, const http::Request& request,
       audited_write<rest::Written>(
           service, request, principal, smart::AuditKind::kResourceUpdated, key, [&] {
             return rest::patch(
-                service.store, key, patch, asked.condition, service.base_url(request),
+                service.store, key, patch, options.condition, service.base_url(request),
                 guard_of(service, request, principal, type, {smart::Permissions::kUpdate}),
                 service.options.leniency);
           }));
   SLUICE_ASSIGN_OR_RETURN(const auto preferences,
                           preferences_for_result(service, request, principal, type,
-                                                 written.stored.json, asked.preferences));
+                                                 written.stored.json, options.preferences));
   return written_response(service, request, preferences, key, std::move(written));
 }
 
 Result<http::Response> delete_now(Service& service, const http::Request& request,
                                   const Principal& principal, fhir::ResourceType type) {
-  SLUICE_ASSIGN_OR_RETURN(const auto asked, read_asked(request));
+  SLUICE_ASSIGN_OR_RETURN(const auto options, read_write_options(request));
   SLUICE_ASSIGN_OR_RETURN(const auto key, key_of(request, type));
   SLUICE_ASSIGN_OR_RETURN(
       const auto version,
       audited_write<std::uint32_t>(
           service, request, principal, smart::AuditKind::kResourceDeleted, key, [&] {
             return rest::remove(
-                service.store, key, asked.condition,
+                service.store, key, options.condition,
                 guard_of(service, request, principal, type, {smart::Permissions::kDelete}));
           }));
   http::Response response;
   response.status = 204;
-  if (asked.preferences.returned == Preferences::Return::kOperationOutcome)
+  if (options.preferences.returned == Preferences::Return::kOperationOutcome)
     response = information(200, version == 0 ? fmt::format("there was no {}", name_of(key))
                                              : fmt::format("{} is deleted", name_of(key)));
   if (version != 0) response.headers.set("ETag", entity_tag(version));

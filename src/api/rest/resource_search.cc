@@ -145,7 +145,7 @@ class Search {
                               .count = asked_.count,
                               .after = std::nullopt,
                               .bytes_max = kPageBytesMax};
-    if (asked_.page) wanted.after = asked_.page->place;
+    if (asked_.page) wanted.after = asked_.page->cursor;
     SLUICE_ASSIGN_OR_RETURN(auto page, query::read_page(service_.store, query, wanted, bounds));
     if (!result_.total && asked_.wants_total.value_or(true)) result_.total = page.total;
     result_.matches = std::move(page.matches);
@@ -166,7 +166,7 @@ class Search {
   }
 
   // A page becomes shorter until what is included with it has room.
-  Result<void> include(std::optional<query::Place>& next, const query::Bounds& bounds) {
+  Result<void> include(std::optional<query::PageCursor>& next, const query::Bounds& bounds) {
     while (!asked_.includes.empty() && !result_.matches.empty()) {
       SLUICE_ASSIGN_OR_RETURN(
           auto found, query::included(service_.store, as_of(), result_.matches, asked_.includes,
@@ -181,7 +181,7 @@ class Search {
                                  "for one match",
                                  kIncludeLimits.resources_max, kIncludeLimits.bytes_max >> 20)};
       result_.matches.resize(result_.matches.size() / 2);
-      next = query::place_behind(asked_.order, result_.matches.back());
+      next = query::cursor_after(asked_.order, result_.matches.back());
     }
     return {};
   }

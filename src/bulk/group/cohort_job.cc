@@ -212,7 +212,7 @@ Result<store::WriteOutcome> CohortJobs::write_as(const CohortRequest& request,
   (request.operation == Operation::kCreate ? rights.create : rights.update) = filter;
   const SystemClock clock;
   return query::ScopedStore(store_, clock,
-                             [&](fhir::ResourceType) -> Result<query::Rights> { return rights; })
+                            [&](fhir::ResourceType) -> Result<query::Rights> { return rights; })
       .write(transaction);
 }
 

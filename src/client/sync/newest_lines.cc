@@ -43,7 +43,8 @@ std::uint64_t count_parts(const std::vector<fs::path>& files) {
   return 1 + size / kPartSize;
 }
 
-Result<void> distribute(const std::vector<fs::path>& files, std::uint64_t parts, SpillLists& lists) {
+Result<void> distribute(const std::vector<fs::path>& files, std::uint64_t parts,
+                        SpillLists& lists) {
   for (std::uint64_t file = 0; file < files.size(); ++file) {
     std::uint64_t number = 0;
     SLUICE_RETURN_IF_ERROR(each_line(files[file], [&](std::string_view line) -> Result<void> {

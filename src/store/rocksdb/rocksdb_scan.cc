@@ -115,7 +115,7 @@ class RangeScan final : public Scan {
 };
 
 /// Where the first change of a pack is, whose key this is.
-ChangePlace place_of(std::string_view key) {
+ChangeCursor place_of(std::string_view key) {
   return {{read_be64(key.data())}, read_be32(key.data() + sizeof(std::uint64_t))};
 }
 
@@ -159,14 +159,14 @@ class ChangeLogScan final : public ChangeScan {
   rocksdb::Slice end_slice_;
   std::unique_ptr<rocksdb::Iterator> iterator_;
   bool started_ = false;
-  ChangePlace place_;  // of the next change in `rest_`
+  ChangeCursor place_;  // of the next change in `rest_`
   std::string_view rest_;
 };
 
 /// Entries are packed: a pack is taken apart at once and given out from its end.
 class BackwardChangeScan final : public ChangeScan {
  public:
-  BackwardChangeScan(const Database& database, ChangePlace before, Sequence after)
+  BackwardChangeScan(const Database& database, ChangeCursor before, Sequence after)
       : before_(before) {
     append_change_key(begin_, {after.value + 1}, 0);
     append_change_key(end_, before.sequence, before.number);
@@ -203,7 +203,7 @@ class BackwardChangeScan final : public ChangeScan {
   Result<void> unpack() {
     const std::string_view key = to_view(iterator_->key());
     if (key.size() != begin_.size()) return corrupt_value("change key");
-    ChangePlace place = place_of(key);
+    ChangeCursor place = place_of(key);
     for (std::string_view rest = to_view(iterator_->value()); !rest.empty(); ++place.number) {
       Change change;
       if (!take_change(rest, change)) return corrupt_value("change");
@@ -215,7 +215,7 @@ class BackwardChangeScan final : public ChangeScan {
     return {};
   }
 
-  const ChangePlace before_;
+  const ChangeCursor before_;
   std::string begin_;
   std::string end_;
   rocksdb::Slice begin_slice_;  // the iterator keeps pointers to them
@@ -238,7 +238,7 @@ std::unique_ptr<ChangeScan> make_change_scan(const Database& database, Sequence 
   return std::make_unique<ChangeLogScan>(database, after, up_to);
 }
 
-std::unique_ptr<ChangeScan> make_backward_change_scan(const Database& database, ChangePlace before,
+std::unique_ptr<ChangeScan> make_backward_change_scan(const Database& database, ChangeCursor before,
                                                       Sequence after) {
   return std::make_unique<BackwardChangeScan>(database, before, after);
 }

@@ -18,7 +18,7 @@ std::unique_ptr<Scan> make_range_scan(const Database& database, const KeyRange& 
 std::unique_ptr<ChangeScan> make_change_scan(const Database& database, Sequence after,
                                              Sequence up_to);
 /// `before` must not be later than the position after the newest commit.
-std::unique_ptr<ChangeScan> make_backward_change_scan(const Database& database, ChangePlace before,
+std::unique_ptr<ChangeScan> make_backward_change_scan(const Database& database, ChangeCursor before,
                                                       Sequence after);
 
 }  // namespace sluice::store

@@ -103,9 +103,9 @@ class RocksdbStore final : public Store {
   Result<std::unique_ptr<ChangeScan>> changes(Sequence after, Sequence up_to) const override {
     return make_change_scan(*database_, after, no_later(up_to));
   }
-  Result<std::unique_ptr<ChangeScan>> changes_newest_first(ChangePlace before,
+  Result<std::unique_ptr<ChangeScan>> changes_newest_first(ChangeCursor before,
                                                            Sequence after) const override {
-    const ChangePlace end{{last_commit().sequence.value + 1}, 0};
+    const ChangeCursor end{{last_commit().sequence.value + 1}, 0};
     return make_backward_change_scan(*database_, std::min(before, end), after);
   }
   Result<std::optional<Version>> version_of(const Change& change) const override {

@@ -11,9 +11,9 @@ namespace {
 TEST(PageLink, ComesBackAsItWas_I02) {
   const PageLink walk{.as_of = {{17}, {1795531443422}},
                       .until = {1795535046136},
-                      .place = {{"a-patient", "an-id"}, {}}};
+                      .cursor = {{"a-patient", "an-id"}, {}}};
   const PageLink sorted{
-      .as_of = {{~std::uint64_t{0}}, {-5}}, .until = {0}, .place = {{"", ""}, {12}}, .total = 0};
+      .as_of = {{~std::uint64_t{0}}, {-5}}, .until = {0}, .cursor = {{"", ""}, {12}}, .total = 0};
   for (const PageLink& link : {walk, sorted}) {
     const std::string text = to_text(link);
     EXPECT_EQ(

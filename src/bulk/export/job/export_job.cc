@@ -205,7 +205,7 @@ Result<std::shared_ptr<const ClosedReferences>> ExportJobs::referred_by(
   }
   SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job));
   SLUICE_ASSIGN_OR_RETURN(auto closed, follow_references(files_, store_, job.id, files.references,
-                                                        job.snapshot.sequence, request));
+                                                         job.snapshot.sequence, request));
   auto referred = std::make_shared<const ClosedReferences>(std::move(closed));
   const std::lock_guard lock(mutex_);
   return referred_.emplace(job.id, std::move(referred)).first->second;

@@ -29,11 +29,11 @@ std::optional<unsigned> number_of(std::string_view text) {
 
 }  // namespace
 
-std::string to_text(const PagePosition& position) {
+std::string to_text(const ManifestCursor& position) {
   return fmt::format("{}-{}-{}-{}", position.page, position.phase, position.shard, position.file);
 }
 
-Result<PagePosition> parse_page_position(std::string_view text) {
+Result<ManifestCursor> parse_manifest_cursor(std::string_view text) {
   std::array<unsigned, 4> numbers{};
   std::string_view rest = text;
   for (std::size_t i = 0; i < numbers.size(); ++i) {
@@ -44,7 +44,7 @@ Result<PagePosition> parse_page_position(std::string_view text) {
     numbers[i] = *number;
     rest.remove_prefix(std::min(rest.size(), end + 1));
   }
-  const PagePosition position{numbers[0], numbers[1], numbers[2], numbers[3]};
+  const ManifestCursor position{numbers[0], numbers[1], numbers[2], numbers[3]};
   // One text for each page.
   if (to_text(position) != text)
     return not_found(fmt::format("there is no page '{}'", shortened(text, 64)));
@@ -68,7 +68,7 @@ ManifestPages::ManifestPages(const job::Engine& engine, const job::Job& job,
       suffix_(std::move(suffix)) {}
 
 // Reads on to the end of the next page, for whether there is a link depends on it.
-Result<ManifestPages::Files> ManifestPages::collect(const PagePosition& position) const {
+Result<ManifestPages::Files> ManifestPages::collect(const ManifestCursor& position) const {
   const bool done = job_.state == job::JobState::kDone;
   const std::size_t wanted = files_of_page(position.page);
   const std::size_t wanted_next = files_of_page(position.page + 1);
@@ -107,12 +107,12 @@ Result<std::string> ManifestPages::url_of(const std::string& name) const {
   return url + suffix;
 }
 
-Result<std::optional<std::string>> ManifestPages::read(const PagePosition& position) const {
+Result<std::optional<std::string>> ManifestPages::read(const ManifestCursor& position) const {
   SLUICE_ASSIGN_OR_RETURN(const Files files, collect(position));
   // A job that was removed in between must not end in a short but valid manifest.
   SLUICE_RETURN_IF_ERROR(engine_.view(job_.id));
   if (!files.is_shown) return std::optional<std::string>();
-  if (files.of_page.empty() && position != PagePosition{})
+  if (files.of_page.empty() && position != ManifestCursor{})
     return not_found(fmt::format("there is no page '{}'", to_text(position)));
   std::string text = manifest_start(job_, request_, requires_access_token_);
   for (const auto& array : kManifestArrays) {

@@ -21,16 +21,16 @@
 namespace sluice::bulk {
 
 /// Where a page begins: the position of its first file, as the link to the page states it.
-struct PagePosition {
+struct ManifestCursor {
   unsigned page = 0;
   unsigned phase = 0;
   unsigned shard = 0;
   unsigned file = 0;  ///< within the shard
-  friend bool operator==(const PagePosition&, const PagePosition&) = default;
+  friend bool operator==(const ManifestCursor&, const ManifestCursor&) = default;
 };
-std::string to_text(const PagePosition& position);  ///< "3-0-12-5"
+std::string to_text(const ManifestCursor& position);  ///< "3-0-12-5"
 /// kNotFound when the text is not what to_text makes.
-Result<PagePosition> parse_page_position(std::string_view text);
+Result<ManifestCursor> parse_manifest_cursor(std::string_view text);
 
 /// The number of files of a page: few at first, so that a client can begin early.
 std::size_t files_of_page(unsigned page);
@@ -44,15 +44,15 @@ class ManifestPages {
                 ManifestStream::UrlSuffix suffix = {});
 
   /// nullopt when the page is not to be shown yet; kNotFound when there will be none.
-  Result<std::optional<std::string>> read(const PagePosition& position) const;
+  Result<std::optional<std::string>> read(const ManifestCursor& position) const;
 
  private:
   struct Files {
     std::vector<OutputFile> of_page;
-    std::optional<PagePosition> next;  ///< of the next page, when that can be shown
+    std::optional<ManifestCursor> next;  ///< of the next page, when that can be shown
     bool is_shown = false;
   };
-  Result<Files> collect(const PagePosition& position) const;
+  Result<Files> collect(const ManifestCursor& position) const;
   Result<std::string> url_of(const std::string& name) const;
 
   const job::Engine& engine_;

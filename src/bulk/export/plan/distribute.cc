@@ -7,7 +7,7 @@
 namespace sluice::bulk {
 
 std::vector<std::vector<std::size_t>> distribute(const std::vector<std::uint64_t>& weights,
-                                                std::uint64_t count) {
+                                                 std::uint64_t count) {
   struct Share {
     std::uint64_t weight = 0;
     std::vector<std::size_t> places = {};

@@ -10,6 +10,6 @@ namespace sluice::bulk {
 /// (longest processing time first). Every share has a piece, its places ascend, and the same
 /// weights give the same shares.
 std::vector<std::vector<std::size_t>> distribute(const std::vector<std::uint64_t>& weights,
-                                                std::uint64_t count);
+                                                 std::uint64_t count);
 
 }  // namespace sluice::bulk

@@ -9,11 +9,11 @@
 #include <utility>
 
 #include "base/log.h"
+#include "bulk/export/plan/access_paths.h"
 #include "bulk/export/plan/change_window.h"
+#include "bulk/export/plan/distribute.h"
 #include "bulk/export/plan/export_costs.h"
 #include "bulk/export/plan/provenance_costs.h"
-#include "bulk/export/plan/distribute.h"
-#include "bulk/export/plan/access_paths.h"
 #include "bulk/export/request/export_phases.h"
 #include "bulk/group/patient_set_cost.h"
 #include "fhir/compartment.h"

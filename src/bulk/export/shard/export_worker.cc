@@ -127,7 +127,7 @@ class ShardRun {
     SLUICE_ASSIGN_OR_RETURN(
         const auto found,
         follow_references(environment_.files, environment_.store, job_.id, inputs_.references,
-                         prepared_.snapshot.sequence, request_, inputs_.referred.get()));
+                          prepared_.snapshot.sequence, request_, inputs_.referred.get()));
     sources_.supporting = &found;
     SLUICE_RETURN_IF_ERROR(read(segments, pipeline_));
     sources_.supporting = nullptr;

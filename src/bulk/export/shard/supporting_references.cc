@@ -91,10 +91,10 @@ Result<InternalLines> keep_references(output::FileStore& files, std::string_view
 }
 
 Result<ClosedReferences> follow_references(output::FileStore& files, const store::Store& store,
-                                          std::string_view job_id,
-                                          const std::vector<InternalLines>& references,
-                                          store::Sequence as_of, const ExportRequest& request,
-                                          const ClosedReferences* known) {
+                                           std::string_view job_id,
+                                           const std::vector<InternalLines>& references,
+                                           store::Sequence as_of, const ExportRequest& request,
+                                           const ClosedReferences* known) {
   Opening all;
   Opening of_new_members;
   if (known != nullptr) {

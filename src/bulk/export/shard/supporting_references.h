@@ -45,9 +45,9 @@ struct ClosedReferences {
 /// only resources of the requested types. Does not follow `known`, an earlier answer of the same
 /// export, again.
 Result<ClosedReferences> follow_references(output::FileStore& files, const store::Store& store,
-                                          std::string_view job_id,
-                                          const std::vector<InternalLines>& references,
-                                          store::Sequence as_of, const ExportRequest& request,
-                                          const ClosedReferences* known = nullptr);
+                                           std::string_view job_id,
+                                           const std::vector<InternalLines>& references,
+                                           store::Sequence as_of, const ExportRequest& request,
+                                           const ClosedReferences* known = nullptr);
 
 }  // namespace sluice::bulk

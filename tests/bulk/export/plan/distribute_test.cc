@@ -16,7 +16,8 @@ TEST(ShareOut, HeaviestFirstEachToTheLightest) {
 
 TEST(ShareOut, NoShareIsEmpty) {
   EXPECT_THAT(distribute({5, 1}, 8), ElementsAre(ElementsAre(0), ElementsAre(1)));
-  EXPECT_THAT(distribute({0, 0, 0}, 3), ElementsAre(ElementsAre(0), ElementsAre(1), ElementsAre(2)));
+  EXPECT_THAT(distribute({0, 0, 0}, 3),
+              ElementsAre(ElementsAre(0), ElementsAre(1), ElementsAre(2)));
   EXPECT_THAT(distribute({3, 2, 1}, 1), ElementsAre(ElementsAre(0, 1, 2)));
   EXPECT_THAT(distribute({}, 4), IsEmpty());
 }
