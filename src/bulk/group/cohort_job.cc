@@ -221,7 +221,7 @@ Result<CohortOutcome> CohortJobs::write_group(const job::Job& job, const Prepare
   const CohortRequest& request = prepared.request;
   SLUICE_ASSIGN_OR_RETURN(auto resource, fhir::ResourceReader({}, request.base_url).read(text));
   if (members != nullptr)
-    resource.patient_set = fhir::encode_members(prepared.cohort.subject, *members);
+    resource.members = fhir::encode_members(prepared.cohort.subject, *members);
   store::Transaction transaction;
   transaction.puts = {&resource};
   const fhir::ResourceId key{fhir::types::kGroup, request.group_id};
