@@ -12,7 +12,7 @@
 #include "bulk/import/import_state.h"
 #include "fhir/resource_type.h"
 #include "job/documents.h"
-#include "job/entry.h"
+#include "job/managed_job.h"
 
 namespace {
 
@@ -85,7 +85,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (shard) check_shard_texts(*shard);
 
   NoJobs kind;
-  job::Entry entry(corrupt_or(job, job::Job()), kind);
+  job::ManagedJob entry(corrupt_or(job, job::Job()), kind);
   entry.take(corrupt_or(shard, job::Shard()));
   const auto view = entry.view({1'700'000'000'000});
   require(view.progress >= 0 && view.progress <= 1);

@@ -315,7 +315,7 @@ class CopySources {
     for (std::uint32_t stage = 0; stage < stages.size(); ++stage)
       SLUICE_RETURN_IF_ERROR(
           stages[stage]([&](const CopyFile& file) { return add_new(file, stage); }));
-    SLUICE_RETURN_IF_ERROR(share_out_mixed(is_whole));
+    SLUICE_RETURN_IF_ERROR(distribute_mixed(is_whole));
     return is_whole ? Result<void>() : read_deletion_files();
   }
   const std::map<std::string, TypeFiles>& types() const { return types_; }
@@ -349,7 +349,7 @@ class CopySources {
   }
 
   // Files whose manifest does not say their type: their lines do.
-  Result<void> share_out_mixed(bool is_whole) {
+  Result<void> distribute_mixed(bool is_whole) {
     const auto mixed = types_.extract("");
     if (mixed.empty()) return {};
     had_mixed_ = mixed.mapped().old_count > 0;

@@ -13,9 +13,9 @@ namespace {
 
 using std::chrono::hours;
 
-class CapabilityTest : public SmartTest {
+class SignedUrlTest : public SmartTest {
  protected:
-  CapabilityTest() { open(); }
+  SignedUrlTest() { open(); }
   void open() { signer = UrlSigner::open(store(), clock).value(); }
   void restart() {
     signer.reset();
@@ -33,7 +33,7 @@ class CapabilityTest : public SmartTest {
   std::unique_ptr<UrlSigner> signer;
 };
 
-TEST_F(CapabilityTest, IsGoodForItsFileAlsoAfterARestart) {
+TEST_F(SignedUrlTest, IsGoodForItsFileAlsoAfterARestart) {
   const std::string capability = sign();
   EXPECT_TRUE(good(capability));
   EXPECT_EQ(capability.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -45,7 +45,7 @@ TEST_F(CapabilityTest, IsGoodForItsFileAlsoAfterARestart) {
   EXPECT_TRUE(good(capability));
 }
 
-TEST_F(CapabilityTest, IsGoodForNoOtherJobOrFile) {
+TEST_F(SignedUrlTest, IsGoodForNoOtherJobOrFile) {
   const std::string capability = sign();
   EXPECT_FALSE(good(capability, "j2"));
   EXPECT_FALSE(good(capability, "j1", "Patient.2.ndjson"));
@@ -56,7 +56,7 @@ TEST_F(CapabilityTest, IsGoodForNoOtherJobOrFile) {
   EXPECT_FALSE(good(sign("j1", std::string("a\0b", 3)), "j1", "a"));
 }
 
-TEST_F(CapabilityTest, R06IsGoodForOneGenerationOfItsClient) {
+TEST_F(SignedUrlTest, R06IsGoodForOneGenerationOfItsClient) {
   const std::string capability = sign();
   for (const char* generation : {"g2", "", "g", "g11"})
     EXPECT_EQ(signer->check({"j1", "Patient.1.ndjson", generation}, capability).error().kind,
@@ -65,7 +65,7 @@ TEST_F(CapabilityTest, R06IsGoodForOneGenerationOfItsClient) {
   EXPECT_FALSE(signer->check({"j1", "Patient.1.ndjsong1", ""}, capability));
 }
 
-TEST_F(CapabilityTest, EndsWhenItExpiresAndSaysSo) {
+TEST_F(SignedUrlTest, EndsWhenItExpiresAndSaysSo) {
   const std::string capability = sign();
   clock.advance(hours(1) - std::chrono::milliseconds(1));
   EXPECT_TRUE(good(capability));
@@ -77,7 +77,7 @@ TEST_F(CapabilityTest, EndsWhenItExpiresAndSaysSo) {
       << "only a right one learns that it is over";
 }
 
-TEST_F(CapabilityTest, RefusesWhatWasChanged) {
+TEST_F(SignedUrlTest, RefusesWhatWasChanged) {
   const std::string capability = sign();
   const std::size_t first = capability.find('.');
   const std::size_t second = capability.rfind('.');
@@ -117,7 +117,7 @@ TEST_F(CapabilityTest, RefusesWhatWasChanged) {
   }
 }
 
-TEST_F(CapabilityTest, OldKeysAreAcceptedUntilTheLongestLifetimeIsOver) {
+TEST_F(SignedUrlTest, OldKeysAreAcceptedUntilTheLongestLifetimeIsOver) {
   const std::string capability =
       signer->sign({"j1", "Patient.1.ndjson", "g1"}, clock.now() + hours(24 * 365)).value();
   EXPECT_EQ(capability.substr(0, 11), "1702592000.") << "cut to 30 days";
@@ -134,7 +134,7 @@ TEST_F(CapabilityTest, OldKeysAreAcceptedUntilTheLongestLifetimeIsOver) {
   EXPECT_LE(documents("smart-key/capability/"), 31u);
 }
 
-TEST_F(CapabilityTest, TwoServersDoNotShareKeys) {
+TEST_F(SignedUrlTest, TwoServersDoNotShareKeys) {
   const std::string capability = sign();
   store::Transaction wipe;
   for (const auto& document : store().documents("smart-key/", "", 100).value())
@@ -144,7 +144,7 @@ TEST_F(CapabilityTest, TwoServersDoNotShareKeys) {
   EXPECT_FALSE(good(capability));
 }
 
-TEST_F(CapabilityTest, RefusesOptionsOutOfRange) {
+TEST_F(SignedUrlTest, RefusesOptionsOutOfRange) {
   for (const UrlSignerOptions options :
        {UrlSignerOptions{hours(0), hours(24)}, UrlSignerOptions{hours(24), hours(0)},
         UrlSignerOptions{hours(1), hours(24 * 365)}})
