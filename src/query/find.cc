@@ -88,7 +88,7 @@ Result<std::vector<std::vector<std::string>>> find_ids_of_each(
   if (scanning.empty()) return found;
   const auto type = queries[scanning.front()].type();
   SLUICE_ASSIGN_OR_RETURN(const auto scan, store.scan(store::whole_type(type), as_of));
-  search::QuerySet set(std::move(scanned));
+  search::QuerySet set(std::move(scanned), [&] { return check.look(); });
   store::RecordView record;
   while (!set.empty()) {
     SLUICE_RETURN_IF_ERROR(check.step());

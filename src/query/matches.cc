@@ -122,8 +122,8 @@ Result<void> Matches::apply(const std::vector<Matches*>& all,
     may_have_more.push_back(all[i]->ids_.size() >= first.limit_);
     all[i]->as_of_ = newest;
   }
-  search::QuerySet set(std::move(queries));
   BoundsCheck check(first.bounds_);
+  search::QuerySet set(std::move(queries), [&] { return check.look(); });
   const std::vector<std::size_t> none;
   for (const std::string& id : changed) {
     SLUICE_RETURN_IF_ERROR(check.step());

@@ -29,10 +29,12 @@ bool is_free(const std::optional<ResourceFilter>& right) {
   return right && !right->limits();
 }
 
-Result<bool> passes(const std::optional<ResourceFilter>& right, std::string_view json) {
+Result<bool> passes(const std::optional<ResourceFilter>& right, std::string_view json,
+                    const Bounds& bounds) {
   if (!right) return false;
   if (!right->limits()) return true;
-  search::Matcher matcher;
+  const BoundsCheck check(bounds);
+  search::Matcher matcher([&] { return check.look(); });
   return right->passes(matcher, json);
 }
 
@@ -82,7 +84,7 @@ class ScopedScan final : public store::Scan {
   const store::Sequence as_of_;
   const SeesNewest sees_newest_;
   BoundsCheck check_;
-  search::Matcher matcher_;
+  search::Matcher matcher_{[this] { return check_.look(); }};
 };
 
 class NoScan final : public store::Scan {
@@ -151,7 +153,7 @@ Result<bool> ScopedStore::sees_all(fhir::ResourceType type) const {
 
 Result<bool> ScopedStore::may_see(fhir::ResourceType type, std::string_view json) const {
   SLUICE_ASSIGN_OR_RETURN(const Rights* const of_type, rights(type));
-  return passes(of_type->read, json);
+  return passes(of_type->read, json, bounds_);
 }
 
 Result<bool> ScopedStore::sees_newest(const fhir::ResourceId& key) const {
@@ -210,10 +212,10 @@ Result<void> ScopedStore::check_put(const fhir::IncomingResource& resource,
   SLUICE_ASSIGN_OR_RETURN(const auto before, store_.read(key, store_.last_commit().sequence));
   const bool creates = guarded.creates(key);
   if (before) {
-    SLUICE_ASSIGN_OR_RETURN(const bool seen, passes(of_type->update, before->json));
+    SLUICE_ASSIGN_OR_RETURN(const bool seen, passes(of_type->update, before->json, bounds_));
     // A create that meets a resource fails by its own condition.
     if (!seen && !(creates && of_type->create)) {
-      SLUICE_ASSIGN_OR_RETURN(const bool shown, passes(of_type->read, before->json));
+      SLUICE_ASSIGN_OR_RETURN(const bool shown, passes(of_type->read, before->json, bounds_));
       return shown ? not_covered(key.type) : missing(key);
     }
   } else if (!creates || !of_type->create) {
@@ -222,7 +224,7 @@ Result<void> ScopedStore::check_put(const fhir::IncomingResource& resource,
   std::string after;
   fhir::append_with_meta(after, resource, before ? before->version + 1 : 1, clock_->now());
   SLUICE_ASSIGN_OR_RETURN(const bool fits,
-                          passes(before ? of_type->update : of_type->create, after));
+                          passes(before ? of_type->update : of_type->create, after, bounds_));
   if (!fits) return not_covered(key.type);
   if (!creates) guarded.guard(key, before->version);
   return {};
@@ -234,7 +236,7 @@ Result<void> ScopedStore::check_removal(const fhir::ResourceId& key, Guarded& gu
     SLUICE_ASSIGN_OR_RETURN(const auto newest, newest_living(store_, key));
     bool seen = false;
     if (newest) {
-      SLUICE_ASSIGN_OR_RETURN(seen, passes(of_type->remove, newest->json));
+      SLUICE_ASSIGN_OR_RETURN(seen, passes(of_type->remove, newest->json, bounds_));
     }
     if (!seen) {
       // To who sees nothing there, the condition that nothing is there holds.

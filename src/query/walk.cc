@@ -46,6 +46,7 @@ WalkCursor Walk::cursor() const {
 Result<bool> Walk::next(store::RecordView& record) {
   while (true) {
     SLUICE_RETURN_IF_ERROR(check_.step());
+    before_ = cursor_;
     Result<bool> found = query_.ids()        ? next_by_id(record)
                          : query_.patients() ? next_of_owners(record)
                                              : next_in_scan(record);
@@ -53,8 +54,9 @@ Result<bool> Walk::next(store::RecordView& record) {
     if (!*found) return false;
     if (record.json.empty()) continue;  // what next_...() looked at and left out
     check_.note_size(record.json.size());
-    SLUICE_ASSIGN_OR_RETURN(const bool matches, matcher_.matches(query_, record.json));
-    if (matches) return true;
+    const auto matches = matcher_.matches(query_, record.json);
+    if (!matches) cursor_ = before_;  // it was not read to its end
+    if (!matches || *matches) return matches;
   }
 }
 

@@ -56,8 +56,9 @@ class Walk {
   const search::Query query_;
   const store::Sequence as_of_;
   BoundsCheck check_;
-  search::Matcher matcher_;
+  search::Matcher matcher_{[this] { return check_.look(); }};
   WalkCursor cursor_;
+  WalkCursor before_;  // what is compared now
   std::unique_ptr<store::Scan> scan_;
   std::vector<std::string> keys_;  // ids or owners, sorted
   std::size_t next_key_ = 0;

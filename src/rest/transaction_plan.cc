@@ -387,8 +387,8 @@ Result<void> TransactionPlan::find_own(fhir::ResourceType type) {
     numbers.push_back(i);
     queries.push_back(matches_.resolved(i));
   }
-  search::QuerySet set(std::move(queries));
   const query::BoundsCheck check(options_.bounds);
+  search::QuerySet set(std::move(queries), [&] { return check.look(); });
   for (std::size_t i = 0; i < actions_.size(); ++i) {
     const Kind kind = actions_[i].kind;
     if (actions_[i].type != type || !planned_[i].is_written ||

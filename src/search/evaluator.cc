@@ -17,13 +17,30 @@ Overloaded(Lambdas...) -> Overloaded<Lambdas...>;
 void Evaluator::read(const fhir::JsonTokens& tokens) {
   tokens_ = &tokens;
   scratch_.clear();
+  if (!watched_) spent_ = 0;
+  watched_ = {};
 }
 
-bool Evaluator::matches(const Query::Impl& query) {
+Result<bool> Evaluator::matches(const Query::Impl& query) {
   query_ = &query;
   find_roots(query);
-  return std::all_of(query.criteria.begin(), query.criteria.end(),
-                     [&](const Criterion& criterion) { return holds(criterion); });
+  const bool all_hold = std::all_of(query.criteria.begin(), query.criteria.end(),
+                                    [&](const Criterion& criterion) { return holds(criterion); });
+  SLUICE_RETURN_IF_ERROR(watched_);
+  return all_hold;
+}
+
+bool Evaluator::ask() {
+  if (watched_ && watch_) watched_ = watch_();
+  if (!watched_) return false;
+  spent_ = 0;
+  return true;
+}
+
+std::size_t Evaluator::bytes_of(std::size_t value) const {
+  const char first = tokens_->first(value);
+  const std::size_t last = first == '{' || first == '[' ? tokens_->closing(value) : value;
+  return tokens_->begin(std::min(last + 1, tokens_->size())) - tokens_->begin(value);
 }
 
 // One pass over the root members, which ends when all are found: what a query looks at stands
@@ -47,6 +64,7 @@ void Evaluator::find_roots(const Query::Impl& query) {
     if (behind >= tokens.size() || tokens.first(behind) != ',') break;
     key = behind + 1;
   }
+  spend(key);
 }
 
 bool Evaluator::holds(const Criterion& criterion) {
@@ -140,6 +158,7 @@ bool Evaluator::is_found(const Criterion& criterion) {
 
 bool Evaluator::passes(const ValueTest& test, const Target& target, const Path& path,
                        std::size_t value) {
+  if (!spend(bytes_of(value))) return true;
   const fhir::JsonTokens& tokens = *tokens_;
   return std::visit(
       Overloaded{

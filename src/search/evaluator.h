@@ -5,22 +5,32 @@
 
 #include "json/json_tokens.h"
 #include "search/criterion.h"
+#include "search/watch.h"
 
 namespace sluice::search {
 
 /// Evaluates one resource at a time; reuses its buffers.
 class Evaluator {
  public:
+  explicit Evaluator(Watch watch = {}) : watch_(std::move(watch)) {}
   /// The resource that the other calls look at, until the next read(). The tokens must be of a JSON
   /// object, and stay.
   void read(const fhir::JsonTokens& tokens);
-  bool matches(const Query::Impl& query);
+  /// Errors of the watch.
+  Result<bool> matches(const Query::Impl& query);
   /// Calls `visit(text)` for each text by which values of a criterion that pass may be found; the
   /// text ends with the call.
   template <class Visit>
   void each_key(const Query::Impl& query, const Criterion& criterion, Visit&& visit);
 
  private:
+  /// So many bytes are looked at now. Whether to go on.
+  bool spend(std::size_t bytes) {
+    spent_ += bytes;
+    return spent_ < kWatchStep || ask();
+  }
+  bool ask();
+  std::size_t bytes_of(std::size_t value) const;
   void find_roots(const Query::Impl& query);
   bool holds(const Criterion& criterion);
   bool some_value_passes(const Criterion& criterion);
@@ -43,6 +53,12 @@ class Evaluator {
   const Query::Impl* query_ = nullptr;
   std::vector<std::size_t> roots_;  // for each of Query::Impl::roots its value or kNoToken
   Scratch scratch_;
+
+  // What looks at values ends as if it had found one when the watch has an error.
+  static constexpr std::size_t kWatchStep = 1u << 20;
+  const Watch watch_;
+  std::size_t spent_ = 0;
+  Result<void> watched_ = {};
 };
 
 template <class Visit>
@@ -53,6 +69,7 @@ bool Evaluator::any_value_of(const Criterion& criterion, Visit&& visit) {
     const bool is_whole = criterion.roots[i] == kNoToken;
     const std::size_t begin = is_whole ? 0 : roots_[criterion.roots[i]];
     if (begin == kNoToken) continue;
+    if (!spend(bytes_of(begin))) return true;
     if (any_value(*tokens_, begin, path, is_whole ? 0 : 1,
                   [&](std::size_t value) { return visit(path, value); }))
       return true;

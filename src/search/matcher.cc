@@ -1,17 +1,19 @@
 #include "search/matcher.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "search/evaluator.h"
 
 namespace sluice::search {
 
 struct Matcher::Impl {
+  explicit Impl(Watch watch) : evaluator(std::move(watch)) {}
   fhir::JsonTokens tokens;
   Evaluator evaluator;
 };
 
-Matcher::Matcher() : impl_(std::make_unique<Impl>()) {}
+Matcher::Matcher(Watch watch) : impl_(std::make_unique<Impl>(std::move(watch))) {}
 Matcher::~Matcher() = default;
 Matcher::Matcher(Matcher&&) noexcept = default;
 Matcher& Matcher::operator=(Matcher&&) noexcept = default;
@@ -31,8 +33,11 @@ Result<bool> Matcher::matches_any(std::span<const Query> queries, std::string_vi
   if (!tokens.read(resource) || tokens.first(0) != '{')
     return corrupt("stored resource: not one JSON object");
   impl_->evaluator.read(tokens);
-  return std::any_of(queries.begin(), queries.end(),
-                     [&](const Query& query) { return impl_->evaluator.matches(*query.impl_); });
+  for (const Query& query : queries) {
+    SLUICE_ASSIGN_OR_RETURN(const bool matches, impl_->evaluator.matches(*query.impl_));
+    if (matches) return true;
+  }
+  return false;
 }
 
 }  // namespace sluice::search

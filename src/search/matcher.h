@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "search/query.h"
+#include "search/watch.h"
 
 namespace sluice::search {
 
@@ -14,13 +15,14 @@ namespace sluice::search {
 /// allocates nothing for any query, as long as resources do not grow.
 class Matcher {
  public:
-  Matcher();
+  /// `watch` is asked during every comparison.
+  explicit Matcher(Watch watch = {});
   ~Matcher();
   Matcher(Matcher&&) noexcept;
   Matcher& operator=(Matcher&&) noexcept;
 
   /// `resource`: a stored line, valid JSON without duplicate members, of the query's type. kCorrupt
-  /// when it is not; kInternal for a query that still needs a resolver.
+  /// when it is not; kInternal for a query that still needs a resolver; errors of the watch.
   Result<bool> matches(const Query& query, std::string_view resource);
   /// Whether one of the queries matches (several filters of one type). The text is read once. False
   /// for no queries.

@@ -18,7 +18,8 @@ struct QuerySet::Impl {
     ValueIndex queries;
   };
 
-  explicit Impl(std::vector<Query> all) : queries(std::move(all)), asked(queries.size(), true) {
+  Impl(std::vector<Query> all, Watch watch)
+      : queries(std::move(all)), asked(queries.size(), true), evaluator(std::move(watch)) {
     left = queries.size();
     for (std::size_t i = 0; i < queries.size(); ++i) {
       if (queries[i].needs_resolver()) needs_resolver = true;
@@ -64,8 +65,8 @@ struct QuerySet::Impl {
   std::size_t comparisons = 0;
 };
 
-QuerySet::QuerySet(std::vector<Query> queries)
-    : impl_(std::make_unique<Impl>(std::move(queries))) {}
+QuerySet::QuerySet(std::vector<Query> queries, Watch watch)
+    : impl_(std::make_unique<Impl>(std::move(queries), std::move(watch))) {}
 QuerySet::~QuerySet() = default;
 QuerySet::QuerySet(QuerySet&&) noexcept = default;
 QuerySet& QuerySet::operator=(QuerySet&&) noexcept = default;
@@ -89,7 +90,8 @@ Result<const std::vector<std::size_t>*> QuerySet::matching(std::string_view reso
   for (const std::size_t number : set.candidates) {
     if (!set.asked[number]) continue;
     ++set.comparisons;
-    if (set.evaluator.matches(*set.queries[number].impl_)) set.found.push_back(number);
+    SLUICE_ASSIGN_OR_RETURN(const bool matches, set.evaluator.matches(*set.queries[number].impl_));
+    if (matches) set.found.push_back(number);
   }
   return &std::as_const(set.found);
 }

@@ -10,14 +10,15 @@
 
 #include "base/result.h"
 #include "search/query.h"
+#include "search/watch.h"
 
 namespace sluice::search {
 
 /// Holds the buffers of the evaluation: one a thread.
 class QuerySet {
  public:
-  /// Resolved, of one type.
-  explicit QuerySet(std::vector<Query> queries);
+  /// Resolved, of one type. `watch` is asked during every comparison.
+  explicit QuerySet(std::vector<Query> queries, Watch watch = {});
   ~QuerySet();
   QuerySet(QuerySet&&) noexcept;
   QuerySet& operator=(QuerySet&&) noexcept;

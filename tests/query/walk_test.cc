@@ -1,6 +1,7 @@
 // The walk over matches (I-02, Q-01): each once, whatever way it goes; places to go on from.
 #include "query/walk.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "querying.h"
@@ -144,6 +145,31 @@ TEST_F(WalkTest, BoundsEndItAndItCanGoOn) {
   }
   EXPECT_GT(rounds, 1u);
   EXPECT_LT(rounds, 1000u);
+}
+
+// R-01: one resource can take longer than the whole search may.
+TEST_F(WalkTest, BoundsEndTheComparisonOfOneResource_R01) {
+  const auto hostile = [](const std::string& id) {
+    return fmt::format(R"({{"resourceType":"Practitioner","id":"{}","name":[{{"family":"{}"}}]}})",
+                       id, std::string(2u << 20, 'a'));
+  };
+  put({R"({"resourceType":"Practitioner","id":"a","name":[{"family":"n1"}]})", hostile("b")});
+  const auto as_of = store_->last_commit().sequence;
+  const auto slow = query("Practitioner?name:contains=n1,n2,n3,n4,n5,n6");
+  store::RecordView record;
+  std::stop_source stop;
+  stop.request_stop();
+  for (const Bounds& bounds :
+       {Bounds{.stop = stop.get_token()},
+        Bounds{.deadline = std::chrono::steady_clock::now() - std::chrono::seconds(1)}}) {
+    Walk walk(*store_, slow, as_of, bounds);
+    ASSERT_TRUE(walk.next(record).value());
+    EXPECT_EQ(record.id, "a");
+    const WalkCursor behind_first = walk.cursor();
+    EXPECT_EQ(walk.next(record).error().kind,
+              bounds.deadline ? ErrorKind::kTimeout : ErrorKind::kCancelled);
+    EXPECT_EQ(walk.cursor(), behind_first) << "what was not compared to its end is not left out";
+  }
 }
 
 }  // namespace

@@ -230,7 +230,8 @@ Result<bool> covers(const Service& service, const http::Request& request,
                           search::ResourceFilter::compile(
                               type, scopes.limit(type, permissions),
                               {.base_url = service.base_url(request), .now = service.clock.now()}));
-  search::Matcher matcher;
+  const query::BoundsCheck check(search_bounds(service, request));
+  search::Matcher matcher([&] { return check.look(); });
   return filter.passes(matcher, json);
 }
 

@@ -58,7 +58,7 @@ class AttachedBinaries {
   std::optional<bulk::AccessFilters> access_;
   std::map<fhir::ResourceType, search::ResourceFilter> filters_;
   std::optional<bulk::GroupReach> reach_;
-  search::Matcher matcher_;
+  search::Matcher matcher_{[this] { return check_.look(); }};
 };
 
 /// Whether the request, a read of a Binary or of a version, which the principal's scopes do not

@@ -244,7 +244,7 @@ Result<SubjectIds> matching_subjects(const store::Store& store, const search::Co
   Speaker speaker(cohort, query.type());
   const Seen seen(store, cohort);
   SLUICE_ASSIGN_OR_RETURN(const auto scan, seen.store().scan(part.range, as_of));
-  search::Matcher matcher;
+  search::Matcher matcher([&] { return step(0); });
   store::RecordView record;
   SubjectIds ids;
   std::uint64_t bytes = 0;

@@ -85,13 +85,16 @@ Result<void> LoadConditions::check_right(fhir::ResourceType type) const {
 Result<void> LoadConditions::find(const store::Store& store, const HeldBack& held_back,
                                   const query::Bounds& bounds) {
   const store::Sequence as_of = store.last_commit().sequence;
+  bounds_ = bounds;
   query::BoundsCheck check(bounds);
   passes_ += chains_;
   for (auto& [type, conditions] : by_type_) {
     for (auto& compiled : conditions.queries) {
       SLUICE_ASSIGN_OR_RETURN(compiled, query::resolve(store, compiled, as_of, bounds));
     }
-    if (!conditions.queries.empty()) conditions.set.emplace(conditions.queries);
+    if (!conditions.queries.empty())
+      conditions.set.emplace(conditions.queries,
+                             [this] { return query::BoundsCheck(bounds_).look(); });
     SLUICE_ASSIGN_OR_RETURN(const auto scan, store.scan(store::whole_type(type), as_of));
     ++passes_;
     store::RecordView record;

@@ -96,7 +96,8 @@ class LoadConditions {
   std::size_t queries_ = 0;
   std::size_t chains_ = 0;
   std::size_t passes_ = 0;
-  search::Matcher matcher_;
+  query::Bounds bounds_;  // of the find() that is running or was last
+  search::Matcher matcher_{[this] { return query::BoundsCheck(bounds_).look(); }};
   fhir::JsonTokens tokens_;
 };
 

@@ -210,6 +210,22 @@ TEST_F(TypeFilterTest, ChainsAndHasSeeTheSnapshot) {
   EXPECT_TRUE(*now->pass(matcher, *fhir::find_resource_type("Observation"), of_b));
 }
 
+// R-01: what a chain refers to may be ten million resources.
+TEST_F(TypeFilterTest, TheSearchOfAChainIsStopped_R01) {
+  std::vector<std::string> patients;
+  for (int i = 0; i < 200; ++i)
+    patients.push_back(fmt::format(R"({{"resourceType":"Patient","id":"p{}"}})", i));
+  put(patients);
+  const auto request = parse({"Observation?patient.gender=female"}, false, "Observation");
+  ASSERT_TRUE(request);
+  std::stop_source stop;
+  stop.request_stop();
+  const auto stopped =
+      ExportFilters::prepare(*store_, *request, store_->last_commit(), {.stop = stop.get_token()});
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().kind, ErrorKind::kCancelled);
+}
+
 // The filter is of the newest version as of the snapshot; _since is asked beside it.
 TEST_F(TypeFilterTest, WithSinceBothMustHold) {
   const Instant since = store_->last_commit().instant;

@@ -54,7 +54,8 @@ ExportJobs::ExportJobs(const store::Store& store, output::FileStore& files, Expo
                        BinaryUrl binary_url)
     : store_(store), files_(files), sizes_(sizes), binary_url_(std::move(binary_url)) {}
 
-Result<std::shared_ptr<const PreparedExport>> ExportJobs::prepare(const job::Job& job) {
+Result<std::shared_ptr<const PreparedExport>> ExportJobs::prepare(const job::Job& job,
+                                                                  const std::stop_token& stop) {
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = prepared_.find(job.id); found != prepared_.end()) return found->second;
@@ -72,8 +73,8 @@ Result<std::shared_ptr<const PreparedExport>> ExportJobs::prepare(const job::Job
         prepared->elements,
         fhir::ElementsSelection::parse(prepared->request.elements, {all.begin(), all.end()}));
   }
-  SLUICE_ASSIGN_OR_RETURN(prepared->filters,
-                          ExportFilters::prepare(store_, prepared->request, job.snapshot));
+  SLUICE_ASSIGN_OR_RETURN(prepared->filters, ExportFilters::prepare(store_, prepared->request,
+                                                                    job.snapshot, {.stop = stop}));
   const std::lock_guard lock(mutex_);
   return prepared_.emplace(job.id, std::move(prepared)).first->second;
 }
@@ -97,8 +98,8 @@ Result<ExportJobs::InternalFiles> ExportJobs::internal_files(const job::Job& job
 }
 
 Result<std::optional<std::vector<job::ShardPlan>>> ExportJobs::plan(const job::Job& job,
-                                                                    const std::stop_token&) {
-  SLUICE_ASSIGN_OR_RETURN(const auto prepared, prepare(job));
+                                                                    const std::stop_token& stop) {
+  SLUICE_ASSIGN_OR_RETURN(const auto prepared, prepare(job, stop));
   const ExportRequest& request = prepared->request;
   const bool latest = request.associated_provenance == AssociatedProvenance::kLatest;
   std::vector<job::ShardPlan> shards;
@@ -241,7 +242,7 @@ Result<ShardInputs> ExportJobs::inputs_of(const job::Job& job, const job::Shard&
 
 Result<std::string> ExportJobs::run(const job::Job& job, const job::Shard& shard,
                                     const job::ShardContext& context) {
-  SLUICE_ASSIGN_OR_RETURN(const auto prepared, prepare(job));
+  SLUICE_ASSIGN_OR_RETURN(const auto prepared, prepare(job, context.stop));
   SLUICE_ASSIGN_OR_RETURN(const auto inputs, inputs_of(job, shard, *prepared));
   return run_export_shard({store_, files_, sizes_.file_size_max, binary_url_}, *prepared, job,
                           shard, inputs, context);

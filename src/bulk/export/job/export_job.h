@@ -41,7 +41,8 @@ class ExportJobs final : public job::JobKind {
   std::vector<std::string> leftovers() override;
 
  private:
-  Result<std::shared_ptr<const PreparedExport>> prepare(const job::Job& job);
+  Result<std::shared_ptr<const PreparedExport>> prepare(const job::Job& job,
+                                                        const std::stop_token& stop);
   /// What the shards of a job left for later phases.
   struct InternalFiles {
     std::vector<InternalLines> references;

@@ -24,8 +24,8 @@ std::optional<fhir::ResourceType> filtered_type(std::string_view text) {
 /// What a filter learns of other resources is no more than the client may see of them.
 class SeenResolver final : public search::Resolver {
  public:
-  SeenResolver(search::Resolver& resolver, const AccessFilters& access)
-      : resolver_(resolver), access_(access) {}
+  SeenResolver(search::Resolver& resolver, const AccessFilters& access, query::Bounds bounds)
+      : resolver_(resolver), access_(access), check_(std::move(bounds)) {}
 
   Result<void> each(fhir::ResourceType type, const Visit& visit) override {
     if (!access_.limits(type)) return resolver_.each(type, visit);
@@ -38,7 +38,8 @@ class SeenResolver final : public search::Resolver {
  private:
   search::Resolver& resolver_;
   const AccessFilters& access_;
-  search::Matcher matcher_;
+  const query::BoundsCheck check_;
+  search::Matcher matcher_{[this] { return check_.look(); }};
 };
 
 }  // namespace
@@ -110,16 +111,19 @@ Result<std::vector<fhir::ResourceType>> types_read_by(const TypeFilter& filter,
 
 Result<ExportFilters> ExportFilters::prepare(const store::Store& store,
                                              const ExportRequest& request,
-                                             const store::Commit& snapshot) {
+                                             const store::Commit& snapshot,
+                                             const query::Bounds& bounds) {
   ExportFilters filters;
   const search::QueryOptions options{.base_url = request.base_url, .now = snapshot.instant};
   SLUICE_ASSIGN_OR_RETURN(filters.access_, AccessFilters::compile(request.limits, options));
-  query::StoreResolver all(store, snapshot.sequence);
+  query::StoreResolver all(store, snapshot.sequence, bounds);
   std::optional<GroupReach> reach;
   if (request.limits.groups)
-    reach.emplace(store, *request.limits.groups, filters.access_, snapshot, request.base_url);
+    reach.emplace(store, *request.limits.groups, filters.access_, snapshot, request.base_url,
+                  bounds);
   search::IdBudget budget;
-  SeenResolver resolver(reach ? static_cast<search::Resolver&>(*reach) : all, filters.access_);
+  SeenResolver resolver(reach ? static_cast<search::Resolver&>(*reach) : all, filters.access_,
+                        bounds);
   for (const TypeFilter& filter : request.type_filters) {
     SLUICE_ASSIGN_OR_RETURN(const auto query,
                             search::Query::compile(filter.type, filter.query, options));

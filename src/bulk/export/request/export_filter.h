@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "bulk/export/request/access_limits.h"
 #include "fhir/resource_type.h"
+#include "query/bounds.h"
 #include "search/matcher.h"
 #include "search/query.h"
 #include "store/store.h"
@@ -49,8 +50,10 @@ Result<std::vector<fhir::ResourceType>> types_read_by(const TypeFilter& filter,
 /// The filters of one export, compiled, chains resolved as of its snapshot. Immutable, thread-safe.
 class ExportFilters {
  public:
+  /// May read whole types, for chains. `bounds` end that.
   static Result<ExportFilters> prepare(const store::Store& store, const ExportRequest& request,
-                                       const store::Commit& snapshot);
+                                       const store::Commit& snapshot,
+                                       const query::Bounds& bounds = {});
 
   bool empty() const { return by_type_.empty(); }
   /// Whether some type is limited, by a filter or by what may be seen.

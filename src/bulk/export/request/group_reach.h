@@ -65,7 +65,7 @@ class GroupReach final : public search::Resolver {
   const std::string base_url_;
   std::map<std::string, bool> exportable_;  // groups that were asked for
   std::unique_ptr<Found> found_;
-  search::Matcher matcher_;
+  search::Matcher matcher_{[this] { return bounds_.look(); }};
   query::BoundsCheck bounds_;
   std::optional<fhir::ResourceId> wanted_;  ///< what refers_to() looks for
 };

@@ -66,19 +66,20 @@ bool is_in(const ClosedReferences* references, fhir::ResourceType type, std::str
 }  // namespace
 
 Deletions::Deletions(const store::Store& store, const PreparedExport& prepared,
-                     MessageFiles& messages, Step step)
+                     MessageFiles& messages, Step step, query::Bounds bounds)
     : store_(store),
       prepared_(prepared),
       request_(prepared.request),
       messages_(messages),
       step_(std::move(step)),
-      scope_(prepared) {
+      scope_(prepared),
+      bounds_(std::move(bounds)) {
   if (request_.sorts_blocks()) blocks_.emplace(request_);
 }
 
 Result<void> Deletions::begin() {
   SLUICE_ASSIGN_OR_RETURN(window_, change_window(store_, request_, prepared_.snapshot));
-  former_.emplace(store_, prepared_, window_);
+  former_.emplace(store_, prepared_, window_, bounds_);
   return {};
 }
 

@@ -16,6 +16,7 @@
 #include "bulk/export/shard/former_scope.h"
 #include "bulk/export/shard/ndjson_files.h"
 #include "bulk/export/shard/supporting_references.h"
+#include "query/bounds.h"
 #include "search/matcher.h"
 #include "store/store.h"
 
@@ -29,7 +30,7 @@ class Deletions {
   using Step = std::function<Result<void>(std::uint64_t)>;
 
   Deletions(const store::Store& store, const PreparedExport& prepared, MessageFiles& messages,
-            Step step);
+            Step step, query::Bounds bounds);
 
   /// What has left the compartments (at system level: everything); part `part` of `parts`.
   Result<void> write_part(unsigned part, unsigned parts);
@@ -71,7 +72,8 @@ class Deletions {
   MessageFiles& messages_;
   const Step step_;
   const ExportScope scope_;
-  search::Matcher matcher_;
+  const query::Bounds bounds_;
+  search::Matcher matcher_{[check = query::BoundsCheck(bounds_)] { return check.look(); }};
   std::optional<BlockFinder> blocks_;  // when only what belongs to a block is exported
   ChangeWindow window_;
   std::optional<FormerScope> former_;

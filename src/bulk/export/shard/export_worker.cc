@@ -38,7 +38,7 @@ class ShardRun {
         sources_{environment.store, environment.files, job.id, stem_, prepared, scope_, inputs,
                  progress_},
         filter_(prepared, scope_,
-                shard.phase < kSupportingPhase && takes_supporting(prepared.request)),
+                shard.phase < kSupportingPhase && takes_supporting(prepared.request), progress_),
         transforms_(
             prepared,
             [this](std::string_view id) { return environment_.binary_url(job_, request_, id); }),
@@ -148,8 +148,9 @@ class ShardRun {
   }
 
   Deletions deletions() {
-    return Deletions(environment_.store, prepared_, messages_,
-                     [this](std::uint64_t bytes) { return progress_.step(bytes); });
+    return Deletions(
+        environment_.store, prepared_, messages_,
+        [this](std::uint64_t bytes) { return progress_.step(bytes); }, progress_.bounds());
   }
 
   const WorkerEnvironment& environment_;

@@ -179,7 +179,8 @@ Result<void> FormerScope::resolve_filters_then() {
   }
   if (!has_chains || window_.after < store_.history_horizon()) return {};
   SLUICE_ASSIGN_OR_RETURN(
-      auto filters, ExportFilters::prepare(store_, request_, {window_.after, *request_.since}));
+      auto filters,
+      ExportFilters::prepare(store_, request_, {window_.after, *request_.since}, bounds_));
   filters_ = std::move(filters);
   return {};
 }

@@ -15,6 +15,7 @@
 #include "bulk/export/request/export_scope.h"
 #include "bulk/export/shard/block_finder.h"
 #include "bulk/group/patient_set.h"
+#include "query/bounds.h"
 #include "search/matcher.h"
 #include "store/store.h"
 
@@ -26,12 +27,14 @@ enum class Answer : std::uint8_t { kNo, kYes, kUnknown };
 /// For an export with `_since`. Not thread-safe; all references must outlive it.
 class FormerScope {
  public:
-  FormerScope(const store::Store& store, const PreparedExport& prepared, ChangeWindow window)
+  FormerScope(const store::Store& store, const PreparedExport& prepared, ChangeWindow window,
+              query::Bounds bounds)
       : store_(store),
         prepared_(prepared),
         request_(prepared.request),
         window_(window),
-        scope_(prepared) {
+        scope_(prepared),
+        bounds_(std::move(bounds)) {
     if (request_.sorts_blocks()) blocks_.emplace(request_);
   }
 
@@ -62,7 +65,8 @@ class FormerScope {
   const ExportRequest& request_;
   const ChangeWindow window_;
   const ExportScope scope_;
-  search::Matcher matcher_;
+  const query::Bounds bounds_;
+  search::Matcher matcher_{[check = query::BoundsCheck(bounds_)] { return check.look(); }};
   std::optional<BlockFinder> blocks_;  // when only what belongs to a block is exported
   // Found on first use.
   std::optional<Joins> joins_;                // since when new members are members

@@ -144,13 +144,15 @@ Result<std::vector<std::string>> provenances_in_scope(
 }
 
 ProvenanceSelector::ProvenanceSelector(const store::Store& store, const PreparedExport& prepared,
-                                       const ClosedReferences* referred)
+                                       const ClosedReferences* referred,
+                                       const query::Bounds& bounds)
     : store_(store),
       prepared_(prepared),
       request_(prepared.request),
       referred_(referred),
       scope_(prepared),
-      walk_(prepared.request.base_url) {}
+      walk_(prepared.request.base_url),
+      matcher_([check = query::BoundsCheck(bounds)] { return check.look(); }) {}
 
 Result<ProvenanceSelector::Target> ProvenanceSelector::look_at(const fhir::ResourceId& target) {
   const std::string key = fmt::format("{}/{}", target.type.code, target.id);

@@ -19,6 +19,7 @@
 #include "bulk/export/shard/supporting_references.h"
 #include "fhir/reference_walk.h"
 #include "output/file_store.h"
+#include "query/bounds.h"
 #include "search/matcher.h"
 #include "store/store.h"
 
@@ -69,7 +70,7 @@ class ProvenanceSelector {
  public:
   /// `referred`: the supporting resources that the export has; nullptr at system level.
   ProvenanceSelector(const store::Store& store, const PreparedExport& prepared,
-                     const ClosedReferences* referred);
+                     const ClosedReferences* referred, const query::Bounds& bounds);
 
   /// Whether a Provenance is exported, by its owners and all its targets; nullopt if not.
   Result<std::optional<AgeRule>> choose(std::string_view owners, std::string_view json);

@@ -17,16 +17,18 @@ class ProvenanceFilter final : public RecordVisitor {
  public:
   ProvenanceFilter(const SourceContext& context, RecordVisitor& behind)
       : filters_(context.prepared.filters),
-        selector_(context.store, context.prepared, context.inputs.referred.get()),
-        behind_(behind) {}
+        selector_(context.store, context.prepared, context.inputs.referred.get(),
+                  context.progress.bounds()),
+        behind_(behind),
+        matcher_([&progress = context.progress] { return progress.look(); }) {}
 
   Result<void> visit(const store::RecordView& record, AgeRule age) override;
 
  private:
   const ExportFilters& filters_;
   ProvenanceSelector selector_;
-  search::Matcher matcher_;
   RecordVisitor& behind_;
+  search::Matcher matcher_;
 };
 
 /// Adds them to the runs of candidates.
@@ -34,16 +36,18 @@ class ProvenanceCandidates final : public RecordVisitor {
  public:
   ProvenanceCandidates(const SourceContext& context, RunWriter& runs)
       : filters_(context.prepared.filters),
-        selector_(context.store, context.prepared, context.inputs.referred.get()),
-        runs_(runs) {}
+        selector_(context.store, context.prepared, context.inputs.referred.get(),
+                  context.progress.bounds()),
+        runs_(runs),
+        matcher_([&progress = context.progress] { return progress.look(); }) {}
 
   Result<void> visit(const store::RecordView& record, AgeRule age) override;
 
  private:
   const ExportFilters& filters_;
   ProvenanceSelector selector_;
-  search::Matcher matcher_;
   RunWriter& runs_;
+  search::Matcher matcher_;
 };
 
 /// Merges runs of candidates and adds the newest of each target to the runs of those chosen.

@@ -7,6 +7,7 @@
 #include "bulk/export/request/export_scope.h"
 #include "bulk/export/shard/block_finder.h"
 #include "bulk/export/shard/record_source.h"
+#include "bulk/export/shard/shard_progress.h"
 #include "bulk/export/shard/supporting_references.h"
 #include "search/matcher.h"
 #include "store/store.h"
@@ -16,9 +17,13 @@ namespace sluice::bulk {
 /// Not thread-safe.
 class RecordFilter {
  public:
-  /// Both must outlive it. `collects_references`: a later phase follows them.
-  RecordFilter(const PreparedExport& prepared, const ExportScope& scope, bool collects_references)
-      : filters_(prepared.filters), scope_(scope), collects_references_(collects_references) {
+  /// All must outlive it. `collects_references`: a later phase follows them.
+  RecordFilter(const PreparedExport& prepared, const ExportScope& scope, bool collects_references,
+               const ShardProgress& progress)
+      : filters_(prepared.filters),
+        scope_(scope),
+        collects_references_(collects_references),
+        matcher_([&progress] { return progress.look(); }) {
     if (prepared.request.sorts_blocks()) blocks_.emplace(prepared.request);
   }
 

@@ -5,6 +5,7 @@
 
 #include "base/result.h"
 #include "job/engine.h"
+#include "query/bounds.h"
 
 namespace sluice::bulk {
 
@@ -21,10 +22,17 @@ class ShardProgress {
     if (since_ < kStep) return {};
     context_.add_progress(since_);
     since_ = 0;
+    return look();
+  }
+  /// kCancelled when the shard is to stop.
+  Result<void> look() const {
     if (context_.stop.stop_requested())
       return Error{ErrorKind::kCancelled, "the export was stopped"};
     return {};
   }
+
+  /// For what reads on its own.
+  query::Bounds bounds() const { return {.stop = context_.stop}; }
 
  private:
   const job::ShardContext& context_;

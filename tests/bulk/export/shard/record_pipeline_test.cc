@@ -1,11 +1,13 @@
 // The parts of an export's pipeline one by one: which source reads what, what a transform leaves
 // alone, which sink writes what. Whole exports are export_test.cc's.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <array>
 
 #include "bulk/export/request/export_phases.h"
 #include "bulk/export/shard/ndjson_files.h"
+#include "bulk/export/shard/record_filter.h"
 #include "bulk/export/shard/record_sinks.h"
 #include "bulk/export/shard/record_sources.h"
 #include "bulk/export/shard/record_transform.h"
@@ -90,6 +92,27 @@ TEST_F(RecordPipelineTest, EachTransformWorksOnWhatTheOneBeforeLeft) {
     ASSERT_TRUE(out);
     EXPECT_EQ(*out, expected);
   }
+}
+
+// R-01, S-05: one resource can take longer to compare than a DELETE or a stop may wait.
+TEST_F(RecordPipelineTest, AFilterStopsWithinOneResource_R01) {
+  ExportRequest request;
+  request.type_filters = {{fhir::types::kPatient, "name:contains=n1,n2,n3"}};
+  PreparedExport prepared;
+  prepared.filters = ExportFilters::prepare(*store_, request, store_->last_commit()).value();
+  const ExportScope scope(prepared);
+  std::stop_source stop;
+  const job::ShardContext shard{.stop = stop.get_token(), .add_progress = [](std::uint64_t) {}};
+  ShardProgress progress(shard);
+  RecordFilter filter(prepared, scope, false, progress);
+  const std::string line =
+      fmt::format(R"({{"resourceType":"Patient","id":"p","name":[{{"family":"{}"}}]}})",
+                  std::string(1u << 20, 'a'));
+  EXPECT_EQ(filter.passes(patient(line), AgeRule::kOwn).value(), false);
+  stop.request_stop();
+  const auto stopped = filter.passes(patient(line), AgeRule::kOwn);
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().kind, ErrorKind::kCancelled);
 }
 
 // P-09
