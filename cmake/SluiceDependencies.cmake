@@ -1,4 +1,4 @@
-# Everything Sluice is built from. All of it comes from Debian packages; nothing is downloaded.
+# Everything Sluice is built from. All of it comes from Debian packages (but for SluiceArrow.cmake); nothing is downloaded.
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
