@@ -101,14 +101,15 @@ Command add_audit(CLI::App& app) {
   command->footer(std::string("Example:\n  sluice audit grep --data ./data kick-off research") +
                   kAuditExitCodes);
   auto arguments = std::make_shared<AuditArguments>();
-  auto* tail_command = command->add_subcommand("tail", "Print the last events");
+  auto* tail_command = command->add_subcommand("tail", "Print the latest events");
   tail_command->footer(
       std::string("Example:\n  sluice audit tail --data ./data --lines 5 --follow") +
       kAuditExitCodes);
   add_option(*tail_command, "data", arguments->data, "The data folder");
   add_option(*tail_command, "lines", arguments->lines, "How many");
   add_switch(*tail_command, "follow", arguments->follow, "Go on with what comes");
-  auto* grep_command = command->add_subcommand("grep", "Print the events that hold all the words");
+  auto* grep_command =
+      command->add_subcommand("grep", "Print the events that contain all the words");
   grep_command->footer(
       std::string("Example:\n  sluice audit grep --data ./data kick-off research") +
       kAuditExitCodes);

@@ -160,7 +160,7 @@ void add_options(CLI::App& verb, ClientArguments& arguments, bool has_id, bool h
 }  // namespace
 
 Command add_client(CLI::App& app) {
-  auto* command = app.add_subcommand("client", "Say who may use the server, and for what");
+  auto* command = app.add_subcommand("client", "Manage the clients of the server");
   command->require_subcommand(1);
   command->footer(
       "Example:\n"
@@ -178,9 +178,9 @@ Command add_client(CLI::App& app) {
       {"list", "List the clients", false, false},
       {"show", "Show one client", true, false},
       {"update", "Change a client", true, true},
-      {"disable", "Give a client no more tokens and void those it has", true, false},
-      {"enable", "Undo disable", true, false},
-      {"revoke-tokens", "Void all tokens and signed URLs of a client", true, false},
+      {"disable", "Issue no more tokens to a client and revoke those it has", true, false},
+      {"enable", "Enable a disabled client", true, false},
+      {"revoke-tokens", "Revoke all tokens and signed URLs of a client", true, false},
       {"remove", "Remove a client", true, false},
   };
   for (const auto& verb : verbs) {

@@ -16,9 +16,9 @@ Command add_generate(CLI::App& app) {
       kExitCodes);
   auto options = std::make_shared<sample::GenerateOptions>();
   auto out = std::make_shared<std::string>();
-  add_option(*command, "patients", options->patients, "How many patients")
+  add_option(*command, "patients", options->patients, "Number of patients")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100'000'000}));
-  add_option(*command, "seed", options->seed, "The same seed makes the same data");
+  add_option(*command, "seed", options->seed, "The same seed generates the same data");
   add_option(*command, "out", *out, "Folder to write to; created when missing");
   add_switch(*command, "gzip", options->gzip, "Write <Type>.ndjson.gz");
   return {command, [options, out]() -> Result<int> {

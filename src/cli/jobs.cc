@@ -99,14 +99,14 @@ Result<int> run_jobs(const JobsArguments& arguments) {
 }  // namespace
 
 Command add_jobs(CLI::App& app) {
-  auto* command = app.add_subcommand("jobs", "Show exports and imports, and how an export reads");
+  auto* command = app.add_subcommand("jobs", "List exports and imports, and show the plan of one");
   command->footer(
       std::string("Example:\n  sluice jobs --data ./data\n  sluice jobs --data ./data JOB") +
       kExitCodes);
   auto arguments = std::make_shared<JobsArguments>();
   add_option(*command, "data", arguments->data, "The data folder");
-  command->add_option("job", arguments->id, "One job, with its plan");
-  add_switch(*command, "json", arguments->as_json, "One JSON object instead of a table");
+  command->add_option("job", arguments->id, "Show this job with its plan");
+  add_switch(*command, "json", arguments->as_json, "Print a JSON object instead of a table");
   return {command, [arguments] { return run_jobs(*arguments); }};
 }
 

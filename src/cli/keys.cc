@@ -78,14 +78,14 @@ Result<int> generate_key(const KeysArguments& arguments) {
 }  // namespace
 
 Command add_keys(CLI::App& app) {
-  auto* command = app.add_subcommand("keys", "Make keys, show their public halves");
+  auto* command = app.add_subcommand("keys", "Generate keys and print their public parts");
   command->require_subcommand(1);
   command->footer(std::string("Example:\n  sluice keys generate --alg ES384 --out key.jwk\n"
                               "  sluice keys public key.jwk > jwks.json") +
                   kExitCodes);
   auto arguments = std::make_shared<KeysArguments>();
-  auto* generate =
-      command->add_subcommand("generate", "Write a private JSON Web Key, print its public JWK Set");
+  auto* generate = command->add_subcommand(
+      "generate", "Generate a private JSON Web Key and print its public JWK Set");
   generate->footer(std::string("Example:\n  sluice keys generate --alg ES384 --out key.jwk") +
                    kExitCodes);
   generate->add_option("--alg", arguments->algorithm, "ES384, RS384, ES256, RS256, PS384 ...")

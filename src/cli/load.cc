@@ -157,13 +157,13 @@ Command add_load(CLI::App& app) {
   add_switch(*command, "strict", options.strict,
              "Stop at the first problem and load nothing of its file");
   add_switch(*command, "lenient", arguments->lenient,
-             "Load what light validation finds fault with as it is, with a warning");
+             "Load resources that fail light validation, and warn about them");
   add_option(*command, "problems-max", options.problems_max,
-             "Problems after which an input is not read on; 0: no limit");
-  add_option(*command, "parse-threads", options.parse_threads, "Threads that read resources")
+             "Stop reading an input after so many problems; 0: no limit");
+  add_option(*command, "parse-threads", options.parse_threads, "Threads that parse resources")
       ->check(CLI::Range(1, 256));
   add_option(*command, "base-url", options.base_url,
-             "FHIR base of the data's source: absolute references below it count as local");
+             "FHIR base URL of the source: absolute references below it become local");
   return {command, [arguments] { return run_load(*arguments); }};
 }
 

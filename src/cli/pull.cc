@@ -185,14 +185,16 @@ Result<int> run_pull(PullArguments& arguments) {
 }
 
 void add_request_options(CLI::App& command, client::PullRequest& request) {
-  add_option(command, "group", request.group, "Export this Group's patients");
+  add_option(command, "group", request.group, "Export the patients of this Group");
   add_switch(command, "all-patients", request.is_patient_level,
-             "Export at Patient level; without --group and this: the whole system");
-  add_option(command, "patient", request.patients, "Only these patients of the group; repeatable")
+             "Export all patients; without --group and --patient-level: the whole system");
+  add_option(command, "patient", request.patients,
+             "Only these patients of the group; may be repeated")
       ->delimiter(',');
   add_option(command, "type", request.types, "Resource types, separated by commas")->delimiter(',');
-  add_option(command, "type-filter", request.type_filters,
-             "A search that limits one type, as Observation?category=laboratory; repeatable");
+  add_option(
+      command, "type-filter", request.type_filters,
+      "A search that limits one type, such as Observation?category=laboratory; may be repeated");
   add_option(command, "elements", request.elements, "Elements, separated by commas")
       ->delimiter(',');
   add_option(command, "since", request.since, "Only what changed after this instant");
@@ -203,7 +205,7 @@ void add_request_options(CLI::App& command, client::PullRequest& request) {
   add_option(command, "organize-output-by", request.organize_output_by, "A type: Patient ...");
   add_option(command, "output-format", request.output_format, "Default: the server's, NDJSON");
   add_switch(command, "partial-manifests", request.allows_partial_manifests,
-             "Take files while the export still runs");
+             "Download files while the export is still running");
   add_option(command, "minimum-file-size", request.file_size_min, "Bytes of NDJSON");
   add_option(command, "maximum-file-size", request.file_size_max, "Bytes of NDJSON");
 }
@@ -211,7 +213,8 @@ void add_request_options(CLI::App& command, client::PullRequest& request) {
 }  // namespace
 
 Command add_pull(CLI::App& app) {
-  auto* command = app.add_subcommand("pull", "Pull an export of any Bulk Data server");
+  auto* command =
+      app.add_subcommand("pull", "Export from any Bulk Data server and download the files");
   command->footer(std::string("Example:\n  sluice pull https://ehr.example/fhir --client-id c1 "
                               "--key key.jwk --group G1 \\\n    --type Patient,Observation "
                               "--since 2026-01-01T00:00:00Z --out ./data\n") +
@@ -225,7 +228,7 @@ Command add_pull(CLI::App& app) {
   add_server_options(*command, arguments->server);
   add_option(*command, "status-url", arguments->status_url,
              "Take over an export that was kicked off elsewhere");
-  add_switch(*command, "dry-run", arguments->is_dry_run, "Show the requests, send none");
+  add_switch(*command, "dry-run", arguments->is_dry_run, "Print the requests and send none");
   add_run_options(*command, arguments->run);
   return {command, [arguments] { return run_pull(*arguments); }};
 }

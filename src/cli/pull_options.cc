@@ -91,50 +91,51 @@ Result<client::AttachmentOptions> make_attachment_options(const ServerArguments&
 }  // namespace
 
 void add_server_options(CLI::App& command, ServerArguments& arguments) {
-  add_option(command, "client-id", arguments.client_id, "Who we are there; without it: no token");
+  add_option(command, "client-id", arguments.client_id,
+             "Our client id at the server; without it no token is requested");
   add_option(command, "key", arguments.key_file, "File with our private key: JWK, JWK Set or PEM");
   add_option(command, "secret-file", arguments.secret_file,
-             "File with a client secret instead of a key, for servers that take HTTP Basic");
+             "File with a client secret instead of a key, for servers that use HTTP Basic");
   add_option(command, "scope", arguments.scope,
-             "Scopes to ask for; default: what the server lists");
-  add_option(command, "token-url", arguments.token_url, "Token endpoint, when discovery has none");
-  add_option(
-      command, "token-origin", arguments.token_origins,
-      "Origins that get tokens beside the FHIR base's, separated by commas: https://files.example");
+             "Scopes to request; default: those that the server lists");
+  add_option(command, "token-url", arguments.token_url, "Token endpoint, if discovery names none");
+  add_option(command, "token-origin", arguments.token_origins,
+             "Origins that receive tokens besides the FHIR base's, separated by commas: "
+             "https://files.example");
   add_option(command, "vendor", arguments.vendor,
-             "How the server is treated: " + vendor_names() + "; default: detected");
+             "Profile of the server: " + vendor_names() + "; default: detected");
   add_option(command, "ca-file", arguments.ca_file,
              "PEM file with the authorities to trust instead of the system's");
-  add_option(command, "into", arguments.into,
-             "Data folder of a Sluice store that all of it goes into, also while a server has it "
-             "open");
+  add_option(
+      command, "into", arguments.into,
+      "Data folder of a Sluice store to load everything into, even while a server has it open");
   add_option(command, "attachments", arguments.attachments,
-             "What attachments named by URL become: none (they stay as they are), inline, files")
+             "What to do with attachments named by URL: none (leave them), inline, files")
       ->check(CLI::IsMember({"none", "inline", "files"}));
   add_option(command, "attachment-types", arguments.attachment_types,
              "Only of these media types, separated by commas: application/pdf,image/*");
   add_option(command, "attachment-size-max", arguments.attachment_size_max,
-             "Larger ones stay as they are: bytes; default 5000000 inline, 1000000000 as files");
-  add_switch(command, "get", arguments.by_get, "Kick off by GET instead of POST");
+             "Leave larger ones, in bytes; default: 5000000 inline, 1000000000 as files");
+  add_switch(command, "get", arguments.by_get, "Kick off with GET instead of POST");
   add_switch(command, "lenient", arguments.is_lenient,
              "Let the server skip parameters that it does not support");
   add_switch(command, "separate-export-status", arguments.separate_status,
              "Ask for Prefer: separate-export-status");
   add_switch(command, "plain-http", arguments.is_plain_http_allowed,
-             "Send tokens by http to other machines too");
-  add_switch(command, "gzip", arguments.keeps_gzip, "Keep gzip as received: .ndjson.gz");
+             "Send tokens over plain HTTP to other machines too");
+  add_switch(command, "gzip", arguments.keeps_gzip, "Keep files gzipped as received: .ndjson.gz");
 }
 
 void add_run_options(CLI::App& command, RunArguments& arguments) {
-  add_option(command, "parallel", arguments.parallel, "Files at a time at most")
+  add_option(command, "parallel", arguments.parallel, "Files downloaded in parallel")
       ->check(CLI::Range(1, 64));
-  add_option(command, "retries", arguments.retries, "Tries of a request that brings nothing");
+  add_option(command, "retries", arguments.retries, "Attempts at a request that brings nothing new");
   add_option(command, "timeout", arguments.time_limit_seconds,
-             "Seconds for all of it; 0: no limit");
+             "Seconds for the whole run; 0: no limit");
   add_option(command, "poll-max", arguments.poll_max_seconds,
-             "The longest Retry-After that is followed, in seconds");
-  add_switch(command, "keep-job", arguments.keeps_job, "Do not DELETE the export at the end");
-  add_switch(command, "log-json", arguments.log_json, "JSON lines on standard error");
+             "The longest Retry-After to honour, in seconds");
+  add_switch(command, "keep-job", arguments.keeps_job, "Do not delete the export job at the end");
+  add_switch(command, "log-json", arguments.log_json, "Log JSON lines on standard error");
 }
 
 json::object to_json(const ServerArguments& arguments) {

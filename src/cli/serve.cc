@@ -173,17 +173,18 @@ Result<int> run_serve(const ServeArguments& arguments) {
 void add_exposure(CLI::App& command, ServeArguments& arguments) {
   add_switch(command, "open", arguments.server.open, "Serve without authentication");
   add_switch(command, "i-know-this-is-public", arguments.is_public,
-             "With --open: on other addresses than loopback too");
+             "Allow --open on addresses other than loopback");
   add_switch(command, "behind-proxy", arguments.behind_proxy,
-             "Serve without TLS off loopback, because a proxy terminates it");
+             "Allow plain HTTP on addresses other than loopback: a proxy terminates TLS");
   add_option(command, "tls-certificate", arguments.tls.certificate,
-             "PEM file with the server's certificate and its chain: serve by TLS");
-  add_option(command, "tls-key", arguments.tls.key, "PEM file with its private key");
+             "PEM file with the server's certificate and its chain; turns TLS on");
+  add_option(command, "tls-key", arguments.tls.key,
+             "PEM file with the private key of the certificate");
   add_option(command, "tls-client-ca", arguments.tls.client_authorities,
-             "PEM file with the authorities of client certificates");
-  add_option(command, "tls-handshake-rate", arguments.server.http.handshakes_of_address_max,
-             "TLS connections a second that one address may begin, twice as many at once; 0: no "
-             "limit")
+             "PEM file with the authorities that client certificates are checked against");
+  add_option(
+      command, "tls-handshake-rate", arguments.server.http.handshakes_of_address_max,
+      "TLS handshakes per second from one address, with bursts of twice as many; 0: no limit")
       ->check(CLI::Range(0, 1'000'000));
   add_switch(command, "tls-require-client", arguments.tls.client_certificate_required,
              "Refuse connections without a client certificate");
@@ -191,86 +192,86 @@ void add_exposure(CLI::App& command, ServeArguments& arguments) {
 
 void add_authorization(CLI::App& command, ServeArguments& arguments) {
   add_option(command, "token-lifetime", arguments.token_lifetime,
-             "Seconds that an access token lives")
+             "Lifetime of an access token in seconds")
       ->check(CLI::Range(10, 3600));
   add_switch(command, "more-algorithms", arguments.server.authorization.more_algorithms,
-             "Take assertions with RS256, ES256 and PS384 beside RS384 and ES384");
+             "Accept assertions signed with RS256, ES256 and PS384, besides RS384 and ES384");
   add_option(command, "token-rate", arguments.server.authorization.token_requests_per_minute,
-             "Token requests a minute of one address; 0: no limit");
+             "Token requests per minute from one address; 0: no limit");
   add_option(command, "client-token-rate",
              arguments.server.authorization.client_token_requests_per_minute,
-             "Tokens a minute of one client; 0: no limit");
+             "Tokens per minute for one client; 0: no limit");
   add_option(command, "address-kick-off-rate",
              arguments.server.authorization.address_requests_per_minute,
-             "Kick-offs a minute of one address; 0: no limit");
+             "Kick-offs per minute from one address; 0: no limit");
   add_option(command, "kick-off-rate", arguments.server.authorization.client_requests_per_minute,
-             "Kick-offs a minute of a client without a limit of its own; 0: no limit");
-  add_option(
-      command, "registration-token", arguments.registration_token_file,
-      "File with the initial access token of dynamic registration; without it there is none");
+             "Kick-offs per minute for a client without a limit of its own; 0: no limit");
+  add_option(command, "registration-token", arguments.registration_token_file,
+             "File with the initial access token; turns dynamic registration on");
   add_option(command, "registration-scope", arguments.server.authorization.registration_scope,
-             "The most that clients registered so get");
+             "Scopes that dynamically registered clients can get at most");
   add_switch(command, "jwks-allow-private", arguments.server.jwks_fetch.allow_private,
-             "Fetch clients' keys from private and loopback addresses too, and without TLS there");
+             "Allow JWKS URLs on private and loopback addresses, and without TLS there");
 }
 
 void add_import(CLI::App& command, ServeArguments& arguments) {
   add_option(command, "import-folder", arguments.server.import.folders,
-             "Folder whose files $import may read; may be repeated; without it none");
+             "Folder from which $import may read files; may be repeated; default: none");
   add_option(command, "import-workers", arguments.server.import.workers,
-             "Inputs imported side by side")
+             "Inputs imported in parallel")
       ->check(CLI::Range(1, 64));
   add_option(command, "import-problems-max", arguments.server.import.problems_max,
-             "Problems after which an input of $import is not read on; 0: no limit");
+             "Stop reading an input of $import after so many problems; 0: no limit");
   add_option(command, "import-ca-file", arguments.server.import.download.authority_file,
-             "PEM file with the authorities that $import trusts, instead of the system's");
+             "PEM file with the authorities that $import trusts instead of the system's");
   add_switch(command, "import-allow-private", arguments.server.import.download.allow_private,
-             "Import from private and loopback addresses too, and without TLS there");
+             "Allow imports from private and loopback addresses, and without TLS there");
 }
 
 void add_limits(CLI::App& command, ServeArguments& arguments) {
   add_option(command, "max-jobs", arguments.server.engine.jobs_max,
-             "Running exports and imports, of all clients")
+             "Exports and imports that run at once, of all clients")
       ->check(CLI::Range(1, 100'000));
   add_option(command, "max-jobs-per-client", arguments.server.engine.jobs_per_client_max,
-             "Running exports and imports of one client")
+             "Exports and imports that run at once, of one client")
       ->check(CLI::Range(1, 100'000));
   add_option(command, "max-kept-jobs-per-client", arguments.server.engine.kept_jobs_per_client_max,
-             "Jobs of one client that run, or ended and were neither deleted nor expired")
+             "Jobs kept for one client: running, or done and neither deleted nor expired")
       ->check(CLI::Range(1, 1'000'000));
   add_option(command, "max-connections", arguments.server.http.connections_max, "Open connections")
       ->check(CLI::Range(1, 1'000'000));
   add_option(command, "max-connections-per-address", arguments.connections_of_address_max,
-             "Open connections of one address; 0: a quarter of --max-connections, 64 at least")
+             "Open connections from one address; 0: a quarter of --max-connections, at least 64")
       ->check(CLI::Range(0, 1'000'000));
   add_option(command, "max-body-size", arguments.server.http.body_size_max,
-             "Bytes of a request body; 64MB style units are understood")
+             "Bytes of a request body; units such as 64MB")
       ->transform(CLI::AsSizeValue(false));
   add_option(command, "answer-memory", arguments.server.service.answers_size_max,
-             "Bytes that all answers may hold in memory together; 64MB style units")
+             "Bytes of memory for all responses together; units such as 64MB")
       ->transform(CLI::AsSizeValue(false));
   add_option(command, "max-bundle-answer", arguments.server.service.bundle_answer_size_max,
-             "Bytes of the answer to one Bundle; 64MB style units")
+             "Bytes of the response to one Bundle; units such as 64MB")
       ->transform(CLI::AsSizeValue(false));
   add_option(command, "header-timeout", arguments.header_timeout,
-             "Seconds a client has for a request's header")
+             "Seconds to receive the header of a request")
       ->check(CLI::Range(1, 3600));
-  add_option(command, "idle-timeout", arguments.idle_timeout, "Seconds between two requests")
+  add_option(command, "idle-timeout", arguments.idle_timeout,
+             "Seconds that a connection may be idle between requests")
       ->check(CLI::Range(1, 3600));
   add_option(command, "retry-after-max", arguments.retry_after_max,
-             "Most seconds that a polling client is asked to wait")
+             "Largest Retry-After of a status response, in seconds")
       ->check(CLI::Range(1, 86400));
   add_option(command, "search-timeout", arguments.search_timeout,
-             "Seconds that a search may take; one without _sort gives what it has found by then")
+             "Seconds that a search may take; one without _sort then returns what it has found")
       ->check(CLI::Range(1, 3600));
   add_option(command, "conditional-delete", arguments.conditional_delete,
-             "What a DELETE by a search may delete: single, multiple")
+             "What a conditional DELETE may delete: single, multiple")
       ->check(CLI::IsMember({"single", "multiple"}));
   add_option(command, "cascade-max", arguments.server.service.cascade_max,
              "Resources that one DELETE with _cascade may delete")
       ->check(CLI::Range(1, 1'000'000));
   add_option(command, "poll-burst", arguments.server.service.poll_burst,
-             "Polls of one job before they are held to Retry-After")
+             "Status requests of one job before Retry-After is enforced")
       ->check(CLI::Range(1, 1'000'000));
 }
 
@@ -288,38 +289,38 @@ Command add_serve(CLI::App& app) {
   add_option(*command, "data", arguments->data, "The data folder; created when missing");
   add_option(*command, "listen", arguments->listen, "HOST:PORT; port 0 takes a free one");
   add_option(*command, "health-listen", arguments->health_listen,
-             "HOST:PORT where /healthz and /readyz are told too, without TLS");
+             "HOST:PORT that answers /healthz and /readyz too, without TLS");
   add_exposure(*command, *arguments);
   add_option(*command, "base-url", arguments->server.service.base_url,
-             "Public FHIR base URL, when clients reach the server by another name");
-  add_option(*command, "export-workers", arguments->server.engine.workers, "Threads that export")
+             "Public FHIR base URL, if clients reach the server by another name");
+  add_option(*command, "export-workers", arguments->server.engine.workers, "Threads for exports")
       ->check(CLI::Range(1, 256));
-  add_option(*command, "request-threads", arguments->server.request_threads,
-             "Threads that answer requests")
+  add_option(*command, "request-threads", arguments->server.request_threads, "Threads for requests")
       ->check(CLI::Range(1, 256));
   add_option(*command, "file-expiry", arguments->file_expiry,
-             "Seconds that an export's files stay after it is done")
+             "Seconds until the files of a finished export expire")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{366} * 86400));
-  add_option(*command, "file-size-max", arguments->server.sizes.file_size_max,
-             "Bytes of NDJSON in a file when the client does not say; 500MB style units")
+  add_option(
+      *command, "file-size-max", arguments->server.sizes.file_size_max,
+      "Bytes of NDJSON per file unless the client asks for another size; units such as 500MB")
       ->transform(CLI::AsSizeValue(false));
   add_option(*command, "history-retention", arguments->history_retention,
-             "Seconds that superseded versions are kept at least");
+             "Seconds for which superseded versions are kept at least");
   add_switch(*command, "lenient", arguments->lenient,
-             "Store resources that light validation finds fault with, and warn");
+             "Store resources that fail light validation, and warn about them");
   add_switch(*command, "require-respond-async", arguments->server.service.require_respond_async,
              "Refuse kick-offs without Prefer: respond-async");
   add_option(
       *command, "group-history-of-new-members", arguments->group_history_of_new_members,
-      "Whether Group exports with _since add all that patients have who joined since: on, off")
+      "Whether Group exports with _since hold all data of patients who joined since then: on, off")
       ->check(CLI::IsMember({"on", "off"}));
   add_option(*command, "cohort-refresh", arguments->cohort_refresh,
              "Seconds between two evaluations of a Group with member-filter; 0: at each export")
       ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{366} * 86400));
   add_option(*command, "cors-origin", arguments->server.http.cors_origins,
-             "Origin that browsers may call from, or *; may be repeated");
+             "Origin allowed by CORS, or *; may be repeated");
   add_option(*command, "trusted-proxy", arguments->server.http.trusted_proxies,
-             "IP address whose X-Forwarded-* headers count; may be repeated");
+             "IP address whose X-Forwarded-* headers are trusted; may be repeated");
   add_option(*command, "log-level", arguments->log_level, "trace, debug, info, warn, error, off")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}));
   add_authorization(*command, *arguments);

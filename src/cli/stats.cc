@@ -47,7 +47,7 @@ Command add_stats(CLI::App& app) {
   auto data = std::make_shared<std::string>();
   auto as_json = std::make_shared<bool>(false);
   add_option(*command, "data", *data, "The data folder");
-  add_switch(*command, "json", *as_json, "One JSON object instead of a table");
+  add_switch(*command, "json", *as_json, "Print a JSON object instead of a table");
   return {command, [data, as_json] { return print_stats(*data, *as_json); }};
 }
 

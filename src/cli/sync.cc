@@ -188,18 +188,18 @@ Result<int> sync(SyncArguments& arguments, PullDisplay& display) {
 }  // namespace
 
 Command add_sync(CLI::App& app) {
-  auto* command = app.add_subcommand("sync", "Bring a folder that was pulled up to date");
+  auto* command = app.add_subcommand("sync", "Update a pulled folder with what has changed");
   command->footer(std::string("Example:\n  sluice sync ./data\n") + kPullExitCodes);
   auto arguments = std::make_shared<SyncArguments>();
   command->add_option("DIR", arguments->folder, "The folder that `sluice pull --out` made")
       ->required();
-  add_switch(*command, "full", arguments->is_full,
-             "Compare with a full export of the same scope: what the server has no longer goes");
-  add_option(
-      *command, "full-every", arguments->full_every,
-      "The same when the last one is so long ago: 30d, 12h; for servers that list no deletions");
+  add_switch(
+      *command, "full", arguments->is_full,
+      "Compare with a full export of the same scope, and remove what the server no longer has");
+  add_option(*command, "full-every", arguments->full_every,
+             "Do so if the last one is so long ago: 30d, 12h; for servers that list no deletions");
   add_switch(*command, "force", arguments->may_remove_many,
-             "Let --full remove more than a tenth of what is there");
+             "Let --full remove more than a tenth of the copy");
   add_server_options(*command, arguments->server);
   add_run_options(*command, arguments->run);
   return {command, [arguments] {

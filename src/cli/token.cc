@@ -70,7 +70,7 @@ int run_token(TokenArguments& arguments) {
 }  // namespace
 
 Command add_token(CLI::App& app) {
-  auto* command = app.add_subcommand("token", "Get an access token of a SMART server");
+  auto* command = app.add_subcommand("token", "Request an access token from a SMART server");
   command->footer(
       "Example:\n  sluice token https://ehr.example/fhir --client-id research --key key.jwk "
       "--scope 'system/*.rs'\n"
@@ -78,13 +78,13 @@ Command add_token(CLI::App& app) {
       "cannot be reached");
   auto arguments = std::make_shared<TokenArguments>();
   command->add_option("base", arguments->base_url, "The server's FHIR base URL")->required();
-  add_option(*command, "client-id", arguments->client_id, "Who we are there");
+  add_option(*command, "client-id", arguments->client_id, "Our client id at the server");
   add_option(*command, "key", arguments->key_file,
              "File with our private key: JWK, JWK Set or PEM");
-  add_option(*command, "scope", arguments->scope, "Scopes to ask for, separated by spaces");
+  add_option(*command, "scope", arguments->scope, "Scopes to request, separated by spaces");
   add_option(*command, "ca-file", arguments->ca_file,
              "PEM file with the authorities to trust instead of the system's");
-  add_switch(*command, "json", arguments->as_json, "Print the whole answer");
+  add_switch(*command, "json", arguments->as_json, "Print the whole token response");
   return {command, [arguments]() -> Result<int> { return run_token(*arguments); }};
 }
 
