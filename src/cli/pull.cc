@@ -187,7 +187,7 @@ Result<int> run_pull(PullArguments& arguments) {
 void add_request_options(CLI::App& command, client::PullRequest& request) {
   add_option(command, "group", request.group, "Export the patients of this Group");
   add_switch(command, "all-patients", request.is_patient_level,
-             "Export all patients; without --group and --patient-level: the whole system");
+             "Export all patients; without --group and --all-patients: the whole system");
   add_option(command, "patient", request.patients,
              "Only these patients of the group; may be repeated")
       ->delimiter(',');
