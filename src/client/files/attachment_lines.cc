@@ -1,5 +1,7 @@
 #include "client/files/attachment_lines.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cctype>
@@ -9,6 +11,7 @@
 
 #include "base/json_text.h"
 #include "base/utf8.h"
+#include "client/files/line_scan.h"
 #include "client/http/base64.h"
 #include "fhir/attachment_walk.h"
 #include "json/json_check.h"
@@ -18,6 +21,14 @@ namespace sluice::client {
 namespace {
 
 constexpr std::size_t kDepthMax = 200;
+constexpr std::ptrdiff_t kMarksMax = 4 << 20;  // two tokens each, of four bytes
+
+// At least as many as a line has brackets, commas and colons between its strings.
+std::ptrdiff_t count_marks(std::string_view line) {
+  return std::count_if(line.begin(), line.end(), [](char c) {
+    return c == ',' || c == ':' || (c | 0x20) == '{' || (c | 0x20) == '}';
+  });
+}
 
 }  // namespace
 
@@ -32,6 +43,11 @@ bool AttachmentReader::may_have(std::string_view line) {
 }
 
 Result<void> AttachmentReader::read(std::string_view line, std::vector<AttachmentRef>& refs) {
+  if (line.size() > kLongLine && count_marks(line) > kMarksMax)
+    return Error{ErrorKind::kTooLarge,
+                 fmt::format("a resource of {} bytes has too many values to be looked through for "
+                             "attachments",
+                             line.size())};
   if (!tokens_.read(line) || !fhir::check_json_object(tokens_, kDepthMax))
     return corrupt("a line is no JSON object");
   std::optional<fhir::ResourceType> type;

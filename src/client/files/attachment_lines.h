@@ -30,7 +30,8 @@ class AttachmentReader {
  public:
   /// Whether the line can hold one: a search of its bytes. Only lines that pass need read().
   static bool may_have(std::string_view line);
-  /// Appends the line's Attachments to `refs`, in order. kCorrupt when the line is no resource.
+  /// Appends the line's Attachments to `refs`, in order. kCorrupt when the line is no resource;
+  /// kTooLarge when it has so many values that they would take more memory than a line may.
   Result<void> read(std::string_view line, std::vector<AttachmentRef>& refs);
 
  private:

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/utf8.h"
 #include "client/files/deletion_bundle.h"
 #include "json/json_check.h"
@@ -13,90 +15,112 @@ namespace {
 constexpr std::size_t kDepthMax = 200;
 constexpr std::size_t kTextsKept = 3;
 constexpr std::size_t kTypeShown = 40;
-constexpr std::size_t kLargeLine = 16u << 20;
 
 }  // namespace
 
 Result<LineVerdict> LineJudge::judge(std::string_view line) {
-  // What was cut needs no parser, which takes as much memory again as the line.
-  const auto end = line.find_last_not_of(" \t\r\n");
-  const bool is_closed = end != std::string_view::npos && line[end] == '}';
-  if (!is_closed || !tokens_.read(line) || !fhir::check_json_object(tokens_, kDepthMax))
+  if (line.size() > kLongLine) {
+    SLUICE_ASSIGN_OR_RETURN(const auto facts, scan_line(line));
+    return judge(facts);
+  }
+  if (!tokens_.read(line) || !fhir::check_json_object(tokens_, kDepthMax))
     return corrupt("is not one JSON object");
-  std::string type;
-  (void)fhir::each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
-    if (tokens_.first(value) == '"' && fhir::means(tokens_.raw_string(key), "resourceType"))
-      fhir::unescape(tokens_.raw_string(value), type);
-    return {};
-  });
-  using Place = LineVerdict::Place;
-  if (type.empty()) return LineVerdict{Place::kForeign, "an object without a resourceType"};
-  if (!type_.empty() && type != type_)
-    return LineVerdict{Place::kForeign, fmt::format("of type {}", type.substr(0, kTypeShown))};
-  if (kind_ == LineKind::kResources) return judge_resource(type);
-  if (kind_ == LineKind::kOutcomes) return LineVerdict();
-  auto deletions = read_deletions(tokens_);
-  if (deletions.oddity.empty()) return LineVerdict();
-  return LineVerdict{Place::kHereToo, "a Bundle with " + deletions.oddity};
+  return judge(read_facts());
 }
 
-// What a copy is made of: each line says once, and plainly, what it is.
-LineVerdict LineJudge::judge_resource(const std::string& type) const {
-  using Place = LineVerdict::Place;
-  // In a file of one type it is foreign.
-  if (type == "OperationOutcome") return {Place::kElsewhere, "an OperationOutcome"};
-  if (takes_any_type() && !is_type_name(type))
-    return {Place::kForeign, fmt::format("of type {}, which is none", type.substr(0, kTypeShown))};
-  int types = 0;
-  int ids = 0;
-  bool is_plain = true;
-  bool has_id = false;
+LineFacts LineJudge::read_facts() const {
+  LineFacts facts;
   (void)fhir::each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
     const auto raw = tokens_.raw_string(key);
     const bool is_id = fhir::means(raw, "id");
     if (!is_id && !fhir::means(raw, "resourceType")) return {};
-    ++(is_id ? ids : types);
-    is_plain = is_plain && (raw == "id" || raw == "resourceType");
-    has_id = has_id || (is_id && tokens_.first(value) == '"' && !tokens_.raw_string(value).empty());
+    ++(is_id ? facts.ids : facts.types);
+    facts.is_plain = facts.is_plain && (raw == "id" || raw == "resourceType");
+    if (tokens_.first(value) != '"') return {};
+    if (is_id)
+      facts.has_id = facts.has_id || !tokens_.raw_string(value).empty();
+    else
+      fhir::unescape(tokens_.raw_string(value), facts.type);
     return {};
   });
-  if (types > 1 || ids > 1) return {Place::kElsewhere, "an object with two ids or resourceTypes"};
-  if (!is_plain) return {Place::kElsewhere, "an object that writes the name of its id in escapes"};
-  if (!has_id && !(takes_any_type() && was_block_header()))
-    return {Place::kElsewhere, "a resource without an id"};
-  return {};
+  if (takes_any_type() && facts.type == "Parameters")
+    (void)fhir::each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
+      if (fhir::means(tokens_.raw_string(key), "parameter") && tokens_.first(value) == '[' &&
+          tokens_.first(value + 1) == '{')
+        facts.is_header = fhir::string_member(tokens_, value + 1, "name") == "header";
+      return {};
+    });
+  if (kind_ == LineKind::kDeletions) facts.deletion_oddity = find_deletion_oddity(tokens_);
+  return facts;
 }
 
-bool LineJudge::was_block_header() const {
-  if (fhir::string_member(tokens_, 0, "resourceType") != "Parameters") return false;
-  bool is_header = false;
-  (void)fhir::each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
-    if (!fhir::means(tokens_.raw_string(key), "parameter") || tokens_.first(value) != '[' ||
-        tokens_.first(value + 1) != '{')
-      return {};
-    is_header = fhir::string_member(tokens_, value + 1, "name") == "header";
-    return {};
-  });
-  return is_header;
+LineVerdict LineJudge::judge(const LineFacts& facts) const {
+  using Place = LineVerdict::Place;
+  if (facts.type.empty()) return {Place::kForeign, "an object without a resourceType"};
+  if (!type_.empty() && facts.type != type_)
+    return {Place::kForeign, fmt::format("of type {}", facts.type.substr(0, kTypeShown))};
+  if (kind_ == LineKind::kResources) return judge_resource(facts);
+  if (kind_ == LineKind::kOutcomes || facts.deletion_oddity.empty()) return {};
+  return {Place::kHereToo, "a Bundle with " + facts.deletion_oddity};
+}
+
+// What a copy is made of: each line says once, and plainly, what it is.
+LineVerdict LineJudge::judge_resource(const LineFacts& facts) const {
+  using Place = LineVerdict::Place;
+  // In a file of one type it is foreign.
+  if (facts.type == "OperationOutcome") return {Place::kElsewhere, "an OperationOutcome"};
+  if (takes_any_type() && !is_type_name(facts.type))
+    return {Place::kForeign,
+            fmt::format("of type {}, which is none", facts.type.substr(0, kTypeShown))};
+  if (facts.types > 1 || facts.ids > 1)
+    return {Place::kElsewhere, "an object with two ids or resourceTypes"};
+  if (!facts.is_plain)
+    return {Place::kElsewhere, "an object that writes the name of its id in escapes"};
+  const bool is_header = takes_any_type() && facts.is_header;
+  if (!facts.has_id && !is_header) return {Place::kElsewhere, "a resource without an id"};
+  return {Place::kHere, {}, is_header};
+}
+
+Error LineCheck::name_line(const Error& error) const {
+  return {error.kind, fmt::format("line {} {}", lines_ + 1, error.message), error.detail};
+}
+
+void LineCheck::note(const LineVerdict& verdict) {
+  ++lines_;
+  if (verdict.is_block_header) ++block_headers_;
+  if (!verdict.is_odd()) return;
+  ++(verdict.belongs() ? unclear_ : strays_);
+  if (verdict.place == LineVerdict::Place::kForeign) ++foreign_;
+  if (texts_.size() < kTextsKept)
+    texts_.push_back(fmt::format("line {} is {}", lines_, verdict.oddity));
 }
 
 Result<void> LineCheck::take(std::string_view line) {
   if (at_file_start_) line = without_byte_order_mark(line);
   at_file_start_ = false;
   if (line.find_first_not_of(" \t\r") == std::string_view::npos) return {};
-  ++lines_;
   const auto verdict = judge_.judge(line);
-  if (!verdict)
-    return corrupt(fmt::format("line {} {}", lines_, verdict.error().message),
-                   verdict.error().detail);
-  if (!verdict->is_odd()) {
-    if (judge_.takes_any_type() && judge_.was_block_header()) ++block_headers_;
-    return {};
-  }
-  ++(verdict->belongs() ? unclear_ : strays_);
-  if (verdict->place == LineVerdict::Place::kForeign) ++foreign_;
-  if (texts_.size() < kTextsKept)
-    texts_.push_back(fmt::format("line {} is {}", lines_, verdict->oddity));
+  if (!verdict) return name_line(verdict.error());
+  note(*verdict);
+  return {};
+}
+
+Result<void> LineCheck::scan(std::string_view bytes) {
+  scanned_ += bytes.size();
+  if (scanned_ > kLineSizeMax)
+    return name_line(
+        {ErrorKind::kTooLarge, fmt::format("has more than {} bytes", kLineSizeMax), {}});
+  const auto scanned = scan_->feed(bytes);
+  return scanned ? Result<void>() : name_line(scanned.error());
+}
+
+Result<void> LineCheck::end_scan() {
+  LineScan ended = std::move(*scan_);
+  scan_.reset();
+  if (ended.is_blank()) return {};
+  const auto facts = ended.finish();
+  if (!facts) return name_line(facts.error());
+  note(judge_.judge(*facts));
   return {};
 }
 
@@ -104,34 +128,35 @@ Result<void> LineCheck::feed(std::string_view bytes) {
   for (std::size_t end; (end = bytes.find('\n')) != std::string_view::npos;) {
     const auto line = bytes.substr(0, end);
     bytes.remove_prefix(end + 1);
-    if (pending_.empty()) {
+    if (scan_) {
+      SLUICE_RETURN_IF_ERROR(scan(line));
+      SLUICE_RETURN_IF_ERROR(end_scan());
+    } else if (pending_.empty()) {
       SLUICE_RETURN_IF_ERROR(take(line));
-      continue;
-    }
-    pending_.append(line);
-    SLUICE_RETURN_IF_ERROR(take(pending_));
-    if (pending_.capacity() > kLargeLine)
-      std::string().swap(pending_);
-    else
+    } else {
+      pending_.append(line);
+      SLUICE_RETURN_IF_ERROR(take(pending_));
       pending_.clear();
+    }
   }
-  // A long line grows in place: what is reserved takes memory only as it is filled, and copies of
-  // ever larger blocks would take twice as much.
-  if (pending_.size() + bytes.size() > kLargeLine && pending_.capacity() < kLineSizeMax)
-    pending_.reserve(kLineSizeMax + kLargeLine);
+  if (scan_) return scan(bytes);
   pending_.append(bytes);
-  if (pending_.size() > kLineSizeMax)
-    return Error{ErrorKind::kTooLarge,
-                 fmt::format("line {} has more than {} bytes", lines_ + 1, kLineSizeMax)};
   // The first bytes tell what a page for people is, long before its end.
   const auto first = pending_.find_first_not_of(" \t\r");
   const bool may_be_mark = at_file_start_ && pending_.front() == kByteOrderMark.front();
   if (first != std::string::npos && pending_[first] != '{' && !may_be_mark)
-    return corrupt(fmt::format("line {} is not one JSON object", lines_ + 1));
-  return {};
+    return name_line(corrupt("is not one JSON object"));
+  if (pending_.size() <= kLongLine) return {};
+  scan_.emplace();
+  scanned_ = 0;
+  const std::string start = std::move(pending_);
+  pending_ = {};
+  return scan(std::exchange(at_file_start_, false) ? without_byte_order_mark(start)
+                                                   : std::string_view(start));
 }
 
 Result<void> LineCheck::finish() {
+  if (scan_) return end_scan();
   const std::string last = std::move(pending_);
   pending_.clear();
   return take(last);

@@ -4,11 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "client/files/line_scan.h"
 #include "json/json_tokens.h"
 
 namespace sluice::client {
@@ -29,11 +31,13 @@ struct LineVerdict {
   };
   Place place = Place::kHere;
   std::string oddity = {};  ///< why it is not kHere: "of type Patient"
+  /// The header of a block in an output that is organised by instances (P-09).
+  bool is_block_header = false;
   bool belongs() const { return place == Place::kHere || place == Place::kHereToo; }
   bool is_odd() const { return place != Place::kHere; }
 };
 
-/// Checks single lines. Holds a parser: use one for each thread.
+/// Checks single lines. Holds a parser for lines of up to kLongLine: use one for each thread.
 class LineJudge {
  public:
   /// `type`: which resources belong here; empty: any.
@@ -42,20 +46,21 @@ class LineJudge {
   /// Whether a sync can read the line as what it stands for. kCorrupt for what is not one JSON
   /// object.
   Result<LineVerdict> judge(std::string_view line);
-  bool takes_any_type() const { return type_.empty(); }
-  /// Whether the line that was checked last is the header of a block in an output that is organised
-  /// by instances: Parameters whose first parameter is "header" (P-09).
-  bool was_block_header() const;
+  /// The same for a line that was scanned.
+  LineVerdict judge(const LineFacts& facts) const;
 
  private:
-  LineVerdict judge_resource(const std::string& type) const;
+  bool takes_any_type() const { return type_.empty(); }
+  LineFacts read_facts() const;
+  LineVerdict judge_resource(const LineFacts& facts) const;
 
   const std::string type_;
   const LineKind kind_;
   fhir::JsonTokens tokens_;
 };
 
-/// The lines of a file as its bytes come, blank ones left out.
+/// The lines of a file as its bytes come, blank ones left out. Holds no more of a line than
+/// kLongLine and the bytes that it was fed at once.
 class LineCheck {
  public:
   explicit LineCheck(std::string type, LineKind kind = LineKind::kResources)
@@ -80,9 +85,15 @@ class LineCheck {
 
  private:
   Result<void> take(std::string_view line);
+  Result<void> scan(std::string_view bytes);
+  Result<void> end_scan();
+  void note(const LineVerdict& verdict);
+  Error name_line(const Error& error) const;
 
   LineJudge judge_;
   std::string pending_;
+  std::optional<LineScan> scan_;  // of a long line
+  std::size_t scanned_ = 0;       // bytes of it
   std::uint64_t lines_ = 0;
   std::uint64_t strays_ = 0;
   std::uint64_t foreign_ = 0;

@@ -15,6 +15,7 @@ namespace sluice::client {
 namespace {
 
 constexpr std::size_t kReadSize = 1u << 20;
+constexpr std::size_t kLargeLine = 16u << 20;
 
 bool is_blank(std::string_view line) {
   return line.find_first_not_of(" \t\r") == std::string_view::npos;
@@ -48,8 +49,15 @@ Result<void> each_line(const std::filesystem::path& path,
       }
       pending.append(line);
       SLUICE_RETURN_IF_ERROR(give(pending));
-      pending.clear();
+      if (pending.capacity() > kLargeLine)
+        std::string().swap(pending);
+      else
+        pending.clear();
     }
+    // A large line grows in place: what is reserved takes memory only as it is filled, and copies
+    // of ever larger blocks would take twice as much.
+    if (pending.size() + bytes.size() > kLargeLine && pending.capacity() < kLineSizeMax)
+      pending.reserve(kLineSizeMax + kLargeLine);
     pending.append(bytes);
     if (pending.size() > kLineSizeMax)
       return Error{ErrorKind::kTooLarge, fmt::format("a line of {} is too long", path.string())};

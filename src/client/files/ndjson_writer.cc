@@ -33,13 +33,15 @@ struct NdjsonWriter::Impl {
   }
 
   Result<void> flush(bool is_end) {
-    if (!is_gzip) {
-      SLUICE_RETURN_IF_ERROR(write_all(file.get(), pending, path));
-      pending.clear();
-      return {};
-    }
-    stream.next_in = reinterpret_cast<std::uint8_t*>(pending.data());
-    stream.avail_in = static_cast<std::uint32_t>(pending.size());
+    SLUICE_RETURN_IF_ERROR(write(pending, is_end));
+    pending.clear();
+    return {};
+  }
+
+  Result<void> write(std::string_view bytes, bool is_end) {
+    if (!is_gzip) return write_all(file.get(), bytes, path);
+    stream.next_in = reinterpret_cast<std::uint8_t*>(const_cast<char*>(bytes.data()));
+    stream.avail_in = static_cast<std::uint32_t>(bytes.size());
     stream.end_of_stream = is_end ? 1 : 0;
     do {
       stream.next_out = reinterpret_cast<std::uint8_t*>(packed.data());
@@ -49,7 +51,6 @@ struct NdjsonWriter::Impl {
       SLUICE_RETURN_IF_ERROR(write_all(
           file.get(), std::string_view(packed).substr(0, packed.size() - stream.avail_out), path));
     } while (stream.avail_out == 0);
-    pending.clear();
     return {};
   }
 };
@@ -68,6 +69,12 @@ Result<std::unique_ptr<NdjsonWriter>> NdjsonWriter::create(const std::filesystem
 }
 
 Result<void> NdjsonWriter::append(std::string_view line) {
+  if (line.size() >= kBufferSize) {
+    // Not copied: it may be as large as all that a pull may take.
+    SLUICE_RETURN_IF_ERROR(impl_->flush(false));
+    SLUICE_RETURN_IF_ERROR(impl_->write(line, false));
+    line = {};
+  }
   impl_->pending.append(line);
   impl_->pending += '\n';
   return impl_->pending.size() < kBufferSize ? Result<void>() : impl_->flush(false);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 
 #include "client/files/ndjson_inflater.h"
@@ -21,6 +22,12 @@ constexpr std::uint64_t kWriteBack = 8u << 20;        // of plain bytes, before 
 constexpr std::uint64_t kSizeSlack = 64u << 10;       // what gzip may add to a promised size
 constexpr std::uint64_t kBombMin = 64u << 20;         // of plain bytes; below it nothing is a bomb
 constexpr std::uint64_t kBombRatio = 200;             // resources shrink to a tenth, a thirtieth
+
+constexpr std::chrono::milliseconds kTurnLook{100};
+
+Error cancelled() {
+  return {ErrorKind::kCancelled, "the download was stopped"};
+}
 
 std::filesystem::path with_suffix(std::filesystem::path path, const char* suffix) {
   path += suffix;
@@ -167,6 +174,11 @@ void ReceivedFile::cancel() {
   const std::lock_guard wait(work_mutex_);
 }
 
+bool ReceivedFile::is_cancelled() {
+  const std::lock_guard lock(mutex_);
+  return is_cancelled_;
+}
+
 void ReceivedFile::schedule() {
   {
     const std::lock_guard lock(mutex_);
@@ -179,10 +191,7 @@ void ReceivedFile::schedule() {
 void ReceivedFile::work() {
   for (;;) {
     const std::lock_guard working(work_mutex_);
-    {
-      const std::lock_guard lock(mutex_);
-      if (is_cancelled_) return;
-    }
+    if (is_cancelled()) return;
     const auto more = step();
     if (more && *more) continue;
     bool is_last = false;
@@ -199,6 +208,7 @@ void ReceivedFile::work() {
     }
     if (!is_last) continue;
     auto summary = more ? finish() : Result<FileSummary>(more.error());
+    if (!summary && summary.error().kind == ErrorKind::kCancelled) return;
     const bool is_whole = summary.has_value();
     events_.on_end(std::move(summary));
     // Only now: who saw neither an end nor a part would have to receive all of it again.
@@ -235,15 +245,21 @@ Result<void> ReceivedFile::checkpoint() {
 }
 
 // Writes the lines of a received file that belong into it to PATH.sorted, the others to where
-// strays go. Its result is what gets the file's name.
+// strays go. Its result is what gets the file's name. It holds whole lines, so one file at a time
+// in the process does it.
 Result<std::filesystem::path> ReceivedFile::sort_out(const std::filesystem::path& source,
-                                                     bool is_gzip) const {
+                                                     bool is_gzip) {
+  static std::timed_mutex turn;
+  std::unique_lock mine(turn, std::defer_lock);
+  while (!mine.try_lock_for(kTurnLook))
+    if (is_cancelled()) return cancelled();
   const auto sorted_path = with_suffix(plan_.path, ".sorted");
   SLUICE_RETURN_IF_ERROR(make_folder(plan_.stray_path.parent_path()));
   SLUICE_ASSIGN_OR_RETURN(const auto sorted, NdjsonWriter::create(sorted_path, is_gzip));
   SLUICE_ASSIGN_OR_RETURN(const auto strays, NdjsonWriter::create(plan_.stray_path, false));
   LineJudge judge(plan_.type, plan_.lines);
   SLUICE_RETURN_IF_ERROR(each_line(source, [&](std::string_view line) -> Result<void> {
+    if (is_cancelled()) return cancelled();
     SLUICE_ASSIGN_OR_RETURN(const auto verdict, judge.judge(line));
     const auto kept = verdict.belongs() ? sorted->append(line) : Result<void>();
     return kept && verdict.is_odd() ? strays->append(line) : kept;

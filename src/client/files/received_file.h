@@ -80,7 +80,8 @@ class ReceivedFile : public std::enable_shared_from_this<ReceivedFile> {
   void work();
   Result<bool> step();
   Result<FileSummary> finish();
-  Result<std::filesystem::path> sort_out(const std::filesystem::path& source, bool is_gzip) const;
+  bool is_cancelled();
+  Result<std::filesystem::path> sort_out(const std::filesystem::path& source, bool is_gzip);
   Result<void> checkpoint();
 
   const FilePlan plan_;

@@ -121,7 +121,10 @@ Result<void> Attachments::fetch_all() {
 Result<void> Attachments::look_through(std::string_view line) {
   if (!AttachmentReader::may_have(line)) return {};
   refs_.clear();
-  SLUICE_RETURN_IF_ERROR(reader_.read(line, refs_));
+  if (auto read = reader_.read(line, refs_); !read) {
+    if (read.error().kind != ErrorKind::kTooLarge) return read;
+    fail(read.error().message);
+  }
   for (const auto& ref : refs_) SLUICE_RETURN_IF_ERROR(look_at(ref));
   return {};
 }
@@ -307,7 +310,10 @@ Result<bool> Attachments::write_file(const fs::path& path) {
 
 Result<std::string> Attachments::change_line(std::string_view line) {
   refs_.clear();
-  SLUICE_RETURN_IF_ERROR(reader_.read(line, refs_));
+  if (auto read = reader_.read(line, refs_); !read) {
+    if (read.error().kind == ErrorKind::kTooLarge) return std::string(line);  // counted before
+    return read.error();
+  }
   std::vector<LineChange> changes;
   for (const auto& ref : refs_) {
     if (ref.has_data) continue;

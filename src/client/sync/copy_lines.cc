@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "client/files/line_scan.h"
 #include "json/json_check.h"
 #include "json/json_tokens.h"
 #include "json/json_walk.h"
@@ -32,12 +33,27 @@ Result<void> read_object(JsonTokens& tokens, std::string_view line) {
   return {};
 }
 
+Result<void> check(const LineKey& key) {
+  const bool needs_id =
+      key.type != "OperationOutcome" && key.type != "Bundle" && key.type != "Parameters";
+  if (key.type.empty() || (key.id.empty() && needs_id))
+    return bad_line("has no resourceType or no id");
+  return {};
+}
+
 }  // namespace
 
 Result<LineKey> read_line_key(std::string_view line) {
+  LineKey key;
+  if (line.size() > kLongLine) {
+    auto facts = scan_line(line);
+    if (!facts) return bad_line("is no JSON object");
+    key = {std::move(facts->type), std::move(facts->id), facts->last_updated};
+    SLUICE_RETURN_IF_ERROR(check(key));
+    return key;
+  }
   thread_local JsonTokens tokens;
   SLUICE_RETURN_IF_ERROR(read_object(tokens, line));
-  LineKey key;
   SLUICE_RETURN_IF_ERROR(
       fhir::each_member(tokens, 0, [&](std::size_t name, std::size_t value) -> Result<void> {
         const auto raw = tokens.raw_string(name);
@@ -53,10 +69,7 @@ Result<LineKey> read_line_key(std::string_view line) {
               return {};
             });
       }));
-  const bool needs_id =
-      key.type != "OperationOutcome" && key.type != "Bundle" && key.type != "Parameters";
-  if (key.type.empty() || (key.id.empty() && needs_id))
-    return bad_line("has no resourceType or no id");
+  SLUICE_RETURN_IF_ERROR(check(key));
   return key;
 }
 

@@ -380,16 +380,15 @@ class CopySources {
       const auto [mention, path] = from_entry(entry);
       return each_line(
           folder_ / path, [&, stage = mention.stage](std::string_view line) -> Result<void> {
-            SLUICE_ASSIGN_OR_RETURN(const auto deletions, read_deletions(line));
-            for (const auto& [type, id] : deletions.resources) {
-              // Of another type there is nothing that could go.
-              const auto known = types_.find(type);
-              if (known == types_.end()) continue;
-              ++known->second.deletions;
-              SLUICE_RETURN_IF_ERROR(lists_.add(
-                  deletions_of(type), to_entry({Mention::Kind::kDeletion, stage, 0, 0, 0}, id)));
-            }
-            return {};
+            return each_deletion(
+                line, [&](const std::string& type, const std::string& id) -> Result<void> {
+                  // Of another type there is nothing that could go.
+                  const auto known = types_.find(type);
+                  if (known == types_.end()) return {};
+                  ++known->second.deletions;
+                  return lists_.add(deletions_of(type),
+                                    to_entry({Mention::Kind::kDeletion, stage, 0, 0, 0}, id));
+                });
           });
     });
   }

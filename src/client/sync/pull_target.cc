@@ -1,6 +1,5 @@
 #include "client/sync/pull_target.h"
 
-#include <iterator>
 #include <set>
 #include <utility>
 
@@ -19,10 +18,10 @@ Result<std::set<Key>> read_all_deletions(const fs::path& folder, const EachCopyF
   SLUICE_RETURN_IF_ERROR(files([&](const CopyFile& file) -> Result<void> {
     if (!file.is_deletions) return {};
     return each_line(folder / file.path, [&](std::string_view line) -> Result<void> {
-      SLUICE_ASSIGN_OR_RETURN(auto deletions, read_deletions(line));
-      keys.insert(std::make_move_iterator(deletions.resources.begin()),
-                  std::make_move_iterator(deletions.resources.end()));
-      return {};
+      return each_deletion(line, [&](std::string type, std::string id) -> Result<void> {
+        keys.emplace(std::move(type), std::move(id));
+        return {};
+      });
     });
   }));
   return keys;

@@ -1,10 +1,14 @@
 // Lines as they come, in any pieces: one JSON object each, of the type of their file (L-11).
 #include "client/files/line_check.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
+
+#include "client/files/deletion_bundle.h"
+#include "client/sync/copy_lines.h"
 
 namespace sluice::client {
 namespace {
@@ -71,6 +75,130 @@ TEST(LineCheck, HeadersOfBlocksAreKnown) {
   EXPECT_EQ(lines.lines(), 5u);
   EXPECT_EQ(lines.block_headers(), 2u);
   EXPECT_EQ(lines.strays(), 0u);
+}
+
+// A long line is scanned as its bytes come, a short one is parsed: both are the same line.
+TEST(LineCheck, L15LongLinesAreJudgedAsShortOnes) {
+  const std::string lines[] = {
+      kOne,
+      R"({"resourceType":"Observation","id":"o"})",
+      R"({"id":"p2","nothing":[1,-2.5e3,true,false,null,{"id":5,"resourceType":"x"}]})",
+      R"({"resourceType":"Patient"})",
+      R"({"resourceType":"Patient","id":""})",
+      R"({"resourceType":"Patient","id":"a","id":"b"})",
+      R"({"resourceType":"Patient","id":"a","id":5})",
+      R"({"resourceType":5,"resourceType":"Patient","id":"a"})",
+      R"({"resourceType":"Patient","\u0069d":"a"})",
+      R"({"resourc\u0065Type":"Patient","id":"a"})",
+      R"({"resourceType":"P\u0061tient","id":"\u0061"})",
+      R"({"resourceType":"OperationOutcome","issue":[]})",
+      R"({"resourceType":"patient","id":"a"})",
+      R"({"resourceType":"Parameters","parameter":[{"name":"header"}]})",
+      R"({"resourceType":"Parameters","parameter":[{"name":"x"},{"name":"header"}]})",
+      R"({"resourceType":"Parameters","parameter":[5,{"name":"header"}]})",
+      R"({"resourceType":"Bundle","id":"b","entry":[{"request":{"method":"DELETE","url":"Patient/a"}}]})",
+      R"({"resourceType":"Bundle","entry":[{"request":{"method":"PUT","url":"Patient/a"}},5]})",
+      R"({"resourceType":"Bundle","entry":[{"request":{"method":"DELETE","url":"Patient?a=b"}}]})",
+      R"({"resourceType":"Bundle","entry":[{"request":{}},{"resource":{}}]})",
+      R"({"resourceType":"Bundle","entry":[[],{}]})",
+      R"({"resourceType":"Bundle","entry":[{},[]]})",
+      R"({"resourceType":"Bundle","entry":{"request":{"method":"DELETE","url":"Patient/a"}}})",
+      R"({"resourceType":"Bundle","entry":5})",
+      R"({"resourceType":"Patient","id":"a"}})",
+      R"({"resourceType":"Patient","id":"a"} {})",
+      R"({"resourceType":"Patient","id":"a","b":[1,]})",
+      R"({"resourceType":"Patient","id":"a","b":01})",
+      R"({"resourceType":"Patient","id":"a","b":"\ud800"})",
+      "{\"resourceType\":\"Patient\",\"id\":\"a\",\"b\":\"\xff\"}",
+      "{\"resourceType\":\"Patient\",\"id\":\"a\",\"b\":\"\t\"}",
+      R"([{"resourceType":"Patient","id":"a"}])",
+      R"({"resourceType":"Patient","id":"a")",
+  };
+  struct Kind {
+    std::string type;
+    LineKind lines;
+  };
+  for (const auto& kind :
+       {Kind{"Patient", LineKind::kResources}, Kind{"", LineKind::kResources},
+        Kind{"Bundle", LineKind::kDeletions}, Kind{"OperationOutcome", LineKind::kOutcomes}})
+    for (const auto& line : lines) {
+      const auto result_of = [&](const std::string& text, std::size_t piece) {
+        LineCheck check(kind.type, kind.lines);
+        std::string problem;
+        for (std::size_t at = 0; problem.empty() && at < text.size(); at += piece)
+          if (auto fed = check.feed(std::string_view(text).substr(at, piece)); !fed)
+            problem = fed.error().message;
+        if (problem.empty())
+          if (const auto finished = check.finish(); !finished) problem = finished.error().message;
+        std::string texts;
+        for (const auto& each : check.stray_texts()) texts += each + "; ";
+        return fmt::format("{}|{}|{}|{}|{}|{}|{}", problem, check.lines(), check.strays(),
+                           check.foreign(), check.unclear(), check.block_headers(), texts);
+      };
+      const auto behind_brace = [&](const std::string& filling) {
+        return line.substr(0, 1) + filling + line.substr(1);
+      };
+      const std::string expected = result_of("\xef\xbb\xbf" + line + "\r\n" + kOne, 100'000);
+      for (const std::size_t piece : {65'537u, 5'000'000u}) {
+        const std::string blank = behind_brace(std::string(kLongLine, ' '));
+        EXPECT_EQ(result_of("\xef\xbb\xbf" + blank + "\r\n" + kOne, piece), expected) << line;
+      }
+      if (line.front() != '{') continue;
+      const std::string many = behind_brace("\"a\":\"" + std::string(kLongLine - 20, 'x') +
+                                            "\",\"b\":[" + std::string(40'000, '[') + "],");
+      EXPECT_THAT(result_of(many + "\n" + kOne, 65'536), HasSubstr("is not one JSON object"))
+          << line;
+    }
+}
+
+// The bytes of a key may come in two pieces, and then it is no key in escapes.
+TEST(LineCheck, L15ALongLineMayBeCutAnywhere) {
+  const std::string line = "{" + std::string(kLongLine, ' ') + kOne.substr(1);
+  for (std::size_t cut = line.size() - kOne.size(); cut < line.size(); ++cut) {
+    LineCheck check("Patient");
+    ASSERT_TRUE(check.feed(std::string_view(line).substr(0, cut)));
+    ASSERT_TRUE(check.feed(std::string_view(line).substr(cut)));
+    ASSERT_TRUE(check.finish());
+    EXPECT_EQ(check.lines(), 1u) << cut;
+    EXPECT_THAT(check.stray_texts(), ElementsAre()) << cut;
+  }
+}
+
+TEST(LineCheck, L15ALineOfBlanksIsNoLineHoweverLong) {
+  const auto checked = check(std::string(3 * kLongLine, ' ') + "\n" + kOne, 65'536);
+  EXPECT_EQ(checked.problem, "");
+  EXPECT_EQ(checked.lines, 1u);
+}
+
+TEST(LineScan, L06ReadsWhatABundleDeletes) {
+  std::string line = R"({"resourceType":"Bundle","entry":[)";
+  for (int i = 0; line.size() <= kLongLine; ++i)
+    line +=
+        fmt::format("{}{{\"request\":{{\"method\":\"DELETE\",\"url\":\"http://x/Patient/p{}\"}}}}",
+                    i == 0 ? "" : ",", i);
+  line += "]}";
+  std::size_t count = 0;
+  const auto taken = each_deletion(line, [&](const std::string& type, const std::string& id) {
+    EXPECT_EQ(type + "/" + id, fmt::format("Patient/p{}", count));
+    ++count;
+    return Result<void>();
+  });
+  ASSERT_TRUE(taken);
+  EXPECT_GT(count, 10'000u);
+  line.replace(line.find("Bundle"), 6, "Bumble");
+  EXPECT_FALSE(each_deletion(line, [](auto, auto) { return Result<void>(); }));
+}
+
+TEST(LineScan, L06ReadsTheKeyOfALongLine) {
+  const std::string filling(kLongLine, 'x');
+  const auto key = read_line_key(
+      R"({"text":")" + filling +
+      R"(","resourceType":"Patient","id":"a\u002d1","meta":{"lastUpdated":"2026-01-01T02:00:00\u002B02:00"}})");
+  ASSERT_TRUE(key);
+  EXPECT_EQ(key->type, "Patient");
+  EXPECT_EQ(key->id, "a-1");
+  EXPECT_EQ(key->last_updated, Instant{1767225600000});
+  EXPECT_FALSE(read_line_key(R"({"resourceType":"Patient","text":")" + filling + "\"}"));
 }
 
 TEST(LineCheck, L11CountsWhatDoesNotBelong) {

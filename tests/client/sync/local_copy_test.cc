@@ -251,7 +251,7 @@ TEST_F(LocalCopyTest, L06WhatIsNotUnderstoodIsAnErrorAndNotPassedOver) {
   other.outputs["Observation"] = {write("s", {line("a", "x")})};
   EXPECT_FALSE(write_copy(folder_, Files().each(), {other.each()}, false));
   for (const std::string text : {"{}", "x", R"({"resourceType":"Patient"})"})
-    EXPECT_FALSE(read_deletions(text)) << text;
+    EXPECT_FALSE(each_deletion(text, {})) << text;
   EXPECT_FALSE(read_line_key(R"({"resourceType":"Patient"})"));
 }
 
@@ -263,11 +263,15 @@ TEST(CopyLines, EscapesMeanWhatTheyStandFor_L06) {
   EXPECT_EQ(key->type, "Patient");
   EXPECT_EQ(key->id, "a-1");
   EXPECT_EQ(key->last_updated, Instant{1767225600000});
-  const auto deletions = read_deletions(
-      R"({"resourceType":"Bundle","entry":[{"request":{"m\u0065thod":"DELETE","url":"Patient\/a"}}]})");
-  ASSERT_TRUE(deletions);
-  ASSERT_EQ(deletions->resources.size(), 1u);
-  EXPECT_EQ(deletions->resources[0].second, "a");
+  std::vector<std::string> deleted;
+  const auto taken = each_deletion(
+      R"({"resourceType":"Bundle","entry":[{"request":{"m\u0065thod":"DELETE","url":"Patient\/a"}}]})",
+      [&](const std::string& type, const std::string& id) {
+        deleted.push_back(type + "/" + id);
+        return Result<void>();
+      });
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(deleted, std::vector<std::string>{"Patient/a"});
 }
 
 }  // namespace
