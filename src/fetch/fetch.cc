@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 
+#include "base/shown_url.h"
 #include "base/text.h"
 
 namespace sluice::client {
@@ -132,7 +133,7 @@ Result<Fetched> send(const std::string& url, const FetchRequest& request,
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
   const bool is_plain = url.starts_with("http://");
   if (!url.starts_with("https://") && !(is_plain && options.allow_private))
-    return invalid(fmt::format("'{}' is not an https URL", url.substr(0, 256)));
+    return invalid(fmt::format("'{}' is not an https URL", shown_url(url)));
   const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
   std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(nullptr, curl_slist_free_all);
   for (const auto& header : request.headers)
@@ -167,7 +168,7 @@ Result<Fetched> send(const std::string& url, const FetchRequest& request,
     set(CURLOPT_POSTFIELDS, request.body.c_str());
   }
   const CURLcode code = curl_easy_perform(curl.get());
-  const std::string where = url.substr(0, url.find('?')).substr(0, 256);
+  const std::string where = shown_url(url);
   if (transfer.refused_address)
     return Error{ErrorKind::kForbidden,
                  fmt::format("'{}' is at an address that is not public", where)};
@@ -189,7 +190,7 @@ Result<Fetched> fetch(const std::string& url, const FetchOptions& options) {
   SLUICE_ASSIGN_OR_RETURN(auto fetched, send(url, {}, options));
   if (fetched.status != 200)
     return Error{ErrorKind::kUnavailable,
-                 fmt::format("'{}' answers {}", url.substr(0, 256), fetched.status)};
+                 fmt::format("'{}' answers {}", shown_url(url), fetched.status)};
   return fetched;
 }
 

@@ -12,6 +12,7 @@
 #include <mutex>
 
 #include "base/file.h"
+#include "base/shown_url.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "fetch/fetch.h"
@@ -243,10 +244,6 @@ bool pause(std::chrono::milliseconds delay, const std::stop_token& stop) {
 }
 
 }  // namespace
-
-std::string shown_url(const std::string& url) {
-  return std::string(shortened(std::string_view(url).substr(0, url.find_first_of("?#")), 256));
-}
 
 Result<void> download_input(const std::string& url, int fd, PartialFile& file,
                             const DownloadLimits& limits, const std::stop_token& stop,

@@ -44,7 +44,4 @@ Result<void> download_input(const std::string& url, int fd, PartialFile& file,
                             const DownloadLimits& limits, const std::stop_token& stop,
                             const std::function<Result<void>(const PartialFile&)>& on_progress);
 
-/// A URL for messages: without its query, which may be a secret, and of bounded length.
-std::string shown_url(const std::string& url);
-
 }  // namespace sluice::client

@@ -1,6 +1,7 @@
 // Requests to other servers: where they may go, and what comes back.
 #include "fetch/fetch.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <stop_token>
@@ -133,6 +134,25 @@ TEST(Fetch, SendsABodyAndReturnsEveryStatus) {
   ASSERT_TRUE(sent) << sent.error().message;
   EXPECT_EQ(sent->status, 400);
   EXPECT_EQ(fetch(server.url("/keys"), allowing()).error().kind, ErrorKind::kUnavailable);
+}
+
+// L-08: the query of a URL may be a signature, and user information a password.
+TEST(Fetch, L08NoErrorSaysASecretOfTheUrl) {
+  const ScriptedServer gone({http_answer("404 Not Found", "", "", 0)});
+  const ScriptedServer large({http_ok("", std::string(70'000, 'x'))});
+  const ScriptedServer moved({http_answer("302 Found", "Location: /x?sig=s3cret\r\n", "", 0)});
+  for (const auto& [url, shown] :
+       {std::pair{gone.url("/f?sig=s3cret"), gone.url("/f")},
+        {large.url("/f?sig=s3cret"), large.url("/f")},
+        {moved.url("/f?sig=s3cret"), moved.url("/f")},
+        {std::string("ftp://me:s3cret@127.0.0.1/f?sig=s3cret"), std::string("ftp://127.0.0.1/f")},
+        {std::string("http://127.0.0.1:1/f?sig=s3cret"), std::string("http://127.0.0.1:1/f")}}) {
+    const auto fetched = fetch(url, allowing());
+    ASSERT_FALSE(fetched) << url;
+    EXPECT_EQ(fetched.error().message.find("s3cret"), std::string::npos) << fetched.error().message;
+    EXPECT_EQ(fetched.error().message.find(fmt::format("'{}'", shown)), 0u)
+        << fetched.error().message;
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "base/shown_url.h"
 #include "base/utf8.h"
 
 namespace sluice::bulk {
@@ -62,8 +63,7 @@ Result<ImportFolders> ImportFolders::open(const std::vector<std::string>& folder
 
 Result<ImportFolders::Place> ImportFolders::place_of(std::string_view url) const {
   const auto bad = [&](std::string_view why) {
-    return invalid(
-        fmt::format("'{}': {}", shortened(url.substr(0, url.find_first_of("?#")), 256), why));
+    return invalid(fmt::format("'{}': {}", shown_url(url), why));
   };
   if (!url.starts_with(kScheme)) return bad("it is not a file URL");
   std::string_view rest = url.substr(kScheme.size());

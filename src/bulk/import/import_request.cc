@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/json_text.h"
+#include "base/shown_url.h"
 #include "base/sort_unique.h"
 #include "base/utf8.h"
 #include "json/json_check.h"
@@ -23,9 +24,6 @@ constexpr std::size_t kUrlMax = 8u << 10;
 
 std::string shown(std::string_view text) {
   return std::string(shortened(text, 64));
-}
-std::string shown_url(std::string_view url) {
-  return std::string(shortened(url.substr(0, url.find_first_of("?#")), 256));
 }
 
 // The request before its values are looked at: both forms of the body come down to this.

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/file.h"
-#include "base/utf8.h"
+#include "base/shown_url.h"
 #include "bulk/load/deferred.h"
 #include "bulk/load/deferred_load.h"
 #include "bulk/load/load_pipeline.h"
@@ -53,7 +53,7 @@ class ImportShard {
         number_(number),
         context_(context),
         // Without the query, which may be a secret.
-        shown_url_(input_.url.substr(0, input_.url.find_first_of("?#"))),
+        shown_url_(shown_url(input_.url)),
         key_(import_state_key(job.id, number)),
         spool_path_(parts.spool / job.id / fmt::format("input-{:05}", number)) {}
 
@@ -362,8 +362,7 @@ class ImportShard {
       ++warned_;
       if (!tells_warnings()) return {};
     }
-    const std::string place =
-        fmt::format("'{}' line {}", shortened(shown_url_, 256), problem.place);
+    const std::string place = fmt::format("'{}' line {}", shown_url_, problem.place);
     SLUICE_RETURN_IF_ERROR(add_problem(problem.is_loaded ? "warning" : "error", "invalid",
                                        fmt::format("{}: {}", place, problem.reason)));
     if (!problem.is_loaded) ++refused_;
@@ -391,7 +390,7 @@ class ImportShard {
           add_problem("warning", "too-costly",
                       fmt::format("'{}': {} resources were loaded with faults, of which "
                                   "the first {} are told",
-                                  shortened(shown_url_, 256), state_.warned, parts_.problems_max)));
+                                  shown_url_, state_.warned, parts_.problems_max)));
     SLUICE_RETURN_IF_ERROR(end_problems());
     if (!state_.problem_files.empty()) {
       state_.so_far.file = fmt::format("OperationOutcome-{:05}.ndjson", number_);

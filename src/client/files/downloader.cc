@@ -8,9 +8,9 @@
 #include <mutex>
 #include <thread>
 
+#include "base/shown_url.h"
 #include "client/files/file_transfer.h"
 #include "client/http/curl_handle.h"
-#include "client/http/url.h"
 
 namespace sluice::client {
 namespace {
@@ -180,7 +180,7 @@ Result<std::shared_ptr<ReceivedFile>> Downloader::Impl::make_file(FileTransfer& 
   ReceivedFile::Events told;
   told.on_checkpoint = [this, index](std::uint64_t bytes) { events.on_checkpoint(index, bytes); };
   told.on_end = [this, index,
-                 url = url_for_log(transfer.download().url)](Result<FileSummary> summary) {
+                 url = shown_url(transfer.download().url)](Result<FileSummary> summary) {
     if (!summary && summary.error().kind == ErrorKind::kTooLarge)
       summary = Error{ErrorKind::kTooLarge, fmt::format("{}: {}", url, summary.error().message)};
     Error damage = summary ? Error{} : summary.error();
@@ -206,11 +206,11 @@ void Downloader::Impl::take_unsound() {
     auto transfer = stop_transfer(index);
     if (!transfer || error.kind != ErrorKind::kCorrupt) continue;
     if (++transfer->restarts > 1) {
-      error.message = fmt::format("{}: {}", url_for_log(transfer->download().url), error.message);
+      error.message = fmt::format("{}: {}", shown_url(transfer->download().url), error.message);
       events.on_end(index, error);
       continue;
     }
-    events.notice(fmt::format("{}: {}; receiving it again", url_for_log(transfer->download().url),
+    events.notice(fmt::format("{}: {}; receiving it again", shown_url(transfer->download().url),
                               error.message));
     transfer->restart();
     // What answered may be a gateway in front of a server that restarts.
@@ -309,7 +309,7 @@ void Downloader::Impl::take_finished() {
 void Downloader::Impl::log(const FileTransfer& transfer, CURLcode code) const {
   if (!events.on_request) return;
   events.on_request(
-      {"GET", url_for_log(transfer.download().url), transfer.status(),
+      {"GET", shown_url(transfer.download().url), transfer.status(),
        std::chrono::duration_cast<milliseconds>(SteadyClock::now() - transfer.started),
        transfer.received_in_attempt(), code == CURLE_OK ? "" : curl_easy_strerror(code)});
 }

@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "base/shown_url.h"
 #include "base/text.h"
 #include "client/http/url.h"
 
@@ -167,7 +168,7 @@ Result<void> FileTransfer::take_head() {
   if (download_.plan.is_opaque && answer_.has("content-encoding") &&
       answer_.get("content-encoding") != "identity")
     return Error{ErrorKind::kConflict, fmt::format("{}: it comes as '{}', which was not asked for",
-                                                   url_for_log(download_.url),
+                                                   shown_url(download_.url),
                                                    answer_.get("content-encoding").substr(0, 40))};
   FileValidator validator{answer_.get("etag"), answer_.get("last-modified"), std::nullopt,
                           answer_.get("content-type")};
@@ -184,8 +185,8 @@ Result<void> FileTransfer::take_head() {
 
 Result<void> FileTransfer::check_size(std::uint64_t size) const {
   if (download_.size_max == 0 || size <= download_.size_max) return {};
-  return Error{ErrorKind::kTooLarge, fmt::format("{}: more than {} bytes",
-                                                 url_for_log(download_.url), download_.size_max)};
+  return Error{ErrorKind::kTooLarge,
+               fmt::format("{}: more than {} bytes", shown_url(download_.url), download_.size_max)};
 }
 
 std::size_t FileTransfer::take(std::string_view bytes) {
@@ -214,7 +215,7 @@ std::size_t FileTransfer::take(std::string_view bytes) {
 }
 
 NextStep FileTransfer::give_up(ErrorKind kind, std::string why) {
-  failure_ = {kind, fmt::format("{}: {}", url_for_log(download_.url), why)};
+  failure_ = {kind, fmt::format("{}: {}", shown_url(download_.url), why)};
   return NextStep::kGiveUp;
 }
 

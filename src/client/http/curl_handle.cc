@@ -5,6 +5,7 @@
 
 #include <mutex>
 
+#include "base/shown_url.h"
 #include "client/http/url.h"
 
 namespace sluice::client {
@@ -64,7 +65,7 @@ Result<void> check_token_target(const std::string& url, const Connection& connec
   return Error{ErrorKind::kForbidden,
                fmt::format("'{}' is not https: the token would cross the network in plain text "
                            "(--plain-http allows it)",
-                           url_for_log(url))};
+                           shown_url(url))};
 }
 
 }  // namespace sluice::client

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <mutex>
 
+#include "base/shown_url.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "client/http/curl_handle.h"
@@ -53,8 +54,8 @@ std::size_t take_body(const char* bytes, std::size_t, std::size_t size, void* co
   if (body.size() + size > transfer.request->size_max) {
     transfer.failed =
         Error{ErrorKind::kTooLarge,
-              fmt::format("'{}' answers with more than {} bytes",
-                          url_for_log(transfer.request->url), transfer.request->size_max)};
+              fmt::format("'{}' answers with more than {} bytes", shown_url(transfer.request->url),
+                          transfer.request->size_max)};
     return 0;
   }
   body.append(bytes, size);
@@ -206,7 +207,7 @@ void Exchange::Impl::record(const ExchangeRequest& request, const Transfer& tran
                             std::string problem,
                             std::chrono::steady_clock::time_point start) const {
   if (!log) return;
-  log({request.method, url_for_log(request.url), transfer.answer.status,
+  log({request.method, shown_url(request.url), transfer.answer.status,
        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
                                                              start),
        transfer.bytes, std::move(problem)});
@@ -256,10 +257,10 @@ Result<Answer> Exchange::Impl::send_once(const ExchangeRequest& request) {
   if (!transfer.failed) return transfer.failed.error();
   if (code != CURLE_OK) SLUICE_RETURN_IF_ERROR(waiter.check());
   if (is_distrust(code))
-    return Error{ErrorKind::kForbidden, fmt::format("'{}': {}", url_for_log(request.url), problem)};
+    return Error{ErrorKind::kForbidden, fmt::format("'{}': {}", shown_url(request.url), problem)};
   if (code != CURLE_OK)
     return Error{code == CURLE_OPERATION_TIMEDOUT ? ErrorKind::kTimeout : ErrorKind::kUnavailable,
-                 fmt::format("'{}' cannot be reached: {}", url_for_log(request.url), problem)};
+                 fmt::format("'{}' cannot be reached: {}", shown_url(request.url), problem)};
   return std::move(transfer.answer);
 }
 
@@ -273,13 +274,13 @@ Result<Answer> Exchange::send(const ExchangeRequest& request) {
     if (answer.status == 303 && current.method != "GET") return answer;
     if (hop == kRedirectsMax)
       return Error{ErrorKind::kUnavailable,
-                   fmt::format("'{}' redirects too often", url_for_log(request.url))};
+                   fmt::format("'{}' redirects too often", shown_url(request.url))};
     const auto resolved = resolve_url(current.url, answer.headers.get("location"));
     if (!resolved) return Error{ErrorKind::kConflict, resolved.error().message};
     std::string target = *resolved;
     if (current.url.starts_with("https://") && !target.starts_with("https://"))
       return Error{ErrorKind::kForbidden,
-                   fmt::format("'{}' redirects from https to http", url_for_log(current.url))};
+                   fmt::format("'{}' redirects from https to http", shown_url(current.url))};
     if (origin_of(target) != origin_of(current.url)) current.token.clear();
     current.url = std::move(target);
   }

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "base/shown_url.h"
 #include "base/text.h"
 
 namespace sluice::client {
@@ -33,7 +34,7 @@ UrlPointer parse(const std::string& text) {
 
 Result<std::string> resolve_url(const std::string& base, const std::string& reference) {
   const auto refused = [&](const char* why) {
-    return invalid(fmt::format("'{}' is not a URL to go to: {}", url_for_log(reference), why));
+    return invalid(fmt::format("'{}' is not a URL to go to: {}", shown_url(reference), why));
   };
   std::string readable;
   for (const char c : trimmed(reference)) {
@@ -46,7 +47,7 @@ Result<std::string> resolve_url(const std::string& base, const std::string& refe
   }
   const UrlPointer url(curl_url());
   if (!base.empty() && curl_url_set(url.get(), CURLUPART_URL, base.c_str(), 0) != CURLUE_OK)
-    return invalid(fmt::format("'{}' is not a URL", url_for_log(base)));
+    return invalid(fmt::format("'{}' is not a URL", shown_url(base)));
   if (curl_url_set(url.get(), CURLUPART_URL, readable.c_str(), 0) != CURLUE_OK)
     return refused("it cannot be read");
   const std::string scheme = part(url.get(), CURLUPART_SCHEME);
@@ -70,10 +71,6 @@ bool is_loopback(const std::string& url) {
   if (!parsed) return false;
   const std::string host = part(parsed.get(), CURLUPART_HOST);
   return host == "localhost" || host == "[::1]" || host.starts_with("127.");
-}
-
-std::string url_for_log(const std::string& url) {
-  return url.substr(0, std::min<std::size_t>(url.find_first_of("?#"), 300));
 }
 
 std::string percent_encode(std::string_view text) {

@@ -1,5 +1,5 @@
-// URLs as a client needs them: resolving, comparing origins, leaving secrets out of logs. By curl's
-// own parser, so that what is compared is what is connected to.
+// URLs as a client needs them: resolving, comparing origins. By curl's own parser, so that what is
+// compared is what is connected to.
 #pragma once
 
 #include <string>
@@ -17,8 +17,6 @@ Result<std::string> resolve_url(const std::string& base, const std::string& refe
 std::string origin_of(const std::string& url);
 /// Whether a plain-text connection to the URL stays on this machine.
 bool is_loopback(const std::string& url);
-/// Without query and fragment, at most 300 bytes: capability URLs and filters stay out of logs.
-std::string url_for_log(const std::string& url);
 /// All but unreserved characters as %XX.
 std::string percent_encode(std::string_view text);
 /// Appends "name=value", encoded, to the query of `url`.

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "base/bytes.h"
+#include "base/shown_url.h"
 #include "client/http/base64.h"
 #include "client/http/url.h"
 #include "jose/json_web_signature.h"
@@ -112,7 +113,7 @@ Result<json::object> TokenSource::request_token() {
                  fmt::format("the token endpoint {} refuses client '{}' ({}): {}. Check the client "
                              "id, that the server knows the public key, the scope '{}' and this "
                              "machine's clock",
-                             url_for_log(credentials_.token_endpoint), credentials_.client_id,
+                             shown_url(credentials_.token_endpoint), credentials_.client_id,
                              answer.status, answer.problem(), credentials_.scope)};
   boost::system::error_code failed;
   auto value = json::parse(answer.body, failed);

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "base/shown_url.h"
 #include "client/files/content_digest.h"
 #include "client/files/line_rewrite.h"
 #include "client/files/ndjson_lines.h"
@@ -136,7 +137,7 @@ Result<std::string> Attachments::resolve(const std::string& url) const {
     return invalid(
         fmt::format("'{}' is relative, and no FHIR base is known: name it beside "
                     "--status-url",
-                    url_for_log(url)));
+                    shown_url(url)));
   return resolve_url(is_absolute ? "" : settings_.base + "/", url);
 }
 
@@ -229,7 +230,7 @@ Result<void> Attachments::take_ended() {
     const auto finished = finish(pending);
     if (finished) continue;
     if (!is_of_one(finished.error().kind)) return finished.error();
-    fail(fmt::format("{}: {}", url_for_log(pending.ref.url), finished.error().message));
+    fail(fmt::format("{}: {}", shown_url(pending.ref.url), finished.error().message));
   }
 }
 

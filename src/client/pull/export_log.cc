@@ -6,9 +6,9 @@
 
 #include "base/bytes.h"
 #include "base/json_text.h"
+#include "base/shown_url.h"
 #include "client/files/content_digest.h"
 #include "client/http/shown_text.h"
-#include "client/http/url.h"
 
 namespace sluice::client {
 namespace {
@@ -64,7 +64,7 @@ void ExportLog::kick_off(const std::string& url, const PullRequest& request,
   began_ = clock_.now();
   json::object parameters = to_json(request);
   parameters.erase("base");
-  write("kickoff", {{"exportUrl", url_for_log(url)},
+  write("kickoff", {{"exportUrl", shown_url(url)},
                     {"errorCode", refusal.empty() ? json::value(nullptr) : json::value(400)},
                     {"errorBody", text_or_null(refusal)},
                     {"softwareName", text_or_null(server.software_name)},
@@ -95,19 +95,19 @@ void ExportLog::manifest(const Round& round, std::uint64_t pages) {
 }
 
 void ExportLog::download_request(const ManifestItem& item) {
-  write("download_request", {{"fileUrl", url_for_log(item.url)},
+  write("download_request", {{"fileUrl", shown_url(item.url)},
                              {"itemType", item_type(item)},
                              {"resourceType", text_or_null(item.type)}});
 }
 
 void ExportLog::download_complete(const ManifestItem& item, const FileSummary& summary) {
-  write("download_complete", {{"fileUrl", url_for_log(item.url)},
+  write("download_complete", {{"fileUrl", shown_url(item.url)},
                               {"fileSize", summary.size},
                               {"resourceCount", summary.lines}});
 }
 
 void ExportLog::download_error(const ManifestItem& item, const std::string& message) {
-  write("download_error", {{"fileUrl", url_for_log(item.url)},
+  write("download_error", {{"fileUrl", shown_url(item.url)},
                            {"body", nullptr},
                            {"code", nullptr},
                            {"message", message}});

@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <limits>
 
-#include "client/http/url.h"
 #include "client/pull/export_log.h"
 
 namespace sluice::client {

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/instant.h"
+#include "base/shown_url.h"
 #include "base/utf8.h"
 #include "client/files/deletion_bundle.h"
 #include "client/http/url.h"
@@ -209,7 +210,7 @@ Result<void> JobFollower::settle(bool is_whole) {
       if (is_complete)
         return Error{
             ErrorKind::kConflict,
-            fmt::format("the manifest has changed: '{}' is new in it", url_for_log(item.url))};
+            fmt::format("the manifest has changed: '{}' is new in it", shown_url(item.url))};
       return take_new(item);
     };
     SLUICE_RETURN_IF_ERROR(unmatched_->match(std::move(candidates), take));

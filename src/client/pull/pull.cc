@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/shown_url.h"
 #include "client/files/ndjson_lines.h"
-#include "client/http/url.h"
 #include "client/pull/attachments.h"
 #include "client/pull/export_log.h"
 #include "client/pull/job_follower.h"
@@ -221,7 +221,7 @@ Result<JobFollower::End> Puller::Impl::run_job(PullState& state,
                   status_url ? std::string() : status_url.error().message);
     if (!status_url) return status_url.error();
     SLUICE_RETURN_IF_ERROR(state.set_job(*status_url, false));
-    events.notice("the server took the export: " + url_for_log(*status_url));
+    events.notice("the server took the export: " + shown_url(*status_url));
   }
   log->begin(state.round().status_url);
   JobFollower follower(state, settings, events, with, *tokens);
