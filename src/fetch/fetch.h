@@ -6,12 +6,9 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.h"
-
-struct sockaddr;
 
 namespace sluice::client {
 
@@ -36,10 +33,6 @@ struct Fetched {
   std::string body;
   std::optional<std::chrono::seconds> max_age;  ///< of Cache-Control; 0 for no-store and no-cache
 };
-
-/// Whether an address, as inet_ntop writes it, is one of the public Internet.
-bool is_public_address(std::string_view address);
-bool is_public_address(const sockaddr& address);
 
 /// Sends one request and returns the answer with any status. The name is resolved here and the
 /// address that is connected to is the one that was checked. Redirects are not followed. kInvalid

@@ -11,11 +11,12 @@
 #include <algorithm>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
 
-namespace sluice::client {
+namespace sluice {
 
 /// An answer of HTTP: `headers` are lines with their ends, `length` is what it says that follows.
 inline std::string http_answer(const std::string& status, const std::string& headers,
@@ -27,15 +28,19 @@ inline std::string http_ok(const std::string& headers, const std::string& body) 
   return http_answer("200 OK", headers, body, body.size());
 }
 
+/// At the end of an answer: the connection stays open until the client leaves.
+inline constexpr std::string_view kThenSilence = "\x04";
+
 /// Gives each connection the next answer, the last for ever, and keeps what was asked. An empty
 /// answer is a silence until the client leaves. Thread-safe.
 class ScriptedServer {
  public:
-  explicit ScriptedServer(std::vector<std::string> answers) : answers_(std::move(answers)) {
+  explicit ScriptedServer(std::vector<std::string> answers, std::string host = "127.0.0.1")
+      : answers_(std::move(answers)), host_(std::move(host)) {
     socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::inet_pton(AF_INET, host_.c_str(), &address.sin_addr), 1);
     socklen_t size = sizeof address;
     EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), size), 0);
     EXPECT_EQ(::listen(socket_, 8), 0);
@@ -52,9 +57,10 @@ class ScriptedServer {
   ScriptedServer& operator=(const ScriptedServer&) = delete;
 
   std::string url(const std::string& path) const {
-    return "http://127.0.0.1:" + std::to_string(port_) + path;
+    return "http://" + host_ + ":" + std::to_string(port_) + path;
   }
-  /// The heads of the requests, one a connection.
+  std::uint16_t port() const { return port_; }
+  /// The heads of the requests, one a connection, and what came with them.
   std::vector<std::string> asked() const {
     const std::lock_guard lock(mutex_);
     return asked_;
@@ -77,9 +83,11 @@ class ScriptedServer {
         const std::lock_guard lock(mutex_);
         asked_.push_back(request);
       }
-      const std::string& answer = answers_[std::min(next++, answers_.size() - 1)];
+      std::string_view answer = answers_[std::min(next++, answers_.size() - 1)];
+      const bool is_kept = answer.empty() || answer.ends_with(kThenSilence);
+      if (is_kept && !answer.empty()) answer.remove_suffix(kThenSilence.size());
       (void)!::send(connection, answer.data(), answer.size(), MSG_NOSIGNAL);
-      if (answer.empty()) wait_until_left(connection, stop);
+      if (is_kept) wait_until_left(connection, stop);
       ::close(connection);
     }
   }
@@ -92,6 +100,7 @@ class ScriptedServer {
   }
 
   const std::vector<std::string> answers_;
+  const std::string host_;
   int socket_ = -1;
   std::uint16_t port_ = 0;
   mutable std::mutex mutex_;
@@ -99,4 +108,4 @@ class ScriptedServer {
   std::jthread thread_;
 };
 
-}  // namespace sluice::client
+}  // namespace sluice
