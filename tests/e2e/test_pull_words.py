@@ -59,6 +59,36 @@ class Tokens(Words):
         self.assertIn("Give --client-id and --key", done.err)
 
 
+class Secrets(Words):
+    """L-08: queries of URLs may be signatures, user names come with passwords."""
+
+    def assert_fails_silently(self):
+        done = harness.sluice("pull", self.server.base, "--out", self.out, "--retries", 0, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        shown = done.err + done.out
+        for folder, _, names in os.walk(self.out):
+            for name in names:
+                if name.endswith(".log") or name == "log.ndjson":
+                    with open(os.path.join(folder, name), encoding="utf-8") as file:
+                        shown += file.read()
+        self.assertIn("requests.log", str([names for _, _, names in os.walk(self.out)]))
+        self.assertNotIn("s3cret", shown)
+
+    def test_l08_of_a_redirect_nothing_secret_is_shown(self):
+        for location in ("http://me:s3cret@127.0.0.1:1/x?sig=s3cret", "ftp://127.0.0.1/x?sig=s3cret",
+                         "http://127.0.0.1:1/x?sig=s3cret"):
+            with self.subTest(location=location):
+                self.server.on("POST", "/fhir/$export", Answer(307, b"", {"Location": location}))
+                self.assert_fails_silently()
+
+    def test_l08_of_a_file_that_cannot_be_had_nothing_secret_is_shown(self):
+        self.server.on("GET", "/gone", Answer(404, b""))
+        self.server.on("GET", "/moved", Answer(302, b"", {"Location": "http://me:s3cret@127.0.0.1:1/x?sig=s3cret"}))
+        self.server.finish([{"type": "Patient", "url": url + "?sig=s3cret"} for url in (
+            "http://127.0.0.1:1/p", self.server.root + "/gone", self.server.root + "/moved")])
+        self.assert_fails_silently()
+
+
 class Certificates(Words):
     """A-10: whom a client believes."""
 

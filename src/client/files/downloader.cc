@@ -10,7 +10,7 @@
 
 #include "base/shown_url.h"
 #include "client/files/file_transfer.h"
-#include "client/http/curl_handle.h"
+#include "transport/transfer_set.h"
 
 namespace sluice::client {
 namespace {
@@ -49,9 +49,9 @@ struct Downloader::Impl {
 
   // Of the thread.
   std::uint64_t received = 0;
-  CurlMulti multi;
+  transport::TransferSet transfers;
   std::deque<std::unique_ptr<FileTransfer>> waiting;
-  std::map<FileTransfer*, std::unique_ptr<FileTransfer>> running;
+  std::map<const transport::Transfer*, std::unique_ptr<FileTransfer>> running;
   std::map<std::size_t, std::unique_ptr<FileTransfer>> checking;  // received, by index
   unsigned limit;
   SteadyClock::time_point paused_until = {};
@@ -65,12 +65,12 @@ struct Downloader::Impl {
   void start_some();
   void start(std::unique_ptr<FileTransfer> transfer);
   void take_finished();
-  void handle_end(std::unique_ptr<FileTransfer> transfer, CURLcode code);
+  void handle_end(std::unique_ptr<FileTransfer> transfer);
   void to_check(std::unique_ptr<FileTransfer> transfer);
   void show();
   milliseconds pause() const;
   Result<std::shared_ptr<ReceivedFile>> make_file(FileTransfer& transfer);
-  void log(const FileTransfer& transfer, CURLcode code) const;
+  void log(const FileTransfer& transfer, std::string problem) const;
   Error failure_of(const FileTransfer& transfer) const;
   void queue_later(std::unique_ptr<FileTransfer> transfer, milliseconds wait) {
     transfer->due = SteadyClock::now() + wait;
@@ -82,9 +82,6 @@ Downloader::Downloader(Connection connection, DownloadOptions options, TokenSour
                        const Clock& clock, DownloadEvents events)
     : impl_(std::make_unique<Impl>(std::move(connection), std::move(options), tokens, clock,
                                    std::move(events))) {
-  make_easy();  // sets the library up
-  impl_->multi.reset(curl_multi_init());
-  curl_multi_setopt(impl_->multi.get(), CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
   impl_->thread =
       std::jthread([impl = impl_.get()](const std::stop_token& stop) { impl->run(stop); });
 }
@@ -96,7 +93,7 @@ Downloader::~Downloader() {
 void Downloader::stop() {
   if (!impl_->thread.joinable()) return;
   impl_->thread.request_stop();
-  curl_multi_wakeup(impl_->multi.get());
+  impl_->transfers.wake();
   impl_->thread.join();
   impl_->pool.stop();
 }
@@ -106,7 +103,7 @@ void Downloader::add(Download download) {
     const std::lock_guard lock(impl_->mutex);
     impl_->added.push_back(std::move(download));
   }
-  curl_multi_wakeup(impl_->multi.get());
+  impl_->transfers.wake();
 }
 
 DownloadProgress Downloader::progress() const {
@@ -121,17 +118,15 @@ void Downloader::Impl::run(const std::stop_token& stop) {
     take_added();
     take_unsound();
     start_some();
-    int still = 0;
-    curl_multi_perform(multi.get(), &still);
     take_finished();
     if (SteadyClock::now() - shown_at > milliseconds(100)) {
       show();
       shown_at = SteadyClock::now();
     }
-    curl_multi_poll(multi.get(), nullptr, 0, static_cast<int>(pause().count()), nullptr);
+    transfers.wait(pause());
   }
-  for (auto& [transfer, owned] : running) {
-    curl_multi_remove_handle(multi.get(), transfer->handle());
+  for (auto& [key, transfer] : running) {
+    transfers.remove(transfer->transfer());
     if (transfer->file()) transfer->file()->cancel();
   }
   for (auto& transfer : waiting)
@@ -147,7 +142,7 @@ void Downloader::Impl::show() {
   shown.limit = limit;
   shown.waiting = waiting.size() + added.size();
   shown.files.clear();
-  for (const auto& [transfer, owned] : running) {
+  for (const auto& [key, transfer] : running) {
     shown.received += transfer->received_in_attempt();
     shown.files.push_back(
         {transfer->download().index, transfer->offset(), transfer->download().validator.total});
@@ -188,7 +183,7 @@ Result<std::shared_ptr<ReceivedFile>> Downloader::Impl::make_file(FileTransfer& 
     if (!is_content) events.on_end(index, std::move(summary));
     const std::lock_guard lock(mutex);
     unsound.emplace_back(index, std::move(damage));
-    curl_multi_wakeup(multi.get());
+    transfers.wake();
   };
   return ReceivedFile::open(transfer.download().plan, transfer.download().resume_at, pool,
                             std::move(told));
@@ -227,11 +222,11 @@ std::unique_ptr<FileTransfer> Downloader::Impl::stop_transfer(std::size_t index)
     return transfer;
   }
   for (auto each = running.begin(); each != running.end(); ++each) {
-    if (each->first->download().index != index) continue;
+    if (each->second->download().index != index) continue;
     transfer = std::move(each->second);
     running.erase(each);
-    curl_multi_remove_handle(multi.get(), transfer->handle());
-    log(*transfer, CURLE_WRITE_ERROR);
+    transfers.remove(transfer->transfer());
+    log(*transfer, "the answer was not taken");
     received += transfer->received_in_attempt();
     return transfer;
   }
@@ -284,34 +279,26 @@ void Downloader::Impl::start(std::unique_ptr<FileTransfer> transfer) {
     }
     token = std::move(*given);
   }
-  const auto handle = transfer->begin(connection, options, token);
-  if (!handle) return events.on_end(index, handle.error());
-  FileTransfer* key = transfer.get();
-  running[key] = std::move(transfer);
-  curl_multi_add_handle(multi.get(), *handle);
+  if (auto begun = transfer->begin(connection, options, token); !begun)
+    return events.on_end(index, begun.error());
+  transport::Transfer& key = transfer->transfer();
+  running[&key] = std::move(transfer);
+  transfers.add(key);
 }
 
 void Downloader::Impl::take_finished() {
-  int left = 0;
-  while (const CURLMsg* message = curl_multi_info_read(multi.get(), &left)) {
-    if (message->msg != CURLMSG_DONE) continue;
-    CURL* handle = message->easy_handle;
-    const CURLcode code = message->data.result;
-    FileTransfer* key = nullptr;
-    curl_easy_getinfo(handle, CURLINFO_PRIVATE, &key);
-    curl_multi_remove_handle(multi.get(), handle);
-    auto transfer = std::move(running[key]);
-    running.erase(key);
-    handle_end(std::move(transfer), code);
+  for (const transport::Transfer* over : transfers.advance()) {
+    auto found = running.extract(over);
+    if (!found.empty()) handle_end(std::move(found.mapped()));
   }
 }
 
-void Downloader::Impl::log(const FileTransfer& transfer, CURLcode code) const {
+void Downloader::Impl::log(const FileTransfer& transfer, std::string problem) const {
   if (!events.on_request) return;
   events.on_request(
       {"GET", shown_url(transfer.download().url), transfer.status(),
        std::chrono::duration_cast<milliseconds>(SteadyClock::now() - transfer.started),
-       transfer.received_in_attempt(), code == CURLE_OK ? "" : curl_easy_strerror(code)});
+       transfer.received_in_attempt(), std::move(problem)});
 }
 
 Error Downloader::Impl::failure_of(const FileTransfer& transfer) const {
@@ -323,9 +310,9 @@ Error Downloader::Impl::failure_of(const FileTransfer& transfer) const {
   return failure;
 }
 
-void Downloader::Impl::handle_end(std::unique_ptr<FileTransfer> transfer, CURLcode code) {
-  const NextStep next = transfer->finish(code, options, clock.now());
-  log(*transfer, code);
+void Downloader::Impl::handle_end(std::unique_ptr<FileTransfer> transfer) {
+  const NextStep next = transfer->finish(options, clock.now());
+  log(*transfer, why_failed(transfer->transfer().outcome()));
   received += transfer->received_in_attempt();
   const std::size_t index = transfer->download().index;
   const milliseconds pause = transfer->pause();

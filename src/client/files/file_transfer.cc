@@ -7,13 +7,12 @@
 #include "base/shown_url.h"
 #include "base/text.h"
 #include "client/http/url.h"
+#include "transport/redirect.h"
 
 namespace sluice::client {
 namespace {
 
 constexpr std::size_t kErrorBodyMax = 64u << 10;
-constexpr int kRedirectsMax = 5;
-constexpr long kReceiveBuffer = 512L << 10;
 constexpr unsigned kRefusedTokensMax = 3;
 constexpr std::uint64_t kProgressMin = 4096;  // bytes, to be asked for more at once
 constexpr std::chrono::milliseconds kCrawlPause{1000};
@@ -102,80 +101,54 @@ void FileTransfer::restart() {
   download_.validator = {};
 }
 
-Result<CURL*> FileTransfer::begin(const Connection& connection, const DownloadOptions& options,
-                                  const std::string& token) {
+Result<void> FileTransfer::begin(const Connection& connection, const DownloadOptions& options,
+                                 const std::string& token) {
   SLUICE_RETURN_IF_ERROR(open_file());
   if (url_.empty()) url_ = download_.url;
   const bool to_own_origin = origin_of(url_) == origin_of(download_.url);
   token_ = download_.with_token && to_own_origin ? token : "";
   if (!token_.empty()) SLUICE_RETURN_IF_ERROR(check_token_target(url_, connection));
-  auto headers = resume_headers(download_.validator, offset());
-  headers.push_back("Accept: " + (download_.accept.empty() ? options.accept : download_.accept));
+  transport::Request request{"GET", url_, resume_headers(download_.validator, offset())};
+  request.headers.push_back("Accept: " +
+                            (download_.accept.empty() ? options.accept : download_.accept));
   if (options.wants_gzip)
-    headers.emplace_back(download_.plan.is_opaque ? "Accept-Encoding: identity"
-                                                  : "Accept-Encoding: gzip");
-  if (!token_.empty()) headers.push_back("Authorization: Bearer " + token_);
-  headers_ = make_list(headers);
-  if (!handle_) handle_ = make_easy();
-  CURL* handle = handle_.get();
-  curl_easy_reset(handle);
-  set_common(handle, connection);
-  const auto set = [handle](CURLoption option, auto value) {
-    curl_easy_setopt(handle, option, value);
+    request.headers.emplace_back(download_.plan.is_opaque ? "Accept-Encoding: identity"
+                                                          : "Accept-Encoding: gzip");
+  request.token = token_;
+  request.is_bulk = true;
+  request.on_head = [this](int status, const AnswerHeaders& headers) -> Result<transport::Sink> {
+    SLUICE_RETURN_IF_ERROR(take_head(status, headers));
+    return transport::Sink([this](std::string_view bytes) { return take(bytes); });
   };
-  set(CURLOPT_URL, url_.c_str());
-  set(CURLOPT_HTTPHEADER, headers_.get());
-  set(CURLOPT_BUFFERSIZE, kReceiveBuffer);
-  set(CURLOPT_PIPEWAIT, 1L);
-  set(CURLOPT_WRITEFUNCTION, take_body);
-  set(CURLOPT_WRITEDATA, static_cast<void*>(this));
-  set(CURLOPT_HEADERFUNCTION, take_header);
-  set(CURLOPT_HEADERDATA, static_cast<void*>(this));
-  set(CURLOPT_PRIVATE, static_cast<void*>(this));
-  answer_ = {};
   status_ = 0;
-  has_head_ = false;
   use_ = BodyUse::kError;
   error_body_.clear();
   received_ = 0;
   started = std::chrono::steady_clock::now();
-  return handle;
-}
-
-std::size_t FileTransfer::take_header(const char* bytes, std::size_t, std::size_t size,
-                                      void* context) {
-  static_cast<FileTransfer*>(context)->answer_.take({bytes, size});
-  return size;
-}
-
-std::size_t FileTransfer::take_body(const char* bytes, std::size_t, std::size_t size,
-                                    void* context) {
-  return static_cast<FileTransfer*>(context)->take({bytes, size});
+  if (transfer_.begin(policy_of(connection), std::move(request))) return {};
+  return invalid(fmt::format("{}: {}", shown_url(url_), transfer_.outcome().reason));
 }
 
 // Before the first byte of the body (or at the end of an empty one).
-Result<void> FileTransfer::take_head() {
-  has_head_ = true;
-  long status = 0;
-  curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
-  status_ = static_cast<int>(status);
-  use_ = judge_head(status_, answer_, offset(), download_.validator);
+Result<void> FileTransfer::take_head(int status, const AnswerHeaders& headers) {
+  status_ = status;
+  use_ = judge_head(status_, headers, offset(), download_.validator);
   if (use_ == BodyUse::kReplace && offset() > 0) {
     restart();
     SLUICE_RETURN_IF_ERROR(open_file());
   }
   if (use_ != BodyUse::kReplace && use_ != BodyUse::kAppend) return {};
-  if (download_.plan.is_opaque && answer_.has("content-encoding") &&
-      answer_.get("content-encoding") != "identity")
-    return Error{ErrorKind::kConflict, fmt::format("{}: it comes as '{}', which was not asked for",
-                                                   shown_url(download_.url),
-                                                   answer_.get("content-encoding").substr(0, 40))};
-  FileValidator validator{answer_.get("etag"), answer_.get("last-modified"), std::nullopt,
-                          answer_.get("content-type")};
+  const std::string& encoding = headers.get("content-encoding");
+  if (download_.plan.is_opaque && headers.has("content-encoding") && encoding != "identity")
+    return Error{ErrorKind::kConflict,
+                 fmt::format("{}: it comes as '{}', which was not asked for",
+                             shown_url(download_.url), encoding.substr(0, 40))};
+  FileValidator validator{headers.get("etag"), headers.get("last-modified"), std::nullopt,
+                          headers.get("content-type")};
   if (use_ == BodyUse::kAppend)
-    validator.total = parse_content_range(answer_.get("content-range"))->total;
+    validator.total = parse_content_range(headers.get("content-range"))->total;
   else
-    validator.total = number(answer_.get("content-length"));
+    validator.total = number(headers.get("content-length"));
   if (!validator.total) validator.total = download_.validator.total;
   SLUICE_RETURN_IF_ERROR(check_size(validator.total.value_or(0)));
   download_.validator = validator;
@@ -189,29 +162,17 @@ Result<void> FileTransfer::check_size(std::uint64_t size) const {
                fmt::format("{}: more than {} bytes", shown_url(download_.url), download_.size_max)};
 }
 
-std::size_t FileTransfer::take(std::string_view bytes) {
-  if (!has_head_) {
-    if (auto taken = take_head(); !taken) {
-      local_failure_ = taken.error();
-      return 0;
-    }
-  }
-  if (use_ == BodyUse::kRestart) return 0;
+Result<void> FileTransfer::take(std::string_view bytes) {
+  // The bytes are useless: the error ends the attempt, and use_ says what follows.
+  if (use_ == BodyUse::kRestart) return Error{ErrorKind::kConflict, "other bytes than asked for"};
   if (use_ == BodyUse::kError) {
     error_body_.append(
         bytes.substr(0, kErrorBodyMax - std::min(kErrorBodyMax, error_body_.size())));
-    return bytes.size();
+    return {};
   }
   received_ += bytes.size();
-  if (auto fits = check_size(offset() + bytes.size()); !fits) {
-    local_failure_ = fits.error();
-    return 0;
-  }
-  if (auto appended = file_->append(bytes); !appended) {
-    local_failure_ = appended.error();
-    return 0;
-  }
-  return bytes.size();
+  SLUICE_RETURN_IF_ERROR(check_size(offset() + bytes.size()));
+  return file_->append(bytes);
 }
 
 NextStep FileTransfer::give_up(ErrorKind kind, std::string why) {
@@ -244,42 +205,47 @@ NextStep FileTransfer::put_off(const Error& why, const DownloadOptions& options)
   return NextStep::kAgainLater;
 }
 
-NextStep FileTransfer::finish(CURLcode code, const DownloadOptions& options, Instant now) {
-  if (!has_head_ && code == CURLE_OK) {
-    if (auto taken = take_head(); !taken) local_failure_ = taken.error();
-  }
-  if (local_failure_) {
-    failure_ = *local_failure_;
-    return NextStep::kGiveUp;
-  }
+NextStep FileTransfer::follow(const std::string& target) {
+  if (++redirects_ > kRedirectsMax) return give_up(ErrorKind::kUnavailable, "too many redirects");
+  url_ = target;
+  return NextStep::kRedirect;
+}
+
+NextStep FileTransfer::finish(const DownloadOptions& options, Instant now) {
+  const transport::Outcome& outcome = transfer_.outcome();
   if (use_ == BodyUse::kRestart) {
     restart();
     if (++useless_ranges_ == 1) return NextStep::kAgain;
     return again(options, "the server cannot go on in the middle of the file");
   }
+  if (outcome.ending == transport::Ending::kRefused) {  // by us: the disk, a limit
+    failure_ = *outcome.error;
+    return NextStep::kGiveUp;
+  }
   if (use_ != BodyUse::kError) {
     url_.clear();
     redirects_ = 0;
     refused_tokens_ = 0;
-    if (code != CURLE_OK) return again(options, curl_easy_strerror(code));
+    if (!outcome.is_answered()) return again(options, outcome.reason);
     const auto& total = download_.validator.total;
     if (total && *total != offset()) return again(options, "the connection was cut");
     return NextStep::kCheck;
   }
-  if (code != CURLE_OK && status_ == 0) {
+  if (!outcome.is_answered() && status_ == 0) {
     url_.clear();
-    if (is_distrust(code)) return give_up(ErrorKind::kForbidden, why_failed(handle_.get(), code));
-    return again(options, curl_easy_strerror(code));
+    if (outcome.ending == transport::Ending::kNotTrusted)
+      return give_up(ErrorKind::kForbidden, why_failed(outcome));
+    if (outcome.ending == transport::Ending::kHeadersTooLarge)
+      return give_up(ErrorKind::kTooLarge, outcome.reason);
+    return again(options, outcome.reason);
   }
-  if (status_ >= 301 && status_ <= 308 && answer_.has("location")) {
-    auto target = resolve_url(url_, answer_.get("location"));
-    if (!target) return give_up(ErrorKind::kUnavailable, target.error().message);
-    if (++redirects_ > kRedirectsMax) return give_up(ErrorKind::kUnavailable, "too many redirects");
-    if (url_.starts_with("https://") && !target->starts_with("https://"))
-      return give_up(ErrorKind::kForbidden, "it redirects from https to http");
-    url_ = std::move(*target);
-    return NextStep::kRedirect;
+  const auto target = transport::redirect_target("GET", url_, status_, outcome.headers);
+  if (!target) {
+    const bool is_downgrade = target.error().kind == ErrorKind::kForbidden;
+    return give_up(is_downgrade ? ErrorKind::kForbidden : ErrorKind::kUnavailable,
+                   target.error().message);
   }
+  if (*target) return follow(**target);
   url_.clear();
   redirects_ = 0;
   Answer answer{status_, {}, {}, std::move(error_body_)};
@@ -287,7 +253,7 @@ NextStep FileTransfer::finish(CURLcode code, const DownloadOptions& options, Ins
   if (status_ == 429 || status_ == 503) {
     if (busy_ >= options.busy_retries) return give_up(ErrorKind::kUnavailable, told);
     ++busy_;
-    pause_ = backoff_.next(retry_after_of(answer_, now, options.wait_max));
+    pause_ = backoff_.next(retry_after_of(outcome.headers, now, options.wait_max));
     return NextStep::kSlowDown;
   }
   if (status_ == 401 && may_have_token && !download_.with_token) {

@@ -9,8 +9,9 @@
 #include <string_view>
 
 #include "client/files/downloader.h"
-#include "client/http/curl_handle.h"
+#include "client/http/exchange.h"
 #include "client/http/retry_after.h"
+#include "transport/transfer.h"
 
 namespace sluice::client {
 
@@ -46,17 +47,18 @@ class FileTransfer {
   FileTransfer(Download download, const DownloadEvents& events, MakeFile make_file)
       : download_(std::move(download)), events_(events), make_file_(std::move(make_file)) {}
 
-  /// Makes the handle for the next attempt. kForbidden for a token that would go in plain text.
-  Result<CURL*> begin(const Connection& connection, const DownloadOptions& options,
-                      const std::string& token);
+  /// Makes transfer() ready for the next attempt. kForbidden for a token that would go in plain
+  /// text.
+  Result<void> begin(const Connection& connection, const DownloadOptions& options,
+                     const std::string& token);
   /// The attempt is over: what follows from it. `failure` is set with kGiveUp.
-  NextStep finish(CURLcode code, const DownloadOptions& options, Instant now);
+  NextStep finish(const DownloadOptions& options, Instant now);
   /// No request was sent, because no token was available: when to try again.
   NextStep put_off(const Error& why, const DownloadOptions& options);
   /// Whether all bytes have been received, so that no request is needed.
   bool is_whole() const;
 
-  CURL* handle() const { return handle_.get(); }
+  transport::Transfer& transfer() { return transfer_; }
   const Download& download() const { return download_; }
   Download& download() { return download_; }
   const std::shared_ptr<ReceivedFile>& file() const { return file_; }
@@ -77,10 +79,9 @@ class FileTransfer {
   Time started = {};
 
  private:
-  static std::size_t take_header(const char* bytes, std::size_t, std::size_t size, void* context);
-  static std::size_t take_body(const char* bytes, std::size_t, std::size_t size, void* context);
-  std::size_t take(std::string_view bytes);
-  Result<void> take_head();
+  Result<void> take_head(int status, const AnswerHeaders& headers);
+  Result<void> take(std::string_view bytes);
+  NextStep follow(const std::string& target);
   Result<void> check_size(std::uint64_t size) const;
   NextStep give_up(ErrorKind kind, std::string why);
   NextStep again(const DownloadOptions& options, const std::string& why);
@@ -89,17 +90,13 @@ class FileTransfer {
   const DownloadEvents& events_;
   MakeFile make_file_;
   std::shared_ptr<ReceivedFile> file_;
-  CurlEasy handle_;
-  CurlList headers_;
-  AnswerHeaders answer_;
+  transport::Transfer transfer_;
   std::string url_;  // where this attempt goes: after a redirect not the download's
   std::string token_;
   int status_ = 0;
   int redirects_ = 0;
-  bool has_head_ = false;
   BodyUse use_ = BodyUse::kError;
   std::string error_body_;
-  std::optional<Error> local_failure_;  // of ours: the disk, a limit
   std::uint64_t received_ = 0;
   std::uint64_t furthest_ = 0;  // most bytes of the file received so far
   unsigned useless_ranges_ = 0;

@@ -9,62 +9,18 @@
 #include "base/shown_url.h"
 #include "base/text.h"
 #include "base/utf8.h"
-#include "client/http/curl_handle.h"
 #include "client/http/retry_after.h"
 #include "client/http/shown_text.h"
-#include "client/http/url.h"
+#include "transport/client.h"
 
 namespace sluice::client {
 namespace {
 
 namespace json = boost::json;
 
-constexpr int kRedirectsMax = 5;
 constexpr std::size_t kProblemShown = 500;
 constexpr std::size_t kPageShown = 200;
 constexpr std::size_t kTypeShown = 64;
-
-struct Transfer {
-  const ExchangeRequest* request;
-  const Waiter& waiter;
-  CURL* handle = nullptr;
-  Answer answer = {};
-  std::uint64_t bytes = 0;
-  Result<void> failed = {};
-};
-
-std::size_t take_header(const char* bytes, std::size_t, std::size_t size, void* context) {
-  static_cast<Transfer*>(context)->answer.headers.take({bytes, size});
-  return size;
-}
-
-std::size_t take_body(const char* bytes, std::size_t, std::size_t size, void* context) {
-  auto& transfer = *static_cast<Transfer*>(context);
-  const bool is_first = transfer.bytes == 0;
-  transfer.bytes += size;
-  long status = 0;
-  curl_easy_getinfo(transfer.handle, CURLINFO_RESPONSE_CODE, &status);
-  if (transfer.request->sink && (status == 200 || status == 202)) {
-    if (is_first && transfer.request->on_head)
-      transfer.request->on_head(static_cast<int>(status), transfer.answer.headers);
-    transfer.failed = transfer.request->sink({bytes, size});
-    return transfer.failed ? size : 0;
-  }
-  auto& body = transfer.answer.body;
-  if (body.size() + size > transfer.request->size_max) {
-    transfer.failed =
-        Error{ErrorKind::kTooLarge,
-              fmt::format("'{}' answers with more than {} bytes", shown_url(transfer.request->url),
-                          transfer.request->size_max)};
-    return 0;
-  }
-  body.append(bytes, size);
-  return size;
-}
-
-int look_for_stop(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return static_cast<Transfer*>(context)->waiter.check() ? 0 : 1;
-}
 
 // Some issue or OAuth member as text; empty for anything else.
 std::string text_member(const json::object& object, std::string_view name) {
@@ -114,28 +70,7 @@ std::string what_it_is(std::string_view body) {
   return fmt::format("a body of resourceType {}", name.substr(0, size));
 }
 
-bool is_redirect(int status) {
-  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
 }  // namespace
-
-void AnswerHeaders::take(std::string_view line) {
-  if (line.starts_with("HTTP/")) {
-    values_.clear();
-    return;
-  }
-  const auto colon = line.find(':');
-  if (colon == std::string_view::npos) return;
-  const std::string name = to_lower(line.substr(0, colon));
-  values_[name] = trimmed(line.substr(colon + 1), " \t\r\n");
-}
-
-const std::string& AnswerHeaders::get(const std::string& name) const {
-  static const std::string kNone;
-  const auto found = values_.find(name);
-  return found == values_.end() ? kNone : found->second;
-}
 
 std::optional<std::chrono::milliseconds> retry_after_of(const AnswerHeaders& headers, Instant now,
                                                         std::chrono::milliseconds wait_max) {
@@ -192,98 +127,66 @@ struct Exchange::Impl {
   RequestLog log;
   const Waiter& waiter;
   std::mutex mutex = {};
-  CurlEasy handle = make_easy();  // guarded by mutex
+  transport::Client client{policy_of(connection)};  // guarded by mutex
 
-  Result<Answer> send_once(const ExchangeRequest& request);
-  void record(const ExchangeRequest& request, const Transfer& transfer, std::string problem,
-              std::chrono::steady_clock::time_point start) const;
+  void record(const std::string& method, const transport::Outcome& outcome,
+              std::chrono::milliseconds duration) const;
+  Error error_of(const std::string& asked, const transport::Outcome& outcome) const;
 };
 
 Exchange::Exchange(Connection connection, RequestLog log, const Waiter& waiter)
     : impl_(new Impl{std::move(connection), std::move(log), waiter}) {}
 Exchange::~Exchange() = default;
 
-void Exchange::Impl::record(const ExchangeRequest& request, const Transfer& transfer,
-                            std::string problem,
-                            std::chrono::steady_clock::time_point start) const {
-  if (!log) return;
-  log({request.method, shown_url(request.url), transfer.answer.status,
-       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
-                                                             start),
-       transfer.bytes, std::move(problem)});
+void Exchange::Impl::record(const std::string& method, const transport::Outcome& outcome,
+                            std::chrono::milliseconds duration) const {
+  if (log)
+    log({method, shown_url(outcome.url), outcome.status, duration, outcome.received,
+         why_failed(outcome)});
 }
 
-Result<Answer> Exchange::Impl::send_once(const ExchangeRequest& request) {
-  const std::lock_guard lock(mutex);
-  const auto start = std::chrono::steady_clock::now();
-  auto headers = request.headers;
-  if (!request.token.empty()) {
-    SLUICE_RETURN_IF_ERROR(check_token_target(request.url, connection));
-    headers.push_back("Authorization: Bearer " + request.token);
-  }
-  // curl would wait for a 100 that not every server sends.
-  headers.emplace_back("Expect:");
-  const CurlList list = make_list(headers);
-  Transfer transfer{&request, waiter, handle.get()};
-  curl_easy_reset(handle.get());
-  set_common(handle.get(), connection);
-  const auto set = [&](CURLoption option, auto value) {
-    curl_easy_setopt(handle.get(), option, value);
-  };
-  set(CURLOPT_URL, request.url.c_str());
-  set(CURLOPT_ACCEPT_ENCODING, "");
-  set(CURLOPT_HTTPHEADER, list.get());
-  set(CURLOPT_WRITEFUNCTION, take_body);
-  set(CURLOPT_WRITEDATA, static_cast<void*>(&transfer));
-  set(CURLOPT_HEADERFUNCTION, take_header);
-  set(CURLOPT_HEADERDATA, static_cast<void*>(&transfer));
-  set(CURLOPT_NOPROGRESS, 0L);
-  set(CURLOPT_XFERINFOFUNCTION, look_for_stop);
-  set(CURLOPT_XFERINFODATA, static_cast<void*>(&transfer));
-  if (request.method != "GET") {
-    set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
-    if (request.method == "POST") {
-      set(CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
-      set(CURLOPT_POSTFIELDS, request.body.c_str());
-    }
-  }
-  const CURLcode code = curl_easy_perform(handle.get());
-  long status = 0;
-  curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &status);
-  transfer.answer.status = static_cast<int>(status);
-  transfer.answer.url = request.url;
-  std::string problem = code == CURLE_OK ? "" : why_failed(handle.get(), code);
-  record(request, transfer, problem, start);
-  if (!transfer.failed) return transfer.failed.error();
-  if (code != CURLE_OK) SLUICE_RETURN_IF_ERROR(waiter.check());
-  if (is_distrust(code))
-    return Error{ErrorKind::kForbidden, fmt::format("'{}': {}", shown_url(request.url), problem)};
-  if (code != CURLE_OK)
-    return Error{code == CURLE_OPERATION_TIMEDOUT ? ErrorKind::kTimeout : ErrorKind::kUnavailable,
-                 fmt::format("'{}' cannot be reached: {}", shown_url(request.url), problem)};
-  return std::move(transfer.answer);
+Error Exchange::Impl::error_of(const std::string& asked, const transport::Outcome& outcome) const {
+  using transport::Ending;
+  const std::string where = shown_url(outcome.url);
+  if (outcome.ending == Ending::kRefused) return *outcome.error;
+  if (outcome.ending == Ending::kBadRedirect)
+    return {outcome.error->kind, fmt::format("'{}': {}", shown_url(asked), outcome.error->message)};
+  if (outcome.ending == Ending::kTooLarge || outcome.ending == Ending::kHeadersTooLarge)
+    return {ErrorKind::kTooLarge, fmt::format("'{}': {}", where, outcome.reason)};
+  if (const auto still = waiter.check(); !still) return still.error();
+  if (outcome.ending == Ending::kNotTrusted)
+    return {ErrorKind::kForbidden, fmt::format("'{}': {}", where, why_failed(outcome))};
+  if (outcome.ending == Ending::kInvalidUrl)
+    return invalid(fmt::format("'{}': {}", where, outcome.reason));
+  const bool is_late = outcome.ending == Ending::kTimedOut || outcome.ending == Ending::kOutOfTime;
+  return {is_late ? ErrorKind::kTimeout : ErrorKind::kUnavailable,
+          fmt::format("'{}' cannot be reached: {}", where, outcome.reason)};
 }
 
 Result<Answer> Exchange::send(const ExchangeRequest& request) {
-  ExchangeRequest current = request;
-  for (int hop = 0;; ++hop) {
-    SLUICE_ASSIGN_OR_RETURN(auto answer, impl_->send_once(current));
-    if (!is_redirect(answer.status) || !current.follows_redirects ||
-        !answer.headers.has("location"))
-      return answer;
-    if (answer.status == 303 && current.method != "GET") return answer;
-    if (hop == kRedirectsMax)
-      return Error{ErrorKind::kUnavailable,
-                   fmt::format("'{}' redirects too often", shown_url(request.url))};
-    const auto resolved = resolve_url(current.url, answer.headers.get("location"));
-    if (!resolved) return Error{ErrorKind::kConflict, resolved.error().message};
-    std::string target = *resolved;
-    if (current.url.starts_with("https://") && !target.starts_with("https://"))
-      return Error{ErrorKind::kForbidden,
-                   fmt::format("'{}' redirects from https to http", shown_url(current.url))};
-    if (origin_of(target) != origin_of(current.url)) current.token.clear();
-    current.url = std::move(target);
-  }
+  const std::lock_guard lock(impl_->mutex);
+  // After a redirect it goes to its own origin only, and never from https to http.
+  if (!request.token.empty())
+    SLUICE_RETURN_IF_ERROR(check_token_target(request.url, impl_->connection));
+  transport::Request asked{request.method, request.url, request.headers, request.body,
+                           request.token};
+  asked.is_decoded = true;
+  asked.body_max = request.size_max;
+  asked.deadline = impl_->waiter.deadline();
+  asked.stop = impl_->waiter.stop();
+  asked.follows_redirects = request.follows_redirects;
+  asked.on_head = [&](int status, const AnswerHeaders& headers) -> Result<transport::Sink> {
+    if (!request.sink || (status != 200 && status != 202)) return transport::Sink();
+    if (request.on_head) request.on_head(status, headers);
+    return request.sink;
+  };
+  auto outcome = impl_->client.send(
+      std::move(asked), [&](const transport::Outcome& each, std::chrono::milliseconds duration) {
+        impl_->record(request.method, each, duration);
+      });
+  if (!outcome.is_answered()) return impl_->error_of(request.url, outcome);
+  return Answer{outcome.status, std::move(outcome.url), std::move(outcome.headers),
+                std::move(outcome.body)};
 }
 
 }  // namespace sluice::client

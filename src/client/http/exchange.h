@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,19 +13,13 @@
 
 #include "base/instant.h"
 #include "base/result.h"
+#include "client/http/connection.h"
 #include "client/http/waiter.h"
+#include "transport/answer_headers.h"
 
 namespace sluice::client {
 
-/// How to reach servers. The addresses are the user's choice: private ones are as good as others.
-struct Connection {
-  std::string user_agent = "Sluice";
-  std::string authority_file;  ///< PEM file of the authorities trusted; empty: the system's
-  std::chrono::milliseconds connect_timeout{30'000};
-  std::chrono::milliseconds stall_timeout{120'000};  ///< without a byte received
-  /// Send tokens by http to other machines too.
-  bool is_plain_allowed = false;
-};
+using transport::AnswerHeaders;
 
 /// What one request was, for the log: no secrets, no queries.
 struct RequestRecord {
@@ -38,19 +31,6 @@ struct RequestRecord {
   std::string problem;
 };
 using RequestLog = std::function<void(const RequestRecord&)>;
-
-/// A response's headers, names in lower case; of repeated ones the last.
-class AnswerHeaders {
- public:
-  /// Takes a line "Name: value"; a status line starts over.
-  void take(std::string_view line);
-  /// Empty when there is none.
-  const std::string& get(const std::string& name) const;
-  bool has(const std::string& name) const { return values_.contains(name); }
-
- private:
-  std::map<std::string, std::string> values_;
-};
 
 /// The answer's Retry-After, a date counted from the server's own Date. nullopt when there is none
 /// that can be read.

@@ -19,6 +19,7 @@ class Waiter {
         deadline_(limit.count() == 0 ? Time::max() : std::chrono::steady_clock::now() + limit) {}
 
   const std::stop_token& stop() const { return stop_; }
+  Time deadline() const { return deadline_; }
   /// kCancelled, kTimeout: stop.
   Result<void> check() const {
     if (stop_.stop_requested()) return Error{ErrorKind::kCancelled, "interrupted"};
