@@ -38,6 +38,18 @@ class PrivateHeaders(unittest.TestCase):
             self.assertEqual(len(self.on(path)), 1)
 
 
+class WrappedLibraries(unittest.TestCase):
+    def test_only_its_wrapper_includes_a_library(self):
+        for path, line in (("src/transport/curl.h", "#include <curl/curl.h>"),
+                           ("src/store/rocksdb/a.cc", "#include <rocksdb/db.h>"),
+                           ("src/fetch/a.cc", '#include "transport/curl.h"'),
+                           ("tests/fetch/a_test.cc", "#include <curl/curl.h>")):
+            self.assertEqual(on(tidy.check_wrapped_libraries, {path: f"// x\n{line}\n"}), [], path)
+        for path, line in (("src/fetch/a.cc", "#include <curl/curl.h>"), ("src/client/http/a.h", "# include <curl/multi.h>"),
+                           ("src/store/a.cc", "#include <rocksdb/db.h>")):
+            self.assertEqual(len(on(tidy.check_wrapped_libraries, {path: f"// x\n{line}\n"})), 1, path)
+
+
 class Layers(unittest.TestCase):
     def files(self, include):
         return {"src/base/CMakeLists.txt": BASE,

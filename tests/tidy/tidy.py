@@ -9,243 +9,20 @@ function that takes the Tree and yields Findings; test_tidy.py proves that each 
 import os
 import re
 import sys
-from typing import Iterator, NamedTuple
+from typing import Iterator
+
+from layers import (check_dependencies, check_includes, check_layer_table, check_private_headers, check_routes,
+                    check_wrapped_libraries)
+from tree import Finding, Tree, closing, line_of, without_comments_and_strings
 
 LINES_MAX = 500
 # A file may be longer only with a reason that a reader accepts.
 LONG_FILES: dict[str, str] = {}
 
-SKIPPED_FOLDERS = {".git", "build", "__pycache__", ".cache", "corpus"}
-# Files that are text, by the end of their names.
-TEXT_NAMES = (".cc", ".h", ".py", ".sh", ".cmake", ".txt", ".md", ".toml", ".json", ".yml", ".yaml",
-              ".tsv", ".svg", ".service", ".1", "dev", "run", "LICENSE", ".clang-format", ".clang-tidy", ".gitignore")
 # Words that are put together here, so that this file does not contain them.
 FORBIDDEN_WORDS = ("TO" + "DO", "FIX" + "ME", "X" * 3)
 BESIDE = r"\.\./" + "shared"
 FORBIDDEN_PATHS = tuple("/" + name + "/" for name in ("work", "root"))
-
-
-class Finding(NamedTuple):
-    path: str
-    line: int
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.what}"
-
-
-class Tree:
-    """The project's text files by path relative to the root, with '/' between folders."""
-
-    def __init__(self, files: dict[str, str]):
-        self.files = files
-
-    @classmethod
-    def read(cls, root: str) -> "Tree":
-        files = {}
-        for folder, folders, names in os.walk(root):
-            folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS)
-            for name in sorted(names):
-                if not name.endswith(TEXT_NAMES):
-                    continue
-                path = os.path.join(folder, name)
-                with open(path, encoding="utf-8", errors="replace") as file:
-                    files[os.path.relpath(path, root).replace(os.sep, "/")] = file.read()
-        return cls(files)
-
-    def matching(self, pattern: str) -> Iterator[tuple[str, str]]:
-        for path, text in self.files.items():
-            if re.fullmatch(pattern, path):
-                yield path, text
-
-    def modules(self) -> dict[str, "Module"]:
-        """By name, which is the folder below src/; folders that declare none are left out."""
-        found = (Module(path.split("/", 1)[1].rpartition("/")[0], path, text)
-                 for path, text in self.matching(r"src/.+/CMakeLists\.txt"))
-        return {module.name: module for module in found if module.declared}
-
-
-class Module:
-    """What a module's CMakeLists.txt says: its name, its DEPS and the line they stand on."""
-
-    def __init__(self, name: str, path: str, text: str):
-        self.name, self.path, self.text = name, path, text
-        uncommented = re.sub(r"#[^\n]*", "", text)
-        call = re.search(r"\bsluice_module\s*\(([^)]*)\)", uncommented)
-        self.declared = call is not None
-        self.line, self.deps = 1, []
-        if call:
-            self.line = uncommented.count("\n", 0, call.start()) + 1
-            words, in_deps = call.group(1).split(), False
-            for word in words[1:]:
-                if word in ("SOURCES", "DEPS", "LIBS"):
-                    in_deps = word == "DEPS"
-                elif in_deps:
-                    self.deps.append(word)
-
-
-def module_of(path: str, modules: dict[str, Module]) -> Module | None:
-    """The module whose folder a path below src/ is in."""
-    folder = path.rpartition("/")[0]
-    while folder and folder not in modules:
-        folder = folder.rpartition("/")[0]
-    return modules.get(folder)
-
-
-def line_of(text: str, offset: int) -> int:
-    return text.count("\n", 0, offset) + 1
-
-
-def without_comments_and_strings(text: str) -> str:
-    """C++ with comments and the insides of literals blanked; every line and column stays in place."""
-    pattern = re.compile(
-        r'//[^\n]*|/\*.*?\*/|R"([^(\s]{0,16})\(.*?\)\1"|"(?:\\.|[^"\\\n])*"'
-        r"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'", re.S)
-
-    def blank(match):
-        return re.sub(r"[^\n\"']", " ", match.group(0)) if match.group(0)[0] in "\"'R" else \
-            re.sub(r"[^\n]", " ", match.group(0))
-
-    return pattern.sub(blank, text)
-
-
-def closing(text: str, start: int) -> int:
-    """The offset of the bracket that closes the one at `start`; the end of the text if none does."""
-    depth = 0
-    for offset in range(start, len(text)):
-        if text[offset] in "([{":
-            depth += 1
-        elif text[offset] in ")]}":
-            depth -= 1
-            if depth == 0:
-                return offset
-    return len(text)
-
-
-# ---- layers ----
-
-def check_includes(tree: Tree) -> Iterator[Finding]:
-    """A source includes only its own module and those its DEPS name."""
-    modules = tree.modules()
-    for path, text in tree.matching(r"src/.*\.(h|cc)"):
-        module = module_of(path.removeprefix("src/"), modules)
-        if module is None:
-            yield Finding(path, 1, f"{path.rpartition('/')[0]} has no sluice_module(...) that lists it")
-            continue
-        for match in re.finditer(r'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', text, re.M):
-            name, line = match.group(1), line_of(text, match.start())
-            other = module_of(name, modules)
-            if "/" not in name and name in module.text:
-                continue  # a header that the module's own CMakeLists.txt generates
-            if "/" not in name or ".." in name.split("/"):
-                yield Finding(path, line, f'"{name}" is not a full path from src/')
-            elif other is None:
-                yield Finding(path, line, f'"{name}": there is no module {name.rpartition("/")[0]}')
-            elif other is not module and other.name not in module.deps:
-                allowed = ", ".join(module.deps) or "nothing"
-                yield Finding(path, line, f'"{name}": {module.name} may include only itself and its '
-                                          f"DEPS ({allowed})")
-
-
-def check_dependencies(tree: Tree) -> Iterator[Finding]:
-    """DEPS name modules, no module needs itself by way of others, and none stands within another."""
-    modules = tree.modules()
-    for module in modules.values():
-        outer = module_of(module.name, modules)
-        if outer is not None:
-            yield Finding(module.path, module.line, f"{module.name} stands within the module {outer.name}, whose "
-                                                    "include root would show it")
-        for dep in module.deps:
-            if dep not in modules:
-                yield Finding(module.path, module.line, f"DEPS: there is no module {dep}")
-        reached, waiting = set(), list(module.deps)
-        while waiting:
-            dep = waiting.pop()
-            if dep not in reached and dep in modules:
-                reached.add(dep)
-                waiting.extend(modules[dep].deps)
-        if module.name in reached:
-            yield Finding(module.path, module.line, f"{module.name} depends on itself by way of others")
-
-
-def read_layer_table(text: str) -> dict[str, tuple[int, set[str] | None]]:
-    """Rows "| `module` | owns | may include |" as line and names; None stands for "all".
-
-    A name may be given as "`src/name`", "`name/*`" stands for the modules below a folder whose rows come before, and
-    "all above" means the rows before.
-    """
-    rows: dict[str, tuple[int, set[str] | None]] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if not line.lstrip().startswith("|") or len(cells) != 3:
-            continue
-        names = re.findall(r"`(?:src/)?([a-z_/]+)`", cells[0])
-        if not names or not re.fullmatch(r"[a-z_`, /*]*", cells[2]):
-            continue
-        may = cells[2].replace("`", "").strip()
-        if may == "all":
-            allowed = None
-        elif may == "all above":
-            allowed = set(rows)
-        else:
-            allowed = set()
-            for name in filter(None, (name.strip() for name in may.split(","))):
-                below = name.removesuffix("*")
-                allowed.update([name] if below == name else (row for row in rows if row.startswith(below)))
-        for name in dict.fromkeys(names):
-            rows[name] = (number, allowed)
-    return rows
-
-
-def check_layer_table(tree: Tree) -> Iterator[Finding]:
-    """The DEPS of each module are what docs/architecture.md says."""
-    document = "docs/architecture.md"
-    if document not in tree.files:
-        return
-    rows = read_layer_table(tree.files[document])
-    for module in tree.modules().values():
-        if module.name not in rows:
-            yield Finding(document, 1, f"the table of layers has no row for {module.name}")
-            continue
-        line, allowed = rows[module.name]
-        for dep in module.deps:
-            if allowed is not None and dep != "base" and dep not in allowed:
-                yield Finding(module.path, module.line,
-                              f"DEPS names {dep}, but {document}:{line} does not allow it")
-
-
-# Routes whose handlers are given the whole store: what a job shows is limited by what it keeps, and each entry of a
-# Bundle by a store of its own. The kinds of jobs bring routes of their own (api::JobRoute).
-JOB_ROUTES = {"export_status", "export_delete", "export_file", "bundle"}
-
-
-def check_routes(tree: Tree) -> Iterator[Finding]:
-    """Handlers see the store through the service they are given, which knows the scopes' queries."""
-    for path, text in tree.matching(r"src/api/routes.*\.cc"):
-        for match in re.finditer(r"\[[^\[\]\n]*&service(?! = service_)[^\[\]\n]*\]\s*\(", text):
-            yield Finding(path, line_of(text, match.start()),
-                          "a handler captures a service: it may use only the one it is given, which shows "
-                          "what the caller's scopes cover")
-        for match in re.finditer(r"\.add\(([^;{]*?)Access::k(Job|File|Attachment)\b", text):
-            names = re.findall(r'"([a-z_]+)"', match.group(1))
-            for name in names:
-                if name not in JOB_ROUTES:
-                    yield Finding(path, line_of(text, match.start()),
-                                  f"the route {name} is given the whole store: use Access::kClient")
-
-
-# Headers that only their own module and its tests may include: what they say of stored bytes is nobody else's.
-PRIVATE_HEADERS = ("job/documents.h",)
-
-
-def check_private_headers(tree: Tree) -> Iterator[Finding]:
-    """Nothing outside `job` reads or writes the documents of the job engine."""
-    for path, text in tree.matching(r"(src|bench|tools)/.*\.(h|cc)"):
-        for match in re.finditer(r'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', text, re.M):
-            module = match.group(1).split("/")[0]
-            if match.group(1) in PRIVATE_HEADERS and not path.startswith(f"src/{module}/"):
-                yield Finding(path, line_of(text, match.start()),
-                              f'"{match.group(1)}" is for {module} alone: ask what it offers instead')
 
 
 # ---- C++ ----
@@ -474,9 +251,9 @@ def check_words(tree: Tree) -> Iterator[Finding]:
 
 
 RULES = (check_includes, check_dependencies, check_layer_table, check_routes, check_private_headers,
-         check_pragma_once, check_await_temporaries, check_detached, check_json_text, check_registration,
-         check_conformance, check_links, check_length, check_first_comment, check_white_space, check_clone,
-         check_words)
+         check_wrapped_libraries, check_pragma_once, check_await_temporaries, check_detached, check_json_text,
+         check_registration, check_conformance, check_links, check_length, check_first_comment, check_white_space,
+         check_clone, check_words)
 
 
 def main() -> int:
