@@ -1,9 +1,8 @@
 #include "fhir/binary_content.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 
+#include "base/base64.h"
 #include "json/json_check.h"
 #include "json/json_tokens.h"
 #include "json/json_walk.h"
@@ -17,26 +16,9 @@ constexpr std::size_t kTypeSizeMax = 128;
 // base64 as FHIR has it: white space may stand in it.
 Result<std::string> decode(std::string text) {
   std::erase_if(text, [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; });
-  if (text.size() % 4 != 0) return invalid("the Binary's data is not base64");
-  std::string bytes(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
-  if (size < 0) return invalid("the Binary's data is not base64");
-  bytes.resize(static_cast<std::size_t>(size));
-  // OpenSSL counts the padding too.
-  for (std::size_t i = text.size(); i-- > 0 && text[i] == '=' && !bytes.empty();) bytes.pop_back();
+  auto bytes = base64_decode(text);
+  if (!bytes) return invalid("the Binary's data is not base64");
   return bytes;
-}
-
-std::string encode(std::string_view bytes) {
-  // OpenSSL ends what it writes with a zero.
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                   reinterpret_cast<const unsigned char*>(bytes.data()),
-                                   static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
-  return text;
 }
 
 }  // namespace
@@ -60,7 +42,7 @@ std::string write_binary(std::string_view id, std::string_view content_type,
         .append(escape(security_context))
         .append("\"}");
   // FHIR has no empty strings.
-  if (!bytes.empty()) member("data", encode(bytes));
+  if (!bytes.empty()) member("data", base64_encode(bytes));
   json += '}';
   return json;
 }

@@ -10,7 +10,7 @@
 #include <bit>
 #include <cstdint>
 
-#include "jose/base64url.h"
+#include "base/base64.h"
 #include "jose/compact_signature.h"
 #include "jose/jose_json.h"
 #include "jose/private_key_pem.h"

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/base64.h"
 #include "base/json_text.h"
-#include "jose/base64url.h"
 #include "jose/compact_signature.h"
 #include "jose/jose_json.h"
 

@@ -13,7 +13,7 @@
 #include <memory>
 #include <vector>
 
-#include "jose/base64url.h"
+#include "base/base64.h"
 #include "jose/jose_json.h"
 
 namespace sluice::jose {

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "base/base64.h"
 #include "sample/chart.h"
 
 namespace sluice::sample {
@@ -33,21 +34,6 @@ constexpr auto kKinds = std::to_array<Code>({
     {kLoinc, "34133-9", "Summary of episode note"},
 });
 constexpr Code kDischargeSummary{kLoinc, "18842-5", "Discharge summary"};
-
-void append_base64(std::string& out, std::string_view bytes) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const auto byte = [&](std::size_t i) -> std::uint32_t {
-    return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U;
-  };
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::uint32_t group = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
-    out.push_back(kAlphabet[group >> 18]);
-    out.push_back(kAlphabet[group >> 12 & 63]);
-    out.push_back(i + 1 < bytes.size() ? kAlphabet[group >> 6 & 63] : '=');
-    out.push_back(i + 2 < bytes.size() ? kAlphabet[group & 63] : '=');
-  }
-}
 
 std::string make_note(Chart& chart, const Visit& visit, Code kind, int sentences) {
   std::string note = fmt::format("{}\n\nPatient: {}\nDate: ", kind.display, chart.person.display);
@@ -86,7 +72,7 @@ void write_attachment(JsonWriter& json, const Attachment& attachment, Moment cre
     json.text("url", fmt::format("Binary/{}", attachment.binary->view()));
   } else {
     json.begin_text("data");
-    append_base64(json.buffer(), attachment.bytes);
+    json.buffer() += base64_encode(attachment.bytes);
     json.end_text();
   }
   json.number("size", static_cast<std::int64_t>(attachment.bytes.size()));
@@ -101,7 +87,7 @@ void write_binary(Chart& chart, const Attachment& attachment) {
   json.text("contentType", attachment.content_type);
   write_reference(json, "securityContext", chart.subject());
   json.begin_text("data");
-  append_base64(json.buffer(), attachment.bytes);
+  json.buffer() += base64_encode(attachment.bytes);
   json.end_text();
 }
 

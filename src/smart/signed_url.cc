@@ -8,8 +8,8 @@
 #include <array>
 #include <charconv>
 
+#include "base/base64.h"
 #include "base/bytes.h"
-#include "jose/base64url.h"
 
 namespace sluice::smart {
 namespace {
@@ -79,7 +79,7 @@ Result<std::string> UrlSigner::sign(const Subject& subject, Instant expires,
   const std::int64_t seconds = std::min(expires, latest).milliseconds / 1000;
   const auto key = as_of ? keys_->current_at(*as_of) : keys_->current();
   SLUICE_ASSIGN_OR_RETURN(const std::string mac, mac_of(*key, subject, seconds));
-  return fmt::format("{}.{}.{}", seconds, key->id, jose::base64url_encode(mac));
+  return fmt::format("{}.{}.{}", seconds, key->id, base64url_encode(mac));
 }
 
 Result<void> UrlSigner::check(const Subject& subject, std::string_view signature) const {
@@ -95,7 +95,7 @@ Result<void> UrlSigner::check(const Subject& subject, std::string_view signature
     return refused("the expiry is not a number");
   const auto key = keys_->find(signature.substr(first + 1, second - first - 1));
   if (key == nullptr) return refused("unknown key");
-  const auto given = jose::base64url_decode(signature.substr(second + 1));
+  const auto given = base64url_decode(signature.substr(second + 1));
   if (!given || given->size() != kMacBytes) return refused("the signature is not base64url");
   SLUICE_ASSIGN_OR_RETURN(const std::string mac, mac_of(*key, subject, seconds));
   if (CRYPTO_memcmp(mac.data(), given->data(), kMacBytes) != 0)

@@ -27,6 +27,8 @@ TEST(BinaryContent, WhatIsNoMediaTypeGoesIntoNoHeader) {
 TEST(BinaryContent, BadDataIsAnError) {
   EXPECT_FALSE(read_binary(R"({"data":"abc"})"));
   EXPECT_FALSE(read_binary(R"({"data":"ab!="})"));
+  EXPECT_FALSE(read_binary(R"({"data":"YQ==YQ=="})")) << "the padding would be read as zeros";
+  EXPECT_FALSE(read_binary(R"({"data":"aGk=----"})"));
   EXPECT_FALSE(read_binary("{"));
 }
 

@@ -14,7 +14,7 @@ extern "C" {
 #include <memory>
 #include <stdexcept>
 
-#include "jose/base64url.h"
+#include "base/base64.h"
 
 namespace sluice::jose {
 

@@ -7,8 +7,8 @@
 
 #include <boost/json.hpp>
 
+#include "base/base64.h"
 #include "forge.h"
-#include "jose/base64url.h"
 
 namespace sluice::jose {
 namespace {

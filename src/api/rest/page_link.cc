@@ -5,8 +5,8 @@
 #include <array>
 #include <charconv>
 
+#include "base/base64.h"
 #include "fhir/resource_type.h"
-#include "jose/base64url.h"
 
 namespace sluice::api {
 namespace {
@@ -46,7 +46,7 @@ bool operator==(const PageLink& a, const PageLink& b) {
 }
 
 std::string to_text(const PageLink& link) {
-  return jose::base64url_encode(
+  return base64url_encode(
       fmt::format("{}/{}/{}/{}/{}/{}/{}/{}", kVersion, link.as_of.sequence.value,
                   link.as_of.instant.milliseconds, link.until.milliseconds,
                   link.total ? fmt::to_string(*link.total) : "", link.cursor.sequence.value,
@@ -56,7 +56,7 @@ std::string to_text(const PageLink& link) {
 Result<PageLink> parse_page_link(std::string_view text) {
   const Error bad =
       invalid(fmt::format("{} is not of a link that this server made", kPageParameter));
-  const auto decoded = jose::base64url_decode(text);
+  const auto decoded = base64url_decode(text);
   if (!decoded) return bad;
   std::array<std::string_view, kFields> fields;
   std::string_view rest = *decoded;

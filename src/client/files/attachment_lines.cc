@@ -9,10 +9,10 @@
 #include <iterator>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/json_text.h"
 #include "base/utf8.h"
 #include "client/files/line_scan.h"
-#include "client/http/base64.h"
 #include "fhir/attachment_walk.h"
 #include "json/json_check.h"
 #include "json/json_walk.h"

@@ -7,9 +7,9 @@
 #include <new>
 #include <span>
 
+#include "base/base64.h"
 #include "base/bytes.h"
 #include "base/file.h"
-#include "client/http/base64.h"
 
 namespace sluice::client {
 namespace {

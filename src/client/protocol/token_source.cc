@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/base64.h"
 #include "base/bytes.h"
 #include "base/shown_url.h"
-#include "client/http/base64.h"
 #include "client/http/url.h"
 #include "jose/json_web_signature.h"
 

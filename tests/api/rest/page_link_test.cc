@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "jose/base64url.h"
+#include "base/base64.h"
 
 namespace sluice::api {
 namespace {
@@ -28,10 +28,9 @@ TEST(PageLink, IsRefusedWhenItIsNotOne) {
        {"", "1", "2/17/1/2//0//id", "1/17/1/2//0/", "1/x/1/2//0//id", "1/17/1/2/x/0//id",
         "1/17/1/2//-1//id", "1/17/1/2//0/no id/id", "1/17/1/2//0//no/id",
         "1/99999999999999999999/1/2//0//id"}) {
-    EXPECT_EQ(parse_page_link(jose::base64url_encode(text)).error().kind, ErrorKind::kInvalid)
-        << text;
+    EXPECT_EQ(parse_page_link(base64url_encode(text)).error().kind, ErrorKind::kInvalid) << text;
   }
-  EXPECT_TRUE(parse_page_link(jose::base64url_encode("1/17/1/2//0//id")));
+  EXPECT_TRUE(parse_page_link(base64url_encode("1/17/1/2//0//id")));
   EXPECT_EQ(parse_page_link("not base64!").error().kind, ErrorKind::kInvalid);
 }
 

@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "client/http/base64.h"
-
 namespace sluice::client {
 namespace {
 
@@ -85,14 +83,6 @@ TEST(AttachmentLines, NamesOfFilesThatAnEarlierRunHasKept) {
     EXPECT_FALSE(is_kept_attachment(url)) << url;
   // Length costs no stack: a server that we pull from chooses it.
   EXPECT_TRUE(is_kept_attachment("attachments/0f/" + hash + "." + std::string(8u << 20, 'p')));
-}
-
-TEST(AttachmentLines, Base64) {
-  EXPECT_EQ(base64_encode(""), "");
-  EXPECT_EQ(base64_encode("f"), "Zg==");
-  EXPECT_EQ(base64_encode("fo"), "Zm8=");
-  EXPECT_EQ(base64_encode("foobar"), "Zm9vYmFy");
-  EXPECT_EQ(base64_encode("\xfb\xff\xbf"), "+/+/");
 }
 
 }  // namespace
