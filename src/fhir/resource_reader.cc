@@ -1,7 +1,6 @@
 #include "fhir/resource_reader.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -10,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/digest.h"
 #include "base/sort_unique.h"
 #include "fhir/attachment_urls.h"
 #include "fhir/compartment.h"
@@ -22,38 +22,6 @@
 #include "json/key_scopes.h"
 
 namespace sluice::fhir {
-namespace {
-
-/// SHA-256 with everything that can be set up once set up once.
-class Sha256 {
- public:
-  Sha256() : algorithm_(EVP_MD_fetch(nullptr, "SHA256", nullptr)), context_(EVP_MD_CTX_new()) {
-    if (!algorithm_ || !context_) std::abort();
-  }
-
-  ContentDigest digest(std::string_view content) {
-    std::array<unsigned char, 32> full{};
-    // Fails only without memory; a wrong digest would lose an update.
-    if (EVP_DigestInit_ex2(context_.get(), algorithm_.get(), nullptr) != 1 ||
-        EVP_DigestUpdate(context_.get(), content.data(), content.size()) != 1 ||
-        EVP_DigestFinal_ex(context_.get(), full.data(), nullptr) != 1) {
-      std::abort();
-    }
-    ContentDigest cut;
-    std::copy_n(full.begin(), cut.size(), cut.begin());
-    return cut;
-  }
-
- private:
-  struct Free {
-    void operator()(EVP_MD* p) const { EVP_MD_free(p); }
-    void operator()(EVP_MD_CTX* p) const { EVP_MD_CTX_free(p); }
-  };
-  std::unique_ptr<EVP_MD, Free> algorithm_;
-  std::unique_ptr<EVP_MD_CTX, Free> context_;
-};
-
-}  // namespace
 
 struct ResourceReader::Impl {
   Impl(ReaderLimits limits_in, std::string base_url_in)
@@ -80,7 +48,7 @@ struct ResourceReader::Impl {
   const ReaderLimits limits;
   const std::string base_url;
   JsonTokens tokens;
-  Sha256 sha256;
+  Digester sha256{DigestAlgorithm::kSha256};
   // What collect() finds; views into the tokens' text or into `unescaped`.
   RootMembers root;
   KeyScopes keys;
@@ -235,7 +203,9 @@ Result<IncomingResource> ResourceReader::Impl::read(std::string_view json,
   if (may_name_binary(json)) out.binaries = possible_binaries(tokens, out.type);
   if (out.type == types::kGroup) out.members = encode_members(tokens, base_url);
   write_content(tokens, root, out);
-  out.digest = sha256.digest(out.content);
+  sha256.add(out.content);
+  const std::string_view digest = sha256.finish();
+  std::copy_n(digest.begin(), out.digest.size(), out.digest.begin());
   return out;
 }
 

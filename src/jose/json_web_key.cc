@@ -3,7 +3,6 @@
 #include <cjose/util.h>
 #include <fmt/format.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +10,7 @@
 #include <cstdint>
 
 #include "base/base64.h"
+#include "base/digest.h"
 #include "jose/compact_signature.h"
 #include "jose/jose_json.h"
 #include "jose/private_key_pem.h"
@@ -200,7 +200,7 @@ bool Jwk::fits(Algorithm algorithm) const {
   return may_verify_ && curve_of(algorithm) == curve_ && (!algorithm_ || *algorithm_ == algorithm);
 }
 
-Result<std::string> Jwk::thumbprint() const {
+std::string Jwk::thumbprint() const {
   // RFC 7638 section 3: the required members alone, in the order of their names.
   const JsonPtr required = adopt(json_object());
   for (const char* name : {"crv", "e", "kty", "n", "x", "y"}) {
@@ -208,11 +208,7 @@ Result<std::string> Jwk::thumbprint() const {
       json_object_set(required.get(), name, member);
   }
   const std::string text = dump(required.get());
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
-    return Error{ErrorKind::kInternal, "a key's thumbprint cannot be computed"};
-  return base64url_encode({reinterpret_cast<const char*>(digest.data()), size});
+  return base64url_encode(view(sha256(text)));
 }
 
 std::string Jwk::to_json() const {
@@ -276,7 +272,7 @@ Result<PrivateJwk> PrivateJwk::from_json(std::shared_ptr<json_t> json) {
   PrivateJwk key;
   SLUICE_ASSIGN_OR_RETURN(key.public_, Jwk::from_json(open));
   if (key.public_.kid().empty()) {
-    SLUICE_ASSIGN_OR_RETURN(key.public_.kid_, key.public_.thumbprint());
+    key.public_.kid_ = key.public_.thumbprint();
     for (json_t* half : {open.get(), json.get()})
       json_object_set_new(half, "kid", json_string(key.public_.kid_.c_str()));
   }

@@ -50,7 +50,7 @@ class Jwk {
   /// "key_ops" all allow it.
   bool fits(Algorithm algorithm) const;
   /// SHA-256 thumbprint of RFC 7638 as base64url, 43 characters.
-  Result<std::string> thumbprint() const;
+  std::string thumbprint() const;
   /// Compact JSON of the key.
   std::string to_json() const;
 

@@ -1,14 +1,13 @@
 #include "smart/expiring_ids.h"
 
 #include <fmt/format.h>
-#include <openssl/sha.h>
 
-#include <array>
 #include <charconv>
 #include <optional>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/digest.h"
 #include "base/log.h"
 
 namespace sluice::smart {
@@ -25,10 +24,7 @@ constexpr std::chrono::milliseconds kLifeMax = std::chrono::hours(24 * 366);
 
 // Ids are the peer's own text: of any bytes, and not ours to keep.
 std::string identity(std::string_view client, std::string_view id) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> hash{};
-  SHA256(reinterpret_cast<const unsigned char*>(id.data()), id.size(), hash.data());
-  return fmt::format("{}/{}", client,
-                     to_hex({reinterpret_cast<const char*>(hash.data()), hash.size()}));
+  return fmt::format("{}/{}", client, to_hex(view(sha256(id))));
 }
 
 // "<13 digits>/<client>/<hash>" after the prefix; the client's id holds no '/'.

@@ -1,7 +1,5 @@
 #include "smart/token_cache.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -9,13 +7,6 @@ namespace sluice::smart {
 
 TokenCache::TokenCache(std::size_t entries_max)
     : shard_max_(std::max<std::size_t>(1, entries_max / kShards)) {}
-
-TokenCache::Digest TokenCache::digest(std::string_view token) {
-  Digest digest;
-  static_assert(std::tuple_size_v<Digest> == SHA256_DIGEST_LENGTH);
-  SHA256(reinterpret_cast<const unsigned char*>(token.data()), token.size(), digest.data());
-  return digest;
-}
 
 std::size_t TokenCache::Hash::operator()(const Digest& digest) const {
   std::size_t hash;

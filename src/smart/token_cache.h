@@ -13,6 +13,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/digest.h"
 #include "base/instant.h"
 #include "smart/scope.h"
 
@@ -30,13 +31,13 @@ struct AccessClaims {
 
 class TokenCache {
  public:
-  using Digest = std::array<unsigned char, 32>;
+  using Digest = Sha256;
   /// Shared because a request keeps its claims while the cache drops them.
   using ClaimsPtr = std::shared_ptr<const AccessClaims>;
 
   explicit TokenCache(std::size_t entries_max);
 
-  static Digest digest(std::string_view token);
+  static Digest digest(std::string_view token) { return sha256(token); }
   /// nullptr when it is not there or has expired.
   ClaimsPtr find(const Digest& digest, Instant now);
   void put(const Digest& digest, ClaimsPtr claims, Instant now);

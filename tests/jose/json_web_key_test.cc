@@ -48,7 +48,7 @@ TEST(Jwk, ReadsAnRsaKeyAndItsThumbprintOfRfc7638) {
   EXPECT_EQ(key.kind(), KeyKind::kRsa);
   EXPECT_EQ(key.bits(), 2048u);
   EXPECT_EQ(key.algorithm(), Algorithm::kRs256);
-  EXPECT_EQ(key.thumbprint().value(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+  EXPECT_EQ(key.thumbprint(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
 }
 
 TEST(Jwk, ReadsAnEcKeyThatIsForEncryptionAndFitsNoSignature) {
@@ -145,7 +145,7 @@ TEST(PrivateJwk, GeneratesForEveryUsualAlgorithmAndSignsWithItsThumbprintAsKid) 
     EXPECT_EQ(key.algorithm(), c.algorithm);
     EXPECT_EQ(key.public_part().bits(), c.bits);
     EXPECT_TRUE(key.public_part().fits(c.algorithm));
-    EXPECT_EQ(key.kid(), key.public_part().thumbprint().value());
+    EXPECT_EQ(key.kid(), key.public_part().thumbprint());
   }
 }
 
