@@ -4,18 +4,21 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <unordered_map>
+
+#include "base/token_bucket.h"
 
 namespace sluice::http {
 
 /// Buckets of twice a second's handshakes, in bounded memory. Used on one thread.
 class HandshakeRate {
  public:
-  using TimePoint = std::chrono::steady_clock::time_point;
+  using TimePoint = TokenBucket::TimePoint;
 
   /// 0: no limit.
-  explicit HandshakeRate(std::size_t per_second) : per_second_(static_cast<double>(per_second)) {}
+  explicit HandshakeRate(std::size_t per_second);
 
   /// Whether `network` may begin one now. The empty one always may.
   bool take(const std::string& network, TimePoint now);
@@ -25,15 +28,8 @@ class HandshakeRate {
   static constexpr std::size_t kNetworksMax = 100'000;
 
  private:
-  struct Bucket {
-    double left;
-    TimePoint at;
-  };
-
-  double refilled(const Bucket& bucket, TimePoint now) const;
-
-  const double per_second_;
-  std::unordered_map<std::string, Bucket> buckets_;
+  std::optional<Rate> rate_;  // none: no limit
+  std::unordered_map<std::string, TokenBucket> buckets_;
   std::size_t swept_at_ = 1024;
 };
 

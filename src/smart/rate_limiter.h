@@ -12,20 +12,13 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/token_bucket.h"
+
 namespace sluice::smart {
-
-/// A bucket starts full with `burst` and gains one for each `period`.
-struct Rate {
-  double burst = 1;
-  std::chrono::nanoseconds period = std::chrono::seconds(1);
-
-  /// `n` in a minute, all of which may come at once.
-  static Rate per_minute(unsigned n);
-};
 
 class RateLimiter {
  public:
-  using TimePoint = std::chrono::steady_clock::time_point;
+  using TimePoint = TokenBucket::TimePoint;
 
   /// Of more than `keys_max` keys the one that was quiet longest is forgotten: it starts full
   /// again.
@@ -39,12 +32,11 @@ class RateLimiter {
   std::size_t size() const;
 
  private:
-  struct Bucket {
+  struct Entry {
     std::string key;
-    double left;
-    TimePoint at;
+    TokenBucket bucket;
   };
-  using Order = std::list<Bucket>;
+  using Order = std::list<Entry>;
 
   const std::size_t keys_max_;
   mutable std::mutex mutex_;

@@ -77,7 +77,7 @@ Result<void> Authorization::take_revocation(std::string_view address) {
 
 Result<void> Authorization::take(const std::string& key, unsigned limit, const std::string& what) {
   if (limit == 0) return {};
-  const auto wait = limiter_.take(key, smart::Rate::per_minute(limit));
+  const auto wait = limiter_.take(key, Rate::per_minute(limit));
   if (!wait) return {};
   return Error{ErrorKind::kTooManyRequests, what, {}, *wait};
 }

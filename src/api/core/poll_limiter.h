@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/token_bucket.h"
+
 namespace sluice::api {
 
 /// A bucket of polls for each job: it starts full and gains one poll for each Retry-After that
@@ -21,13 +23,9 @@ class PollLimiter {
   void forget(std::string_view job_id);
 
  private:
-  struct Bucket {
-    double polls;
-    std::chrono::steady_clock::time_point at;
-  };
   const double burst_;
   std::mutex mutex_;
-  std::map<std::string, Bucket, std::less<>> buckets_;  // guarded by mutex_
+  std::map<std::string, TokenBucket, std::less<>> buckets_;  // guarded by mutex_
 };
 
 }  // namespace sluice::api
