@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/bytes.h"
+#include "base/percent.h"
 #include "base/utf8.h"
 #include "http/text.h"
 
@@ -51,53 +51,13 @@ std::string_view Request::parameter(std::string_view name) const {
   return {};
 }
 
-namespace {
-
-bool is_unreserved(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
-         c == '.' || c == '_' || c == '~';
-}
-
-}  // namespace
-
 Result<std::string> percent_decode(std::string_view text, bool plus_is_space) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (c == '%') {
-      const int high = i + 1 < text.size() ? hex_digit(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-      if (high < 0 || low < 0)
-        return invalid("a '%' in the URL is not followed by two hexadecimal digits");
-      c = static_cast<char>(high * 16 + low);
-      i += 2;
-    } else if (c == '+' && plus_is_space) {
-      c = ' ';
-    }
-    if (c == '\0') return invalid("the URL contains a NUL character");
-    out.push_back(c);
-  }
+  auto decoded = percent_decoded(text, plus_is_space);
+  if (!decoded) return invalid("a '%' in the URL is not followed by two hexadecimal digits");
+  if (decoded->find('\0') != std::string::npos) return invalid("the URL contains a NUL character");
   // later code need not check whether text of a client can be stored or sent back.
-  if (!is_valid_utf8(out)) return invalid("the URL or form is not UTF-8 when it is decoded");
-  return out;
-}
-
-std::string percent_encode(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : text) {
-    if (is_unreserved(c)) {
-      out.push_back(c);
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    out.push_back('%');
-    out.push_back(kDigits[byte >> 4]);
-    out.push_back(kDigits[byte & 15]);
-  }
-  return out;
+  if (!is_valid_utf8(*decoded)) return invalid("the URL or form is not UTF-8 when it is decoded");
+  return std::move(*decoded);
 }
 
 Result<NameValues> parse_query(std::string_view query) {

@@ -95,8 +95,6 @@ std::string_view reason_phrase(int status);
 /// `text` percent-decoded; with `plus_is_space` as in queries. kInvalid for "%" without two
 /// hexadecimal digits, for NUL and for what is not UTF-8.
 Result<std::string> percent_decode(std::string_view text, bool plus_is_space);
-/// RFC 3986 unreserved characters stay, others become %XX.
-std::string percent_encode(std::string_view text);
 /// The most parameters of a query or a form. A list of a hundred thousand patients may come as one
 /// parameter for each.
 inline constexpr std::size_t kParametersMax = 200'000;

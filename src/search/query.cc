@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "base/bytes.h"
+#include "base/percent.h"
 #include "base/sort_unique.h"
 #include "base/utf8.h"
 #include "fhir/r4_tables.h"
@@ -20,22 +20,11 @@ Error too_many_parameters() {
 }
 
 Result<std::string> decoded(std::string_view raw) {
-  std::string text;
-  for (std::size_t i = 0; i < raw.size(); ++i) {
-    if (raw[i] != '%') {
-      text.push_back(raw[i] == '+' ? ' ' : raw[i]);
-      continue;
-    }
-    const int high = i + 2 < raw.size() ? hex_digit(raw[i + 1]) : -1;
-    const int low = i + 2 < raw.size() ? hex_digit(raw[i + 2]) : -1;
-    if (high < 0 || low < 0)
-      return invalid(fmt::format("a '%' in the query '{}' is no escape", shown(raw)));
-    text.push_back(static_cast<char>(high * 16 + low));
-    i += 2;
-  }
-  if (!is_valid_utf8(text))
+  auto text = percent_decoded(raw, true);
+  if (!text) return invalid(fmt::format("a '%' in the query '{}' is no escape", shown(raw)));
+  if (!is_valid_utf8(*text))
     return invalid(fmt::format("the query '{}' is not UTF-8 when it is decoded", shown(raw)));
-  return text;
+  return std::move(*text);
 }
 
 /// The ids that an _id parameter allows; nullopt when it does not limit.

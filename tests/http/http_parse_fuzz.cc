@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/percent.h"
 #include "http/byte_range.h"
 #include "http/forwarded.h"
 #include "http/message.h"
@@ -70,7 +71,7 @@ void check_message(std::string_view bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
   if (const auto decoded = percent_decode(text, false); decoded)
-    require(*percent_decode(percent_encode(*decoded), false) == *decoded);
+    require(*percent_decode(sluice::percent_encoded(*decoded), false) == *decoded);
   (void)parse_query(text);
   if (const auto segments = split_path(text); segments)
     for (const auto& segment : *segments) require(segment != "..");

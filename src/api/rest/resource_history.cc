@@ -9,6 +9,7 @@
 #include "api/core/fhir_response.h"
 #include "api/core/resource_headers.h"
 #include "api/rest/binary_resource.h"
+#include "base/percent.h"
 #include "base/utf8.h"
 #include "json/json_check.h"
 #include "rest/history.h"
@@ -116,7 +117,7 @@ std::string link_url(std::string_view base_url, const HistoryOptions& options,
       fmt::format("{}{}{}/_history", base_url, options.subject.empty() ? "" : "/", options.subject);
   char separator = '?';
   const auto add = [&](std::string_view name, std::string_view value) {
-    url += fmt::format("{}{}={}", separator, name, http::percent_encode(value));
+    url += fmt::format("{}{}={}", separator, name, percent_encoded(value));
     separator = '&';
   };
   for (const auto& [name, value] : options.parameters) add(name, value);

@@ -9,6 +9,7 @@
 #include "api/core/long_searches.h"
 #include "base/bytes.h"
 #include "base/json_text.h"
+#include "base/percent.h"
 #include "fhir/operation_outcome.h"
 
 namespace sluice::api {
@@ -27,8 +28,8 @@ std::string new_urn() {
 std::string query_of(const http::NameValues& parameters) {
   std::string query;
   for (const auto& [name, value] : parameters)
-    query += fmt::format("{}{}={}", query.empty() ? "" : "&", http::percent_encode(name),
-                         http::percent_encode(value));
+    query += fmt::format("{}{}={}", query.empty() ? "" : "&", percent_encoded(name),
+                         percent_encoded(value));
   return query;
 }
 

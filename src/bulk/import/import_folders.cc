@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "base/percent.h"
 #include "base/shown_url.h"
 #include "base/utf8.h"
 
@@ -17,29 +18,12 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kScheme = "file://";
 
-int digit_of(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 // One name of a path, percent-decoded; nullopt for what is none.
 std::optional<std::string> name_of(std::string_view encoded) {
-  std::string name;
-  for (std::size_t i = 0; i < encoded.size(); ++i) {
-    char c = encoded[i];
-    if (c == '%') {
-      const int high = i + 1 < encoded.size() ? digit_of(encoded[i + 1]) : -1;
-      const int low = i + 2 < encoded.size() ? digit_of(encoded[i + 2]) : -1;
-      if (high < 0 || low < 0) return std::nullopt;
-      c = static_cast<char>(high * 16 + low);
-      i += 2;
-    }
-    if (c == '\0' || c == '/' || c == '\\') return std::nullopt;
-    name.push_back(c);
-  }
-  if (name.empty() || name == "." || name == "..") return std::nullopt;
+  using namespace std::string_view_literals;
+  auto name = percent_decoded(encoded, false);
+  if (!name || name->find_first_of("/\\\0"sv) != std::string::npos) return std::nullopt;
+  if (name->empty() || *name == "." || *name == "..") return std::nullopt;
   return name;
 }
 

@@ -13,8 +13,6 @@ using transport::resolve_url;
 
 /// Whether a plain-text connection to the URL stays on this machine.
 bool is_loopback(const std::string& url);
-/// All but unreserved characters as %XX.
-std::string percent_encode(std::string_view text);
 /// Appends "name=value", encoded, to the query of `url`.
 void append_query(std::string& url, std::string_view name, std::string_view value);
 

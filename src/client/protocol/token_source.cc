@@ -7,6 +7,7 @@
 
 #include "base/base64.h"
 #include "base/bytes.h"
+#include "base/percent.h"
 #include "base/shown_url.h"
 #include "client/http/url.h"
 #include "jose/json_web_signature.h"
@@ -79,7 +80,8 @@ Result<ExchangeRequest> TokenSource::token_request() const {
     request.headers.push_back("Authorization: Basic " +
                               base64_encode(credentials_.client_id + ":" + credentials_.secret));
     request.body = "grant_type=client_credentials";
-    if (!credentials_.scope.empty()) request.body += "&scope=" + percent_encode(credentials_.scope);
+    if (!credentials_.scope.empty())
+      request.body += "&scope=" + percent_encoded(credentials_.scope);
     return request;
   }
   const std::int64_t now = clock_.now().milliseconds / 1000;
@@ -93,8 +95,8 @@ Result<ExchangeRequest> TokenSource::token_request() const {
                                           *credentials_.key));
   request.body =
       fmt::format("grant_type=client_credentials&client_assertion_type={}&client_assertion={}",
-                  percent_encode(kJwtBearer), assertion);
-  if (!credentials_.scope.empty()) request.body += "&scope=" + percent_encode(credentials_.scope);
+                  percent_encoded(kJwtBearer), assertion);
+  if (!credentials_.scope.empty()) request.body += "&scope=" + percent_encoded(credentials_.scope);
   return request;
 }
 
