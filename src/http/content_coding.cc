@@ -1,13 +1,12 @@
 #include "http/content_coding.h"
 
-#include <isa-l/igzip_lib.h>
-
 #include <algorithm>
-#include <cstdint>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/inflater.h"
 #include "http/text.h"
 
 namespace sluice::http {
@@ -37,16 +36,12 @@ Refusal damaged() {
   return bad_request("the request body is not the gzip data that Content-Encoding says");
 }
 
-/// Decodes one member at the front of `bytes` and removes it from there.
-std::optional<Refusal> decode_member(std::string_view& bytes, std::string& out,
-                                     std::size_t size_max, std::size_t held,
-                                     MemoryBudget::Share& share) {
-  inflate_state state;
-  isal_inflate_init(&state);
-  state.crc_flag = ISAL_GZIP;
-  state.next_in = reinterpret_cast<std::uint8_t*>(const_cast<char*>(bytes.data()));
-  state.avail_in = static_cast<std::uint32_t>(bytes.size());
-  do {
+/// Decodes all of `bytes`, which are held already.
+std::optional<Refusal> decode(std::string_view bytes, std::string& out, std::size_t size_max,
+                              MemoryBudget::Share& share) {
+  const std::size_t held = bytes.size();
+  GzipInflater inflater(GzipInflater::Zeros::kAreDamage);
+  while (!bytes.empty() || inflater.has_more()) {
     const std::size_t before = out.size();
     // One byte more than is taken, to see that there is more.
     const std::size_t step = std::min(kStep, size_max + 1 - before);
@@ -54,17 +49,15 @@ std::optional<Refusal> decode_member(std::string_view& bytes, std::string& out,
       return Refusal{503, room.error()};
     out.resize(before + step);
     if (auto room = share.hold(held + out.capacity()); !room) return Refusal{503, room.error()};
-    state.next_out = reinterpret_cast<std::uint8_t*>(out.data() + before);
-    state.avail_out = static_cast<std::uint32_t>(step);
-    const int status = isal_inflate(&state);
-    out.resize(before + step - state.avail_out);
-    if (status != ISAL_DECOMP_OK) return damaged();
+    std::span<char> left = std::span(out).subspan(before);
+    const auto inflated = inflater.inflate(bytes, left);
+    out.resize(out.size() - left.size());
+    if (!inflated) return damaged();
     if (out.size() > size_max)
       return too_large(413,
                        "the request body is larger, when it is decoded, than this server takes");
-  } while (state.block_state != ISAL_BLOCK_FINISH && state.avail_out == 0);
-  if (state.block_state != ISAL_BLOCK_FINISH) return damaged();  // cut off
-  bytes.remove_prefix(bytes.size() - state.avail_in);
+  }
+  if (!inflater.finish()) return damaged();
   return std::nullopt;
 }
 
@@ -82,11 +75,8 @@ std::optional<Refusal> check_coding(const Request& request) {
 std::optional<Refusal> decode_body(Request& request, std::size_t size_max,
                                    MemoryBudget::Share& share) {
   if (request.body.empty() || codings_of(request).empty()) return std::nullopt;
-  std::string_view bytes = request.body;
   std::string out;
-  const std::size_t held = request.body.size();
-  while (!bytes.empty())
-    if (auto refusal = decode_member(bytes, out, size_max, held, share)) return refusal;
+  if (auto refusal = decode(request.body, out, size_max, share)) return refusal;
   request.body = std::move(out);
   share.shrink_to(request.body.capacity());
   request.headers.remove("Content-Encoding");

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <isa-l/igzip_lib.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <string_view>
 
 #include "base/file.h"
+#include "base/inflater.h"
 #include "base/text.h"
 #include "base/utf8.h"
 
@@ -150,15 +150,12 @@ struct LoadSource::Impl {
   bool broken = false;  // a problem was reported: nothing follows
   SourceLimits limits;
   std::string problem;  // why the bytes end here: the gzip data are damaged or cut
-  inflate_state inflate{};
-  bool inflate_has_more = false;  // it holds bytes that had no room
-  bool has_member = false;        // one was read to its end
-  std::string raw;                // compressed bytes not inflated yet
-  std::size_t raw_used = 0;
-  bool member_open = false;
-  std::string pending;       // plain bytes not given yet
-  std::uint64_t line = 1;    // of pending's first byte
-  std::uint64_t offset = 0;  // likewise, in the plain bytes
+  GzipInflater inflater;
+  std::string raw;            // compressed bytes
+  std::string_view raw_left;  // what of them is not inflated yet
+  std::string pending;        // plain bytes not given yet
+  std::uint64_t line = 1;     // of pending's first byte
+  std::uint64_t offset = 0;   // likewise, in the plain bytes
   std::stop_token stop;
   LargeText::Turn turn;  // while `pending` is larger than a common resource
 
@@ -181,48 +178,26 @@ struct LoadSource::Impl {
       at_end = n == 0;
       return {};
     }
-    if (raw_used == raw.size() && !inflate_has_more) {
+    if (raw_left.empty() && !inflater.has_more()) {
       raw.clear();
-      raw_used = 0;
       SLUICE_ASSIGN_OR_RETURN(const std::size_t n, read_raw(raw));
-      if (n == 0) {
-        at_end = true;
-        if (member_open) problem = "the gzip data end in the middle";
-        return {};
-      }
+      raw_left = raw;
+      if (n == 0) end_with(inflater.finish());
+      if (at_end) return {};
     }
-    if (!member_open) {
-      // Tapes and the like fill up with zeros, which gzip passes over.
-      if (has_member) raw_used = std::min(raw.find_first_not_of('\0', raw_used), raw.size());
-      if (raw_used == raw.size()) return {};
-      isal_inflate_init(&inflate);
-      inflate.crc_flag = ISAL_GZIP;
-      member_open = true;
-    }
-    inflate_more();
+    const std::size_t before = pending.size();
+    pending.resize(before + 4 * kReadSize);
+    std::span<char> room = std::span(pending).subspan(before);
+    const auto inflated = inflater.inflate(raw_left, room);
+    pending.resize(pending.size() - room.size());
+    if (!inflated) end_with(inflated);
     return {};
   }
 
-  void inflate_more() {
-    inflate.next_in = reinterpret_cast<std::uint8_t*>(raw.data() + raw_used);
-    inflate.avail_in = static_cast<std::uint32_t>(raw.size() - raw_used);
-    const std::size_t before = pending.size();
-    pending.resize(before + 4 * kReadSize);
-    inflate.next_out = reinterpret_cast<std::uint8_t*>(pending.data() + before);
-    inflate.avail_out = static_cast<std::uint32_t>(4 * kReadSize);
-    const int status = isal_inflate(&inflate);
-    pending.resize(pending.size() - inflate.avail_out);
-    raw_used = raw.size() - inflate.avail_in;
-    inflate_has_more = inflate.avail_out == 0;
-    // The end of the input within a header is no error: more is to come.
-    if (status != ISAL_DECOMP_OK && status != ISAL_END_INPUT) {
-      problem = "the gzip data are damaged";
-      at_end = true;
-    } else if (inflate.block_state == ISAL_BLOCK_FINISH) {
-      member_open = false;
-      has_member = true;
-      inflate_has_more = false;
-    }
+  // The bytes end here, as they should or not.
+  void end_with(const Result<void>& whole) {
+    at_end = true;
+    if (!whole) problem = whole.error().message;
   }
 
   // Looks at the first bytes: gzip, byte order mark, lines or one document.
@@ -235,6 +210,7 @@ struct LoadSource::Impl {
     }
     if (raw.starts_with("\x1f\x8b")) {
       is_gzip = true;
+      raw_left = raw;
     } else {
       pending = std::move(raw);
       raw.clear();
