@@ -17,6 +17,7 @@
 #include "cli/server.h"
 #include "cli/signals.h"
 #include "client/http/authority_file.h"
+#include "smart/access_token.h"
 
 namespace sluice::cli {
 namespace {
@@ -32,7 +33,7 @@ struct ServeArguments {
   http::TlsOptions tls;
   std::string group_history_of_new_members = "on";
   std::uint64_t cohort_refresh = 3600;
-  std::uint64_t token_lifetime = 300;
+  std::uint64_t token_lifetime = smart::kTokenLifetime.count();
   std::string registration_token_file;
   std::string log_level = "info";
   std::uint64_t file_expiry = 24 * 3600;
@@ -193,7 +194,7 @@ void add_exposure(CLI::App& command, ServeArguments& arguments) {
 void add_authorization(CLI::App& command, ServeArguments& arguments) {
   add_option(command, "token-lifetime", arguments.token_lifetime,
              "Lifetime of an access token in seconds")
-      ->check(CLI::Range(10, 3600));
+      ->check(CLI::Range(smart::kTokenLifetimeMin.count(), smart::kTokenLifetimeMax.count()));
   add_switch(command, "more-algorithms", arguments.server.authorization.more_algorithms,
              "Accept assertions signed with RS256, ES256 and PS384, besides RS384 and ES384");
   add_option(command, "token-rate", arguments.server.authorization.token_requests_per_minute,

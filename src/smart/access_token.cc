@@ -16,9 +16,7 @@ namespace json = boost::json;
 
 constexpr std::array kAlgorithms = {jose::Algorithm::kEs384};
 constexpr std::string_view kType = "at+jwt";  // RFC 9068: an assertion is not an access token
-constexpr std::chrono::seconds kLifetimeMin{10};
-constexpr std::chrono::seconds kLifetimeMax{3600};
-constexpr std::chrono::minutes kSlack{5};  // for a clock that is set back
+constexpr std::chrono::minutes kSlack{5};     // for a clock that is set back
 constexpr std::size_t kJtiBytes = 16;
 
 Error refused(std::string message, std::string detail = {}) {
@@ -73,9 +71,10 @@ Result<std::unique_ptr<AccessTokens>> AccessTokens::open(store::Store& store,
                                                          const Clock& clock,
                                                          AccessTokenOptions options) {
   if (options.issuer.empty()) return invalid("access tokens need an issuer");
-  if (options.lifetime < kLifetimeMin || options.lifetime > kLifetimeMax)
-    return invalid(fmt::format("an access token lives {} to {} s, not {}", kLifetimeMin.count(),
-                               kLifetimeMax.count(), options.lifetime.count()));
+  if (options.lifetime < kTokenLifetimeMin || options.lifetime > kTokenLifetimeMax)
+    return invalid(fmt::format("an access token lives {} to {} s, not {}",
+                               kTokenLifetimeMin.count(), kTokenLifetimeMax.count(),
+                               options.lifetime.count()));
   if (options.rotate_keys_every < std::chrono::hours(1))
     return invalid("keys of access tokens are replaced once an hour at most");
   std::unique_ptr<AccessTokens> tokens(new AccessTokens(clients, clock, std::move(options)));
@@ -83,7 +82,7 @@ Result<std::unique_ptr<AccessTokens>> AccessTokens::open(store::Store& store,
   ring.purpose = "access-token";
   ring.rotate_every = tokens->options_.rotate_keys_every;
   // The ceiling, not the lifetime: it may have been longer before this start.
-  ring.keep_for = kLifetimeMax + kSlack;
+  ring.keep_for = kTokenLifetimeMax + kSlack;
   ring.make = &make_key;
   ring.is_secret = [](const std::string& secret) {
     return jose::PrivateJwk::parse(secret).has_value();

@@ -24,10 +24,14 @@
 
 namespace sluice::smart {
 
+inline constexpr std::chrono::seconds kTokenLifetime{300};  ///< unless the server says otherwise
+inline constexpr std::chrono::seconds kTokenLifetimeMin{10};
+inline constexpr std::chrono::seconds kTokenLifetimeMax{3600};
+
 struct AccessTokenOptions {
   /// "iss" and "aud" of the tokens: the FHIR base URL. Tokens of another issuer are refused.
   std::string issuer;
-  std::chrono::seconds lifetime{300};        ///< 10 to 3600
+  std::chrono::seconds lifetime = kTokenLifetime;
   std::chrono::hours rotate_keys_every{24};  ///< at least 1
   std::size_t cache_max = 100'000;           ///< verified tokens held in memory
 };

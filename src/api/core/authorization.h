@@ -26,7 +26,7 @@ namespace sluice::api {
 struct AuthorizationOptions {
   std::string base_url;  ///< the public FHIR base: issuer and audiences are built from it
   std::filesystem::path audit_folder;
-  std::chrono::seconds token_lifetime{300};
+  std::chrono::seconds token_lifetime = smart::kTokenLifetime;
   /// Accept RS256, ES256 and PS384 beside RS384 and ES384.
   bool more_algorithms = false;
   unsigned token_requests_per_minute = 600;         ///< of one address; 0: no limit
