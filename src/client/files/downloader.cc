@@ -6,10 +6,12 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "base/shown_url.h"
 #include "client/files/file_transfer.h"
+#include "client/http/url.h"
 #include "transport/transfer_set.h"
 
 namespace sluice::client {
@@ -22,6 +24,7 @@ constexpr unsigned kParallelAtFirst = 4;
 constexpr std::size_t kCheckingMax = 16;  // each holds buffers until its thread has time for it
 constexpr milliseconds kTick{500};
 constexpr milliseconds kAgainAfterDamage{1000};
+constexpr std::size_t kUnheardFiles = 4;  // of which one has no retries left: their server is gone
 
 }  // namespace
 
@@ -46,10 +49,12 @@ struct Downloader::Impl {
   std::deque<Download> added;                         // guarded by mutex
   std::deque<std::pair<std::size_t, Error>> unsound;  // guarded by mutex: content failed
   DownloadProgress shown;                             // guarded by mutex
+  std::set<std::string> gone;                         // guarded by mutex: origins
 
   // Of the thread.
   std::uint64_t received = 0;
   transport::TransferSet transfers;
+  std::map<std::string, SteadyClock::time_point> heard;  // last, by origin
   std::deque<std::unique_ptr<FileTransfer>> waiting;
   std::map<const transport::Transfer*, std::unique_ptr<FileTransfer>> running;
   std::map<std::size_t, std::unique_ptr<FileTransfer>> checking;  // received, by index
@@ -66,6 +71,10 @@ struct Downloader::Impl {
   void start(std::unique_ptr<FileTransfer> transfer);
   void take_finished();
   void handle_end(std::unique_ptr<FileTransfer> transfer);
+  bool note_silence(FileTransfer& transfer, NextStep next);
+  void end_unheard(const std::string& origin);
+  void end_gone(std::unique_ptr<FileTransfer> transfer);
+  bool is_gone(const std::string& origin) const;
   void to_check(std::unique_ptr<FileTransfer> transfer);
   void show();
   milliseconds pause() const;
@@ -104,6 +113,10 @@ void Downloader::add(Download download) {
     impl_->added.push_back(std::move(download));
   }
   impl_->transfers.wake();
+}
+
+bool Downloader::is_gone(const std::string& url) const {
+  return impl_->is_gone(origin_of(url));
 }
 
 DownloadProgress Downloader::progress() const {
@@ -263,6 +276,7 @@ void Downloader::Impl::start(std::unique_ptr<FileTransfer> transfer) {
   const std::size_t index = transfer->download().index;
   if (auto opened = transfer->open_file(); !opened) return events.on_end(index, opened.error());
   if (transfer->is_whole()) return to_check(std::move(transfer));
+  if (is_gone(origin_of(transfer->download().url))) return end_gone(std::move(transfer));
   std::string token;
   transfer->may_have_token = tokens.goes_to(transfer->download().url);
   if (transfer->download().with_token) {
@@ -310,12 +324,75 @@ Error Downloader::Impl::failure_of(const FileTransfer& transfer) const {
   return failure;
 }
 
+bool Downloader::Impl::is_gone(const std::string& origin) const {
+  const std::lock_guard lock(mutex);
+  return gone.contains(origin);
+}
+
+void Downloader::Impl::end_gone(std::unique_ptr<FileTransfer> transfer) {
+  if (transfer->file()) transfer->file()->cancel();
+  events.on_end(transfer->download().index,
+                Error{ErrorKind::kUnavailable,
+                      shown_url(transfer->download().url) + ": the server does not answer"});
+}
+
+void Downloader::Impl::end_unheard(const std::string& origin) {
+  for (std::size_t left = waiting.size(); left > 0; --left) {
+    auto transfer = std::move(waiting.front());
+    waiting.pop_front();
+    if (origin_of(transfer->download().url) != origin)
+      waiting.push_back(std::move(transfer));
+    else if (transfer->is_whole())
+      to_check(std::move(transfer));
+    else
+      end_gone(std::move(transfer));
+  }
+}
+
+// After an attempt. True: its server is gone, and no attempt follows.
+bool Downloader::Impl::note_silence(FileTransfer& transfer, NextStep next) {
+  const std::string origin = origin_of(transfer.download().url);
+  const auto ending = transfer.transfer().outcome().ending;
+  const bool is_unheard = transfer.status() == 0 && (ending == transport::Ending::kFailed ||
+                                                     ending == transport::Ending::kTimedOut);
+  if (!is_unheard) {
+    heard[origin] = SteadyClock::now();
+    transfer.unheard_since.reset();
+    const std::lock_guard lock(mutex);
+    gone.erase(origin);
+    return false;
+  }
+  if (!transfer.unheard_since) transfer.unheard_since = transfer.started;
+  if (next == NextStep::kAgainLater) return is_gone(origin);
+  if (next != NextStep::kGiveUp || transfer.failure().kind != ErrorKind::kUnavailable ||
+      heard[origin] > *transfer.unheard_since)
+    return false;
+  // A few files that end a server's connections are not the server.
+  std::size_t unheard_files = 1;
+  for (const auto& [key, other] : running) {
+    if (origin_of(other->download().url) != origin) continue;
+    if (other->received_in_attempt() > 0) return false;
+    if (other->unheard_since) ++unheard_files;
+  }
+  for (const auto& other : waiting)
+    if (other->unheard_since && origin_of(other->download().url) == origin) ++unheard_files;
+  if (unheard_files < kUnheardFiles) return false;
+  {
+    const std::lock_guard lock(mutex);
+    gone.insert(origin);
+  }
+  end_unheard(origin);
+  return false;
+}
+
 void Downloader::Impl::handle_end(std::unique_ptr<FileTransfer> transfer) {
   const NextStep next = transfer->finish(options, clock.now());
+  const bool is_last = note_silence(*transfer, next);
   log(*transfer, why_failed(transfer->transfer().outcome()));
   received += transfer->received_in_attempt();
   const std::size_t index = transfer->download().index;
   const milliseconds pause = transfer->pause();
+  if (is_last) return end_gone(std::move(transfer));
   switch (next) {
     case NextStep::kCheck:
       limit = std::min(limit + 1, options.parallel_max);

@@ -83,6 +83,9 @@ class Downloader {
   /// Queues a file; thread-safe.
   void add(Download download);
   DownloadProgress progress() const;
+  /// Whether the origin of a URL does not answer any more: one file's retries passed without a word
+  /// to any. Its files end with kUnavailable and without a request; thread-safe.
+  bool is_gone(const std::string& url) const;
   /// Ends all transfers and threads; no event comes after. Idempotent.
   void stop();
 

@@ -77,6 +77,7 @@ class FileTransfer {
   bool may_have_token = false;  ///< there is one, and this origin may see it
   Time due = {};
   Time started = {};
+  std::optional<Time> unheard_since = std::nullopt;  ///< attempts brought no answer since then
 
  private:
   Result<void> take_head(int status, const AnswerHeaders& headers);

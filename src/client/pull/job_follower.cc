@@ -234,6 +234,10 @@ Result<void> JobFollower::refresh() {
 Result<void> JobFollower::start_download(std::size_t index, bool is_first) {
   const Round& round = state_.round();
   SLUICE_ASSIGN_OR_RETURN(const FileState file, round.files->at(index));
+  if (downloader_->is_gone(file.item.url)) {
+    ++unfinished_files_;  // the reason is another file's
+    return {};
+  }
   if (is_first) session_.log.download_request(file.item);
   Download download;
   download.index = index;
