@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "fhir/block_header.h"
 #include "fhir/bundle_links.h"
 #include "fhir/reference.h"
 #include "fhir/resource_type.h"
@@ -34,6 +35,7 @@ std::string uuid_of(const fhir::ContentDigest& digest) {
 
 constexpr std::string_view kBlank = " \t\r\n";
 constexpr std::size_t kBundleDepthMax = 110;  // as read_bundle() has it
+constexpr std::size_t kHeaderMax = 64u << 10;
 
 }  // namespace
 
@@ -80,6 +82,8 @@ void LoadParser::parse_text(const LoadChunk& chunk, std::string_view text, std::
     if (*bundle) return parse_bundle(chunk, text, line, out);
   }
   auto resource = reader_.read(text);
+  // It only says whose the lines behind it are.
+  if (!resource && is_header(text)) return;
   if (resource && only_type_ && resource->type != *only_type_)
     resource = invalid(fmt::format("a resource of type {}, not {}", fhir::type_name(resource->type),
                                    fhir::type_name(*only_type_)));
@@ -155,6 +159,13 @@ std::vector<std::string> LoadParser::conditional_references() {
       text);
   if (!rewritten || !tokens_.read(text)) return {};
   return found;
+}
+
+// The header of a block, without an id of its own.
+bool LoadParser::is_header(std::string_view text) {
+  return text.size() <= kHeaderMax && text.find("Parameters") != std::string_view::npos &&
+         tokens_.read(text) && fhir::check_json_object(tokens_, kBundleDepthMax) &&
+         fhir::is_block_header(tokens_) && !fhir::string_member(tokens_, 0, "id");
 }
 
 // Only a Bundle of resources to store is taken apart; a document or a message is a resource by

@@ -86,6 +86,7 @@ class LoadParser {
   void parse_text(const LoadChunk& chunk, std::string_view text, std::uint64_t line,
                   ParsedChunk& out);
   /// Whether it is a Bundle whose entries are loaded.
+  bool is_header(std::string_view text);
   Result<bool> is_bundle(std::string_view text);
   void parse_bundle(const LoadChunk& chunk, std::string_view text, std::uint64_t line,
                     ParsedChunk& out);

@@ -6,6 +6,7 @@
 
 #include "base/utf8.h"
 #include "client/files/deletion_bundle.h"
+#include "fhir/block_header.h"
 #include "json/json_check.h"
 #include "json/json_walk.h"
 
@@ -44,12 +45,7 @@ LineFacts LineJudge::read_facts() const {
     return {};
   });
   if (takes_any_type() && facts.type == "Parameters")
-    (void)fhir::each_member(tokens_, 0, [&](std::size_t key, std::size_t value) -> Result<void> {
-      if (fhir::means(tokens_.raw_string(key), "parameter") && tokens_.first(value) == '[' &&
-          tokens_.first(value + 1) == '{')
-        facts.is_header = fhir::string_member(tokens_, value + 1, "name") == "header";
-      return {};
-    });
+    facts.is_header = fhir::is_block_header(tokens_);
   if (kind_ == LineKind::kDeletions) facts.deletion_oddity = find_deletion_oddity(tokens_);
   return facts;
 }
