@@ -13,6 +13,7 @@
 #include "cli/store_report.h"
 #include "client/sync/attachment_links.h"
 #include "client/sync/newest_lines.h"
+#include "fhir/resource_type.h"
 
 namespace sluice::cli {
 namespace {
@@ -114,10 +115,14 @@ Result<client::Delivered> StoreTarget::put(const std::vector<std::filesystem::pa
 
 Result<client::Delivered> StoreTarget::remove(
     const std::vector<std::pair<std::string, std::string>>& resources) {
-  SLUICE_ASSIGN_OR_RETURN(const auto free, sources_.held_by_nobody_else(resources));
+  SLUICE_ASSIGN_OR_RETURN(auto free, sources_.held_by_nobody_else(resources));
   if (free.size() < resources.size())
     notice_(fmt::format("{} resources stay in {}: another source has them too",
                         resources.size() - free.size(), data_));
+  // A type or an id that no store can have: nothing of it is there.
+  std::erase_if(free, [](const auto& key) {
+    return !fhir::find_resource_type(key.first) || !fhir::is_valid_id(key.second);
+  });
   notice_(fmt::format("deleting {} resources in {}", free.size(), data_));
   const auto removed = remove_from(data_, free, stop_);
   if (!removed) return later(removed.error());

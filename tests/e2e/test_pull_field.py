@@ -141,6 +141,13 @@ class Gateways(Faults):
         self.assert_patients(out)
         self.assertEqual(self.server.sent("GET", "/fhir/.well-known/smart-configuration"), [])
 
+    def test_l12_a_range_that_nobody_asked_for_is_the_file_when_it_begins_at_its_beginning(self):
+        whole = {"Content-Range": f"bytes 0-{len(self.patients) - 1}/{len(self.patients)}"}
+        self.server.on("GET", "/p1", Answer(206, self.patients, whole))
+        out, _ = self.pull("--retries", "0")
+        self.assert_patients(out)
+        self.assertEqual(len(self.server.sent("GET", "/p1")), 1)
+
 
 class Keys(Faults):
     def test_l14_every_form_of_a_key_signs_for_every_command(self):

@@ -81,6 +81,20 @@ class Target(harness.TestCase):
         run("sync", moved)
         self.assertEqual(set(self.stored()), {f"P{i}" for i in range(20)} - {"P1", "P2"})
 
+    def test_l10_deletions_that_no_store_can_have_stop_no_sync(self):
+        self.pull()
+        self.offer(b"", deletions("Nonsense/1", "Patient/P1", "Patient/" + "x" * 100, "Patient/a_b"))
+        run("sync", self.out)
+        self.assertEqual(set(self.stored()), {f"P{i}" for i in range(20)} - {"P1"})
+
+    def test_l10_the_headers_of_blocks_are_no_resources(self):
+        header = json.dumps({"resourceType": "Parameters", "parameter": [
+            {"name": "header", "valueReference": {"reference": "Patient/P1"}}]}).encode() + b"\n"
+        self.offer(header + resources("Patient", 1, 1) + header + resources("Patient", 2, 5))
+        done = pull(self.source.base, "--out", self.out, "--into", self.data, "--organize-output-by", "Patient")
+        self.assertNotIn("not loaded", done.out + done.err)
+        self.assertEqual(set(self.stored()), {"P1", "P5", "P6"})
+
     def test_l10_changes_do_not_go_into_a_store_that_was_made_anew(self):
         self.pull()
         shutil.rmtree(self.data)

@@ -77,8 +77,9 @@ BodyUse judge_head(int status, const AnswerHeaders& headers, std::uint64_t offse
     return BodyUse::kRestart;
   if (validator.total && range->total && *validator.total != *range->total)
     return BodyUse::kRestart;
-  // Without anything that tells one file from another, only its length can.
-  if (validator.etag.empty() && validator.last_modified.empty() && !validator.total)
+  // Without anything that tells one file from another, only its length can. From the beginning
+  // there is nothing to tell apart: some answer 206 to who asked for no range.
+  if (offset > 0 && validator.etag.empty() && validator.last_modified.empty() && !validator.total)
     return BodyUse::kRestart;
   return BodyUse::kAppend;
 }
