@@ -18,6 +18,7 @@
 #include "cli/store_target.h"
 #include "client/http/url.h"
 #include "client/pull/pull.h"
+#include "client/sync/first_pull.h"
 #include "client/sync/sync.h"
 
 namespace sluice::cli {
@@ -133,6 +134,8 @@ Result<int> run_round(client::PullState& state, client::Puller& puller, StoreTar
   }
   std::uint64_t refused = state.round().refused;
   const bool is_whole = report.failures.empty();
+  if (target == nullptr && is_whole)
+    SLUICE_RETURN_IF_ERROR(client::keep_one_of_each(state, puller.waiter(), report));
   if (target != nullptr && is_whole && !state.round().is_delivered) {
     SLUICE_ASSIGN_OR_RETURN(const auto delivered, client::deliver_first(state, *target));
     refused = delivered.refused;

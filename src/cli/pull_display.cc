@@ -69,6 +69,24 @@ void print_attachments(const client::AttachmentCounts& counts) {
   for (const auto& text : counts.texts) fmt::print("  {}\n", shown_text(text));
 }
 
+// "3 resources came more than once (Observation 1, Patient 2): ..."
+std::string repeated_text(const std::map<std::string, std::uint64_t>& repeated) {
+  std::uint64_t all = 0;
+  std::string types;
+  for (const auto& [type, count] : repeated) {
+    all += count;
+    types += fmt::format("{}{} {}", types.empty() ? "" : ", ", type, human_count(count));
+  }
+  return fmt::format("{} resources came more than once ({}): the newest version of each was kept",
+                     human_count(all), types);
+}
+
+json::object repeated_json(const std::map<std::string, std::uint64_t>& repeated) {
+  json::object types;
+  for (const auto& [type, count] : repeated) types[type] = count;
+  return types;
+}
+
 }  // namespace
 
 std::string shown_time(const std::string& transaction_time) {
@@ -85,6 +103,7 @@ std::vector<std::string> oddities_of(const client::PullReport& report) {
     texts.push_back(fmt::format("{} lines do not belong into their files; they stand in error/:",
                                 human_count(report.strays)));
   for (const auto& text : report.stray_texts) texts.push_back("  " + text);
+  if (!report.repeated.empty()) texts.push_back(repeated_text(report.repeated));
   if (report.lost_outcomes > 0)
     texts.push_back(fmt::format("{} files of what the server reports could not be had",
                                 human_count(report.lost_outcomes)));
@@ -221,6 +240,7 @@ void PullDisplay::summary(const client::PullReport& report, const std::string& f
                                       {"attachments", attachments_json(report.attachments)},
                                       {"withoutUrl", report.missing},
                                       {"strays", report.strays},
+                                      {"repeated", repeated_json(report.repeated)},
                                       {"lostOutcomeFiles", report.lost_outcomes},
                                       {"failures", std::move(failures)}});
   }

@@ -42,20 +42,21 @@ void print_report(const client::SyncReport& report, const SyncArguments& argumen
                                  {"updated", counts.updated},
                                  {"deleted", counts.deleted},
                                  {"total", counts.total}};
-    const json::object line{{"event", "summary"},
-                            {"folder", arguments.folder},
-                            {"into", arguments.server.into},
-                            {"since", report.since},
-                            {"transactionTime", report.transaction_time},
-                            {"joined", report.joined},
-                            {"changed", std::move(types)},
-                            {"full", report.is_full},
-                            {"gone", report.gone},
-                            {"goneList", report.gone > 0 ? report.gone_list.string() : ""},
-                            {"nothingChanged", report.is_refused},
-                            {"incomplete", report.is_incomplete || report.joined_are_incomplete},
-                            {"deletionsListed", !report.deletions_are_unknown},
-                            {"refused", report.refused}};
+    const json::object line{
+        {"event", "summary"},
+        {"folder", arguments.folder},
+        {"into", arguments.server.into},
+        {"since", report.since},
+        {"transactionTime", report.transaction_time},
+        {"joined", report.joined},
+        {"changed", std::move(types)},
+        {"full", report.is_full},
+        {"gone", report.gone},
+        {"goneList", report.gone > 0 ? report.gone_list.string() : ""},
+        {"nothingChanged", report.is_refused},
+        {"incomplete", report.is_incomplete || report.joined_are_incomplete || report.asks_again},
+        {"deletionsListed", !report.deletions_are_unknown},
+        {"refused", report.refused}};
     fmt::print("{}\n", client::shown_text(json_text(line)));
     return;
   }
@@ -113,6 +114,10 @@ void tell_of_gaps(const client::SyncReport& report, const SyncArguments& argumen
         fmt::format("the server did not export all that has changed: what came was taken, and the "
                     "next sync asks from {} on again",
                     client::shown_text(report.since)));
+  if (report.asks_again)
+    display.notice(
+        "the server did not export all that was asked for again: the next sync asks for all once "
+        "more; `sluice sync --full --force` goes on without");
   if (report.joined_are_incomplete)
     display.notice(
         "the server did not export all of the group's new members: the next sync asks for them "

@@ -160,6 +160,10 @@ const Discovered& Puller::discovered() const {
   return *impl_->discovered;
 }
 
+const Waiter& Puller::waiter() const {
+  return impl_->waiter;
+}
+
 // A server that restarts just now is there again in a moment.
 template <typename Ask>
 auto Puller::Impl::ask_patiently(const Ask& ask) -> decltype(ask()) {

@@ -104,6 +104,7 @@ struct PullReport {
   std::uint64_t stray_outcomes = 0;        ///< of these: OperationOutcomes, which are no data
   std::vector<std::string> stray_texts;    ///< the first few: file, line, what it is
   AttachmentCounts attachments;
+  std::map<std::string, std::uint64_t> repeated;  ///< resources that came more than once, by type
   std::string transaction_time;
   /// Whether the server has resources, or may have, that it did not export or not as it should.
   bool is_incomplete() const {
@@ -125,6 +126,7 @@ class Puller {
   /// requested. Idempotent.
   Result<void> connect();
   const Discovered& discovered() const;
+  const Waiter& waiter() const;
 
   /// Starts or continues the last round of `state`, until all its files are received and the job is
   /// deleted. Errors: kUnauthenticated and kForbidden: authorization; kConflict: the server refused

@@ -1,16 +1,38 @@
 // Of several versions of a resource in one export the newest counts, wherever it stands.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
 
 namespace sluice::client {
 
-/// Takes out of NDJSON files the lines that stand behind a newer version of the same resource (by
-/// meta.lastUpdated), so that the last line of each resource is its newest. `scratch`: a folder for
-/// what it needs meanwhile. Memory does not grow with the files.
+/// Gives NDJSON files out one by one, in the same order each time: there may be millions.
+using EachPath =
+    std::function<Result<void>(const std::function<Result<void>(const std::filesystem::path&)>&)>;
+
+/// What was in files more than once.
+struct Repeated {
+  std::uint64_t resources = 0;
+  std::uint64_t lines = 0;  ///< that were taken out
+};
+
+/// Takes out of NDJSON files all lines of a resource but its newest by meta.lastUpdated, at a tie
+/// the last. Returns by type what had several. Changes a file only when it has such lines; doing it
+/// again changes nothing. `scratch`: a folder for what it needs meanwhile. Memory: a bit for each
+/// line, eight bytes for each file, and what 64 MB of resources are called. `check` is called
+/// often; its error ends all.
+Result<std::map<std::string, Repeated>> keep_newest_lines(
+    const EachPath& files, const std::filesystem::path& scratch,
+    const std::function<Result<void>()>& check = {});
+
+/// Takes out of NDJSON files the lines that stand behind a newer version of the same resource, so
+/// that the last line of each resource is its newest.
 Result<void> drop_older_versions(const std::vector<std::filesystem::path>& files,
                                  const std::filesystem::path& scratch);
 

@@ -23,25 +23,12 @@ constexpr std::size_t kPatientsOfOneKickOff = 200;
 constexpr const char* kMembers = "members";
 constexpr const char* kWholeMembers = "members-whole";  // where _elements is refused
 constexpr const char* kJoined = "joined";
-constexpr const char* kEverything = "everything";
 constexpr const char* kChanges = "changes";
 
 const auto text = text_field;
 const auto flag = flag_field;
 std::uint64_t number(const json::object& record, std::string_view name) {
   return number_field(record, name).value_or(0);
-}
-
-// What was accepted and cannot be read now would stop every sync to come.
-Error with_way_out(Error error) {
-  if (error.kind == ErrorKind::kCorrupt)
-    error.message += ". Mend the line or take it out, or make all of it anew: `sluice sync --full`";
-  if (error.kind == ErrorKind::kNotFound)
-    error.message = fmt::format(
-        "a file that the folder had is not there any more ({}). Put it back, or make all of it "
-        "anew: `sluice sync --full`",
-        error.detail);
-  return error;
 }
 
 // A round that only says who is in the group.
@@ -153,8 +140,9 @@ Result<Sync::Cycle> Sync::enter() {
           "compares with all that the server has");
     if (!is_left && !was_full) SLUICE_RETURN_IF_ERROR(check_target());
     if (!is_left)
-      return Cycle{open,     text(*begun, "since"),    flag(*begun, "pattern"),
-                   was_full, number(*begun, "rounds"), true};
+      return Cycle{
+          open, text(*begun, "since"), flag(*begun, "pattern"), was_full, number(*begun, "rounds"),
+          true, flag(*begun, "again")};
     SLUICE_RETURN_IF_ERROR(leave(open));
     begun = last_of(state_, "begin");
     done = last_of(state_, "done");
@@ -173,7 +161,12 @@ Result<Sync::Cycle> Sync::enter() {
         "the last manifest had no transactionTime: all is exported again and compared, instead of "
         "the changes");
   if (!cycle.is_full) SLUICE_RETURN_IF_ERROR(check_target());
-  cycle.uses_pattern = !cycle.is_full && !first.request.group.empty() &&
+  SLUICE_ASSIGN_OR_RETURN(cycle.asks_again, must_ask_again());
+  if (cycle.asks_again && !cycle.is_full)
+    events_.notice(
+        "the server did not export all in the first pull: all of it is asked for again, then what "
+        "has changed");
+  cycle.uses_pattern = !cycle.is_full && !cycle.asks_again && !first.request.group.empty() &&
                        first.request.patients.empty() &&
                        !puller_.discovered().sends_history_of_new_members &&
                        !puller_.discovered().vendor.sends_history_of_new_members;
@@ -183,6 +176,7 @@ Result<Sync::Cycle> Sync::enter() {
                                            {"since", cycle.since},
                                            {"pattern", cycle.uses_pattern},
                                            {"full", cycle.is_full},
+                                           {"again", cycle.asks_again},
                                            {"rounds", cycle.first_round}}));
   return cycle;
 }
@@ -319,21 +313,6 @@ Result<PullReport> Sync::pull_joined(const Cycle& cycle, const PullRequest& scop
   return report_of_joined(cycle, true);
 }
 
-// The pull that everything begins with, when it is not whole yet.
-Result<SyncReport> Sync::run_first() {
-  events_.notice(fmt::format(
-      "the first pull is not {} yet: this goes on with it{}",
-      state_.rounds().front().is_finished ? "loaded" : "whole",
-      options_.is_full ? ", and there is nothing to compare with (--full) before" : ""));
-  SyncReport report;
-  SLUICE_ASSIGN_OR_RETURN(report.changes, puller_.run_round(state_));
-  report.transaction_time = report.changes.transaction_time;
-  if (target_ == nullptr || !report.changes.failures.empty()) return report;
-  SLUICE_ASSIGN_OR_RETURN(const auto delivered, deliver_first(state_, *target_));
-  report.refused = delivered.refused;
-  return report;
-}
-
 Result<SyncReport> Sync::run() {
   SyncReport report;
   const Round& first = state_.rounds().front();
@@ -353,7 +332,8 @@ Result<SyncReport> Sync::run() {
     report.is_full = cycle.is_full;
     report.is_incomplete = report.changes.is_incomplete();
     SLUICE_ASSIGN_OR_RETURN(const auto joined, report_of_joined(cycle, true));
-    report.joined_are_incomplete = joined.is_incomplete();
+    (cycle.asks_again ? report.asks_again : report.joined_are_incomplete) = joined.is_incomplete();
+    if (cycle.is_full) report.asks_again = cycle.asks_again && report.is_incomplete;
     add_remarks(report.changes, joined);
     SLUICE_RETURN_IF_ERROR(carry_out(state_.folder(), plan));
     SLUICE_RETURN_IF_ERROR(complete(cycle, plan, report));
@@ -369,10 +349,16 @@ Result<SyncReport> Sync::run() {
     SLUICE_ASSIGN_OR_RETURN(const auto fresh, enter());
     return run_full(fresh);
   }
+  SLUICE_RETURN_IF_ERROR(keep_one_of_each(report));
+  const auto repeated = std::move(report.changes.repeated);
   PullReport joined;
-  if (cycle.uses_pattern) {
-    SLUICE_ASSIGN_OR_RETURN(joined, pull_joined(cycle, scope, report.joined));
-    report.joined_are_incomplete = joined.is_incomplete();
+  if (cycle.uses_pattern || cycle.asks_again) {
+    if (cycle.asks_again) {
+      SLUICE_ASSIGN_OR_RETURN(joined, pull_again(cycle, report));
+    } else {
+      SLUICE_ASSIGN_OR_RETURN(joined, pull_joined(cycle, scope, report.joined));
+      report.joined_are_incomplete = joined.is_incomplete();
+    }
     if (!joined.failures.empty()) {
       report.changes = std::move(joined);
       return report;
@@ -381,6 +367,7 @@ Result<SyncReport> Sync::run() {
   SLUICE_ASSIGN_OR_RETURN(report.changes, round(cycle, kChanges, scope));
   report.is_incomplete = report.changes.is_incomplete();
   add_remarks(report.changes, joined);
+  report.changes.repeated = repeated;
   report.transaction_time = report.changes.transaction_time;
   report.deletions_are_unknown =
       !state_.round().lists_deletions ||
@@ -432,15 +419,6 @@ Result<void> Sync::apply(const Cycle& cycle, SyncReport& report) {
   return complete(cycle, plan, report);
 }
 
-Result<Delivered> deliver_first(PullState& state, PullTarget& target) {
-  const Round& first = state.rounds().front();
-  if (!first.request.group.empty() && has_all_members(first.request)) {
-    SLUICE_ASSIGN_OR_RETURN(const auto ids, read_ids(state.folder(), files_of(first)));
-    SLUICE_RETURN_IF_ERROR(write_members(members_path(state, 0), ids));
-  }
-  return deliver(state, first, target);
-}
-
 Result<void> Sync::complete(const Cycle& cycle, const CopyPlan& plan, const SyncReport& report) {
   const auto before = cycle.number - 1;
   std::error_code unknown;
@@ -457,6 +435,7 @@ Result<void> Sync::complete(const Cycle& cycle, const CopyPlan& plan, const Sync
                                            {"transactionTime", time.empty() ? cycle.since : time},
                                            {"files", files_json(plan.files)},
                                            {"full", cycle.is_full && is_settled},
+                                           {"again", report.asks_again},
                                            {"members", has_members}}));
   const bool is_taken =
       std::none_of(rounds.begin() + static_cast<std::ptrdiff_t>(cycle.first_round), rounds.end(),

@@ -33,6 +33,7 @@ struct SyncReport {
   bool is_incomplete = false;          ///< the server could not export all: nothing was removed,
                                        ///< and the next sync asks from `since` on again
   bool joined_are_incomplete = false;  ///< new members are asked for again by the next sync
+  bool asks_again = false;             ///< the next sync asks for all of the first pull again
   bool is_refused = false;             ///< too much would be removed: nothing was changed
   std::uint64_t gone = 0;              ///< of a full one: resources that the server has no longer
   std::uint64_t old_total = 0;         ///< of a full sync: resources before it
@@ -51,7 +52,9 @@ class Sync {
   Result<SyncReport> run();
 
  private:
-  static constexpr const char* kFullRound = "full";  // the purpose of its round
+  // Purposes of rounds.
+  static constexpr const char* kFullRound = "full";
+  static constexpr const char* kEverything = "everything";
   struct Cycle {
     std::uint64_t number = 0;
     std::string since;
@@ -59,10 +62,14 @@ class Sync {
     bool is_full = false;         // all is pulled and compared
     std::size_t first_round = 0;  // the index of the first round that belongs to it
     bool is_resumed = false;      // an earlier run began it
+    bool asks_again = false;      // for all of the first pull, before the changes
   };
   Result<Cycle> enter();
   bool wants_full() const;
   Result<void> leave(std::uint64_t cycle);
+  Result<bool> must_ask_again() const;
+  Result<void> keep_one_of_each(SyncReport& report);
+  Result<PullReport> pull_again(const Cycle& cycle, SyncReport& report);
   Result<void> check_target() const;
   Result<SyncReport> run_full(const Cycle& cycle);
   Result<void> take_incomplete(const Cycle& cycle, SyncReport& report);

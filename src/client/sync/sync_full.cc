@@ -53,6 +53,7 @@ Result<SyncReport> Sync::run_full(const Cycle& cycle) {
 
 // What is missing in it may be what the server could not export: nothing goes, the rest is taken.
 Result<void> Sync::take_incomplete(const Cycle& cycle, SyncReport& report) {
+  report.asks_again = cycle.asks_again && !options_.may_remove_many;
   return target_ != nullptr ? deliver_all(cycle, report) : apply(cycle, report);
 }
 

@@ -107,6 +107,18 @@ bool has_all_members(const PullRequest& request) {
                       [](const auto& filter) { return filter.starts_with("Patient"); });
 }
 
+// What was accepted and cannot be read now would stop every sync to come.
+Error with_way_out(Error error) {
+  if (error.kind == ErrorKind::kCorrupt)
+    error.message += ". Mend the line or take it out, or make all of it anew: `sluice sync --full`";
+  if (error.kind == ErrorKind::kNotFound)
+    error.message = fmt::format(
+        "a file that the folder had is not there any more ({}). Put it back, or make all of it "
+        "anew: `sluice sync --full`",
+        error.detail);
+  return error;
+}
+
 EachCopyFile files_of(const Round& round) {
   return [&round](const std::function<Result<void>(const CopyFile&)>& take) {
     return round.files->each([&](std::size_t, const FileState& file) -> Result<void> {

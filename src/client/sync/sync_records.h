@@ -16,6 +16,9 @@
 
 namespace sluice::client {
 
+/// The record that each resource of the first pull is in the copy once.
+inline constexpr const char* kSingleRecord = "single";
+
 /// The last record of a sync with this `what`; null when there is none.
 const boost::json::object* last_of(const PullState& state, std::string_view what);
 
@@ -34,6 +37,9 @@ Result<void> write_members(const std::filesystem::path& path, const std::vector<
 /// Of a group's pulled Patients: their ids, sorted. `files` are relative to `folder`.
 Result<std::vector<std::string>> read_ids(const std::filesystem::path& folder,
                                           const EachCopyFile& files);
+
+/// An error of a copy that cannot be read, with what can be done about it.
+Error with_way_out(Error error);
 
 /// A round's finished files of resources and deletions, relative to the output folder. `round` must
 /// outlive it.
