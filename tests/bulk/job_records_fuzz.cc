@@ -13,6 +13,7 @@
 #include "fhir/resource_type.h"
 #include "job/documents.h"
 #include "job/managed_job.h"
+#include "no_jobs.h"
 
 namespace {
 
@@ -51,22 +52,6 @@ void check_shard_texts(const job::Shard& shard) {
   }
 }
 
-class NoJobs final : public job::JobKind {
- public:
-  std::string_view name() const override { return "none"; }
-  bool reads_snapshot() const override { return false; }
-  Result<std::optional<std::vector<job::ShardPlan>>> plan(const job::Job&,
-                                                          const std::stop_token&) override {
-    return std::optional<std::vector<job::ShardPlan>>();
-  }
-  Result<std::string> run(const job::Job&, const job::Shard&, const job::ShardContext&) override {
-    return std::string();
-  }
-  void discard(std::string_view) override {}
-  bool in_use(std::string_view) override { return false; }
-  std::vector<std::string> leftovers() override { return {}; }
-};
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -84,7 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(is_valid_utf8(job::text_of_damaged_job(text, "client")));
   if (shard) check_shard_texts(*shard);
 
-  NoJobs kind;
+  job::NoJobs kind;
   job::ManagedJob entry(corrupt_or(job, job::Job()), kind);
   entry.take(corrupt_or(shard, job::Shard()));
   const auto view = entry.view({1'700'000'000'000});

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "job/managed_job.h"
+#include "no_jobs.h"
 
 namespace sluice::job {
 namespace {
@@ -16,21 +17,6 @@ struct Asked {
   std::vector<int> work;
 };
 struct Another {};
-
-class NoJobs final : public JobKind {
- public:
-  std::string_view name() const override { return "none"; }
-  bool reads_snapshot() const override { return false; }
-  Result<std::optional<std::vector<ShardPlan>>> plan(const Job&, const std::stop_token&) override {
-    return std::optional<std::vector<ShardPlan>>();
-  }
-  Result<std::string> run(const Job&, const Shard&, const ShardContext&) override {
-    return std::string();
-  }
-  void discard(std::string_view) override {}
-  bool in_use(std::string_view) override { return false; }
-  std::vector<std::string> leftovers() override { return {}; }
-};
 
 RequestFormat<Asked> format() {
   return {.parse = [](std::string_view text) -> Result<Asked> {
