@@ -6,7 +6,7 @@ namespace sluice::smart {
 
 Result<store::WriteOutcome> RefusingStore::write(const store::Transaction& transaction) {
   if (refuse_) return storage_error("the store refuses", "as the test wants");
-  return inner_.write(transaction);
+  return ForwardingStore::write(transaction);
 }
 
 SmartTest::SmartTest() {
