@@ -6,7 +6,7 @@
 #include <boost/json.hpp>
 
 #include "api/auth/token_endpoints.h"
-#include "api/core/principal.h"
+#include "api/core/audit.h"
 #include "api/core/request_headers.h"
 #include "base/bytes.h"
 #include "base/json_text.h"

@@ -5,6 +5,8 @@
 #include <boost/json.hpp>
 #include <map>
 
+#include "api/core/audit.h"
+#include "api/core/authentication.h"
 #include "api/core/fhir_response.h"
 #include "api/core/request_headers.h"
 #include "base/json_text.h"

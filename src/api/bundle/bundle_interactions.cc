@@ -14,6 +14,8 @@
 #include "api/bundle/bundle_request.h"
 #include "api/bundle/bundle_response.h"
 #include "api/bundle/scoped_transaction.h"
+#include "api/core/access.h"
+#include "api/core/audit.h"
 #include "api/core/fhir_response.h"
 #include "api/core/request_headers.h"
 #include "api/core/request_slot.h"

@@ -1,5 +1,7 @@
 #include "api/bundle/scoped_transaction.h"
 
+#include "api/core/access.h"
+
 namespace sluice::api {
 namespace {
 

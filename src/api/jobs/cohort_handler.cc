@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "api/core/access.h"
 #include "api/core/fhir_response.h"
 #include "base/instant.h"
 #include "bulk/group/cohort_job.h"

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "api/core/access.h"
 #include "bulk/export/request/export_filter.h"
 #include "fhir/resource_type.h"
 

@@ -4,6 +4,8 @@
 
 #include <optional>
 
+#include "api/core/access.h"
+#include "api/core/authentication.h"
 #include "api/core/fhir_response.h"
 #include "api/jobs/export_handler.h"
 #include "api/rest/attached_binary.h"

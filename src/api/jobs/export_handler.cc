@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include "api/core/authentication.h"
 #include "api/core/fhir_response.h"
 #include "api/jobs/export_access.h"
 #include "api/jobs/export_attachment.h"

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/core/access.h"
 #include "api/core/fhir_response.h"
 #include "api/core/request_headers.h"
 #include "api/core/resource_headers.h"

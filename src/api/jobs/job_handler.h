@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/core/authentication.h"
 #include "api/core/principal.h"
 #include "api/core/service.h"
 #include "base/result.h"

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "api/core/audit.h"
 #include "api/core/fhir_response.h"
 #include "api/core/resource_headers.h"
 

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/core/access.h"
+#include "api/core/audit.h"
+#include "api/core/authentication.h"
 #include "api/core/fhir_response.h"
 #include "api/jobs/job_handlers.h"
 #include "base/log.h"

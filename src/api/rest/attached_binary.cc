@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "api/core/access.h"
 #include "api/core/fhir_response.h"
 #include "api/core/resource_headers.h"
 #include "api/rest/resource_interactions.h"

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "api/core/access.h"
+#include "api/core/audit.h"
 #include "api/core/fhir_response.h"
 #include "api/core/resource_headers.h"
 #include "api/rest/resource_answer.h"

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "api/core/access.h"
+#include "api/core/audit.h"
 #include "fhir/cohort_text.h"
 #include "fhir/resource_type.h"
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/core/audit.h"
 #include "api/core/fhir_response.h"
 #include "api/core/request_headers.h"
 #include "api/core/resource_headers.h"

@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "api/core/access.h"
+#include "api/core/audit.h"
 #include "api/core/fhir_response.h"
 #include "api/core/resource_headers.h"
 #include "api/rest/capability.h"

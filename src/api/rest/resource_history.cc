@@ -6,6 +6,8 @@
 #include <functional>
 #include <iterator>
 
+#include "api/core/access.h"
+#include "api/core/audit.h"
 #include "api/core/fhir_response.h"
 #include "api/core/resource_headers.h"
 #include "api/rest/binary_resource.h"

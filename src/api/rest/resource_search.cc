@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "api/core/access.h"
+#include "api/core/audit.h"
 #include "api/core/fhir_response.h"
 #include "api/core/long_searches.h"
 #include "api/core/request_headers.h"
