@@ -6,18 +6,18 @@
 
 namespace sluice::bulk {
 
-Result<void> ProvenanceFilter::visit(const store::RecordView& record, AgeRule) {
+Result<void> SeenProvenances::visit(const store::RecordView& record, AgeRule) {
   SLUICE_ASSIGN_OR_RETURN(const bool seen, filters_.sees(matcher_, record.type, record.json));
-  if (!seen) return {};
-  SLUICE_ASSIGN_OR_RETURN(const auto choice, selector_.choose(record.owners, record.json));
-  return choice ? behind_.visit(record, *choice) : Result<void>();
+  return seen ? take(record) : Result<void>();
 }
 
-Result<void> ProvenanceCandidates::visit(const store::RecordView& record, AgeRule) {
-  // The latest is that of those which may be seen.
-  SLUICE_ASSIGN_OR_RETURN(const bool seen, filters_.sees(matcher_, record.type, record.json));
-  if (!seen) return {};
-  return selector_.add_candidates(record.last_updated, record.id, record.json, runs_);
+Result<void> ProvenanceFilter::take(const store::RecordView& provenance) {
+  SLUICE_ASSIGN_OR_RETURN(const auto choice, selector_.choose(provenance.owners, provenance.json));
+  return choice ? behind_.visit(provenance, *choice) : Result<void>();
+}
+
+Result<void> ProvenanceCandidates::take(const store::RecordView& provenance) {
+  return selector_.add_candidates(provenance.last_updated, provenance.id, provenance.json, runs_);
 }
 
 Result<void> choose_latest(const SourceContext& context, RunWriter& runs) {

@@ -12,42 +12,49 @@
 
 namespace sluice::bulk {
 
-/// Passes on those that belong to the export, by their targets.
-class ProvenanceFilter final : public RecordVisitor {
+/// Of the Provenances that it is given, those that may be seen.
+class SeenProvenances : public RecordVisitor {
  public:
-  ProvenanceFilter(const SourceContext& context, RecordVisitor& behind)
-      : filters_(context.prepared.filters),
-        selector_(context.store, context.prepared, context.inputs.referred.get(),
+  explicit SeenProvenances(const SourceContext& context)
+      : selector_(context.store, context.prepared, context.inputs.referred.get(),
                   context.progress.bounds()),
-        behind_(behind),
+        filters_(context.prepared.filters),
         matcher_([&progress = context.progress] { return progress.look(); }) {}
 
-  Result<void> visit(const store::RecordView& record, AgeRule age) override;
+  Result<void> visit(const store::RecordView& record, AgeRule age) final;
+
+ protected:
+  virtual Result<void> take(const store::RecordView& provenance) = 0;
+
+  ProvenanceSelector selector_;
 
  private:
   const ExportFilters& filters_;
-  ProvenanceSelector selector_;
-  RecordVisitor& behind_;
   search::Matcher matcher_;
 };
 
-/// Adds them to the runs of candidates.
-class ProvenanceCandidates final : public RecordVisitor {
+/// Passes on those that belong to the export, by their targets.
+class ProvenanceFilter final : public SeenProvenances {
  public:
-  ProvenanceCandidates(const SourceContext& context, RunWriter& runs)
-      : filters_(context.prepared.filters),
-        selector_(context.store, context.prepared, context.inputs.referred.get(),
-                  context.progress.bounds()),
-        runs_(runs),
-        matcher_([&progress = context.progress] { return progress.look(); }) {}
-
-  Result<void> visit(const store::RecordView& record, AgeRule age) override;
+  ProvenanceFilter(const SourceContext& context, RecordVisitor& behind)
+      : SeenProvenances(context), behind_(behind) {}
 
  private:
-  const ExportFilters& filters_;
-  ProvenanceSelector selector_;
+  Result<void> take(const store::RecordView& provenance) override;
+
+  RecordVisitor& behind_;
+};
+
+/// Adds them to the runs of candidates: the latest is that of those which may be seen.
+class ProvenanceCandidates final : public SeenProvenances {
+ public:
+  ProvenanceCandidates(const SourceContext& context, RunWriter& runs)
+      : SeenProvenances(context), runs_(runs) {}
+
+ private:
+  Result<void> take(const store::RecordView& provenance) override;
+
   RunWriter& runs_;
-  search::Matcher matcher_;
 };
 
 /// Merges runs of candidates and adds the newest of each target to the runs of those chosen.
