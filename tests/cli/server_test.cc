@@ -11,17 +11,12 @@
 
 #include "fetch/fetch.h"
 #include "temporary_folder.h"
+#include "test_clocks.h"
 
 namespace sluice::cli {
 namespace {
 
 using ::testing::HasSubstr;
-
-class SetClock final : public Clock {
- public:
-  Instant now() const override { return {SystemClock().now().milliseconds + shift}; }
-  std::int64_t shift = 0;
-};
 
 class ServerTest : public testing::Test {
  protected:
@@ -72,7 +67,7 @@ class ServerTest : public testing::Test {
   }
 
   const TemporaryFolder folder_;
-  SetClock clock_;
+  ShiftedClock clock_;
 };
 
 TEST_F(ServerTest, AnswersByHttpAndCountsEachRequest) {

@@ -16,16 +16,11 @@
 
 #include "base/bytes.h"
 #include "store/rocksdb/rocksdb_store.h"
+#include "test_clocks.h"
 
 namespace sluice::job {
 
 using namespace std::chrono_literals;
-
-class TestClock final : public Clock {
- public:
-  Instant now() const override { return {SystemClock().now().milliseconds + shift.load()}; }
-  std::atomic<std::int64_t> shift = 0;
-};
 
 // Jobs whose request is the number of shards of each phase, "3,2".
 class CountingKind final : public JobKind {
@@ -160,7 +155,7 @@ class EngineTest : public ::testing::Test {
   }
 
   std::filesystem::path folder_;
-  TestClock clock_;
+  ShiftedClock clock_;
   Gate gate_;  // outlives the engine, whose threads may wait at it when a test's body is over
   CountingKind kind_;
   EngineOptions options_;

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "querying.h"
+#include "test_clocks.h"
 
 namespace sluice::query {
 namespace {
@@ -63,15 +64,10 @@ TEST_F(PageTest, EachOrderHasEachMatchOnce) {
   }
 }
 
-class StandingClock final : public Clock {
- public:
-  Instant now() const override { return {1'700'000'000'000}; }
-};
-
 // Commits of one millisecond have one lastUpdated: the next key decides, and after the keys the
 // order of commits.
 TEST_F(PageTest, EqualInstantsAreEqualForASort) {
-  const StandingClock clock;
+  const TestClock clock;
   store_.reset();
   store_ = store::open_rocksdb_store(folder_ / "standing", clock).value();
   for (const char* id : {"b", "d", "a", "c"}) put({patient(id, "male")});

@@ -16,16 +16,9 @@
 #include "smart/client.h"
 #include "store/store.h"
 #include "temporary_folder.h"
+#include "test_clocks.h"
 
 namespace sluice::smart {
-
-class TestClock final : public Clock {
- public:
-  Instant now() const override { return {milliseconds.load()}; }
-  void advance(std::chrono::milliseconds by) { milliseconds += by.count(); }
-  /// 2023-11-14T22:13:20Z
-  std::atomic<std::int64_t> milliseconds = 1'700'000'000'000;
-};
 
 /// A store that writes only while it may.
 class RefusingStore final : public store::ForwardingStore {

@@ -13,14 +13,9 @@
 
 #include "store/store.h"
 #include "temporary_folder.h"
+#include "test_clocks.h"
 
 namespace sluice::store {
-
-class TestClock final : public Clock {
- public:
-  Instant now() const override { return {milliseconds.load()}; }
-  std::atomic<std::int64_t> milliseconds = 1'700'000'000'000;
-};
 
 /// One way to open a store. `folder` is empty the first time.
 struct Backend {

@@ -15,6 +15,7 @@
 #include "fhir/resource_reader.h"
 #include "store/rocksdb/rocksdb_store.h"
 #include "temporary_folder.h"
+#include "test_clocks.h"
 
 namespace sluice::bulk {
 namespace {
@@ -38,12 +39,6 @@ std::string cohort(const std::string& id, const std::vector<std::string>& expres
       R"({{"resourceType":"Group","id":"{}","type":"person","name":"n",{},"modifierExtension":[{}]}})",
       id, members, filters);
 }
-
-class TestClock final : public Clock {
- public:
-  Instant now() const override { return {SystemClock().now().milliseconds + shift}; }
-  std::int64_t shift = 0;
-};
 
 class CohortTest : public testing::Test {
  protected:
@@ -146,7 +141,7 @@ class CohortTest : public testing::Test {
   }
 
   TemporaryFolder folder_;
-  TestClock clock_;
+  ShiftedClock clock_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<CohortJobs> jobs_;
   std::unique_ptr<job::Engine> engine_;
