@@ -20,9 +20,9 @@ class ClosedFiles {
   explicit ClosedFiles(FileStore& files) : files_(files) {}
 
   /// Closes a file; what it holds is final.
-  Result<GzipFileInfo> add(std::unique_ptr<SeekableGzipWriter> writer) {
+  Result<FileInfo> add(std::unique_ptr<FileWriter> writer) {
     SLUICE_RETURN_IF_ERROR(writer->close());
-    const GzipFileInfo info = writer->info();
+    const FileInfo info = writer->info();
     closed_.push_back(std::move(writer));
     if (closed_.size() >= kMax) SLUICE_RETURN_IF_ERROR(finish());
     return info;
@@ -37,7 +37,7 @@ class ClosedFiles {
 
  private:
   FileStore& files_;
-  std::vector<std::unique_ptr<SeekableGzipWriter>> closed_;
+  std::vector<std::unique_ptr<FileWriter>> closed_;
 };
 
 }  // namespace sluice::output

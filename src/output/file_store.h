@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "output/raw_file_writer.h"
 #include "output/seekable_gzip.h"
 
 namespace sluice::output {
@@ -25,9 +26,12 @@ class FileStore {
   /// Starts a new file; an unfinished or finished one of that name is replaced when it finishes.
   virtual Result<std::unique_ptr<SeekableGzipWriter>> create(std::string_view folder,
                                                              std::string_view name) = 0;
+  /// The same for a file that is stored as it is written.
+  virtual Result<std::unique_ptr<RawFileWriter>> create_raw(std::string_view folder,
+                                                            std::string_view name) = 0;
   /// Finishes files side by side, which takes little longer than one of them: what takes the time
   /// is waiting for the disk. The first error, after all had their turn.
-  virtual Result<void> finish_all(std::span<const std::unique_ptr<SeekableGzipWriter>> writers) = 0;
+  virtual Result<void> finish_all(std::span<const std::unique_ptr<FileWriter>> writers) = 0;
   /// kNotFound when there is no finished file of that name. As long as the returned file is held,
   /// the folder counts as in use.
   virtual Result<std::shared_ptr<const SeekableGzipFile>> open(std::string_view folder,

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view kMagic1 = "SLGZIDX1";
 constexpr std::string_view kMagic = "SLGZIDX2";
+constexpr std::string_view kRawMagic = "SLRAWIX1";
 constexpr std::size_t kIdentity = 16;
 constexpr std::size_t kHeader = 8 + kIdentity + 4 * 8;
 constexpr std::size_t kBlock1 = 3 * 8;
@@ -53,6 +54,11 @@ bool follows(const GzipBlock& block, const GzipBlock& next) {
                            next.compressed_offset - block.compressed_offset);
 }
 
+bool is_raw_block(const GzipBlock& block) {
+  return block.uncompressed_offset == block.compressed_offset && block.first_line == 0 &&
+         block.content_crc == block.stored_crc;
+}
+
 bool is_start(const GzipBlock& block) {
   return block.uncompressed_offset == 0 && block.compressed_offset == 0 && block.first_line == 0;
 }
@@ -79,7 +85,7 @@ std::string trailer(std::uint32_t content_crc, std::uint64_t uncompressed_size) 
 }
 
 std::string serialize(const GzipIndex& index) {
-  std::string out(kMagic);
+  std::string out(index.is_raw ? kRawMagic : kMagic);
   out += index.identity;
   append_be64(out, index.info.lines);
   append_be64(out, index.info.uncompressed_size);
@@ -99,7 +105,12 @@ std::string serialize(const GzipIndex& index) {
 Result<GzipIndex> parse_gzip_index(std::string_view bytes) {
   const Error bad = corrupt("the index of an output file is damaged");
   GzipIndex index;
-  index.has_checksums = bytes.starts_with(kMagic);
+  index.is_raw = bytes.starts_with(kRawMagic);
+  index.has_checksums = index.is_raw || bytes.starts_with(kMagic);
+  const auto fits = [&index](const GzipBlock& before, const GzipBlock& after) {
+    if (!index.is_raw) return follows(before, after);
+    return is_raw_block(after) && after.compressed_offset > before.compressed_offset;
+  };
   if (bytes.size() < kHeader + 4 || (!index.has_checksums && !bytes.starts_with(kMagic1)))
     return bad;
   const auto body = bytes.substr(0, bytes.size() - 4);
@@ -119,12 +130,14 @@ Result<GzipIndex> parse_gzip_index(std::string_view bytes) {
       block.content_crc = read_be32(p + kBlock1);
       block.stored_crc = read_be32(p + kBlock1 + 4);
     }
-    if (i == 0 ? !is_start(block) : !follows(index.blocks.back(), block)) return bad;
+    if (i == 0 ? !is_start(block) || (index.is_raw && !is_raw_block(block))
+               : !fits(index.blocks.back(), block))
+      return bad;
     index.blocks.push_back(block);
   }
   const GzipBlock end{index.info.uncompressed_size, index.info.compressed_size, index.info.lines, 0,
                       0};
-  if (count == 0 ? end.uncompressed_offset != 0 : !follows(index.blocks.back(), end)) return bad;
+  if (count == 0 ? end.uncompressed_offset != 0 : !fits(index.blocks.back(), end)) return bad;
   return index;
 }
 

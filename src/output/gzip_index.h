@@ -30,6 +30,9 @@ struct GzipIndex {
   GzipFileInfo info;
   std::string identity;  ///< 16 random bytes
   std::vector<GzipBlock> blocks;
+  /// Not gzip: what is in the file is the content. Blocks have no lines then, one offset and one
+  /// checksum.
+  bool is_raw = false;
   /// Whether the checksums of the blocks count: version 1 had none.
   bool has_checksums = true;
 
@@ -54,7 +57,7 @@ std::string trailer(std::uint32_t content_crc, std::uint64_t uncompressed_size);
 
 std::string serialize(const GzipIndex& index);
 /// kCorrupt when the bytes are not a whole index whose offsets grow within its sizes, or a block is
-/// larger than deflate can make it.
+/// larger than deflate can make it; of a raw file, when it has two offsets or checksums.
 Result<GzipIndex> parse_gzip_index(std::string_view bytes);
 
 /// Size of the gzip header that begins a file with its index inside.

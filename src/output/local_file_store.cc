@@ -117,19 +117,19 @@ class LocalFileStore final : public FileStore {
 
   Result<std::unique_ptr<SeekableGzipWriter>> create(std::string_view folder,
                                                      std::string_view name) override {
-    SLUICE_RETURN_IF_ERROR(check_name(folder));
-    SLUICE_RETURN_IF_ERROR(check_name(name));
-    const auto path = root_ / folder;
-    if (::mkdir(path.c_str(), 0700) == 0)
-      SLUICE_RETURN_IF_ERROR(sluice::sync_folder(root_));
-    else if (errno != EEXIST)
-      return errno_error("cannot create folder", path, errno);
-    return SeekableGzipWriter::create(path / name, options_);
+    SLUICE_ASSIGN_OR_RETURN(const auto path, new_path(folder, name));
+    return SeekableGzipWriter::create(path, options_);
   }
 
-  Result<void> finish_all(std::span<const std::unique_ptr<SeekableGzipWriter>> writers) override {
+  Result<std::unique_ptr<RawFileWriter>> create_raw(std::string_view folder,
+                                                    std::string_view name) override {
+    SLUICE_ASSIGN_OR_RETURN(const auto path, new_path(folder, name));
+    return RawFileWriter::create(path, options_.block_size);
+  }
+
+  Result<void> finish_all(std::span<const std::unique_ptr<FileWriter>> writers) override {
     if (writers.empty()) return {};
-    std::vector<Result<GzipFileInfo>> outcomes(writers.size(), GzipFileInfo());
+    std::vector<Result<FileInfo>> outcomes(writers.size(), FileInfo());
     Countdown open(writers.size() - 1);
     for (std::size_t i = 1; i < writers.size(); ++i)
       sync_pool_.post([&, i] {
@@ -216,6 +216,18 @@ class LocalFileStore final : public FileStore {
   }
 
  private:
+  // Makes the folder if there is none.
+  Result<std::filesystem::path> new_path(std::string_view folder, std::string_view name) const {
+    SLUICE_RETURN_IF_ERROR(check_name(folder));
+    SLUICE_RETURN_IF_ERROR(check_name(name));
+    const auto path = root_ / folder;
+    if (::mkdir(path.c_str(), 0700) == 0)
+      SLUICE_RETURN_IF_ERROR(sluice::sync_folder(root_));
+    else if (errno != EEXIST)
+      return errno_error("cannot create folder", path, errno);
+    return path / name;
+  }
+
   const std::filesystem::path root_;
   const GzipOptions options_;
   const std::shared_ptr<OpenCounts> counts_;

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "output/file_writer.h"
 
 namespace sluice::output {
 
@@ -22,32 +23,21 @@ struct GzipOptions {
   int level = 1;                      ///< of ISA-L: 0 to 3
 };
 
-/// What a finished file holds.
-struct GzipFileInfo {
-  std::uint64_t lines = 0;
-  std::uint64_t uncompressed_size = 0;
-  std::uint64_t compressed_size = 0;
-};
+using GzipFileInfo = FileInfo;
 
-/// Writes one file. Until finish() it has a temporary name; a writer that is destroyed before
-/// leaves no file. After an error every call returns that error: the file is lost. Not thread-safe.
-class SeekableGzipWriter {
+/// Writes one file. Not thread-safe.
+class SeekableGzipWriter final : public FileWriter {
  public:
   /// The index of more than one block gets the path with ".idx" appended.
   static Result<std::unique_ptr<SeekableGzipWriter>> create(const std::filesystem::path& path,
                                                             const GzipOptions& options = {});
-  ~SeekableGzipWriter();
+  ~SeekableGzipWriter() override;
 
   /// Appends `line` and a line break. `line` must not contain one.
   Result<void> append_line(std::string_view line);
-  /// Lines and bytes so far; compressed_size counts finished blocks only.
-  const GzipFileInfo& info() const;
-  /// Writes the remaining bytes and the index without waiting for the disk, and releases the
-  /// memory. info() is final then, and only finish() may follow.
-  Result<void> close();
-  /// Closes, syncs data and index, renames both to their names (F-04: a name promises the whole
-  /// file). That the names survive a crash takes a sync of their folder.
-  Result<GzipFileInfo> finish();
+  const FileInfo& info() const override;
+  Result<void> close() override;
+  Result<FileInfo> finish() override;
 
  private:
   struct Impl;
@@ -60,7 +50,8 @@ class SeekableGzipWriter {
 class CheckedFiles;
 std::shared_ptr<CheckedFiles> make_checked_files();
 
-/// An open finished file. Thread-safe; keeps working after the file is unlinked.
+/// An open finished file, of seekable gzip or raw (output/raw_file_writer.h). Thread-safe; keeps
+/// working after the file is unlinked.
 class SeekableGzipFile {
  public:
   /// kNotFound when there is no such file, kCorrupt when its index is missing, damaged or another
@@ -70,6 +61,8 @@ class SeekableGzipFile {
   ~SeekableGzipFile();
 
   const GzipFileInfo& info() const;
+  /// Whether it is what was written, as it was written: no gzip, for StoredReader only.
+  bool is_raw() const;
   /// Unique for the content: the same for the life of the file, other for another file. Printable,
   /// without quotes: the base of an ETag.
   const std::string& identity() const;
@@ -85,7 +78,7 @@ class SeekableGzipFile {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Reads the gzip bytes as they are stored, from `offset` on, front to back, with no memory of its
+/// Reads the bytes as they are stored, from `offset` on, front to back, with no memory of its
 /// own. One thread at a time.
 class StoredReader {
  public:

@@ -311,6 +311,9 @@ bool SeekableGzipFile::is_at(const std::filesystem::path& path) const {
          there.st_dev == own.st_dev && there.st_ino == own.st_ino;
 }
 
+bool SeekableGzipFile::is_raw() const {
+  return impl_->index.is_raw;
+}
 const GzipFileInfo& SeekableGzipFile::info() const {
   return impl_->index.info;
 }

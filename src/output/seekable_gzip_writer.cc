@@ -12,22 +12,10 @@
 #include "base/file.h"
 #include "output/gzip_index.h"
 #include "output/seekable_gzip.h"
+#include "output/temporary_file.h"
 
 namespace sluice::output {
 namespace {
-
-std::filesystem::path temporary(const std::filesystem::path& path) {
-  return path.parent_path() / ("." + path.filename().string() + ".tmp");
-}
-
-std::filesystem::path index_path(const std::filesystem::path& path) {
-  return path.string() + ".idx";
-}
-
-Result<void> rename_to(const std::filesystem::path& from, const std::filesystem::path& to) {
-  if (::rename(from.c_str(), to.c_str()) != 0) return errno_error("cannot rename", from, errno);
-  return {};
-}
 
 // The kernel starts to write so many new bytes at once, so that the sync at the end has little left
 // to wait for, and others' syncs do not queue behind all of it.
@@ -167,8 +155,8 @@ Result<std::unique_ptr<SeekableGzipWriter>> SeekableGzipWriter::create(
     const std::filesystem::path& path, const GzipOptions& options) {
   auto impl = std::make_unique<Impl>();
   impl->path = path;
-  impl->data_path = temporary(path);
-  impl->index_file = temporary(index_path(path));
+  impl->data_path = temporary_path(path);
+  impl->index_file = temporary_path(index_path(path));
   impl->options = options;
   SLUICE_ASSIGN_OR_RETURN(impl->fd, create_file(impl->data_path));
   impl->index.identity = from_hex(random_hex(16)).value();

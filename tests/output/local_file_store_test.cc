@@ -60,12 +60,13 @@ TEST_F(LocalFileStoreTest, AHalfWrittenFileIsNotThere) {  // F-04
 }
 
 TEST_F(LocalFileStoreTest, FilesAreFinishedTogetherAndNotThereBefore) {  // F-04
-  std::vector<std::unique_ptr<SeekableGzipWriter>> writers;
+  std::vector<std::unique_ptr<FileWriter>> writers;
   for (int i = 0; i < 30; ++i) {
-    writers.push_back(*store_->create("job", "f" + std::to_string(i)));
+    auto writer = *store_->create("job", "f" + std::to_string(i));
     // Every third has more than one block, and so an index of its own.
     for (int line = 0; line < (i % 3 == 0 ? 5 : 1); ++line)
-      ASSERT_TRUE(writers.back()->append_line(std::string(600, 'x')));
+      ASSERT_TRUE(writer->append_line(std::string(600, 'x')));
+    writers.push_back(std::move(writer));
     if (i % 2 == 0) {
       ASSERT_TRUE(writers.back()->close());
     }
@@ -81,10 +82,11 @@ TEST_F(LocalFileStoreTest, FilesAreFinishedTogetherAndNotThereBefore) {  // F-04
 }
 
 TEST_F(LocalFileStoreTest, OfFilesThatAreFinishedTogetherEachHasItsOwnLuck) {  // F-04
-  std::vector<std::unique_ptr<SeekableGzipWriter>> writers;
+  std::vector<std::unique_ptr<FileWriter>> writers;
   for (const char* name : {"good", "lost", "also-good"}) {
-    writers.push_back(*store_->create("job", name));
-    ASSERT_TRUE(writers.back()->append_line("{}"));
+    auto writer = *store_->create("job", name);
+    ASSERT_TRUE(writer->append_line("{}"));
+    writers.push_back(std::move(writer));
   }
   {
     const FileSizeLimit full(10);
