@@ -17,8 +17,6 @@ Error not_available(const std::string& why) {
 }
 
 std::vector<std::filesystem::path> places() {
-  if (const char* named = std::getenv(kLibraryVariable); named != nullptr && *named != '\0')
-    return {named};
   std::error_code failed;
   const auto folder = std::filesystem::read_symlink("/proc/self/exe", failed).parent_path();
   if (failed) return {};
@@ -36,20 +34,23 @@ constexpr int flags() {
 #endif
 }
 
+Result<const sluice_parquet_functions*> open(const std::filesystem::path& path) {
+  void* const handle = ::dlopen(path.c_str(), flags());
+  if (handle == nullptr) return not_available(::dlerror());
+  const auto entry = reinterpret_cast<sluice_parquet_entry>(::dlsym(handle, SLUICE_PARQUET_ENTRY));
+  if (entry == nullptr) return not_available(path.string() + " is not Sluice's library for it");
+  const auto* const functions = entry();
+  if (functions->interface_version != SLUICE_PARQUET_INTERFACE_VERSION)
+    return not_available(path.string() + " is of another version of Sluice");
+  return functions;
+}
+
 Result<const sluice_parquet_functions*> load() {
+  if (const char* named = std::getenv(kLibraryVariable); named != nullptr && *named != '\0')
+    return open(named);
   std::error_code failed;
-  for (const auto& path : places()) {
-    if (!std::filesystem::exists(path, failed)) continue;
-    void* const handle = ::dlopen(path.c_str(), flags());
-    if (handle == nullptr) return not_available(::dlerror());
-    const auto entry =
-        reinterpret_cast<sluice_parquet_entry>(::dlsym(handle, SLUICE_PARQUET_ENTRY));
-    if (entry == nullptr) return not_available(path.string() + " is not Sluice's library for it");
-    const auto* const functions = entry();
-    if (functions->interface_version != SLUICE_PARQUET_INTERFACE_VERSION)
-      return not_available(path.string() + " is of another version of Sluice");
-    return functions;
-  }
+  for (const auto& path : places())
+    if (std::filesystem::exists(path, failed)) return open(path);
   return not_available(
       fmt::format("there is no {} beside sluice or in ../lib/sluice (package "
                   "sluice-parquet), and {} names none",

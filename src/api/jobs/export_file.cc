@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "bulk/export/plan/export_shard.h"
+#include "bulk/export/request/export_request.h"
 #include "http/byte_range.h"
 #include "output/seekable_gzip.h"
 
@@ -67,6 +68,11 @@ http::StreamBody checked(job::Engine& engine, const std::string& job_id, const s
   return stream;
 }
 
+std::string_view media_type_of(std::string_view name) {
+  return bulk::media_type(name.ends_with(".parquet") ? bulk::OutputFormat::kParquet
+                                                     : bulk::OutputFormat::kNdjson);
+}
+
 Result<FilePointer> open_file(Service& service, const http::Request& request,
                               const FoundJob& found) {
   const job::JobView& view = found.view;
@@ -105,8 +111,10 @@ http::Response export_file(Service& service, const http::Request& request,
   const FilePointer& file = *opened;
   const std::string name(request.parameter("name"));
 
-  const bool gzip = http::accepts_gzip(request);
-  const std::uint64_t size = gzip ? file->info().compressed_size : file->info().uncompressed_size;
+  const bool raw = file->is_raw();
+  const bool gzip = !raw && http::accepts_gzip(request);
+  const bool stored = raw || gzip;
+  const std::uint64_t size = stored ? file->info().compressed_size : file->info().uncompressed_size;
   const std::string etag = fmt::format("\"{}-{}\"", file->identity(), gzip ? "gzip" : "identity");
   // While the job runs its end is not known, and a date must not change with it.
   const bool partial = found->traits.shows_files_early;
@@ -120,13 +128,13 @@ http::Response export_file(Service& service, const http::Request& request,
                         fmt::format("Range '{}' is not within the {} bytes of the file",
                                     shortened(request.headers.combined("Range"), 64), size)});
   http::apply_range(decision, etag, modified, size, response);
-  response.headers.set("Vary", "Accept-Encoding");
+  if (!raw) response.headers.set("Vary", "Accept-Encoding");
   if (decision.status != 200 && decision.status != 206) return response;
-  response.headers.set("Content-Type", "application/fhir+ndjson");
+  response.headers.set("Content-Type", std::string(media_type_of(name)));
   if (view->job.state == job::JobState::kDone)
     response.headers.set("Expires", to_http_date(view->job.expires));
-  if (gzip) {
-    response.headers.set("Content-Encoding", "gzip");
+  if (gzip) response.headers.set("Content-Encoding", "gzip");
+  if (stored) {
     response.body =
         checked<output::StoredReader>(service.engine, view->job.id, name, file, decision.range, 0);
   } else {

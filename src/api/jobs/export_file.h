@@ -8,7 +8,7 @@
 namespace sluice::api {
 
 /// GET and HEAD [base]/jobs/[id]/files/[name]: the stored gzip bytes or, inflated on the way, the
-/// plain NDJSON; ranges and conditions on both.
+/// plain NDJSON; Parquet as it is stored. Ranges and conditions on all.
 http::Response export_file(Service& service, const http::Request& request,
                            const Principal& principal);
 

@@ -51,7 +51,9 @@ struct OperationParameter {
 
 constexpr OperationParameter kParameters[] = {
     {"_outputFormat", "1", "string",
-     "application/fhir+ndjson, application/ndjson or ndjson, which all mean NDJSON.", false},
+     "application/fhir+ndjson, application/ndjson or ndjson, which all mean NDJSON; "
+     "application/vnd.apache.parquet or parquet, where the server has it.",
+     false},
     {"_since", "1", "instant",
      "Only versions whose meta.lastUpdated is later. A date or dateTime is understood too.", false},
     {"_until", "1", "instant", "Only resources whose newest version is earlier.", false},

@@ -36,8 +36,9 @@ std::string manifest_item(const OutputFile& file, const std::string& url,
 std::string manifest_start(const job::Job& job, const ExportRequest& request,
                            bool requires_access_token) {
   return fmt::format(
-      R"({{"manifestType":"http://hl7.org/fhir/uv/bulkdata/StructureDefinition/BulkDataManifest","transactionTime":"{}","request":{},"requiresAccessToken":{},"outputFormat":"application/fhir+ndjson",{})",
+      R"({{"manifestType":"http://hl7.org/fhir/uv/bulkdata/StructureDefinition/BulkDataManifest","transactionTime":"{}","request":{},"requiresAccessToken":{},"outputFormat":"{}",{})",
       to_fhir_instant(job.snapshot.instant), json_string(request.url), requires_access_token,
+      media_type(request.output_format),
       request.organize_by
           ? fmt::format(R"("outputOrganizedBy":"{}",)", fhir::type_name(*request.organize_by))
           : "");

@@ -58,7 +58,7 @@ struct OutputFile {
   std::string name;  ///< in the job's folder
   std::string type;  ///< resource type; empty when organised by instances
   std::uint64_t count = 0;
-  std::uint64_t size = 0;  ///< uncompressed
+  std::uint64_t size = 0;  ///< of NDJSON uncompressed; of Parquet the file's
   FileKind kind = FileKind::kOutput;
   std::string continues_in = {};  ///< the file in which the last block continues; empty for none
 };

@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "fhir/elements.h"
 #include "fhir/reference.h"
+#include "parquet/library.h"
 
 namespace sluice::bulk {
 namespace {
@@ -70,6 +71,7 @@ class RequestParser {
   Result<ExportRequest> parse() {
     for (const auto& parameter : parameters_) SLUICE_RETURN_IF_ERROR(read(parameter));
     SLUICE_RETURN_IF_ERROR(check_types());
+    SLUICE_RETURN_IF_ERROR(check_organizer());
     SLUICE_RETURN_IF_ERROR(check_associated());
     SLUICE_RETURN_IF_ERROR(check_type_filters());
     SLUICE_RETURN_IF_ERROR(check_elements());
@@ -144,10 +146,17 @@ class RequestParser {
     std::replace(format.begin(), format.end(), ' ', '+');
     if (format == "application/fhir+ndjson" || format == "application/ndjson" || format == "ndjson")
       return {};
-    return skip_or_refuse(ErrorKind::kUnsupported,
-                          fmt::format("_outputFormat '{}' is not supported: use "
-                                      "application/fhir+ndjson",
-                                      shown(parameter.value)));
+    if (format != media_type(OutputFormat::kParquet) && format != "parquet")
+      return skip_or_refuse(
+          ErrorKind::kUnsupported,
+          fmt::format("_outputFormat '{}' is not supported: use {} or {}", shown(parameter.value),
+                      media_type(OutputFormat::kNdjson), media_type(OutputFormat::kParquet)));
+    if (const auto library = parquet::library(); !library)
+      return skip_or_refuse(ErrorKind::kUnsupported,
+                            fmt::format("_outputFormat '{}' is not supported here: {}", format,
+                                        library.error().message));
+    request_.output_format = OutputFormat::kParquet;
+    return {};
   }
 
   Result<void> read_format(const fhir::Parameter& parameter) {
@@ -306,6 +315,17 @@ class RequestParser {
     return {};
   }
 
+  // The blocks of an organised export are lines of several types.
+  Result<void> check_organizer() {
+    if (!request_.organize_by || request_.output_format != OutputFormat::kParquet) return {};
+    SLUICE_RETURN_IF_ERROR(skip_or_refuse(
+        ErrorKind::kUnsupported,
+        fmt::format("organizeOutputBy '{}' is not supported together with _outputFormat '{}'",
+                    fhir::type_name(*request_.organize_by), media_type(OutputFormat::kParquet))));
+    request_.organize_by.reset();
+    return {};
+  }
+
   // What is asked for by name comes although `_type` does not name it, so that it counts as named.
   Result<void> check_associated() {
     if (!request_.associated_provenance) return {};
@@ -402,6 +422,11 @@ class RequestParser {
 };
 
 }  // namespace
+
+std::string_view media_type(OutputFormat format) {
+  return format == OutputFormat::kParquet ? "application/vnd.apache.parquet"
+                                          : "application/fhir+ndjson";
+}
 
 bool ExportRequest::wants(fhir::ResourceType type) const {
   return types.empty() || std::binary_search(types.begin(), types.end(), type);

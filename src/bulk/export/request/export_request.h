@@ -32,6 +32,11 @@ enum class AssociatedProvenance : std::uint8_t {
   kRelevant,  ///< RelevantProvenanceResources: all
 };
 
+/// The form of the files with resources. Deletions and outcomes are NDJSON in each.
+enum class OutputFormat : std::uint8_t { kNdjson, kParquet };
+/// Its media type.
+std::string_view media_type(OutputFormat format);
+
 /// The most of each that one kick-off may ask for.
 inline constexpr std::size_t kTypesMax = 1'000;
 inline constexpr std::size_t kElementsMax = 1'000;
@@ -45,6 +50,7 @@ struct ExportRequest {
   std::string group_id;  ///< kGroup
   /// The requested types, sorted; empty: all types.
   std::vector<fhir::ResourceType> types;
+  OutputFormat output_format = OutputFormat::kNdjson;
   std::optional<Instant> since;       ///< lastUpdated later than it
   std::optional<Instant> until;       ///< lastUpdated earlier than it
   std::vector<std::string> elements;  ///< as given, checked

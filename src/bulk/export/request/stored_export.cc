@@ -125,6 +125,8 @@ std::string serialize(const ExportRequest& request) {
   object["level"] = static_cast<unsigned>(request.level);
   object["group"] = request.group_id;
   object["types"] = names_of(request.types);
+  if (request.output_format != OutputFormat::kNdjson)
+    object["output_format"] = static_cast<unsigned>(request.output_format);
   if (request.since) object["since"] = request.since->milliseconds;
   if (request.until) object["until"] = request.until->milliseconds;
   object["elements"] = to_json(request.elements);
@@ -161,6 +163,8 @@ Result<ExportRequest> parse_stored_request(std::string_view text) {
     request.level = enum_of(object.at("level"), ExportLevel::kGroup);
     request.group_id = json::value_to<std::string>(object.at("group"));
     request.types = types_of(object.at("types"));
+    if (object.contains("output_format"))
+      request.output_format = enum_of(object.at("output_format"), OutputFormat::kParquet);
     if (object.contains("since")) request.since = stored_instant(object.at("since"));
     if (object.contains("until")) request.until = stored_instant(object.at("until"));
     request.elements = strings_of(object, "elements");

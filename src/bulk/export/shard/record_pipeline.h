@@ -18,7 +18,8 @@ class RecordPipeline final : public RecordVisitor {
     SLUICE_ASSIGN_OR_RETURN(const bool passes, filter_.passes(record, age));
     if (!passes) return {};
     SLUICE_ASSIGN_OR_RETURN(const std::string_view line, transforms_.apply(record));
-    return sink_.append({record.type, record.id, record.json, line});
+    return sink_.append({record.type, record.id, record.json, line, record.owner,
+                         record.last_updated, record.version});
   }
 
   Result<void> begin_patient(std::string_view patient) override {

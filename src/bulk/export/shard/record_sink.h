@@ -2,10 +2,12 @@
 // says which request gets which.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/instant.h"
 #include "base/result.h"
 #include "bulk/export/plan/export_shard.h"
 #include "fhir/resource_type.h"
@@ -18,6 +20,10 @@ struct OutputRecord {
   std::string_view id;
   std::string_view resource;  ///< the whole resource, as stored
   std::string_view line;      ///< the exported part of it
+  // What it is known by; not for records of sorted runs.
+  std::string_view owner = {};  ///< the patient it is stored with; empty for none
+  Instant last_updated = {};
+  std::uint32_t version = 0;
 };
 
 /// Writes into the shard's files (see shard_files.h). Not thread-safe.

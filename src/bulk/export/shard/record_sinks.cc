@@ -6,6 +6,7 @@
 #include "bulk/export/request/export_phases.h"
 #include "bulk/export/shard/block_sink.h"
 #include "bulk/export/shard/ndjson_sink.h"
+#include "bulk/export/shard/parquet_sink.h"
 #include "bulk/export/shard/sorted_block_sink.h"
 
 namespace sluice::bulk {
@@ -24,6 +25,10 @@ bool writes_blocks(const SinkContext& context) {
   return context.request.organize_by.has_value();
 }
 
+bool writes_parquet(const SinkContext& context) {
+  return context.request.output_format == OutputFormat::kParquet;
+}
+
 bool takes_all(const SinkContext&) {
   return true;
 }
@@ -32,6 +37,7 @@ bool takes_all(const SinkContext&) {
 constexpr std::array kSinks{
     SinkKind{sorts_blocks, make_sorted_block_sink},
     SinkKind{writes_blocks, make_block_sink},
+    SinkKind{writes_parquet, make_parquet_sink},
     SinkKind{takes_all, make_ndjson_sink},
 };
 

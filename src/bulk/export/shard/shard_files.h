@@ -25,15 +25,20 @@ class ShardFiles {
   const std::string& job_id() const { return job_id_; }
   const std::string& stem() const { return stem_; }
 
-  /// "<what>-<stem>-<number>.ndjson", no two alike.
-  std::string next_name(std::string_view what);
+  /// "<what>-<stem>-<number>.<extension>", no two alike.
+  std::string next_name(std::string_view what, std::string_view extension = "ndjson");
   Result<std::unique_ptr<output::SeekableGzipWriter>> create(std::string_view name) {
     return store_.create(job_id_, name);
+  }
+  Result<std::unique_ptr<output::RawFileWriter>> create_raw(std::string_view name) {
+    return store_.create_raw(job_id_, name);
   }
   /// Closes a file and lists it. `file` has everything but the size; its `count` excludes
   /// `lines_apart`.
   Result<void> close(std::unique_ptr<output::SeekableGzipWriter> writer, OutputFile file,
                      std::uint64_t lines_apart = 0);
+  /// Closes and lists a file that has no lines: `file` also has its `count`.
+  Result<void> close_raw(std::unique_ptr<output::RawFileWriter> writer, OutputFile file);
   /// Makes every closed file durable, except its name, which needs a sync of the folder.
   Result<void> finish() { return closed_.finish(); }
   /// The closed files, in that order; after finish().
