@@ -121,6 +121,14 @@ std::string told_of_complete(const PullArguments& arguments) {
       can_sync ? ": `sluice sync " + arguments.out + "` brings what has changed since" : "");
 }
 
+// Of an export that another program asked for, its files tell what they are.
+Result<void> check_lines(const client::Round& round) {
+  return round.files->each([](std::size_t, const client::FileState& file) -> Result<void> {
+    if (!client::is_parquet_name(file.name)) return {};
+    return invalid(fmt::format("--into cannot load {}, which is Parquet", file.name));
+  });
+}
+
 // The whole of a pull after what is checked before.
 Result<int> run_round(client::PullState& state, client::Puller& puller, StoreTarget* target,
                       PullDisplay& display, const PullArguments& arguments) {
@@ -137,6 +145,7 @@ Result<int> run_round(client::PullState& state, client::Puller& puller, StoreTar
   if (target == nullptr && is_whole)
     SLUICE_RETURN_IF_ERROR(client::keep_one_of_each(state, puller.waiter(), report));
   if (target != nullptr && is_whole && !state.round().is_delivered) {
+    SLUICE_RETURN_IF_ERROR(check_lines(state.round()));
     SLUICE_ASSIGN_OR_RETURN(const auto delivered, client::deliver_first(state, *target));
     refused = delivered.refused;
   }
@@ -144,6 +153,18 @@ Result<int> run_round(client::PullState& state, client::Puller& puller, StoreTar
   if (was_complete) display.notice(told_of_complete(arguments));
   if (refused > 0) display.notice(fmt::format("{} resources were not loaded", refused));
   return report.is_partial() || refused > 0 ? kExitPartial : 0;
+}
+
+// What needs the lines of resources cannot be done with tables.
+Result<void> check_parquet(const PullArguments& arguments) {
+  const std::string& format = arguments.request.output_format;
+  if (!arguments.request.is_parquet()) return {};
+  if (!arguments.server.into.empty())
+    return invalid(fmt::format("--into cannot load --output-format {}: leave one out", format));
+  if (!arguments.server.attachments.empty() && arguments.server.attachments != "none")
+    return invalid(
+        fmt::format("--attachments cannot look into --output-format {}: leave one out", format));
+  return {};
 }
 
 Result<int> pull(PullArguments& arguments, PullDisplay& display) {
@@ -157,6 +178,7 @@ Result<int> pull(PullArguments& arguments, PullDisplay& display) {
   if (request.base.empty() && arguments.status_url.empty())
     return invalid("pull: the server's FHIR base URL is missing");
   if (!request.base.empty()) SLUICE_RETURN_IF_ERROR(client::check(request));
+  SLUICE_RETURN_IF_ERROR(check_parquet(arguments));
   if (!arguments.status_url.empty())
     SLUICE_RETURN_IF_ERROR(client::resolve_url("", arguments.status_url));
   SLUICE_ASSIGN_OR_RETURN(auto settings,

@@ -58,6 +58,10 @@ Result<std::vector<fs::path>> take_pulled_folders(
                       "{}, error/, attachments/ and .sluice/ are passed over",
                       path, kLog));
       SLUICE_ASSIGN_OR_RETURN(const auto files, files_in(path, ".ndjson"));
+      SLUICE_ASSIGN_OR_RETURN(const auto tables, files_in(path, ".parquet"));
+      if (!tables.empty())
+        return Error{ErrorKind::kUnsupported, fmt::format("'{}' is Parquet, which cannot be loaded",
+                                                          tables.front().string())};
       for (const auto& file : files) taken.push_back(file.string());
       folders.emplace_back(path);
     } else if (fs::path(path).filename() == kLog && is_pulled(fs::path(path).parent_path())) {

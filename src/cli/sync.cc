@@ -148,6 +148,9 @@ Result<int> sync(SyncArguments& arguments, PullDisplay& display) {
     return invalid(
         "the folder was pulled with --organize-output-by: its files are not by type, and cannot be "
         "brought up to date");
+  if (first.request.is_parquet())
+    return invalid("the folder was pulled with --output-format " + first.request.output_format +
+                   ": Parquet files cannot be brought up to date");
   const bool has_target = first.settings.contains("into");
   if (!has_target && !arguments.server.into.empty())
     return invalid("the folder was pulled without --into and is a copy of its own");

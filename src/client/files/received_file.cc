@@ -12,6 +12,7 @@
 #include "client/files/ndjson_inflater.h"
 #include "client/files/ndjson_lines.h"
 #include "client/files/ndjson_writer.h"
+#include "parquet/library.h"
 
 namespace sluice::client {
 namespace {
@@ -62,7 +63,7 @@ struct ReceivedFile::Content {
     offered = used + bytes.size();
     if (!plan.is_opaque) return inflater.feed(bytes);
     size += bytes.size();
-    return {};
+    return check_size();
   }
 
   // More than was promised, or than resources can be, is not received to its end.
@@ -271,6 +272,27 @@ Result<std::filesystem::path> ReceivedFile::sort_out(const std::filesystem::path
   return sorted_path;
 }
 
+// Its rows; those of the manifest, or none, where nothing can count them.
+Result<std::uint64_t> ReceivedFile::check_parquet() const {
+  constexpr std::string_view kMagic = "PAR1";
+  constexpr std::uint64_t kSmallest = 12;  // with the length of its footer
+  std::string start(kMagic.size(), '\0');
+  std::string end(kMagic.size(), '\0');
+  const std::uint64_t size = received();
+  if (size >= kSmallest) {
+    SLUICE_RETURN_IF_ERROR(read_at(part_.get(), 0, start, part_path_));
+    SLUICE_RETURN_IF_ERROR(read_at(part_.get(), size - end.size(), end, part_path_));
+  }
+  if (start != kMagic || end != kMagic)
+    return corrupt("it does not begin and end as a Parquet file");
+  const auto rows = parquet::count_rows(part_path_);
+  if (!rows && rows.error().kind == ErrorKind::kUnsupported) return plan_.count.value_or(0);
+  if (!rows) return corrupt("it is no whole Parquet file");
+  if (plan_.count && *plan_.count != *rows)
+    return corrupt(fmt::format("it has {} rows, the manifest says {}", *rows, *plan_.count));
+  return *rows;
+}
+
 Result<FileSummary> ReceivedFile::finish() {
   auto& content = *content_;
   SLUICE_RETURN_IF_ERROR(content.inflater.finish());
@@ -278,6 +300,9 @@ Result<FileSummary> ReceivedFile::finish() {
   const auto& check = content.check;
   const std::uint64_t strays = plan_.is_ndjson ? check.strays() : 0;
   FileSummary summary{{}, check.lines() - strays, content.size, received()};
+  if (plan_.is_parquet) {
+    SLUICE_ASSIGN_OR_RETURN(summary.lines, check_parquet());
+  }
   // Some count what they report in the middle of it and the headers of blocks, some do not.
   if (plan_.is_ndjson && plan_.count && *plan_.count != check.lines() &&
       *plan_.count != summary.lines && *plan_.count != summary.lines - check.block_headers())

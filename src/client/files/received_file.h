@@ -29,8 +29,9 @@ struct FilePlan {
   LineKind lines = LineKind::kResources;
   /// Where lines go that do not belong into the file. Empty: a file with such lines is none.
   std::filesystem::path stray_path = {};
-  bool is_opaque = false;  ///< bytes as they are, also if they look like gzip
-  std::optional<std::uint64_t> count = std::nullopt;  ///< lines that the manifest promises
+  bool is_opaque = false;   ///< bytes as they are, also if they look like gzip
+  bool is_parquet = false;  ///< opaque; looked at as a whole, and its rows count as lines
+  std::optional<std::uint64_t> count = std::nullopt;  ///< lines or rows that the manifest promises
   std::optional<std::uint64_t> size = std::nullopt;   ///< bytes of NDJSON that it promises
 };
 
@@ -80,6 +81,7 @@ class ReceivedFile : public std::enable_shared_from_this<ReceivedFile> {
   void work();
   Result<bool> step();
   Result<FileSummary> finish();
+  Result<std::uint64_t> check_parquet() const;
   bool is_cancelled();
   Result<std::filesystem::path> sort_out(const std::filesystem::path& source, bool is_gzip);
   Result<void> checkpoint();

@@ -22,6 +22,7 @@ struct PullRequest {
   std::string since;
   std::string until;
   std::string output_format;
+  bool is_parquet() const { return output_format.find("parquet") != std::string::npos; }
   std::string organize_output_by;
   std::vector<std::string> associated_data;
   bool allows_partial_manifests = false;

@@ -58,6 +58,10 @@ Result<void> replace_file(const fs::path& path, std::string_view bytes) {
   return sync_file(file.get(), path);
 }
 
+bool has_lines(const FileState& file) {
+  return file.is_done && file.item.kind == FileKind::kOutput && !is_parquet_name(file.name);
+}
+
 // What one that fails costs: itself. Everything else ends the run.
 bool is_of_one(ErrorKind kind) {
   return kind != ErrorKind::kCancelled && kind != ErrorKind::kStorage;
@@ -110,7 +114,7 @@ Result<void> Attachments::fetch_all() {
                                              session_.clock, std::move(told));
   const auto& round = state_.round();
   SLUICE_RETURN_IF_ERROR(round.files->each([&](std::size_t, const FileState& file) -> Result<void> {
-    if (!file.is_done || file.item.kind != FileKind::kOutput) return {};
+    if (!has_lines(file)) return {};
     const auto path = (state_.folder_of(round) / file.name).parent_path() / file.summary.name;
     return each_line(path, [this](std::string_view line) { return look_through(line); });
   }));
@@ -292,7 +296,7 @@ Result<void> Attachments::write_all() {
     folders.insert((state_.folder() / fetched.name).parent_path());
   for (const auto& folder : folders) SLUICE_RETURN_IF_ERROR(sync_folder(folder));
   return round.files->each([&](std::size_t, const FileState& file) -> Result<void> {
-    if (!file.is_done || file.item.kind != FileKind::kOutput) return {};
+    if (!has_lines(file)) return {};
     SLUICE_RETURN_IF_ERROR(session_.waiter.check());
     SLUICE_ASSIGN_OR_RETURN(
         const bool is_changed,

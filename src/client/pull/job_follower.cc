@@ -248,6 +248,11 @@ Result<void> JobFollower::start_download(std::size_t index, bool is_first) {
   download.plan.keeps_gzip = settings_.keeps_gzip;
   download.plan.is_ndjson = format.empty() || format.find("ndjson") != std::string::npos ||
                             file.item.kind != FileKind::kOutput;
+  if (is_parquet_name(file.name)) {
+    download.plan.is_parquet = download.plan.is_opaque = true;
+    download.plan.is_ndjson = false;
+    download.accept = "application/vnd.apache.parquet, application/octet-stream;q=0.9, */*;q=0.5";
+  }
   const bool is_mixed = !round.organized_by.empty() || !round.request.organize_output_by.empty();
   if (file.item.kind == FileKind::kOutput) {
     download.plan.type = is_mixed ? "" : file.item.type;

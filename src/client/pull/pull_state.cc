@@ -54,6 +54,11 @@ std::string boot_id() {
   return line;
 }
 
+// Of an export that another program asked for only its URLs tell what it is.
+bool is_parquet(const PullRequest& request, const ManifestItem& item) {
+  return request.is_parquet() || item.url.find(".parquet") != std::string::npos;
+}
+
 // "Patient.00001.ndjson", with any suffix after it.
 bool is_name_of_pull(std::string_view name) {
   const auto dot = name.find('.');
@@ -64,7 +69,7 @@ bool is_name_of_pull(std::string_view name) {
   if (number.find_first_not_of("0123456789") != std::string_view::npos) return false;
   const auto suffix = name.substr(after);
   return suffix.starts_with(".ndjson") || suffix.starts_with(".jsonl") ||
-         suffix.starts_with(".strays");
+         suffix.starts_with(".strays") || suffix.starts_with(".parquet");
 }
 
 }  // namespace
@@ -73,6 +78,10 @@ std::string stray_name(const std::string& file_name) {
   const std::filesystem::path path(file_name);
   const bool is_deletions = path.has_parent_path();  // not to be called as those of output
   return (is_deletions ? "error/deleted" : "error/") + path.stem().string() + ".strays.jsonl";
+}
+
+bool is_parquet_name(const std::string& file_name) {
+  return file_name.ends_with(".parquet");
 }
 
 bool PullState::exists(const std::filesystem::path& folder) {
@@ -265,8 +274,11 @@ Result<std::size_t> PullState::add_file(const ManifestItem& item) {
     const std::lock_guard lock(mutex_);
     const std::string stem = stem_of(item.kind, item.type);
     const auto named = names_.find(stem);
-    file.name = fmt::format("{}.{:05}.{}", stem, named == names_.end() ? 1 : named->second + 1,
-                            item.kind == FileKind::kOutput ? "ndjson" : "jsonl");
+    const char* const suffix = item.kind != FileKind::kOutput             ? "jsonl"
+                               : is_parquet(rounds_.back().request, item) ? "parquet"
+                                                                          : "ndjson";
+    file.name =
+        fmt::format("{}.{:05}.{}", stem, named == names_.end() ? 1 : named->second + 1, suffix);
   }
   SLUICE_RETURN_IF_ERROR(write(file_record(index, file), Durability::kLater));
   return index;

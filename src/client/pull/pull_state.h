@@ -74,6 +74,9 @@ struct Round {
 /// relative to the round's folder.
 std::string stray_name(const std::string& file_name);
 
+/// Whether an output file is Parquet, by the name that the pull gave it.
+bool is_parquet_name(const std::string& file_name);
+
 /// Thread-safe: the downloader's threads write too.
 class PullState {
  public:

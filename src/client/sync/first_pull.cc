@@ -24,7 +24,8 @@ EachPath outputs_of(const PullState& state, const Round& round) {
   return [&state, files = files_of(round)](
              const std::function<Result<void>(const std::filesystem::path&)>& take) {
     return files([&](const CopyFile& file) {
-      return file.is_deletions ? Result<void>() : take(state.folder() / file.path);
+      const bool has_lines = !file.is_deletions && !is_parquet_name(file.path.string());
+      return has_lines ? take(state.folder() / file.path) : Result<void>();
     });
   };
 }
