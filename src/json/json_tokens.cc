@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <new>
 
 #include "base/utf8.h"
 
@@ -15,6 +16,9 @@ namespace {
 /// Buffers above this are released before the next text: one big Group must not hold memory
 /// forever.
 constexpr std::size_t kKeptCapacityMax = 16u << 20;
+static_assert(simdjson::SIMDJSON_PADDING >= JsonTokens::kPadding);
+
+thread_local std::size_t texts_read_here = 0;
 
 /// What simdjson's error means, with the byte that it does not tell. Slow, and only for bad input.
 Error explain(simdjson::error_code code, std::string_view text) {
@@ -64,13 +68,29 @@ struct JsonTokens::Impl {
   }
 };
 
-JsonTokens::JsonTokens() : impl_(std::make_unique<Impl>()) {}
+JsonTokens::JsonTokens() = default;
+JsonTokens::JsonTokens(std::string_view text, std::span<const std::uint32_t> offsets)
+    : text_(text), offsets_(offsets.data()), size_(offsets.size() - 1) {}
 JsonTokens::~JsonTokens() = default;
 JsonTokens::JsonTokens(JsonTokens&&) noexcept = default;
 JsonTokens& JsonTokens::operator=(JsonTokens&&) noexcept = default;
 
+JsonTokens JsonTokens::known_or_read(std::string_view text,
+                                     std::span<const std::uint32_t> offsets) {
+  if (!offsets.empty()) return JsonTokens(text, offsets);
+  JsonTokens tokens;
+  if (!tokens.read(text)) throw std::bad_alloc();
+  return tokens;
+}
+
+std::size_t JsonTokens::texts_read() {
+  return texts_read_here;
+}
+
 Result<void> JsonTokens::read(std::string_view text) {
+  ++texts_read_here;
   size_ = 0;
+  if (!impl_) impl_ = std::make_unique<Impl>();
   if (text.size() > std::numeric_limits<std::uint32_t>::max() - 1024) {
     return Error{ErrorKind::kTooLarge, "a JSON text must be smaller than 4 GiB"};
   }

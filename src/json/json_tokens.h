@@ -3,19 +3,28 @@
 // neither the digits of a number nor the place of a value in the text, and we must keep both.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "base/result.h"
 
 namespace sluice::fhir {
 
-/// Holds a copy of one text and its tokens at a time. The buffers are kept from text to text; views
-/// into the copy live until the next read(). Not thread-safe.
+/// The tokens of one text at a time: found by read(), which keeps a copy of the text, or known
+/// already. The buffers are kept from text to text; views into the copy live until the next read().
+/// Not thread-safe.
 class JsonTokens {
  public:
   JsonTokens();
+  /// Tokens that are known: `offsets` says where each begins, and last where the text ends. Costs
+  /// nothing; text and offsets must outlive it. Nothing behind the text need be readable.
+  JsonTokens(std::string_view text, std::span<const std::uint32_t> offsets);
+  /// The same, or found once more in a copy of the text when there are no offsets: for what keeps
+  /// its tokens if it was made so. The text must be checked; std::bad_alloc without memory.
+  static JsonTokens known_or_read(std::string_view text, std::span<const std::uint32_t> offsets);
   ~JsonTokens();
   JsonTokens(JsonTokens&&) noexcept;
   JsonTokens& operator=(JsonTokens&&) noexcept;
@@ -25,9 +34,11 @@ class JsonTokens {
   /// tokens, numbers, literals and escapes: check_json does. kInvalid names what is wrong and the
   /// byte; kTooLarge for 4 GiB and more.
   Result<void> read(std::string_view text);
+  /// How many texts the calling thread has read so, in all. For tests: a resource is read once.
+  static std::size_t texts_read();
 
   std::size_t size() const { return size_; }
-  /// The copy of the text. At least 64 bytes after it are readable, with undefined content.
+  /// The copy of the text. At least kPadding bytes after it are readable, with undefined content.
   std::string_view text() const { return text_; }
   /// Where token `i` begins. For i == size(): the end of the text.
   std::size_t begin(std::size_t i) const { return offsets_[i]; }
@@ -62,6 +73,16 @@ class JsonTokens {
     const char c = first(i);
     return (c == '{' || c == '[' ? closing(i) : i) + 1;
   }
+
+  /// The object or array that begins with token `first`, as tokens of its own; its bracket is the
+  /// first of them. Costs nothing; offsets and text() stay those of the whole, which must outlive
+  /// it.
+  JsonTokens value(std::size_t first) const {
+    return JsonTokens(text_, {offsets_ + first, behind(first) - first + 1});
+  }
+
+  /// What is readable behind a text that was read.
+  static constexpr std::size_t kPadding = 64;
 
   /// Space, tab, line feed, carriage return: nothing else is allowed between tokens.
   static bool is_white_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
