@@ -6,6 +6,7 @@
 #include "fhir/resource_type.h"
 #include "json/json_check.h"
 #include "json/json_walk.h"
+#include "json/token_copy.h"
 
 namespace sluice::fhir {
 namespace {
@@ -13,11 +14,11 @@ namespace {
 // One pass from the first token to the last, whatever the depth.
 class Walk {
  public:
-  Walk(const JsonTokens& tokens, const LinkTarget& target, std::string& out)
-      : tokens_(tokens), target_(target), out_(out) {}
+  /// `copy`: nullptr when nothing is replaced.
+  Walk(const JsonTokens& tokens, const LinkTarget& target, TokenCopy* copy)
+      : tokens_(tokens), target_(target), copy_(copy) {}
 
   Result<void> run(std::size_t resource) {
-    done_ = tokens_.begin(resource);
     std::string_view key;  // of the value that comes next
     for (std::size_t i = resource;; ++i) {
       switch (tokens_.first(i)) {
@@ -46,7 +47,10 @@ class Walk {
           break;
       }
       if (frames_.empty()) {
-        keep_until(tokens_.begin(i) + 1);
+        if (copy_ != nullptr) {
+          copy_->keep_until(tokens_.begin(i) + 1);
+          copy_->finish();
+        }
         return {};
       }
     }
@@ -73,15 +77,12 @@ class Walk {
     return frames_[i - 1];
   }
 
-  void keep_until(std::size_t end) {
-    out_.append(tokens_.text().substr(done_, end - done_));
-    done_ = end;
-  }
-
+  /// A part of a string.
   void replace(std::size_t begin, std::size_t end, std::string_view by) {
-    keep_until(begin);
-    out_.append(by);
-    done_ = end;
+    if (copy_ == nullptr) return;
+    copy_->keep_until(begin);
+    copy_->insert_in_string(by);
+    copy_->skip_until(end);
   }
 
   /// The name of what an element stands in: for a root element the resource's type.
@@ -122,16 +123,25 @@ class Walk {
 
   const JsonTokens& tokens_;
   const LinkTarget& target_;
-  std::string& out_;
-  std::size_t done_ = 0;  // up to where the text is copied
+  TokenCopy* const copy_;
   std::vector<Frame> frames_;
 };
 
 }  // namespace
 
 Result<void> rewrite_links(const JsonTokens& tokens, std::size_t resource, const LinkTarget& target,
-                           std::string& out) {
-  return Walk(tokens, target, out).run(resource);
+                           std::string& out, std::vector<std::uint32_t>* offsets) {
+  TokenCopy copy(tokens, resource, out, offsets);
+  return Walk(tokens, target, &copy).run(resource);
+}
+
+Result<void> each_link(const JsonTokens& tokens, std::size_t resource, const LinkVisit& visit) {
+  const LinkTarget look = [&](LinkPlace place,
+                              std::string_view text) -> Result<std::optional<std::string>> {
+    SLUICE_RETURN_IF_ERROR(visit(place, text));
+    return std::nullopt;
+  };
+  return Walk(tokens, look, nullptr).run(resource);
 }
 
 }  // namespace sluice::fhir

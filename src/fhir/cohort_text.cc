@@ -130,6 +130,11 @@ Result<std::optional<CohortText>> read_cohort_text(std::string_view group_json) 
   JsonTokens tokens;
   if (!tokens.read(group_json) || !check_json_object(tokens, kDepthMax))
     return corrupt("stored Group: not JSON");
+  return read_cohort_text(tokens);
+}
+
+Result<std::optional<CohortText>> read_cohort_text(const JsonTokens& tokens) {
+  if (!may_be_cohort(tokens.text())) return std::optional<CohortText>();
   if (const auto unknown = unknown_modifier(tokens))
     return Error{ErrorKind::kUnprocessable,
                  fmt::format("a modifierExtension '{}' of a Group is not known here: {} is",
@@ -196,9 +201,13 @@ Result<std::string> with_limits(std::string_view group_json,
   JsonTokens tokens;
   if (!tokens.read(group_json) || !check_json_object(tokens, kDepthMax))
     return corrupt("stored Group: not JSON");
+  return with_limits(tokens, limits);
+}
+
+Result<std::string> with_limits(const JsonTokens& tokens, const std::vector<CohortLimit>& limits) {
   bool had_any = false;
   std::string extensions = extensions_without(tokens, kCohortLimitUrl, had_any);
-  if (!had_any && limits.empty()) return std::string(group_json);
+  if (!had_any && limits.empty()) return std::string(tokens.text());
   for (const auto& limit : limits)
     extensions.append(extensions.empty() ? "" : ",").append(text_of(limit));
   std::string out = "{";

@@ -58,6 +58,8 @@ struct CohortText {
 /// nullopt for a Group without member-filter. kCorrupt when the text is no JSON object. A modifier
 /// extension that unknown_modifier() finds is kUnprocessable, with a member-filter or without.
 Result<std::optional<CohortText>> read_cohort_text(std::string_view group_json);
+/// The same of a checked Group whose tokens are known.
+Result<std::optional<CohortText>> read_cohort_text(const JsonTokens& group);
 
 /// The Group's text with the members-refreshed extension of an evaluation and the `quantity` that
 /// it found; without an evaluation, with neither. Everything else stays byte for
@@ -73,5 +75,7 @@ Result<std::string> with_refreshed(std::string_view group_json,
 /// byte.
 Result<std::string> with_limits(std::string_view group_json,
                                 const std::vector<CohortLimit>& limits);
+/// The same of a checked Group whose tokens are known.
+Result<std::string> with_limits(const JsonTokens& group, const std::vector<CohortLimit>& limits);
 
 }  // namespace sluice::fhir

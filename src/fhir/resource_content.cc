@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "json/json_check.h"
+#include "json/token_copy.h"
 
 namespace sluice::fhir {
 namespace {
@@ -73,29 +74,21 @@ bool remove_replaced(const JsonTokens& tokens, std::size_t meta_value, Edits& ed
   return keeps_any;
 }
 
-/// Appends `part` without its line breaks and the white space around them. A raw line break is
-/// never inside a string, so this needs no tokens.
-void append_on_one_line(std::string& out, std::string_view part) {
-  std::size_t at = 0;
-  while (at < part.size()) {
-    std::size_t end = at;
-    while (end < part.size() && part[end] != '\n' && part[end] != '\r') ++end;
-    out.append(part.substr(at, end - at));
-    if (end == part.size()) return;
-    while (!out.empty() && JsonTokens::is_white_space(out.back())) out.pop_back();
-    at = end;
-    while (at < part.size() && JsonTokens::is_white_space(part[at])) ++at;
-  }
-}
-
 }  // namespace
 
-void write_content(const JsonTokens& tokens, const RootMembers& root, IncomingResource& out) {
+void write_content(const JsonTokens& tokens, const RootMembers& root, bool replaces_id,
+                   bool keeps_tokens, IncomingResource& out) {
   Edits edits;
   const std::size_t named = root.id != 0 ? root.id : root.resource_type;
   const std::size_t behind_name = tokens.end(named + 2);
-  const std::string id_member = root.id != 0 ? std::string() : fmt::format(R"(,"id":"{}")", out.id);
-  if (root.id == 0) edits.add({behind_name, behind_name, id_member});
+  std::string id_text;
+  if (root.id == 0) {
+    id_text = fmt::format(R"(,"id":"{}")", out.id);
+    edits.add({behind_name, behind_name, id_text});
+  } else if (replaces_id) {
+    id_text = fmt::format(R"("{}")", out.id);
+    edits.add({tokens.begin(root.id + 2), behind_name, id_text});
+  }
   if (root.meta == 0) {
     out.meta_place = IncomingResource::MetaPlace::kWholeMeta;
     edits.add({behind_name, behind_name, {}, true});
@@ -110,38 +103,63 @@ void write_content(const JsonTokens& tokens, const RootMembers& root, IncomingRe
   const std::string_view text = tokens.text();
   const bool has_breaks =
       text.find('\n') != std::string_view::npos || text.find('\r') != std::string_view::npos;
-  const auto keep = [&](std::size_t begin, std::size_t end) {
-    const std::string_view part = text.substr(begin, end - begin);
-    if (has_breaks) {
-      append_on_one_line(out.content, part);
-    } else {
-      out.content.append(part);
-    }
-  };
-  std::size_t done = tokens.begin(0);
   out.content.clear();
-  out.content.reserve(text.size() + id_member.size());
+  out.content.reserve(text.size() + id_text.size());
+  out.token_offsets.clear();
+  // What a new id and the end of the text add.
+  if (keeps_tokens) out.token_offsets.reserve(tokens.size() + 5);
+  TokenCopy copy(tokens, 0, out.content, keeps_tokens ? &out.token_offsets : nullptr,
+                 has_breaks ? TokenCopy::Lines::kOne : TokenCopy::Lines::kAsTheyAre);
   for (const Edit& edit : edits.in_order()) {
-    keep(done, edit.begin);
-    out.content.append(edit.insertion);
-    if (edit.is_meta_place) out.meta_offset = out.content.size();
-    done = edit.end;
+    copy.keep_until(edit.begin);
+    copy.insert(edit.insertion);
+    if (edit.is_meta_place) out.meta_offset = copy.size();
+    copy.skip_until(edit.end);
   }
-  keep(done, tokens.begin(tokens.size() - 1) + 1);
+  copy.keep_until(tokens.begin(tokens.size() - 1) + 1);
+  copy.finish();
 }
+
+namespace {
+
+/// What stands at the place of meta.
+std::string meta_text(const IncomingResource& resource, std::uint32_t version,
+                      Instant last_updated) {
+  const bool is_whole = resource.meta_place == IncomingResource::MetaPlace::kWholeMeta;
+  const bool is_first = resource.meta_place == IncomingResource::MetaPlace::kFirstMembers;
+  return fmt::format(R"({}"versionId":"{}","lastUpdated":"{}"{}{})", is_whole ? R"(,"meta":{)" : "",
+                     version, to_fhir_instant(last_updated), is_whole ? "}" : "",
+                     is_first ? "," : "");
+}
+
+}  // namespace
 
 void append_with_meta(std::string& out, const IncomingResource& resource, std::uint32_t version,
                       Instant last_updated) {
   const std::string_view content = resource.content;
   out.reserve(out.size() + content.size() + 96);
   out.append(content.substr(0, resource.meta_offset));
-  const bool is_whole = resource.meta_place == IncomingResource::MetaPlace::kWholeMeta;
-  if (is_whole) out.append(R"(,"meta":{)");
-  fmt::format_to(std::back_inserter(out), R"("versionId":"{}","lastUpdated":"{}")", version,
-                 to_fhir_instant(last_updated));
-  if (is_whole) out.push_back('}');
-  if (resource.meta_place == IncomingResource::MetaPlace::kFirstMembers) out.push_back(',');
+  out.append(meta_text(resource, version, last_updated));
   out.append(content.substr(resource.meta_offset));
+}
+
+StoredText with_meta(const IncomingResource& resource, std::uint32_t version,
+                     Instant last_updated) {
+  StoredText stored;
+  if (resource.token_offsets.empty()) {
+    append_with_meta(stored.json, resource, version, last_updated);
+    return stored;
+  }
+  constexpr std::size_t kTokensOfMeta = 13;
+  const JsonTokens tokens = resource.tokens();
+  stored.json.reserve(resource.content.size() + 96);
+  stored.token_offsets.reserve(resource.token_offsets.size() + kTokensOfMeta);
+  TokenCopy copy(tokens, 0, stored.json, &stored.token_offsets);
+  copy.keep_until(resource.meta_offset);
+  copy.insert(meta_text(resource, version, last_updated));
+  copy.keep_until(resource.content.size());
+  copy.finish();
+  return stored;
 }
 
 }  // namespace sluice::fhir

@@ -15,9 +15,10 @@ struct RootMembers {
   std::size_t meta = 0;
 };
 
-/// Sets content, meta_offset and meta_place of `out`, whose id is put into the content if the text
-/// has none. The text must be checked, have a resourceType, and its meta, if any, must be an
-/// object.
-void write_content(const JsonTokens& tokens, const RootMembers& root, IncomingResource& out);
+/// Sets content, meta_offset and meta_place of `out`, and with `keeps_tokens` its token_offsets.
+/// The id of `out` is put into the content if the text has none, and with `replaces_id` anyway. The
+/// text must be checked, have a resourceType, and its meta, if any, must be an object.
+void write_content(const JsonTokens& tokens, const RootMembers& root, bool replaces_id,
+                   bool keeps_tokens, IncomingResource& out);
 
 }  // namespace sluice::fhir

@@ -24,10 +24,18 @@
 namespace sluice::fhir {
 
 struct ResourceReader::Impl {
-  Impl(ReaderLimits limits_in, std::string base_url_in)
-      : limits(limits_in), base_url(std::move(base_url_in)) {}
+  Impl(ReaderLimits limits_in, std::string base_url_in, Tokens kept_in)
+      : limits(limits_in), base_url(std::move(base_url_in)), kept(kept_in) {}
 
-  Result<IncomingResource> read(std::string_view json, std::optional<std::string_view> missing_id);
+  /// What the resource is called: its own id, or the one that it is given.
+  struct Naming {
+    std::optional<std::string_view> id = std::nullopt;
+    bool replaces = false;  ///< also an own id
+  };
+
+  Result<IncomingResource> read(std::string_view json, const Naming& naming);
+  Result<IncomingResource> read(const JsonTokens& known, const Naming& naming);
+  Result<void> check_size(std::size_t size, std::size_t size_max) const;
   Result<void> collect(bool has_escapes);
   void collect_reference(std::size_t token, CompartmentPaths::Place place, bool has_escapes);
   std::string_view text_of(std::size_t token, bool has_escapes);
@@ -47,7 +55,9 @@ struct ResourceReader::Impl {
 
   const ReaderLimits limits;
   const std::string base_url;
-  JsonTokens tokens;
+  const Tokens kept;
+  JsonTokens own_tokens;
+  const JsonTokens* tokens = &own_tokens;  // of the resource that is read
   Digester sha256{DigestAlgorithm::kSha256};
   // What collect() finds; views into the tokens' text or into `unescaped`.
   RootMembers root;
@@ -60,7 +70,7 @@ struct ResourceReader::Impl {
 
 /// What the string at `token` means. Eight bytes behind the view are readable.
 std::string_view ResourceReader::Impl::text_of(std::size_t token, bool has_escapes) {
-  const std::string_view raw = tokens.raw_string(token);
+  const std::string_view raw = tokens->raw_string(token);
   if (!has_escapes || raw.find('\\') == std::string_view::npos) return raw;
   std::string& text = unescaped.emplace_back(unescape(raw));
   const std::size_t size = text.size();
@@ -89,8 +99,8 @@ Result<void> ResourceReader::Impl::collect(bool has_escapes) {
   supporting.clear();
   unescaped.clear();
   CompartmentPaths::Place next = CompartmentPaths::kRoot;  // of the container that opens next
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    switch (tokens.first(i)) {
+  for (std::size_t i = 0; i < tokens->size(); ++i) {
+    switch (tokens->first(i)) {
       case '{':
         frames.push_back({next, true});
         keys.open();
@@ -101,7 +111,7 @@ Result<void> ResourceReader::Impl::collect(bool has_escapes) {
       case '}':
         if (!keys.close()) {
           return invalid(fmt::format("a key stands twice in the object that ends at byte {}",
-                                     tokens.begin(i)));
+                                     tokens->begin(i)));
         }
         [[fallthrough]];
       case ']':
@@ -115,7 +125,7 @@ Result<void> ResourceReader::Impl::collect(bool has_escapes) {
         const std::string_view key = text_of(i, has_escapes);
         if (!keys.add(key)) {
           return invalid(
-              fmt::format("a key stands twice in one object, at byte {}", tokens.begin(i)));
+              fmt::format("a key stands twice in one object, at byte {}", tokens->begin(i)));
         }
         if (frames.size() == 1) {
           if (key == "resourceType") root.resource_type = i;
@@ -123,7 +133,7 @@ Result<void> ResourceReader::Impl::collect(bool has_escapes) {
           if (key == "meta") root.meta = i;
         }
         i += 2;  // to the value
-        const char value = tokens.first(i);
+        const char value = tokens->first(i);
         if (value == '{' || value == '[') {
           next = frame.place == CompartmentPaths::kNowhere ? CompartmentPaths::kNowhere
                                                            : paths.step(frame.place, key);
@@ -142,8 +152,8 @@ Result<void> ResourceReader::Impl::collect(bool has_escapes) {
 
 Result<ResourceType> ResourceReader::Impl::resource_type() {
   if (root.resource_type == 0) return invalid("resourceType is missing");
-  if (tokens.first(root.resource_type + 2) != '"') return invalid("resourceType is not a string");
-  const auto type = find_resource_type(unescape(tokens.raw_string(root.resource_type + 2)));
+  if (tokens->first(root.resource_type + 2) != '"') return invalid("resourceType is not a string");
+  const auto type = find_resource_type(unescape(tokens->raw_string(root.resource_type + 2)));
   if (!type) return invalid("resourceType is not a resource type of FHIR R4");
   return *type;
 }
@@ -169,73 +179,93 @@ void ResourceReader::Impl::take_references(IncomingResource& out) {
   }
 }
 
-Result<IncomingResource> ResourceReader::Impl::read(std::string_view json,
-                                                    std::optional<std::string_view> missing_id) {
-  const auto too_large = [](std::size_t size_max) {
-    return Error{ErrorKind::kTooLarge, fmt::format("larger than {} bytes", size_max)};
-  };
+Result<void> ResourceReader::Impl::check_size(std::size_t size, std::size_t size_max) const {
+  if (size <= size_max) return {};
+  return Error{ErrorKind::kTooLarge, fmt::format("larger than {} bytes", size_max)};
+}
+
+Result<IncomingResource> ResourceReader::Impl::read(std::string_view json, const Naming& naming) {
   // What the text is, is known once it is read; what is too large for anything is not read at all.
-  const std::size_t any_size_max = std::max(limits.resource_size_max, limits.group_size_max);
-  if (json.size() > any_size_max) return too_large(any_size_max);
-  SLUICE_RETURN_IF_ERROR(tokens.read(json));
-  SLUICE_ASSIGN_OR_RETURN(const JsonTraits traits, check_json_object(tokens, limits.depth_max));
+  SLUICE_RETURN_IF_ERROR(
+      check_size(json.size(), std::max(limits.resource_size_max, limits.group_size_max)));
+  SLUICE_RETURN_IF_ERROR(own_tokens.read(json));
+  return read(own_tokens, naming);
+}
+
+Result<IncomingResource> ResourceReader::Impl::read(const JsonTokens& known, const Naming& naming) {
+  tokens = &known;
+  SLUICE_ASSIGN_OR_RETURN(const JsonTraits traits, check_json_object(*tokens, limits.depth_max));
   SLUICE_RETURN_IF_ERROR(collect(traits.has_escapes));
 
   IncomingResource out;
   SLUICE_ASSIGN_OR_RETURN(out.type, resource_type());
-  const std::size_t size_max =
-      out.type == types::kGroup ? limits.group_size_max : limits.resource_size_max;
-  if (json.size() > size_max) return too_large(size_max);
+  SLUICE_RETURN_IF_ERROR(check_size(tokens->text().size(), out.type == types::kGroup
+                                                               ? limits.group_size_max
+                                                               : limits.resource_size_max));
 
   if (root.id != 0) {
-    if (tokens.first(root.id + 2) != '"') return invalid("id is not a string");
-    out.id = unescape(tokens.raw_string(root.id + 2));
-  } else if (missing_id) {
-    out.id = *missing_id;
+    if (tokens->first(root.id + 2) != '"') return invalid("id is not a string");
+    out.id = unescape(tokens->raw_string(root.id + 2));
+  } else if (naming.id) {
+    out.id = *naming.id;
   } else {
     return invalid("id is missing");
   }
   if (!is_valid_id(out.id)) return invalid("id is not 1 to 64 of A-Z a-z 0-9 '-' and '.'");
-  if (root.meta != 0 && tokens.first(root.meta + 2) != '{') return invalid("meta is not an object");
+  if (naming.replaces) out.id = *naming.id;
+  if (root.meta != 0 && tokens->first(root.meta + 2) != '{')
+    return invalid("meta is not an object");
 
   take_references(out);
-  if (out.type == types::kProvenance) out.targets = possible_targets(tokens);
-  if (may_name_binary(json)) out.binaries = possible_binaries(tokens, out.type);
-  if (out.type == types::kGroup) out.members = encode_members(tokens, base_url);
-  write_content(tokens, root, out);
+  if (out.type == types::kProvenance) out.targets = possible_targets(*tokens);
+  if (may_name_binary(tokens->text())) out.binaries = possible_binaries(*tokens, out.type);
+  if (out.type == types::kGroup) out.members = encode_members(*tokens, base_url);
+  write_content(*tokens, root, naming.replaces, kept == Tokens::kKept, out);
   sha256.add(out.content);
   const std::string_view digest = sha256.finish();
   std::copy_n(digest.begin(), out.digest.size(), out.digest.begin());
   return out;
 }
 
-ResourceReader::ResourceReader(ReaderLimits limits, std::string base_url)
-    : impl_(std::make_unique<Impl>(limits, std::move(base_url))) {}
+ResourceReader::ResourceReader(ReaderLimits limits, std::string base_url, Tokens tokens)
+    : impl_(std::make_unique<Impl>(limits, std::move(base_url), tokens)) {}
 ResourceReader::~ResourceReader() = default;
 ResourceReader::ResourceReader(ResourceReader&&) noexcept = default;
 ResourceReader& ResourceReader::operator=(ResourceReader&&) noexcept = default;
 
 const JsonTokens& ResourceReader::tokens() const {
-  return impl_->tokens;
+  return impl_->own_tokens;
 }
 
 Result<IncomingResource> ResourceReader::read(std::string_view json) {
-  return impl_->read(json, std::nullopt);
+  return impl_->read(json, {});
 }
 
 Result<IncomingResource> ResourceReader::read(std::string_view json,
                                               std::string_view id_if_missing) {
-  return impl_->read(json, id_if_missing);
+  return impl_->read(json, {id_if_missing});
 }
 
 Result<IncomingResource> ResourceReader::read_as_new(std::string_view json, std::string_view id) {
-  SLUICE_RETURN_IF_ERROR(impl_->read(json, id));
-  if (impl_->root.id == 0) return impl_->read(json, id);
-  const std::size_t value = impl_->root.id + 2;
-  const std::string_view old = impl_->tokens.text();
-  std::string text(old.substr(0, impl_->tokens.begin(value)));
-  text.append("\"").append(id).append("\"").append(old.substr(impl_->tokens.end(value)));
-  return impl_->read(text, id);
+  return impl_->read(json, {id, true});
+}
+
+Result<IncomingResource> ResourceReader::read(const JsonTokens& tokens) {
+  return impl_->read(tokens, {});
+}
+
+Result<IncomingResource> ResourceReader::read(const JsonTokens& tokens,
+                                              std::string_view id_if_missing) {
+  return impl_->read(tokens, {id_if_missing});
+}
+
+Result<IncomingResource> ResourceReader::read_as_new(const JsonTokens& tokens,
+                                                     std::string_view id) {
+  return impl_->read(tokens, {id, true});
+}
+
+Result<IncomingResource> ResourceReader::read_again(std::string_view id_if_missing) {
+  return impl_->read(impl_->own_tokens, {id_if_missing});
 }
 
 }  // namespace sluice::fhir

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "json/json_check.h"
+#include "token_offsets.h"
 
 namespace sluice::fhir {
 namespace {
@@ -17,6 +18,7 @@ class BundleLinks : public testing::Test {
     EXPECT_TRUE(tokens.read(json));
     EXPECT_TRUE(check_json_object(tokens, 100));
     std::string out;
+    std::vector<std::uint32_t> offsets;
     const auto done = rewrite_links(
         tokens, 0,
         [&](LinkPlace place, std::string_view text) -> Result<std::optional<std::string>> {
@@ -25,8 +27,10 @@ class BundleLinks : public testing::Test {
           places_.push_back(place);
           return "Patient/1";
         },
-        out);
-    return done ? out : done.error().message;
+        out, &offsets);
+    if (!done) return done.error().message;
+    EXPECT_EQ(offsets, token_offsets(out));
+    return out;
   }
   bool stays(std::string_view json) { return rewritten(json) == json; }
 

@@ -9,6 +9,7 @@
 
 #include "fhir/elements.h"
 #include "fhir/resource_reader.h"
+#include "token_offsets.h"
 
 namespace sluice::fhir {
 namespace {
@@ -35,6 +36,7 @@ TEST(Population, EveryResourceIsReadAndKeepsItsBytes) {
       const auto resource = reader.read(line);
       ASSERT_TRUE(resource) << resource.error().message;
       ASSERT_EQ(type_name(resource->type), file.type);
+      ASSERT_EQ(resource->token_offsets, token_offsets(resource->content));
       if (line.find("\"versionId\":") == std::string_view::npos) {
         ASSERT_EQ(resource->content, line);
       } else {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "fhir/resource_reader.h"
+#include "token_offsets.h"
 
 namespace sluice::fhir {
 namespace {
@@ -24,6 +25,11 @@ Written written(std::string_view json, std::string_view id_if_missing = "given")
   EXPECT_TRUE(out.line.starts_with("before|"));
   out.line.erase(0, 7);
   EXPECT_LE(out.line.size(), out.content.size() + 96);
+  // The tokens moved with their text: they are what would be found in it.
+  EXPECT_EQ(resource->token_offsets, token_offsets(out.content)) << json;
+  const StoredText stored = with_meta(*resource, 7, kInstant);
+  EXPECT_EQ(stored.json, out.line);
+  EXPECT_EQ(stored.token_offsets, token_offsets(out.line)) << json;
   return out;
 }
 

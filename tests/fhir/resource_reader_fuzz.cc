@@ -11,6 +11,15 @@ void require(bool holds) {
   if (!holds) std::abort();
 }
 
+/// Whether these are the tokens that would be found in the text.
+bool are_tokens_of(const std::vector<std::uint32_t>& offsets, std::string_view text) {
+  static sluice::fhir::JsonTokens tokens;
+  if (!tokens.read(text) || offsets.size() != tokens.size() + 1) return false;
+  for (std::size_t i = 0; i < offsets.size(); ++i)
+    if (offsets[i] != tokens.begin(i)) return false;
+  return true;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -24,6 +33,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string line;
   append_with_meta(line, *first, 12, sluice::Instant{1795428930125});
   require(line.size() <= first->content.size() + 96);
+  require(are_tokens_of(first->token_offsets, first->content));
+  const StoredText stored = with_meta(*first, 12, sluice::Instant{1795428930125});
+  require(stored.json == line && are_tokens_of(stored.token_offsets, line));
   const auto second = reader.read(line);
   require(second.has_value());
   require(second->type == first->type && second->id == first->id);

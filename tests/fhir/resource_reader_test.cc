@@ -8,6 +8,8 @@
 #include <map>
 #include <sstream>
 
+#include "token_offsets.h"
+
 namespace sluice::fhir {
 namespace {
 
@@ -383,6 +385,42 @@ TEST(ResourceReader, GivesAResourceThatIsNewAnIdAndLeavesTheOtherBytes) {
   // Only the root's.
   EXPECT_THAT(made(R"({"resourceType":"Patient","contained":[{"id":"c"}],"id":"old"})").content,
               testing::HasSubstr(R"([{"id":"c"}],"id":"new")"));
+  EXPECT_EQ(patient.token_offsets, token_offsets(patient.content));
+}
+
+TEST(ResourceReader, ReadsATextOnceWhateverItIsCalled) {
+  const std::string text =
+      R"({"resourceType":"Patient","id":"a-much-longer-id","active":true,"x":{"id":"c"}})";
+  ResourceReader reader;
+  const std::size_t before = JsonTokens::texts_read();
+  const auto as_new = reader.read_as_new(text, "new").value();
+  EXPECT_EQ(JsonTokens::texts_read(), before + 1);
+  EXPECT_EQ(as_new.content,
+            R"({"resourceType":"Patient","id":"new","active":true,"x":{"id":"c"}})");
+  EXPECT_EQ(as_new.token_offsets, token_offsets(as_new.content));
+  EXPECT_EQ(as_new.digest, reader.read(as_new.content).value().digest);
+  EXPECT_EQ(reader.read_as_new(R"({"resourceType":"Patient","id":"_"})", "new").error().message,
+            "id is not 1 to 64 of A-Z a-z 0-9 '-' and '.'");
+}
+
+TEST(ResourceReader, ReadsTheSameAgainUnderAnotherIdWithoutFindingItsTokens) {
+  ResourceReader reader;
+  const auto first = reader.read(R"({"resourceType":"Patient","active":true})", "one").value();
+  const std::size_t before = JsonTokens::texts_read();
+  const auto second = reader.read_again("two").value();
+  EXPECT_EQ(JsonTokens::texts_read(), before);
+  EXPECT_EQ(first.content, R"({"resourceType":"Patient","id":"one","active":true})");
+  EXPECT_EQ(second.content, R"({"resourceType":"Patient","id":"two","active":true})");
+  EXPECT_THAT(second.owners, ElementsAre("two"));
+  EXPECT_NE(first.digest, second.digest);
+}
+
+TEST(ResourceReader, DropsTokensForALoad) {
+  ResourceReader reader({}, {}, ResourceReader::Tokens::kDropped);
+  const auto resource = reader.read(R"({"resourceType":"Patient","id":"a"})").value();
+  EXPECT_TRUE(resource.token_offsets.empty());
+  EXPECT_EQ(resource.tokens().size(), 9u) << "they can be found once more";
+  EXPECT_TRUE(with_meta(resource, 1, {}).token_offsets.empty());
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ LoadProblem problem_at(const DeferredResource& resource, std::string_view reason
 DeferredLoad::DeferredLoad(DeferredOptions options)
     : options_(std::move(options)),
       conditions_(options_.base_url, options_.conditions, options_.may_search),
-      reader_(options_.limits, options_.base_url) {}
+      reader_(options_.limits, options_.base_url, fhir::ResourceReader::Tokens::kDropped) {}
 
 Result<void> DeferredLoad::each(
     const std::function<Result<void>(const DeferredResource&, std::uint64_t)>& take) {

@@ -229,9 +229,9 @@ Result<fhir::IncomingResource> LoadParser::read_entry(const fhir::BundleEntry& e
   auto resource = reader_.read(entry.json, "0");
   if (!resource || resource->id != "0") return resource;
   const std::size_t earlier = anonymous[resource->digest]++;
-  if (earlier > 0) resource = reader_.read(entry.json, std::to_string(earlier));
+  if (earlier > 0) resource = reader_.read_again(std::to_string(earlier));
   if (!resource) return resource;
-  return reader_.read(entry.json, uuid_of(resource->digest));
+  return reader_.read_again(uuid_of(resource->digest));
 }
 
 }  // namespace sluice::bulk

@@ -78,7 +78,7 @@ class LoadParser {
       : only_type_(options.only_type),
         leniency_(options.leniency),
         problems_max_(options.problems_max),
-        reader_(options.limits, options.base_url) {}
+        reader_(options.limits, options.base_url, fhir::ResourceReader::Tokens::kDropped) {}
 
   ParsedChunk parse(const LoadChunk& chunk);
 

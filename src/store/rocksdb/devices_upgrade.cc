@@ -65,7 +65,7 @@ class Upgrade {
 
   const Database& database_;
   Store& store_;
-  fhir::ResourceReader reader_{kNoLimits};
+  fhir::ResourceReader reader_{kNoLimits, {}, fhir::ResourceReader::Tokens::kDropped};
   std::vector<fhir::IncomingResource> devices_;
   std::size_t count_ = 0;
 };
