@@ -94,9 +94,10 @@ std::vector<fhir::ResourceType> Cohort::types_read() const {
   return types;
 }
 
-Result<std::optional<Cohort>> read_cohort(std::string_view group_json, const QueryOptions& options,
-                                          Strictness strictness) {
-  SLUICE_ASSIGN_OR_RETURN(const auto text, fhir::read_cohort_text(group_json));
+namespace {
+
+Result<std::optional<Cohort>> compile(const std::optional<fhir::CohortText>& text,
+                                      const QueryOptions& options, Strictness strictness) {
   if (!text) return std::optional<Cohort>();
   Cohort cohort;
   SLUICE_ASSIGN_OR_RETURN(cohort.subject, subject_of(text->type));
@@ -121,6 +122,20 @@ Result<std::optional<Cohort>> read_cohort(std::string_view group_json, const Que
     cohort.filters.push_back(std::move(query));
   }
   return std::optional(std::move(cohort));
+}
+
+}  // namespace
+
+Result<std::optional<Cohort>> read_cohort(std::string_view group_json, const QueryOptions& options,
+                                          Strictness strictness) {
+  SLUICE_ASSIGN_OR_RETURN(const auto text, fhir::read_cohort_text(group_json));
+  return compile(text, options, strictness);
+}
+
+Result<std::optional<Cohort>> read_cohort(const fhir::JsonTokens& group,
+                                          const QueryOptions& options, Strictness strictness) {
+  SLUICE_ASSIGN_OR_RETURN(const auto text, fhir::read_cohort_text(group));
+  return compile(text, options, strictness);
 }
 
 }  // namespace sluice::search

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "fhir/resource_type.h"
+#include "json/json_tokens.h"
 #include "search/canonical_query.h"
 #include "search/query.h"
 
@@ -39,5 +40,8 @@ enum class Strictness : std::uint8_t { kWholeProfile, kFiltersOnly };
 /// what of a filter is not understood: type, parameter, modifier, value. Nothing is left out.
 Result<std::optional<Cohort>> read_cohort(std::string_view group_json, const QueryOptions& options,
                                           Strictness strictness);
+/// The same of a checked Group whose tokens are known.
+Result<std::optional<Cohort>> read_cohort(const fhir::JsonTokens& group,
+                                          const QueryOptions& options, Strictness strictness);
 
 }  // namespace sluice::search

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "json/json_tokens.h"
 #include "search/query.h"
 #include "search/watch.h"
 
@@ -27,8 +28,13 @@ class Matcher {
   /// Whether one of the queries matches (several filters of one type). The text is read once. False
   /// for no queries.
   Result<bool> matches_any(std::span<const Query> queries, std::string_view resource);
+  /// The same of a resource whose tokens are known.
+  Result<bool> matches_any(std::span<const Query> queries, const fhir::JsonTokens& resource);
 
  private:
+  template <class Tokens>
+  Result<bool> matches_tokens(std::span<const Query> queries, Tokens tokens_of);
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -72,12 +72,16 @@ QuerySet::QuerySet(QuerySet&&) noexcept = default;
 QuerySet& QuerySet::operator=(QuerySet&&) noexcept = default;
 
 Result<const std::vector<std::size_t>*> QuerySet::matching(std::string_view resource) {
+  if (!impl_->tokens.read(resource)) return corrupt("stored resource: not one JSON object");
+  return matching(impl_->tokens);
+}
+
+Result<const std::vector<std::size_t>*> QuerySet::matching(const fhir::JsonTokens& resource) {
   Impl& set = *impl_;
   if (set.needs_resolver)
     return Error{ErrorKind::kInternal, "a query was used before its chains were resolved"};
-  if (!set.tokens.read(resource) || set.tokens.first(0) != '{')
-    return corrupt("stored resource: not one JSON object");
-  set.evaluator.read(set.tokens);
+  if (resource.first(0) != '{') return corrupt("stored resource: not one JSON object");
+  set.evaluator.read(resource);
   set.candidates = set.ungrouped;
   for (const auto& group : set.groups)
     set.evaluator.each_key(

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "json/json_tokens.h"
 #include "search/query.h"
 #include "search/watch.h"
 
@@ -26,6 +27,8 @@ class QuerySet {
   /// The numbers of the queries that match, ascending, until the next call. `resource` and errors
   /// as of Matcher::matches.
   Result<const std::vector<std::size_t>*> matching(std::string_view resource);
+  /// The same of a resource whose tokens are known.
+  Result<const std::vector<std::size_t>*> matching(const fhir::JsonTokens& resource);
   /// Removes the query.
   void drop(std::size_t number);
   bool empty() const;

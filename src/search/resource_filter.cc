@@ -29,4 +29,12 @@ Result<bool> ResourceFilter::passes(Matcher& matcher, std::string_view resource)
   return true;
 }
 
+Result<bool> ResourceFilter::passes(Matcher& matcher, const fhir::JsonTokens& resource) const {
+  for (const auto& queries : parts_) {
+    SLUICE_ASSIGN_OR_RETURN(const bool matches, matcher.matches_any(queries, resource));
+    if (!matches) return false;
+  }
+  return true;
+}
+
 }  // namespace sluice::search

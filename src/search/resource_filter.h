@@ -25,6 +25,7 @@ class ResourceFilter {
   bool limits() const { return !parts_.empty(); }
   /// `resource`: as Matcher::matches.
   Result<bool> passes(Matcher& matcher, std::string_view resource) const;
+  Result<bool> passes(Matcher& matcher, const fhir::JsonTokens& resource) const;
 
  private:
   std::vector<std::vector<Query>> parts_;
