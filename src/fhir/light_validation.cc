@@ -132,10 +132,4 @@ std::vector<std::string> find_validation_issues(const JsonTokens& tokens, Resour
   return faults;
 }
 
-std::vector<std::string> find_validation_issues(ResourceType type, std::string_view json) {
-  JsonTokens tokens;
-  if (!tokens.read(json)) return {"the JSON cannot be read"};
-  return find_validation_issues(tokens, type);
-}
-
 }  // namespace sluice::fhir

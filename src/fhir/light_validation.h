@@ -30,7 +30,5 @@ inline constexpr std::size_t kFaultsMax = 20;
 /// What check_shape() would refuse a resource for: each wrong root element, and the first reference
 /// that can be none; kFaultsMax at most. Names elements, never what is in them.
 std::vector<std::string> find_validation_issues(const JsonTokens& tokens, ResourceType type);
-/// The same of a resource's text.
-std::vector<std::string> find_validation_issues(ResourceType type, std::string_view json);
 
 }  // namespace sluice::fhir

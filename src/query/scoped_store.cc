@@ -29,13 +29,15 @@ bool is_free(const std::optional<ResourceFilter>& right) {
   return right && !right->limits();
 }
 
-Result<bool> passes(const std::optional<ResourceFilter>& right, std::string_view json,
+// `resource`: its text, or its tokens.
+template <class Resource>
+Result<bool> passes(const std::optional<ResourceFilter>& right, const Resource& resource,
                     const Bounds& bounds) {
   if (!right) return false;
   if (!right->limits()) return true;
   const BoundsCheck check(bounds);
   search::Matcher matcher([&] { return check.look(); });
-  return right->passes(matcher, json);
+  return right->passes(matcher, resource);
 }
 
 class ScopedScan final : public store::Scan {
@@ -221,10 +223,9 @@ Result<void> ScopedStore::check_put(const fhir::IncomingResource& resource,
   } else if (!creates || !of_type->create) {
     return missing(key);
   }
-  std::string after;
-  fhir::append_with_meta(after, resource, before ? before->version + 1 : 1, clock_->now());
-  SLUICE_ASSIGN_OR_RETURN(const bool fits,
-                          passes(before ? of_type->update : of_type->create, after, bounds_));
+  const auto after = fhir::with_meta(resource, before ? before->version + 1 : 1, clock_->now());
+  SLUICE_ASSIGN_OR_RETURN(
+      const bool fits, passes(before ? of_type->update : of_type->create, after.tokens(), bounds_));
   if (!fits) return not_covered(key.type);
   if (!creates) guarded.guard(key, before->version);
   return {};

@@ -141,11 +141,9 @@ Result<ConditionallyWritten> create_unless_found(store::Store& store, query::Mat
 }
 
 Result<ConditionallyWritten> update_found(store::Store& store, query::Matches& matches,
-                                          const ReadBody& read_body, std::string_view new_id,
-                                          const Condition& condition, Unmatched unmatched,
-                                          const Watch& watch) {
-  SLUICE_ASSIGN_OR_RETURN(const auto as_new, read_body(new_id));
-  const bool has_id = as_new.id != new_id;
+                                          const SentResource& sent, const Condition& condition,
+                                          Unmatched unmatched, const Watch& watch) {
+  const fhir::IncomingResource& as_new = sent.resource;
   Attempts attempts(store, matches, watch);
   while (true) {
     const auto& ids = matches.ids();
@@ -164,13 +162,16 @@ Result<ConditionallyWritten> update_found(store::Store& store, query::Matches& m
       continue;
     }
     const fhir::ResourceId key{as_new.type, ids.front()};
-    if (has_id && as_new.id != key.id)
+    if (sent.has_id() && as_new.id != key.id)
       return invalid(
           fmt::format("the resource's id is not that of what matches, {}", name_of(key)));
     SLUICE_RETURN_IF_ERROR(check_condition(store, key, matches.as_of(), condition));
-    SLUICE_ASSIGN_OR_RETURN(const auto resource, read_body(key.id));
+    std::optional<fhir::IncomingResource> renamed;
+    if (!sent.has_id()) {
+      SLUICE_ASSIGN_OR_RETURN(renamed, sent.under_id(key.id));
+    }
     SLUICE_RETURN_IF_ERROR(attempts.announce({{Intent::Kind::kUpdate, key}}));
-    SLUICE_ASSIGN_OR_RETURN(auto written, put(store, attempts, resource, false));
+    SLUICE_ASSIGN_OR_RETURN(auto written, put(store, attempts, renamed ? *renamed : as_new, false));
     if (written) return std::move(*written);
   }
 }

@@ -43,8 +43,15 @@ struct ConditionallyWritten {
   Written written;
 };
 
-/// Reads the body; the id is used when the body has none.
-using ReadBody = std::function<Result<fhir::IncomingResource>(std::string_view id_if_missing)>;
+/// The resource of a conditional update.
+struct SentResource {
+  const fhir::IncomingResource& resource;  ///< under its own id, or under `new_id` if it has none
+  std::string_view new_id;
+  /// The same under another id, when it has none of its own.
+  std::function<Result<fhir::IncomingResource>(std::string_view id)> under_id;
+
+  bool has_id() const { return resource.id != new_id; }
+};
 
 /// If-None-Exist: writes `resource`, whose id is new, unless something matches; then returns the
 /// unchanged match. kPreconditionFailed when several match.
@@ -62,14 +69,13 @@ enum class Unmatched : std::uint8_t {
 /// What kRefuse answers.
 Error nothing_to_update();
 
-/// Replaces the match, or creates a resource when nothing matches: under the body's id, or under
+/// Replaces the match, or creates a resource when nothing matches: under its own id, or under
 /// `new_id`; kNotFound when that is refused. kPreconditionFailed when several match or `condition`
 /// does not hold of what does; kInvalid when the body has another id than the match; kConflict when
 /// nothing matches but the body's id is taken.
 Result<ConditionallyWritten> update_found(store::Store& store, query::Matches& matches,
-                                          const ReadBody& read_body, std::string_view new_id,
-                                          const Condition& condition, Unmatched unmatched,
-                                          const Watch& watch);
+                                          const SentResource& sent, const Condition& condition,
+                                          Unmatched unmatched, const Watch& watch);
 
 /// Applies the patch to the match, with base_url and leniency as of patched(). kNotFound when
 /// nothing matches, kPreconditionFailed when several do or `condition` does not hold of what does;

@@ -150,9 +150,10 @@ Result<Written> written_by(const store::Store& store, const fhir::IncomingResour
                             read_version(store, {resource.type, resource.id}, put.version));
     return Written{false, std::move(stored)};
   }
-  Written written{put.status == store::PutStatus::kCreated, {put.version, commit.instant, {}}};
-  fhir::append_with_meta(written.stored.json, resource, put.version, commit.instant);
-  return written;
+  auto text = fhir::with_meta(resource, put.version, commit.instant);
+  return Written{put.status == store::PutStatus::kCreated,
+                 {put.version, commit.instant, std::move(text.json)},
+                 std::move(text.token_offsets)};
 }
 
 Result<std::uint32_t> remove(store::Store& store, const fhir::ResourceId& key,

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/instant.h"
 #include "base/result.h"
@@ -27,6 +28,8 @@ struct Stored {
 struct Written {
   bool created = false;
   Stored stored;
+  /// Of what is stored: see fhir::StoredText. Empty when it was there before.
+  std::vector<std::uint32_t> token_offsets = {};
 };
 
 /// Asked about the newest version before it is replaced or deleted: its error ends the interaction.

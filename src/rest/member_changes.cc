@@ -94,7 +94,7 @@ Result<MembersChanged> MemberChanges::apply(store::Store& store, const std::stri
     edit.json = {};
     // Without anybody stated as a member, filters would choose from all.
     SLUICE_RETURN_IF_ERROR(
-        search::read_cohort(resource.content, {}, search::Strictness::kWholeProfile));
+        search::read_cohort(resource.tokens(), {}, search::Strictness::kWholeProfile));
     if (may_write) SLUICE_RETURN_IF_ERROR(may_write(resource));
     auto written = update(store, resource, {.kind = Kind::kVersion, .version = version});
     if (written) {

@@ -29,6 +29,13 @@ Result<void> check_condition(const fhir::ResourceId& key, const Condition& condi
                            fhir::type_name(key.type), key.id, version)};
 }
 
+// The request was well formed; what it asked for is not.
+Error wrong_result(Error error) {
+  if (error.kind == ErrorKind::kInvalid) error.kind = ErrorKind::kUnprocessable;
+  error.message = "the patched resource: " + error.message;
+  return error;
+}
+
 }  // namespace
 
 Result<std::string> patched_text(const fhir::ResourceId& key, std::string_view json,
@@ -39,16 +46,11 @@ Result<std::string> patched_text(const fhir::ResourceId& key, std::string_view j
   return patch.apply(json, {.depth_max = limits.depth_max, .added_max = size_max});
 }
 
-Result<fhir::IncomingResource> read_patched(const fhir::ResourceId& key, std::string_view text,
-                                            std::string_view base_url, Leniency leniency) {
+Result<fhir::IncomingResource> read_patched(const fhir::ResourceId& key,
+                                            const fhir::JsonTokens& text, std::string_view base_url,
+                                            Leniency leniency) {
   auto resource = fhir::ResourceReader({}, std::string(base_url)).read(text);
-  if (!resource) {
-    Error error = std::move(resource).error();
-    // The request was well formed; what it asked for is not.
-    if (error.kind == ErrorKind::kInvalid) error.kind = ErrorKind::kUnprocessable;
-    error.message = "the patched resource: " + error.message;
-    return error;
-  }
+  if (!resource) return wrong_result(std::move(resource).error());
   if (resource->type != key.type) return unprocessable("a patch must not change resourceType");
   if (resource->id != key.id) return unprocessable("a patch must not change the id");
   SLUICE_RETURN_IF_ERROR(validate(*resource, MemberFilters::kRefused, leniency));
@@ -59,7 +61,9 @@ Result<fhir::IncomingResource> patched(const fhir::ResourceId& key, std::string_
                                        const JsonPatch& patch, std::string_view base_url,
                                        Leniency leniency) {
   SLUICE_ASSIGN_OR_RETURN(const std::string text, patched_text(key, json, patch));
-  return read_patched(key, text, base_url, leniency);
+  fhir::JsonTokens tokens;
+  if (auto read = tokens.read(text); !read) return wrong_result(std::move(read).error());
+  return read_patched(key, tokens, base_url, leniency);
 }
 
 Result<Written> patch(store::Store& store, const fhir::ResourceId& key, const JsonPatch& patch,

@@ -23,8 +23,9 @@ Result<fhir::IncomingResource> patched(const fhir::ResourceId& key, std::string_
 /// The two halves of patched(), for callers that change the text in between.
 Result<std::string> patched_text(const fhir::ResourceId& key, std::string_view json,
                                  const JsonPatch& patch);
-Result<fhir::IncomingResource> read_patched(const fhir::ResourceId& key, std::string_view text,
-                                            std::string_view base_url,
+/// `text`: with its tokens, as ResourceReader takes them.
+Result<fhir::IncomingResource> read_patched(const fhir::ResourceId& key,
+                                            const fhir::JsonTokens& text, std::string_view base_url,
                                             Leniency leniency = Leniency::kStrict);
 
 /// Applies `patch` to the newest version and writes what comes out, unless it is the same. When

@@ -144,9 +144,10 @@ Result<void> Transaction::Impl::outcome_of_put(std::size_t index, const store::P
   }
   entry.version = put.version;
   entry.last_updated = outcome.commit.instant;
-  if (options.with_resources)
-    fhir::append_with_meta(entry.json, *plan.entries()[index].resource, put.version,
-                           outcome.commit.instant);
+  if (!options.with_resources) return {};
+  auto text = fhir::with_meta(*plan.entries()[index].resource, put.version, outcome.commit.instant);
+  entry.json = std::move(text.json);
+  entry.token_offsets = std::move(text.token_offsets);
   return {};
 }
 

@@ -45,6 +45,8 @@ struct EntryOutcome {
   std::uint32_t version = 0;  ///< 0: there is none to name
   Instant last_updated = {};
   std::string json = {};  ///< of a read that is not known, of a write when it is wanted
+  /// Of `json` when it was written: see fhir::StoredText.
+  std::vector<std::uint32_t> token_offsets = {};
 };
 
 struct TransactionOutcome {

@@ -103,26 +103,25 @@ Result<void> TransactionPlan::read() {
 Result<void> TransactionPlan::read_references(std::size_t entry) {
   const auto& sent = bundle_.entries()[entry];
   if (sent.resource == 0) return {};
-  std::string unused;
   // A hundred thousand references may search one type.
   std::set<fhir::ResourceType> known;
   const auto searches = [&](fhir::ResourceType type) {
     if (known.insert(type).second) searched_.push_back({entry, type});
   };
-  return fhir::rewrite_links(
-      bundle_.tokens(), sent.resource,
-      [&](fhir::LinkPlace place, std::string_view text) -> Result<std::optional<std::string>> {
-        const auto conditional = fhir::parse_conditional_reference(text);
-        if (place != fhir::LinkPlace::kReference || !conditional) return std::nullopt;
-        if (conditional->query.empty())
-          return invalid("a conditional reference has an empty query");
-        SLUICE_ASSIGN_OR_RETURN(const std::size_t number,
-                                matches_.add(conditional->type, conditional->query));
-        searches(conditional->type);
-        for (const auto type : matches_.queries()[number].other_types()) searches(type);
-        return std::nullopt;
-      },
-      unused);
+  return fhir::each_link(bundle_.tokens(), sent.resource,
+                         [&](fhir::LinkPlace place, std::string_view text) -> Result<void> {
+                           const auto conditional = fhir::parse_conditional_reference(text);
+                           if (place != fhir::LinkPlace::kReference || !conditional) return {};
+                           if (conditional->query.empty())
+                             return invalid("a conditional reference has an empty query");
+                           SLUICE_ASSIGN_OR_RETURN(
+                               const std::size_t number,
+                               matches_.add(conditional->type, conditional->query));
+                           searches(conditional->type);
+                           for (const auto type : matches_.queries()[number].other_types())
+                             searches(type);
+                           return {};
+                         });
 }
 
 Result<void> TransactionPlan::hold(std::size_t bytes) {
@@ -147,6 +146,9 @@ Result<void> TransactionPlan::make() {
   });
   if (!identified) return identified;
   SLUICE_RETURN_IF_ERROR(each([&](std::size_t i) { return prepare(i); }));
+  // As long as the largest resource: not held while it is written.
+  rewritten_ = {};
+  rewritten_offsets_ = {};
   return each([&](std::size_t i) { return read_now(i); });
 }
 
@@ -303,17 +305,20 @@ Result<void> TransactionPlan::prepare(std::size_t entry) {
     SLUICE_ASSIGN_OR_RETURN(planned.resource, patched_resource(entry));
     return hold(planned.resource->content.size());
   }
-  std::string text;
-  SLUICE_RETURN_IF_ERROR(rewrite(entry, bundle_.tokens(), bundle_.entries()[entry].resource, text));
+  SLUICE_ASSIGN_OR_RETURN(const auto tokens,
+                          rewrite(entry, bundle_.tokens(), bundle_.entries()[entry].resource));
   SLUICE_ASSIGN_OR_RETURN(planned.resource, action.kind == Kind::kCreate
-                                                ? reader_.read_as_new(text, planned.key.id)
-                                                : reader_.read(text, planned.key.id));
+                                                ? reader_.read_as_new(tokens, planned.key.id)
+                                                : reader_.read(tokens, planned.key.id));
   if (planned.resource->type != action.type)
     return invalid(fmt::format("the resource is a {}, request.url is one of {}",
                                fhir::type_name(planned.resource->type),
                                fhir::type_name(action.type)));
   SLUICE_RETURN_IF_ERROR(validate(*planned.resource, MemberFilters::kRefused, options_.leniency));
-  return options_.with_resources ? hold(planned.resource->content.size()) : Result<void>{};
+  if (options_.with_resources) return hold(planned.resource->content.size());
+  // Only limits of the client's, which the view's store knows, look at it once more.
+  if (options_.view == nullptr) planned.resource->token_offsets = {};
+  return {};
 }
 
 // The patch is a Binary, for an entry can hold nothing but resources.
@@ -333,14 +338,15 @@ Result<fhir::IncomingResource> TransactionPlan::patched_resource(std::size_t ent
   SLUICE_ASSIGN_OR_RETURN(const std::string json, patched_text(key, stored.json, patch));
   fhir::JsonTokens tokens;
   SLUICE_RETURN_IF_ERROR(tokens.read(json));
-  std::string text;
-  SLUICE_RETURN_IF_ERROR(rewrite(entry, tokens, 0, text));
+  SLUICE_ASSIGN_OR_RETURN(const auto text, rewrite(entry, tokens, 0));
   return read_patched(key, text, options_.base_url, options_.leniency);
 }
 
-Result<void> TransactionPlan::rewrite(std::size_t entry, const fhir::JsonTokens& tokens,
-                                      std::size_t object, std::string& out) {
-  return fhir::rewrite_links(
+Result<fhir::JsonTokens> TransactionPlan::rewrite(std::size_t entry, const fhir::JsonTokens& tokens,
+                                                  std::size_t object) {
+  rewritten_.clear();
+  rewritten_offsets_.clear();
+  SLUICE_RETURN_IF_ERROR(fhir::rewrite_links(
       tokens, object,
       [&](fhir::LinkPlace place, std::string_view text) -> Result<std::optional<std::string>> {
         if (place == fhir::LinkPlace::kReference)
@@ -350,7 +356,10 @@ Result<void> TransactionPlan::rewrite(std::size_t entry, const fhir::JsonTokens&
           }
         return links_.target(bundle_.entries()[entry].full_url, text);
       },
-      out);
+      rewritten_, &rewritten_offsets_));
+  const std::size_t size = rewritten_.size();
+  rewritten_.append(fhir::JsonTokens::kPadding, ' ');
+  return fhir::JsonTokens(std::string_view(rewritten_).substr(0, size), rewritten_offsets_);
 }
 
 // As the standard has it, after the writes: what this Bundle writes is looked at as it is sent, and
@@ -396,7 +405,7 @@ Result<void> TransactionPlan::find_own(fhir::ResourceType type) {
       continue;
     SLUICE_RETURN_IF_ERROR(check.look());
     SLUICE_ASSIGN_OR_RETURN(const auto* const matching,
-                            set.matching(bundle_.resource_of(bundle_.entries()[i])));
+                            set.matching(bundle_.tokens().value(bundle_.entries()[i].resource)));
     for (const std::size_t match : *matching)
       own_ids_[numbers[match]].push_back(planned_[i].key.id);
   }

@@ -69,8 +69,9 @@ class TransactionPlan {
   Result<void> claim(std::size_t entry);
   Result<void> read_now(std::size_t entry);
   Result<void> prepare(std::size_t entry);
-  Result<void> rewrite(std::size_t entry, const fhir::JsonTokens& tokens, std::size_t object,
-                       std::string& out);
+  /// The object that begins with a token, its links resolved, as tokens; until the next call.
+  Result<fhir::JsonTokens> rewrite(std::size_t entry, const fhir::JsonTokens& tokens,
+                                   std::size_t object);
   Result<std::string> resolve(fhir::ResourceType type, std::string_view query);
   /// Finds which of the type's resources that this Bundle writes match which queries.
   Result<void> find_own(fhir::ResourceType type);
@@ -94,6 +95,8 @@ class TransactionPlan {
   std::vector<std::size_t> query_of_entry_;  // its number in matches_, or kNone
   std::vector<std::string> made_ids_;        // for creates: the same in each attempt
   fhir::ResourceReader reader_;
+  std::string rewritten_;  // of rewrite()
+  std::vector<std::uint32_t> rewritten_offsets_;
 
   // Of one attempt.
   std::vector<PlannedEntry> planned_;

@@ -113,20 +113,21 @@ TEST(LightValidation, TellsEveryFault) {
   const char* const json =
       R"({"resourceType":"Observation","id":"a","statsu":"final","status":7,"subject":{"reference":"no one"}})";
   const auto resource = ResourceReader().read(json).value();
-  const auto faults = find_validation_issues(resource.type, json);
+  const auto faults = find_validation_issues(resource.tokens(), resource.type);
   ASSERT_EQ(faults.size(), 4u);
   EXPECT_NE(faults[0].find("'statsu' is not an element"), std::string::npos);
   EXPECT_NE(faults[1].find("Observation.status is not a string"), std::string::npos);
   EXPECT_NE(faults[2].find("Observation.code is missing"), std::string::npos);
   EXPECT_EQ(faults[3].find("no one"), std::string::npos) << "the content is nobody's business";
-  EXPECT_TRUE(
-      find_validation_issues(types::kPatient, R"({"resourceType":"Patient","id":"a"})").empty());
+  const auto right = ResourceReader().read(R"({"resourceType":"Patient","id":"a"})").value();
+  EXPECT_TRUE(find_validation_issues(right.tokens(), types::kPatient).empty());
 }
 
 TEST(LightValidation, TellsNoMoreFaultsThanItsLimit) {
   std::string json = R"({"resourceType":"Patient","id":"a")";
   for (int i = 0; i < 100; ++i) json += ",\"x" + std::to_string(i) + "\":1";
-  EXPECT_EQ(find_validation_issues(types::kPatient, json + "}").size(), kFaultsMax);
+  const auto resource = ResourceReader().read(json + "}").value();
+  EXPECT_EQ(find_validation_issues(resource.tokens(), types::kPatient).size(), kFaultsMax);
 }
 
 }  // namespace

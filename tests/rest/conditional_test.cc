@@ -58,9 +58,9 @@ class ConditionalTest : public testing::Test {
                                        const Condition& condition = {}) {
     auto found = matches(text);
     fhir::ResourceReader reader;
-    return update_found(
-        *store_, found, [&](std::string_view id) { return reader.read(line, id); }, "new",
-        condition, unmatched_, watch());
+    const auto as_new = reader.read(line, "new").value();
+    const auto under_id = [&](std::string_view id) { return reader.read_again(id); };
+    return update_found(*store_, found, {as_new, "new", under_id}, condition, unmatched_, watch());
   }
   Result<ConditionallyWritten> change(const std::string& text, const std::string& operations,
                                       const Condition& condition = {}) {

@@ -278,7 +278,7 @@ class TransactionRequest {
     }
     std::vector<std::string> faults;
     if (action.is_write() && action.kind != Kind::kDelete && !done.json.empty())
-      faults = passed_faults(service_, request_, done.key, done.json);
+      faults = passed_faults(service_, request_, done.key, done.json, done.token_offsets);
     if (action.is_write() && preferences_.returned != Return::kRepresentation) done.json.clear();
     BundleResponseEntry entry{.status = done.status, .resource = std::move(done.json)};
     const std::string name = done.key.id.empty() ? std::string() : name_of(done.key);

@@ -94,7 +94,7 @@ Result<std::optional<bulk::CohortRequest>> read_request(const Service& service,
   SLUICE_ASSIGN_OR_RETURN(const auto preferences, read_preferences(request));
   asked.wants_resource = preferences.returned == Preferences::Return::kRepresentation;
   asked.stores_members = service.options.stores_cohorts;
-  SLUICE_ASSIGN_OR_RETURN(asked.group_json, with_limits_of(principal, *cohort, resource->content));
+  SLUICE_ASSIGN_OR_RETURN(asked.group_json, with_limits_of(principal, *cohort, resource->tokens()));
   if (principal.claims != nullptr)
     asked.group_limit = principal.claims->scopes.limit(fhir::types::kGroup, letter_of(operation));
   return std::optional(std::move(asked));

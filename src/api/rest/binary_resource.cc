@@ -80,13 +80,17 @@ bool is_raw_upload(const http::Request& request, fhir::ResourceType type) {
   return type == fhir::types::kBinary && !is_fhir(content_type(request));
 }
 
-Result<std::string> body_of(const http::Request& request, fhir::ResourceType type,
-                            std::string_view id, std::string_view base_url) {
-  if (is_raw_upload(request, type)) return uploaded_binary(request, id, base_url);
+Result<std::string_view> body_of(const http::Request& request, fhir::ResourceType type,
+                                 std::string_view id, std::string_view base_url,
+                                 std::string& uploaded) {
+  if (is_raw_upload(request, type)) {
+    SLUICE_ASSIGN_OR_RETURN(uploaded, uploaded_binary(request, id, base_url));
+    return std::string_view(uploaded);
+  }
   if (type == fhir::types::kBinary && request.headers.count(kSecurityContext) > 0)
     return invalid("X-Security-Context is for raw content: a Binary has its securityContext");
   SLUICE_RETURN_IF_ERROR(check_body_type(request));
-  return std::string(json_body(request));
+  return json_body(request);
 }
 
 bool wants_raw(const http::Request& request, fhir::ResourceType type) {

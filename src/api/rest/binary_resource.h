@@ -21,9 +21,10 @@ bool is_raw_upload(const http::Request& request, fhir::ResourceType type);
 /// The resource that a write brings: its body, or the Binary that a raw upload makes, with the
 /// securityContext of X-Security-Context. kInvalid for a Content-Type or a header that cannot be
 /// one, kUnsupportedMediaType for other than FHIR JSON or without a Content-Type, kTooLarge above
-/// what fits into a resource.
-Result<std::string> body_of(const http::Request& request, fhir::ResourceType type,
-                            std::string_view id, std::string_view base_url);
+/// what fits into a resource. `uploaded` keeps the text of a raw upload.
+Result<std::string_view> body_of(const http::Request& request, fhir::ResourceType type,
+                                 std::string_view id, std::string_view base_url,
+                                 std::string& uploaded);
 
 /// Whether a Binary is to be sent as its bytes: not when _format or Accept ask for FHIR JSON.
 bool wants_raw(const http::Request& request, fhir::ResourceType type);

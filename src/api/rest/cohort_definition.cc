@@ -44,16 +44,16 @@ Error refused(const Service& service, const http::Request& request, const Princi
 
 Result<std::optional<search::Cohort>> cohort_of(const fhir::IncomingResource& resource) {
   if (resource.type != fhir::types::kGroup) return std::optional<search::Cohort>();
-  return search::read_cohort(resource.content, {}, search::Strictness::kFiltersOnly);
+  return search::read_cohort(resource.tokens(), {}, search::Strictness::kFiltersOnly);
 }
 
 Result<std::string> with_limits_of(const Principal& principal, const search::Cohort& cohort,
-                                   const std::string& group_json) {
+                                   const fhir::JsonTokens& group) {
   std::vector<fhir::CohortLimit> limits;
   for (const auto& [type, parts] : limits_by(principal, cohort))
     for (const auto& queries : parts)
       limits.push_back({std::string(fhir::type_name(type)), queries});
-  return fhir::with_limits(group_json, limits);
+  return fhir::with_limits(group, limits);
 }
 
 Result<void> authorize_cohort(const Service& service, const http::Request& request,
@@ -94,7 +94,7 @@ Result<fhir::IncomingResource> as_definition(fhir::IncomingResource resource,
                                              const std::string& base_url) {
   SLUICE_ASSIGN_OR_RETURN(const auto cohort, cohort_of(resource));
   if (!cohort) return resource;
-  SLUICE_ASSIGN_OR_RETURN(auto text, with_limits_of(principal, *cohort, resource.content));
+  SLUICE_ASSIGN_OR_RETURN(auto text, with_limits_of(principal, *cohort, resource.tokens()));
   if (text.find(fhir::kMembersRefreshedUrl) != std::string::npos) {
     SLUICE_ASSIGN_OR_RETURN(text, fhir::with_refreshed(text, std::nullopt));
   }

@@ -19,7 +19,7 @@ Result<std::optional<search::Cohort>> cohort_of(const fhir::IncomingResource& re
 
 /// A Group's text with the limits of the principal, in which its filters look.
 Result<std::string> with_limits_of(const Principal& principal, const search::Cohort& cohort,
-                                   const std::string& group_json);
+                                   const fhir::JsonTokens& group);
 
 /// Whether the principal may have a Group choose its members so: it must be allowed to read every
 /// type that the filters read. kForbidden names the type, and is audited. Other resources are none

@@ -159,10 +159,12 @@ Result<http::Response> create_now(Service& service, const http::Request& request
                           read_write_headers(request, is_raw_upload(request, type)));
   if (options.condition.kind != rest::Condition::Kind::kNone)
     return Error{ErrorKind::kUnsupported, "a create takes neither If-Match nor If-None-Match"};
-  SLUICE_ASSIGN_OR_RETURN(const std::string body,
-                          body_of(request, type, "", service.base_url(request)));
-  fhir::ResourceReader reader({}, service.base_url(request));
-  SLUICE_ASSIGN_OR_RETURN(const auto resource, reader.read_as_new(body, random_hex(kIdBytes)));
+  const std::string base_url = service.base_url(request);
+  std::string uploaded;
+  SLUICE_ASSIGN_OR_RETURN(const auto body, body_of(request, type, "", base_url, uploaded));
+  SLUICE_ASSIGN_OR_RETURN(
+      const auto resource,
+      fhir::ResourceReader({}, base_url).read_as_new(body, random_hex(kIdBytes)));
   SLUICE_RETURN_IF_ERROR(check_type(service, resource, type));
   SLUICE_ASSIGN_OR_RETURN(const auto slot, take_slot(service, request));
   Conditional conditional(service, request, principal, type);
@@ -188,24 +190,22 @@ Result<http::Response> update_now(Service& service, const http::Request& request
   const bool is_raw = is_raw_upload(request, type);
   SLUICE_ASSIGN_OR_RETURN(const auto filters, read_query(request, is_raw));
   SLUICE_ASSIGN_OR_RETURN(const auto options, read_write_headers(request, is_raw));
-  SLUICE_ASSIGN_OR_RETURN(const std::string body,
-                          body_of(request, type, "", service.base_url(request)));
-  fhir::ResourceReader reader({}, service.base_url(request));
-  const rest::ReadBody read_body =
-      [&](std::string_view id_if_missing) -> Result<fhir::IncomingResource> {
-    SLUICE_ASSIGN_OR_RETURN(auto resource, reader.read(body, id_if_missing));
-    SLUICE_RETURN_IF_ERROR(check_type(service, resource, type));
-    return resource;
-  };
+  const std::string base_url = service.base_url(request);
+  std::string uploaded;
+  SLUICE_ASSIGN_OR_RETURN(const auto body, body_of(request, type, "", base_url, uploaded));
+  fhir::ResourceReader reader({}, base_url);
   const std::string new_id = random_hex(kIdBytes);
-  SLUICE_RETURN_IF_ERROR(read_body(new_id));
+  SLUICE_ASSIGN_OR_RETURN(const auto resource, reader.read(body, new_id));
+  SLUICE_RETURN_IF_ERROR(check_type(service, resource, type));
+  const rest::SentResource sent{resource, new_id,
+                                [&](std::string_view id) { return reader.read_again(id); }};
   SLUICE_ASSIGN_OR_RETURN(const auto slot, take_slot(service, request));
   Conditional conditional(service, request, principal, type);
   SLUICE_ASSIGN_OR_RETURN(auto matches, conditional.find(filters, 1));
   SLUICE_ASSIGN_OR_RETURN(
       auto done,
       conditional.finish(rest::update_found(
-          service.store, matches, read_body, new_id, options.condition,
+          service.store, matches, sent, options.condition,
           creates_by_update(principal, type) ? rest::Unmatched::kCreate : rest::Unmatched::kRefuse,
           conditional.watch())));
   return written_response(service, request, options.preferences, done.key, std::move(done.written));

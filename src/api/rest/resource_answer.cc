@@ -71,9 +71,11 @@ void set_version(http::Response& response, const rest::Stored& stored) {
 }
 
 std::vector<std::string> passed_faults(const Service& service, const http::Request& request,
-                                       const fhir::ResourceId& key, std::string_view json) {
+                                       const fhir::ResourceId& key, std::string_view json,
+                                       const std::vector<std::uint32_t>& token_offsets) {
   if (service.options.leniency == rest::Leniency::kStrict) return {};
-  auto faults = fhir::find_validation_issues(key.type, json);
+  auto faults =
+      fhir::find_validation_issues(fhir::JsonTokens::known_or_read(json, token_offsets), key.type);
   // Names of elements are the client's and may be anything: the log has their number.
   if (!faults.empty())
     spdlog::warn("stored with faults id={} resource={} faults={}", request.id, name_of(key),
@@ -91,7 +93,8 @@ http::Response written_response(const Service& service, const http::Request& req
                                 const Preferences& preferences, const fhir::ResourceId& key,
                                 rest::Written written) {
   const int status = written.created ? 201 : 200;
-  const auto faults = passed_faults(service, request, key, written.stored.json);
+  const auto faults =
+      passed_faults(service, request, key, written.stored.json, written.token_offsets);
   http::Response response;
   response.status = status;
   // When there is no room for it the resource is left out: it is a preference, and the write is

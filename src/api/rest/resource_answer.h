@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,9 +54,10 @@ http::Response patch_answer(http::Response response);
 /// Sets ETag and Last-Modified.
 void set_version(http::Response& response, const rest::Stored& stored);
 /// The issues of light validation in a resource that was just stored; logs its id and their number.
-/// None where validation is strict.
+/// None where validation is strict. `token_offsets`: of `json`, as in fhir::StoredText.
 std::vector<std::string> passed_faults(const Service& service, const http::Request& request,
-                                       const fhir::ResourceId& key, std::string_view json);
+                                       const fhir::ResourceId& key, std::string_view json,
+                                       const std::vector<std::uint32_t>& token_offsets);
 /// An OperationOutcome that states what was done, with a warning for each tolerated issue.
 std::string outcome_of_write(std::string_view done, const std::vector<std::string>& faults);
 /// The answer to a write, as the client prefers it; also logs the tolerated issues.

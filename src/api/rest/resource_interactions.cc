@@ -82,14 +82,14 @@ Result<http::Response> create_now(Service& service, const http::Request& request
                           read_write_options(request, is_raw_upload(request, type)));
   if (options.condition.kind != rest::Condition::Kind::kNone)
     return Error{ErrorKind::kUnsupported, "a create takes neither If-Match nor If-None-Match"};
-  SLUICE_ASSIGN_OR_RETURN(const std::string body,
-                          body_of(request, type, "", service.base_url(request)));
-  fhir::ResourceReader reader({}, service.base_url(request));
-  SLUICE_ASSIGN_OR_RETURN(auto read, reader.read_as_new(body, random_hex(kIdBytes)));
+  const std::string base_url = service.base_url(request);
+  std::string uploaded;
+  SLUICE_ASSIGN_OR_RETURN(const auto body, body_of(request, type, "", base_url, uploaded));
+  SLUICE_ASSIGN_OR_RETURN(
+      auto read, fhir::ResourceReader({}, base_url).read_as_new(body, random_hex(kIdBytes)));
   SLUICE_RETURN_IF_ERROR(check_type(service, read, type, rest::MemberFilters::kAllowed));
   SLUICE_RETURN_IF_ERROR(authorize_cohort(service, request, principal, read));
-  SLUICE_ASSIGN_OR_RETURN(const auto resource,
-                          as_definition(std::move(read), principal, service.base_url(request)));
+  SLUICE_ASSIGN_OR_RETURN(const auto resource, as_definition(std::move(read), principal, base_url));
   const fhir::ResourceId key{type, resource.id};
   SLUICE_ASSIGN_OR_RETURN(
       auto written,
@@ -105,14 +105,13 @@ Result<http::Response> update_now(Service& service, const http::Request& request
   const std::string_view id = request.parameter("id");
   if (!fhir::is_valid_id(id))
     return invalid("the id in the address is not 1 to 64 of A-Z a-z 0-9 '-' and '.'");
-  fhir::ResourceReader reader({}, service.base_url(request));
-  SLUICE_ASSIGN_OR_RETURN(const std::string body,
-                          body_of(request, type, id, service.base_url(request)));
-  SLUICE_ASSIGN_OR_RETURN(auto read, reader.read(body));
+  const std::string base_url = service.base_url(request);
+  std::string uploaded;
+  SLUICE_ASSIGN_OR_RETURN(const auto body, body_of(request, type, id, base_url, uploaded));
+  SLUICE_ASSIGN_OR_RETURN(auto read, fhir::ResourceReader({}, base_url).read(body));
   SLUICE_RETURN_IF_ERROR(check_type(service, read, type, rest::MemberFilters::kAllowed));
   SLUICE_RETURN_IF_ERROR(authorize_cohort(service, request, principal, read));
-  SLUICE_ASSIGN_OR_RETURN(const auto resource,
-                          as_definition(std::move(read), principal, service.base_url(request)));
+  SLUICE_ASSIGN_OR_RETURN(const auto resource, as_definition(std::move(read), principal, base_url));
   if (resource.id != id) return invalid("the resource's id is not that of the address");
   const fhir::ResourceId key{type, resource.id};
   SLUICE_ASSIGN_OR_RETURN(
