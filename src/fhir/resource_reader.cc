@@ -34,7 +34,7 @@ struct ResourceReader::Impl {
   };
 
   Result<IncomingResource> read(std::string_view json, const Naming& naming);
-  Result<IncomingResource> read(const JsonTokens& known, const Naming& naming);
+  Result<IncomingResource> read(const JsonTokens& tokens, const Naming& naming);
   Result<void> check_size(std::size_t size, std::size_t size_max) const;
   Result<void> collect(bool has_escapes);
   void collect_reference(std::size_t token, CompartmentPaths::Place place, bool has_escapes);
@@ -57,7 +57,7 @@ struct ResourceReader::Impl {
   const std::string base_url;
   const Tokens kept;
   JsonTokens own_tokens;
-  const JsonTokens* tokens = &own_tokens;  // of the resource that is read
+  const JsonTokens* known = &own_tokens;  // of the resource that is read
   Digester sha256{DigestAlgorithm::kSha256};
   // What collect() finds; views into the tokens' text or into `unescaped`.
   RootMembers root;
@@ -70,7 +70,7 @@ struct ResourceReader::Impl {
 
 /// What the string at `token` means. Eight bytes behind the view are readable.
 std::string_view ResourceReader::Impl::text_of(std::size_t token, bool has_escapes) {
-  const std::string_view raw = tokens->raw_string(token);
+  const std::string_view raw = known->raw_string(token);
   if (!has_escapes || raw.find('\\') == std::string_view::npos) return raw;
   std::string& text = unescaped.emplace_back(unescape(raw));
   const std::size_t size = text.size();
@@ -91,6 +91,7 @@ void ResourceReader::Impl::collect_reference(std::size_t token, CompartmentPaths
 
 /// One walk over the tokens of a checked text: keys, root members, references.
 Result<void> ResourceReader::Impl::collect(bool has_escapes) {
+  const JsonTokens& tokens = *known;
   const CompartmentPaths& paths = CompartmentPaths::instance();
   root = {};
   keys.clear();
@@ -99,8 +100,8 @@ Result<void> ResourceReader::Impl::collect(bool has_escapes) {
   supporting.clear();
   unescaped.clear();
   CompartmentPaths::Place next = CompartmentPaths::kRoot;  // of the container that opens next
-  for (std::size_t i = 0; i < tokens->size(); ++i) {
-    switch (tokens->first(i)) {
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    switch (tokens.first(i)) {
       case '{':
         frames.push_back({next, true});
         keys.open();
@@ -111,7 +112,7 @@ Result<void> ResourceReader::Impl::collect(bool has_escapes) {
       case '}':
         if (!keys.close()) {
           return invalid(fmt::format("a key stands twice in the object that ends at byte {}",
-                                     tokens->begin(i)));
+                                     tokens.begin(i)));
         }
         [[fallthrough]];
       case ']':
@@ -125,7 +126,7 @@ Result<void> ResourceReader::Impl::collect(bool has_escapes) {
         const std::string_view key = text_of(i, has_escapes);
         if (!keys.add(key)) {
           return invalid(
-              fmt::format("a key stands twice in one object, at byte {}", tokens->begin(i)));
+              fmt::format("a key stands twice in one object, at byte {}", tokens.begin(i)));
         }
         if (frames.size() == 1) {
           if (key == "resourceType") root.resource_type = i;
@@ -133,7 +134,7 @@ Result<void> ResourceReader::Impl::collect(bool has_escapes) {
           if (key == "meta") root.meta = i;
         }
         i += 2;  // to the value
-        const char value = tokens->first(i);
+        const char value = tokens.first(i);
         if (value == '{' || value == '[') {
           next = frame.place == CompartmentPaths::kNowhere ? CompartmentPaths::kNowhere
                                                            : paths.step(frame.place, key);
@@ -152,8 +153,8 @@ Result<void> ResourceReader::Impl::collect(bool has_escapes) {
 
 Result<ResourceType> ResourceReader::Impl::resource_type() {
   if (root.resource_type == 0) return invalid("resourceType is missing");
-  if (tokens->first(root.resource_type + 2) != '"') return invalid("resourceType is not a string");
-  const auto type = find_resource_type(unescape(tokens->raw_string(root.resource_type + 2)));
+  if (known->first(root.resource_type + 2) != '"') return invalid("resourceType is not a string");
+  const auto type = find_resource_type(unescape(known->raw_string(root.resource_type + 2)));
   if (!type) return invalid("resourceType is not a resource type of FHIR R4");
   return *type;
 }
@@ -192,20 +193,21 @@ Result<IncomingResource> ResourceReader::Impl::read(std::string_view json, const
   return read(own_tokens, naming);
 }
 
-Result<IncomingResource> ResourceReader::Impl::read(const JsonTokens& known, const Naming& naming) {
-  tokens = &known;
-  SLUICE_ASSIGN_OR_RETURN(const JsonTraits traits, check_json_object(*tokens, limits.depth_max));
+Result<IncomingResource> ResourceReader::Impl::read(const JsonTokens& tokens,
+                                                    const Naming& naming) {
+  known = &tokens;
+  SLUICE_ASSIGN_OR_RETURN(const JsonTraits traits, check_json_object(tokens, limits.depth_max));
   SLUICE_RETURN_IF_ERROR(collect(traits.has_escapes));
 
   IncomingResource out;
   SLUICE_ASSIGN_OR_RETURN(out.type, resource_type());
-  SLUICE_RETURN_IF_ERROR(check_size(tokens->text().size(), out.type == types::kGroup
-                                                               ? limits.group_size_max
-                                                               : limits.resource_size_max));
+  SLUICE_RETURN_IF_ERROR(check_size(tokens.text().size(), out.type == types::kGroup
+                                                              ? limits.group_size_max
+                                                              : limits.resource_size_max));
 
   if (root.id != 0) {
-    if (tokens->first(root.id + 2) != '"') return invalid("id is not a string");
-    out.id = unescape(tokens->raw_string(root.id + 2));
+    if (tokens.first(root.id + 2) != '"') return invalid("id is not a string");
+    out.id = unescape(tokens.raw_string(root.id + 2));
   } else if (naming.id) {
     out.id = *naming.id;
   } else {
@@ -213,14 +215,13 @@ Result<IncomingResource> ResourceReader::Impl::read(const JsonTokens& known, con
   }
   if (!is_valid_id(out.id)) return invalid("id is not 1 to 64 of A-Z a-z 0-9 '-' and '.'");
   if (naming.replaces) out.id = *naming.id;
-  if (root.meta != 0 && tokens->first(root.meta + 2) != '{')
-    return invalid("meta is not an object");
+  if (root.meta != 0 && tokens.first(root.meta + 2) != '{') return invalid("meta is not an object");
 
   take_references(out);
-  if (out.type == types::kProvenance) out.targets = possible_targets(*tokens);
-  if (may_name_binary(tokens->text())) out.binaries = possible_binaries(*tokens, out.type);
-  if (out.type == types::kGroup) out.members = encode_members(*tokens, base_url);
-  write_content(*tokens, root, naming.replaces, kept == Tokens::kKept, out);
+  if (out.type == types::kProvenance) out.targets = possible_targets(tokens);
+  if (may_name_binary(tokens.text())) out.binaries = possible_binaries(tokens, out.type);
+  if (out.type == types::kGroup) out.members = encode_members(tokens, base_url);
+  write_content(tokens, root, naming.replaces, kept == Tokens::kKept, out);
   sha256.add(out.content);
   const std::string_view digest = sha256.finish();
   std::copy_n(digest.begin(), out.digest.size(), out.digest.begin());

@@ -12,12 +12,33 @@ TokenCopy::TokenCopy(const JsonTokens& from, std::size_t first, std::string& out
       done_(from.begin(first)),
       next_(first) {}
 
+// By bisection: most parts are long.
+std::size_t TokenCopy::tokens_before(std::size_t end) const {
+  std::size_t first = next_;
+  std::size_t count = from_.size() - next_;
+  while (count > 0) {
+    const std::size_t half = count / 2;
+    if (from_.begin(first + half) < end) {
+      first += half + 1;
+      count -= half + 1;
+    } else {
+      count = half;
+    }
+  }
+  return first - next_;
+}
+
 void TokenCopy::append(std::size_t begin, std::size_t end) {
   if (offsets_ != nullptr) {
+    const std::size_t count = tokens_before(end);
     // Unsigned: what is shifted to the left wraps around and back.
     const std::size_t shift = size() - begin;
-    for (; next_ < from_.size() && from_.begin(next_) < end; ++next_)
-      offsets_->push_back(static_cast<std::uint32_t>(from_.begin(next_) + shift));
+    const std::size_t before = offsets_->size();
+    offsets_->resize(before + count);
+    std::uint32_t* const moved = offsets_->data() + before;
+    for (std::size_t i = 0; i < count; ++i)
+      moved[i] = static_cast<std::uint32_t>(from_.begin(next_ + i) + shift);
+    next_ += count;
   }
   out_.append(from_.text().substr(begin, end - begin));
 }
@@ -42,8 +63,7 @@ void TokenCopy::keep_until(std::size_t end) {
 }
 
 void TokenCopy::skip_until(std::size_t end) {
-  if (offsets_ != nullptr)
-    while (next_ < from_.size() && from_.begin(next_) < end) ++next_;
+  if (offsets_ != nullptr) next_ += tokens_before(end);
   done_ = end;
 }
 

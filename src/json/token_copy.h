@@ -41,6 +41,8 @@ class TokenCopy {
 
  private:
   void append(std::size_t begin, std::size_t end);
+  /// How many of the tokens that are neither kept nor left out begin before `end`.
+  std::size_t tokens_before(std::size_t end) const;
 
   const JsonTokens& from_;
   std::string& out_;
