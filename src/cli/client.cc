@@ -13,6 +13,7 @@
 #include "cli/control_server.h"
 #include "cli/data_folder.h"
 #include "cli/options.h"
+#include "jose/json_web_key.h"
 #include "smart/audit.h"
 #include "smart/client_registry.h"
 
@@ -54,6 +55,9 @@ Result<json::object> to_request(const ClientArguments& arguments, const std::str
     if (!arguments.jwks_url.empty())
       return invalid("client: --jwks and --jwks-url exclude each other");
     SLUICE_ASSIGN_OR_RETURN(const auto text, read_file(arguments.jwks_file));
+    if (text.size() > jose::kJwkSetSizeMax)
+      return invalid(fmt::format("client: '{}' has more than {} bytes, too many for a set of keys",
+                                 arguments.jwks_file, jose::kJwkSetSizeMax));
     boost::system::error_code failed;
     auto keys = json::parse(text, failed);
     if (failed || !keys.is_object())

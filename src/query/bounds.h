@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <stop_token>
 
@@ -13,6 +14,8 @@ namespace sluice::query {
 
 /// None by default: an export has all the time it needs.
 struct Bounds {
+  /// Asked first when the bounds are looked at: what turns out to take long may need a permission.
+  std::function<Result<void>()> permit = {};
   std::stop_token stop = {};
   std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt;
 };

@@ -13,6 +13,7 @@ class StoreResolver final : public search::Resolver {
   StoreResolver(const store::Store& store, store::Sequence as_of, Bounds bounds = {})
       : store_(store), as_of_(as_of), check_(std::move(bounds)) {}
   Result<void> each(fhir::ResourceType type, const Visit& visit) override;
+  Result<void> look() override { return check_.look(); }
 
  private:
   const store::Store& store_;

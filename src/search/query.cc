@@ -65,6 +65,13 @@ std::optional<std::vector<std::string>> patients_of(const Criterion& criterion,
   return patients;
 }
 
+/// With one resource, once chains are resolved.
+std::size_t comparisons_of(const Criterion& criterion) {
+  const bool is_looked_up =
+      criterion.kind == Criterion::Kind::kChain || criterion.kind == Criterion::Kind::kHas;
+  return is_looked_up ? 0 : criterion.compared_count();
+}
+
 // Fewer are compared as fast as they are looked up.
 constexpr std::size_t kLookedUpFrom = 8;
 
@@ -183,6 +190,11 @@ Result<Query> Query::compile(fhir::ResourceType type, const Parameters& paramete
     impl->criteria.push_back(std::move(criterion));
   }
   sort_unique(impl->other_types);
+  // What costs little decides first: then how long it takes to compare a resource says nothing of
+  // one that a short condition hides from its client.
+  std::stable_sort(
+      impl->criteria.begin(), impl->criteria.end(),
+      [](const Criterion& a, const Criterion& b) { return comparisons_of(a) < comparisons_of(b); });
   Query query;
   query.impl_ = std::move(impl);
   return query;
@@ -218,7 +230,7 @@ Result<Query> Query::resolved(Resolver& resolver) const {
 Result<Query> Query::resolved(Resolver& resolver, IdBudget& budget) const {
   if (!impl_->needs_resolver) return *this;
   auto impl = std::make_shared<Impl>(*impl_);
-  Matcher matcher;
+  Matcher matcher([&resolver] { return resolver.look(); });
   for (Criterion& criterion : impl->criteria) {
     if (criterion.inner.empty()) continue;
     criterion.resources.emplace();

@@ -19,6 +19,8 @@ class Resolver {
   /// Calls `visit` for each resource of the type once, in any order; stops at its first error and
   /// returns it.
   virtual Result<void> each(fhir::ResourceType type, const Visit& visit) = 0;
+  /// An error when the search is to end: asked within the comparison of a large resource too.
+  virtual Result<void> look() = 0;
 };
 
 }  // namespace sluice::search

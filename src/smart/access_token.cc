@@ -161,7 +161,11 @@ Result<AccessTokens::ClaimsPtr> AccessTokens::verify(std::string_view token) con
 }
 
 Result<void> AccessTokens::check_alive(const AccessClaims& claims) const {
-  if (claims.expires <= clock_.now()) return refused("the access token expired");
+  const Instant now = clock_.now();
+  if (claims.expires <= now) return refused("the access token expired");
+  // Made while the clock was ahead, it would live until the clock comes there again.
+  if (claims.issued > now + kSlack)
+    return refused("the access token is not known here", "it is of a time to come");
   const auto client = clients_.find(claims.client_id);
   if (client == nullptr || !client->is_active() || client->generation != claims.generation)
     return refused("the access token was revoked",

@@ -35,6 +35,29 @@ class ScopeQueries(ScopedCase):
             answer = client.token_answer(self.server, bad)
             self.assertEqual((answer.status, answer.json()["error"]), (400, "invalid_scope"), bad)
 
+    def test_r01_a_batch_of_slow_reads_ends_with_its_time(self):
+        """A client may narrow its scope to what takes seconds to compare with one large resource."""
+        client = smart.Client(self.folder, self.data, "slow", scope="system/ServiceRequest.cruds")
+        self.server.stop()
+        self.server = harness.start_server(self, self.data, "--search-timeout", "1", is_open=False)
+        whole = client.headers(self.server)
+        events = ",".join(['"2020-01-01T00:00:00Z"'] * 150_000)
+        body = ('{"resourceType":"ServiceRequest","id":"big","status":"active","intent":"order","subject":'
+                '{"reference":"Patient/p"},"occurrenceTiming":{"event":[' + events + "]}}").encode()
+        url = self.server.base + "/ServiceRequest/big"
+        self.assertEqual(harness.request("PUT", url, {**whole, "Content-Type": "application/fhir+json"}, body).status, 201)
+        dates = ",".join(f"2{100 + n}-01-01" for n in range(900))
+        narrow = client.headers(self.server, f"system/ServiceRequest.cruds?occurrence={dates}")
+        read = harness.request("GET", url, narrow)
+        self.assertEqual(read.status, 422, read)
+        self.assertEqual(read.json()["issue"][0]["code"], "too-costly")
+        batch = {"resourceType": "Bundle", "type": "batch",
+                 "entry": [{"request": {"method": "GET", "url": "ServiceRequest/big"}}] * 50}
+        answer = harness.request("POST", self.server.base, {**narrow, "Content-Type": "application/fhir+json"},
+                                 json.dumps(batch).encode())
+        statuses = [entry["response"]["status"][:3] for entry in answer.json()["entry"]]
+        self.assertEqual(statuses, ["422"] + ["503"] * 49)
+
     # ---- exports ----
 
     def test_a06_exports_of_every_level_show_what_the_scopes_cover(self):

@@ -245,5 +245,59 @@ TEST_F(ScopedStoreTest, AScanOfWhatIsHiddenEndsInTime_R01) {
   }
 }
 
+// R-01: a comparison that turns out to take long needs a permission, and a short one none.
+TEST_F(ScopedStoreTest, ALongComparisonAsksForPermission_R01) {
+  std::string dates = R"("2020-01-01")";
+  while (dates.size() < (1u << 20)) dates += R"(,"2020-01-02T00:00:00Z")";
+  put(fhir::ResourceReader()
+          .read(fmt::format(
+              R"({{"resourceType":"Observation","id":"long","status":"final","code":{{"text":"x"}},)"
+              R"("effectiveTiming":{{"event":[{}]}}}})",
+              dates))
+          .value());
+  std::string query = "date=2021-01-01";
+  for (int i = 2; i < 9; ++i) query += fmt::format(",2021-01-0{}", i);
+  const auto filter = only(query);
+  int asked = 0;
+  const ScopedStore store(*store_, clock_,
+                          [&](fhir::ResourceType) -> Result<Rights> {
+                            return Rights{filter, filter, filter, filter};
+                          },
+                          {.permit = [&]() -> Result<void> {
+                            ++asked;
+                            return Error{ErrorKind::kUnavailable, "no slot is free"};
+                          }});
+  const auto as_of = store.last_commit().sequence;
+  EXPECT_FALSE(store.read({observations(), "f1"}, as_of).value());
+  EXPECT_EQ(asked, 0);
+  EXPECT_EQ(store.read({observations(), "long"}, as_of).error().kind, ErrorKind::kUnavailable);
+  EXPECT_EQ(asked, 1);
+}
+
+// R-06: how long it takes tells nothing of what a short condition hides.
+TEST_F(ScopedStoreTest, WhatCostsLittleDecidesFirst_R06) {
+  std::string dates = R"("2020-01-01")";
+  while (dates.size() < (1u << 20)) dates += R"(,"2020-01-02T00:00:00Z")";
+  put(fhir::ResourceReader()
+          .read(fmt::format(R"({{"resourceType":"Observation","id":"long","status":"preliminary",)"
+                            R"("code":{{"text":"x"}},"effectiveTiming":{{"event":[{}]}}}})",
+                            dates))
+          .value());
+  std::string query = "date=2021-01-01";
+  for (int i = 2; i < 9; ++i) query += fmt::format(",2021-01-0{}", i);
+  const auto filter = only(query + "&status=final");
+  int asked = 0;
+  const ScopedStore store(*store_, clock_,
+                          [&](fhir::ResourceType) -> Result<Rights> {
+                            return Rights{filter, filter, filter, filter};
+                          },
+                          {.permit = [&]() -> Result<void> {
+                            ++asked;
+                            return {};
+                          }});
+  EXPECT_FALSE(store.read({observations(), "long"}, store.last_commit().sequence).value());
+  EXPECT_LE(asked, 1) << "the walk to the status";
+}
+
 }  // namespace
 }  // namespace sluice::query

@@ -56,6 +56,7 @@ using Resources = std::map<std::string, std::vector<std::string>>;
 class ResourcesResolver final : public Resolver {
  public:
   explicit ResourcesResolver(const Resources& resources) : resources_(resources) {}
+  Result<void> look() override { return {}; }
   Result<void> each(fhir::ResourceType type, const Visit& visit) override {
     const auto found = resources_.find(std::string(fhir::type_name(type)));
     if (found == resources_.end()) return {};

@@ -14,6 +14,10 @@ using testing::HasSubstr;
 
 class MapResolver final : public Resolver {
  public:
+  Result<void> look() override {
+    if (--looks_left == 0) return Error{ErrorKind::kTimeout, "enough"};
+    return {};
+  }
   Result<void> each(fhir::ResourceType type, const Visit& visit) override {
     ++passes;
     for (const auto& [id, json] : resources[std::string(fhir::type_name(type))])
@@ -22,6 +26,7 @@ class MapResolver final : public Resolver {
   }
   std::map<std::string, std::map<std::string, std::string>> resources;
   int passes = 0;
+  int looks_left = -1;  // -1: any number
 };
 
 class Chain : public testing::Test {
@@ -50,6 +55,22 @@ class Chain : public testing::Test {
 constexpr std::string_view kOfMan = R"({"subject":{"reference":"Patient/1"}})";
 constexpr std::string_view kOfWoman = R"({"subject":{"reference":"Patient/2/_history/4"}})";
 constexpr std::string_view kOfGroup = R"({"subject":{"reference":"Group/1"}})";
+
+// R-01: what a chain leads to may be one resource of megabytes.
+TEST_F(Chain, TheSearchEndsWithinTheComparisonOfOneResource_R01) {
+  std::string values = "n0";
+  for (int i = 1; i < 100; ++i) values += ",n" + std::to_string(i);
+  resolver_.resources["Patient"]["1"] =
+      R"({"id":"1","name":[{"family":")" + std::string(1u << 20, 'a') + R"("}]})";
+  for (const std::string query : {"Condition?patient.name:contains=",
+                                  "Organization?_has:Patient:organization:name:contains="}) {
+    SCOPED_TRACE(query);
+    resolver_.looks_left = 3;
+    const auto resolved = compile(query + values).value().resolved(resolver_);
+    ASSERT_FALSE(resolved);
+    EXPECT_EQ(resolved.error().kind, ErrorKind::kTimeout);
+  }
+}
 
 TEST_F(Chain, AParameterOfTheResourceReferredToDecides_Q05) {
   EXPECT_TRUE(matches("Condition?patient.gender=male", kOfMan));

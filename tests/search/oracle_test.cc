@@ -31,6 +31,7 @@ using Lines = std::map<std::string, std::vector<Line>>;
 class DataResolver final : public Resolver {
  public:
   explicit DataResolver(const Lines& lines) : lines_(lines) {}
+  Result<void> look() override { return {}; }
   Result<void> each(fhir::ResourceType type, const Visit& visit) override {
     const auto found = lines_.find(std::string(fhir::type_name(type)));
     if (found == lines_.end()) return {};

@@ -106,6 +106,24 @@ TEST_F(AccessTokenTest, EndsWhenItExpires) {
   EXPECT_EQ(refusal(token), "the access token expired");
 }
 
+// A clock that was ahead for a while made tokens that would live until it comes there again.
+TEST_F(AccessTokenTest, RefusesWhatIsOfATimeToCome) {
+  const std::string early = issue();
+  clock.advance(std::chrono::hours(24));
+  const std::string late = issue();
+  EXPECT_EQ(refusal(late), "");
+  clock.advance(-std::chrono::hours(24));
+  EXPECT_EQ(refusal(early), "");
+  EXPECT_EQ(refusal(late), "the access token is not known here");
+  restart();
+  EXPECT_EQ(refusal(late), "the access token is not known here");
+  // A clock that is set by a little is none that was wrong.
+  clock.advance(std::chrono::minutes(4));
+  const std::string soon = issue();
+  clock.advance(-std::chrono::minutes(4));
+  EXPECT_EQ(refusal(soon), "");
+}
+
 TEST_F(AccessTokenTest, RefusesWhatIsNotOurs) {
   const std::string token = issue();
   const auto claims = json::parse(R"({"iss":"https://ehr.example/fhir","client_id":"acme"})");

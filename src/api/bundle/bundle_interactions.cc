@@ -260,9 +260,9 @@ class TransactionRequest {
   http::Response search_as_of(const http::Request& request, fhir::ResourceType type,
                               const store::Commit& commit) {
     const auto seen = scoped_store(service_, request_, principal_,
-                                   Interaction{type, {smart::Permissions::kSearch}});
+                                   Interaction{type, {smart::Permissions::kSearch}}, service_.slot);
     if (seen == nullptr) return search_resources_as_of(service_, request, principal_, type, commit);
-    Service limited(service_, *seen);
+    Service limited(service_, *seen, service_.slot);
     return search_resources_as_of(limited, request, principal_, type, commit);
   }
 
@@ -334,17 +334,18 @@ bool may_take_long(const fhir::BundleRequestEntry& entry, std::string_view base_
   return entry.method != "POST" && !names_one;
 }
 
+/// A read can take long too where a scope's query decides about it.
 Result<http::Response> run_batch(Service& service, const http::Router& router,
-                                 const http::Request& request, const Preferences& preferences,
+                                 const http::Request& request, const Principal& principal,
+                                 const Preferences& preferences,
                                  const fhir::BundleRequest& bundle) {
   const std::string base_url = service.base_url(request);
-  std::optional<SearchSlots::Slot> slot;
+  std::shared_ptr<SharedSlot> slot;
   std::optional<std::chrono::steady_clock::time_point> deadline;
-  if (std::any_of(bundle.entries().begin(), bundle.entries().end(),
+  if ((principal.claims != nullptr && principal.claims->scopes.has_queries()) ||
+      std::any_of(bundle.entries().begin(), bundle.entries().end(),
                   [&](const auto& entry) { return may_take_long(entry, base_url); })) {
-    auto taken = take_slot(service, request);
-    if (!taken) return std::move(taken).error();
-    slot = std::move(*taken);
+    SLUICE_ASSIGN_OR_RETURN(slot, take_slot(service, request));
     deadline = search_bounds(service, request).deadline;
   }
   BundleResponse response("batch-response", service.options.bundle_answer_size_max,
@@ -383,11 +384,12 @@ Result<http::Response> post_now(Service& service, const http::Router& router,
   SLUICE_ASSIGN_OR_RETURN(auto preferences, read_preferences(request));
   // Nobody wants a Bundle back that was just sent, unless they say so.
   if (!preferences.states_return) preferences.returned = Return::kMinimal;
+  Service own(service, service.store, slot_of(service, request));
   SLUICE_ASSIGN_OR_RETURN(const auto share, service.bundles->take(request.body.size()));
   SLUICE_ASSIGN_OR_RETURN(const auto bundle, fhir::BundleRequest::read(json_body(request)));
   if (bundle.kind() == fhir::BundleRequest::Kind::kBatch)
-    return run_batch(service, router, request, preferences, bundle);
-  return TransactionRequest(service, router, request, principal, preferences, bundle).run();
+    return run_batch(own, router, request, principal, preferences, bundle);
+  return TransactionRequest(own, router, request, principal, preferences, bundle).run();
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ smart::Permissions letter_of(rest::Look look) {
 std::unique_ptr<ScopedTransaction> ScopedTransaction::of(const Service& service,
                                                          const http::Request& request,
                                                          const Principal& principal) {
-  auto writes = scoped_store(service, request, principal, std::nullopt);
+  auto writes = scoped_store(service, request, principal, std::nullopt, service.slot);
   if (writes == nullptr) return nullptr;
   return std::unique_ptr<ScopedTransaction>(
       new ScopedTransaction(service, request, principal, std::move(writes)));
@@ -34,7 +34,8 @@ std::unique_ptr<ScopedTransaction> ScopedTransaction::of(const Service& service,
 const store::Store& ScopedTransaction::seen_for(rest::Look look, fhir::ResourceType type) {
   auto& seen = seen_[{look, type}];
   if (seen == nullptr)
-    seen = scoped_store(service_, request_, principal_, Interaction{type, letter_of(look)});
+    seen = scoped_store(service_, request_, principal_, Interaction{type, letter_of(look)},
+                        service_.slot);
   return *seen;
 }
 

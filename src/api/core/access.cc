@@ -126,9 +126,23 @@ Result<std::optional<std::vector<fhir::ResourceType>>> authorize_all_types(
   return Types(std::move(types));
 }
 
+namespace {
+
+/// Comparisons with a query of a scope are short, as a rule. One that is not takes a slot, so that
+/// those of a few clients do not take all threads.
+query::Bounds slow_bounds(const Service& service, const http::Request& request,
+                          const std::shared_ptr<SharedSlot>& slot) {
+  query::Bounds bounds = search_bounds(service, request);
+  if (slot != nullptr) bounds.permit = [slot] { return slot->take(); };
+  return bounds;
+}
+
+}  // namespace
+
 std::shared_ptr<store::Store> scoped_store(const Service& service, const http::Request& request,
                                            const Principal& principal,
-                                           const std::optional<Interaction>& interaction) {
+                                           const std::optional<Interaction>& interaction,
+                                           const std::shared_ptr<SharedSlot>& slot) {
   if (principal.claims == nullptr || !principal.claims->scopes.has_queries()) return nullptr;
   const search::QueryOptions options{.base_url = service.base_url(request),
                                      .now = service.clock.now()};
@@ -146,7 +160,7 @@ std::shared_ptr<store::Store> scoped_store(const Service& service, const http::R
         const smart::Permissions searched{smart::Permissions::kSearch};
         return rights_by(scopes, type, searched, written | (given & searched), options);
       },
-      search_bounds(service, request));
+      slow_bounds(service, request, slot));
 }
 
 Result<bool> covers(const Service& service, const http::Request& request,
@@ -159,7 +173,7 @@ Result<bool> covers(const Service& service, const http::Request& request,
                           search::ResourceFilter::compile(
                               type, scopes.limit(type, permissions),
                               {.base_url = service.base_url(request), .now = service.clock.now()}));
-  const query::BoundsCheck check(search_bounds(service, request));
+  const query::BoundsCheck check(slow_bounds(service, request, slot_of(service, request)));
   search::Matcher matcher([&] { return check.look(); });
   return filter.passes(matcher, json);
 }

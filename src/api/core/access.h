@@ -49,9 +49,11 @@ struct Interaction {
 /// The store as the principal may see and change it, when its scopes have queries; nullptr
 /// when they have none. With an interaction, resources of its type are seen as its permissions let
 /// and nothing else is done to them; others, and all without one, as all that is given for them.
+/// `slot`: of the request (slot_of()), which it takes when a comparison turns out to take long.
 std::shared_ptr<store::Store> scoped_store(const Service& service, const http::Request& request,
                                            const Principal& principal,
-                                           const std::optional<Interaction>& interaction);
+                                           const std::optional<Interaction>& interaction,
+                                           const std::shared_ptr<SharedSlot>& slot);
 
 /// Whether the scopes cover just this resource, as it is stored.
 Result<bool> covers(const Service& service, const http::Request& request,

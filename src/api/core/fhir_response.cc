@@ -22,7 +22,8 @@ constexpr Mapping kMappings[] = {
     {ErrorKind::kNotFound, 404, "not-found"},
     {ErrorKind::kMethodNotAllowed, 405, "not-supported"},
     {ErrorKind::kNotAcceptable, 406, "not-supported"},
-    {ErrorKind::kTimeout, 408, "timeout"},
+    // 408 would blame the connection, and to try again would not help.
+    {ErrorKind::kTimeout, 422, "too-costly"},
     {ErrorKind::kPreconditionFailed, 412, "conflict"},
     {ErrorKind::kUnprocessable, 422, "processing"},
     {ErrorKind::kConflict, 409, "conflict"},

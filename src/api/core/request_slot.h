@@ -3,7 +3,7 @@
 // end.
 #pragma once
 
-#include <optional>
+#include <memory>
 
 #include "api/core/service.h"
 #include "base/result.h"
@@ -28,7 +28,7 @@ class RequestSlot {
  private:
   const Service& service_;
   const http::Request& request_;
-  std::optional<SearchSlots::Slot> slot_;
+  std::shared_ptr<SharedSlot> slot_;
   bool is_taken_ = false;
 };
 

@@ -4,7 +4,9 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "base/result.h"
@@ -50,6 +52,31 @@ class SearchSlots {
  private:
   std::mutex mutex_;
   std::size_t free_;  // guarded by mutex_
+};
+
+/// One slot for all that a request does, taken by whichever part of it first turns out to take
+/// long. Thread-safe.
+class SharedSlot {
+ public:
+  explicit SharedSlot(std::shared_ptr<SearchSlots> slots) : slots_(std::move(slots)) {}
+
+  /// Takes it, unless the request has it. kUnavailable as of SearchSlots::take().
+  Result<void> take() {
+    const std::lock_guard lock(mutex_);
+    if (slot_) return {};
+    SLUICE_ASSIGN_OR_RETURN(slot_, slots_->take());
+    return {};
+  }
+  /// The request is over, although parts of it may live on.
+  void give_back() {
+    const std::lock_guard lock(mutex_);
+    slot_.reset();
+  }
+
+ private:
+  const std::shared_ptr<SearchSlots> slots_;
+  std::mutex mutex_;
+  std::optional<SearchSlots::Slot> slot_;
 };
 
 }  // namespace sluice::api

@@ -12,11 +12,16 @@ std::string Service::base_url(const http::Request& request) const {
   return fmt::format("{}{}", request.origin, kFhirPath);
 }
 
-Result<std::optional<SearchSlots::Slot>> take_slot(const Service& service,
-                                                   const http::Request& request) {
-  if (request.deadline) return std::optional<SearchSlots::Slot>();
-  SLUICE_ASSIGN_OR_RETURN(auto slot, service.searches->take());
-  return std::optional(std::move(slot));
+std::shared_ptr<SharedSlot> slot_of(const Service& service, const http::Request& request) {
+  if (request.deadline) return nullptr;
+  return service.slot != nullptr ? service.slot : std::make_shared<SharedSlot>(service.searches);
+}
+
+Result<std::shared_ptr<SharedSlot>> take_slot(const Service& service,
+                                              const http::Request& request) {
+  auto slot = slot_of(service, request);
+  if (slot != nullptr) SLUICE_RETURN_IF_ERROR(slot->take());
+  return slot;
 }
 
 query::Bounds search_bounds(const Service& service, const http::Request& request) {

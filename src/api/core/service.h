@@ -73,6 +73,7 @@ struct Service {
   std::shared_ptr<http::MemoryBudget> answers;
   std::shared_ptr<http::MemoryBudget> public_answers;  ///< the same, to unauthenticated clients
   std::shared_ptr<SearchSlots> searches;
+  std::shared_ptr<SharedSlot> slot;  ///< of a request that has a service of its own, else nullptr
   std::shared_ptr<LongSearches> long_searches;
   std::shared_ptr<rest::MemberChanges> member_changes;
   /// Stopped before the server waits for the running requests. Shared by copies.
@@ -97,7 +98,7 @@ struct Service {
         long_searches(std::make_shared<LongSearches>()),
         member_changes(std::make_shared<rest::MemberChanges>()) {}
   /// Whatever is bounded for all is shared; only the store is another.
-  Service(const Service& service, store::Store& seen)
+  Service(const Service& service, store::Store& seen, std::shared_ptr<SharedSlot> own_slot)
       : store(seen),
         files(service.files),
         engine(service.engine),
@@ -109,6 +110,7 @@ struct Service {
         answers(service.answers),
         public_answers(service.public_answers),
         searches(service.searches),
+        slot(std::move(own_slot)),
         long_searches(service.long_searches),
         member_changes(service.member_changes),
         stopping(service.stopping),
@@ -119,10 +121,12 @@ struct Service {
   std::string base_url(const http::Request& request) const;
 };
 
-/// A slot for what can take long; none for a part of a request that has one already. kUnavailable
-/// as of SearchSlots::take.
-Result<std::optional<SearchSlots::Slot>> take_slot(const Service& service,
-                                                   const http::Request& request);
+/// The slot that a request has, taken when it needs it; nullptr for a part of a request that has
+/// one.
+std::shared_ptr<SharedSlot> slot_of(const Service& service, const http::Request& request);
+/// A slot for what can take long, taken; none for a part of a request that has one already.
+/// kUnavailable as of SearchSlots::take.
+Result<std::shared_ptr<SharedSlot>> take_slot(const Service& service, const http::Request& request);
 /// When what begins now must end: after the time of a search, or with the request that it is a part
 /// of.
 query::Bounds search_bounds(const Service& service, const http::Request& request);

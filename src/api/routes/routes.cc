@@ -48,10 +48,12 @@ using PrincipalHandler =
 http::Response call(Service& service, const http::Request& request, const Principal& principal,
                     const std::optional<Interaction>& interaction,
                     const PrincipalHandler& handler) {
-  const auto seen = scoped_store(service, request, principal, interaction);
+  const auto slot = slot_of(service, request);
+  const auto seen = scoped_store(service, request, principal, interaction, slot);
   if (seen == nullptr) return handler(service, request, principal);
-  const auto limited = std::make_shared<Service>(service, *seen);
+  const auto limited = std::make_shared<Service>(service, *seen, slot);
   auto response = handler(*limited, request, principal);
+  if (slot != nullptr) slot->give_back();
   // A body that is made while it is sent reads on after the call.
   if (auto* stream = std::get_if<http::StreamBody>(&response.body))
     stream->read = [seen, limited, read = std::move(stream->read)](std::span<char> buffer) {

@@ -31,7 +31,7 @@ TEST(FhirResponse, K05EveryKindOfErrorHasItsStatusAndIssueCode) {
       {ErrorKind::kNotFound, 404, "not-found", "error"},
       {ErrorKind::kMethodNotAllowed, 405, "not-supported", "error"},
       {ErrorKind::kNotAcceptable, 406, "not-supported", "error"},
-      {ErrorKind::kTimeout, 408, "timeout", "error"},
+      {ErrorKind::kTimeout, 422, "too-costly", "error"},
       {ErrorKind::kConflict, 409, "conflict", "error"},
       {ErrorKind::kGone, 410, "deleted", "error"},
       {ErrorKind::kTooLarge, 413, "too-long", "error"},

@@ -34,6 +34,7 @@ class SeenResolver final : public search::Resolver {
       return seen ? visit(id, json) : Result<void>();
     });
   }
+  Result<void> look() override { return check_.look(); }
 
  private:
   search::Resolver& resolver_;

@@ -36,6 +36,7 @@ class GroupReach final : public search::Resolver {
   /// The resources of the type in reach: in the compartments of the groups' members, the groups
   /// themselves, Provenance of what is in reach, and the supporting resources that exports have.
   Result<void> each(fhir::ResourceType type, const Visit& visit) override;
+  Result<void> look() override { return bounds_.look(); }
 
   /// Whether a resource is one of the groups or in the compartment of a member: found without
   /// reading all members.
