@@ -49,13 +49,24 @@ class Repeated(Honest):
         with open(self.out + "/.sluice/journal", "rb") as file:
             lines = file.readlines()
         self.assertIn(b'"single"', lines[-1])
+        self.assertIn(b'"repeated"', lines[-2])
         with open(self.out + "/.sluice/journal", "wb") as file:
-            file.writelines(lines[:-1])
+            file.writelines(lines[:-2])
         with open(self.out + "/Patient.00002.ndjson", "ab") as file:
             file.write(version("c", 1, "later at a tie"))
         done = self.sync_observations()
         self.assertIn("1 resources came more than once (Patient 1)", done.out + done.err)
         self.assertEqual(self.languages(), {"a": "new", "b": "new", "c": "later at a tie"})
+
+    def test_l06_what_was_found_is_told_also_after_a_run_that_was_killed(self):
+        self.offer()
+        with open(self.out + "/.sluice/journal", "rb") as file:
+            lines = file.readlines()
+        with open(self.out + "/.sluice/journal", "wb") as file:
+            file.writelines(lines[:-1])  # all files were changed: nothing is found again
+        done = self.offer()
+        self.assertIn("2 resources came more than once (Patient 2)", done.out)
+        self.assertRegex(done.out, r"Patient +2 +3 ")
 
     def test_l06_blocks_of_instances_may_share_resources(self):
         self.server.finish([self.output("Patient", version("a", 1, "x") * 2)], outputOrganizedBy="Patient")

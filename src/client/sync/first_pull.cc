@@ -14,6 +14,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr const char* kFound = "repeated";  // the record of what there was more than once
+
 bool has_lines_of_resources(const Round& round) {
   const std::string& format = round.request.output_format;
   return (format.empty() || format.find("ndjson") != std::string::npos) &&
@@ -31,7 +33,7 @@ EachPath outputs_of(const PullState& state, const Round& round) {
 }
 
 void take_record(const json::object& record, PullReport& report) {
-  const auto* types = record.if_contains("repeated");
+  const auto* types = record.if_contains("types");
   if (types == nullptr || !types->is_object()) return;
   for (const auto& [type, counts] : types->get_object()) {
     if (!counts.is_object()) continue;
@@ -47,19 +49,22 @@ void take_record(const json::object& record, PullReport& report) {
 Result<void> keep_one_of_each(PullState& state, const Waiter& waiter, PullReport& report) {
   const Round& first = state.rounds().front();
   if (!has_lines_of_resources(first)) return {};
-  if (const auto* done = last_of(state, kSingleRecord)) {
-    take_record(*done, report);
-    return {};
+  if (last_of(state, kSingleRecord) == nullptr) {
+    NewestLinesEvents events;
+    events.check = [&waiter] { return waiter.check(); };
+    // What is found while some files were changed already, by a run that was killed, is not all.
+    if (last_of(state, kFound) == nullptr)
+      events.on_found = [&state](const RepeatedByType& repeated) {
+        json::object types;
+        for (const auto& [type, counts] : repeated)
+          types[type] = json::object{{"resources", counts.resources}, {"lines", counts.lines}};
+        return state.note_sync({{"what", kFound}, {"types", std::move(types)}});
+      };
+    SLUICE_RETURN_IF_ERROR(
+        keep_newest_lines(outputs_of(state, first), state.folder() / ".sluice", events));
+    SLUICE_RETURN_IF_ERROR(state.note_sync({{"what", kSingleRecord}}));
   }
-  SLUICE_ASSIGN_OR_RETURN(const auto repeated,
-                          keep_newest_lines(outputs_of(state, first), state.folder() / ".sluice",
-                                            [&waiter] { return waiter.check(); }));
-  json::object types;
-  for (const auto& [type, counts] : repeated)
-    types[type] = json::object{{"resources", counts.resources}, {"lines", counts.lines}};
-  const json::object record{{"what", kSingleRecord}, {"repeated", std::move(types)}};
-  SLUICE_RETURN_IF_ERROR(state.note_sync(record));
-  take_record(record, report);
+  if (const auto* found = last_of(state, kFound)) take_record(*found, report);
   return {};
 }
 

@@ -25,6 +25,7 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kPartSize = 64u << 20;  // of NDJSON whose resources are compared at a time
 constexpr std::uint64_t kGzipFactor = 10;
 constexpr std::uint64_t kLinesUnchecked = 1024;
+constexpr std::size_t kTypesMax = 2000;  // that are counted apart: FHIR has no 200
 
 // Where a version of a resource stands. With "Type/id" behind it an entry of a list.
 struct Version {
@@ -40,9 +41,8 @@ enum class Keep : std::uint8_t {
 // One reading of files to find which lines go, one more of those that have some.
 class NewestLines {
  public:
-  NewestLines(const EachPath& files, fs::path scratch, Keep keep,
-              const std::function<Result<void>()>& check)
-      : files_(files), scratch_(std::move(scratch)), keep_(keep), check_(check) {}
+  NewestLines(const EachPath& files, fs::path scratch, Keep keep, const NewestLinesEvents& events)
+      : files_(files), scratch_(std::move(scratch)), keep_(keep), events_(events) {}
 
   Result<void> run() {
     SLUICE_ASSIGN_OR_RETURN(const auto lists, SpillLists::create(scratch_ / "lists"));
@@ -51,9 +51,9 @@ class NewestLines {
     goes_.resize(lines_);
     for (std::uint64_t part = 0; part < parts_; ++part)
       SLUICE_RETURN_IF_ERROR(compare(*lists, std::to_string(part)));
+    if (events_.on_found) SLUICE_RETURN_IF_ERROR(events_.on_found(repeated_));
     return rewrite_files();
   }
-  std::map<std::string, Repeated>& repeated() { return repeated_; }
 
  private:
   struct Newest {
@@ -61,7 +61,7 @@ class NewestLines {
     bool is_repeated = false;
   };
 
-  Result<void> check() const { return check_ ? check_() : Result<void>(); }
+  Result<void> check() const { return events_.check ? events_.check() : Result<void>(); }
 
   Result<void> count_parts() {
     std::uint64_t size = 0;
@@ -113,7 +113,8 @@ class NewestLines {
     if (is_newer) known.version = version;
     if (is_newer && keep_ == Keep::kNewestLast) return;
     goes_[older] = true;
-    auto& counts = repeated_[std::string(type)];
+    const bool is_one_too_many = repeated_.size() >= kTypesMax && !repeated_.contains(type);
+    auto& counts = repeated_[is_one_too_many ? "(others)" : std::string(type)];
     ++counts.lines;
     if (!std::exchange(known.is_repeated, true)) ++counts.resources;
   }
@@ -148,21 +149,19 @@ class NewestLines {
   const EachPath& files_;
   const fs::path scratch_;
   const Keep keep_;
-  const std::function<Result<void>()>& check_;
+  const NewestLinesEvents& events_;
   std::uint64_t parts_ = 1;
   std::uint64_t lines_ = 0;
   std::vector<std::uint64_t> first_lines_;  // by file
   std::vector<bool> goes_;                  // by line
-  std::map<std::string, Repeated> repeated_;
+  RepeatedByType repeated_;
 };
 
 }  // namespace
 
-Result<std::map<std::string, Repeated>> keep_newest_lines(
-    const EachPath& files, const fs::path& scratch, const std::function<Result<void>()>& check) {
-  NewestLines lines(files, scratch, Keep::kNewestOnly, check);
-  SLUICE_RETURN_IF_ERROR(lines.run());
-  return std::move(lines.repeated());
+Result<void> keep_newest_lines(const EachPath& files, const fs::path& scratch,
+                               const NewestLinesEvents& events) {
+  return NewestLines(files, scratch, Keep::kNewestOnly, events).run();
 }
 
 Result<void> drop_older_versions(const std::vector<fs::path>& files, const fs::path& scratch) {

@@ -22,14 +22,20 @@ struct Repeated {
   std::uint64_t lines = 0;  ///< that were taken out
 };
 
+using RepeatedByType = std::map<std::string, Repeated, std::less<>>;
+
+/// What keep_newest_lines() calls; each may be empty, and its error ends all.
+struct NewestLinesEvents {
+  std::function<Result<void>()> check;                          ///< often
+  std::function<Result<void>(const RepeatedByType&)> on_found;  ///< before a file is changed
+};
+
 /// Takes out of NDJSON files all lines of a resource but its newest by meta.lastUpdated, at a tie
-/// the last. Returns by type what had several. Changes a file only when it has such lines; doing it
-/// again changes nothing. `scratch`: a folder for what it needs meanwhile. Memory: a bit for each
-/// line, eight bytes for each file, and what 64 MB of resources are called. `check` is called
-/// often; its error ends all.
-Result<std::map<std::string, Repeated>> keep_newest_lines(
-    const EachPath& files, const std::filesystem::path& scratch,
-    const std::function<Result<void>()>& check = {});
+/// the last. Changes a file only when it has such lines; doing it again changes nothing. `scratch`:
+/// a folder for what it needs meanwhile. Memory: a bit for each line, eight bytes for each file,
+/// and what 64 MB of resources are called.
+Result<void> keep_newest_lines(const EachPath& files, const std::filesystem::path& scratch,
+                               const NewestLinesEvents& events = {});
 
 /// Takes out of NDJSON files the lines that stand behind a newer version of the same resource, so
 /// that the last line of each resource is its newest.

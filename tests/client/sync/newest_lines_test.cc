@@ -65,28 +65,52 @@ TEST_F(NewestLinesTest, L06OneLineOfEachResourceStays) {
                      line("4", 1, "later at a tie"), line("2", 5, "later at a tie")});
   write("d.ndjson", {line("5", 1, "only")});
   const auto untouched = fs::last_write_time(folder_ / "d.ndjson");
-  const auto repeated = keep_newest_lines(each(), folder_);
-  ASSERT_TRUE(repeated);
-  ASSERT_EQ(repeated->size(), 1u);
-  EXPECT_EQ(repeated->at("Patient").resources, 3u);
-  EXPECT_EQ(repeated->at("Patient").lines, 5u);
+  RepeatedByType repeated;
+  const auto note = [&](const RepeatedByType& found) {
+    repeated = found;
+    EXPECT_EQ(read("a.ndjson").size(), 3u);  // nothing was changed yet
+    return Result<void>();
+  };
+  ASSERT_TRUE(keep_newest_lines(each(), folder_, {{}, note}));
+  ASSERT_EQ(repeated.size(), 1u);
+  EXPECT_EQ(repeated.at("Patient").resources, 3u);
+  EXPECT_EQ(repeated.at("Patient").lines, 5u);
   EXPECT_THAT(read("a.ndjson"), ElementsAre(line("3", 1, "only")));
   EXPECT_THAT(read("b.ndjson.gz"), ElementsAre(line("1", 3, "new")));
   EXPECT_THAT(read("c.ndjson"),
               ElementsAre(line("1", 1, "other", "Observation"), line("4", 1, "later at a tie"),
                           line("2", 5, "later at a tie")));
   EXPECT_EQ(fs::last_write_time(folder_ / "d.ndjson"), untouched);
-  const auto again = keep_newest_lines(each(), folder_);
-  ASSERT_TRUE(again);
-  EXPECT_THAT(*again, IsEmpty());
+  ASSERT_TRUE(keep_newest_lines(each(), folder_, {{}, [&](const RepeatedByType& found) {
+                                                    EXPECT_THAT(found, IsEmpty());
+                                                    return Result<void>();
+                                                  }}));
   EXPECT_FALSE(fs::exists(folder_ / "lists"));
+}
+
+TEST_F(NewestLinesTest, L15NotEachOfAMillionTypesIsCountedApart) {
+  std::vector<std::string> lines;
+  for (int i = 0; i < 3000; ++i) {
+    std::string type = "T";
+    for (int rest = i; rest > 0; rest /= 26) type += static_cast<char>('a' + rest % 26);
+    lines.insert(lines.end(), 2, line("1", 1, "x", type));
+  }
+  write("a.ndjson", lines);
+  RepeatedByType repeated;
+  ASSERT_TRUE(keep_newest_lines(each(), folder_, {{}, [&](const RepeatedByType& found) {
+                                                    repeated = found;
+                                                    return Result<void>();
+                                                  }}));
+  EXPECT_EQ(repeated.size(), 2001u);
+  EXPECT_EQ(repeated.at("(others)").resources, 1000u);
+  EXPECT_EQ(read("a.ndjson").size(), 3000u);
 }
 
 TEST_F(NewestLinesTest, L06WhatIsStoppedChangesNothing) {
   write("a.ndjson", {line("1", 1, "old"), line("1", 2, "new")});
-  const auto stopped = keep_newest_lines(each(), folder_, [] {
-    return Result<void>(Error{ErrorKind::kCancelled, "stopped"});
-  });
+  NewestLinesEvents events;
+  events.check = [] { return Result<void>(Error{ErrorKind::kCancelled, "stopped"}); };
+  const auto stopped = keep_newest_lines(each(), folder_, events);
   ASSERT_FALSE(stopped);
   EXPECT_EQ(stopped.error().kind, ErrorKind::kCancelled);
   EXPECT_EQ(read("a.ndjson").size(), 2u);
