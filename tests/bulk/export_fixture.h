@@ -63,9 +63,12 @@ class ExportFixture : public ::testing::Test {
     return std::filesystem::temp_directory_path();
   }
 
+  /// What the exports read.
+  virtual const store::Store& store_of_exports() { return *store_; }
+
   void start() {
     engine_.reset();
-    exports_ = std::make_unique<ExportJobs>(*store_, *files_, sizes_,
+    exports_ = std::make_unique<ExportJobs>(store_of_exports(), *files_, sizes_,
                                             [](const job::Job& job, const ExportRequest& request,
                                                std::string_view id) -> Result<std::string> {
                                               return request.base_url + "/of-job/" + job.id + "/" +

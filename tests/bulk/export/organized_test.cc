@@ -4,7 +4,9 @@
 
 #include <boost/json.hpp>
 
+#include "bulk/export/request/export_phases.h"
 #include "export_fixture.h"
+#include "forwarding_store.h"
 
 namespace sluice::bulk {
 namespace {
@@ -198,6 +200,51 @@ TEST_F(OrganizedTest, ManyShardsAndSetsGiveTheSameBlocks) {
     }
     EXPECT_EQ(run_blocks(request), some) << "every " << every;
   }
+}
+
+/// Counts how often all shards of a job are read.
+class CountingStore final : public store::ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
+  Result<std::vector<store::Document>> documents(std::string_view prefix, std::string_view after,
+                                                 std::size_t limit) const override {
+    auto page = ForwardingStore::documents(prefix, after, limit);
+    if (prefix.starts_with("shard/") && page && page->empty()) ++passes;
+    return page;
+  }
+  mutable std::atomic<int> passes = 0;
+};
+
+class ReadsOfShards : public OrganizedTest {
+ protected:
+  const store::Store& store_of_exports() override {
+    if (!counting_) counting_ = std::make_unique<CountingStore>(*store_);
+    return *counting_;
+  }
+  void TearDown() override {
+    engine_.reset();
+    exports_.reset();
+    counting_.reset();
+    OrganizedTest::TearDown();
+  }
+  std::unique_ptr<CountingStore> counting_;
+};
+
+// P-09: not once for each shard that needs it.
+TEST_F(ReadsOfShards, WhatEarlierPhasesLeftIsReadOnceForAPhase) {
+  std::vector<std::string> lines;
+  for (int i = 0; i < 100; ++i) lines.push_back(simple("Practitioner", fmt::format("p{}", i)));
+  put(lines);
+  ExportRequest request;
+  request.level = ExportLevel::kSystem;
+  request.organize_by = fhir::find_resource_type("Practitioner");
+  const std::string id = kick_off(request);
+  ASSERT_EQ(wait(id).job.state, job::JobState::kDone);
+  const auto shards = *engine_->shards(id, {}, 100'000);
+  EXPECT_GT(std::count_if(shards.begin(), shards.end(),
+                          [](const auto& shard) { return shard.phase == kBlocksPhase; }),
+            3);
+  EXPECT_EQ(counting_->passes, 2) << "for the blocks, and for what is removed at the end";
 }
 
 }  // namespace

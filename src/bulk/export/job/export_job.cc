@@ -79,22 +79,30 @@ Result<std::shared_ptr<const PreparedExport>> ExportJobs::prepare(const job::Job
   return prepared_.emplace(job.id, std::move(prepared)).first->second;
 }
 
-Result<ExportJobs::InternalFiles> ExportJobs::internal_files(const job::Job& job) const {
-  InternalFiles files;
+Result<ExportJobs::InternalFilesPtr> ExportJobs::internal_files(const job::Job& job,
+                                                                unsigned phase) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = internal_.find(job.id);
+    if (found != internal_.end() && found->second->phase == phase) return found->second;
+  }
+  auto files = std::make_shared<InternalFiles>();
+  files->phase = phase;
   SLUICE_RETURN_IF_ERROR(
       job::each_shard(store_, job.id, kPage, [&](const job::Shard& shard) -> Result<void> {
-        if (!shard.done) return {};
+        if (shard.phase >= phase || !shard.done) return {};
         SLUICE_ASSIGN_OR_RETURN(auto result, parse_shard_result(shard.result));
-        files.references_count += result.references.count;
-        if (result.references.count > 0) files.references.push_back(std::move(result.references));
+        files->references_count += result.references.count;
+        if (result.references.count > 0) files->references.push_back(std::move(result.references));
         if (!result.provenances_of.empty()) {
-          files.provenances.of.insert(result.provenances_of.begin(), result.provenances_of.end());
-          files.provenances.lines.push_back(std::move(result.provenances));
+          files->provenances.of.insert(result.provenances_of.begin(), result.provenances_of.end());
+          files->provenances.lines.push_back(std::move(result.provenances));
         }
-        for (auto& run : result.runs) files.runs.push_back(std::move(run));
+        for (auto& run : result.runs) files->runs.push_back(std::move(run));
         return {};
       }));
-  return files;
+  const std::lock_guard lock(mutex_);
+  return internal_[job.id] = std::move(files);
 }
 
 Result<std::optional<std::vector<job::ShardPlan>>> ExportJobs::plan(const job::Job& job,
@@ -110,9 +118,9 @@ Result<std::optional<std::vector<job::ShardPlan>>> ExportJobs::plan(const job::J
     }
     case kProvenancePhase:
       if (chooses_provenance(request)) {
-        SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job));
+        SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job, job.phase));
         SLUICE_ASSIGN_OR_RETURN(shards,
-                                plan_provenance(store_, *prepared, sizes_, files.provenances.of));
+                                plan_provenance(store_, *prepared, sizes_, files->provenances.of));
       }
       break;
     case kLatestPhase:
@@ -152,24 +160,24 @@ Result<bool> ExportJobs::may_have_had_devices(const ExportRequest& request) cons
   });
 }
 
-Result<std::vector<job::ShardPlan>> ExportJobs::plan_supporting(
-    const job::Job& job, const ExportRequest& request) const {
+Result<std::vector<job::ShardPlan>> ExportJobs::plan_supporting(const job::Job& job,
+                                                                const ExportRequest& request) {
   std::vector<job::ShardPlan> shards;
-  SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job));
+  SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job, job.phase));
   SLUICE_ASSIGN_OR_RETURN(const bool had_devices, may_have_had_devices(request));
-  if (files.references.empty() && !had_devices) return shards;
+  if (files->references.empty() && !had_devices) return shards;
   ShardSpec spec;
   spec.segments.push_back({ReadMode::kSupporting, {}});
-  shards.push_back({serialize(spec), (files.references_count + 1) * kSupportingWeight});
+  shards.push_back({serialize(spec), (files->references_count + 1) * kSupportingWeight});
   return shards;
 }
 
 Result<std::vector<job::ShardPlan>> ExportJobs::plan_merge(const job::Job& job,
                                                            std::string_view purpose,
-                                                           ReadMode mode) const {
-  SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job));
+                                                           ReadMode mode) {
+  SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job, job.phase));
   std::array<std::uint64_t, kRunParts> runs{};
-  for (const auto& run : files.runs)
+  for (const auto& run : files->runs)
     if (is_run_of(run, purpose)) ++runs.at(run.part);
   std::vector<job::ShardPlan> shards;
   for (unsigned part = 0; part < kRunParts; ++part) {
@@ -183,18 +191,15 @@ Result<std::vector<job::ShardPlan>> ExportJobs::plan_merge(const job::Job& job,
 
 // Runs are as large as the output. They go when no shard needs them any more.
 Result<void> ExportJobs::clean_up(const job::Job& job, const ExportRequest& request) {
-  {
-    const std::lock_guard lock(mutex_);
-    prepared_.erase(job.id);
-    referred_.erase(job.id);
+  if (request.sorts_blocks() || request.associated_provenance) {
+    SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job, job.phase));
+    for (const auto& run : files->runs) {
+      const auto removed = files_.remove_file(job.id, run.name);
+      // After a crash some are gone.
+      if (!removed && removed.error().kind != ErrorKind::kNotFound) return removed.error();
+    }
   }
-  if (!request.sorts_blocks() && !request.associated_provenance) return {};
-  SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job));
-  for (const auto& run : files.runs) {
-    const auto removed = files_.remove_file(job.id, run.name);
-    // After a crash some are gone.
-    if (!removed && removed.error().kind != ErrorKind::kNotFound) return removed.error();
-  }
+  forget(job.id);
   return {};
 }
 
@@ -204,8 +209,8 @@ Result<std::shared_ptr<const ClosedReferences>> ExportJobs::referred_by(
     const std::lock_guard lock(mutex_);
     if (const auto found = referred_.find(job.id); found != referred_.end()) return found->second;
   }
-  SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job));
-  SLUICE_ASSIGN_OR_RETURN(auto closed, follow_references(files_, store_, job.id, files.references,
+  SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job, kProvenancePhase));
+  SLUICE_ASSIGN_OR_RETURN(auto closed, follow_references(files_, store_, job.id, files->references,
                                                          job.snapshot.sequence, request));
   auto referred = std::make_shared<const ClosedReferences>(std::move(closed));
   const std::lock_guard lock(mutex_);
@@ -219,24 +224,25 @@ Result<ShardInputs> ExportJobs::inputs_of(const job::Job& job, const job::Shard&
   if (shard.phase == kProvenancePhase && prepared.request.level != ExportLevel::kSystem) {
     SLUICE_ASSIGN_OR_RETURN(inputs.referred, referred_by(job, prepared.request));
   }
-  SLUICE_ASSIGN_OR_RETURN(auto files, internal_files(job));
-  inputs.provenances = std::move(files.provenances);
-  if (shard.phase == kProvenancePhase) return inputs;
+  SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job, shard.phase));
+  if (shard.phase == kProvenancePhase) {
+    inputs.provenances = files->provenances;
+    return inputs;
+  }
   if (shard.phase == kSupportingPhase) {
+    inputs.references = files->references;
     const std::lock_guard lock(mutex_);
     if (const auto found = referred_.find(job.id); found != referred_.end())
       inputs.referred = found->second;
   }
-  inputs.references = std::move(files.references);
   SLUICE_ASSIGN_OR_RETURN(const auto spec, parse_shard_spec(shard.spec));
   if (spec.segments.empty()) return inputs;
   const Segment& segment = spec.segments.front();
   const std::string_view purpose = segment.mode == ReadMode::kLatest   ? kCandidateRuns
                                    : segment.mode == ReadMode::kChosen ? kChosenRuns
                                                                        : kBlockRuns;
-  for (auto& run : files.runs)
-    if (run.part == segment.part && is_run_of(run, purpose))
-      inputs.runs.push_back(std::move(run.name));
+  for (const auto& run : files->runs)
+    if (run.part == segment.part && is_run_of(run, purpose)) inputs.runs.push_back(run.name);
   return inputs;
 }
 
@@ -248,12 +254,18 @@ Result<std::string> ExportJobs::run(const job::Job& job, const job::Shard& shard
                           shard, inputs, context);
 }
 
+void ExportJobs::forget(std::string_view job_id) {
+  const std::lock_guard lock(mutex_);
+  const auto drop = [&](auto& by_job) {
+    if (const auto found = by_job.find(job_id); found != by_job.end()) by_job.erase(found);
+  };
+  drop(prepared_);
+  drop(referred_);
+  drop(internal_);
+}
+
 void ExportJobs::discard(std::string_view job_id) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto found = prepared_.find(job_id); found != prepared_.end()) prepared_.erase(found);
-    if (const auto found = referred_.find(job_id); found != referred_.end()) referred_.erase(found);
-  }
+  forget(job_id);
   const auto removed = files_.remove_folder(job_id);
   if (!removed)
     spdlog::error("cannot remove files job={} detail=\"{}\"", job_id, removed.error().detail);

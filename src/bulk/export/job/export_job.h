@@ -43,20 +43,24 @@ class ExportJobs final : public job::JobKind {
  private:
   Result<std::shared_ptr<const PreparedExport>> prepare(const job::Job& job,
                                                         const std::stop_token& stop);
-  /// What the shards of a job left for later phases.
+  /// What the shards of a job's phases before `phase` left for it.
   struct InternalFiles {
+    unsigned phase = 0;
     std::vector<InternalLines> references;
     std::uint64_t references_count = 0;
     FoundProvenances provenances;
     std::vector<RunFile> runs;
   };
-  Result<InternalFiles> internal_files(const job::Job& job) const;
+  using InternalFilesPtr = std::shared_ptr<const InternalFiles>;
+  /// Reads the results of these shards once: they are all done, and do not change.
+  Result<InternalFilesPtr> internal_files(const job::Job& job, unsigned phase);
   Result<bool> may_have_had_devices(const ExportRequest& request) const;
   Result<std::vector<job::ShardPlan>> plan_supporting(const job::Job& job,
-                                                      const ExportRequest& request) const;
+                                                      const ExportRequest& request);
   Result<std::vector<job::ShardPlan>> plan_merge(const job::Job& job, std::string_view purpose,
-                                                 ReadMode mode) const;
+                                                 ReadMode mode);
   Result<void> clean_up(const job::Job& job, const ExportRequest& request);
+  void forget(std::string_view job_id);
   Result<ShardInputs> inputs_of(const job::Job& job, const job::Shard& shard,
                                 const PreparedExport& prepared);
   Result<std::shared_ptr<const ClosedReferences>> referred_by(const job::Job& job,
@@ -71,6 +75,8 @@ class ExportJobs final : public job::JobKind {
       prepared_;  // guarded by mutex_
   std::map<std::string, std::shared_ptr<const ClosedReferences>, std::less<>>
       referred_;  // guarded by mutex_
+  std::map<std::string, InternalFilesPtr, std::less<>>
+      internal_;  // of each job's latest phase, guarded by mutex_
 };
 
 /// Checks what of a request needs the store as of `snapshot`: that the group and the patients are
