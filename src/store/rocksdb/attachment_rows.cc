@@ -6,12 +6,12 @@
 #include "fhir/attachment_urls.h"
 #include "store/rocksdb/packed_json.h"
 #include "store/rocksdb/record_format.h"
+#include "store/rocksdb/upgrade_walk.h"
 
 namespace sluice::store {
 namespace {
 
 constexpr std::size_t kUpgradeBatchSize = 1u << 20;
-constexpr std::size_t kUpgradeReadahead = 4u << 20;
 
 Result<void> write(const Database& database, rocksdb::WriteBatch& batch) {
   const auto status = database.db().Write(rocksdb::WriteOptions(), &batch);
@@ -75,16 +75,12 @@ Result<std::vector<fhir::ResourceId>> read_attached_to(const Database& database,
 }
 
 Result<void> remember_all_attachments(const Database& database) {
-  rocksdb::ReadOptions options;
-  options.fill_cache = false;
-  options.readahead_size = kUpgradeReadahead;
-  const std::unique_ptr<rocksdb::Iterator> it(database.db().NewIterator(options, database.current));
   rocksdb::WriteBatch batch;
-  for (it->SeekToFirst(); it->Valid(); it->Next()) {
-    SLUICE_RETURN_IF_ERROR(remember(database, to_view(it->key()), to_view(it->value()), batch));
-    if (batch.GetDataSize() >= kUpgradeBatchSize) SLUICE_RETURN_IF_ERROR(write(database, batch));
-  }
-  if (!it->status().ok()) return read_error(it->status());
+  const auto remember_row = [&](std::string_view key, std::string_view value) -> Result<void> {
+    SLUICE_RETURN_IF_ERROR(remember(database, key, value, batch));
+    return batch.GetDataSize() >= kUpgradeBatchSize ? write(database, batch) : Result<void>();
+  };
+  SLUICE_RETURN_IF_ERROR(each_row(database, database.current, remember_row));
   return write(database, batch);
 }
 

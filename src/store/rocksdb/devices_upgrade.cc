@@ -1,6 +1,5 @@
 #include "store/rocksdb/devices_upgrade.h"
 
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -8,6 +7,7 @@
 #include "fhir/resource_reader.h"
 #include "store/rocksdb/packed_json.h"
 #include "store/rocksdb/record_format.h"
+#include "store/rocksdb/upgrade_walk.h"
 
 namespace sluice::store {
 namespace {
@@ -21,20 +21,12 @@ class Upgrade {
   Upgrade(const Database& database, Store& store) : database_(database), store_(store) {}
 
   Result<void> run() {
-    const auto range = without_owner(fhir::find_resource_type("Device").value());
-    const std::string end = range_end_key(range);
-    const rocksdb::Slice end_slice = end;
-    rocksdb::ReadOptions options;
-    options.iterate_upper_bound = &end_slice;
-    options.fill_cache = false;
-    // It shows what was there at its beginning, whatever is written meanwhile.
-    const std::unique_ptr<rocksdb::Iterator> it(
-        database_.db().NewIterator(options, database_.current));
-    for (it->Seek(range_key(range.type, range.from)); it->Valid(); it->Next()) {
-      SLUICE_RETURN_IF_ERROR(look_at(to_view(it->value())));
-      if (devices_.size() == kAtOnce) SLUICE_RETURN_IF_ERROR(write());
-    }
-    if (!it->status().ok()) return read_error(it->status());
+    const auto look_at_row = [&](std::string_view, std::string_view value) -> Result<void> {
+      SLUICE_RETURN_IF_ERROR(look_at(value));
+      return devices_.size() == kAtOnce ? write() : Result<void>();
+    };
+    const auto devices = without_owner(fhir::find_resource_type("Device").value());
+    SLUICE_RETURN_IF_ERROR(each_row(database_, database_.current, devices, look_at_row));
     SLUICE_RETURN_IF_ERROR(write());
     spdlog::info("store upgrade devices_of_patients={}", count_);
     return {};

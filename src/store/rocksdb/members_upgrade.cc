@@ -1,7 +1,6 @@
 #include "store/rocksdb/members_upgrade.h"
 
 #include <algorithm>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -14,6 +13,7 @@
 #include "store/rocksdb/member_rows.h"
 #include "store/rocksdb/packed_json.h"
 #include "store/rocksdb/record_format.h"
+#include "store/rocksdb/upgrade_walk.h"
 
 namespace sluice::store {
 namespace {
@@ -57,48 +57,36 @@ class Upgrade {
   }
 
  private:
-  template <class Visit>
-  Result<void> each_group(rocksdb::ColumnFamilyHandle* family, Visit visit) {
-    const std::string begin = range_key(fhir::types::kGroup, "");
-    const std::string end = range_end_key(whole_type(fhir::types::kGroup));
-    const rocksdb::Slice end_slice = end;
-    rocksdb::ReadOptions options;
-    options.iterate_upper_bound = &end_slice;
-    options.fill_cache = false;
-    const std::unique_ptr<rocksdb::Iterator> it(database_.db().NewIterator(options, family));
-    for (it->Seek(begin); it->Valid(); it->Next()) SLUICE_RETURN_IF_ERROR(visit(*it));
-    if (!it->status().ok()) return read_error(it->status());
-    return {};
-  }
-
   Result<void> find_current() {
-    return each_group(database_.current, [&](const rocksdb::Iterator& it) -> Result<void> {
-      RecordKey key;
-      ParsedRecord record;
-      if (!parse_record_key(to_view(it.key()), key) || !parse_record(to_view(it.value()), record))
-        return corrupt_value("record");
-      Event event{std::string(key.id), {record.header.sequence}, {}, false};
-      if (record.header.kind == RecordKind::kResource) event.key = it.key().ToString();
-      events_.push_back(std::move(event));
-      return {};
-    });
+    return each_row(database_, database_.current, whole_type(fhir::types::kGroup),
+                    [&](std::string_view whole, std::string_view value) -> Result<void> {
+                      RecordKey key;
+                      ParsedRecord record;
+                      if (!parse_record_key(whole, key) || !parse_record(value, record))
+                        return corrupt_value("record");
+                      Event event{std::string(key.id), {record.header.sequence}, {}, false};
+                      if (record.header.kind == RecordKind::kResource) event.key = whole;
+                      events_.push_back(std::move(event));
+                      return {};
+                    });
   }
 
   // Each version, and the moment it ended: a removal, unless the next version began then.
   Result<void> find_history() {
-    return each_group(database_.history, [&](const rocksdb::Iterator& it) -> Result<void> {
-      constexpr std::size_t kSequenceSize = sizeof(std::uint64_t);
-      const std::string_view whole = to_view(it.key());
-      const auto superseded = read_superseded(to_view(it.value()));
-      RecordKey key;
-      if (!superseded || whole.size() < kSequenceSize + 1 ||
-          !parse_record_key(whole.substr(0, whole.size() - kSequenceSize - 1), key))
-        return corrupt_value("history");
-      const Sequence sequence{~read_be64(whole.data() + whole.size() - kSequenceSize)};
-      events_.push_back({std::string(key.id), sequence, std::string(whole), true});
-      events_.push_back({std::string(key.id), *superseded, {}, false});
-      return {};
-    });
+    return each_row(
+        database_, database_.history, whole_type(fhir::types::kGroup),
+        [&](std::string_view whole, std::string_view value) -> Result<void> {
+          constexpr std::size_t kSequenceSize = sizeof(std::uint64_t);
+          const auto superseded = read_superseded(value);
+          RecordKey key;
+          if (!superseded || whole.size() < kSequenceSize + 1 ||
+              !parse_record_key(whole.substr(0, whole.size() - kSequenceSize - 1), key))
+            return corrupt_value("history");
+          const Sequence sequence{~read_be64(whole.data() + whole.size() - kSequenceSize)};
+          events_.push_back({std::string(key.id), sequence, std::string(whole), true});
+          events_.push_back({std::string(key.id), *superseded, {}, false});
+          return {};
+        });
   }
 
   Result<void> replay(const Event& event) {

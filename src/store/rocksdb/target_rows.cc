@@ -8,6 +8,7 @@
 #include "json/json_tokens.h"
 #include "store/rocksdb/packed_json.h"
 #include "store/rocksdb/record_format.h"
+#include "store/rocksdb/upgrade_walk.h"
 
 namespace sluice::store {
 namespace {
@@ -73,33 +74,23 @@ class Upgrade {
   explicit Upgrade(const Database& database) : database_(database) {}
 
   Result<void> run() {
-    SLUICE_RETURN_IF_ERROR(each_provenance(
-        database_.history, [&](std::string_view key, std::string_view value) -> Result<void> {
-          const auto superseded = read_superseded(value);
-          if (!superseded || key.size() < kSupersededSize + 1) return corrupt_value("history");
-          return add(key.substr(0, key.size() - kSupersededSize - 1), value.substr(kSupersededSize),
-                     *superseded);
-        }));
-    return each_provenance(database_.current, [&](std::string_view key, std::string_view value) {
-      return add(key, value, kNeverSuperseded);
-    });
+    const KeyRange provenances = whole_type(fhir::types::kProvenance);
+    SLUICE_RETURN_IF_ERROR(
+        each_row(database_, database_.history, provenances,
+                 [&](std::string_view key, std::string_view value) -> Result<void> {
+                   const auto superseded = read_superseded(value);
+                   if (!superseded || key.size() < kSupersededSize + 1)
+                     return corrupt_value("history");
+                   return add(key.substr(0, key.size() - kSupersededSize - 1),
+                              value.substr(kSupersededSize), *superseded);
+                 }));
+    return each_row(database_, database_.current, provenances,
+                    [&](std::string_view key, std::string_view value) {
+                      return add(key, value, kNeverSuperseded);
+                    });
   }
 
  private:
-  template <class Visit>
-  Result<void> each_provenance(rocksdb::ColumnFamilyHandle* family, Visit visit) {
-    const std::string end = range_end_key(whole_type(fhir::types::kProvenance));
-    const rocksdb::Slice end_slice = end;
-    rocksdb::ReadOptions options;
-    options.iterate_upper_bound = &end_slice;
-    options.fill_cache = false;
-    const std::unique_ptr<rocksdb::Iterator> it(database_.db().NewIterator(options, family));
-    for (it->Seek(range_key(fhir::types::kProvenance, "")); it->Valid(); it->Next())
-      SLUICE_RETURN_IF_ERROR(visit(to_view(it->key()), to_view(it->value())));
-    if (!it->status().ok()) return read_error(it->status());
-    return {};
-  }
-
   // Versions come in any order: of a row's the one counts that was there longest.
   Result<void> add(std::string_view record_key, std::string_view value, Sequence superseded) {
     RecordKey key;
