@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Sluice's benchmark: builds a corpus, measures the real binary over HTTP, prints one table.
 
-usage: bench/run.py --sluice BINARY --pipeline PROGRAM --tokens PROGRAM --search PROGRAM [--patients N]
+usage: bench/run.py --sluice BINARY --pipeline PROGRAM --tokens PROGRAM --search PROGRAM --fhirpath PROGRAM
+       [--patients N]
                     [--work DIR] [--json FILE] [--scale N,N,...] [--scale-only]
 
 Every figure is a median of several runs on one machine in one session; what counts is the ratios.
@@ -329,6 +330,7 @@ def main():
     parser.add_argument('--pipeline', required=True)
     parser.add_argument('--tokens', required=True)
     parser.add_argument('--search', required=True)
+    parser.add_argument('--fhirpath', required=True)
     parser.add_argument('--patients', type=int, default=4000)
     parser.add_argument('--work')
     parser.add_argument('--json')
@@ -463,6 +465,10 @@ def main():
             (search['status_mb_s'], search['status_mb_s'] / search['simdjson_mb_s']), '1000 MB/s')
         row('filter by category, one core', '%d MB/s: %.2f of bare simdjson' %
             (search['category_mb_s'], search['category_mb_s'] / search['simdjson_mb_s']), '1000 MB/s')
+        paths = json.loads(subprocess.run([arguments.fhirpath, os.path.join(corpus, 'Observation.ndjson')],
+                                          check=True, capture_output=True, text=True).stdout)
+        row('FHIRPath, a simple path', '%d ns; with where() and first() %d ns; tokens %d ns' %
+            (paths['path_ns'], paths['where_ns'], paths['tokens_ns']), '1000 ns')
         with_token, without = authorized_download(arguments.sluice, data, work)
         row('authorized download against open', 'ratio %.3f (best of %d)' %
             (min(with_token) / min(without), len(without)), '1.02')

@@ -21,3 +21,10 @@ pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp REQUIRED)
 add_library(sluice_cli11 INTERFACE)
 target_include_directories(sluice_cli11 SYSTEM INTERFACE "${CLI11_INCLUDE_DIR}")
+
+# Not by pkg-config: its -pthread is a macro, with which no precompiled header is taken.
+find_path(RE2_INCLUDE_DIR re2/re2.h REQUIRED)
+find_library(RE2_LIBRARY re2 REQUIRED)
+add_library(sluice_re2 INTERFACE)
+target_include_directories(sluice_re2 SYSTEM INTERFACE "${RE2_INCLUDE_DIR}")
+target_link_libraries(sluice_re2 INTERFACE "${RE2_LIBRARY}")

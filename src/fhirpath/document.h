@@ -1,0 +1,53 @@
+// A resource as nodes: the tokens of its JSON, and the steps from a node to what it contains.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "fhirpath/value.h"
+#include "json/json_tokens.h"
+
+namespace sluice::fhirpath {
+
+/// The tokens must be those of a checked JSON object and outlive the document; so must the
+/// document its nodes. Not to be moved while there are nodes.
+class Document {
+ public:
+  explicit Document(const fhir::JsonTokens& tokens);
+  Document(const Document&) = delete;
+  Document& operator=(const Document&) = delete;
+
+  const fhir::JsonTokens& tokens() const { return tokens_; }
+  /// Of the type that `resourceType` names, kAny for one that R4 does not have.
+  Node root() const;
+  /// The token behind the value that begins with `token`; in constant time.
+  std::size_t behind(std::size_t token) const { return behind_[token]; }
+  /// The value's text.
+  std::string_view text_of(std::size_t token) const;
+
+ private:
+  const fhir::JsonTokens& tokens_;
+  std::vector<std::uint32_t> behind_;
+};
+
+/// Appends the children of `node` that `name` selects. `row`: the element of the node's type, null
+/// for what the table does not know; then a member of this name is taken as it is.
+void append_children(const Node& node, std::string_view name, const ElementRow* row,
+                     Collection& out);
+/// Appends all children.
+void append_all_children(const Node& node, Collection& out);
+
+/// The token of the member `name`, Node::kNone if there is none.
+std::uint32_t find_member(const Document& document, std::uint32_t object, std::string_view name);
+/// A string member's meaning.
+std::optional<std::string> member_text(const Node& node, std::string_view name);
+/// The type that an object's `resourceType` names; kAny for none that R4 has.
+TypeId resource_type_of(const Document& document, std::uint32_t object);
+bool is_object(const Node& node);
+/// The innermost resource that contains the node, or is it. `with_contained`: one in `contained`
+/// counts; else the resource that contains that.
+Node resource_of(const Node& node, bool with_contained);
+
+}  // namespace sluice::fhirpath

@@ -1,0 +1,291 @@
+#include "fhirpath/machine.h"
+
+#include <fmt/format.h>
+
+#include "fhirpath/document.h"
+#include "fhirpath/equality.h"
+#include "fhirpath/lexer.h"
+
+namespace sluice::fhirpath {
+
+Machine::Machine(EvaluationOptions options) : options_(std::move(options)) {}
+
+std::unique_ptr<Collection> Machine::borrow() {
+  if (pool_.empty()) return std::make_unique<Collection>();
+  auto values = std::move(pool_.back());
+  pool_.pop_back();
+  return values;
+}
+
+void Machine::give_back(std::unique_ptr<Collection> values) {
+  constexpr std::size_t kKept = 4096;  // items: one large result must not stay for ever
+  if (values->capacity() > kKept) return;
+  values->clear();
+  pool_.push_back(std::move(values));
+}
+
+bool Machine::run(const Expression& expression, const Value& context, const Variables& variables,
+                  Collection& out) {
+  expression_ = &expression;
+  context_ = &context;
+  variables_ = &variables;
+  steps_ = 0;
+  now_.reset();
+  defined_.clear();
+  return eval(expression.syntax(), Frame{&context}, out);
+}
+
+bool Machine::fail(const Syntax& tree, std::string message, ErrorKind kind) {
+  error_position_ = tree.position;
+  error_ = error_at(expression_->text(), tree.position, std::move(message), kind);
+  return false;
+}
+
+bool Machine::too_many_steps(const Syntax& tree) {
+  return fail(tree, fmt::format("the evaluation takes more than {} steps", options_.steps_max),
+              ErrorKind::kTooLarge);
+}
+
+bool Machine::steps(const Syntax& tree, std::size_t count) {
+  steps_ += count;
+  return steps_ <= options_.steps_max || too_many_steps(tree);
+}
+
+bool Machine::check_size(const Syntax& tree, const Collection& values) {
+  if (values.size() <= options_.items_max) return true;
+  return fail(tree, fmt::format("there are more than {} items", options_.items_max),
+              ErrorKind::kTooLarge);
+}
+
+bool Machine::push_text(const Syntax& tree, std::string text, Collection& out) {
+  if (text.size() > options_.text_max)
+    return fail(tree, fmt::format("a text is longer than {} bytes", options_.text_max),
+                ErrorKind::kTooLarge);
+  out.emplace_back(std::move(text));
+  return true;
+}
+
+bool Machine::single(const Syntax& tree, const Collection& values, const Value*& one) {
+  one = values.empty() ? nullptr : &values[0];
+  if (values.size() <= 1) return true;
+  const std::string_view name = tree.name.empty() ? std::string_view("this") : tree.name;
+  return fail(tree, fmt::format("'{}' takes one item, not {}", name, values.size()));
+}
+
+bool Machine::to_boolean(const Syntax& tree, const Collection& values,
+                         std::optional<bool>& boolean) {
+  const Value* one = nullptr;
+  if (!single(tree, values, one)) return false;
+  boolean.reset();
+  if (one == nullptr) return true;
+  if (const bool* value = one->get<bool>()) {
+    boolean = *value;
+    return true;
+  }
+  const Value converted = to_system(*one);
+  const bool* value = converted.get<bool>();
+  boolean = value == nullptr || *value;
+  return true;
+}
+
+bool Machine::holds(const Syntax& criterion, const Frame& frame, std::optional<bool>& result) {
+  Lease values(*this);
+  return eval_apart(criterion, frame, *values) && to_boolean(criterion, *values, result);
+}
+
+bool Machine::text_argument(const Syntax& tree, std::size_t at, const Frame& frame,
+                            std::optional<std::string>& text) {
+  text.reset();
+  Lease values(*this);
+  const Value* one = nullptr;
+  if (!eval_apart(*tree.arguments[at], frame, *values) || !single(tree, *values, one)) return false;
+  if (one == nullptr) return true;
+  Value converted = to_system(*one);
+  auto* found = std::get_if<std::string>(&converted.data);
+  if (found == nullptr)
+    return fail(*tree.arguments[at],
+                fmt::format("{}() takes text here, not {}", tree.name, type_name(*one)));
+  text = std::move(*found);
+  return true;
+}
+
+bool Machine::integer_argument(const Syntax& tree, std::size_t at, const Frame& frame,
+                               std::optional<std::int64_t>& number) {
+  number.reset();
+  Lease values(*this);
+  const Value* one = nullptr;
+  if (!eval_apart(*tree.arguments[at], frame, *values) || !single(tree, *values, one)) return false;
+  if (one == nullptr) return true;
+  const Value converted = to_system(*one);
+  const auto* found = converted.get<Integer>();
+  if (found == nullptr)
+    return fail(*tree.arguments[at],
+                fmt::format("an Integer is needed here, not {}", type_name(*one)));
+  number = found->value;
+  return true;
+}
+
+bool Machine::is_in(const Syntax& tree, const Value& value, const Collection& values, bool& found) {
+  found = false;
+  if (!steps(tree, values.size())) return false;
+  for (const auto& other : values) {
+    if (equal(value, other) != true) continue;
+    found = true;
+    break;
+  }
+  return true;
+}
+
+bool Machine::append_distinct(const Syntax& tree, const Collection& values, Collection& out) {
+  for (const auto& value : values) {
+    bool found = false;
+    if (!is_in(tree, value, out, found)) return false;
+    if (!found) out.push_back(value);
+  }
+  return true;
+}
+
+void Machine::push_integer(std::optional<std::int64_t> value, bool is_long, Collection& out) {
+  if (!value) return;
+  if (!is_long && (*value > std::numeric_limits<std::int32_t>::max() ||
+                   *value < std::numeric_limits<std::int32_t>::min()))
+    return;  // overflow is {}
+  out.emplace_back(Integer{*value, is_long});
+}
+
+// ---- the tree ----
+
+bool Machine::eval_apart(const Syntax& tree, const Frame& frame, Collection& out) {
+  const std::size_t defined = defined_.size();
+  const bool ok = eval(tree, frame, out);
+  defined_.resize(defined);
+  return ok;
+}
+
+bool Machine::eval(const Syntax& tree, const Frame& frame, Collection& out) {
+  if (!step(tree)) return false;
+  switch (tree.kind) {
+    case SyntaxKind::kLiteral:
+      return literal(tree, out);
+    case SyntaxKind::kThis:
+      if (frame.self != nullptr) out.push_back(*frame.self);
+      return true;
+    case SyntaxKind::kIndex:
+      out.emplace_back(Integer{frame.index});
+      return true;
+    case SyntaxKind::kTotal:
+      if (frame.total != nullptr) out.insert(out.end(), frame.total->begin(), frame.total->end());
+      return true;
+    case SyntaxKind::kMember:
+      return member(tree, frame, out);
+    case SyntaxKind::kCall:
+      return call(tree, frame, out);
+    case SyntaxKind::kVariable:
+      return variable(tree, out);
+    case SyntaxKind::kIndexer:
+      return indexer(tree, frame, out);
+    case SyntaxKind::kUnary:
+      return unary(tree, frame, out);
+    case SyntaxKind::kBinary:
+      return binary(tree, frame, out);
+    default:
+      return type_operator(tree, frame, out);
+  }
+}
+
+bool Machine::literal(const Syntax& tree, Collection& out) {
+  out.insert(out.end(), tree.literals.begin(), tree.literals.end());
+  return true;
+}
+
+bool Machine::member(const Syntax& tree, const Frame& frame, Collection& out) {
+  if (tree.input == nullptr) {
+    if (frame.self == nullptr) return true;
+    const Node* node = frame.self->node();
+    if (tree.self_type != system::kAny && node != nullptr && is_a(node->type, tree.self_type)) {
+      out.push_back(*frame.self);
+      return true;
+    }
+    return select_member(tree, *frame.self, out);
+  }
+  Lease input(*this);
+  if (!eval(*tree.input, frame, *input)) return false;
+  for (const auto& value : *input)
+    if (!step(tree) || !select_member(tree, value, out)) return false;
+  return check_size(tree, out);
+}
+
+bool Machine::select_member(const Syntax& tree, const Value& value, Collection& out) {
+  if (const Node* node = value.node()) {
+    const ElementRow* row = node->type == tree.bound_type && tree.element != nullptr
+                                ? tree.element
+                                : find_element(node->type, tree.name);
+    if (row == nullptr && tree.name == "value" && row_of(node->type).kind == TypeKind::kPrimitive) {
+      Value converted = to_system(value);
+      if (converted.node() == nullptr) out.push_back(std::move(converted));
+      return true;
+    }
+    append_children(*node, tree.name, row, out);
+  } else if (const auto* quantity = value.get<Quantity>()) {
+    if (tree.name == "value") out.emplace_back(quantity->value);
+    if (tree.name == "unit" || tree.name == "code") out.emplace_back(quantity->unit);
+  } else if (const auto* info = value.get<TypeInfo>()) {
+    if (tree.name == "namespace")
+      out.emplace_back(std::string(is_system(info->type) ? "System" : "FHIR"));
+    if (tree.name == "name") out.emplace_back(std::string(short_name(info->type)));
+  }
+  return true;
+}
+
+bool Machine::variable(const Syntax& tree, Collection& out) {
+  const Collection* values = nullptr;
+  switch (tree.variable) {
+    case Variable::kLiteral:
+      values = &tree.literals;
+      break;
+    case Variable::kCaller:
+      if (const auto found = variables_->find(tree.name); found != variables_->end())
+        values = &found->second;
+      break;
+    case Variable::kDefined:
+      for (const auto& [name, defined] : defined_)
+        if (name == tree.name) values = &defined;
+      break;
+    case Variable::kContext:
+      out.push_back(*context_);
+      return true;
+    case Variable::kResource:
+    case Variable::kRootResource:
+      if (const Node* node = context_->node())
+        out.emplace_back(resource_of(*node, tree.variable == Variable::kResource));
+      return true;
+    case Variable::kNone:
+      break;
+  }
+  if (values != nullptr) out.insert(out.end(), values->begin(), values->end());
+  return check_size(tree, out);
+}
+
+bool Machine::indexer(const Syntax& tree, const Frame& frame, Collection& out) {
+  Lease input(*this);
+  std::optional<std::int64_t> index;
+  if (!eval(*tree.input, frame, *input) || !integer_argument(tree, 0, frame, index)) return false;
+  if (index && *index >= 0 && static_cast<std::size_t>(*index) < input->size())
+    out.push_back(std::move((*input)[static_cast<std::size_t>(*index)]));
+  return true;
+}
+
+bool Machine::type_operator(const Syntax& tree, const Frame& frame, Collection& out) {
+  Lease input(*this);
+  const Value* one = nullptr;
+  if (!eval_apart(*tree.arguments[0], frame, *input) || !single(tree, *input, one)) return false;
+  if (one == nullptr) return true;
+  const bool matches = tree.type.includes(type_of(*one));
+  if (tree.kind == SyntaxKind::kIs)
+    out.emplace_back(matches);
+  else if (matches)
+    out.push_back(*one);
+  return true;
+}
+
+}  // namespace sluice::fhirpath
