@@ -18,6 +18,7 @@ struct Command {
 
 Command add_audit(CLI::App& app);
 Command add_client(CLI::App& app);
+Command add_fhirpath(CLI::App& app);
 Command add_generate(CLI::App& app);
 Command add_jobs(CLI::App& app);
 Command add_keys(CLI::App& app);

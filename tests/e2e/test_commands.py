@@ -7,7 +7,7 @@ import unittest
 
 import harness
 
-COMMANDS = ("load", "serve", "generate", "stats", "jobs", "version")
+COMMANDS = ("load", "serve", "generate", "stats", "jobs", "fhirpath", "version")
 
 
 class Commands(harness.TestCase):
