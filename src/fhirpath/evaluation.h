@@ -34,6 +34,8 @@ struct EvaluationOptions {
   std::size_t steps_max = 10'000'000;
   std::size_t items_max = 1'000'000;
   std::size_t text_max = 16 << 20;
+  /// Whether join() of nothing is an empty text, as SQL on FHIR has it, and not nothing.
+  bool joins_nothing_to_text = false;
   ReferenceResolver* resolver = nullptr;
   /// For now() and today(), in UTC; null for the machine's.
   const Clock* clock = nullptr;

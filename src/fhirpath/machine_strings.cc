@@ -198,7 +198,7 @@ bool Machine::join(const Syntax& tree, const Frame& frame, const Collection& inp
                    Collection& out) {
   std::optional<std::string> separator;
   if (!tree.arguments.empty() && !text_argument(tree, 0, frame, separator)) return false;
-  if (input.empty()) return true;
+  if (input.empty() && !options_.joins_nothing_to_text) return true;
   std::string text;
   for (std::size_t i = 0; i < input.size() && text.size() <= options_.text_max; ++i) {
     const Value value = to_system(input[i]);

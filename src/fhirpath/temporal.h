@@ -59,6 +59,7 @@ class Temporal {
   int hour() const { return hour_; }
   int minute() const { return minute_; }
   int second() const { return second_; }
+  int nanosecond() const { return nanoseconds_; }  ///< of the second
   int millisecond() const { return nanoseconds_ / 1'000'000; }
   int zone_minutes() const { return zone_minutes_; }
   /// As FHIR writes it, without "@"; a moment that ends with its day has a "T" only in literals.

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -46,6 +47,7 @@ struct Value {
 
   Value() = default;
   template <class T>
+    requires std::is_constructible_v<Data, T>
   Value(T value) : data(std::move(value)) {}  // NOLINT: converts as its alternatives do
 
   const Node* node() const { return std::get_if<Node>(&data); }
