@@ -1,0 +1,65 @@
+// The rows that a view makes of resources.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "base/result.h"
+#include "fhirpath/evaluation.h"
+#include "table/view.h"
+
+namespace sluice::table {
+
+struct ColumnProgram;
+struct SelectProgram;
+
+/// A row's value for each column: nothing is null, a column that is no collection has one at most.
+using Row = std::span<const fhirpath::Collection>;
+
+struct RowLimits {
+  /// Of one resource; what its selects multiply to beyond that is kTooLarge.
+  std::uint64_t rows_max = 1'000'000;
+  fhirpath::EvaluationOptions evaluation = {};
+};
+
+/// Keeps its memory from resource to resource. One thread at a time.
+class ViewRows {
+ public:
+  /// The row lives during the call; an error of `visit` ends each() and is returned by it.
+  using Visit = std::function<Result<void>(Row row)>;
+
+  explicit ViewRows(View view, RowLimits limits = {});
+
+  /// Calls `visit` for each row of one resource, which must be of the view's type. kInvalid names
+  /// the column that breaks a rule (two values without `collection`, a condition that is none, what
+  /// FHIRPath calls an error), never a value; kTooLarge for a limit. Rows may have been visited
+  /// before an error.
+  Result<void> each(const fhirpath::Document& resource, const Visit& visit);
+
+  const View& view() const { return view_; }
+
+ private:
+  using Then = std::function<Result<void>()>;
+  Result<bool> is_wanted(const fhirpath::Value& root);
+  Result<void> run(const SelectProgram& select, const fhirpath::Value& context, const Then& then);
+  Result<void> run_element(const SelectProgram& select, const fhirpath::Value& element,
+                           std::int64_t index, const Then& then);
+  Result<void> run_parts(const SelectProgram& select, std::size_t part,
+                         const fhirpath::Value& element, const Then& then);
+  Result<void> run_repeat(const SelectProgram& select, const fhirpath::Value& context,
+                          std::int64_t& index, const Then& then);
+  Result<void> run_selects(std::size_t number, const fhirpath::Value& root, const Then& then);
+  Result<void> fill(const ColumnProgram& column, const fhirpath::Value& element);
+  void fill_index(const SelectProgram& select);
+  void set_index(std::int64_t index);
+
+  const View view_;
+  const RowLimits limits_;
+  fhirpath::Evaluation evaluation_;
+  fhirpath::Variables variables_;
+  std::vector<fhirpath::Collection> row_;
+  std::uint64_t rows_ = 0;
+};
+
+}  // namespace sluice::table
