@@ -129,7 +129,8 @@ void add_server_options(CLI::App& command, ServerArguments& arguments) {
 void add_run_options(CLI::App& command, RunArguments& arguments) {
   add_option(command, "parallel", arguments.parallel, "Files downloaded in parallel")
       ->check(CLI::Range(1, 64));
-  add_option(command, "retries", arguments.retries, "Attempts at a request that brings nothing new");
+  add_option(command, "retries", arguments.retries,
+             "Attempts at a request that brings nothing new");
   add_option(command, "timeout", arguments.time_limit_seconds,
              "Seconds for the whole run; 0: no limit");
   add_option(command, "poll-max", arguments.poll_max_seconds,

@@ -47,8 +47,8 @@ struct Value {
 
   Value() = default;
   template <class T>
-    requires std::is_constructible_v<Data, T>
-  Value(T value) : data(std::move(value)) {}  // NOLINT: converts as its alternatives do
+  requires std::is_constructible_v<Data, T> Value(T value)
+      : data(std::move(value)) {}  // NOLINT: converts as its alternatives do
 
   const Node* node() const { return std::get_if<Node>(&data); }
   template <class T>
