@@ -33,7 +33,7 @@ class ServiceTest : public testing::Test {
 TEST_F(ServiceTest, WhatAClientSeesSharesEveryBoundWithTheRest_R01) {
   query::ScopedStore store(
       *store_, clock_, [](fhir::ResourceType) -> Result<query::Rights> { return query::Rights{}; });
-  const Service seen(service_, store);
+  const Service seen(service_, store, nullptr);
   EXPECT_EQ(&seen.store, &store);
   EXPECT_EQ(seen.member_changes, service_.member_changes);
   EXPECT_EQ(seen.polls, service_.polls);
@@ -43,17 +43,29 @@ TEST_F(ServiceTest, WhatAClientSeesSharesEveryBoundWithTheRest_R01) {
   EXPECT_TRUE(seen.stopping.stop_requested());
 }
 
+TEST_F(ServiceTest, ARequestHasOneSlotForAllThatItDoes_R01) {
+  http::Request request;
+  const auto slot = slot_of(service_, request);
+  const Service own(service_, *store_, slot);
+  ASSERT_TRUE(take_slot(own, request));
+  EXPECT_TRUE(take_slot(own, request)) << "it has it";
+  EXPECT_EQ(take_slot(service_, request).error().kind, ErrorKind::kUnavailable);
+  slot->give_back();
+  EXPECT_TRUE(take_slot(service_, request));
+  EXPECT_TRUE(take_slot(own, request));
+}
+
 TEST_F(ServiceTest, APartOfARequestHasItsSlotAndItsTime_R01) {
   http::Request whole;
   auto slot = take_slot(service_, whole);
   ASSERT_TRUE(slot);
-  ASSERT_TRUE(slot->has_value());
+  ASSERT_NE(*slot, nullptr);
   EXPECT_EQ(take_slot(service_, whole).error().kind, ErrorKind::kUnavailable);
   http::Request part;
   part.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   const auto none = take_slot(service_, part);
   ASSERT_TRUE(none);
-  EXPECT_FALSE(none->has_value());
+  EXPECT_EQ(*none, nullptr);
   EXPECT_EQ(search_bounds(service_, part).deadline, part.deadline);
   EXPECT_GT(search_bounds(service_, whole).deadline, part.deadline);
   slot->reset();
