@@ -24,7 +24,7 @@ TEST(Literals, OfDatesAndTimesAreCheckedByTheCalendar) {
   EXPECT_EQ(eval("@2015T"), R"("2015")");
   EXPECT_EQ(eval("@T14:30"), R"("14:30")");
   EXPECT_EQ(eval("@2015-02-29"), "error: FHIRPath: there is no such date or time (at character 1)");
-  EXPECT_EQ(eval("@T14:30Z"), "error: FHIRPath: a time has no zone (at character 7)");
+  EXPECT_EQ(eval("@T14:30Z"), "error: FHIRPath: a time has no zone (at character 8)");
 }
 
 TEST(Literals, OfQuantitiesAreUcumOrTheCalendar) {
