@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "api/bundle/bundle_interactions.h"
+#include "api/core/access.h"
 #include "api/rest/conditional_interactions.h"
 #include "api/rest/resource_interactions.h"
 #include "job/engine.h"
@@ -180,11 +181,13 @@ TEST_F(ParseOnceTest, LimitsOfTheClientLookAtTheSameTokens_A06) {
   const Principal principal{"us", std::make_shared<const smart::Client>(std::move(client)),
                             std::make_shared<const smart::AccessClaims>(std::move(claims))};
   const auto send = [&](const http::Request& sent, bool creates) {
+    const auto slot = slot_of(service_, sent);
     const auto seen = scoped_store(
         service_, sent, principal,
         Interaction{fhir::types::kPatient,
-                    {creates ? smart::Permissions::kCreate : smart::Permissions::kUpdate}});
-    Service limited(service_, *seen);
+                    {creates ? smart::Permissions::kCreate : smart::Permissions::kUpdate}},
+        slot);
+    Service limited(service_, *seen, slot);
     return creates ? create_resource(limited, sent, {}, fhir::types::kPatient)
                    : update_resource(limited, sent, {}, fhir::types::kPatient);
   };
