@@ -40,8 +40,9 @@ class LongLines(harness.TestCase):
         self.server = BulkImposter(self)
         self.out = os.path.join(harness.temporary_folder(self), "out")
 
-    def pull(self, body, *options):
-        items = [self.server.add_output("Patient", f"f{n}", body) for n in range(4)]
+    def pull(self, body_of, *options):
+        """Four files at once, each with other resources."""
+        items = [self.server.add_output("Patient", f"f{n}", body_of(n)) for n in range(1, 5)]
         self.server.finish(items)
         return pull_and_watch(self.server.base, "--out", self.out, "--parallel", "4", *options)
 
@@ -49,20 +50,19 @@ class LongLines(harness.TestCase):
         return os.path.getsize(os.path.join(self.out, name))
 
     def test_l15_long_lines_of_many_values_in_all_files_at_once(self):
-        line = dense(b'{"resourceType":"Patient","id":"p",')
-        code, peak, said = self.pull(line)
+        code, peak, said = self.pull(lambda n: dense(b'{"resourceType":"Patient","id":"p%d",' % n))
         self.assertEqual(code, 0, said)
         self.assertEqual(sum(name.startswith("Patient") for name in os.listdir(self.out)), 4)
-        self.assertLess(peak, 2 * LONG, f"{peak / MB:.0f} MB")
+        self.assertLess(peak, 2 * LONG + 60 * MB, f"{peak / MB:.0f} MB")
 
     def test_l15_and_when_they_do_not_belong_there(self):
         line = dense(b'{"resourceType":"Observation","id":"o",')
-        good = resources("Patient", 3)
-        code, peak, said = self.pull(good + line + good)
+        code, peak, said = self.pull(
+            lambda n: resources("Patient", 3, 100 * n) + line + resources("Patient", 3, 100 * n + 50))
         self.assertEqual(code, 3, said)
         self.assertIn("of type Observation", said)
         for n in range(1, 5):
-            self.assertEqual(self.size(f"Patient.0000{n}.ndjson"), 2 * len(good))
+            self.assertEqual(self.size(f"Patient.0000{n}.ndjson"), 2 * len(resources("Patient", 3, 100)))
             self.assertEqual(self.size(f"error/Patient.0000{n}.strays.jsonl"), len(line))
         self.assertLess(peak, 2 * LONG + 60 * MB, f"{peak / MB:.0f} MB")
 
