@@ -144,8 +144,8 @@ std::string Quantity::to_string() const {
 
 std::optional<int> compare(const Quantity& a, const Quantity& b) {
   if (same_unit(a, b)) {
-    const auto order = a.value <=> b.value;
-    return order < 0 ? -1 : order > 0 ? 1 : 0;
+    if (a.value == b.value) return 0;
+    return a.value < b.value ? -1 : 1;
   }
   const auto common = in_one_unit(a, b, false);
   if (!common) return std::nullopt;

@@ -54,7 +54,7 @@ Result<bool> Walk::next(store::RecordView& record) {
     if (!*found) return false;
     if (record.json.empty()) continue;  // what next_...() looked at and left out
     check_.note_size(record.json.size());
-    const auto matches = matcher_.matches(query_, record.json);
+    auto matches = matcher_.matches(query_, record.json);
     if (!matches) cursor_ = before_;  // it was not read to its end
     if (!matches || *matches) return matches;
   }

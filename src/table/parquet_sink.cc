@@ -49,6 +49,7 @@ class ParquetSink final : public TableSink {
   static Result<std::unique_ptr<TableSink>> create(const std::vector<Column>& columns,
                                                    Output output) {
     std::vector<parquet::Column> described;
+    described.reserve(columns.size());
     for (const auto& column : columns)
       described.push_back({.name = column.name,
                            .type = type_of(column.storage),

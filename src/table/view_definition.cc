@@ -105,9 +105,11 @@ class Reader {
     using Each = SelectDefinition::Each;
     SelectDefinition select;
     select.place = place;
-    for (const auto& [name, each] :
+    for (const auto& known :
          {std::pair{"forEach", Each::kForEach}, std::pair{"forEachOrNull", Each::kForEachOrNull},
           std::pair{"repeat", Each::kRepeat}}) {
+      const char* const name = known.first;
+      const Each each = known.second;
       const std::size_t value = find(object, name);
       if (value == 0) continue;
       if (select.each != Each::kNone)
