@@ -1,5 +1,6 @@
 // Writes a table as Parquet, row by row, in bounded memory: zstd, statistics, row groups of at most
-// 32 MiB. The bytes go to a function of the caller, or to a file (parquet/table_file.h).
+// 32 MiB. The bytes go to a function of the caller, that of a file for instance
+// (base/whole_file.h).
 #pragma once
 
 #include <cstddef>

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "parquet/library.h"
-#include "parquet/table_file.h"
+#include "table_file.h"
 #include "temporary_folder.h"
 
 namespace sluice::parquet {

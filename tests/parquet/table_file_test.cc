@@ -6,8 +6,8 @@
 #include <string>
 
 #include "parquet/library.h"
-#include "parquet/table_file.h"
 #include "parquet_library.h"
+#include "table_file.h"
 #include "temporary_folder.h"
 
 namespace sluice::parquet {

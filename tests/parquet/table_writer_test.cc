@@ -8,8 +8,8 @@
 #include <string>
 
 #include "base/file.h"
-#include "parquet/table_file.h"
 #include "parquet_library.h"
+#include "table_file.h"
 #include "temporary_folder.h"
 
 namespace sluice::parquet {
