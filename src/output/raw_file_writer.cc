@@ -1,7 +1,6 @@
 #include "output/raw_file_writer.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -14,23 +13,14 @@
 namespace sluice::output {
 
 struct RawFileWriter::Impl {
-  std::filesystem::path path;
-  std::filesystem::path data_path;   // temporary
-  std::filesystem::path index_file;  // temporary
-  std::uint64_t block_size = 0;
-  FileDescriptor fd;
-  FileDescriptor index_fd;
+  Impl(const std::filesystem::path& path, std::uint64_t size) : file(path), block_size(size) {}
+
+  UnfinishedFile file;
+  const std::uint64_t block_size;
   GzipIndex index;
   FileInfo info;
   bool closed = false;
-  bool finished = false;
   Result<void> broken;  // the first error: bytes are missing from then on
-
-  ~Impl() {
-    if (finished) return;
-    ::unlink(data_path.c_str());
-    ::unlink(index_file.c_str());
-  }
 
   // Blocks end where their size is reached, however the bytes come.
   void note(std::string_view bytes) {
@@ -51,10 +41,10 @@ struct RawFileWriter::Impl {
     const std::uint64_t before = info.compressed_size;
     note(bytes);
     if (before / block_size != info.compressed_size / block_size || before == 0)
-      SLUICE_RETURN_IF_ERROR(check_room(path.parent_path(), kDiskReserve));
-    SLUICE_RETURN_IF_ERROR(write_all(fd.get(), bytes, data_path));
+      SLUICE_RETURN_IF_ERROR(check_room(file.path().parent_path(), kDiskReserve));
+    SLUICE_RETURN_IF_ERROR(file.write(bytes));
     // Only a hint, so that the sync at the end has little left to wait for.
-    ::sync_file_range(fd.get(), static_cast<off64_t>(before), static_cast<off64_t>(bytes.size()),
+    ::sync_file_range(file.fd(), static_cast<off64_t>(before), static_cast<off64_t>(bytes.size()),
                       SYNC_FILE_RANGE_WRITE);
     return {};
   }
@@ -63,8 +53,7 @@ struct RawFileWriter::Impl {
     index.is_raw = true;
     index.info = info;
     index.identity = from_hex(random_hex(16)).value();
-    SLUICE_ASSIGN_OR_RETURN(index_fd, create_file(index_file));
-    SLUICE_RETURN_IF_ERROR(write_all(index_fd.get(), serialize(index), index_file));
+    SLUICE_RETURN_IF_ERROR(file.write_index(serialize(index)));
     index.blocks = {};
     closed = true;
     return {};
@@ -72,13 +61,7 @@ struct RawFileWriter::Impl {
 
   Result<void> finish() {
     if (!closed) SLUICE_RETURN_IF_ERROR(close());
-    SLUICE_RETURN_IF_ERROR(sync_file(fd.get(), data_path));
-    SLUICE_RETURN_IF_ERROR(sync_file(index_fd.get(), index_file));
-    // The index first: a data file under its name always has one.
-    SLUICE_RETURN_IF_ERROR(rename_to(index_file, index_path(path)));
-    SLUICE_RETURN_IF_ERROR(rename_to(data_path, path));
-    finished = true;
-    return {};
+    return file.finish();
   }
 };
 
@@ -87,12 +70,8 @@ RawFileWriter::~RawFileWriter() = default;
 
 Result<std::unique_ptr<RawFileWriter>> RawFileWriter::create(const std::filesystem::path& path,
                                                              std::size_t block_size) {
-  auto impl = std::make_unique<Impl>();
-  impl->path = path;
-  impl->data_path = temporary_path(path);
-  impl->index_file = temporary_path(index_path(path));
-  impl->block_size = block_size;
-  SLUICE_ASSIGN_OR_RETURN(impl->fd, create_file(impl->data_path));
+  auto impl = std::make_unique<Impl>(path, block_size);
+  SLUICE_RETURN_IF_ERROR(impl->file.create());
   return std::unique_ptr<RawFileWriter>(new RawFileWriter(std::move(impl)));
 }
 
@@ -112,7 +91,7 @@ Result<void> RawFileWriter::close() {
 
 Result<FileInfo> RawFileWriter::finish() {
   // Not tried again after an error: what a failed sync did not write is not told twice.
-  if (impl_->broken && !impl_->finished) impl_->broken = impl_->finish();
+  if (impl_->broken && !impl_->file.is_finished()) impl_->broken = impl_->finish();
   SLUICE_RETURN_IF_ERROR(impl_->broken);
   return impl_->info;
 }

@@ -24,12 +24,10 @@ constexpr std::uint64_t kWriteBack = 2u << 20;
 }  // namespace
 
 struct SeekableGzipWriter::Impl {
-  std::filesystem::path path;
-  std::filesystem::path data_path;   // temporary
-  std::filesystem::path index_file;  // temporary
-  FileDescriptor fd;
-  FileDescriptor index_fd;  // of an index that does not stand in the header
-  GzipOptions options;
+  Impl(const std::filesystem::path& path, const GzipOptions& o) : file(path), options(o) {}
+
+  UnfinishedFile file;
+  const GzipOptions options;
   GzipIndex index;
   std::string block;
   // Not vectors, which would touch every page of a buffer that a small file hardly uses.
@@ -43,26 +41,19 @@ struct SeekableGzipWriter::Impl {
   std::uint64_t written_back = 0;  // of the compressed bytes
   bool has_index_inside = false;
   bool closed = false;
-  bool finished = false;
   Result<void> broken;  // the first error: bytes are missing from then on
-
-  ~Impl() {
-    if (finished) return;
-    ::unlink(data_path.c_str());
-    ::unlink(index_file.c_str());
-  }
 
   void start_writing_back(std::uint64_t least) {
     const std::uint64_t n = index.info.compressed_size - written_back;
     if (n < least) return;
     // Only a hint: sync_file() is what promises.
-    ::sync_file_range(fd.get(), static_cast<off64_t>(written_back), static_cast<off64_t>(n),
+    ::sync_file_range(file.fd(), static_cast<off64_t>(written_back), static_cast<off64_t>(n),
                       SYNC_FILE_RANGE_WRITE);
     written_back += n;
   }
 
   Result<void> write(std::string_view bytes) {
-    SLUICE_RETURN_IF_ERROR(write_all(fd.get(), bytes, data_path));
+    SLUICE_RETURN_IF_ERROR(file.write(bytes));
     stored_crc = crc32(stored_crc, bytes);
     index.info.compressed_size += bytes.size();
     return {};
@@ -73,18 +64,19 @@ struct SeekableGzipWriter::Impl {
     has_index_inside = is_only_block;
     if (!has_index_inside) return write(plain_header());
     index.info.compressed_size = kIndexedHeaderSize;
-    return write_all(fd.get(), std::string(kIndexedHeaderSize, '\0'), data_path);
+    return file.write(std::string(kIndexedHeaderSize, '\0'));
   }
 
   Result<void> end_file() {
     SLUICE_RETURN_IF_ERROR(write(trailer(content_crc, index.info.uncompressed_size)));
     if (!has_index_inside) return {};
-    if (::lseek(fd.get(), 0, SEEK_SET) != 0) return errno_error("cannot seek", data_path, errno);
-    return write_all(fd.get(), serialize_header(index, stored_crc), data_path);
+    if (::lseek(file.fd(), 0, SEEK_SET) != 0)
+      return errno_error("cannot seek", file.data_path(), errno);
+    return file.write(serialize_header(index, stored_crc));
   }
 
   Result<void> compress(bool last) {
-    SLUICE_RETURN_IF_ERROR(check_room(path.parent_path(), kDiskReserve));
+    SLUICE_RETURN_IF_ERROR(check_room(file.path().parent_path(), kDiskReserve));
     GzipBlock entry{index.info.uncompressed_size - block.size(), index.info.compressed_size,
                     block_lines, crc32(0, block), 0};
     stored_crc = 0;
@@ -99,7 +91,7 @@ struct SeekableGzipWriter::Impl {
       stream.next_out = compressed.get();
       stream.avail_out = static_cast<std::uint32_t>(compressed_size);
       if (isal_deflate(&stream) != COMP_OK)
-        return Error{ErrorKind::kInternal, "cannot compress", path.string()};
+        return Error{ErrorKind::kInternal, "cannot compress", file.path().string()};
       const std::size_t n = compressed_size - stream.avail_out;
       SLUICE_RETURN_IF_ERROR(write({reinterpret_cast<const char*>(compressed.get()), n}));
       start_writing_back(kWriteBack);
@@ -121,10 +113,7 @@ struct SeekableGzipWriter::Impl {
 
   Result<void> close() {
     SLUICE_RETURN_IF_ERROR(compress(true));
-    if (!has_index_inside) {
-      SLUICE_ASSIGN_OR_RETURN(index_fd, create_file(index_file));
-      SLUICE_RETURN_IF_ERROR(write_all(index_fd.get(), serialize(index), index_file));
-    }
+    if (!has_index_inside) SLUICE_RETURN_IF_ERROR(file.write_index(serialize(index)));
     start_writing_back(1);
     block = std::string();
     compressed.reset();
@@ -136,15 +125,7 @@ struct SeekableGzipWriter::Impl {
 
   Result<void> finish() {
     if (!closed) SLUICE_RETURN_IF_ERROR(close());
-    SLUICE_RETURN_IF_ERROR(sync_file(fd.get(), data_path));
-    // The index first: a data file under its name always has one.
-    if (!has_index_inside) {
-      SLUICE_RETURN_IF_ERROR(sync_file(index_fd.get(), index_file));
-      SLUICE_RETURN_IF_ERROR(rename_to(index_file, index_path(path)));
-    }
-    SLUICE_RETURN_IF_ERROR(rename_to(data_path, path));
-    finished = true;
-    return {};
+    return file.finish();
   }
 };
 
@@ -153,12 +134,8 @@ SeekableGzipWriter::~SeekableGzipWriter() = default;
 
 Result<std::unique_ptr<SeekableGzipWriter>> SeekableGzipWriter::create(
     const std::filesystem::path& path, const GzipOptions& options) {
-  auto impl = std::make_unique<Impl>();
-  impl->path = path;
-  impl->data_path = temporary_path(path);
-  impl->index_file = temporary_path(index_path(path));
-  impl->options = options;
-  SLUICE_ASSIGN_OR_RETURN(impl->fd, create_file(impl->data_path));
+  auto impl = std::make_unique<Impl>(path, options);
+  SLUICE_RETURN_IF_ERROR(impl->file.create());
   impl->index.identity = from_hex(random_hex(16)).value();
   impl->block.reserve(options.block_size + (64u << 10));
   impl->compressed_size = options.block_size / 2 + (64u << 10);
@@ -195,7 +172,7 @@ Result<void> SeekableGzipWriter::close() {
 
 Result<GzipFileInfo> SeekableGzipWriter::finish() {
   // Not tried again after an error: what a failed sync did not write is not told twice.
-  if (impl_->broken && !impl_->finished) impl_->broken = impl_->finish();
+  if (impl_->broken && !impl_->file.is_finished()) impl_->broken = impl_->finish();
   SLUICE_RETURN_IF_ERROR(impl_->broken);
   return impl_->index.info;
 }
