@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "fhir/additional_resources.h"
 #include "fhir/r4_tables.h"
 #include "fhir_r4_tables.h"
 
@@ -69,6 +70,7 @@ constinit const ResourceType kGroup = r4::kGroup;
 constinit const ResourceType kBinary = r4::kBinary;
 constinit const ResourceType kBundle = r4::kBundle;
 constinit const ResourceType kProvenance = r4::kProvenance;
+constinit const ResourceType kViewDefinition = r4::kViewDefinition;
 }  // namespace types
 
 std::string_view type_name(ResourceType type) {
@@ -87,6 +89,10 @@ std::optional<ResourceType> find_resource_type(std::string_view name) {
 
 std::span<const ResourceType> all_resource_types() {
   return r4::kTypes;
+}
+
+bool is_additional_resource(ResourceType type) {
+  return type == r4::kViewDefinition;
 }
 
 bool is_in_patient_compartment(ResourceType type) {

@@ -51,7 +51,9 @@ class Catalog {
   SearchParameter described(const TableRow& row) {
     const auto name = std::find(kTypeNames.begin(), kTypeNames.end(), row.type);
     if (name == kTypeNames.end()) std::abort();
-    canonicals_.push_back("http://hl7.org/fhir/SearchParameter/" + std::string(row.definition));
+    const bool is_of_r4 = !row.definition.starts_with("http");
+    canonicals_.push_back((is_of_r4 ? "http://hl7.org/fhir/SearchParameter/" : "") +
+                          std::string(row.definition));
     targets_.push_back(types_in(row.targets));
     return {row.name, static_cast<ParameterType>(name - kTypeNames.begin()), canonicals_.back(),
             targets_.back()};

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/utf8.h"
+#include "fhir/additional_resources.h"
 #include "fhirpath/model.h"
 #include "table/view_program.h"
 
@@ -40,7 +41,7 @@ class Compiler {
     View::Program program;
     program.name = definition_.name;
     const auto type = fhir::find_resource_type(definition_.resource);
-    if (!type)
+    if (!type || fhir::is_additional_resource(*type))
       return invalid(fmt::format("resource: '{}' is no resource type of R4",
                                  shortened(definition_.resource, 80)));
     program.type = *type;

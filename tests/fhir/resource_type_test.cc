@@ -8,6 +8,8 @@
 #include <set>
 #include <sstream>
 
+#include "fhir/additional_resources.h"
+
 namespace sluice::fhir {
 namespace {
 
@@ -25,11 +27,14 @@ TEST(ResourceType, NumbersAreThoseOnDisk) {
   EXPECT_EQ(type("Observation").code, 96);
   EXPECT_EQ(type("Patient").code, 103);
   EXPECT_EQ(type("VisionPrescription").code, 146);
+  EXPECT_EQ(type("ViewDefinition").code, 147);
 }
 
 TEST(ResourceType, R4HasItsConcreteTypesOrderedByName) {
   const auto types = all_resource_types();
-  EXPECT_EQ(types.size(), 146u);
+  EXPECT_EQ(types.size(), 147u);
+  EXPECT_EQ(std::count_if(types.begin(), types.end(), is_additional_resource), 1);
+  EXPECT_TRUE(is_additional_resource(types::kViewDefinition));
   for (std::size_t i = 1; i < types.size(); ++i) {
     EXPECT_LT(type_name(types[i - 1]), type_name(types[i]));
   }
@@ -49,6 +54,7 @@ TEST(ResourceType, NamedTypesAreThoseOfTheTable) {
   EXPECT_EQ(type_name(types::kBinary), "Binary");
   EXPECT_EQ(type_name(types::kBundle), "Bundle");
   EXPECT_EQ(type_name(types::kProvenance), "Provenance");
+  EXPECT_EQ(type_name(types::kViewDefinition), "ViewDefinition");
 }
 
 TEST(ResourceTypeDeathTest, ACodeOutsideTheTableAborts) {

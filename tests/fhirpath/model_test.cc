@@ -43,13 +43,17 @@ TEST(Model, HasTheRootElementsThatTheTableOfResourcesHas) {
   for (; std::getline(file, line); ++resources) {
     const std::string name = line.substr(0, line.find('\t'));
     const auto type = find_fhir_type(name);
+    if (name == "ViewDefinition") {
+      EXPECT_FALSE(type) << "expressions are about R4's types";
+      continue;
+    }
     ASSERT_TRUE(type) << name;
     std::set<std::string> found;
     for (const auto& row : row_of(*type).elements())
       found.insert(std::string(row.name) + (row.is_choice ? "[x]" : "") + (row.repeats ? "*" : ""));
     EXPECT_EQ(found, elements_of(line.substr(line.find('\t') + 1))) << name;
   }
-  EXPECT_EQ(resources, 146);
+  EXPECT_EQ(resources, 147);
 }
 
 }  // namespace

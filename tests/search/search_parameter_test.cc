@@ -42,8 +42,9 @@ TEST(SearchParameters, EveryListedOneWorks_Q01_C01) {
       ++count;
     }
   }
-  // 1,698 rows of single types and 6 of all: those of the standard without what r4/README.md names.
-  EXPECT_EQ(count, 1698 + 6 * fhir::all_resource_types().size());
+  // 1,698 rows of single types of R4, 17 of ViewDefinition and 6 of all: those of the standards
+  // without what r4/README.md names.
+  EXPECT_EQ(count, 1698 + 17 + 6 * fhir::all_resource_types().size());
 }
 
 TEST(SearchParameters, HaveTheirStandardsDefinition_C01) {
@@ -51,6 +52,8 @@ TEST(SearchParameters, HaveTheirStandardsDefinition_C01) {
   ASSERT_NE(code, nullptr);
   EXPECT_EQ(code->canonical, "http://hl7.org/fhir/SearchParameter/clinical-code");
   EXPECT_EQ(to_string(code->type), "token");
+  EXPECT_EQ(find_parameter(type_of("ViewDefinition"), "resource")->canonical,
+            "http://hl7.org/fhir/uv/sql-on-fhir/SearchParameter/ViewDefinition-resource");
   const auto* patient = find_parameter(type_of("Observation"), "patient");
   ASSERT_NE(patient, nullptr);
   EXPECT_THAT(patient->targets, testing::ElementsAre(fhir::types::kPatient));

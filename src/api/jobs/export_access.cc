@@ -7,6 +7,7 @@
 
 #include "api/core/access.h"
 #include "bulk/export/request/export_filter.h"
+#include "fhir/additional_resources.h"
 #include "fhir/resource_type.h"
 
 namespace sluice::api {
@@ -95,7 +96,9 @@ Result<void> authorize_export(const Principal& principal, bulk::ExportRequest& r
   request.limits = access_limits(principal);
   if (!request.types.empty() || principal.claims->scopes.covers_all()) return {};
   request.types = principal.claims->scopes.readable_types();
-  // As without scopes: a Group is part of a Group export only when it is named (G-05).
+  // As without scopes: additional resources come only when they are named, and a Group is part of a
+  // Group export only when it is named (G-05).
+  std::erase_if(request.types, fhir::is_additional_resource);
   if (request.level == bulk::ExportLevel::kGroup) std::erase(request.types, fhir::types::kGroup);
   std::sort(request.types.begin(), request.types.end());
   if (request.types.empty()) return not_covered("any type of this export");

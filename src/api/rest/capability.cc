@@ -14,6 +14,7 @@
 #include "api/rest/resource_view.h"
 #include "base/json_text.h"
 #include "base/utf8.h"
+#include "fhir/additional_resources.h"
 #include "fhir/resource_type.h"
 #include "search/search_parameter.h"
 
@@ -258,6 +259,8 @@ json::array resources(const Service& service, const http::Request& request) {
   json::array resources;
   for (const auto type : fhir::all_resource_types()) {
     json::object resource{{"type", json::string(fhir::type_name(type))}};
+    if (type == fhir::types::kViewDefinition)
+      resource["profile"] = "http://hl7.org/fhir/StructureDefinition/ViewDefinition";
     add_interactions(service, resource);
     add_searches(type, resource);
     auto operations = operations_of(fhir::type_name(type));
@@ -305,7 +308,8 @@ http::Response viewed(const http::Request& request, const Result<ResourceView>& 
 
 std::string export_documentation(const Service& service) {
   return fmt::format(
-      "Every resource type can be exported. Patient and Group exports hold the patient compartment "
+      "Every resource type can be exported, ViewDefinition, which is none of R4, only when _type "
+      "names it. Patient and Group exports hold the patient compartment "
       "of FHIR R4 and, once each, the supporting resources (Practitioner, Organization, Location, "
       "Medication, Device and so on) that exported resources refer to; a Group resource itself "
       "comes with a Group export only when _type names it. {} Files hold one type each and at most "

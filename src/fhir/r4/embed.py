@@ -4,7 +4,7 @@
 import sys
 from pathlib import Path
 
-NAMED_TYPES = ["Patient", "Group", "Binary", "Bundle", "Provenance", "Device"]
+NAMED_TYPES = ["Patient", "Group", "Binary", "Bundle", "Provenance", "Device", "ViewDefinition"]
 
 
 def read_table(path):

@@ -9,6 +9,7 @@
 
 #include "base/sort_unique.h"
 #include "base/utf8.h"
+#include "fhir/additional_resources.h"
 #include "fhir/elements.h"
 #include "fhir/reference.h"
 #include "parquet/library.h"
@@ -429,7 +430,8 @@ std::string_view media_type(OutputFormat format) {
 }
 
 bool ExportRequest::wants(fhir::ResourceType type) const {
-  return types.empty() || std::binary_search(types.begin(), types.end(), type);
+  return types.empty() ? !fhir::is_additional_resource(type)
+                       : std::binary_search(types.begin(), types.end(), type);
 }
 
 Result<ExportRequest> parse_export_request(const std::vector<fhir::Parameter>& parameters,
