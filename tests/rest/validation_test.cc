@@ -37,5 +37,33 @@ TEST(Validation, AGroupWithAnUnknownModifierIsRefused_G03) {
   EXPECT_EQ(outcome.error().kind, ErrorKind::kUnprocessable);
 }
 
+fhir::IncomingResource view_with(std::string_view path) {
+  return fhir::ResourceReader()
+      .read(R"({"resourceType":"ViewDefinition","id":"v","status":"draft","resource":"Patient",)"
+            R"("select":[{"column":[{"name":"id","path":"id"},{"name":"family","path":")" +
+            std::string(path) + R"("}]}]})")
+      .value();
+}
+
+TEST(Validation, AViewThatDoesNotCompileIsRefusedWithItsPlace_E01) {
+  EXPECT_TRUE(validate(view_with("name.family.first()")));
+  const auto outcome = validate(view_with("name.famly"));
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().kind, ErrorKind::kUnprocessable);
+  EXPECT_EQ(outcome.error().message,
+            "ViewDefinition: select[0].column[1].path: FHIRPath: HumanName has no element 'famly' "
+            "(at character 6)");
+  EXPECT_EQ(validate(view_with("name.family.frist()")).error().kind, ErrorKind::kUnprocessable);
+}
+
+TEST(Validation, LenientLetsAViewPassThatDoesNotCompileAndTellsOfIt_E01) {
+  const auto view = view_with("name.famly");
+  EXPECT_TRUE(validate(view, MemberFilters::kRefused, Leniency::kLenient));
+  EXPECT_EQ(
+      find_issues(view.tokens(), view.content, view.type),
+      std::vector<std::string>{"ViewDefinition: select[0].column[1].path: FHIRPath: HumanName "
+                               "has no element 'famly' (at character 6)"});
+}
+
 }  // namespace
 }  // namespace sluice::rest

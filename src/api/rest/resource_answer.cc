@@ -75,7 +75,7 @@ std::vector<std::string> passed_faults(const Service& service, const http::Reque
                                        const std::vector<std::uint32_t>& token_offsets) {
   if (service.options.leniency == rest::Leniency::kStrict) return {};
   auto faults =
-      fhir::find_validation_issues(fhir::JsonTokens::known_or_read(json, token_offsets), key.type);
+      rest::find_issues(fhir::JsonTokens::known_or_read(json, token_offsets), json, key.type);
   // Names of elements are the client's and may be anything: the log has their number.
   if (!faults.empty())
     spdlog::warn("stored with faults id={} resource={} faults={}", request.id, name_of(key),

@@ -6,12 +6,14 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "fhir/additional_resources.h"
 #include "fhir/block_header.h"
 #include "fhir/bundle_links.h"
 #include "fhir/reference.h"
 #include "fhir/resource_type.h"
 #include "json/json_check.h"
 #include "json/json_walk.h"
+#include "table/view.h"
 
 namespace sluice::bulk {
 namespace {
@@ -97,6 +99,14 @@ void LoadParser::add_problem(LoadProblem problem, ParsedChunk& out) {
   out.problems.push_back(std::move(problem));
 }
 
+bool LoadParser::takes_faulty(const LoadProblem& place, std::string_view fault, ParsedChunk& out) {
+  LoadProblem faulty = place;
+  faulty.reason += fault;
+  faulty.is_loaded = leniency_ == fhir::Leniency::kLenient;
+  add_problem(std::move(faulty), out);
+  return leniency_ == fhir::Leniency::kLenient;
+}
+
 void LoadParser::take(Result<fhir::IncomingResource> resource, LoadProblem problem,
                       const fhir::BundleEntry* entry, ParsedChunk& out) {
   if (!resource) {
@@ -119,13 +129,11 @@ void LoadParser::take(Result<fhir::IncomingResource> resource, LoadProblem probl
     is_deferred |= !deferred.references.empty();
     const auto& tokens = deferred.references.empty() ? reader_.tokens() : tokens_;
     const auto faults = fhir::find_validation_issues(tokens, resource->type);
-    if (!faults.empty()) {
-      LoadProblem faulty = problem;
-      faulty.reason += fmt::format("{}", fmt::join(faults, "; "));
-      faulty.is_loaded = leniency_ == fhir::Leniency::kLenient;
-      add_problem(std::move(faulty), out);
-      if (leniency_ == fhir::Leniency::kStrict) return;
-    }
+    if (!faults.empty() && !takes_faulty(problem, fmt::format("{}", fmt::join(faults, "; ")), out))
+      return;
+  } else if (resource->type == fhir::types::kViewDefinition) {
+    const auto view = table::View::compile(resource->content);
+    if (!view && !takes_faulty(problem, view.error().message, out)) return;
   }
   if (!is_deferred) {
     out.resources.push_back(std::move(*resource));

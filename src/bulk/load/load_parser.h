@@ -96,6 +96,8 @@ class LoadParser {
 
   /// Adds what is wrong at a place.
   void add_problem(LoadProblem problem, ParsedChunk& out);
+  /// Adds what is wrong with a resource that can be read; whether it is loaded in spite of it.
+  bool takes_faulty(const LoadProblem& place, std::string_view fault, ParsedChunk& out);
   /// Adds the result of the reader to the right list; `problem` has its position, `entry` the entry
   /// of a Bundle.
   void take(Result<fhir::IncomingResource> resource, LoadProblem problem,
