@@ -2,15 +2,14 @@
 """Sluice's benchmark: builds a corpus, measures the real binary over HTTP, prints one table.
 
 usage: bench/run.py --sluice BINARY --pipeline PROGRAM --tokens PROGRAM --search PROGRAM --fhirpath PROGRAM
-       [--patients N]
-                    [--work DIR] [--json FILE] [--scale N,N,...] [--scale-only]
+                    --write PROGRAM [--patients N] [--work DIR] [--json FILE] [--scale N,N,...] [--scale-only]
 
 Every figure is a median of several runs on one machine in one session; what counts is the ratios.
 """
 import argparse, gzip, http.client, json, os, random, shutil, signal, statistics, subprocess, sys
 import tempfile, threading, time, urllib.parse
 
-import scale, writes
+import scale, tables, writes
 
 RUNS = 5
 GROUP_SHARES = (0.1, 1, 10, 90)  # percent
@@ -331,6 +330,7 @@ def main():
     parser.add_argument('--tokens', required=True)
     parser.add_argument('--search', required=True)
     parser.add_argument('--fhirpath', required=True)
+    parser.add_argument('--write', required=True)
     parser.add_argument('--patients', type=int, default=4000)
     parser.add_argument('--work')
     parser.add_argument('--json')
@@ -364,6 +364,8 @@ def main():
         seconds = time.perf_counter() - start
         row('load, durable', '%.0f MB/s (%.1f s)' % (size / 1e6 / seconds, seconds), '100 MB/s')
         writes.measure(arguments.sluice, work, corpus, size, seconds, row, Server, Client, percentile)
+        writes.measure_handlers(arguments.write, work, row)
+        tables.measure(arguments.sluice, work, corpus, row)
 
         groups = os.path.join(work, 'groups.ndjson')
         write_groups(corpus, groups)

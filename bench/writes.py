@@ -3,7 +3,7 @@
 Clients are processes with bare sockets and requests that are made before the clock starts, so that what is measured
 is the server's.
 """
-import glob, itertools, json, multiprocessing, os, shutil, socket, threading, time
+import glob, itertools, json, multiprocessing, os, shutil, socket, subprocess, threading, time
 
 SECONDS = 5
 CREATORS = 16
@@ -145,3 +145,14 @@ def measure(sluice, work, corpus, size, load_seconds, row, new_server, new_clien
         row(name, beside_exports(server, lambda: new_client(server.port), requests, percentile), goal)
     server.stop()
     shutil.rmtree(data, ignore_errors=True)
+
+
+def measure_handlers(program, work, row):
+    """What a resource costs in the handlers, without sockets: bench/write_bench.cc."""
+    for kind, what in (('create', 'creates'), ('put', 'updates of new ids'), ('transaction', 'transactions of 100')):
+        folder = os.path.join(work, 'handlers')
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        done = subprocess.run([program, folder, kind, '20000'], check=True, capture_output=True, text=True)
+        row('%s in the handlers' % what, '%s us of CPU for each resource' % done.stdout.split(': ')[1].split()[0], '')
+        shutil.rmtree(folder)
