@@ -11,9 +11,12 @@
 
 namespace sluice {
 
-/// Until finish() it is PATH.part; destroyed before, it leaves no file. Not thread-safe.
+/// Until finish() it is PATH.part; destroyed before, it leaves no file. A symbolic link stays, and
+/// what it leads to is written. What is no file, a pipe or a device, is written as it is. Not
+/// thread-safe.
 class WholeFile {
  public:
+  /// kConflict while another process writes the same file; kInvalid for a folder.
   static Result<std::unique_ptr<WholeFile>> create(std::filesystem::path path);
   ~WholeFile();
   WholeFile(const WholeFile&) = delete;
@@ -25,10 +28,12 @@ class WholeFile {
 
  private:
   explicit WholeFile(std::filesystem::path path);
+  Result<void> open_part();
 
   const std::filesystem::path path_;
   const std::filesystem::path part_;
   FileDescriptor fd_;
+  bool is_stream_ = false;  // a pipe or a device
   bool is_finished_ = false;
 };
 
