@@ -1,12 +1,16 @@
 // `sluice`: finds the command, reads its options, runs it, turns errors into exit codes.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <malloc.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/options.h"
@@ -23,6 +27,12 @@ void give_large_blocks_back() {
   // Setting one threshold fixes the other at 128 KiB, which an export's buffers are above and below
   // all the time: a tenth of its time went into page faults.
   mallopt(M_TRIM_THRESHOLD, 2 * kLarge);
+}
+
+// A file that is opened while one of them is closed would get its number, and what is told with it.
+void open_standard_files() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF) (void)::open("/dev/null", O_RDWR);
 }
 
 int report(const Error& error) {
@@ -54,6 +64,7 @@ int report_extras(const CLI::App& app) {
 
 int run(int argc, char** argv) {
   give_large_blocks_back();
+  open_standard_files();
   CLI::App app{"Sluice moves whole populations of FHIR data: a Bulk Data server in one program.",
                "sluice"};
   app.set_version_flag("--version", SLUICE_VERSION);
@@ -90,7 +101,10 @@ int run(int argc, char** argv) {
     // Standard output is for what a command says; a server sets its own level.
     set_up_logging("warn");
     const auto code = command.run();
-    return code ? *code : report(code.error());
+    if (!code) return report(code.error());
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      return report(errno_error("cannot write", "standard output", errno));
+    return *code;
   }
   // Not require_subcommand(): that hides which word was wrong.
   fmt::print(stderr, "sluice: a subcommand is required; --help lists them\n");
