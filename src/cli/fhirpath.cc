@@ -31,20 +31,6 @@ struct FhirpathArguments {
   bool lenient = false;
 };
 
-/// A value on one line: white space outside of strings goes.
-std::string on_one_line(std::string_view json) {
-  std::string out;
-  bool in_string = false;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (!in_string && fhir::JsonTokens::is_white_space(c)) continue;
-    out += c;
-    if (c == '"') in_string = !in_string;
-    if (c == '\\' && i + 1 < json.size()) out += json[++i];
-  }
-  return out;
-}
-
 /// The line of the expression with the fault, and a caret below it.
 std::string caret_below(std::string_view expression, std::size_t position) {
   position = std::min(position, expression.size());
@@ -81,7 +67,7 @@ class ExpressionRun {
     fhirpath::EvaluationOptions options;
     options.trace = [](std::string_view name, const fhirpath::Collection& values) {
       for (const auto& value : values)
-        fmt::print(stderr, "trace {}: {}\n", name, on_one_line(fhirpath::to_json(value)));
+        fmt::print(stderr, "trace {}: {}\n", name, fhirpath::to_json(value));
     };
     return options;
   }
@@ -153,7 +139,7 @@ class ExpressionRun {
     const auto values = evaluation_.evaluate(*expression, document);
     if (!values) return tell(values.error(), evaluation_.error_position(), place);
     for (const auto& value : *values) {
-      std::string line = on_one_line(fhirpath::to_json(value));
+      std::string line = fhirpath::to_json(value);
       if (arguments_.types) line += "\t" + fhirpath::type_name(value);
       fmt::print("{}\n", line);
     }

@@ -22,6 +22,11 @@ bool is_abstract(TypeId type) {
          type == known.backbone_element;
 }
 
+/// Nodes of an expression that are bound, those of repeat() more than once.
+constexpr std::size_t kBindingsMax = 200'000;
+/// Instructions of all regular expressions.
+constexpr std::size_t kRegexSizeMax = 200'000;
+
 constexpr std::pair<std::string_view, std::string_view> kStandardConstants[] = {
     {"sct", "http://snomed.info/sct"},
     {"loinc", "http://loinc.org"},
@@ -46,9 +51,15 @@ class Binder {
     position_ = tree.position;
     return error_at(text_, tree.position, std::move(message));
   }
+  Error too_large(const Syntax& tree, std::string message) {
+    position_ = tree.position;
+    return error_at(text_, tree.position, std::move(message), ErrorKind::kTooLarge);
+  }
   bool is_strict() const { return options_.strictness == Strictness::kStrict; }
 
   Result<Types> bind(Syntax& tree, const Types& self) {
+    // The argument of repeat() is bound twice, and what repeats in it four times.
+    if (++bound_ > kBindingsMax) return too_large(tree, "repeat() is nested too deep");
     switch (tree.kind) {
       case SyntaxKind::kLiteral:
         return types_of(tree.literals);
@@ -335,6 +346,9 @@ class Binder {
     if (pattern == nullptr) return {};
     auto regex = compile_regex(*pattern, flags == nullptr ? std::string_view() : *flags);
     if (!regex) return fail(*tree.arguments[0], regex.error().message);
+    regex_size_ += size_of(**regex);
+    if (regex_size_ > kRegexSizeMax)
+      return too_large(*tree.arguments[0], "the regular expressions are too large together");
     tree.regex = std::move(*regex);
     return {};
   }
@@ -407,6 +421,8 @@ class Binder {
   std::size_t& position_;
   Types context_;
   std::vector<std::pair<std::string, Types>> defined_;
+  std::size_t bound_ = 0;
+  std::size_t regex_size_ = 0;
 };
 
 }  // namespace

@@ -96,15 +96,17 @@ bool may_have_companion(std::optional<TypeId> type) {
   return kind == TypeKind::kPrimitive || kind == TypeKind::kSystem;
 }
 
-/// An element without a choice.
-void append_element(const Node& node, std::string_view name, std::optional<TypeId> type,
-                    Collection& out) {
+/// An element without a choice. Returns how many members were looked at.
+std::size_t append_element(const Node& node, std::string_view name, std::optional<TypeId> type,
+                           Collection& out) {
   const auto& document = *node.document;
   const auto& tokens = document.tokens();
   const bool companions = may_have_companion(type);
   std::uint32_t value = Node::kNone;
   std::uint32_t companion = Node::kNone;
+  std::size_t looked_at = 0;
   for (std::size_t key = node.value + 1; tokens.first(key) == '"';) {
+    ++looked_at;
     const std::string_view raw = tokens.raw_string(key);
     if (value == Node::kNone && is_key(tokens, key, name)) {
       value = static_cast<std::uint32_t>(key + 2);
@@ -119,15 +121,18 @@ void append_element(const Node& node, std::string_view name, std::optional<TypeI
   }
   if (value != Node::kNone || companion != Node::kNone)
     Appender(document, out).append(value, companion, type);
+  return looked_at;
 }
 
-void append_choice(const Node& node, const ElementRow& row, Collection& out) {
+std::size_t append_choice(const Node& node, const ElementRow& row, Collection& out) {
   const auto& document = *node.document;
   const auto& tokens = document.tokens();
   std::uint32_t value = Node::kNone;
   std::uint32_t companion = Node::kNone;
   std::optional<TypeId> type;
+  std::size_t looked_at = 0;
   for (std::size_t key = node.value + 1; tokens.first(key) == '"';) {
+    ++looked_at;
     std::string_view raw = tokens.raw_string(key);
     const bool beside = raw.starts_with('_');
     if (beside) raw.remove_prefix(1);
@@ -140,6 +145,7 @@ void append_choice(const Node& node, const ElementRow& row, Collection& out) {
     key = behind + 1;
   }
   if (type) Appender(document, out).append(value, companion, type);
+  return looked_at;
 }
 
 /// The part of a primitive that is in its companion, as a node of Element.
@@ -160,6 +166,48 @@ void append_member(const Node& node, std::string_view key, std::uint32_t value,
   }
   Appender(*node.document, out).append(value, companion, type);
 }
+
+/// The members of an object, found by name in logarithmic time: an object may have very many.
+class Members {
+ public:
+  struct Member {
+    std::string name;
+    std::uint32_t value;
+  };
+
+  Members(const Document& document, std::uint32_t object) {
+    const auto& tokens = document.tokens();
+    for (std::size_t key = object + 1; tokens.first(key) == '"';) {
+      all_.push_back({fhir::unescape(tokens.raw_string(key)), static_cast<std::uint32_t>(key + 2)});
+      has_companions_ = has_companions_ || all_.back().name.starts_with('_');
+      const std::size_t behind = document.behind(key + 2);
+      if (tokens.first(behind) != ',') break;
+      key = behind + 1;
+    }
+    if (!has_companions_) return;
+    for (const auto& member : all_) by_name_.push_back(&member);
+    // The first of equal names is found first.
+    std::stable_sort(by_name_.begin(), by_name_.end(),
+                     [](const Member* a, const Member* b) { return a->name < b->name; });
+  }
+
+  const std::vector<Member>& all() const { return all_; }
+  std::uint32_t companion_of(const std::string& name) const {
+    return has_companions_ ? find("_" + name) : Node::kNone;
+  }
+  /// Only of an object that has companions.
+  std::uint32_t find(std::string_view name) const {
+    const auto found = std::lower_bound(
+        by_name_.begin(), by_name_.end(), name,
+        [](const Member* member, std::string_view of) { return member->name < of; });
+    return found != by_name_.end() && (*found)->name == name ? (*found)->value : Node::kNone;
+  }
+
+ private:
+  std::vector<Member> all_;
+  std::vector<const Member*> by_name_;
+  bool has_companions_ = false;
+};
 
 }  // namespace
 
@@ -187,24 +235,75 @@ std::string_view Document::text_of(std::size_t token) const {
   return tokens_.text().substr(begin, tokens_.end(behind(token) - 1) - begin);
 }
 
+void Document::append_compact(std::size_t token, std::string& out) const {
+  for (std::size_t i = token; i < behind(token); ++i)
+    out += tokens_.text().substr(tokens_.begin(i), tokens_.end(i) - tokens_.begin(i));
+}
+
+// A resource is an object with a resourceType, and the root.
+void Document::find_parts() const {
+  struct Open {
+    std::uint32_t token;
+    bool is_contained;
+    bool is_resource;
+  };
+  std::vector<Open> open;
+  for (std::uint32_t i = 0; i < tokens_.size(); ++i) {
+    const char c = tokens_.first(i);
+    if (c == '{' || c == '[') {
+      const bool is_member = i > 1 && tokens_.first(i - 1) == ':';
+      const bool is_contained = (!open.empty() && open.back().is_contained) ||
+                                (is_member && is_key(tokens_, i - 2, "contained"));
+      open.push_back({i, is_contained, i == 0});
+      if (i == 0) parts_.push_back({0, 0, false});
+    } else if ((c == '}' || c == ']') && !open.empty()) {
+      open.pop_back();
+    } else if (c == '"' && !open.empty() && !open.back().is_resource && i + 1 < tokens_.size() &&
+               tokens_.first(i + 1) == ':' && is_key(tokens_, i, "resourceType")) {
+      open.back().is_resource = true;
+      parts_.push_back({open.back().token, 0, open.back().is_contained});
+    }
+  }
+  std::sort(parts_.begin(), parts_.end(),
+            [](const Part& a, const Part& b) { return a.begin < b.begin; });
+  std::vector<std::uint32_t> around;
+  for (std::uint32_t i = 0; i < parts_.size(); ++i) {
+    while (!around.empty() && behind_[parts_[around.back()].begin] <= parts_[i].begin)
+      around.pop_back();
+    parts_[i].around = around.empty() ? 0 : around.back();
+    around.push_back(i);
+  }
+}
+
+std::uint32_t Document::resource_around(std::uint32_t token, bool with_contained) const {
+  if (token == 0) return 0;
+  if (parts_.empty()) find_parts();
+  const auto next =
+      std::upper_bound(parts_.begin(), parts_.end(), token,
+                       [](std::uint32_t of, const Part& part) { return of < part.begin; });
+  auto at = static_cast<std::size_t>(next - parts_.begin());
+  if (at > 0) --at;
+  while (at != 0 &&
+         (behind_[parts_[at].begin] <= token || (!with_contained && parts_[at].is_contained)))
+    at = parts_[at].around;
+  return parts_.empty() ? 0 : parts_[at].begin;
+}
+
 bool is_object(const Node& node) {
   return node.value != Node::kNone && node.document->tokens().first(node.value) == '{';
 }
 
-void append_children(const Node& node, std::string_view name, const ElementRow* row,
-                     Collection& out) {
+std::size_t append_children(const Node& node, std::string_view name, const ElementRow* row,
+                            Collection& out) {
   if (!is_object(node)) {
-    if (const auto beside = companion_of(node))
-      append_children(*beside, name, find_element(beside->type, name), out);
-    return;
+    const auto beside = companion_of(node);
+    return beside ? append_children(*beside, name, find_element(beside->type, name), out) : 0;
   }
-  if (row == nullptr) {
-    // Of what R4 does not know the names are taken as they are.
-    if (node.type == system::kAny) append_element(node, name, std::nullopt, out);
-    return;
-  }
+  // Of what R4 does not know the names are taken as they are.
+  if (row == nullptr)
+    return node.type == system::kAny ? append_element(node, name, std::nullopt, out) : 0;
   if (row->is_choice) return append_choice(node, *row, out);
-  append_element(node, name, row->types()[0], out);
+  return append_element(node, name, row->types()[0], out);
 }
 
 void append_all_children(const Node& node, Collection& out) {
@@ -212,21 +311,15 @@ void append_all_children(const Node& node, Collection& out) {
     if (const auto beside = companion_of(node)) append_all_children(*beside, out);
     return;
   }
-  const auto& document = *node.document;
-  const auto& tokens = document.tokens();
-  for (std::size_t key = node.value + 1; tokens.first(key) == '"';) {
-    const std::string name = fhir::unescape(tokens.raw_string(key));
-    const auto value = static_cast<std::uint32_t>(key + 2);
-    if (name.starts_with('_')) {
-      const std::string plain = name.substr(1);
-      if (find_member(document, node.value, plain) == Node::kNone)
-        append_member(node, plain, Node::kNone, value, out);
-    } else if (name != "resourceType") {
-      append_member(node, name, value, find_member(document, node.value, "_" + name), out);
+  const Members members(*node.document, node.value);
+  for (const auto& member : members.all()) {
+    if (member.name.starts_with('_')) {
+      const std::string plain = member.name.substr(1);
+      if (members.find(plain) == Node::kNone)
+        append_member(node, plain, Node::kNone, member.value, out);
+    } else if (member.name != "resourceType") {
+      append_member(node, member.name, member.value, members.companion_of(member.name), out);
     }
-    const std::size_t behind = document.behind(value);
-    if (tokens.first(behind) != ',') break;
-    key = behind + 1;
   }
 }
 
@@ -259,32 +352,10 @@ TypeId resource_type_of(const Document& document, std::uint32_t object) {
 
 Node resource_of(const Node& node, bool with_contained) {
   const Document& document = *node.document;
-  const auto& tokens = document.tokens();
   const std::uint32_t target = node.value != Node::kNone ? node.value : node.companion;
-  Node container = document.root();
-  // Down the one path to the node; what it passes of `contained` belongs to its container.
-  bool contained = false;
-  for (std::size_t at = 0; at < target;) {
-    const bool object = tokens.first(at) == '{';
-    std::size_t child = at + 1;
-    for (;;) {
-      const std::size_t value = object ? child + 2 : child;
-      if (value > target) return container;
-      if (document.behind(value) > target) {
-        contained = contained || (!with_contained && object && is_key(tokens, child, "contained"));
-        at = value;
-        break;
-      }
-      const std::size_t behind = document.behind(value);
-      if (tokens.first(behind) != ',') return container;
-      child = behind + 1;
-    }
-    if (tokens.first(at) != '{' || contained) continue;
-    if (find_member(document, static_cast<std::uint32_t>(at), "resourceType") != Node::kNone)
-      container = {&document, static_cast<std::uint32_t>(at), Node::kNone,
-                   resource_type_of(document, static_cast<std::uint32_t>(at))};
-  }
-  return container;
+  const std::uint32_t found = document.resource_around(target, with_contained);
+  return found == 0 ? document.root()
+                    : Node{&document, found, Node::kNone, resource_type_of(document, found)};
 }
 
 }  // namespace sluice::fhirpath

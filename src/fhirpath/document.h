@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,16 +27,32 @@ class Document {
   std::size_t behind(std::size_t token) const { return behind_[token]; }
   /// The value's text.
   std::string_view text_of(std::size_t token) const;
+  /// The same without white space between its tokens, so that it is one line.
+  void append_compact(std::size_t token, std::string& out) const;
+  /// The token of the innermost resource that contains the token, or begins there.
+  /// `with_contained`: one in `contained` counts; else the resource that contains that. The first
+  /// call walks all tokens. One thread at a time.
+  std::uint32_t resource_around(std::uint32_t token, bool with_contained) const;
 
  private:
+  struct Part {
+    std::uint32_t begin;
+    std::uint32_t around;  ///< of the parts, that which contains this one
+    bool is_contained;
+  };
+  void find_parts() const;
+
   const fhir::JsonTokens& tokens_;
   std::vector<std::uint32_t> behind_;
+  /// The resources in the order of their begin, the root first; empty: not looked for yet.
+  mutable std::vector<Part> parts_;
 };
 
 /// Appends the children of `node` that `name` selects. `row`: the element of the node's type, null
-/// for what the table does not know; then a member of this name is taken as it is.
-void append_children(const Node& node, std::string_view name, const ElementRow* row,
-                     Collection& out);
+/// for what the table does not know; then a member of this name is taken as it is. Returns how many
+/// members it looked at.
+std::size_t append_children(const Node& node, std::string_view name, const ElementRow* row,
+                            Collection& out);
 /// Appends all children.
 void append_all_children(const Node& node, Collection& out);
 

@@ -23,6 +23,17 @@ std::optional<Quantity> amount_of(const Value& value) {
   return std::nullopt;
 }
 
+/// As to_system(). A text is copied, and read by what compares it.
+Value system_value(const Value& value, Work& work) {
+  if (const Node* node = value.node(); node != nullptr && node->value != Node::kNone) {
+    const auto& tokens = node->document->tokens();
+    if (tokens.first(node->value) == '"') work.add_text(tokens.raw_string(node->value).size());
+  } else if (const auto* text = value.get<std::string>()) {
+    work.add_text(text->size());
+  }
+  return to_system(value);
+}
+
 bool are_times(const Temporal& a, const Temporal& b) {
   return (a.kind() == Temporal::Kind::kTime) == (b.kind() == Temporal::Kind::kTime);
 }
@@ -62,7 +73,9 @@ struct Json {
 };
 
 /// `loosely`: as ~ compares, in any order and without case.
-bool same_json(const Json& a, const Json& b, bool loosely) {
+bool same_json(const Json& a, const Json& b, bool loosely, Work& work) {
+  ++work.steps;
+  if (work.is_spent()) return false;
   if (&a.document == &b.document && a.token == b.token) return true;
   const char kind = a.first();
   const char other = b.first();
@@ -74,17 +87,19 @@ bool same_json(const Json& a, const Json& b, bool loosely) {
   if (kind == '{') {
     const auto left = members_of(a.document, a.token);
     const auto right = members_of(b.document, b.token);
+    work.steps += (left.size() + right.size()) / 2;
     return left.size() == right.size() &&
            std::equal(left.begin(), left.end(), right.begin(), [&](const auto& x, const auto& y) {
              return x.first == y.first &&
-                    same_json({a.document, x.second}, {b.document, y.second}, loosely);
+                    same_json({a.document, x.second}, {b.document, y.second}, loosely, work);
            });
   }
   if (kind == '[') {
     const auto left = items_of(a.document, a.token);
     const auto right = items_of(b.document, b.token);
+    work.steps += (left.size() + right.size()) / 16;
     const auto same = [&](std::uint32_t x, std::uint32_t y) {
-      return same_json({a.document, x}, {b.document, y}, loosely);
+      return same_json({a.document, x}, {b.document, y}, loosely, work);
     };
     if (left.size() != right.size()) return false;
     return loosely && left.size() <= 64
@@ -94,6 +109,8 @@ bool same_json(const Json& a, const Json& b, bool loosely) {
   const auto& left = a.document.tokens();
   const auto& right = b.document.tokens();
   if (kind == '"') {
+    const std::size_t size = left.raw_string(a.token).size();
+    if (loosely || size == right.raw_string(b.token).size()) work.add_text(size);
     if (left.raw_string(a.token) == right.raw_string(b.token)) return true;
     const std::string x = fhir::unescape(left.raw_string(a.token));
     const std::string y = fhir::unescape(right.raw_string(b.token));
@@ -107,29 +124,29 @@ bool same_json(const Json& a, const Json& b, bool loosely) {
   return number && second && *number == *second;
 }
 
-bool same_node(const Node& a, const Node& b, bool loosely) {
+bool same_node(const Node& a, const Node& b, bool loosely, Work& work) {
   if (a.value != Node::kNone && b.value != Node::kNone)
-    return same_json({*a.document, a.value}, {*b.document, b.value}, loosely);
+    return same_json({*a.document, a.value}, {*b.document, b.value}, loosely, work);
   if (a.value != b.value || a.companion == Node::kNone || b.companion == Node::kNone) return false;
-  return same_json({*a.document, a.companion}, {*b.document, b.companion}, loosely);
+  return same_json({*a.document, a.companion}, {*b.document, b.companion}, loosely, work);
 }
 
 /// Both are strings in the JSON, without escapes.
-std::optional<bool> quickly_equal(const Value& a, const Value& b) {
+std::optional<bool> quickly_equal(const Value& a, const Value& b, Work& work) {
   const Node* node = a.node();
   if (node == nullptr || node->value == Node::kNone) return std::nullopt;
   if (row_of(node->type).conversion != system::kString) return std::nullopt;
   const auto& tokens = node->document->tokens();
   if (tokens.first(node->value) != '"') return std::nullopt;
   if (const auto* text = b.get<std::string>())
-    return fhir::means(tokens.raw_string(node->value), *text);
+    return work.add_text(text->size()), fhir::means(tokens.raw_string(node->value), *text);
   return std::nullopt;
 }
 
-std::optional<bool> equal_system(const Value& a, const Value& b) {
+std::optional<bool> equal_system(const Value& a, const Value& b, Work& work) {
   if (const Node* node = a.node()) {
     const Node* other = b.node();
-    return other != nullptr && same_node(*node, *other, false);
+    return other != nullptr && same_node(*node, *other, false, work);
   }
   if (b.node() != nullptr) return false;
   if (const auto left = number_of(a)) {
@@ -162,21 +179,25 @@ Order as_order(std::optional<int> order) {
 
 }  // namespace
 
-std::optional<bool> equal(const Value& a, const Value& b) {
-  if (const auto found = quickly_equal(a, b)) return found;
-  if (const auto found = quickly_equal(b, a)) return found;
+std::optional<bool> equal(const Value& a, const Value& b, Work& work) {
+  if (work.is_spent()) return false;
+  if (const auto found = quickly_equal(a, b, work)) return found;
+  if (const auto found = quickly_equal(b, a, work)) return found;
   if (a.node() != nullptr && b.node() != nullptr && *a.node() == *b.node() &&
       (row_of(a.node()->type).conversion < system::kDate ||
        row_of(a.node()->type).conversion > system::kTime))
     return true;
-  return equal_system(to_system(a), to_system(b));
+  const Value left = system_value(a, work);
+  const Value right = system_value(b, work);
+  return equal_system(left, right, work);
 }
 
-bool equivalent(const Value& a, const Value& b) {
-  const Value left = to_system(a);
-  const Value right = to_system(b);
+bool equivalent(const Value& a, const Value& b, Work& work) {
+  if (work.is_spent()) return false;
+  const Value left = system_value(a, work);
+  const Value right = system_value(b, work);
   if (left.node() != nullptr && right.node() != nullptr)
-    return same_node(*left.node(), *right.node(), true);
+    return same_node(*left.node(), *right.node(), true, work);
   if (left.node() != nullptr || right.node() != nullptr) return false;
   const auto x = number_of(left);
   const auto y = number_of(right);
@@ -194,12 +215,13 @@ bool equivalent(const Value& a, const Value& b) {
     return normalized(*text) == normalized(*right.get<std::string>());
   if (const auto* temporal = left.get<Temporal>())
     return equivalent(*temporal, *right.get<Temporal>());
-  return equal_system(left, right).value_or(false);
+  return equal_system(left, right, work).value_or(false);
 }
 
-Order order_of(const Value& a, const Value& b) {
-  const Value left = to_system(a);
-  const Value right = to_system(b);
+Order order_of(const Value& a, const Value& b, Work& work) {
+  if (work.is_spent()) return Order::kUnknown;
+  const Value left = system_value(a, work);
+  const Value right = system_value(b, work);
   const auto x = number_of(left);
   const auto y = number_of(right);
   if (x && y) return *x < *y ? Order::kLess : *x > *y ? Order::kGreater : Order::kEqual;
@@ -221,25 +243,27 @@ Order order_of(const Value& a, const Value& b) {
   return Order::kNone;
 }
 
-std::optional<bool> equal(const Collection& a, const Collection& b) {
+std::optional<bool> equal(const Collection& a, const Collection& b, Work& work) {
   if (a.empty() || b.empty()) return std::nullopt;
   if (a.size() != b.size()) return false;
   bool known = true;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    const auto same = equal(a[i], b[i]);
+    const auto same = equal(a[i], b[i], work);
     if (same == false) return false;
     known = known && same.has_value();
   }
   return known ? std::optional(true) : std::nullopt;
 }
 
-bool equivalent(const Collection& a, const Collection& b) {
+bool equivalent(const Collection& a, const Collection& b, Work& work) {
   if (a.size() != b.size()) return false;
   std::vector<bool> taken(b.size());
   for (const auto& item : a) {
     bool found = false;
     for (std::size_t i = 0; i < b.size() && !found; ++i) {
-      if (taken[i] || !equivalent(item, b[i])) continue;
+      ++work.steps;
+      if (work.is_spent()) return false;
+      if (taken[i] || !equivalent(item, b[i], work)) continue;
       taken[i] = found = true;
     }
     if (!found) return false;

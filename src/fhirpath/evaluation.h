@@ -30,7 +30,9 @@ class ReferenceResolver {
 };
 
 struct EvaluationOptions {
-  /// Steps, items of one collection, and bytes of one text; more is kTooLarge.
+  /// Steps, items of one collection (and half of those that are held at once), and bytes of one
+  /// text; more is kTooLarge. What takes longer than a step counts as several, so that a second is
+  /// enough for all of them.
   std::size_t steps_max = 10'000'000;
   std::size_t items_max = 1'000'000;
   std::size_t text_max = 16 << 20;
@@ -61,6 +63,8 @@ class Evaluation {
   /// The same into `out`, which is emptied before and whose memory is used again.
   Result<void> evaluate(const Expression& expression, const Value& context,
                         const Variables& variables, Collection& out);
+  /// What the last evaluation took.
+  std::size_t steps() const;
   /// The offset in the expression's text where the last error arose.
   std::size_t error_position() const;
 

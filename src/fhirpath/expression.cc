@@ -78,6 +78,10 @@ Result<void> Evaluation::evaluate(const Expression& expression, const Value& con
   return {};
 }
 
+std::size_t Evaluation::steps() const {
+  return impl_->machine.steps();
+}
+
 std::size_t Evaluation::error_position() const {
   return impl_->machine.error_position();
 }

@@ -7,6 +7,14 @@
 #include "fhirpath/lexer.h"
 
 namespace sluice::fhirpath {
+namespace {
+
+// What costs as much as a step.
+constexpr std::size_t kTextOfStep = 8;  // bytes
+constexpr std::size_t kMembersOfStep = 32;
+constexpr std::size_t kFewItems = 4096;
+
+}  // namespace
 
 Machine::Machine(EvaluationOptions options) : options_(std::move(options)) {}
 
@@ -51,16 +59,43 @@ bool Machine::steps(const Syntax& tree, std::size_t count) {
   return steps_ <= options_.steps_max || too_many_steps(tree);
 }
 
-bool Machine::check_size(const Syntax& tree, const Collection& values) {
-  if (values.size() <= options_.items_max) return true;
-  return fail(tree, fmt::format("there are more than {} items", options_.items_max),
-              ErrorKind::kTooLarge);
+Value Machine::system_value(const Value& value) {
+  if (const Node* node = value.node(); node != nullptr && node->value != Node::kNone) {
+    const auto& tokens = node->document->tokens();
+    if (tokens.first(node->value) == '"')
+      steps_ += tokens.raw_string(node->value).size() / kTextOfStep;
+  }
+  return to_system(value);
+}
+
+bool Machine::append_copies(const Syntax& tree, const Collection& values, Collection& out) {
+  std::size_t texts = 0;
+  for (const auto& value : values)
+    if (const auto* text = value.get<std::string>()) texts += text->size();
+  if (!steps(tree, values.size() + texts / kTextOfStep)) return false;
+  out.insert(out.end(), values.begin(), values.end());
+  return check_size(tree, out);
+}
+
+bool Machine::check_room(const Syntax& tree, const Collection& values, std::size_t more) {
+  const std::size_t count = values.size() + more;
+  bool fits = count <= options_.items_max;
+  // Few items need no look at what else is held.
+  if (fits && count > kFewItems) {
+    std::size_t held = count;
+    for (const Collection* other : leased_)
+      if (other != &values) held += other->size();
+    fits = held <= 2 * options_.items_max;
+  }
+  return fits || fail(tree, fmt::format("there are more than {} items", options_.items_max),
+                      ErrorKind::kTooLarge);
 }
 
 bool Machine::push_text(const Syntax& tree, std::string text, Collection& out) {
   if (text.size() > options_.text_max)
     return fail(tree, fmt::format("a text is longer than {} bytes", options_.text_max),
                 ErrorKind::kTooLarge);
+  if (!steps(tree, text.size() / kTextOfStep)) return false;
   out.emplace_back(std::move(text));
   return true;
 }
@@ -82,7 +117,7 @@ bool Machine::to_boolean(const Syntax& tree, const Collection& values,
     boolean = *value;
     return true;
   }
-  const Value converted = to_system(*one);
+  const Value converted = system_value(*one);
   const bool* value = converted.get<bool>();
   boolean = value == nullptr || *value;
   return true;
@@ -100,7 +135,7 @@ bool Machine::text_argument(const Syntax& tree, std::size_t at, const Frame& fra
   const Value* one = nullptr;
   if (!eval_apart(*tree.arguments[at], frame, *values) || !single(tree, *values, one)) return false;
   if (one == nullptr) return true;
-  Value converted = to_system(*one);
+  Value converted = system_value(*one);
   auto* found = std::get_if<std::string>(&converted.data);
   if (found == nullptr)
     return fail(*tree.arguments[at],
@@ -116,7 +151,7 @@ bool Machine::integer_argument(const Syntax& tree, std::size_t at, const Frame& 
   const Value* one = nullptr;
   if (!eval_apart(*tree.arguments[at], frame, *values) || !single(tree, *values, one)) return false;
   if (one == nullptr) return true;
-  const Value converted = to_system(*one);
+  const Value converted = system_value(*one);
   const auto* found = converted.get<Integer>();
   if (found == nullptr)
     return fail(*tree.arguments[at],
@@ -127,13 +162,13 @@ bool Machine::integer_argument(const Syntax& tree, std::size_t at, const Frame& 
 
 bool Machine::is_in(const Syntax& tree, const Value& value, const Collection& values, bool& found) {
   found = false;
-  if (!steps(tree, values.size())) return false;
   for (const auto& other : values) {
-    if (equal(value, other) != true) continue;
+    if (!step(tree)) return false;
+    if (compare([&](Work& work) { return equal(value, other, work); }) != true) continue;
     found = true;
     break;
   }
-  return true;
+  return step(tree);
 }
 
 bool Machine::append_distinct(const Syntax& tree, const Collection& values, Collection& out) {
@@ -174,8 +209,7 @@ bool Machine::eval(const Syntax& tree, const Frame& frame, Collection& out) {
       out.emplace_back(Integer{frame.index});
       return true;
     case SyntaxKind::kTotal:
-      if (frame.total != nullptr) out.insert(out.end(), frame.total->begin(), frame.total->end());
-      return true;
+      return frame.total == nullptr || append_copies(tree, *frame.total, out);
     case SyntaxKind::kMember:
       return member(tree, frame, out);
     case SyntaxKind::kCall:
@@ -194,8 +228,7 @@ bool Machine::eval(const Syntax& tree, const Frame& frame, Collection& out) {
 }
 
 bool Machine::literal(const Syntax& tree, Collection& out) {
-  out.insert(out.end(), tree.literals.begin(), tree.literals.end());
-  return true;
+  return append_copies(tree, tree.literals, out);
 }
 
 bool Machine::member(const Syntax& tree, const Frame& frame, Collection& out) {
@@ -221,11 +254,12 @@ bool Machine::select_member(const Syntax& tree, const Value& value, Collection& 
                                 ? tree.element
                                 : find_element(node->type, tree.name);
     if (row == nullptr && tree.name == "value" && row_of(node->type).kind == TypeKind::kPrimitive) {
-      Value converted = to_system(value);
+      Value converted = system_value(value);
       if (converted.node() == nullptr) out.push_back(std::move(converted));
       return true;
     }
-    append_children(*node, tree.name, row, out);
+    const std::size_t looked_at = append_children(*node, tree.name, row, out);
+    return looked_at <= kMembersOfStep || steps(tree, looked_at / kMembersOfStep);
   } else if (const auto* quantity = value.get<Quantity>()) {
     if (tree.name == "value") out.emplace_back(quantity->value);
     if (tree.name == "unit" || tree.name == "code") out.emplace_back(quantity->unit);
@@ -262,8 +296,7 @@ bool Machine::variable(const Syntax& tree, Collection& out) {
     case Variable::kNone:
       break;
   }
-  if (values != nullptr) out.insert(out.end(), values->begin(), values->end());
-  return check_size(tree, out);
+  return values == nullptr || append_copies(tree, *values, out);
 }
 
 bool Machine::indexer(const Syntax& tree, const Frame& frame, Collection& out) {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "fhirpath/equality.h"
 #include "fhirpath/evaluation.h"
 #include "fhirpath/functions.h"
 #include "fhirpath/syntax.h"
@@ -26,6 +27,7 @@ class Machine {
                          const Variables& variables, Collection& out);
   const Error& error() const { return error_; }
   std::size_t error_position() const { return error_position_; }
+  std::size_t steps() const { return steps_; }
 
  private:
   /// What $this, $index and $total mean.
@@ -38,8 +40,13 @@ class Machine {
   /// A collection from the pool, which gets it back.
   class Lease {
    public:
-    explicit Lease(Machine& machine) : machine_(machine), values_(machine.borrow()) {}
-    ~Lease() { machine_.give_back(std::move(values_)); }
+    explicit Lease(Machine& machine) : machine_(machine), values_(machine.borrow()) {
+      machine_.leased_.push_back(values_.get());
+    }
+    ~Lease() {
+      machine_.leased_.pop_back();
+      machine_.give_back(std::move(values_));
+    }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
     Collection& operator*() { return *values_; }
@@ -99,6 +106,7 @@ class Machine {
   bool conversion(const Syntax& tree, const Frame& frame, const Collection& input, Collection& out);
   bool string_function(const Syntax& tree, const Frame& frame, const Collection& input,
                        Collection& out);
+  bool push_characters(const Syntax& tree, const std::string& text, Collection& out);
   bool string_search(const Syntax& tree, const Frame& frame, const std::string& text,
                      Collection& out);
   bool substring(const Syntax& tree, const Frame& frame, const std::string& text, Collection& out);
@@ -128,8 +136,24 @@ class Machine {
     return too_many_steps(tree);
   }
   bool steps(const Syntax& tree, std::size_t count);
+  /// Runs a comparison of equality.h, which gets what it may cost.
+  template <class Compare>
+  auto compare(const Compare& comparison) {
+    Work work{steps_, options_.steps_max};
+    auto result = comparison(work);
+    steps_ = work.steps;
+    return result;
+  }
+  /// As to_system(). What a long text costs is seen by the next step.
+  Value system_value(const Value& value);
+  /// Appends copies.
+  bool append_copies(const Syntax& tree, const Collection& values, Collection& out);
   bool too_many_steps(const Syntax& tree);
-  bool check_size(const Syntax& tree, const Collection& values);
+  bool check_size(const Syntax& tree, const Collection& values) {
+    return check_room(tree, values, 0);
+  }
+  /// Whether `values` may get so many more items.
+  bool check_room(const Syntax& tree, const Collection& values, std::size_t more);
   bool push_text(const Syntax& tree, std::string text, Collection& out);
   /// The only item, null for {}; more are an error.
   bool single(const Syntax& tree, const Collection& values, const Value*& one);
@@ -146,6 +170,7 @@ class Machine {
 
   EvaluationOptions options_;
   std::vector<std::unique_ptr<Collection>> pool_;
+  std::vector<const Collection*> leased_;
   std::vector<std::pair<std::string_view, Collection>> defined_;
   const Expression* expression_ = nullptr;
   const Value* context_ = nullptr;

@@ -51,7 +51,7 @@ bool Machine::all_of(const Syntax& tree, const Collection& input, bool wanted, b
                      Collection& out) {
   bool result = !any;
   for (const auto& item : input) {
-    const Value value = to_system(item);
+    const Value value = system_value(item);
     const bool* boolean = value.get<bool>();
     if (boolean == nullptr)
       return fail(tree, fmt::format("{}() takes Booleans, not {}", tree.name, type_name(item)));
@@ -213,7 +213,7 @@ bool Machine::sort(const Syntax& tree, const Frame& frame, Collection& input, Co
           return false;
       }
       present[i * keys + key] = one != nullptr;
-      if (one != nullptr) values[i * keys + key] = to_system(*one);
+      if (one != nullptr) values[i * keys + key] = system_value(*one);
     }
   }
   if (!steps(tree, input.size() * keys * 16)) return false;
@@ -230,13 +230,15 @@ bool Machine::sort(const Syntax& tree, const Frame& frame, Collection& input, Co
         if (present[left] != present[right]) return present[right] != descending;
         continue;
       }
-      const Order found = order_of(values[left], values[right]);
+      const Order found =
+          compare([&](Work& work) { return order_of(values[left], values[right], work); });
       comparable = comparable && found != Order::kNone;
       if (found == Order::kLess) return !descending;
       if (found == Order::kGreater) return descending;
     }
     return false;
   });
+  if (!step(tree)) return false;
   if (!comparable) return fail(tree, "sort() takes items that can be compared");
   for (const std::size_t index : order) out.push_back(std::move(input[index]));
   return true;

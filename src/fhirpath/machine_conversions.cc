@@ -146,7 +146,7 @@ bool Machine::conversion(const Syntax& tree, const Frame& frame, const Collectio
   std::optional<std::string> unit;
   if (!tree.arguments.empty() && !text_argument(tree, 0, frame, unit)) return false;
   if (one == nullptr) return true;
-  auto result = converted(tree.function, to_system(*one));
+  auto result = converted(tree.function, system_value(*one));
   if (result && unit) {
     const auto quantity = fhirpath::converted(*result->get<Quantity>(), *unit);
     result = quantity ? std::optional<Value>(*quantity) : std::nullopt;

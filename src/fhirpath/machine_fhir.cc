@@ -49,27 +49,31 @@ std::optional<std::string> reference_text(const Value& value) {
   return text != nullptr ? std::optional(*text) : std::nullopt;
 }
 
-/// The resource in `contained` that "#id" names; its container for "#".
-void append_contained(const Node& node, std::string_view id, Collection& out) {
+/// The resource in `contained` that "#id" names; its container for "#". Returns how many it looked
+/// at.
+std::size_t append_contained(const Node& node, std::string_view id, Collection& out) {
   const Node container = resource_of(node, false);
   if (id.empty()) {
     out.emplace_back(container);
-    return;
+    return 1;
   }
   Collection contained;
   append_children(container, "contained", find_element(container.type, "contained"), contained);
   for (const auto& value : contained)
     if (member_text(*value.node(), "id") == id) out.push_back(value);
+  return contained.size();
 }
 
 /// The entry of the Bundle around the node that a reference leads to.
-bool append_entry(const Node& node, const std::string& reference, Collection& out) {
+bool append_entry(const Node& node, const std::string& reference, std::size_t& looked_at,
+                  Collection& out) {
   const Node root = node.document->root();
   if (root.type != known_types().bundle) return false;
   const auto target = target_of(reference);
   Collection entries;
   append_children(root, "entry", find_element(root.type, "entry"), entries);
   for (const auto& entry : entries) {
+    ++looked_at;
     const Node& row = *entry.node();
     Collection resources;
     append_children(row, "resource", find_element(row.type, "resource"), resources);
@@ -129,8 +133,8 @@ bool Machine::utility(const Syntax& tree, const Frame& frame, Collection& input,
     if (!eval_apart(*tree.arguments[0], frame, *values) || !single(tree, *values, other))
       return false;
     if (other == nullptr) return true;
-    const Value left = to_system(*one);
-    const Value right = to_system(*other);
+    const Value left = system_value(*one);
+    const Value right = system_value(*other);
     const auto* a = left.get<Quantity>();
     const auto* b = right.get<Quantity>();
     if (a == nullptr || b == nullptr) return fail(tree, "comparable() takes quantities");
@@ -205,7 +209,7 @@ bool Machine::fhir_function(const Syntax& tree, const Frame& frame, const Collec
   if (tree.function == Function::kHasValue)
     out.emplace_back(has_value);
   else if (has_value)
-    out.push_back(to_system(*one));
+    out.push_back(system_value(*one));
   return true;
 }
 
@@ -237,16 +241,20 @@ bool Machine::extension(const Syntax& tree, const Frame& frame, const Collection
 bool Machine::resolve(const Syntax& tree, const Collection& input, Collection& out) {
   for (const auto& value : input) {
     const auto reference = reference_text(value);
+    if (!steps(tree, 1 + (reference ? reference->size() / 8 : 0))) return false;
     if (!reference || reference->empty()) continue;
     // A text that is no node's is understood where the evaluation stands.
     const Node* node = value.node() != nullptr ? value.node() : context_->node();
     if (node != nullptr) {
-      if (!steps(tree, 16)) return false;
       if (reference->starts_with('#')) {
-        append_contained(*node, std::string_view(*reference).substr(1), out);
+        const auto id = std::string_view(*reference).substr(1);
+        if (!steps(tree, append_contained(*node, id, out))) return false;
         continue;
       }
-      if (append_entry(*node, *reference, out)) continue;
+      std::size_t looked_at = 16;
+      const bool found = append_entry(*node, *reference, looked_at, out);
+      if (!steps(tree, looked_at)) return false;
+      if (found) continue;
     }
     if (options_.resolver == nullptr) continue;
     const auto found = options_.resolver->resolve(*reference);
@@ -259,6 +267,7 @@ bool Machine::resolve(const Syntax& tree, const Collection& input, Collection& o
 bool Machine::reference_key(const Syntax& tree, const Collection& input, Collection& out) {
   for (const auto& value : input) {
     const auto reference = reference_text(value);
+    if (!steps(tree, 1 + (reference ? reference->size() / 8 : 0))) return false;
     if (!reference) continue;
     const auto target = target_of(*reference);
     if (!target || target->id.empty()) continue;

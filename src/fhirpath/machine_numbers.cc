@@ -26,7 +26,7 @@ bool Machine::math(const Syntax& tree, const Frame& frame, const Collection& inp
   const Value* one = nullptr;
   if (!single(tree, input, one)) return false;
   if (one == nullptr) return true;
-  const Value value = to_system(*one);
+  const Value value = system_value(*one);
   const bool rounds = tree.function == Function::kAbs || tree.function == Function::kCeiling ||
                       tree.function == Function::kFloor || tree.function == Function::kRound ||
                       tree.function == Function::kTruncate;
@@ -42,7 +42,7 @@ bool Machine::math(const Syntax& tree, const Frame& frame, const Collection& inp
   if (!eval_apart(*tree.arguments[0], frame, *values) || !single(tree, *values, argument))
     return false;
   if (argument == nullptr) return true;
-  const Value converted = to_system(*argument);
+  const Value converted = system_value(*argument);
   const auto second = number_of(converted);
   if (!second)
     return fail(*tree.arguments[0],
@@ -110,7 +110,7 @@ bool Machine::boundary(const Syntax& tree, const Frame& frame, const Collection&
     if (!digits || *digits < 0 || *digits > kScaleMax) return true;
   }
   if (one == nullptr) return true;
-  const Value value = to_system(*one);
+  const Value value = system_value(*one);
   const bool high = tree.function == Function::kHighBoundary;
   const auto* temporal = value.get<Temporal>();
   const auto* quantity = value.get<Quantity>();
@@ -144,7 +144,7 @@ bool Machine::date_part(const Syntax& tree, const Collection& input, Collection&
   const Value* one = nullptr;
   if (!single(tree, input, one)) return false;
   if (one == nullptr) return true;
-  const Value value = to_system(*one);
+  const Value value = system_value(*one);
   const auto* temporal = value.get<Temporal>();
   if (temporal == nullptr)
     return fail(tree,

@@ -71,7 +71,7 @@ bool Machine::unary(const Syntax& tree, const Frame& frame, Collection& out) {
     return false;
   if (one == nullptr) return true;
   const bool negative = tree.op == Operator::kSubtract;
-  const Value value = to_system(*one);
+  const Value value = system_value(*one);
   if (const auto* integer = value.get<Integer>()) {
     const auto result = whole_result(Operator::kMultiply, integer->value, negative ? -1 : 1);
     push_integer(result, integer->is_long, out);
@@ -104,15 +104,16 @@ bool Machine::binary(const Syntax& tree, const Frame& frame, Collection& out) {
     case Operator::kEqual:
     case Operator::kNotEqual: {
       if (!steps(tree, left->size())) return false;
-      const auto same = equal(*left, *right);
+      const auto same = compare([&](Work& work) { return equal(*left, *right, work); });
+      if (!step(tree)) return false;
       push(same ? std::optional(*same == (tree.op == Operator::kEqual)) : std::nullopt, out);
       return true;
     }
     case Operator::kEquivalent:
     case Operator::kNotEquivalent:
-      if (left->size() == right->size() && !steps(tree, left->size() * right->size())) return false;
-      out.emplace_back(equivalent(*left, *right) == (tree.op == Operator::kEquivalent));
-      return true;
+      out.emplace_back(compare([&](Work& work) { return equivalent(*left, *right, work); }) ==
+                       (tree.op == Operator::kEquivalent));
+      return step(tree);
     case Operator::kIn:
       return membership(tree, *left, *right, out);
     case Operator::kContains:
@@ -172,7 +173,8 @@ bool Machine::comparison(const Syntax& tree, const Collection& left, const Colle
   const Value* b = nullptr;
   if (!single(tree, left, a) || !single(tree, right, b)) return false;
   if (a == nullptr || b == nullptr) return true;
-  const Order order = order_of(*a, *b);
+  const Order order = compare([&](Work& work) { return order_of(*a, *b, work); });
+  if (!step(tree)) return false;
   if (order == Order::kNone)
     return fail(tree, fmt::format("'{}' cannot compare {} and {}", tree.name, type_name(*a),
                                   type_name(*b)));
@@ -212,7 +214,7 @@ bool Machine::concatenate(const Syntax& tree, const Collection& left, const Coll
     const Value* one = nullptr;
     if (!single(tree, *side, one)) return false;
     if (one == nullptr) continue;
-    const Value value = to_system(*one);
+    const Value value = system_value(*one);
     const auto* part = value.get<std::string>();
     if (part == nullptr)
       return fail(tree, fmt::format("'&' takes text, not {}; toString() makes text of it",
@@ -228,8 +230,8 @@ bool Machine::arithmetic(const Syntax& tree, const Collection& left, const Colle
   const Value* second = nullptr;
   if (!single(tree, left, first) || !single(tree, right, second)) return false;
   if (first == nullptr || second == nullptr) return true;
-  const Value a = to_system(*first);
-  const Value b = to_system(*second);
+  const Value a = system_value(*first);
+  const Value b = system_value(*second);
   if (number_of(a) && number_of(b)) return arithmetic_on_numbers(tree, a, b, out);
   const auto* text = a.get<std::string>();
   const auto* more = b.get<std::string>();

@@ -6,13 +6,21 @@
 #include "fhirpath/text.h"
 
 namespace sluice::fhirpath {
+namespace {
+
+// To compile a regular expression costs as much as so many steps.
+constexpr std::size_t kRegexSteps = 500;
+constexpr std::size_t kRegexStepsOfInstruction = 8;
+constexpr std::size_t kRegexWorkOfStep = 128;
+
+}  // namespace
 
 bool Machine::string_function(const Syntax& tree, const Frame& frame, const Collection& input,
                               Collection& out) {
   const Value* one = nullptr;
   if (!single(tree, input, one)) return false;
   if (one == nullptr) return true;
-  const Value value = to_system(*one);
+  const Value value = system_value(*one);
   const auto* found = value.get<std::string>();
   if (found == nullptr) {
     if (const Node* node = value.node(); node != nullptr && node->value == Node::kNone) return true;
@@ -31,8 +39,7 @@ bool Machine::string_function(const Syntax& tree, const Frame& frame, const Coll
       push_integer(static_cast<std::int64_t>(character_count(text)), false, out);
       return true;
     case Function::kToChars:
-      for (auto& character : characters_of(text)) out.emplace_back(std::move(character));
-      return true;
+      return push_characters(tree, text, out);
     case Function::kSubstring:
       return substring(tree, frame, text, out);
     case Function::kReplace:
@@ -53,6 +60,14 @@ bool Machine::string_function(const Syntax& tree, const Frame& frame, const Coll
   }
 }
 
+bool Machine::push_characters(const Syntax& tree, const std::string& text, Collection& out) {
+  const std::size_t count = character_count(text);
+  if (!steps(tree, count) || !check_room(tree, out, count)) return false;
+  out.reserve(out.size() + count);
+  for (auto& character : characters_of(text)) out.emplace_back(std::move(character));
+  return true;
+}
+
 bool Machine::string_search(const Syntax& tree, const Frame& frame, const std::string& text,
                             Collection& out) {
   std::optional<std::string> part;
@@ -67,10 +82,10 @@ bool Machine::string_search(const Syntax& tree, const Frame& frame, const std::s
   };
   switch (tree.function) {
     case Function::kIndexOf:
-      index(text.find(*part));
+      index(find_first(text, *part));
       break;
     case Function::kLastIndexOf:
-      index(text.rfind(*part));
+      index(find_last(text, *part));
       break;
     case Function::kStartsWith:
       out.emplace_back(text.starts_with(*part));
@@ -79,7 +94,7 @@ bool Machine::string_search(const Syntax& tree, const Frame& frame, const std::s
       out.emplace_back(text.ends_with(*part));
       break;
     default:
-      out.emplace_back(text.find(*part) != std::string::npos);
+      out.emplace_back(find_first(text, *part) != std::string::npos);
       break;
   }
   return true;
@@ -119,7 +134,7 @@ bool Machine::replace(const Syntax& tree, const Frame& frame, const std::string&
     return push_text(tree, std::move(result), out);
   }
   std::size_t at = 0;
-  for (std::size_t found; fits() && (found = text.find(*pattern, at)) != std::string::npos;
+  for (std::size_t found; fits() && (found = find_first(text, *pattern, at)) != std::string::npos;
        at = found + pattern->size())
     result.append(text, at, found - at) += *substitution;
   result.append(text, at);
@@ -143,14 +158,16 @@ bool Machine::match(const Syntax& tree, const Frame& frame, const std::string& t
     auto compiled = compile_regex(*pattern, flags.value_or(""));
     if (!compiled) return fail(*tree.arguments[0], compiled.error().message);
     regex = std::move(*compiled);
+    if (!steps(tree, kRegexSteps + kRegexStepsOfInstruction * size_of(*regex))) return false;
   }
+  // What RE2 does in the worst case: each instruction at each byte.
+  if (!steps(tree, text.size() * size_of(*regex) / kRegexWorkOfStep)) return false;
   if (!replaces) {
     out.emplace_back(matches(*regex, text, tree.function == Function::kMatchesFull));
     return true;
   }
   if (!substitution) return true;
-  if (!steps(tree, text.size() / 16) ||
-      (substitution->size() + 1) * (text.size() + 1) > options_.text_max * std::size_t{64})
+  if ((substitution->size() + 1) * (text.size() + 1) > options_.text_max * std::size_t{64})
     return fail(tree, "the texts are too long to replace in", ErrorKind::kTooLarge);
   auto result = replace_matches(*regex, text, *substitution);
   if (!result) return fail(*tree.arguments[1], result.error().message);
@@ -182,12 +199,10 @@ bool Machine::split(const Syntax& tree, const Frame& frame, const std::string& t
   std::optional<std::string> separator;
   if (!text_argument(tree, 0, frame, separator)) return false;
   if (!separator) return true;
-  if (separator->empty()) {
-    for (auto& character : characters_of(text)) out.emplace_back(std::move(character));
-    return true;
-  }
+  if (separator->empty()) return push_characters(tree, text, out);
   for (std::size_t at = 0;;) {
-    const std::size_t found = text.find(*separator, at);
+    const std::size_t found = find_first(text, *separator, at);
+    if (!step(tree) || !check_room(tree, out, 1)) return false;
     out.emplace_back(text.substr(at, found == std::string::npos ? found : found - at));
     if (found == std::string::npos) return true;
     at = found + separator->size();
@@ -201,7 +216,7 @@ bool Machine::join(const Syntax& tree, const Frame& frame, const Collection& inp
   if (input.empty() && !options_.joins_nothing_to_text) return true;
   std::string text;
   for (std::size_t i = 0; i < input.size() && text.size() <= options_.text_max; ++i) {
-    const Value value = to_system(input[i]);
+    const Value value = system_value(input[i]);
     const auto* part = value.get<std::string>();
     if (part == nullptr)
       return fail(tree, fmt::format("join() takes texts, not {}", type_name(input[i])));

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 
+#include <algorithm>
+
 #include "base/utf8.h"
 
 namespace sluice::fhirpath {
@@ -70,6 +72,10 @@ Result<std::shared_ptr<const re2::RE2>> compile_regex(std::string_view pattern,
     return invalid(fmt::format("not a regular expression that RE2 understands: {}",
                                shortened(regex->error(), 200)));
   return regex;
+}
+
+std::size_t size_of(const re2::RE2& regex) {
+  return static_cast<std::size_t>(std::max(regex.ProgramSize(), 1));
 }
 
 bool matches(const re2::RE2& regex, std::string_view text, bool whole) {

@@ -18,6 +18,8 @@ namespace sluice::fhirpath {
 /// evaluations.
 Result<std::shared_ptr<const re2::RE2>> compile_regex(std::string_view pattern,
                                                       std::string_view flags);
+/// How many instructions it has; what it costs in memory, and in time at each byte.
+std::size_t size_of(const re2::RE2& regex);
 bool matches(const re2::RE2& regex, std::string_view text, bool whole);
 /// All matches replaced; "$1" and "${name}" stand for groups, "$$" for "$". kInvalid for a group
 /// that the pattern does not have.

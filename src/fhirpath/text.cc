@@ -3,6 +3,7 @@
 #include <utf8proc.h>
 
 #include <boost/beast/core/detail/base64.hpp>
+#include <cstring>
 
 #include "base/text.h"
 #include "base/utf8.h"
@@ -104,6 +105,22 @@ std::vector<std::string> characters_of(std::string_view text) {
     characters.back() += c;
   }
   return characters;
+}
+
+// glibc's memmem() is Crochemore and Perrin's; std::string::find() takes the product of both sizes
+// for 'aa...ab' in 'aa...a'.
+std::size_t find_first(std::string_view text, std::string_view part, std::size_t from) {
+  if (from > text.size()) return std::string_view::npos;
+  const void* found = ::memmem(text.data() + from, text.size() - from, part.data(), part.size());
+  return found == nullptr ? std::string_view::npos
+                          : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+}
+
+std::size_t find_last(std::string_view text, std::string_view part) {
+  const std::string text_backwards(text.rbegin(), text.rend());
+  const std::string part_backwards(part.rbegin(), part.rend());
+  const std::size_t found = find_first(text_backwards, part_backwards);
+  return found == std::string_view::npos ? found : text.size() - part.size() - found;
 }
 
 std::string to_upper(std::string_view text) {

@@ -13,6 +13,9 @@ std::size_t character_count(std::string_view text);
 /// Where character `index` begins; the end for one behind the last.
 std::size_t offset_of(std::string_view text, std::size_t index);
 std::vector<std::string> characters_of(std::string_view text);
+/// As std::string_view has them, but in linear time whatever the texts are.
+std::size_t find_first(std::string_view text, std::string_view part, std::size_t from = 0);
+std::size_t find_last(std::string_view text, std::string_view part);
 std::string to_upper(std::string_view text);
 std::string to_lower_case(std::string_view text);
 /// As ~ compares: case folded, white space as spaces.

@@ -92,7 +92,7 @@ void append_json(const Value& value, std::string& out) {
       if (node.value == Node::kNone)
         out += "null";
       else
-        out += node.document->text_of(node.value);
+        node.document->append_compact(node.value, out);
     }
     void operator()(bool boolean) const { out += boolean ? "true" : "false"; }
     void operator()(const Integer& integer) const { out += std::to_string(integer.value); }

@@ -138,8 +138,7 @@ void append_text(const fhirpath::Value& value, std::string& out) {
         out += fhir::unescape(raw);
       return;
     }
-    out += first == '{' || first == '[' ? node->document->text_of(node->value)
-                                        : tokens.scalar(node->value);
+    node->document->append_compact(node->value, out);
     return;
   }
   if (const auto* const text = value.get<std::string>()) {

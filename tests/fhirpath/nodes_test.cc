@@ -118,5 +118,35 @@ TEST(Repeat, FollowsElementsOfOtherTypes) {
             R"("1" "2" "1.1" "1.1.1")");
 }
 
+TEST(Nodes, ValuesAreWrittenOnOneLine) {
+  EXPECT_EQ(eval("name",
+                 "{\"resourceType\": \"Patient\",\n \"name\": [{\n  \"text\" : \"a  \\\" b\" ,\r\n"
+                 "  \"given\": [ \"c\" ]\n }]}"),
+            R"-({"text":"a  \" b","given":["c"]})-");
+}
+
+TEST(Nodes, TheResourceIsTheInnermostThatIsNotContained) {
+  constexpr std::string_view kBundle =
+      R"-({"resourceType":"Bundle","entry":[{"resource":{"id":"a","resourceType":"Patient",)-"
+      R"-("contained":[{"resourceType":"Organization","id":"o","name":"n"}],"name":[{"text":"x"}]}},)-"
+      R"-({"resource":{"resourceType":"Patient","id":"b","name":[{"text":"y"}]}}],"id":"z"})-";
+  const Resource resource(kBundle);
+  const auto ids = [&](std::string_view path, std::string_view variable) {
+    const auto elements = Expression::compile(path).value();
+    const auto id = Expression::compile(variable).value();
+    std::string text;
+    Evaluation evaluation;
+    const auto found = evaluation.evaluate(elements, *resource.document).value();
+    for (const auto& element : found)
+      for (const auto& value : evaluation.evaluate(id, element).value()) text += to_json(value);
+    return text;
+  };
+  EXPECT_EQ(ids("entry.resource.name", "%resource.id"), R"("a""b")");
+  EXPECT_EQ(ids("entry.resource.contained.name", "%resource.id"), R"("o")");
+  EXPECT_EQ(ids("entry.resource.contained.name", "%rootResource.id"), R"("a")");
+  EXPECT_EQ(ids("entry", "%resource.id"), R"("z""z")");
+  EXPECT_EQ(ids("id", "%resource.id"), R"("z")");
+}
+
 }  // namespace
 }  // namespace sluice::fhirpath
