@@ -2,6 +2,7 @@
 // not stored exactly is not stored.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <utility>
@@ -12,6 +13,13 @@
 
 namespace sluice::table {
 namespace {
+
+// Of all tables at once; a row group is held until it is whole.
+constexpr std::size_t kGroupsSizeMax = 96u << 20;
+constexpr std::size_t kGroupSizeMin = 1u << 20;
+
+constexpr std::int64_t kFirstSecond = -62'135'596'800;  // 0001-01-01T00:00:00Z
+constexpr std::int64_t kLastSecond = 253'402'300'799;   // 9999-12-31T23:59:59Z
 
 parquet::Type type_of(Storage storage) {
   switch (storage) {
@@ -44,10 +52,23 @@ std::int64_t days_of(const fhirpath::Temporal& date) {
       .count();
 }
 
+/// Whether a moment's fraction of a second has six digits at most, but for zeros.
+bool is_whole_microseconds(std::string_view moment) {
+  const std::size_t point = moment.find('.');
+  if (point == std::string_view::npos || moment.size() <= point + 7) return true;
+  const std::string_view behind = moment.substr(point + 7);
+  const std::string_view digits = behind.substr(0, behind.find_first_not_of("0123456789"));
+  return digits.find_first_not_of('0') == std::string_view::npos;
+}
+
 class ParquetSink final : public TableSink {
  public:
   static Result<std::unique_ptr<TableSink>> create(const std::vector<Column>& columns,
-                                                   Output output) {
+                                                   Output output, std::size_t sinks) {
+    parquet::TableOptions options;
+    options.group_size = std::clamp(kGroupsSizeMax / std::max<std::size_t>(sinks, 1), kGroupSizeMin,
+                                    options.group_size);
+    options.batch_size = std::min(options.batch_size, options.group_size);
     std::vector<parquet::Column> described;
     described.reserve(columns.size());
     for (const auto& column : columns)
@@ -57,8 +78,8 @@ class ParquetSink final : public TableSink {
                            .precision = column.precision,
                            .scale = column.scale,
                            .repeats = column.name != "id"});
-    SLUICE_ASSIGN_OR_RETURN(auto writer,
-                            parquet::TableWriter::create(std::move(described), std::move(output)));
+    SLUICE_ASSIGN_OR_RETURN(auto writer, parquet::TableWriter::create(std::move(described),
+                                                                      std::move(output), options));
     return std::unique_ptr<TableSink>(new ParquetSink(columns, std::move(writer)));
   }
 
@@ -88,10 +109,6 @@ class ParquetSink final : public TableSink {
 
   template <bool kWrites>
   Result<void> put(std::size_t i, const fhirpath::Value& value) {
-    // A primitive that has extensions only has no value.
-    if (const auto* const node = value.node();
-        node != nullptr && node->value == fhirpath::Node::kNone)
-      return {};
     text_.clear();
     append_text(value, text_);
     switch (columns_[i].storage) {
@@ -149,10 +166,16 @@ class ParquetSink final : public TableSink {
     const auto moment = fhirpath::Temporal::parse_date_time(text_);
     if (!moment || !moment->has_zone() || moment->precision() < fhirpath::Precision::kSecond)
       return unfit(i, "moment with seconds and a zone");
+    // A leap second would become the second after it.
+    if (moment->second() > 59 || !is_whole_microseconds(text_))
+      return unfit(i, "moment that a microsecond is exact for");
     const std::int64_t seconds = ((days_of(*moment) * 24 + moment->hour()) * 60 + moment->minute() -
                                   moment->zone_minutes()) *
                                      60 +
                                  moment->second();
+    // What readers with years of four digits take.
+    if (seconds < kFirstSecond || seconds > kLastSecond)
+      return unfit(i, "moment of the years 1 to 9999 in UTC");
     if constexpr (kWrites)
       writer_->add_integer(i, seconds * 1'000'000 + moment->nanosecond() / 1'000);
     return {};
@@ -166,8 +189,8 @@ class ParquetSink final : public TableSink {
 }  // namespace
 
 Result<std::unique_ptr<TableSink>> make_parquet_sink(const std::vector<Column>& columns,
-                                                     Output output) {
-  return ParquetSink::create(columns, std::move(output));
+                                                     Output output, std::size_t sinks) {
+  return ParquetSink::create(columns, std::move(output), sinks);
 }
 
 }  // namespace sluice::table

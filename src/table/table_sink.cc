@@ -57,7 +57,7 @@ Result<std::unique_ptr<TableSink>> make_sink(Format format, const std::vector<Co
     case Format::kCsv:
       return make_csv_sink(columns, std::move(output), options.csv_header);
     case Format::kParquet:
-      return make_parquet_sink(columns, std::move(output));
+      return make_parquet_sink(columns, std::move(output), options.sinks);
   }
   std::abort();
 }

@@ -41,6 +41,8 @@ class TableSink {
 
 struct SinkOptions {
   bool csv_header = true;
+  /// How many sinks there are at once: their row groups share the memory.
+  std::size_t sinks = 1;
 };
 
 /// Writes the format to `output`, in pieces of some 64 KiB. kUnsupported for Parquet where there is
@@ -72,6 +74,6 @@ std::unique_ptr<TableSink> make_json_sink(const std::vector<Column>& columns, Ou
 std::unique_ptr<TableSink> make_csv_sink(const std::vector<Column>& columns, Output output,
                                          bool has_header);
 Result<std::unique_ptr<TableSink>> make_parquet_sink(const std::vector<Column>& columns,
-                                                     Output output);
+                                                     Output output, std::size_t sinks);
 
 }  // namespace sluice::table

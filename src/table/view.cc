@@ -40,6 +40,11 @@ class Compiler {
   Result<View::Program> compile() {
     View::Program program;
     program.name = definition_.name;
+    if (!program.name.empty() && !is_sql_name(program.name))
+      return invalid(
+          fmt::format("name: '{}' is no name for a table: a letter, then letters, digits "
+                      "and _",
+                      shortened(program.name, 80)));
     const auto type = fhir::find_resource_type(definition_.resource);
     if (!type || fhir::is_additional_resource(*type))
       return invalid(fmt::format("resource: '{}' is no resource type of R4",

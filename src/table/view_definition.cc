@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <set>
+#include <span>
 #include <utility>
 
 #include "base/utf8.h"
@@ -16,6 +19,55 @@ namespace {
 constexpr std::size_t kDepthMax = 128;
 constexpr std::size_t kShownMax = 80;
 
+using Names = std::span<const std::string_view>;
+
+// What the elements of a ViewDefinition are called; id and extensions may stand in each.
+constexpr std::string_view kRootNames[] = {"resourceType",
+                                           "meta",
+                                           "implicitRules",
+                                           "language",
+                                           "text",
+                                           "contained",
+                                           "url",
+                                           "identifier",
+                                           "version",
+                                           "versionAlgorithmString",
+                                           "versionAlgorithmCoding",
+                                           "name",
+                                           "title",
+                                           "status",
+                                           "experimental",
+                                           "date",
+                                           "publisher",
+                                           "contact",
+                                           "description",
+                                           "useContext",
+                                           "jurisdiction",
+                                           "purpose",
+                                           "copyright",
+                                           "copyrightLabel",
+                                           "approvalDate",
+                                           "lastReviewDate",
+                                           "effectivePeriod",
+                                           "topic",
+                                           "author",
+                                           "editor",
+                                           "reviewer",
+                                           "endorser",
+                                           "relatedArtifact",
+                                           "fhirVersion",
+                                           "profile",
+                                           "resource",
+                                           "constant",
+                                           "select",
+                                           "where"};
+constexpr std::string_view kSelectNames[] = {"column",        "select", "forEach",
+                                             "forEachOrNull", "repeat", "unionAll"};
+constexpr std::string_view kColumnNames[] = {"name",       "path", "description",
+                                             "collection", "type", "tag"};
+constexpr std::string_view kTagNames[] = {"name", "value"};
+constexpr std::string_view kWhereNames[] = {"path", "description"};
+
 /// Reads members of the definition's objects by their names. A place is where an object stands.
 class Reader {
  public:
@@ -23,6 +75,7 @@ class Reader {
 
   Result<ViewDefinition> read() {
     ViewDefinition view;
+    SLUICE_RETURN_IF_ERROR(check_names(0, "", kRootNames));
     const auto type = fhir::string_member(tokens_, 0, "resourceType");
     if (type && *type != "ViewDefinition")
       return invalid(fmt::format("a {} is no ViewDefinition", shortened(*type, kShownMax)));
@@ -34,6 +87,7 @@ class Reader {
         }));
     SLUICE_RETURN_IF_ERROR(each_object(
         0, "", "where", [&](std::size_t object, const std::string& place) -> Result<void> {
+          if (auto known = check_names(object, place, kWhereNames); !known) return known;
           SLUICE_ASSIGN_OR_RETURN(auto path, required_string(object, place, "path"));
           view.where.push_back({std::move(path), place});
           return {};
@@ -52,6 +106,21 @@ class Reader {
                               return {};
                             });
     return found;  // 0 is the root, and no member
+  }
+
+  /// A name that is not understood may have meant a filter, and no filter is dropped.
+  Result<void> check_names(std::size_t object, const std::string& place, Names names) const {
+    std::set<std::string> seen;
+    return fhir::each_member(tokens_, object, [&](std::size_t key, std::size_t) -> Result<void> {
+      const std::string name = fhir::unescape(tokens_.raw_string(key));
+      if (!seen.insert(name).second)
+        return invalid(at(place, shortened(name, kShownMax)) + " stands twice");
+      if (name.starts_with('_') || name == "id" || name == "extension" ||
+          name == "modifierExtension" || std::find(names.begin(), names.end(), name) != names.end())
+        return {};
+      return invalid(fmt::format("{}: a ViewDefinition has no such element",
+                                 at(place, shortened(name, kShownMax))));
+    });
   }
 
   static std::string at(const std::string& place, std::string_view name) {
@@ -103,6 +172,10 @@ class Reader {
   Result<SelectDefinition> read_select(std::size_t object, const std::string& place,
                                        std::size_t depth) {
     using Each = SelectDefinition::Each;
+    if (++selects_ > kSelectsMax)
+      return Error{ErrorKind::kTooLarge,
+                   fmt::format("the view has more than {} selects", kSelectsMax)};
+    SLUICE_RETURN_IF_ERROR(check_names(object, place, kSelectNames));
     SelectDefinition select;
     select.place = place;
     for (const auto& known :
@@ -144,6 +217,7 @@ class Reader {
     if (++columns_ > kColumnsMax)
       return Error{ErrorKind::kTooLarge,
                    fmt::format("the view has more than {} columns", kColumnsMax)};
+    SLUICE_RETURN_IF_ERROR(check_names(object, place, kColumnNames));
     ColumnDefinition column;
     column.place = place;
     SLUICE_ASSIGN_OR_RETURN(column.name, required_string(object, place, "name"));
@@ -159,6 +233,7 @@ class Reader {
     }
     SLUICE_RETURN_IF_ERROR(each_object(
         object, place, "tag", [&](std::size_t tag, const std::string& here) -> Result<void> {
+          if (auto known = check_names(tag, here, kTagNames); !known) return known;
           SLUICE_ASSIGN_OR_RETURN(const auto name, required_string(tag, here, "name"));
           if (name != "ansi/type") return {};
           SLUICE_ASSIGN_OR_RETURN(column.ansi_type, required_string(tag, here, "value"));
@@ -173,16 +248,19 @@ class Reader {
     SLUICE_RETURN_IF_ERROR(
         fhir::each_member(tokens_, object, [&](std::size_t key, std::size_t value) -> Result<void> {
           const std::string member = fhir::unescape(tokens_.raw_string(key));
-          if (!member.starts_with("value")) return {};
+          if (member == "name" || member == "id" || member == "extension" ||
+              member == "modifierExtension" || member.starts_with('_'))
+            return {};
+          if (!member.starts_with("value"))
+            return invalid(fmt::format("{}: a ViewDefinition has no such element",
+                                       at(place, shortened(member, kShownMax))));
           if (found) return invalid(place + " has more than one value");
           SLUICE_ASSIGN_OR_RETURN(found, constant(member.substr(5), value, at(place, member)));
           return {};
         }));
     if (!found) return invalid(place + ".value[x] is missing");
-    for (const auto& known : view.constants)
-      if (known.name == name)
-        return invalid(
-            fmt::format("{}: the name '{}' is taken", place, shortened(name, kShownMax)));
+    if (!constants_.insert(name).second)
+      return invalid(fmt::format("{}: the name '{}' is taken", place, shortened(name, kShownMax)));
     view.constants.push_back({std::move(name), std::move(*found)});
     return {};
   }
@@ -233,6 +311,8 @@ class Reader {
 
   const fhir::JsonTokens& tokens_;
   std::size_t columns_ = 0;
+  std::size_t selects_ = 0;
+  std::set<std::string> constants_;
 };
 
 }  // namespace

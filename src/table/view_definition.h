@@ -15,8 +15,9 @@ namespace sluice::table {
 inline constexpr std::size_t kDefinitionSizeMax = 1u << 20;
 /// Deeper nested selects are refused.
 inline constexpr std::size_t kSelectDepthMax = 32;
-/// A view with more columns is refused.
+/// A view with more columns, or more selects, is refused.
 inline constexpr std::size_t kColumnsMax = 2'000;
+inline constexpr std::size_t kSelectsMax = 1'000;
 
 /// E-02: ViewDefinition.select.column.
 struct ColumnDefinition {
@@ -58,7 +59,8 @@ struct ViewDefinition {
 };
 
 /// Reads the JSON of a ViewDefinition (E-01). `resourceType` may be missing. Elements that say
-/// nothing of the table are not looked at. kInvalid says what is wrong and where
+/// nothing of the table are not looked at; those that a ViewDefinition does not have, or that stand
+/// twice, are kInvalid. kInvalid says what is wrong and where
 /// ("select[0].column[1].path is missing"); kTooLarge for a limit.
 Result<ViewDefinition> parse_view_definition(std::string_view json);
 

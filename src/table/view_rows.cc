@@ -11,10 +11,36 @@ namespace {
 
 /// What went wrong, with where in the view.
 Error placed(const Error& error, std::string_view place, std::string_view name = {}) {
+  if (error.kind == ErrorKind::kCancelled) return error;
   return {error.kind,
           name.empty() ? fmt::format("{}: {}", place, error.message)
                        : fmt::format("column '{}' ({}): {}", name, place, error.message),
           error.detail};
+}
+
+constexpr std::size_t kSmall = 16u << 10;  // values of so many bytes are not counted
+constexpr std::size_t kKept = 1u << 20;    // bytes: one large cell must not stay for ever
+/// A resource is not nested deeper: more is a path that leads back to where it begins.
+constexpr std::size_t kRepeatDepthMax = 128;
+
+/// Counts what a select's elements hold while they are there.
+class Held {
+ public:
+  Held(std::size_t& held, std::size_t size) : held_(held), size_(size) { held_ += size_; }
+  ~Held() { held_ -= size_; }
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+
+ private:
+  std::size_t& held_;
+  const std::size_t size_;
+};
+
+std::size_t size_of(const fhirpath::Collection& values) {
+  std::size_t size = values.size() * sizeof(fhirpath::Value);
+  for (const auto& value : values)
+    if (const auto* text = value.get<std::string>()) size += text->size();
+  return size < kSmall ? 0 : size;
 }
 
 }  // namespace
@@ -27,12 +53,14 @@ ViewRows::ViewRows(View view, RowLimits limits)
         options.joins_nothing_to_text = true;
         return options;
       }()),
-      row_(view_.columns().size()) {
+      row_(view_.columns().size()),
+      row_sizes_(row_.size()) {
   variables_.emplace(kRowIndex, fhirpath::Collection{fhirpath::Integer{0}});
 }
 
 Result<void> ViewRows::each(const fhirpath::Document& resource, const Visit& visit) {
   rows_ = 0;
+  steps_ = 0;
   set_index(0);
   const fhirpath::Value root(resource.root());
   SLUICE_ASSIGN_OR_RETURN(const bool wanted, is_wanted(root));
@@ -45,10 +73,28 @@ Result<void> ViewRows::each(const fhirpath::Document& resource, const Visit& vis
   });
 }
 
+Result<void> ViewRows::evaluate(const fhirpath::Expression& expression,
+                                const fhirpath::Value& context, fhirpath::Collection& out) {
+  if (limits_.stop.stop_requested()) return Error{ErrorKind::kCancelled, "interrupted"};
+  SLUICE_RETURN_IF_ERROR(evaluation_.evaluate(expression, context, variables_, out));
+  steps_ += evaluation_.steps();
+  if (steps_ <= limits_.steps_max) return {};
+  return Error{ErrorKind::kTooLarge,
+               fmt::format("the resource takes more than {} steps", limits_.steps_max)};
+}
+
+Result<void> ViewRows::hold(std::size_t size) {
+  held_ += size;
+  if (held_ <= limits_.held_max) return {};
+  return Error{
+      ErrorKind::kTooLarge,
+      fmt::format("a row's values and elements are larger than {} bytes", limits_.held_max)};
+}
+
 Result<bool> ViewRows::is_wanted(const fhirpath::Value& root) {
   fhirpath::Collection found;
   for (const auto& where : view_.program().where) {
-    if (auto done = evaluation_.evaluate(where.expression, root, variables_, found); !done)
+    if (auto done = evaluate(where.expression, root, found); !done)
       return placed(done.error(), where.place);
     if (found.empty()) return false;
     const fhirpath::Value value = fhirpath::to_system(found.front());
@@ -79,13 +125,15 @@ Result<void> ViewRows::run(const SelectProgram& select, const fhirpath::Value& c
   }
   if (select.each == Each::kRepeat) {
     std::int64_t index = 0;
-    return run_repeat(select, context, index, then);
+    return run_repeat(select, context, index, 1, then);
   }
   fhirpath::Collection elements;
-  if (auto done = evaluation_.evaluate(select.paths.front(), context, variables_, elements); !done)
+  if (auto done = evaluate(select.paths.front(), context, elements); !done)
     return placed(done.error(), select.place);
+  const Held held(held_, size_of(elements));
+  if (auto done = hold(0); !done) return placed(done.error(), select.place);
   if (elements.empty() && select.each == Each::kForEachOrNull) {
-    for (std::size_t i = select.first_column; i < select.end_column; ++i) row_[i].clear();
+    for (std::size_t i = select.first_column; i < select.end_column; ++i) clear(i);
     set_index(0);
     fill_index(select);
     return then();
@@ -97,14 +145,19 @@ Result<void> ViewRows::run(const SelectProgram& select, const fhirpath::Value& c
 }
 
 Result<void> ViewRows::run_repeat(const SelectProgram& select, const fhirpath::Value& context,
-                                  std::int64_t& index, const Then& then) {
+                                  std::int64_t& index, std::size_t depth, const Then& then) {
   for (const auto& path : select.paths) {
     fhirpath::Collection elements;
-    if (auto done = evaluation_.evaluate(path, context, variables_, elements); !done)
+    if (auto done = evaluate(path, context, elements); !done)
       return placed(done.error(), select.place);
+    const Held held(held_, size_of(elements));
+    if (auto done = hold(0); !done) return placed(done.error(), select.place);
+    if (depth > kRepeatDepthMax && !elements.empty())
+      return Error{ErrorKind::kTooLarge, fmt::format("{}: repeat goes more than {} levels deep",
+                                                     select.place, kRepeatDepthMax)};
     for (const auto& element : elements) {
       SLUICE_RETURN_IF_ERROR(run_element(select, element, index++, then));
-      SLUICE_RETURN_IF_ERROR(run_repeat(select, element, index, then));
+      SLUICE_RETURN_IF_ERROR(run_repeat(select, element, index, depth + 1, then));
     }
   }
   return {};
@@ -143,12 +196,30 @@ void ViewRows::fill_index(const SelectProgram& select) {
   for (const auto& column : select.columns)
     if (column.is_index) row_[column.number] = variables_.begin()->second;
   for (const auto& nested : select.selects) fill_index(nested);
+  // The branches fill the same columns.
+  if (!select.unions.empty()) fill_index(select.unions.front());
+}
+
+void ViewRows::clear(std::size_t column) {
+  auto& cell = row_[column];
+  held_ -= std::exchange(row_sizes_[column], 0);
+  if (cell.capacity() * sizeof(fhirpath::Value) > kKept) fhirpath::Collection().swap(cell);
+  cell.clear();
 }
 
 Result<void> ViewRows::fill(const ColumnProgram& column, const fhirpath::Value& element) {
   auto& cell = row_[column.number];
   const Column& described = view_.columns()[column.number];
-  if (auto done = evaluation_.evaluate(column.expression, element, variables_, cell); !done)
+  clear(column.number);
+  if (auto done = evaluate(column.expression, element, cell); !done)
+    return placed(done.error(), column.place, described.name);
+  // A primitive that has extensions only is no value.
+  std::erase_if(cell, [](const fhirpath::Value& value) {
+    const auto* const node = value.node();
+    return node != nullptr && node->value == fhirpath::Node::kNone;
+  });
+  row_sizes_[column.number] = size_of(cell);
+  if (auto done = hold(row_sizes_[column.number]); !done)
     return placed(done.error(), column.place, described.name);
   if (cell.size() > 1 && !described.is_collection)
     return invalid(fmt::format("column '{}' ({}) has {} values and is no collection",

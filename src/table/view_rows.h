@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <stop_token>
 
 #include "base/result.h"
 #include "fhirpath/evaluation.h"
@@ -15,11 +16,18 @@ struct ColumnProgram;
 struct SelectProgram;
 
 /// A row's value for each column: nothing is null, a column that is no collection has one at most.
+/// Elements without a value, which only have extensions, are left out.
 using Row = std::span<const fhirpath::Collection>;
 
 struct RowLimits {
   /// Of one resource; what its selects multiply to beyond that is kTooLarge.
   std::uint64_t rows_max = 1'000'000;
+  /// Of all expressions on one resource together, for all its rows; more is kTooLarge.
+  std::uint64_t steps_max = 200'000'000;
+  /// Bytes of the values that a row and its selects hold at once; more is kTooLarge.
+  std::size_t held_max = 128u << 20;
+  /// Ends a resource that takes long with kCancelled.
+  std::stop_token stop = {};
   fhirpath::EvaluationOptions evaluation = {};
 };
 
@@ -48,8 +56,13 @@ class ViewRows {
   Result<void> run_parts(const SelectProgram& select, std::size_t part,
                          const fhirpath::Value& element, const Then& then);
   Result<void> run_repeat(const SelectProgram& select, const fhirpath::Value& context,
-                          std::int64_t& index, const Then& then);
+                          std::int64_t& index, std::size_t depth, const Then& then);
   Result<void> run_selects(std::size_t number, const fhirpath::Value& root, const Then& then);
+  /// Evaluates within the limits of a resource. An error has no place yet.
+  Result<void> evaluate(const fhirpath::Expression& expression, const fhirpath::Value& context,
+                        fhirpath::Collection& out);
+  Result<void> hold(std::size_t size);
+  void clear(std::size_t column);
   Result<void> fill(const ColumnProgram& column, const fhirpath::Value& element);
   void fill_index(const SelectProgram& select);
   void set_index(std::int64_t index);
@@ -59,7 +72,10 @@ class ViewRows {
   fhirpath::Evaluation evaluation_;
   fhirpath::Variables variables_;
   std::vector<fhirpath::Collection> row_;
+  std::vector<std::size_t> row_sizes_;  // of the values in row_, as they are held
   std::uint64_t rows_ = 0;
+  std::uint64_t steps_ = 0;
+  std::size_t held_ = 0;
 };
 
 }  // namespace sluice::table

@@ -108,5 +108,108 @@ TEST(View, LimitsOfDefinitions_R01) {
     EXPECT_FALSE(View::compile(wrong)) << wrong;
 }
 
+TEST(View, RepeatThatLeadsBackIsRefused_E02) {
+  constexpr std::string_view kId = R"-("column":[{"name":"id","path":"%resource.id"}]})-";
+  for (const std::string_view path : {R"(["$this"])", R"(["%resource"])", R"(["$this","$this"])"})
+    EXPECT_EQ(rows(fmt::format(R"({{"repeat":{},{})", path, kId)),
+              "error: select[0]: repeat goes more than 128 levels deep")
+        << path;
+}
+
+TEST(View, StepsOfAResourceAreBounded_E02) {
+  RowLimits limits;
+  limits.steps_max = 100;
+  std::string product;
+  for (int i = 0; i < 8; ++i)
+    product +=
+        fmt::format(R"-({{"forEach":"name","column":[{{"name":"c{}","path":"family"}}]}},)-", i);
+  // A product without any row: what makes rows counts, too.
+  EXPECT_THAT(
+      rows(product + R"-({"forEach":"photo","column":[{"name":"u","path":"url"}]})-", limits),
+      HasSubstr("the resource takes more than 100 steps"));
+}
+
+TEST(View, ARunThatIsStoppedEndsWithinAResource) {
+  std::stop_source stop;
+  stop.request_stop();
+  RowLimits limits;
+  limits.stop = stop.get_token();
+  EXPECT_EQ(rows(R"-({"column":[{"name":"id","path":"id"}]})-", limits), "error: interrupted");
+}
+
+TEST(View, WhatARowHoldsIsBounded) {
+  RowLimits limits;
+  limits.held_max = 100'000;
+  std::string columns;
+  for (int i = 0; i < 10; ++i)
+    columns += fmt::format(R"-({}{{"name":"c{}","path":"'{}'.replace('x','{}')"}})-",
+                           i == 0 ? "" : ",", i, std::string(200, 'x'), std::string(100, 'y'));
+  EXPECT_THAT(rows(R"-({"column":[)-" + columns + "]}", limits),
+              HasSubstr("a row's values and elements are larger than 100000 bytes"));
+  limits.held_max = 1'000'000;
+  EXPECT_THAT(rows(R"-({"column":[)-" + columns + "]}", limits), HasSubstr("yyy"));
+}
+
+TEST(View, WhatAViewDefinitionDoesNotHaveIsRefused_E01) {
+  const auto error = [](std::string_view json) {
+    const auto view = View::compile(json);
+    return view ? std::string("none") : view.error().message;
+  };
+  const auto select = [&](std::string_view text) { return error(view_of(text)); };
+  EXPECT_EQ(select(R"-({"foreach":"name","column":[{"name":"id","path":"id"}]})-"),
+            "select[0].foreach: a ViewDefinition has no such element");
+  EXPECT_EQ(select(R"-({"column":[{"name":"id","path":"id","collecton":true}]})-"),
+            "select[0].column[0].collecton: a ViewDefinition has no such element");
+  EXPECT_EQ(select(R"-({"column":[{"name":"id","path":"id","path":"gender"}]})-"),
+            "select[0].column[0].path stands twice");
+  constexpr std::string_view kSelect = R"-("select":[{"column":[{"name":"id","path":"id"}]}]})-";
+  EXPECT_EQ(error(fmt::format(R"-({{"resource":"Patient","wheres":[],{})-", kSelect)),
+            "wheres: a ViewDefinition has no such element");
+  EXPECT_EQ(
+      error(fmt::format(R"-({{"resource":"Patient","where":[{{"pat":"true"}}],{})-", kSelect)),
+      "where[0].pat: a ViewDefinition has no such element");
+  EXPECT_EQ(error(fmt::format(R"-({{"resource":"Patient","name":"../x",{})-", kSelect)),
+            "name: '../x' is no name for a table: a letter, then letters, digits and _");
+  EXPECT_EQ(error(fmt::format(R"-({{"resource":"Patient","id":"x","extension":[{{"url":"u"}}],)-"
+                              R"-("_name":{{"id":"i"}},"name":"x",{})-",
+                              kSelect)),
+            "none");
+  std::string selects = "{}";
+  for (int i = 0; i < 1000; ++i) selects += ",{}";
+  EXPECT_EQ(select(selects), "the view has more than 1000 selects");
+}
+
+TEST(View, AnElementWithoutAValueIsNone) {
+  constexpr std::string_view kResource =
+      R"-({"resourceType":"Patient","_gender":{"extension":[{"url":"u","valueBoolean":true}]},)-"
+      R"-("name":[{"given":[null,"b"],"_given":[{"extension":[{"url":"u"}]},null]}]})-";
+  const auto view = View::compile(view_of(
+      R"-({"column":[{"name":"gender","path":"gender"},{"name":"given","path":"name.given",)-"
+      R"-("collection":true},{"name":"one","path":"name.given"}]})-"));
+  ASSERT_TRUE(view) << view.error().message;
+  fhir::JsonTokens tokens;
+  ASSERT_TRUE(tokens.read(kResource));
+  const fhirpath::Document document(tokens);
+  for (const auto& [format, expected] :
+       {std::pair(Format::kNdjson, "{\"gender\":null,\"given\":[\"b\"],\"one\":\"b\"}\n"),
+        std::pair(Format::kCsv, "gender,given,one\r\n,\"[\"\"b\"\"]\",b\r\n")}) {
+    std::string out;
+    auto sink = make_sink(format, view->columns(), [&](std::string_view bytes) {
+      out += bytes;
+      return Result<void>();
+    });
+    ASSERT_TRUE(ViewRows(*view).each(document, [&](Row row) { return (*sink)->add(row); }));
+    ASSERT_TRUE((*sink)->finish());
+    EXPECT_EQ(out, expected);
+  }
+}
+
+TEST(View, TheIndexOfARowWithoutAnElementIsZeroInAUnionToo_E03) {
+  EXPECT_EQ(
+      rows(
+          R"-({"forEachOrNull":"photo","unionAll":[{"column":[{"name":"i","path":"%rowIndex"}]}]})-"),
+      "{\"i\":0}\n");
+}
+
 }  // namespace
 }  // namespace sluice::table

@@ -112,7 +112,7 @@ Result<void> read_tables_from_store(const store::Store& store, store::Sequence a
       // A link stands for a resource that is met with its first owner.
       if (record.is_link) continue;
       SLUICE_RETURN_IF_ERROR(reporter.step(record.json.size() + 1));
-      SLUICE_RETURN_IF_ERROR(maker.take(record.json, {fhir::type_name(type)}));
+      SLUICE_RETURN_IF_ERROR(maker.take_alone(record.json, {fhir::type_name(type)}));
     }
   }
   return {};

@@ -64,13 +64,28 @@ Result<void> TableMaker::fault(std::string_view place, const Error& error) {
   return {};
 }
 
+Result<bool> TableMaker::read(std::string_view json, Place place) {
+  Result<void> whole = tokens_.read(json);
+  if (whole) {
+    if (auto checked = fhir::check_json_object(tokens_, kDepthMax); !checked)
+      whole = checked.error();
+  }
+  if (whole) return true;
+  SLUICE_RETURN_IF_ERROR(fault(place.text(), whole.error()));
+  return false;
+}
+
 Result<void> TableMaker::take(std::string_view json, Place place) {
-  if (auto read = tokens_.read(json); !read) return fault(place.text(), read.error());
-  if (auto checked = fhir::check_json_object(tokens_, kDepthMax); !checked)
-    return fault(place.text(), checked.error());
+  SLUICE_ASSIGN_OR_RETURN(const bool is_whole, read(json, place));
+  if (!is_whole) return {};
+  SLUICE_RETURN_IF_ERROR(take_resource(tokens_, place));
   const auto type = fhir::string_member(tokens_, 0, "resourceType");
-  if (type && *type == "Bundle" && !reads(fhir::types::kBundle)) return take_entries(place);
-  return take_resource(tokens_, place);
+  return type && *type == "Bundle" ? take_entries(place) : Result<void>();
+}
+
+Result<void> TableMaker::take_alone(std::string_view json, Place place) {
+  SLUICE_ASSIGN_OR_RETURN(const bool is_whole, read(json, place));
+  return is_whole ? take_resource(tokens_, place) : Result<void>();
 }
 
 Result<void> TableMaker::take_entries(Place place) {

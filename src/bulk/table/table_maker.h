@@ -58,6 +58,8 @@ class TableMaker {
   };
   /// One resource as JSON, or a Bundle, whose entries' resources are taken. An error ends the run.
   Result<void> take(std::string_view json, Place place);
+  /// One resource, even if it is a Bundle: the entries of one that is stored are no resources.
+  Result<void> take_alone(std::string_view json, Place place);
   /// A text that cannot be read, as kStop or kSkip have it.
   Result<void> fault(std::string_view place, const Error& error);
   /// Writes what is left.
@@ -70,6 +72,8 @@ class TableMaker {
  private:
   struct Table;
   Result<void> take_resource(const fhir::JsonTokens& tokens, Place place, std::size_t entry = 0);
+  /// Reads it into tokens_; false after a fault that was reported.
+  Result<bool> read(std::string_view json, Place place);
   Result<void> take_entries(Place place);
   Result<void> make_rows(Table& table, const fhirpath::Document& resource);
 
