@@ -1,13 +1,19 @@
 // `sluice table`: ViewDefinitions applied to files or to a store.
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <set>
 #include <stop_token>
+#include <utility>
 
+#include "base/text.h"
+#include "base/utf8.h"
 #include "base/whole_file.h"
+#include "bulk/load/load_source.h"
 #include "bulk/table/table_inputs.h"
 #include "cli/command.h"
 #include "cli/data_folder.h"
@@ -28,7 +34,8 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr const char* kTableExitCodes =
     "\nExit codes: 0 done, 1 some resources were left out, 2 wrong use, or a definition or a "
     "resource "
-    "is wrong,\n3 store in use, 4 disk, 5 other failures, 130 interrupted";
+    "is wrong,\n3 store in use, or another process writes the table, 4 disk, 5 other failures, 130 "
+    "interrupted";
 constexpr std::string_view kStandardOutput = "-";
 
 struct TableArguments {
@@ -46,15 +53,24 @@ struct Definition {
   table::View view;
 };
 
-/// A file that is no data: ".json" with a ViewDefinition in it.
-Result<std::optional<Definition>> read_definition(const std::string& path) {
+/// A file that is no data: ".json" with a ViewDefinition in it. `why_not` says what is wrong with
+/// one that might have been.
+Result<std::optional<Definition>> read_definition(const std::string& path, std::string& why_not) {
   std::error_code failed;
-  if (!path.ends_with(".json") || !fs::is_regular_file(path, failed) ||
-      fs::file_size(path, failed) > table::kDefinitionSizeMax)
+  if (!path.ends_with(".json") || !fs::is_regular_file(path, failed))
     return std::optional<Definition>();
-  SLUICE_ASSIGN_OR_RETURN(const auto text, read_file(path));
+  if (fs::file_size(path, failed) > table::kDefinitionSizeMax) {
+    why_not = fmt::format("{} has more than {} bytes", path, table::kDefinitionSizeMax);
+    return std::optional<Definition>();
+  }
+  SLUICE_ASSIGN_OR_RETURN(auto text, read_file(path));
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
   fhir::JsonTokens tokens;
-  if (!tokens.read(text) || tokens.first(0) != '{') return std::optional<Definition>();
+  if (auto read = tokens.read(text); !read) {
+    why_not = fmt::format("{}: {}", path, read.error().message);
+    return std::optional<Definition>();
+  }
+  if (tokens.first(0) != '{') return std::optional<Definition>();
   const auto type = fhir::string_member(tokens, 0, "resourceType");
   if (type && *type != "ViewDefinition") return std::optional<Definition>();
   auto view = table::View::compile(text);
@@ -82,11 +98,12 @@ class TableRun {
 
   Result<int> run() {
     SLUICE_RETURN_IF_ERROR(read_arguments());
+    SLUICE_RETURN_IF_ERROR(keep_inputs());
+    // To open a pipe waits for its reader, and ends by a signal.
     SLUICE_RETURN_IF_ERROR(open_targets());
     SignalWaiter signals({SIGINT, SIGTERM});
-    std::stop_source stop;
-    signals.on_signal([&stop](int) { stop.request_stop(); });
-    bulk::TableInputOptions options{.stop = stop.get_token(), .on_progress = {}};
+    signals.on_signal([this](int) { stop_.request_stop(); });
+    bulk::TableInputOptions options{.stop = stop_.get_token(), .on_progress = {}};
     options.on_progress = [this](const bulk::TableProgress& progress) { show(progress); };
     auto read = arguments_.data.empty() ? bulk::read_tables_from_files(inputs_, *maker_, options)
                                         : read_store(options);
@@ -101,15 +118,17 @@ class TableRun {
 
  private:
   Result<void> read_arguments() {
+    std::string why_not;
     for (const auto& path : arguments_.paths) {
-      SLUICE_ASSIGN_OR_RETURN(auto definition, read_definition(path));
+      SLUICE_ASSIGN_OR_RETURN(auto definition, read_definition(path, why_not));
       if (definition)
         definitions_.push_back(std::move(*definition));
       else
         inputs_.push_back(path);
     }
     if (definitions_.empty())
-      return invalid("table: no ViewDefinition was named; a definition is a .json file");
+      return invalid("table: no ViewDefinition was named; a definition is a .json file" +
+                     (why_not.empty() ? "" : " (" + why_not + ")"));
     if (arguments_.data.empty() == inputs_.empty())
       return invalid(inputs_.empty()
                          ? "table: --data DIR or files with resources are missing"
@@ -131,24 +150,55 @@ class TableRun {
                                    arguments_.format));
       return *format;
     }
-    std::string extension = fs::path(arguments_.out).extension().string();
-    if (!extension.empty()) extension.erase(0, 1);
-    if (const auto format = table::find_format(extension)) return *format;
-    return table::Format::kNdjson;
+    const std::string ending = fs::path(arguments_.out).extension().string();
+    if (ending.size() < 2 || has_folder()) return table::Format::kNdjson;
+    if (const auto format = table::find_format(to_lower(ending.substr(1)))) return *format;
+    return invalid(
+        fmt::format("table: '{}' ends like no format; --format names one", arguments_.out));
+  }
+
+  std::string_view out() const {
+    return arguments_.out.empty() ? kStandardOutput : std::string_view(arguments_.out);
+  }
+
+  bool has_folder() const {
+    std::error_code failed;
+    return out() != kStandardOutput &&
+           (out().ends_with('/') || fs::is_directory(out(), failed) || definitions_.size() > 1);
+  }
+
+  fs::path path_of(const Definition& definition, table::Format format) const {
+    return has_folder() ? fs::path(out()) /
+                              fmt::format("{}.{}", definition.name, table::extension_of(format))
+                        : fs::path(out());
+  }
+
+  /// A table must not be written over what it is made from.
+  Result<void> keep_inputs() const {
+    if (out() == kStandardOutput) return {};
+    SLUICE_ASSIGN_OR_RETURN(const auto format, this->format());
+    SLUICE_ASSIGN_OR_RETURN(auto inputs, bulk::list_load_files(inputs_));
+    for (const auto& definition : definitions_) inputs.push_back(definition.path);
+    std::set<std::pair<dev_t, ino_t>> kept;
+    struct stat found {};
+    for (const auto& input : inputs)
+      if (::stat(input.c_str(), &found) == 0 && S_ISREG(found.st_mode))
+        kept.emplace(found.st_dev, found.st_ino);
+    for (const auto& definition : definitions_) {
+      const auto path = path_of(definition, format);
+      if (::stat(path.c_str(), &found) == 0 && kept.contains({found.st_dev, found.st_ino}))
+        return invalid(fmt::format("table: {} is read, and would be written over", path.string()));
+    }
+    return {};
   }
 
   Result<void> open_targets() {
     SLUICE_ASSIGN_OR_RETURN(const auto format, this->format());
-    const std::string_view out =
-        arguments_.out.empty() ? kStandardOutput : std::string_view(arguments_.out);
-    std::error_code failed;
-    const bool is_folder =
-        out != kStandardOutput &&
-        (out.ends_with('/') || fs::is_directory(out, failed) || definitions_.size() > 1);
-    if (out == kStandardOutput && definitions_.size() > 1)
+    if (out() == kStandardOutput && definitions_.size() > 1)
       return invalid("table: standard output takes one table; name a folder with --out");
-    if (is_folder) SLUICE_RETURN_IF_ERROR(make_folder(out));
+    if (has_folder()) SLUICE_RETURN_IF_ERROR(make_folder(out()));
     bulk::TableMakerOptions options;
+    options.limits.stop = stop_.get_token();
     if (arguments_.skip_faults) options.faults = bulk::TableFaults::kSkip;
     options.on_fault = [this](std::string_view place, const Error& error) {
       clear();
@@ -157,16 +207,15 @@ class TableRun {
     maker_ = std::make_unique<bulk::TableMaker>(std::move(options));
     for (const auto& definition : definitions_) {
       auto target = std::make_unique<Target>();
-      if (out != kStandardOutput) {
-        const fs::path path = is_folder ? fs::path(out) / fmt::format("{}.{}", definition.name,
-                                                                      table::extension_of(format))
-                                        : fs::path(out);
+      if (out() != kStandardOutput) {
+        const fs::path path = path_of(definition, format);
         SLUICE_ASSIGN_OR_RETURN(target->file, WholeFile::create(path));
         target->shown = path.string();
       }
-      SLUICE_ASSIGN_OR_RETURN(auto sink,
-                              table::make_sink(format, definition.view.columns(), target->output(),
-                                               {.csv_header = !arguments_.no_header}));
+      SLUICE_ASSIGN_OR_RETURN(
+          auto sink,
+          table::make_sink(format, definition.view.columns(), target->output(),
+                           {.csv_header = !arguments_.no_header, .sinks = definitions_.size()}));
       maker_->add(definition.view, std::move(sink));
       targets_.push_back(std::move(target));
     }
@@ -211,6 +260,7 @@ class TableRun {
 
   const TableArguments arguments_;
   const SystemClock clock_;
+  std::stop_source stop_;
   std::vector<std::string> inputs_;
   std::vector<Definition> definitions_;
   std::vector<std::unique_ptr<Target>> targets_;
@@ -236,7 +286,7 @@ Command add_table(CLI::App& app) {
   add_option(*command, "out", arguments->out,
              "File, folder (one file per view), or - for standard output, the default");
   add_option(*command, "format", arguments->format,
-             "ndjson, json, csv, parquet; default: by the ending of --out, else ndjson");
+             "ndjson, json, csv, parquet; default: by the ending of --out; ndjson for none");
   add_switch(*command, "no-header", arguments->no_header, "Write CSV without the row of names");
   add_switch(*command, "skip-faults", arguments->skip_faults,
              "Report resources that cannot be read or break a rule of a view, and leave them out");
