@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cctype>
 #include <cerrno>
 #include <condition_variable>
 #include <mutex>
@@ -14,6 +13,7 @@
 #include "base/utf8.h"
 #include "fetch/guard.h"
 #include "transport/client.h"
+#include "transport/content_range.h"
 
 namespace sluice::client {
 namespace {
@@ -23,16 +23,11 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr std::uint64_t kProgressStep = 1u << 20;
 constexpr auto kProgressTime = std::chrono::seconds(1);
 
-// "bytes 100-199/200": where the part begins.
-std::optional<std::uint64_t> range_start(std::string_view value) {
-  if (!value.starts_with("bytes ")) return std::nullopt;
-  value.remove_prefix(6);
-  std::uint64_t start = 0;
-  std::size_t digits = 0;
-  for (; digits < value.size() && digits < 18 && std::isdigit(value[digits]) != 0; ++digits)
-    start = start * 10 + static_cast<std::uint64_t>(value[digits] - '0');
-  if (digits == 0 || digits == value.size() || value[digits] != '-') return std::nullopt;
-  return start;
+// Whether a part is of another file than the bytes before it: not every server minds If-Range.
+bool is_other_file(const transport::AnswerHeaders& headers, const std::string& validator) {
+  const bool is_etag = validator.starts_with('"');
+  const std::string& now = headers.get(is_etag ? "etag" : "last-modified");
+  return !now.empty() && !validator.empty() && now != validator;
 }
 
 // One request and its answer.
@@ -43,11 +38,13 @@ struct Attempt {
   const std::function<Result<void>(const PartialFile&)>& on_progress;
 
   // Of the answer.
-  bool is_body = false;  // the answer's body is the file's
+  bool is_body = false;     // the answer's body is the file's
+  bool is_useless = false;  // a part that does not continue what is there
   std::uint64_t told = 0;
   SteadyClock::time_point told_at = {};
 
   Result<void> begin_body(int status, const transport::AnswerHeaders& headers);
+  Result<void> begin_part(const transport::AnswerHeaders& headers);
   Result<void> take_bytes(std::string_view bytes);
 };
 
@@ -58,6 +55,18 @@ std::optional<std::uint64_t> number(const std::string& text) {
   return std::stoull(text);
 }
 
+// A server may send less than was asked for: only the whole's length says where the file ends.
+Result<void> Attempt::begin_part(const transport::AnswerHeaders& headers) {
+  const auto range = transport::parse_content_range(headers.get("content-range"));
+  const bool has_other_size = range && range->total && file.total && *range->total != *file.total;
+  is_useless = !range || range->first != file.received || has_other_size ||
+               (file.received > 0 && is_other_file(headers, file.validator));
+  if (is_useless)
+    return Error{ErrorKind::kUnavailable, "the answer is another part than was asked for"};
+  if (range->total) file.total = range->total;
+  return {};
+}
+
 // With the head: whether the body continues at the end of the file or starts over.
 Result<void> Attempt::begin_body(int status, const transport::AnswerHeaders& headers) {
   if (status != 200 && status != 206) return {};
@@ -65,20 +74,23 @@ Result<void> Attempt::begin_body(int status, const transport::AnswerHeaders& hea
   if (!encoding.empty() && encoding != "gzip" && encoding != "x-gzip" && encoding != "identity")
     return Error{ErrorKind::kUnsupported,
                  fmt::format("Content-Encoding '{}' is not supported", shortened(encoding, 32))};
-  if (status == 206 && range_start(headers.get("content-range")) != file.received)
-    return Error{ErrorKind::kUnavailable, "the answer is another part than was asked for"};
-  if (status == 200) {
+  const auto length = number(headers.get("content-length"));
+  if (status == 206) {
+    SLUICE_RETURN_IF_ERROR(begin_part(headers));
+  } else {
     file = {};
-    if (::ftruncate(fd, 0) != 0) return errno_error("cannot truncate", "a download", errno);
+    file.total = length;
   }
+  if (::ftruncate(fd, static_cast<off_t>(file.received)) != 0)
+    return errno_error("cannot truncate", "a download", errno);
   if (::lseek(fd, static_cast<off_t>(file.received), SEEK_SET) < 0)
     return errno_error("cannot seek in", "a download", errno);
   const std::string& etag = headers.get("etag");
   file.validator = !etag.empty() && !etag.starts_with("W/") ? etag : headers.get("last-modified");
   // R-03: it is kept in a document. Without one, the file is fetched from its beginning again.
   if (!is_valid_utf8(file.validator)) file.validator.clear();
-  const auto length = number(headers.get("content-length"));
-  file.total = length ? std::optional(file.received + *length) : std::nullopt;
+  // Where nothing says how long the file is, its end is that of the part.
+  if (!file.total && length) file.total = file.received + *length;
   is_body = true;
   told = file.received;
   told_at = SteadyClock::now();
@@ -129,6 +141,10 @@ Result<Outcome> try_once(transport::Request request, Attempt& attempt) {
   };
   // A connection of its own each time: the one before may be what failed.
   const auto outcome = transport::Client(policy_of(attempt.limits)).send(std::move(request));
+  if (attempt.is_useless) {  // it is asked for from its beginning
+    file = {};
+    return Outcome{false, *outcome.error};
+  }
   if (outcome.error) return *outcome.error;
   if (!outcome.is_answered()) {
     Error error = guarded_error(outcome);

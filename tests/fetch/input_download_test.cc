@@ -96,6 +96,50 @@ TEST_F(InputDownload, I03APartThatWasNotAskedForIsNotTaken) {
   EXPECT_EQ(content(), "0123");
 }
 
+std::string part(const std::string& range, const std::string& body,
+                 const std::string& headers = "ETag: \"v1\"\r\n") {
+  return http_answer("206 Partial Content", headers + "Content-Range: bytes " + range + "\r\n",
+                     body, body.size());
+}
+
+TEST_F(InputDownload, I03APartThatIsShorterThanAskedForIsNotTheRest) {
+  ScriptedServer server({http_answer("200 OK", "ETag: \"v1\"\r\n", "0123", 10),
+                         part("4-6/10", "456"), part("7-9/10", "789")});
+  ASSERT_TRUE(download(server.url("/f?sig=s3cret")));
+  EXPECT_EQ(content(), "0123456789");
+  ASSERT_EQ(server.asked().size(), 3u);
+  EXPECT_NE(server.asked()[2].find("Range: bytes=7-\r\n"), std::string::npos);
+}
+
+TEST_F(InputDownload, I03APartThatComesUnaskedIsNotTheWhole) {
+  ScriptedServer server({part("0-3/10", "0123"), part("4-9/10", "456789")});
+  ASSERT_TRUE(download(server.url("/f?sig=s3cret")));
+  EXPECT_EQ(content(), "0123456789");
+  file_ = {};
+  ScriptedServer endless({part("0-3/10", "0123", "")});
+  EXPECT_EQ(failure(endless.url("/f?sig=s3cret")), ErrorKind::kUnavailable);
+}
+
+TEST_F(InputDownload, I03APartOfWhatChangedIsNotAppended) {
+  for (const char* const other : {"ETag: \"v2\"\r\n", "Last-Modified: Tue, 01 Dec 2026\r\n"}) {
+    file_ = {};
+    const std::string one =
+        *other == 'E' ? "ETag: \"v1\"\r\n" : "Last-Modified: Mon, 30 Nov 2026\r\n";
+    ScriptedServer server({http_answer("200 OK", one, "0123", 10), part("4-9/10", "efghij", other),
+                           whole("abcdefghij", other)});
+    ASSERT_TRUE(download(server.url("/f?sig=s3cret")));
+    EXPECT_EQ(content(), "abcdefghij");
+    EXPECT_EQ(server.asked()[2].find("Range:"), std::string::npos);
+  }
+}
+
+TEST_F(InputDownload, I03APartOfAnotherSizeIsNotAppended) {
+  ScriptedServer server({http_answer("200 OK", "ETag: \"v1\"\r\n", "0123", 10),
+                         part("4-6/7", "efg"), whole("abcdefg")});
+  ASSERT_TRUE(download(server.url("/f?sig=s3cret")));
+  EXPECT_EQ(content(), "abcdefg");
+}
+
 TEST_F(InputDownload, I03TriesTransientAnswersAgainAndOthersNot) {
   ScriptedServer busy({http_answer("503 Busy", "", "", 0), whole("x")});
   ASSERT_TRUE(download(busy.url("/f?sig=s3cret")));

@@ -7,6 +7,7 @@
 #include "base/shown_url.h"
 #include "base/text.h"
 #include "client/http/url.h"
+#include "transport/content_range.h"
 #include "transport/redirect.h"
 
 namespace sluice::client {
@@ -39,22 +40,6 @@ bool is_other_file(const AnswerHeaders& headers, const FileValidator& validator)
 
 }  // namespace
 
-std::optional<ContentRange> parse_content_range(std::string_view text) {
-  constexpr std::string_view kUnit = "bytes ";
-  if (!text.starts_with(kUnit)) return std::nullopt;
-  text.remove_prefix(kUnit.size());
-  const auto dash = text.find('-');
-  const auto slash = text.find('/');
-  if (dash == std::string_view::npos || slash == std::string_view::npos || slash < dash)
-    return std::nullopt;
-  const auto first = number(text.substr(0, dash));
-  const auto last = number(text.substr(dash + 1, slash - dash - 1));
-  if (!first || !last || *last < *first) return std::nullopt;
-  ContentRange range{*first, number(text.substr(slash + 1))};
-  if (range.total && *last >= *range.total) return std::nullopt;
-  return range;
-}
-
 std::vector<std::string> resume_headers(const FileValidator& validator, std::uint64_t offset) {
   if (offset == 0) return {};
   std::vector<std::string> headers = {fmt::format("Range: bytes={}-", offset)};
@@ -72,7 +57,7 @@ BodyUse judge_head(int status, const AnswerHeaders& headers, std::uint64_t offse
   if (status == 200 || status == 204) return BodyUse::kReplace;
   if (status == 416) return BodyUse::kRestart;
   if (status != 206) return BodyUse::kError;
-  const auto range = parse_content_range(headers.get("content-range"));
+  const auto range = transport::parse_content_range(headers.get("content-range"));
   if (!range || range->first != offset || is_other_file(headers, validator))
     return BodyUse::kRestart;
   if (validator.total && range->total && *validator.total != *range->total)
@@ -147,7 +132,7 @@ Result<void> FileTransfer::take_head(int status, const AnswerHeaders& headers) {
   FileValidator validator{headers.get("etag"), headers.get("last-modified"), std::nullopt,
                           headers.get("content-type")};
   if (use_ == BodyUse::kAppend)
-    validator.total = parse_content_range(headers.get("content-range"))->total;
+    validator.total = transport::parse_content_range(headers.get("content-range"))->total;
   else
     validator.total = number(headers.get("content-length"));
   if (!validator.total) validator.total = download_.validator.total;

@@ -15,13 +15,6 @@
 
 namespace sluice::client {
 
-/// "bytes 5-9/10"; nullopt unless it is a range of bytes with a first one.
-struct ContentRange {
-  std::uint64_t first = 0;
-  std::optional<std::uint64_t> total = std::nullopt;
-};
-std::optional<ContentRange> parse_content_range(std::string_view text);
-
 /// The headers of a request that continues at `offset`.
 std::vector<std::string> resume_headers(const FileValidator& validator, std::uint64_t offset);
 
