@@ -124,11 +124,20 @@ class FaultyDisk::FileSystem final : public rocksdb::FileSystemWrapper {
     return target()->DeleteFile(path, options, debug);
   }
 
+  // The wrapper's own writes to the real disk.
+  IOStatus NewLogger(const std::string& path, const IOOptions&,
+                     std::shared_ptr<rocksdb::Logger>* result, IODebugContext*) override {
+    return rocksdb::status_to_io_status(rocksdb::NewEnvLogger(path, env, result));
+  }
+
   State state;
+  rocksdb::Env* env = nullptr;
 };
 
 FaultyDisk::FaultyDisk()
-    : file_system_(std::make_shared<FileSystem>()), env_(rocksdb::NewCompositeEnv(file_system_)) {}
+    : file_system_(std::make_shared<FileSystem>()), env_(rocksdb::NewCompositeEnv(file_system_)) {
+  file_system_->env = env_.get();
+}
 
 FaultyDisk::~FaultyDisk() = default;
 

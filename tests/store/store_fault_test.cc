@@ -60,6 +60,23 @@ class StoreFault : public testing::Test {
   std::unique_ptr<Store> store_;
 };
 
+// RocksDB's own log goes to the disk as well: a line of it that fails must not end the process.
+TEST_F(StoreFault, OpeningOnAFullDiskIsAnErrorAndLosesNothing) {
+  ASSERT_TRUE(put("p1", "x"));
+  const auto before = patients();
+  store_.reset();
+  for (int i = 0; i < 3; ++i) {
+    disk_.set_fault(FaultyDisk::Fault::kFull);
+    RocksdbStoreOptions options;
+    const auto opened = open_rocksdb_store_with_env(folder_.path(), clock_, options, disk_.env());
+    ASSERT_TRUE(opened.has_error());
+    EXPECT_EQ(opened.error().kind, ErrorKind::kStorage) << opened.error().detail;
+    disk_.set_fault(FaultyDisk::Fault::kNone);
+  }
+  open();
+  EXPECT_EQ(patients(), before);
+}
+
 TEST_F(StoreFault, AFullDiskRefusesWritesAndLosesNothing) {
   for (const auto fault : {FaultyDisk::Fault::kFull, FaultyDisk::Fault::kBroken}) {
     const auto id = fmt::format("p{}", static_cast<int>(fault));

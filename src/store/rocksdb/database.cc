@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "store/rocksdb/attachment_rows.h"
+#include "store/rocksdb/info_log.h"
 #include "store/rocksdb/log_check.h"
 #include "store/rocksdb/members_upgrade.h"
 #include "store/rocksdb/record_format.h"
@@ -121,7 +122,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& fo
     if (options.reserve != 0) SLUICE_RETURN_IF_ERROR(check_room(folder, options.reserve));
     SLUICE_RETURN_IF_ERROR(sync_folder(folder.parent_path()));
   }
-  const auto database = database_options(options, env);
+  auto database = database_options(options, env);
+  database.info_log = std::make_shared<InfoLog>(folder);
   std::vector<std::string> names;
   LogCheck logs;
   if (exists) {

@@ -100,9 +100,6 @@ rocksdb::DBOptions database_options(const RocksdbStoreOptions& options, rocksdb:
   database.db_write_buffer_size = 4 * options.write_buffer_size;
   database.bytes_per_sync = kMiB;
   database.wal_bytes_per_sync = kMiB;
-  database.info_log_level = rocksdb::WARN_LEVEL;
-  database.max_log_file_size = kMiB;
-  database.keep_log_file_num = 3;
   database.stats_dump_period_sec = 0;
   database.stats_persist_period_sec = 0;
   database.skip_stats_update_on_db_open = true;
