@@ -126,18 +126,12 @@ Result<std::optional<std::vector<fhir::ResourceType>>> authorize_all_types(
   return Types(std::move(types));
 }
 
-namespace {
-
-/// Comparisons with a query of a scope are short, as a rule. One that is not takes a slot, so that
-/// those of a few clients do not take all threads.
 query::Bounds slow_bounds(const Service& service, const http::Request& request,
                           const std::shared_ptr<SharedSlot>& slot) {
   query::Bounds bounds = search_bounds(service, request);
   if (slot != nullptr) bounds.permit = [slot] { return slot->take(); };
   return bounds;
 }
-
-}  // namespace
 
 std::shared_ptr<store::Store> scoped_store(const Service& service, const http::Request& request,
                                            const Principal& principal,

@@ -46,6 +46,10 @@ struct Interaction {
   /// and writes them as `permissions` allow.
   bool by_search = false;
 };
+/// As search_bounds(), for comparisons with a query of a scope. They are short, as a rule: one that
+/// is not takes the slot, so that those of a few clients do not take all threads. nullptr: none.
+query::Bounds slow_bounds(const Service& service, const http::Request& request,
+                          const std::shared_ptr<SharedSlot>& slot);
 /// The store as the principal may see and change it, when its scopes have queries; nullptr
 /// when they have none. With an interaction, resources of its type are seen as its permissions let
 /// and nothing else is done to them; others, and all without one, as all that is given for them.

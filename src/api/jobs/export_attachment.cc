@@ -71,7 +71,8 @@ Result<std::string> read_line(const Service& service, const http::Request& reque
   SLUICE_ASSIGN_OR_RETURN(
       const auto access, bulk::AccessFilters::compile(asked.limits, {.base_url = asked.base_url,
                                                                      .now = job.snapshot.instant}));
-  search::Matcher matcher;
+  const query::BoundsCheck check(slow_bounds(service, request, slot_of(service, request)));
+  search::Matcher matcher([&] { return check.look(); });
   SLUICE_ASSIGN_OR_RETURN(const bool seen, access.pass(matcher, key.type, *json));
   if (!seen) return missing;
   return std::move(*json);

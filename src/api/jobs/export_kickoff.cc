@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/core/access.h"
 #include "api/core/fhir_response.h"
 #include "api/core/request_headers.h"
 #include "api/core/resource_headers.h"
@@ -70,13 +71,14 @@ Result<job::Job> start(Service& service, const http::Request& request, const Pri
     asked.attachment_access = principal.client->file_access == smart::FileAccess::kToken
                                   ? bulk::AttachmentAccess::kToken
                                   : bulk::AttachmentAccess::kCapability;
+  const auto bounds = slow_bounds(service, request, slot_of(service, request));
   return start_job(
       service, request, principal,
       {.kind = bulk::ExportJobs::kName,
        .authorize = [&] { return authorize_export(principal, asked); },
        .request = [&](const store::Commit& snapshot) -> Result<std::string> {
          SLUICE_RETURN_IF_ERROR(
-             bulk::check_against_store(service.store, asked, snapshot, kick_off.lenient));
+             bulk::check_against_store(service.store, asked, snapshot, kick_off.lenient, bounds));
          return serialize(asked);
        },
        .event = {.kind = smart::AuditKind::kKickOff,

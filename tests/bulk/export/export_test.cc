@@ -194,6 +194,36 @@ TEST_F(ExportTest, UnknownPatientsAndForeignOnesAreRefused) {
             ErrorKind::kNotFound);
 }
 
+// R-02: a kick-off must not have a thread for as long as it takes to compare all patients.
+TEST_F(ExportTest, R02PatientsAreComparedWithScopesWithinBounds) {
+  ExportRequest request = request_for(ExportLevel::kPatient);
+  request.patients.emplace();
+  for (int i = 0; i < 200; ++i) {
+    request.patients->push_back(fmt::format("p{:03}", i));
+    put({simple("Patient", request.patients->back())});
+  }
+  int asked = 0;
+  query::Bounds bounds;
+  bounds.permit = [&]() -> Result<void> {
+    ++asked;
+    return {};
+  };
+  const auto check = [&] {
+    ExportRequest copy = request;
+    return check_against_store(*store_, copy, store_->last_commit(), false, bounds);
+  };
+  bounds.deadline = std::chrono::steady_clock::time_point();
+  EXPECT_TRUE(check()) << "nothing is compared";
+  EXPECT_EQ(asked, 0);
+  request.limits.by_query = {{{fhir::types::kPatient}, {{"active:not=true"}}}};
+  EXPECT_EQ(check().error().kind, ErrorKind::kTimeout);
+  bounds.deadline.reset();
+  EXPECT_TRUE(check());
+  EXPECT_GT(asked, 0);
+  bounds.permit = []() -> Result<void> { return Error{ErrorKind::kUnavailable, "no slot"}; };
+  EXPECT_EQ(check().error().kind, ErrorKind::kUnavailable);
+}
+
 TEST_F(ExportTest, AGroupThatContainsItselfIsAnErrorNotAHang) {
   put({simple("Group", "x",
               R"(,"type":"person","actual":true,"member":[{"entity":{"reference":"Group/y"}}])"),

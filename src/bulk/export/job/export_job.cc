@@ -31,17 +31,20 @@ bool is_run_of(const RunFile& run, std::string_view purpose) {
 /// Which of `ids` exist and may be seen: what may not is not told from what does not exist.
 Result<std::vector<bool>> seen(const store::Store& store, const ExportRequest& request,
                                fhir::ResourceType type, const std::vector<std::string>& ids,
-                               const store::Commit& snapshot) {
+                               const store::Commit& snapshot, const query::Bounds& bounds) {
   SLUICE_ASSIGN_OR_RETURN(auto exist, store.exist(type, ids, snapshot.sequence));
   SLUICE_ASSIGN_OR_RETURN(const auto access,
                           AccessFilters::compile(request.limits, {.base_url = request.base_url,
                                                                   .now = snapshot.instant}));
   if (!access.limits(type)) return exist;
-  search::Matcher matcher;
+  query::BoundsCheck check(bounds);
+  search::Matcher matcher([&] { return check.look(); });
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (!exist[i]) continue;
+    SLUICE_RETURN_IF_ERROR(check.step());
     SLUICE_ASSIGN_OR_RETURN(const auto record, store.read({type, ids[i]}, snapshot.sequence));
     if (!record) continue;
+    check.note_size(record->json.size());
     SLUICE_ASSIGN_OR_RETURN(const bool passes, access.pass(matcher, type, record->json));
     exist[i] = passes;
   }
@@ -282,16 +285,17 @@ std::vector<std::string> ExportJobs::leftovers() {
 }
 
 Result<void> check_against_store(const store::Store& store, ExportRequest& request,
-                                 const store::Commit& snapshot, bool lenient) {
+                                 const store::Commit& snapshot, bool lenient,
+                                 const query::Bounds& bounds) {
   if (request.level == ExportLevel::kGroup) {
-    SLUICE_ASSIGN_OR_RETURN(
-        const auto group, seen(store, request, fhir::types::kGroup, {request.group_id}, snapshot));
+    SLUICE_ASSIGN_OR_RETURN(const auto group, seen(store, request, fhir::types::kGroup,
+                                                   {request.group_id}, snapshot, bounds));
     if (!group.front()) return not_found(fmt::format("there is no Group/{}", request.group_id));
     SLUICE_RETURN_IF_ERROR(check_groups(store, request, snapshot));
   }
   if (!request.patients) return {};
-  SLUICE_ASSIGN_OR_RETURN(auto exist,
-                          seen(store, request, fhir::types::kPatient, *request.patients, snapshot));
+  SLUICE_ASSIGN_OR_RETURN(
+      auto exist, seen(store, request, fhir::types::kPatient, *request.patients, snapshot, bounds));
   if (request.limits.groups) {
     // To a client that is limited to groups, who is no member is nobody.
     ExportRequest of_all = request;

@@ -16,6 +16,7 @@
 #include "bulk/export/shard/export_worker.h"
 #include "job/engine.h"
 #include "output/file_store.h"
+#include "query/bounds.h"
 #include "store/store.h"
 
 namespace sluice::bulk {
@@ -81,7 +82,9 @@ class ExportJobs final : public job::JobKind {
 
 /// Checks what of a request needs the store as of `snapshot`: that the group and the patients are
 /// there (P-07) and that the patients are members. kNotFound for the group, kInvalid for patients.
+/// Whether a client may see them can take long to find out: errors of the bounds.
 Result<void> check_against_store(const store::Store& store, ExportRequest& request,
-                                 const store::Commit& snapshot, bool lenient);
+                                 const store::Commit& snapshot, bool lenient,
+                                 const query::Bounds& bounds = {});
 
 }  // namespace sluice::bulk
