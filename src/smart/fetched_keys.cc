@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
+
 namespace sluice::smart {
 
 namespace {
@@ -11,6 +13,13 @@ constexpr std::chrono::seconds kComeAgain{1};
 
 Error under_way() {
   return {ErrorKind::kUnavailable, "the client's keys are being fetched", {}, kComeAgain};
+}
+
+// Without the port: another one is the same machine.
+std::string host_of(std::string_view url) {
+  url.remove_prefix(std::min(url.size(), url.find("//") + 2));
+  const std::string_view authority = url.substr(0, url.find_first_of("/?#"));
+  return to_lower(authority.substr(0, authority.find(':', authority.find(']') + 1)));
 }
 
 }  // namespace
@@ -62,6 +71,21 @@ FetchedKeys::Cached& FetchedKeys::entry(const std::string& url) {
   return by_url_[url];
 }
 
+bool FetchedKeys::has_room(const Cached& cached, const std::string& host) const {
+  if (cached.error && fetches_again_ >= options_.fetches_again_max) return false;
+  const auto found = from_host_.find(host);
+  return found == from_host_.end() || found->second < options_.fetches_of_host_max;
+}
+
+bool FetchedKeys::start_fetch(Cached& cached, const std::string& url) {
+  if (!pool_.try_post([this, url] { run_fetch(url); })) return false;
+  cached.is_fetching = true;
+  cached.is_again = cached.error.has_value();
+  if (cached.is_again) ++fetches_again_;
+  ++from_host_[host_of(url)];
+  return true;
+}
+
 void FetchedKeys::run_fetch(const std::string& url) {
   const std::stop_token stop = stop_.get_token();
   auto fetched = stop.stop_requested()
@@ -70,36 +94,49 @@ void FetchedKeys::run_fetch(const std::string& url) {
   const std::lock_guard lock(mutex_);
   Cached& cached = by_url_[url];
   cached.is_fetching = false;
+  if (cached.is_again) --fetches_again_;
+  if (const auto found = from_host_.find(host_of(url)); --found->second == 0)
+    from_host_.erase(found);
   store(cached, std::move(fetched));
-  fetched_.notify_all();
+  changed_.notify_all();
 }
 
-// Whether the fetch ended while we waited.
-bool FetchedKeys::wait_for_fetch(std::unique_lock<std::mutex>& lock, const std::string& url) {
+// Whether it became so while we waited.
+bool FetchedKeys::wait_until(std::unique_lock<std::mutex>& lock, Time deadline,
+                             const std::function<bool()>& is_so) {
   if (waiting_ >= options_.waiting_max) return false;
   ++waiting_;
-  const bool ended =
-      fetched_.wait_for(lock, options_.wait_max, [&] { return !by_url_[url].is_fetching; });
+  const bool became_so = changed_.wait_until(lock, deadline, is_so);
   --waiting_;
-  return ended;
+  return became_so;
 }
 
 Result<jose::JwkSet> FetchedKeys::keys(const Client& client, std::string_view kid) {
   if (client.jwks) return *client.jwks;
   const std::string& url = client.jwks_url;
+  const std::string host = host_of(url);
   std::unique_lock lock(mutex_);
-  Cached* cached = &entry(url);
-  if (!cached->is_fetching && wants_fetch(*cached, kid)) {
-    if (!pool_.try_post([this, url] { run_fetch(url); })) return under_way();
-    cached->is_fetching = true;
+  const auto is_decided = [&] {
+    const Cached& cached = entry(url);
+    return is_fresh(cached, kid) || (!cached.is_fetching && !wants_fetch(cached, kid));
+  };
+  const auto may_start = [&] {
+    const Cached& cached = entry(url);
+    return !cached.is_fetching && wants_fetch(cached, kid) && has_room(cached, host);
+  };
+  if (may_start() && !start_fetch(entry(url), url)) return under_way();
+  if (!is_decided()) {
+    // First for room, if there is none, then for the fetch.
+    const Time deadline = std::chrono::steady_clock::now() + options_.wait_max;
+    if (!wait_until(lock, deadline, [&] { return is_decided() || may_start(); }))
+      return under_way();
+    if (may_start() && !start_fetch(entry(url), url)) return under_way();
+    if (!wait_until(lock, deadline, is_decided)) return under_way();
   }
-  if (cached->is_fetching && !is_fresh(*cached, kid)) {
-    if (!wait_for_fetch(lock, url)) return under_way();
-    cached = &entry(url);
-  }
-  if (cached->keys) return *cached->keys;
+  const Cached& cached = entry(url);
+  if (cached.keys) return *cached.keys;
   return Error{ErrorKind::kUnavailable, "the client's keys cannot be fetched",
-               cached->error ? cached->error->message : std::string(), options_.age_min};
+               cached.error ? cached.error->message : std::string(), options_.age_min};
 }
 
 }  // namespace sluice::smart

@@ -30,7 +30,11 @@ struct FetchedKeysOptions {
   std::chrono::seconds age_default{3600};   ///< without Cache-Control
   std::size_t urls_max = 10'000;
   std::size_t fetches_max = 8;  ///< at once
-  std::size_t queue_max = 64;   ///< fetches that wait for a thread
+  /// Of these, from one host, and from URLs whose last fetch failed: a host that does not answer
+  /// must not have all threads, however many clients name it.
+  std::size_t fetches_of_host_max = 2;
+  std::size_t fetches_again_max = 4;
+  std::size_t queue_max = 64;  ///< fetches that wait for a thread
   /// Callers that may wait for a fetch at once, and how long: others get kUnavailable.
   std::size_t waiting_max = 2;
   std::chrono::milliseconds wait_max{2000};
@@ -61,22 +65,28 @@ class FetchedKeys final : public KeySource {
     Time fetched{};  ///< the last attempt
     Time fresh_until{};
     bool is_fetching = false;
+    bool is_again = false;       ///< the fetch is one after a failure
     std::optional<Error> error;  ///< of the last attempt
   };
   bool is_fresh(const Cached& cached, std::string_view kid) const;
   bool wants_fetch(const Cached& cached, std::string_view kid) const;
   void store(Cached& cached, Result<FetchedJwks> fetched) const;
-  Cached& entry(const std::string& url);  // under mutex_
+  Cached& entry(const std::string& url);                               // under mutex_
+  bool has_room(const Cached& cached, const std::string& host) const;  // under mutex_
+  bool start_fetch(Cached& cached, const std::string& url);            // under mutex_
   void run_fetch(const std::string& url);
-  bool wait_for_fetch(std::unique_lock<std::mutex>& lock, const std::string& url);
+  bool wait_until(std::unique_lock<std::mutex>& lock, Time deadline,
+                  const std::function<bool()>& is_so);
 
   const Fetch fetch_;
   const FetchedKeysOptions options_;
   const std::function<Time()> now_;
   std::mutex mutex_;
-  std::condition_variable fetched_;
-  std::map<std::string, Cached> by_url_;  // guarded by mutex_
-  std::size_t waiting_ = 0;               // guarded by mutex_
+  std::condition_variable changed_;
+  std::map<std::string, Cached> by_url_;          // guarded by mutex_
+  std::map<std::string, std::size_t> from_host_;  // fetches under way; guarded by mutex_
+  std::size_t fetches_again_ = 0;                 // those after a failure; guarded by mutex_
+  std::size_t waiting_ = 0;                       // guarded by mutex_
   std::stop_source stop_;
   WorkerPool pool_;  // the last: its threads use the rest
 };

@@ -1,6 +1,7 @@
 // Keys by JWKS URL: when they are fetched and when not.
 #include "smart/fetched_keys.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -62,6 +63,26 @@ class FetchedKeysTest : public ::testing::Test {
       return Error{ErrorKind::kCancelled, "stopped"};
     return answer_;
   };
+  // Only the hosts called so are slow.
+  FetchedKeys::Fetch slow_ = [this](const std::string& url,
+                                    const std::stop_token& stop) -> Result<FetchedJwks> {
+    if (url.find("slow") != std::string::npos) {
+      const auto fetched = fetch_(url, stop);
+      return answer_of_slow_ ? fetched : answer_of_slow_;
+    }
+    ++fetches_;
+    return answer_;
+  };
+  Result<FetchedJwks> answer_of_slow_ = FetchedJwks{};
+  /// Whether a client of another host gets its keys.
+  bool comes_to_others(FetchedKeys& keys) {
+    client_.jwks_url = "https://acme.example/jwks";
+    for (int i = 0; i < 5000; ++i) {
+      if (keys.keys(client_, kid_)) return true;
+      std::this_thread::sleep_for(1ms);
+    }
+    return false;
+  }
   FetchedKeysOptions options_ = {.waiting_max = 8, .wait_max = 60s};
   FetchedKeys keys_{fetch_, options_, [this] { return now_; }};
 };
@@ -227,6 +248,53 @@ TEST_F(FetchedKeysTest, R02TheQueueOfFetchesIsBounded) {
   client_.jwks_url = "https://acme.example/jwks";
   while (!keys.keys(client_, kid_)) std::this_thread::yield();
   EXPECT_LE(fetches_, 5) << "one at work, one that it may have freed, two in the queue, and ours";
+}
+
+TEST_F(FetchedKeysTest, R02AHostThatDoesNotAnswerLeavesThreadsToOthers) {
+  options_.waiting_max = 0;
+  FetchedKeys keys(slow_, options_, [this] { return now_; });
+  shut();
+  for (int i = 0; i < 40; ++i) {
+    client_.jwks_url = fmt::format("https://slow.example:{}/{}", 1000 + i % 3, i);
+    EXPECT_FALSE(keys.keys(client_, kid_));
+  }
+  EXPECT_TRUE(comes_to_others(keys));
+  EXPECT_LE(fetches_, 3) << "two of that host, and ours";
+}
+
+TEST_F(FetchedKeysTest, R02UrlsThatFailedBeforeLeaveThreadsToOthers) {
+  options_.wait_max = 5ms;
+  FetchedKeys keys(slow_, options_, [this] { return now_; });
+  const auto failed = [&] {  // how many are known not to answer
+    int count = 0;
+    for (int i = 0; i < 20; ++i) {
+      client_.jwks_url = fmt::format("https://slow{}.example/jwks", i);
+      const auto none = keys.keys(client_, kid_);
+      EXPECT_FALSE(none);
+      count += none.error().retry_after == options_.age_min ? 1 : 0;
+    }
+    return count;
+  };
+  answer_of_slow_ = Error{ErrorKind::kUnavailable, "away"};
+  while (failed() < 20) std::this_thread::yield();
+  now_ += 61s;
+  shut();
+  EXPECT_EQ(failed(), 0);
+  EXPECT_TRUE(comes_to_others(keys));
+  EXPECT_LE(fetches_, 25) << "four once more, and ours";
+}
+
+TEST_F(FetchedKeysTest, R02AHostOfManyClientsIsAskedForAllOfThem) {
+  std::atomic<int> found = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i)
+    threads.emplace_back([&, i] {
+      Client client = client_;
+      client.jwks_url = fmt::format("https://vendor.example/{}", i);
+      found += keys_.keys(client, kid_) ? 1 : 0;
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(found, 8) << "they wait for room, and for their fetch";
 }
 
 TEST_F(FetchedKeysTest, R02AnEndDoesNotWaitForASlowServer) {
