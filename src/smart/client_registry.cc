@@ -24,6 +24,13 @@ bool may_do_less(const Client& before, const Client& after) {
                      [&](const std::string& group) { return !after.may_see_group(group); });
 }
 
+// What the keys of a client take in memory, about: more than their text, which may be short.
+std::size_t keys_size(const Client& client) {
+  constexpr std::size_t kParsedKey = 4u << 10;
+  if (!client.jwks) return 0;
+  return client.jwks->to_json().size() + kParsedKey * client.jwks->keys().size();
+}
+
 Error no_such_client(std::string_view id) {
   return not_found(fmt::format("there is no client '{}'", is_valid_client_id(id) ? id : "?"));
 }
@@ -31,8 +38,9 @@ Error no_such_client(std::string_view id) {
 }  // namespace
 
 Result<std::unique_ptr<ClientRegistry>> ClientRegistry::open(store::Store& store,
-                                                             const Clock& clock) {
-  std::unique_ptr<ClientRegistry> registry(new ClientRegistry(store, clock));
+                                                             const Clock& clock,
+                                                             const ClientRegistryLimits& limits) {
+  std::unique_ptr<ClientRegistry> registry(new ClientRegistry(store, clock, limits));
   const std::string prefix = client_key("");
   std::string after;
   for (;;) {
@@ -42,6 +50,7 @@ Result<std::unique_ptr<ClientRegistry>> ClientRegistry::open(store::Store& store
       const std::string id = document.key.substr(prefix.size());
       auto client = parse_client(id, document.value);
       if (client) {
+        registry->keys_size_ += keys_size(*client);
         registry->clients_[id] = std::make_shared<const Client>(std::move(*client));
         continue;
       }
@@ -62,16 +71,30 @@ Result<ClientRegistry::ClientPtr> ClientRegistry::keep(Client client) {
   const std::string id = client.id;
   ClientPtr kept = std::make_shared<const Client>(std::move(client));
   const std::unique_lock lock(mutex_);
-  clients_[id] = kept;
+  ClientPtr& place = clients_[id];
+  if (place != nullptr) keys_size_ -= keys_size(*place);
+  keys_size_ += keys_size(*kept);
+  place = kept;
   return kept;
+}
+
+Result<void> ClientRegistry::check_room(const Client& client) const {
+  const std::shared_lock lock(mutex_);
+  if (clients_.size() >= limits_.clients_max)
+    return Error{ErrorKind::kTooLarge,
+                 fmt::format("there are {} clients already", limits_.clients_max)};
+  if (keys_size_ + keys_size(client) > limits_.keys_size_max)
+    return Error{ErrorKind::kTooLarge,
+                 "the clients' keys take too much memory: remove clients, or "
+                 "register them with jwks_url"};
+  return {};
 }
 
 Result<ClientRegistry::ClientPtr> ClientRegistry::add(Client client) {
   const std::lock_guard one_at_a_time(writing_);
   if (find(client.id) != nullptr)
     return Error{ErrorKind::kConflict, fmt::format("there is a client '{}' already", client.id)};
-  if (list().size() >= kClientsMax)
-    return Error{ErrorKind::kTooLarge, fmt::format("there are {} clients already", kClientsMax)};
+  SLUICE_RETURN_IF_ERROR(check_room(client));
   client.created = clock_.now();
   client.updated = client.created;
   client.generation = random_hex(kGenerationBytes);
@@ -117,7 +140,10 @@ Result<void> ClientRegistry::remove(std::string_view id) {
   SLUICE_RETURN_IF_ERROR(store_.write(transaction));
   unreadable_.erase(name);
   const std::unique_lock lock(mutex_);
-  clients_.erase(name);
+  const auto found = clients_.find(name);
+  if (found == clients_.end()) return {};
+  keys_size_ -= keys_size(*found->second);
+  clients_.erase(found);
   return {};
 }
 

@@ -21,7 +21,11 @@
 
 namespace sluice::smart {
 
-inline constexpr std::size_t kClientsMax = 100'000;
+/// All clients are in memory, and who may register them can register many.
+struct ClientRegistryLimits {
+  std::size_t clients_max = 100'000;
+  std::size_t keys_size_max = std::size_t{512} << 20;  ///< of the keys that they bring, in memory
+};
 
 class ClientRegistry {
  public:
@@ -30,10 +34,12 @@ class ClientRegistry {
 
   /// Reads all clients. A client whose document cannot be read does not exist until it is added
   /// again or removed. Both must outlive the registry.
-  static Result<std::unique_ptr<ClientRegistry>> open(store::Store& store, const Clock& clock);
+  static Result<std::unique_ptr<ClientRegistry>> open(store::Store& store, const Clock& clock,
+                                                      const ClientRegistryLimits& limits = {});
 
   /// Adds a client; sets its instants, generation and registration. kConflict when the id is taken,
-  /// kInvalid as check_client. Durable when it returns, as all changes here.
+  /// kInvalid as check_client, kTooLarge above the limits. Durable when it returns, as all changes
+  /// here.
   Result<ClientPtr> add(Client client);
   /// Changes a client: `change` gets a copy, and must leave its id alone. kNotFound, kInvalid.
   Result<ClientPtr> update(std::string_view id, const std::function<Result<void>(Client&)>& change);
@@ -54,14 +60,18 @@ class ClientRegistry {
   std::vector<ClientPtr> list() const;
 
  private:
-  ClientRegistry(store::Store& store, const Clock& clock) : store_(store), clock_(clock) {}
+  ClientRegistry(store::Store& store, const Clock& clock, const ClientRegistryLimits& limits)
+      : store_(store), clock_(clock), limits_(limits) {}
+  Result<void> check_room(const Client& client) const;
   Result<ClientPtr> keep(Client client);
 
   store::Store& store_;
   const Clock& clock_;
+  const ClientRegistryLimits limits_;
   mutable std::mutex writing_;                             // one change at a time
   mutable std::shared_mutex mutex_;                        //
   std::map<std::string, ClientPtr, std::less<>> clients_;  // guarded by mutex_
+  std::size_t keys_size_ = 0;                              // guarded by writing_
   std::set<std::string, std::less<>> unreadable_;          // guarded by writing_: ids
 };
 

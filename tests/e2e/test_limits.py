@@ -134,6 +134,28 @@ class Rates(harness.TestCase):
             self.assertEqual(answers[-1].status, 429, path)
             self.assertGreater(int(answers[-1].headers["Retry-After"]), 0)
 
+    def test_r01_registrations_of_an_address_are_counted_and_wrong_tokens_are_seen(self):
+        folder = harness.temporary_folder(self)
+        data, token = os.path.join(folder, "data"), "initial-" + "x" * 30
+        harness.load(data, harness.write_lines(os.path.join(folder, "p.ndjson"),
+                                               [{"resourceType": "Patient", "id": "p"}]))
+        with open(os.path.join(folder, "token"), "w", encoding="ascii") as file:
+            file.write(token)
+        server = harness.start_server(self, data, "--registration-token", file.name, "--token-rate", "2",
+                                      is_open=False)
+
+        def register(token):
+            return harness.request("POST", server.base + "/auth/register", {
+                "Content-Type": "application/json", "Authorization": "Bearer " + token}, b"{}")
+        answers = harness.until_too_many(lambda: register(token))
+        self.assertEqual({a.status for a in answers[:-1]}, {400})
+        self.assertLess(len(answers), 10)
+        self.assertGreater(int(answers[-1].headers["Retry-After"]), 0)
+        wrong = harness.until_too_many(lambda: register("guessed"))
+        self.assertEqual({a.status for a in wrong[:-1]}, {401})
+        found = harness.sluice("audit", "grep", "--data", data, "initial access token").out
+        self.assertEqual(found.count("is wrong or missing"), len(wrong) - 1)
+
 
 class Slots(bundles.TestCase):
     @classmethod

@@ -46,6 +46,32 @@ TEST_F(ClientRegistryTest, AnIdIsTakenOnce) {
   EXPECT_EQ(registry->list().size(), 1u);
 }
 
+// R-01: who may register clients must not fill the memory with what they bring.
+TEST_F(ClientRegistryTest, R01ClientsAndTheirKeysAreLimited) {
+  const auto open_with = [&](ClientRegistryLimits limits) {
+    registry.reset();
+    registry = ClientRegistry::open(store(), clock, limits).value();
+  };
+  open_with({.clients_max = 2});
+  ASSERT_TRUE(add("a"));
+  ASSERT_TRUE(add("b"));
+  EXPECT_EQ(add("c").error().kind, ErrorKind::kTooLarge);
+  ASSERT_TRUE(registry->remove("a"));
+  ASSERT_TRUE(add("c"));
+  // A key is 4 KiB, and its text: what is there counts after a restart too.
+  open_with({.keys_size_max = 3 * 5000});
+  ASSERT_TRUE(add("a"));
+  EXPECT_EQ(add("d").error().kind, ErrorKind::kTooLarge);
+  EXPECT_TRUE(registry->revoke_tokens("a")) << "a change counts once";
+  EXPECT_TRUE(registry->revoke_tokens("a"));
+  Client by_url = make_client("e", jose::es384_key(), "system/*.read");
+  by_url.jwks.reset();
+  by_url.jwks_url = "https://keys.example/e";
+  EXPECT_TRUE(registry->add(by_url));
+  ASSERT_TRUE(registry->remove("a"));
+  EXPECT_TRUE(add("d"));
+}
+
 TEST_F(ClientRegistryTest, ListsByIdManyClients) {
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(add("c" + std::to_string(2 - i)));
   restart();

@@ -24,6 +24,26 @@ http::Response refused(int status, std::string_view error, std::string_view desc
                     json_text(json::object{{"error", error}, {"error_description", description}}));
 }
 
+http::Response too_often(const Error& error) {
+  return oauth_error(
+      {smart::OAuthCode::kSlowDown, error.message, "address limited", error.retry_after});
+}
+
+// A-08, as where an access token is wrong: whoever tries tokens is seen, and cannot try many.
+http::Response refuse_token(const Service& service, const http::Request& request) {
+  constexpr std::string_view kWhy = "the initial access token is wrong or missing";
+  if (const auto allowed = service.authorization->take_refusal(request.peer_address); !allowed)
+    return too_often(allowed.error());
+  const auto audited = audit(service, request, {},
+                             {.kind = smart::AuditKind::kAccessRefused,
+                              .outcome = smart::AuditOutcome::kSerious,
+                              .description = std::string(kWhy)});
+  if (!audited) return oauth_error(smart::server_error(audited.error()));
+  auto response = refused(401, "invalid_token", kWhy);
+  response.headers.set("WWW-Authenticate", "Bearer");
+  return response;
+}
+
 bool knows_the_token(const http::Request& request, const std::string& expected) {
   const std::string wanted = "Bearer " + expected;
   const auto given = request.headers.get("Authorization");
@@ -91,11 +111,9 @@ std::string registered(const smart::Client& client) {
 
 http::Response register_client(Service& service, const http::Request& request) {
   const AuthorizationOptions& options = service.authorization->options();
-  if (!knows_the_token(request, options.registration_token)) {
-    auto response = refused(401, "invalid_token", "the initial access token is wrong or missing");
-    response.headers.set("WWW-Authenticate", "Bearer");
-    return response;
-  }
+  if (!knows_the_token(request, options.registration_token)) return refuse_token(service, request);
+  const auto allowed = service.authorization->take_registration(request.peer_address);
+  if (!allowed) return too_often(allowed.error());
   if (content_type(request) != "application/json" || request.body.size() > kBodySizeMax)
     return refused(400, "invalid_client_metadata", "the body is not JSON of at most 128 KiB");
   boost::system::error_code failed;
@@ -104,14 +122,23 @@ http::Response register_client(Service& service, const http::Request& request) {
     return refused(400, "invalid_client_metadata", "the body is not a JSON object");
   auto client = read_client(metadata.get_object(), options.registration_scope);
   if (!client) return refused(400, "invalid_client_metadata", client.error().message);
-  const auto audited = audit(service, request, {client->id, nullptr, nullptr},
-                             {.kind = smart::AuditKind::kClientChanged,
-                              .description = "registered",
-                              .subject = "client/" + client->id,
-                              .scope = client->scopes.to_string()});
+  smart::AuditEvent event{.kind = smart::AuditKind::kClientChanged,
+                          .description = "registered",
+                          .subject = "client/" + client->id,
+                          .scope = client->scopes.to_string()};
+  const Principal registering{client->id, nullptr, nullptr};
+  const auto audited = audit(service, request, registering, event);
   if (!audited) return oauth_error(smart::server_error(audited.error()));
-  const auto added = service.authorization->clients().add(std::move(*client));
-  if (!added) return oauth_error(smart::server_error(added.error()));
+  auto added = service.authorization->clients().add(std::move(*client));
+  if (!added) {
+    event.outcome = smart::AuditOutcome::kMinor;
+    event.description = "not registered: " + added.error().message;
+    (void)audit(service, request, registering, std::move(event));
+    // There is room again when clients are removed.
+    if (added.error().kind == ErrorKind::kTooLarge)
+      added = Error{ErrorKind::kUnavailable, added.error().message};
+    return oauth_error(smart::server_error(added.error()));
+  }
   spdlog::info("client registered id={} client={}", request.id, (*added)->id);
   return oauth_json(201, registered(**added));
 }

@@ -75,6 +75,11 @@ Result<void> Authorization::take_revocation(std::string_view address) {
               "too many requests");
 }
 
+Result<void> Authorization::take_registration(std::string_view address) {
+  return take("registration/" + std::string(address), options_.token_requests_per_minute,
+              "too many requests");
+}
+
 Result<void> Authorization::take(const std::string& key, unsigned limit, const std::string& what) {
   if (limit == 0) return {};
   const auto wait = limiter_.take(key, Rate::per_minute(limit));

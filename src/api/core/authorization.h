@@ -62,6 +62,9 @@ class Authorization {
   /// As take_kick_off, for revocations: anybody may send one, and a signature costs CPU time.
   Result<void> take_revocation(std::string_view address);
 
+  /// As take_kick_off, for clients that register themselves: what they bring is kept.
+  Result<void> take_registration(std::string_view address);
+
   const AuthorizationOptions& options() const { return options_; }
   smart::ClientRegistry& clients() { return *clients_; }
   smart::AccessTokens& tokens() { return *tokens_; }
