@@ -34,6 +34,8 @@ ImportService::ImportService(const ImportArguments& arguments, const std::filesy
     : download_(arguments.download),
       folders_(std::move(folders)),
       fetch_(fetch_with(download_)),
+      // Others have the rest of the threads, unless there is one only.
+      long_turns_(static_cast<std::ptrdiff_t>(std::max<std::size_t>(1, arguments.workers / 2))),
       parse_pool_({.threads = std::max(1u, std::thread::hardware_concurrency()),
                    .queue_max = 4096,
                    .name = "import-parse",
@@ -45,7 +47,8 @@ ImportService::ImportService(const ImportArguments& arguments, const std::filesy
                               .fetch = fetch_,
                               .parse_pool = parse_pool_,
                               .problems_max = arguments.problems_max,
-                              .large = &large_}) {}
+                              .large = &large_,
+                              .long_turns = &long_turns_}) {}
 
 Result<std::unique_ptr<ImportService>> ImportService::open(const ImportArguments& arguments,
                                                            const std::filesystem::path& data,

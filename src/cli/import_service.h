@@ -47,6 +47,7 @@ class ImportService {
   const bulk::ImportFolders folders_;
   const bulk::FetchInput fetch_;
   bulk::LargeText large_;
+  bulk::LongTurns long_turns_;
   WorkerPool parse_pool_;
   bulk::ImportJobs jobs_;
 };

@@ -188,7 +188,7 @@ class ImportShard {
     if (!fd) return errno_error("cannot create", spool_path_, errno);
     FetchedPart part{state_.received, state_.validator, std::nullopt};
     struct stat status {};
-    if (::fstat(fd.get(), &status) != 0 ||
+    if (::fstat(fd.get(), &status) != 0 || part.validator.empty() ||
         static_cast<std::uint64_t>(status.st_size) < part.received)
       part = {};
     // What is behind the checkpoint may be anything after a power cut.
@@ -197,15 +197,16 @@ class ImportShard {
     std::uint64_t told = 0;
     std::uint64_t saved = part.received;
     turn_ends_ = SteadyClock::now() + parts_.turn_min;
+    LongTurn long_turn(parts_.long_turns);
     const auto on_progress = [&](const FetchedPart& now) -> Result<void> {
       SLUICE_RETURN_IF_ERROR(check_room(spool_path_.parent_path(), kDiskReserve));
       if (now.total) set_weight(2 * *now.total);
       if (now.received > told) context_.add_progress(now.received - told);
       told = now.received;
       if (now.received < saved) saved = 0;
-      // A slow source delays no other input if its download can be continued.
-      const bool can_wait = !now.validator.empty() && now.total != now.received;
-      if (can_wait && SteadyClock::now() >= turn_ends_ && context_.others_wait()) {
+      // A slow source delays no other input, though it may have to be fetched from its beginning.
+      const bool has_turn = SteadyClock::now() < turn_ends_ || now.total == now.received;
+      if (!has_turn && context_.others_wait() && (!now.validator.empty() || !long_turn.take())) {
         SLUICE_RETURN_IF_ERROR(save_fetched(fd.get(), now, false));
         return Error{ErrorKind::kCancelled, "another client's turn"};
       }

@@ -15,6 +15,7 @@
 #include "bulk/import/import_folders.h"
 #include "bulk/import/import_request.h"
 #include "bulk/import/import_state.h"
+#include "bulk/import/long_turn.h"
 #include "bulk/load/large_text.h"
 #include "bulk/load/load_parser.h"
 #include "job/engine.h"
@@ -49,7 +50,8 @@ struct ImportParts {
   std::size_t batch_size = 4u << 20;       ///< bytes of resources in one transaction
   /// The number of problems after which an input is not read further; 0: no limit.
   std::uint64_t problems_max = kProblemsMax;
-  LargeText* large = nullptr;  ///< shared with loads
+  LargeText* large = nullptr;       ///< shared with loads
+  LongTurns* long_turns = nullptr;  ///< nullptr: no limit
   /// The shortest turn while other clients wait, so that re-reading an interrupted input is not
   /// most of the work.
   std::chrono::steady_clock::duration turn_min = std::chrono::seconds(10);

@@ -84,6 +84,7 @@ class ImportShardTest : public LoadTest {
                             .segment_size = segment_size_,
                             .batch_size = 1000,
                             .problems_max = problems_max_,
+                            .long_turns = &long_turns_,
                             .turn_min = {}};
     return run_import_shard(parts, request_, job_, shard_, context);
   }
@@ -112,6 +113,7 @@ class ImportShardTest : public LoadTest {
   };
   std::uint64_t segment_size_ = 4000;
   std::uint64_t problems_max_ = kProblemsMax;
+  LongTurns long_turns_{1};
   int stop_at_read_ = 0;
   bool others_wait_ = false;
   ImportRequest request_;
@@ -272,6 +274,31 @@ TEST_F(ImportShardTest, ADownloadYieldsToOthersWhenItCanBeContinued) {
   ASSERT_TRUE(result);
   EXPECT_EQ(result->counts.created, 990u);
   EXPECT_EQ(started, (std::vector<std::uint64_t>{0, text.size() / 2}));
+}
+
+// R-02: sources that drip, and cannot be continued, must not have all threads.
+TEST_F(ImportShardTest, R02OfDownloadsThatCannotBeContinuedSomeYieldToOthers) {
+  const std::string text = R"({"resourceType":"Patient","id":"p"})"
+                           "\n";
+  input("Patient", "https://h.example/p");
+  fetch_ = [&](const std::string&, int fd, FetchedPart& part, const std::stop_token&,
+               const auto& on_progress) -> Result<void> {
+    EXPECT_EQ(part.received, 0u);
+    SLUICE_RETURN_IF_ERROR(write_all(fd, text, "test"));
+    part = {text.size() / 2, "", text.size()};
+    SLUICE_RETURN_IF_ERROR(on_progress(part));
+    SLUICE_RETURN_IF_ERROR(on_progress(part));
+    part.received = text.size();
+    return on_progress(part);
+  };
+  others_wait_ = true;
+  long_turns_.acquire();  // another download's
+  EXPECT_EQ(run().error().kind, ErrorKind::kCancelled);
+  long_turns_.release();
+  const auto result = run();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->counts.created, 1u);
+  EXPECT_TRUE(long_turns_.try_acquire()) << "given back";
 }
 
 // I-01 to I-04: references between the inputs of an import, cut off at every checkpoint.
