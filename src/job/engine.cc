@@ -162,7 +162,7 @@ Result<void> Engine::Impl::remove_orphans() {
   }
   for (const auto& each : kinds)
     for (const auto& id : each.kind->leftovers())
-      if (is_valid_job_id(id) && !entries.contains(id)) each.kind->discard(id);
+      if (is_valid_job_id(id) && !entries.contains(id)) disposal.add(*each.kind, id);
   return {};
 }
 
@@ -226,6 +226,7 @@ Result<void> Engine::start() {
   }
   // Nobody else has the list yet.
   for (const auto& [id, managed] : impl_->entries) impl_->discard_if_idle(*managed);
+  impl_->disposal.start();
   // Before a job goes on: what the run before has dropped is not taken for kept.
   impl_->update_horizon();
   for (const auto& each : impl_->kinds)
@@ -259,6 +260,7 @@ void Engine::stop() {
     impl_->housekeeper.request_stop();
     impl_->housekeeper.join();
   }
+  impl_->disposal.stop();
 }
 
 // K-06: kick-offs under way count, or many at once would pass the limits.

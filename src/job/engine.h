@@ -63,7 +63,8 @@ class JobKind {
   /// one with `retry_after` the job waits, and the shard is done again without being counted.
   virtual Result<std::string> run(const Job& job, const Shard& shard,
                                   const ShardContext& context) = 0;
-  /// Removes the job's files. Called once no shard of it runs; also for unknown jobs.
+  /// Removes the job's files. Called once no shard of it runs, on a thread for that; also for
+  /// unknown jobs. May take long.
   virtual void discard(std::string_view job_id) = 0;
   /// Whether the job's files are in use, so that the job must not expire now (S-07).
   virtual bool in_use(std::string_view job_id) = 0;

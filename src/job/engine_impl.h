@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "job/disposal.h"
 #include "job/documents.h"
 #include "job/engine.h"
 #include "job/engine_metrics.h"
@@ -73,6 +74,7 @@ struct Engine::Impl {
   EngineStatistics totals;                                                   // guarded by mutex
   std::vector<std::thread> threads;
   std::jthread housekeeper;
+  Disposal disposal;
   EngineMetrics metrics;
 
   EngineStatistics statistics() const;
@@ -114,8 +116,7 @@ struct Engine::Impl {
   Result<void> forget(ManagedJob& managed);
   Result<void> forget_shards(std::string_view job_id);
   Result<void> remove(std::string_view job_id, std::uint64_t EngineStatistics::*counter);
-  /// Discards the files of an ended or removed job, once no thread works for it. Without the mutex:
-  /// it may take long.
+  /// Has the files of an ended or removed job discarded, once no thread works for it.
   void discard_if_idle(ManagedJob& managed);
   /// `durable` as in store::Transaction.
   Result<void> write_documents(ManagedJob& managed, std::vector<store::DocumentWrite> documents,

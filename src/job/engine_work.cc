@@ -74,15 +74,13 @@ void Engine::Impl::work(const JobKind& kind) {
 }
 
 void Engine::Impl::discard_if_idle(ManagedJob& managed) {
-  {
-    const std::lock_guard lock(mutex);
-    if (managed.at_work != 0 || managed.discarded) return;
-    // What a damaged job has beside the damage can still be fetched.
-    const bool is_of_use = managed.job.state != JobState::kFailed || managed.job.is_damaged;
-    if (!managed.forgotten && is_of_use) return;
-    managed.discarded = true;
-  }
-  if (is_valid_job_id(managed.job.id)) managed.kind.discard(managed.job.id);
+  const std::lock_guard lock(mutex);
+  if (managed.at_work != 0 || managed.discarded) return;
+  // What a damaged job has beside the damage can still be fetched.
+  const bool is_of_use = managed.job.state != JobState::kFailed || managed.job.is_damaged;
+  if (!managed.forgotten && is_of_use) return;
+  managed.discarded = true;
+  if (is_valid_job_id(managed.job.id)) disposal.add(managed.kind, managed.job.id);
 }
 
 // ---- waiting ----

@@ -75,10 +75,10 @@ class Crashes(harness.TestCase):
             # Nothing is left of the parts that were cut off but the jobs' own files.
             named = {item["url"].rsplit("/", 1)[1] for location, _, _ in jobs
                      for item in harness.wait(moved(location, server)).manifest["output"]}
-            for _, _, names in os.walk(os.path.join(data, "files")):
-                for name in names:
-                    self.assertTrue(name in named or name.removesuffix(".idx") in named
-                                    or name.startswith("_"), name)
+            harness.eventually(self, lambda: not [
+                name for _, _, names in os.walk(os.path.join(data, "files")) for name in names
+                if name not in named and name.removesuffix(".idx") not in named and not name.startswith("_")],
+                "the removal of what was cut off")
 
     def test_s06_p08_p09_sorted_blocks_and_chosen_provenance_through_kills(self):
         data = os.path.join(self.folder, "organized")

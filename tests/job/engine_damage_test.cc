@@ -53,7 +53,7 @@ TEST_F(DamagedJobs, R03AJobThatCannotBeReadHasFailedAndTheOthersGoOn) {
   EXPECT_EQ(lost->job.client, "c") << "the document still says whose it was";
   EXPECT_EQ(lost->job.failure, "a stored job cannot be read");
   EXPECT_EQ(lost->job.expires - lost->job.finished, 24h);
-  EXPECT_TRUE(kind_.is_discarded(done)) << "its files go";
+  EXPECT_TRUE(eventually([&] { return kind_.is_discarded(done); })) << "its files go";
   EXPECT_EQ(engine_->view("0123")->job.client, "");
   EXPECT_EQ(engine_->view("4567")->job.client, "c");
   // It stays failed, can be deleted, and expires.

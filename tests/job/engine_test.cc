@@ -237,7 +237,7 @@ TEST_F(EngineTest, AFinishedJobExpiresUnlessItIsInUse) {
   kind_.used = false;
   engine_->housekeeping();
   EXPECT_FALSE(engine_->view(id));
-  EXPECT_TRUE(kind_.is_discarded(id));
+  EXPECT_TRUE(eventually([&] { return kind_.is_discarded(id); }));
 }
 
 TEST_F(EngineTest, WhatUnknownJobsLeftIsRemovedAtTheStart) {
@@ -248,7 +248,7 @@ TEST_F(EngineTest, WhatUnknownJobsLeftIsRemovedAtTheStart) {
   wait(known);
   kind_.left = {"gone", known};
   restart();
-  EXPECT_TRUE(kind_.is_discarded("gone"));
+  EXPECT_TRUE(eventually([&] { return kind_.is_discarded("gone"); }));
   EXPECT_FALSE(kind_.is_discarded(known));
   EXPECT_TRUE(store_->documents("shard/gone/", {}, 10)->empty());
 }
@@ -296,7 +296,7 @@ TEST_F(EngineTest, KindsOfJobsHaveThreadsOfTheirOwn) {
   start();
   EXPECT_EQ(engine_->view(id)->job.state, JobState::kFailed);
   EXPECT_NE(engine_->view(id)->job.failure.find("'slow'"), std::string::npos);
-  EXPECT_TRUE(kind_.is_discarded(id));
+  EXPECT_TRUE(eventually([&] { return kind_.is_discarded(id); }));
   EXPECT_EQ(wait(submit("c", "1")).job.state, JobState::kDone);
 }
 
@@ -411,17 +411,24 @@ TEST_F(EngineTest, NobodyWaitsForFilesToBeRemoved) {
   wait(removed);
   wait(other);
   std::atomic<bool> removes = false;
+  std::atomic<bool> is_done = false;
   kind_.on_discard = [&] {
     removes = true;
     gate_.pass({});
+    is_done = true;
   };
-  std::jthread remover([&] { EXPECT_TRUE(engine_->remove(removed)); });
+  std::jthread remover([&] {
+    EXPECT_TRUE(engine_->remove(removed));
+    EXPECT_FALSE(is_done) << "nor does who removes it";
+    gate_.open();
+  });
   ASSERT_TRUE(eventually([&] { return removes.load(); }));
   EXPECT_TRUE(engine_->view(other));
   EXPECT_EQ(engine_->statistics().finished, 1u);
   EXPECT_FALSE(engine_->view(removed));
   EXPECT_EQ(wait(submit("c", "1")).job.state, JobState::kDone);
-  gate_.open();
+  remover.join();
+  EXPECT_TRUE(eventually([&] { return is_done.load(); }));
 }
 
 TEST_F(EngineTest, AShardMayWeighAnewAndYieldToOthers) {
