@@ -7,6 +7,8 @@
 // computes counts.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -135,6 +137,9 @@ class ScopedStore final : public store::Store {
   /// Whether a resource may be seen that was `json` as of a sequence.
   Result<bool> sees_as_of(const fhir::ResourceId& key, std::string_view json,
                           store::Sequence as_of) const;
+  template <class Resource>
+  Result<bool> passes(const std::optional<search::ResourceFilter>& right,
+                      const Resource& resource) const;
   class Guarded;
   Result<void> check_put(const fhir::IncomingResource& resource, Guarded& guarded) const;
   Result<void> check_removal(const fhir::ResourceId& key, Guarded& guarded) const;
@@ -144,6 +149,7 @@ class ScopedStore final : public store::Store {
   const Clock* const clock_ = nullptr;
   const RightsOf rights_of_;
   const Bounds bounds_ = {};
+  mutable std::atomic<std::uint32_t> compared_ = 0;  // by passes()
   mutable std::mutex mutex_;
   mutable std::map<fhir::ResourceType, std::unique_ptr<const Rights>> rights_;  // guarded by mutex_
 };

@@ -103,10 +103,14 @@ Result<HistoryPage> history_of_types(const store::Store& store,
     SLUICE_ASSIGN_OR_RETURN(const bool more, std::move(found));
     if (!more) return pager.take(std::nullopt);
     if (pager.is_full() || pager.has_looked(1)) return pager.take(at);
+    const store::ChangeCursor before = at;
     at = {change.sequence, change.number};
     if (types != nullptr && !std::binary_search(types->begin(), types->end(), change.type))
       continue;
-    SLUICE_ASSIGN_OR_RETURN(auto version, store.version_of(change));
+    auto found_version = store.version_of(change);
+    if (!found_version && found_version.error().kind == ErrorKind::kTimeout && before != start)
+      return pager.take(before);
+    SLUICE_ASSIGN_OR_RETURN(auto version, std::move(found_version));
     if (version && belongs(*version, range))
       pager.add({change.type, std::string(change.id)}, std::move(*version));
     if (pager.has_looked(kLookUpCost)) return pager.take(at);

@@ -93,6 +93,31 @@ class ScopedStoreTest : public testing::Test {
   std::unique_ptr<store::Store> store_ = store::open_rocksdb_store(folder_.path(), clock_).value();
 };
 
+// what looks at many resources, each in no time, must end with the request all the same.
+TEST_F(ScopedStoreTest, R02ManyShortComparisonsHearTheBounds) {
+  const auto filter = only("status=final");
+  std::vector<std::string> others;
+  for (int i = 0; i < 200; ++i) {
+    put(observation("v", "amended", i % 2 == 0 ? "p" : "pq"));
+    others.push_back(fmt::format("o{}", i));
+    put(observation(others.back(), "amended"));
+  }
+  put(observation("v", "final"));
+  const Rights rights{filter, filter, filter, filter};
+  Bounds bounds;
+  bounds.deadline = std::chrono::steady_clock::time_point();
+  const auto seen = [&] {
+    return std::make_unique<ScopedStore>(
+        *store_, clock_, [&](fhir::ResourceType) -> Result<Rights> { return rights; }, bounds);
+  };
+  EXPECT_TRUE(seen()->read(key("f1"), now()).value()) << "one comparison is short";
+  EXPECT_EQ(seen()->versions(key("v"), 1000, 1)->size(), 1u);
+  EXPECT_EQ(seen()->versions(key("v"), 201, 1).error().kind, ErrorKind::kTimeout);
+  EXPECT_EQ(seen()->exist(observations(), others, now()).error().kind, ErrorKind::kTimeout);
+  bounds.deadline.reset();
+  EXPECT_EQ(seen()->exist(observations(), others, now()).value(), std::vector<bool>(200, false));
+}
+
 TEST_F(ScopedStoreTest, EveryWayOfReadingShowsTheSame) {
   put(observation("f3", "final", "pq"));
   put(observation("a2", "amended", "pq"));

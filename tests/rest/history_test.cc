@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "forwarding_store.h"
 #include "rest/interactions.h"
 #include "store/rocksdb/rocksdb_store.h"
 #include "temporary_folder.h"
@@ -175,6 +176,26 @@ TEST_F(History, PagesEndInTimeAndGoOn_R01) {
   std::erase(versions, "|");
   EXPECT_EQ(versions, (Lines{"Basic/last@1+", "Basic/first@1+"}));
   EXPECT_EQ(history_of(*store_, {basic_, "first"}, all(), late).error().kind, ErrorKind::kTimeout);
+}
+
+// A version can take long to look at: for whom a scope's query limits, it is compared.
+TEST_F(History, PagesEndInTimeWhileAVersionIsLookedAt_R02) {
+  class SlowStore final : public store::ForwardingStore {
+   public:
+    using ForwardingStore::ForwardingStore;
+    Result<std::optional<store::Version>> version_of(const store::Change& change) const override {
+      if (++looks_ % 3 == 0) return Error{ErrorKind::kTimeout, "the search takes too long"};
+      return ForwardingStore::version_of(change);
+    }
+
+   private:
+    mutable int looks_ = 0;
+  };
+  for (int i = 0; i < 5; ++i) put("Basic", fmt::format("b{}", i), 1);
+  const SlowStore slow(*store_);
+  EXPECT_EQ(
+      pages(all(), [&](const HistoryRange& r) { return history_of_types(slow, &basics_, r, {}); }),
+      (Lines{"Basic/b4@1+", "Basic/b3@1+", "|", "Basic/b2@1+", "Basic/b1@1+", "|", "Basic/b0@1+"}));
 }
 
 }  // namespace
