@@ -18,9 +18,12 @@ Result<void> check_group(const smart::Client& client, const bulk::ExportRequest&
   if (!client.groups) return {};
   if (request.level != bulk::ExportLevel::kGroup)
     return Error{ErrorKind::kForbidden, "this client may export its groups only"};
-  if (!client.may_see_group(request.group_id))
-    return Error{ErrorKind::kForbidden,
-                 fmt::format("this client may not export Group/{}", request.group_id)};
+  const auto check = [&](const std::string& id) -> Result<void> {
+    if (client.may_see_group(id)) return {};
+    return Error{ErrorKind::kForbidden, fmt::format("this client may not export Group/{}", id)};
+  };
+  SLUICE_RETURN_IF_ERROR(check(request.group_id));
+  for (const auto& id : request.other_groups) SLUICE_RETURN_IF_ERROR(check(id));
   return {};
 }
 

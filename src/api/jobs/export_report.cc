@@ -53,6 +53,8 @@ Way way_of(bulk::ReadMode mode) {
       return {"seek by patient of a filter", true};
     case bulk::ReadMode::kBlocks:
       return {"merge of sorted blocks", false};
+    case bulk::ReadMode::kEmpty:
+      return {"tables without rows", false};
   }
   return {"unknown", false};
 }

@@ -54,8 +54,12 @@ Result<std::vector<bool>> seen(const store::Store& store, const ExportRequest& r
 }  // namespace
 
 ExportJobs::ExportJobs(const store::Store& store, output::FileStore& files, ExportSizes sizes,
-                       BinaryUrl binary_url)
-    : store_(store), files_(files), sizes_(sizes), binary_url_(std::move(binary_url)) {}
+                       BinaryUrl binary_url, std::string_view name)
+    : store_(store),
+      files_(files),
+      sizes_(sizes),
+      binary_url_(std::move(binary_url)),
+      name_(name) {}
 
 Result<std::shared_ptr<const PreparedExport>> ExportJobs::prepare(const job::Job& job,
                                                                   const std::stop_token& stop) {
@@ -66,18 +70,8 @@ Result<std::shared_ptr<const PreparedExport>> ExportJobs::prepare(const job::Job
   SLUICE_ASSIGN_OR_RETURN(auto stored, export_request_of(job));
   // It has failed meanwhile: without its filters and patients it would read what it must not.
   if (!stored->is_whole) return Error{ErrorKind::kCancelled, "the job has ended"};
-  auto prepared = std::make_shared<PreparedExport>(std::move(stored));
-  prepared->snapshot = job.snapshot;
-  SLUICE_ASSIGN_OR_RETURN(prepared->patient_set,
-                          read_patient_set(store_, prepared->request, job.snapshot));
-  if (!prepared->request.elements.empty()) {
-    const auto all = fhir::all_resource_types();
-    SLUICE_ASSIGN_OR_RETURN(
-        prepared->elements,
-        fhir::ElementsSelection::parse(prepared->request.elements, {all.begin(), all.end()}));
-  }
-  SLUICE_ASSIGN_OR_RETURN(prepared->filters, ExportFilters::prepare(store_, prepared->request,
-                                                                    job.snapshot, {.stop = stop}));
+  SLUICE_ASSIGN_OR_RETURN(auto prepared,
+                          prepare_export(store_, std::move(stored), job.snapshot, {.stop = stop}));
   const std::lock_guard lock(mutex_);
   return prepared_.emplace(job.id, std::move(prepared)).first->second;
 }
@@ -102,6 +96,8 @@ Result<ExportJobs::InternalFilesPtr> ExportJobs::internal_files(const job::Job& 
           files->provenances.lines.push_back(std::move(result.provenances));
         }
         for (auto& run : result.runs) files->runs.push_back(std::move(run));
+        for (auto& file : result.files)
+          if (!file.table.empty()) files->tables.insert(std::move(file.table));
         return {};
       }));
   const std::lock_guard lock(mutex_);
@@ -146,6 +142,12 @@ Result<std::optional<std::vector<job::ShardPlan>>> ExportJobs::plan(const job::J
         SLUICE_ASSIGN_OR_RETURN(shards, plan_merge(job, kBlockRuns, ReadMode::kBlocks));
       }
       break;
+    case kEmptyPhase:
+      if (request.tables) {
+        SLUICE_ASSIGN_OR_RETURN(shards, plan_empty_tables(job, *request.tables));
+        break;
+      }
+      [[fallthrough]];
     default:
       SLUICE_RETURN_IF_ERROR(clean_up(job, request));
       return std::optional<std::vector<job::ShardPlan>>();
@@ -172,6 +174,19 @@ Result<std::vector<job::ShardPlan>> ExportJobs::plan_supporting(const job::Job& 
   ShardSpec spec;
   spec.segments.push_back({ReadMode::kSupporting, {}});
   shards.push_back({serialize(spec), (files->references_count + 1) * kSupportingWeight});
+  return shards;
+}
+
+// Each table has a file, so that its columns can be told from it.
+Result<std::vector<job::ShardPlan>> ExportJobs::plan_empty_tables(const job::Job& job,
+                                                                  const TablesRequest& tables) {
+  SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job, job.phase));
+  ShardSpec spec;
+  for (unsigned i = 0; i < tables.tables.size(); ++i)
+    if (!files->tables.contains(tables.tables[i].name))
+      spec.segments.push_back({ReadMode::kEmpty, {}, i});
+  std::vector<job::ShardPlan> shards;
+  if (!spec.segments.empty()) shards.push_back({serialize(spec), 1});
   return shards;
 }
 
@@ -284,16 +299,22 @@ std::vector<std::string> ExportJobs::leftovers() {
   return std::move(*folders);
 }
 
-Result<void> check_against_store(const store::Store& store, ExportRequest& request,
-                                 const store::Commit& snapshot, bool lenient,
-                                 const query::Bounds& bounds) {
-  if (request.level == ExportLevel::kGroup) {
-    SLUICE_ASSIGN_OR_RETURN(const auto group, seen(store, request, fhir::types::kGroup,
-                                                   {request.group_id}, snapshot, bounds));
-    if (!group.front()) return not_found(fmt::format("there is no Group/{}", request.group_id));
-    SLUICE_RETURN_IF_ERROR(check_groups(store, request, snapshot));
-  }
-  if (!request.patients) return {};
+Result<void> check_groups_of(const store::Store& store, const ExportRequest& request,
+                             const store::Commit& snapshot, const query::Bounds& bounds) {
+  if (request.level != ExportLevel::kGroup) return {};
+  std::vector<std::string> ids = {request.group_id};
+  ids.insert(ids.end(), request.other_groups.begin(), request.other_groups.end());
+  SLUICE_ASSIGN_OR_RETURN(const auto groups,
+                          seen(store, request, fhir::types::kGroup, ids, snapshot, bounds));
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    if (!groups[i]) return not_found(fmt::format("there is no Group/{}", ids[i]));
+  return check_groups(store, request, snapshot);
+}
+
+Result<KnownPatients> known_patients(const store::Store& store, const ExportRequest& request,
+                                     const store::Commit& snapshot, const query::Bounds& bounds) {
+  KnownPatients found;
+  if (!request.patients) return found;
   SLUICE_ASSIGN_OR_RETURN(
       auto exist, seen(store, request, fhir::types::kPatient, *request.patients, snapshot, bounds));
   if (request.limits.groups) {
@@ -304,24 +325,33 @@ Result<void> check_against_store(const store::Store& store, ExportRequest& reque
     for (std::size_t i = 0; i < exist.size(); ++i)
       exist[i] = exist[i] && members->contains((*request.patients)[i]);
   }
-  std::vector<std::string> known;
   std::string unknown;
   std::size_t missing = 0;
   for (std::size_t i = 0; i < exist.size(); ++i) {
     const std::string& id = (*request.patients)[i];
     if (exist[i]) {
-      known.push_back(id);
+      found.known.push_back(id);
     } else if (++missing <= kNamedMax) {
       unknown += (unknown.empty() ? "Patient/" : ", Patient/") + id;
     }
   }
-  if (missing > 0) {
-    std::string why =
+  if (missing > 0)
+    found.missing =
         fmt::format("patient: {} of {} are not known: {}", missing, exist.size(), unknown);
+  return found;
+}
+
+Result<void> check_against_store(const store::Store& store, ExportRequest& request,
+                                 const store::Commit& snapshot, bool lenient,
+                                 const query::Bounds& bounds) {
+  SLUICE_RETURN_IF_ERROR(check_groups_of(store, request, snapshot, bounds));
+  if (!request.patients) return {};
+  SLUICE_ASSIGN_OR_RETURN(auto patients, known_patients(store, request, snapshot, bounds));
+  if (!patients.missing.empty()) {
     // Without any known one, skipping would leave the list empty.
-    if (!lenient || known.empty()) return invalid(std::move(why));
-    request.skipped.push_back(std::move(why));
-    request.patients = std::move(known);
+    if (!lenient || patients.known.empty()) return invalid(std::move(patients.missing));
+    request.skipped.push_back(std::move(patients.missing));
+    request.patients = std::move(patients.known);
   }
   if (request.level == ExportLevel::kGroup)
     SLUICE_RETURN_IF_ERROR(read_patient_set(store, request, snapshot));

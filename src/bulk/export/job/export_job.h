@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,12 +26,14 @@ namespace sluice::bulk {
 class ExportJobs final : public job::JobKind {
  public:
   static constexpr std::string_view kName = "export";
+  /// Exports of tables are a kind of their own, with a status and a result of their own (E-21).
+  static constexpr std::string_view kTablesName = "sql-export";
 
-  /// `binary_url`: what attachments of this server get as their URL.
+  /// `binary_url`: what attachments of this server get as their URL. `name`: kName or kTablesName.
   ExportJobs(const store::Store& store, output::FileStore& files, ExportSizes sizes,
-             BinaryUrl binary_url);
+             BinaryUrl binary_url, std::string_view name = kName);
 
-  std::string_view name() const override { return kName; }
+  std::string_view name() const override { return name_; }
   bool reads_snapshot() const override { return true; }
 
   Result<std::optional<std::vector<job::ShardPlan>>> plan(const job::Job& job,
@@ -51,6 +54,7 @@ class ExportJobs final : public job::JobKind {
     std::uint64_t references_count = 0;
     FoundProvenances provenances;
     std::vector<RunFile> runs;
+    std::set<std::string, std::less<>> tables;  ///< those that have a file
   };
   using InternalFilesPtr = std::shared_ptr<const InternalFiles>;
   /// Reads the results of these shards once: they are all done, and do not change.
@@ -58,6 +62,8 @@ class ExportJobs final : public job::JobKind {
   Result<bool> may_have_had_devices(const ExportRequest& request) const;
   Result<std::vector<job::ShardPlan>> plan_supporting(const job::Job& job,
                                                       const ExportRequest& request);
+  Result<std::vector<job::ShardPlan>> plan_empty_tables(const job::Job& job,
+                                                        const TablesRequest& tables);
   Result<std::vector<job::ShardPlan>> plan_merge(const job::Job& job, std::string_view purpose,
                                                  ReadMode mode);
   Result<void> clean_up(const job::Job& job, const ExportRequest& request);
@@ -71,6 +77,7 @@ class ExportJobs final : public job::JobKind {
   output::FileStore& files_;
   const ExportSizes sizes_;
   const BinaryUrl binary_url_;
+  const std::string_view name_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<const PreparedExport>, std::less<>>
       prepared_;  // guarded by mutex_
@@ -79,6 +86,19 @@ class ExportJobs final : public job::JobKind {
   std::map<std::string, InternalFilesPtr, std::less<>>
       internal_;  // of each job's latest phase, guarded by mutex_
 };
+
+/// Checks that the groups of a request are there for its client, and can be resolved. kNotFound, or
+/// errors as check_groups().
+Result<void> check_groups_of(const store::Store& store, const ExportRequest& request,
+                             const store::Commit& snapshot, const query::Bounds& bounds);
+
+/// The patients of a request who are there for its client, and what to say of the others.
+struct KnownPatients {
+  std::vector<std::string> known = {};
+  std::string missing = {};  ///< names the first ones; empty: all are known
+};
+Result<KnownPatients> known_patients(const store::Store& store, const ExportRequest& request,
+                                     const store::Commit& snapshot, const query::Bounds& bounds);
 
 /// Checks what of a request needs the store as of `snapshot`: that the group and the patients are
 /// there (P-07) and that the patients are members. kNotFound for the group, kInvalid for patients.

@@ -66,7 +66,8 @@ class Planner {
   Result<std::vector<job::ShardPlan>> plan() {
     SLUICE_RETURN_IF_ERROR(plan_resources());
     // Little as they are, they come last: each ends with a wait for the disk.
-    if (request_.since) SLUICE_RETURN_IF_ERROR(add_deletions());
+    if (request_.since && !(request_.tables && request_.tables->alone))
+      SLUICE_RETURN_IF_ERROR(add_deletions());
     if (!request_.skipped.empty()) add_outcome();
     return std::move(shards_);
   }

@@ -92,8 +92,7 @@ Result<ShardSpec> parse_shard_spec(std::string_view text) {
       const json::object& part = value.as_object();
       Segment segment;
       const auto mode = part.at("mode").to_number<unsigned>();
-      if (mode > static_cast<unsigned>(ReadMode::kProvenanceOfScope))
-        throw std::out_of_range("unknown mode");
+      if (mode > static_cast<unsigned>(ReadMode::kEmpty)) throw std::out_of_range("unknown mode");
       segment.mode = static_cast<ReadMode>(mode);
       // Some modes read what they are told elsewhere and have no type.
       if (const auto& type = part.at("type"); has_type(segment.mode) || type != 0)
@@ -123,6 +122,7 @@ std::string serialize(const ShardResult& result) {
     object["size"] = file.size;
     object["outcome"] = file.kind == FileKind::kOutcome;
     if (file.kind == FileKind::kDeleted) object["deleted"] = true;
+    if (!file.table.empty()) object["table"] = file.table;
     if (!file.continues_in.empty()) object["continues_in"] = file.continues_in;
     files.push_back(std::move(object));
   }
@@ -160,6 +160,7 @@ Result<ShardResult> parse_shard_result(std::string_view text) {
       file.size = part.at("size").to_number<std::uint64_t>();
       if (part.at("outcome").as_bool()) file.kind = FileKind::kOutcome;
       if (part.contains("deleted")) file.kind = FileKind::kDeleted;
+      if (part.contains("table")) file.table = text_of(part, "table");
       if (part.contains("continues_in")) file.continues_in = text_of(part, "continues_in");
       result.files.push_back(std::move(file));
     }

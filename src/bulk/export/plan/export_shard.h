@@ -31,12 +31,14 @@ enum class ReadMode : std::uint8_t {
   kFilteredIds,        ///< the resources whose ids a filter names
   kFilteredPatients,   ///< one seek for each patient whom a filter names
   kProvenanceOfScope,  ///< as kProvenance, found by what is in scope; the range does not count
+  kEmpty,              ///< no records: a file for each table that has none
 };
 
 struct Segment {
   ReadMode mode = ReadMode::kScan;
   store::KeyRange range;
-  /// kChanges, kDeleted, kLatest, kChosen, kBlocks: this part of `parts`, by a hash.
+  /// kChanges, kDeleted, kLatest, kChosen, kBlocks: this part of `parts`, by a hash. kEmpty: the
+  /// number of the table.
   unsigned part = 0;
   unsigned parts = 1;
   /// kSeek: also finds the Provenances of the resources it reads (see ProvenanceCollector).
@@ -60,6 +62,7 @@ struct OutputFile {
   std::uint64_t count = 0;
   std::uint64_t size = 0;  ///< of NDJSON uncompressed; of Parquet the file's
   FileKind kind = FileKind::kOutput;
+  std::string table = {};         ///< the table that its rows are of; empty: it has resources
   std::string continues_in = {};  ///< the file in which the last block continues; empty for none
 };
 

@@ -7,6 +7,7 @@
 namespace sluice::bulk {
 
 bool takes_supporting(const ExportRequest& request) {
+  if (request.tables && request.tables->alone) return false;
   // What does not refer to a patient is left out of the patients' blocks.
   if (request.level == ExportLevel::kSystem || request.organize_by == fhir::types::kPatient)
     return false;
@@ -15,6 +16,7 @@ bool takes_supporting(const ExportRequest& request) {
 }
 
 bool chooses_provenance(const ExportRequest& request) {
+  if (request.tables && request.tables->alone) return false;
   // A patient's block holds the resources of the patient's compartment.
   if (!request.wants(fhir::types::kProvenance) || request.organize_by == fhir::types::kPatient)
     return false;

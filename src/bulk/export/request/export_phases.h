@@ -14,6 +14,7 @@ enum ExportPhase : unsigned {
   kChosenPhase,      ///< write these
   kSupportingPhase,  ///< what was referred to (G-05)
   kBlocksPhase,      ///< put blocks together (P-09)
+  kEmptyPhase,       ///< a file for each table that has none yet (E-21)
 };
 
 /// Whether the export takes supporting resources along (G-05).

@@ -434,6 +434,12 @@ bool ExportRequest::wants(fhir::ResourceType type) const {
                        : std::binary_search(types.begin(), types.end(), type);
 }
 
+bool ExportRequest::names_group(std::string_view id) const {
+  return level == ExportLevel::kGroup &&
+         (id == group_id ||
+          std::find(other_groups.begin(), other_groups.end(), id) != other_groups.end());
+}
+
 Result<ExportRequest> parse_export_request(const std::vector<fhir::Parameter>& parameters,
                                            const ExportRequestContext& context) {
   return RequestParser(parameters, context).parse();

@@ -14,6 +14,7 @@
 #include "bulk/export/request/export_filter.h"
 #include "fhir/parameters.h"
 #include "fhir/resource_type.h"
+#include "table/table_sink.h"
 
 namespace sluice::bulk {
 
@@ -45,15 +46,34 @@ inline constexpr std::size_t kTypeFiltersMax = 100;
 inline constexpr std::size_t kAssociatedDataMax = 100;
 inline constexpr std::size_t kSkippedMax = 100;  ///< what lenient handling leaves out
 
+/// What a ViewDefinition makes of the resources of its type.
+struct TableRequest {
+  std::string name;        ///< of the output; no two tables of a request share one
+  std::string definition;  ///< its JSON, which compiles
+};
+
+/// The tables that an export makes instead of files of resources (E-20).
+struct TablesRequest {
+  std::vector<TableRequest> tables;
+  table::Format format = table::Format::kNdjson;
+  bool csv_header = true;
+  /// Neither deletions, nor resources that are exported because others refer to them.
+  bool alone = true;
+  std::string tracking_id = {};  ///< the client's own name for the job
+};
+
 struct ExportRequest {
   ExportLevel level = ExportLevel::kSystem;
   std::string group_id;  ///< kGroup
+  /// kGroup: of several groups the others; a patient of any of them belongs to the export.
+  std::vector<std::string> other_groups = {};
   /// The requested types, sorted; empty: all types.
   std::vector<fhir::ResourceType> types;
   OutputFormat output_format = OutputFormat::kNdjson;
-  std::optional<Instant> since;       ///< lastUpdated later than it
-  std::optional<Instant> until;       ///< lastUpdated earlier than it
-  std::vector<std::string> elements;  ///< as given, checked
+  std::optional<TablesRequest> tables;  ///< `types` are those of their views
+  std::optional<Instant> since;         ///< lastUpdated later than it
+  std::optional<Instant> until;         ///< lastUpdated earlier than it
+  std::vector<std::string> elements;    ///< as given, checked
   /// Several of one type are alternatives; a type without one is not limited.
   std::vector<TypeFilter> type_filters;
   AccessLimits limits;  ///< what the client may see by its scopes; not its to ask for
@@ -87,6 +107,8 @@ struct ExportRequest {
   std::string base_url;  ///< the public FHIR base of the kick-off, for the manifest's URLs
 
   bool wants(fhir::ResourceType type) const;
+  /// Whether it is one of the groups of the request.
+  bool names_group(std::string_view id) const;
 };
 
 /// How the parameters are read.

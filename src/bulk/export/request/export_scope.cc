@@ -2,9 +2,34 @@
 
 #include <algorithm>
 
+#include "bulk/export/request/export_patients.h"
 #include "fhir/group_members.h"
 
 namespace sluice::bulk {
+
+Result<std::shared_ptr<const PreparedExport>> prepare_export(
+    const store::Store& store, std::shared_ptr<const StoredExport> stored,
+    const store::Commit& snapshot, const query::Bounds& bounds) {
+  auto prepared = std::make_shared<PreparedExport>(std::move(stored));
+  const ExportRequest& request = prepared->request;
+  prepared->snapshot = snapshot;
+  SLUICE_ASSIGN_OR_RETURN(prepared->patient_set, read_patient_set(store, request, snapshot));
+  if (!request.elements.empty()) {
+    const auto all = fhir::all_resource_types();
+    SLUICE_ASSIGN_OR_RETURN(prepared->elements, fhir::ElementsSelection::parse(
+                                                    request.elements, {all.begin(), all.end()}));
+  }
+  if (request.tables)
+    for (const auto& table : request.tables->tables) {
+      auto view = table::View::compile(table.definition);
+      // It compiled when the request was accepted.
+      if (!view) return corrupt("a stored view cannot be read", view.error().message);
+      prepared->views.push_back(std::move(*view));
+    }
+  SLUICE_ASSIGN_OR_RETURN(prepared->filters,
+                          ExportFilters::prepare(store, request, snapshot, bounds));
+  return prepared;
+}
 
 bool ExportScope::in_time(Instant last_updated, bool whatever_age) const {
   return (!request_.since || whatever_age || last_updated > *request_.since) &&
@@ -56,7 +81,7 @@ Result<bool> ExportScope::covers(const store::Record& record) const {
   if (record.key.type != fhir::types::kGroup) return covers_owner(record.owners);
   if (request_.level == ExportLevel::kGroup)
     return request_.wants(fhir::types::kGroup) && !request_.types.empty() &&
-           record.key.id == request_.group_id;
+           request_.names_group(record.key.id);
   if (request_.types.empty() && prepared_.patient_set != nullptr) return false;
   return covers_group(record.json);
 }

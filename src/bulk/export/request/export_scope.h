@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "bulk/export/request/export_filter.h"
@@ -14,6 +15,7 @@
 #include "bulk/group/patient_set.h"
 #include "fhir/elements.h"
 #include "store/store.h"
+#include "table/view.h"
 
 namespace sluice::bulk {
 
@@ -28,8 +30,16 @@ struct PreparedExport {
   store::Commit snapshot;
   std::shared_ptr<const PatientSet> patient_set;  ///< nullptr: not limited to patients
   std::optional<fhir::ElementsSelection> elements;
+  std::vector<table::View> views;  ///< of the request's tables, in their order
   ExportFilters filters;
 };
+
+/// What a request needs as of a snapshot: its patients, filters and views. May read whole types;
+/// `bounds` end that. Errors as read_patient_set() and ExportFilters::prepare(); kCorrupt for a
+/// view that does not compile.
+Result<std::shared_ptr<const PreparedExport>> prepare_export(
+    const store::Store& store, std::shared_ptr<const StoredExport> stored,
+    const store::Commit& snapshot, const query::Bounds& bounds);
 
 /// Thread-safe. `prepared` must outlive it.
 class ExportScope {

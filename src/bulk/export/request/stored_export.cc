@@ -72,12 +72,36 @@ std::vector<AccessLimit> limits_of(const json::object& object) {
   return limits;
 }
 
+json::object to_json(const TablesRequest& tables) {
+  json::array array;
+  for (const auto& table : tables.tables)
+    array.push_back(json::object{{"name", table.name}, {"definition", table.definition}});
+  json::object object{{"format", static_cast<unsigned>(tables.format)},
+                      {"header", tables.csv_header},
+                      {"alone", tables.alone}};
+  if (!tables.tracking_id.empty()) object["tracking_id"] = tables.tracking_id;
+  object["tables"] = std::move(array);
+  return object;
+}
+
 // The values of an enumeration are numbered from 0 to `last`.
 template <class Enum>
 Enum enum_of(const json::value& value, Enum last) {
   const auto number = value.to_number<unsigned>();
   if (number > static_cast<unsigned>(last)) throw std::out_of_range("unknown value");
   return static_cast<Enum>(number);
+}
+
+TablesRequest tables_of(const json::object& object) {
+  TablesRequest tables;
+  tables.format = enum_of(object.at("format"), table::Format::kParquet);
+  tables.csv_header = object.at("header").as_bool();
+  tables.alone = object.at("alone").as_bool();
+  if (const auto* id = object.if_contains("tracking_id")) tables.tracking_id = id->as_string();
+  for (const auto& table : object.at("tables").as_array())
+    tables.tables.push_back({json::value_to<std::string>(table.at("name")),
+                             json::value_to<std::string>(table.at("definition"))});
+  return tables;
 }
 
 std::vector<std::string> strings_of(const json::object& object, const char* name) {
@@ -88,6 +112,7 @@ std::vector<std::string> strings_of(const json::object& object, const char* name
 void check_ids(const ExportRequest& request) {
   const bool are_valid =
       (request.group_id.empty() || fhir::is_valid_id(request.group_id)) &&
+      std::all_of(request.other_groups.begin(), request.other_groups.end(), fhir::is_valid_id) &&
       (!request.limits.groups ||
        std::all_of(request.limits.groups->groups.begin(), request.limits.groups->groups.end(),
                    fhir::is_valid_id)) &&
@@ -115,6 +140,8 @@ Result<StoredExport> read_stored(std::string_view text) {
 void drop_work(StoredExport& stored) {
   stored.request.type_filters = {};
   stored.request.patients.reset();
+  if (stored.request.tables)
+    for (auto& table : stored.request.tables->tables) table.definition = {};
   stored.is_whole = false;
 }
 
@@ -127,6 +154,8 @@ std::string serialize(const ExportRequest& request) {
   object["types"] = names_of(request.types);
   if (request.output_format != OutputFormat::kNdjson)
     object["output_format"] = static_cast<unsigned>(request.output_format);
+  if (!request.other_groups.empty()) object["other_groups"] = to_json(request.other_groups);
+  if (request.tables) object["tables"] = to_json(*request.tables);
   if (request.since) object["since"] = request.since->milliseconds;
   if (request.until) object["until"] = request.until->milliseconds;
   object["elements"] = to_json(request.elements);
@@ -165,6 +194,9 @@ Result<ExportRequest> parse_stored_request(std::string_view text) {
     request.types = types_of(object.at("types"));
     if (object.contains("output_format"))
       request.output_format = enum_of(object.at("output_format"), OutputFormat::kParquet);
+    if (object.contains("other_groups")) request.other_groups = strings_of(object, "other_groups");
+    if (const auto* tables = object.if_contains("tables"))
+      request.tables = tables_of(tables->as_object());
     if (object.contains("since")) request.since = stored_instant(object.at("since"));
     if (object.contains("until")) request.until = stored_instant(object.at("until"));
     request.elements = strings_of(object, "elements");

@@ -17,6 +17,7 @@
 #include "bulk/export/shard/shard_files.h"
 #include "bulk/export/shard/shard_progress.h"
 #include "bulk/export/shard/sorted_block_sink.h"
+#include "bulk/export/shard/view_sink.h"
 #include "fhir/operation_outcome.h"
 
 namespace sluice::bulk {
@@ -44,7 +45,7 @@ class ShardRun {
             [this](std::string_view id) { return environment_.binary_url(job_, request_, id); }),
         files_(environment.files, job.id, stem_),
         size_max_(file_size_max(prepared.request, environment.file_size_max)),
-        sink_(make_sink({files_, prepared.request, shard.phase, size_max_})),
+        sink_(make_sink({files_, prepared.request, shard.phase, size_max_, prepared.views})),
         messages_(files_, size_max_),
         pipeline_(filter_, transforms_, *sink_) {}
 
@@ -92,6 +93,8 @@ class ShardRun {
         return deletions().write_part(segment.part, segment.parts);
       case ReadMode::kLatest:
         return choose_latest(sources_, write_runs(kChosenRuns));
+      case ReadMode::kEmpty:
+        return write_empty_table({files_, request_, 0, size_max_, prepared_.views}, segment.part);
       case ReadMode::kBlocks:
         return merge_blocks(sources_, *sink_);
       case ReadMode::kSupporting:

@@ -13,10 +13,9 @@ class GroupSource final : public RecordSource {
   Result<void> read(RecordVisitor& visitor) override {
     const ExportRequest& request = context_.prepared.request;
     if (request.level == ExportLevel::kGroup) {
-      SLUICE_ASSIGN_OR_RETURN(const auto record,
-                              context_.read({fhir::types::kGroup, request.group_id}));
-      if (!record) return {};
-      return visitor.visit(view_of(*record), context_.age_of(record->owners));
+      SLUICE_RETURN_IF_ERROR(read_one(request.group_id, visitor));
+      for (const auto& id : request.other_groups) SLUICE_RETURN_IF_ERROR(read_one(id, visitor));
+      return {};
     }
     SLUICE_ASSIGN_OR_RETURN(const auto scan, context_.scan(store::whole_type(fhir::types::kGroup)));
     store::RecordView record;
@@ -30,6 +29,12 @@ class GroupSource final : public RecordSource {
   }
 
  private:
+  Result<void> read_one(const std::string& id, RecordVisitor& visitor) {
+    SLUICE_ASSIGN_OR_RETURN(const auto record, context_.read({fhir::types::kGroup, id}));
+    if (!record) return {};
+    return visitor.visit(view_of(*record), context_.age_of(record->owners));
+  }
+
   const SourceContext& context_;
   const OwnedRecords records_{context_, false};
 };

@@ -8,6 +8,7 @@
 #include "bulk/export/shard/ndjson_sink.h"
 #include "bulk/export/shard/parquet_sink.h"
 #include "bulk/export/shard/sorted_block_sink.h"
+#include "bulk/export/shard/view_sink.h"
 
 namespace sluice::bulk {
 namespace {
@@ -25,6 +26,10 @@ bool writes_blocks(const SinkContext& context) {
   return context.request.organize_by.has_value();
 }
 
+bool writes_tables(const SinkContext& context) {
+  return context.request.tables.has_value();
+}
+
 bool writes_parquet(const SinkContext& context) {
   return context.request.output_format == OutputFormat::kParquet;
 }
@@ -35,9 +40,8 @@ bool takes_all(const SinkContext&) {
 
 // The first that takes it writes it. A new form of output is a line here.
 constexpr std::array kSinks{
-    SinkKind{sorts_blocks, make_sorted_block_sink},
-    SinkKind{writes_blocks, make_block_sink},
-    SinkKind{writes_parquet, make_parquet_sink},
+    SinkKind{writes_tables, make_view_sink},  SinkKind{sorts_blocks, make_sorted_block_sink},
+    SinkKind{writes_blocks, make_block_sink}, SinkKind{writes_parquet, make_parquet_sink},
     SinkKind{takes_all, make_ndjson_sink},
 };
 

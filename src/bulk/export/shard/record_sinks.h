@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "bulk/export/request/export_request.h"
 #include "bulk/export/shard/record_sink.h"
 #include "bulk/export/shard/shard_files.h"
+#include "table/view.h"
 
 namespace sluice::bulk {
 
@@ -14,8 +16,9 @@ namespace sluice::bulk {
 struct SinkContext {
   ShardFiles& files;
   const ExportRequest& request;
-  unsigned phase = 0;          ///< see export_phases.h
-  std::uint64_t size_max = 0;  ///< most bytes of a file, unless one record is larger
+  unsigned phase = 0;                       ///< see export_phases.h
+  std::uint64_t size_max = 0;               ///< most bytes of a file, unless one record is larger
+  std::span<const table::View> views = {};  ///< of the request's tables
 };
 
 /// The sink for the records of a shard of that phase.
