@@ -16,6 +16,11 @@ void append_issue(std::string& out, const OutcomeIssue& issue) {
     out += R"(,"diagnostics":)";
     out += json_string(issue.diagnostics);
   }
+  if (!issue.expression.empty()) {
+    out += R"(,"expression":[)";
+    out += json_string(issue.expression);
+    out += ']';
+  }
   out += '}';
 }
 

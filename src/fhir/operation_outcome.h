@@ -14,6 +14,7 @@ struct OutcomeIssue {
   std::string_view severity;
   std::string_view code;
   std::string_view diagnostics;
+  std::string_view expression = {};  ///< where the fault is: "patient"; empty: nothing is said
 };
 
 /// An OperationOutcome on one line. `issues` must not be empty: FHIR requires at least one.

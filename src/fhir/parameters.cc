@@ -61,7 +61,9 @@ bool is_root_decoration(std::string_view key) {
 
 class ParametersReader {
  public:
-  Result<std::vector<Parameter>> read(std::string_view json) {
+  /// `is_nested`: entries may have a resource or parts.
+  Result<std::vector<NestedParameter>> read(std::string_view json, bool is_nested) {
+    is_nested_ = is_nested;
     SLUICE_RETURN_IF_ERROR(tokens_.read(json));
     SLUICE_ASSIGN_OR_RETURN(const JsonTraits traits, check_json_object(tokens_, kDepthMax));
     (void)traits;
@@ -83,11 +85,15 @@ class ParametersReader {
       return invalid("the body has no resourceType, Parameters is wanted");
     if (const std::string name = unescape(tokens_.raw_string(type)); name != "Parameters")
       return invalid(fmt::format("resourceType is '{}', not Parameters", shortened(name, 64)));
-    if (list == 0) return std::vector<Parameter>();
+    std::vector<NestedParameter> out;
+    if (list == 0) return out;
     if (tokens_.first(list) != '[') return invalid("Parameters.parameter is not an array");
-    SLUICE_RETURN_IF_ERROR(
-        each_element(tokens_, list, [&](std::size_t entry) { return read_entry(entry); }));
-    return std::move(out_);
+    SLUICE_RETURN_IF_ERROR(each_element(tokens_, list, [&](std::size_t entry) -> Result<void> {
+      auto done = read_entry(entry, out);
+      ++index_;
+      return done;
+    }));
+    return out;
   }
 
  private:
@@ -97,13 +103,13 @@ class ParametersReader {
     return invalid(fmt::format("Parameters.parameter[{}]{}: {}", index_, name, what));
   }
 
-  Result<void> read_entry(std::size_t entry) {
-    if (out_.size() == kParametersMax)
+  Result<void> read_entry(std::size_t entry, std::vector<NestedParameter>& out) {
+    if (++count_ > kParametersMax)
       return Error{ErrorKind::kTooLarge,
                    fmt::format("Parameters has more than {} parameters", kParametersMax)};
     name_.clear();
     if (tokens_.first(entry) != '{') return bad_entry("not an object");
-    std::optional<Parameter> parameter;
+    std::optional<NestedParameter> parameter;
     // The name first, so that every other message can say it.
     SLUICE_RETURN_IF_ERROR(each_member(tokens_, entry, [&](std::size_t key, std::size_t value) {
       return means(tokens_.raw_string(key), "name") ? read_name(value) : Result<void>();
@@ -113,16 +119,38 @@ class ParametersReader {
         each_member(tokens_, entry, [&](std::size_t key, std::size_t value) -> Result<void> {
           const std::string member = unescape(tokens_.raw_string(key));
           if (member == "name" || is_decoration(member)) return {};
-          if (!member.starts_with("value")) {
+          const bool has_more = is_nested_ && (member == "resource" || member == "part");
+          if (!member.starts_with("value") && !has_more)
             return bad_entry(fmt::format("'{}' is not supported", member));
-          }
           if (parameter) return bad_entry("it has two values");
-          SLUICE_ASSIGN_OR_RETURN(parameter, read_value(member, value));
+          if (has_more) {
+            parameter.emplace(NestedParameter{{name_, {}, {}}});
+            return member == "part" ? read_parts(value, *parameter)
+                                    : read_resource(value, *parameter);
+          }
+          SLUICE_ASSIGN_OR_RETURN(auto simple, read_value(member, value));
+          parameter.emplace(NestedParameter{std::move(simple)});
           return {};
         }));
     if (!parameter) return bad_entry("it has no value");
-    out_.push_back(std::move(*parameter));
-    ++index_;
+    out.push_back(std::move(*parameter));
+    return {};
+  }
+
+  Result<void> read_resource(std::size_t value, NestedParameter& parameter) const {
+    if (tokens_.first(value) != '{') return bad_entry("its resource is not an object");
+    const std::size_t begin = tokens_.begin(value);
+    const std::size_t end = tokens_.end(tokens_.behind(value) - 1);
+    parameter.resource = tokens_.text().substr(begin, end - begin);
+    return {};
+  }
+
+  Result<void> read_parts(std::size_t value, NestedParameter& parameter) {
+    if (tokens_.first(value) != '[') return bad_entry("its part is not an array");
+    const std::string name = name_;
+    SLUICE_RETURN_IF_ERROR(each_element(
+        tokens_, value, [&](std::size_t part) { return read_entry(part, parameter.parts); }));
+    name_ = name;
     return {};
   }
 
@@ -192,7 +220,8 @@ class ParametersReader {
   }
 
   JsonTokens tokens_;
-  std::vector<Parameter> out_;
+  bool is_nested_ = false;
+  std::size_t count_ = 0;  // of entries and parts
   std::size_t index_ = 0;  // of the entry at hand
   std::string name_;       // of the entry at hand
 };
@@ -200,7 +229,15 @@ class ParametersReader {
 }  // namespace
 
 Result<std::vector<Parameter>> read_parameters(std::string_view json) {
-  return ParametersReader().read(json);
+  SLUICE_ASSIGN_OR_RETURN(auto all, ParametersReader().read(json, false));
+  std::vector<Parameter> parameters;
+  parameters.reserve(all.size());
+  for (auto& each : all) parameters.push_back(std::move(each.value));
+  return parameters;
+}
+
+Result<std::vector<NestedParameter>> read_nested_parameters(std::string_view json) {
+  return ParametersReader().read(json, true);
 }
 
 }  // namespace sluice::fhir

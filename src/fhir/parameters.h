@@ -33,4 +33,14 @@ struct Parameter {
 /// than kParametersMax. An absent or empty `parameter` is an empty list.
 Result<std::vector<Parameter>> read_parameters(std::string_view json);
 
+/// A parameter of an operation that takes resources and parameters of several parts.
+struct NestedParameter {
+  Parameter value;            ///< no `kind` when it has a resource or parts
+  std::string resource = {};  ///< its JSON, as it stands there
+  std::vector<NestedParameter> parts = {};
+};
+
+/// The same with `resource` and `part`, each entry with one of them or a value.
+Result<std::vector<NestedParameter>> read_nested_parameters(std::string_view json);
+
 }  // namespace sluice::fhir

@@ -65,23 +65,29 @@ http::Response information(int status, std::string_view diagnostics) {
 }
 
 http::Response error_response(const Error& error) {
+  return error_response(error, {});
+}
+
+http::Response error_response(const Error& error, const IssueShape& shape) {
   // A full disk is a temporary error.
   const bool passes = error.kind == ErrorKind::kStorage && error.retry_after;
   const Mapping& entry = mapping(passes ? ErrorKind::kUnavailable : error.kind);
+  const int status = shape.status == 0 ? entry.status : shape.status;
   auto response = fhir_response(
-      entry.status,
-      fhir::operation_outcome(entry.status >= 500 && entry.status != 503 ? "fatal" : "error",
-                              entry.issue_code, error.message));
+      status, fhir::operation_outcome({{status >= 500 && status != 503 ? "fatal" : "error",
+                                        shape.code.empty() ? entry.issue_code : shape.code,
+                                        error.message, shape.expression}}));
   if (error.retry_after)
     response.headers.set("Retry-After", fmt::to_string(error.retry_after->count()));
   return response;
 }
 
-http::Response request_error(const http::Request& request, const Error& error) {
+http::Response request_error(const http::Request& request, const Error& error,
+                             const IssueShape& shape) {
   if (http_status(error.kind) == 500)
     spdlog::error("request failed id={} kind={} error=\"{}\" detail=\"{}\"", request.id,
                   to_string(error.kind), error.message, error.detail);
-  return error_response(error);
+  return error_response(error, shape);
 }
 
 }  // namespace sluice::api

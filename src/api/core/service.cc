@@ -34,6 +34,10 @@ std::string status_url(std::string_view base_url, std::string_view job_id) {
   return fmt::format("{}/jobs/{}", base_url, job_id);
 }
 
+std::string result_url(std::string_view base_url, std::string_view job_id) {
+  return fmt::format("{}/jobs/{}/result", base_url, job_id);
+}
+
 std::string files_url(std::string_view base_url, std::string_view job_id) {
   return fmt::format("{}/jobs/{}/files/", base_url, job_id);
 }

@@ -134,6 +134,7 @@ query::Bounds search_bounds(const Service& service, const http::Request& request
 /// The URLs of a job.
 std::string status_url(std::string_view base_url, std::string_view job_id);
 std::string files_url(std::string_view base_url, std::string_view job_id);
+std::string result_url(std::string_view base_url, std::string_view job_id);
 /// What the pages of a manifest are below.
 std::string pages_url(std::string_view base_url, std::string_view job_id);
 std::string attachment_url(std::string_view base_url, std::string_view job_id,
