@@ -182,9 +182,10 @@ Result<std::vector<job::ShardPlan>> ExportJobs::plan_empty_tables(const job::Job
                                                                   const TablesRequest& tables) {
   SLUICE_ASSIGN_OR_RETURN(const auto files, internal_files(job, job.phase));
   ShardSpec spec;
-  for (unsigned i = 0; i < tables.tables.size(); ++i)
+  const auto count = static_cast<unsigned>(tables.tables.size());
+  for (unsigned i = 0; i < count; ++i)
     if (!files->tables.contains(tables.tables[i].name))
-      spec.segments.push_back({ReadMode::kEmpty, {}, i});
+      spec.segments.push_back({ReadMode::kEmpty, {}, i, count});
   std::vector<job::ShardPlan> shards;
   if (!spec.segments.empty()) shards.push_back({serialize(spec), 1});
   return shards;

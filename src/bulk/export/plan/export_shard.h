@@ -37,8 +37,8 @@ enum class ReadMode : std::uint8_t {
 struct Segment {
   ReadMode mode = ReadMode::kScan;
   store::KeyRange range;
-  /// kChanges, kDeleted, kLatest, kChosen, kBlocks: this part of `parts`, by a hash. kEmpty: the
-  /// number of the table.
+  /// kChanges, kDeleted, kLatest, kChosen, kBlocks: this part of `parts`, by a hash. kEmpty: this
+  /// table of `parts`.
   unsigned part = 0;
   unsigned parts = 1;
   /// kSeek: also finds the Provenances of the resources it reads (see ProvenanceCollector).
