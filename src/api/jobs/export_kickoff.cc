@@ -7,6 +7,7 @@
 #include "api/core/request_headers.h"
 #include "api/core/resource_headers.h"
 #include "api/jobs/export_access.h"
+#include "api/jobs/export_views.h"
 #include "api/jobs/job_kickoff.h"
 #include "base/log.h"
 #include "base/utf8.h"
@@ -34,8 +35,17 @@ Result<std::vector<fhir::Parameter>> read_parameters(const http::Request& reques
     return parameters;
   }
   SLUICE_RETURN_IF_ERROR(check_json_type(type));
-  SLUICE_ASSIGN_OR_RETURN(const auto body, fhir::read_parameters(json_body(request)));
-  parameters.insert(parameters.end(), body.begin(), body.end());
+  SLUICE_ASSIGN_OR_RETURN(auto body, fhir::read_nested_parameters(json_body(request)));
+  for (auto& each : body) {
+    if (!each.resource.empty()) {
+      each.value.kind = "resource";
+      each.value.value = std::move(each.resource);
+    } else if (each.value.kind.empty()) {
+      return invalid(
+          fmt::format("the parameter '{}' cannot have parts", shortened(each.value.name, 64)));
+    }
+    parameters.push_back(std::move(each.value));
+  }
   return parameters;
 }
 
@@ -51,7 +61,8 @@ Result<KickOff> read_kick_off(const Service& service, const http::Request& reque
   const std::string base_url = service.base_url(request);
   SLUICE_ASSIGN_OR_RETURN(
       auto parsed,
-      bulk::parse_export_request(parameters, {level, preferences.handling_lenient, base_url}));
+      bulk::parse_export_request(parameters, {level, preferences.handling_lenient, base_url,
+                                              view_finder(service, request, principal)}));
   parsed.separate_export_status = preferences.separate_export_status;
   const std::string path = request.target.substr(std::min(kFhirPath.size(), request.target.size()));
   parsed.url = base_url + path;

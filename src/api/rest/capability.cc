@@ -66,6 +66,10 @@ constexpr OperationParameter kParameters[] = {
      "of "
      "one type are alternatives.",
      false},
+    {"_viewDefinition", "*", "string",
+     "With Parquet: tables of these ViewDefinitions, by reference or canonical URL, or as "
+     "resources.",
+     false},
     {"organizeOutputBy", "1", "string",
      "Patient, Group, Practitioner, Organization or Encounter: a block for each, with what refers "
      "to "

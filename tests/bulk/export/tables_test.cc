@@ -183,17 +183,40 @@ TEST_F(TablesExport, ARecordThatBreaksARuleFailsTheJobWithoutTellingOfIt) {
     EXPECT_THAT(view.job.failure, ::testing::Not(HasSubstr(told)));
 }
 
+TEST_F(TablesExport, ARecordThatBreaksARuleIsLeftOutAndToldWhereTheRequestHasItSo) {
+  constexpr const char* kOneName =
+      R"({"resource":"Patient","select":[{"column":[{"name":"id","path":"id"}]},
+          {"forEach":"contact","column":[{"name":"family","path":"name.given"}]}]})";
+  put({patient("a", R"(,"contact":[{"name":{"given":["one"]}},{"name":{"given":["two","X"]}}])"),
+       patient("b", R"(,"contact":[{"name":{"given":["three"]}}])")});
+  auto request = request_of({{"t", kOneName}, {"patients", kPatients}});
+  request.tables->reports_faults = true;
+  const std::string job = kick_off(request);
+  ASSERT_EQ(wait(job).job.state, job::JobState::kDone);
+  EXPECT_THAT(rows_of(job, "t"), ElementsAre(R"({"id":"b","family":"three"})")) << "no row of it";
+  EXPECT_EQ(rows_of(job, "patients").size(), 2u) << "the other table has it";
+  std::vector<std::string> told;
+  for (const auto& file : output_files(job))
+    if (file.kind == FileKind::kOutcome) told = lines_of(job, file.name);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_THAT(told.front(), HasSubstr("Patient/a is left out of the table 't': "));
+  EXPECT_THAT(told.front(), HasSubstr("family"));
+  EXPECT_THAT(told.front(), ::testing::Not(HasSubstr("two")));
+}
+
 TEST(TablesRequest, IsStoredWithItsJob) {
   ExportRequest request;
   request.level = ExportLevel::kGroup;
   request.group_id = "g";
   request.other_groups = {"h", "i"};
   request.types = {fhir::types::kPatient};
-  request.tables = TablesRequest{.tables = {{"a", kPatients}, {"b", kNames}},
-                                 .format = table::Format::kCsv,
-                                 .csv_header = false,
-                                 .alone = false,
-                                 .tracking_id = "mine"};
+  request.tables =
+      TablesRequest{.tables = {{"a", kPatients}, {"b", kNames, "ViewDefinition/b/_history/3"}},
+                    .format = table::Format::kCsv,
+                    .csv_header = false,
+                    .alone = false,
+                    .reports_faults = true,
+                    .tracking_id = "mine"};
   const auto read = parse_stored_request(serialize(request));
   ASSERT_TRUE(read) << read.error().detail;
   EXPECT_THAT(read->other_groups, ElementsAre("h", "i"));
@@ -201,10 +224,12 @@ TEST(TablesRequest, IsStoredWithItsJob) {
   EXPECT_EQ(read->tables->format, table::Format::kCsv);
   EXPECT_FALSE(read->tables->csv_header);
   EXPECT_FALSE(read->tables->alone);
+  EXPECT_TRUE(read->tables->reports_faults);
   EXPECT_EQ(read->tables->tracking_id, "mine");
   ASSERT_EQ(read->tables->tables.size(), 2u);
   EXPECT_EQ(read->tables->tables[1].name, "b");
   EXPECT_EQ(read->tables->tables[1].definition, kNames);
+  EXPECT_EQ(read->tables->tables[1].source, "ViewDefinition/b/_history/3");
   EXPECT_TRUE(read->names_group("h"));
   EXPECT_FALSE(read->names_group("j"));
 }

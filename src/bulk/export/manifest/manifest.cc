@@ -16,10 +16,29 @@ namespace json = boost::json;
 
 constexpr std::size_t kPage = 200;
 
+/// The extension by which an item names the view that its file has the rows of.
+constexpr std::string_view kViewExtension = "urn:sluice:view-definition";
+
+std::string view_reference(const std::string& table, const ViewSources& views) {
+  const auto source = views.find(table);
+  const bool is_stored = source != views.end() && !source->second.empty();
+  return fmt::format(
+      R"({{{}"display":{}}})",
+      is_stored ? fmt::format(R"("reference":{},)", json_string(source->second)) : "",
+      json_string(table));
+}
+
 }  // namespace
 
+ViewSources view_sources(const ExportRequest& request) {
+  ViewSources sources;
+  if (request.tables)
+    for (const auto& table : request.tables->tables) sources.emplace(table.name, table.source);
+  return sources;
+}
+
 std::string manifest_item(const OutputFile& file, const std::string& url,
-                          const std::string& continuation_url) {
+                          const std::string& continuation_url, const ViewSources& views) {
   std::string item = "{";
   // A file of blocks has no one type (M-03).
   if (!file.type.empty()) item += fmt::format(R"("type":{},)", json_string(file.type));
@@ -27,7 +46,10 @@ std::string manifest_item(const OutputFile& file, const std::string& url,
       fmt::format(R"("url":{},"count":{},"fileSize":{})", json_string(url), file.count, file.size);
   if (!continuation_url.empty())
     item += fmt::format(R"(,"continuesInFile":{})", json_string(continuation_url));
-  // Only what lenient handling skipped is reported there, each a warning (M-06).
+  if (!file.table.empty())
+    item += fmt::format(R"(,"extension":[{{"url":"{}","valueReference":{}}}])", kViewExtension,
+                        view_reference(file.table, views));
+  // Lines about what was skipped or left out, each a warning (M-06).
   if (file.kind == FileKind::kOutcome)
     item += fmt::format(R"(,"countSeverity":[{{"code":"warning","count":{}}}])", file.count);
   return item + "}";
@@ -50,7 +72,8 @@ ManifestStream::ManifestStream(const job::Engine& engine, const job::Job& job,
     : engine_(engine),
       job_id_(job.id),
       files_url_(std::move(files_url)),
-      suffix_(std::move(suffix)) {
+      suffix_(std::move(suffix)),
+      views_(view_sources(request)) {
   pending_ = manifest_start(job, request, requires_access_token) + R"("output":[)";
 }
 
@@ -110,7 +133,7 @@ Result<void> ManifestStream::produce_item(const OutputFile& file) {
   if (!file.continues_in.empty()) {
     SLUICE_ASSIGN_OR_RETURN(continuation_url, url_of(file.continues_in));
   }
-  pending_ += manifest_item(file, url, continuation_url);
+  pending_ += manifest_item(file, url, continuation_url, views_);
   return {};
 }
 

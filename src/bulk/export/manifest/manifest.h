@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,9 +32,13 @@ inline constexpr ManifestArray kManifestArrays[] = {{"output", FileKind::kOutput
 std::string manifest_start(const job::Job& job, const ExportRequest& request,
                            bool requires_access_token);
 
+/// Where the views of tables were stored, by the tables' names; empty: nowhere.
+using ViewSources = std::map<std::string, std::string, std::less<>>;
+ViewSources view_sources(const ExportRequest& request);
+
 /// The item of one file; `continuation_url` is empty for a file without continuation (M-03, M-06).
 std::string manifest_item(const OutputFile& file, const std::string& url,
-                          const std::string& continuation_url);
+                          const std::string& continuation_url, const ViewSources& views);
 
 /// Writes the manifest of a finished job (M-01 to M-03, M-05, M-06) piece by piece. One thread at a
 /// time.
@@ -60,6 +65,7 @@ class ManifestStream {
 
   const std::string files_url_;
   const UrlSuffix suffix_;
+  const ViewSources views_;
   std::string pending_;      ///< produced, not read yet
   std::size_t offset_ = 0;   ///< in pending_
   job::ShardPosition next_;  ///< of the shard that is read next

@@ -114,6 +114,7 @@ Result<std::optional<std::string>> ManifestPages::read(const ManifestCursor& pos
   if (!files.is_shown) return std::optional<std::string>();
   if (files.of_page.empty() && position != ManifestCursor{})
     return not_found(fmt::format("there is no page '{}'", to_text(position)));
+  const ViewSources views = view_sources(request_);
   std::string text = manifest_start(job_, request_, requires_access_token_);
   for (const auto& array : kManifestArrays) {
     text += fmt::format(R"("{}":[)", array.name);
@@ -127,7 +128,7 @@ Result<std::optional<std::string>> ManifestPages::read(const ManifestCursor& pos
       }
       if (!first) text += ',';
       first = false;
-      text += manifest_item(file, url, continuation_url);
+      text += manifest_item(file, url, continuation_url, views);
     }
     text += "],";
   }

@@ -9,6 +9,7 @@
 
 #include "base/sort_unique.h"
 #include "base/utf8.h"
+#include "bulk/export/request/export_views.h"
 #include "fhir/additional_resources.h"
 #include "fhir/elements.h"
 #include "fhir/reference.h"
@@ -71,6 +72,8 @@ class RequestParser {
 
   Result<ExportRequest> parse() {
     for (const auto& parameter : parameters_) SLUICE_RETURN_IF_ERROR(read(parameter));
+    SLUICE_RETURN_IF_ERROR(check_types_known());
+    SLUICE_RETURN_IF_ERROR(apply_views(std::move(views_), request_, skip_));
     SLUICE_RETURN_IF_ERROR(check_types());
     SLUICE_RETURN_IF_ERROR(check_organizer());
     SLUICE_RETURN_IF_ERROR(check_associated());
@@ -99,6 +102,7 @@ class RequestParser {
     if (name == "allowPartialManifests") return read_boolean(parameter, request_.partial_manifests);
     if (name == "_minimumFileSize") return read_size(parameter, request_.file_size_min);
     if (name == "_maximumFileSize") return read_size(parameter, request_.file_size_max);
+    if (name == "_viewDefinition") return read_view(parameter, context_, views_, skip_);
     if (name == "_format") return read_format(parameter);
     return skip_or_refuse(ErrorKind::kUnsupported,
                           fmt::format("the parameter '{}' is not known", shown(name)));
@@ -344,19 +348,27 @@ class RequestParser {
     return {};
   }
 
+  // Skipping all of them would turn "these types" into "everything".
+  Result<void> check_types_known() const {
+    if (!types_given_ || !request_.types.empty()) return {};
+    return invalid("_type names no resource type of FHIR R4: " + request_.skipped.front());
+  }
+
   Result<void> check_types() {
     auto& types = request_.types;
     sort_unique(types);
-    if (!types_given_) return {};
-    // Skipping all of them would turn "these types" into "everything".
-    if (types.empty())
-      return invalid("_type names no resource type of FHIR R4: " + request_.skipped.front());
+    if (types.empty()) return {};
     if (request_.level == ExportLevel::kSystem) return {};
     if (std::none_of(types.begin(), types.end(), fhir::is_in_patient_compartment)) {
       std::string names;
       for (const auto type : types)
         names += fmt::format("{}{}", names.empty() ? "" : ",", fhir::type_name(type));
-      return invalid("_type '" + names + "' names only types outside the patient compartment");
+      return invalid(request_.tables ? fmt::format("_viewDefinition has only views of types "
+                                                   "outside the patient compartment: {}",
+                                                   names)
+                                     : fmt::format("_type '{}' names only types outside the "
+                                                   "patient compartment",
+                                                   names));
     }
     return {};
   }
@@ -414,6 +426,10 @@ class RequestParser {
   const std::vector<fhir::Parameter>& parameters_;
   const ExportRequestContext& context_;
   ExportRequest request_;
+  RequestedViews views_;
+  const SkipOrRefuse skip_ = [this](ErrorKind kind, std::string why) {
+    return skip_or_refuse(kind, std::move(why));
+  };
   bool types_given_ = false;
   std::size_t types_count_ = 0;
   std::size_t filters_count_ = 0;

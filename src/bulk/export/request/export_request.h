@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,6 +51,8 @@ inline constexpr std::size_t kSkippedMax = 100;  ///< what lenient handling leav
 struct TableRequest {
   std::string name;        ///< of the output; no two tables of a request share one
   std::string definition;  ///< its JSON, which compiles
+  /// "ViewDefinition/a/_history/2": where it was stored; empty: it came with the request.
+  std::string source = {};
 };
 
 /// The tables that an export makes instead of files of resources (E-20).
@@ -59,6 +62,9 @@ struct TablesRequest {
   bool csv_header = true;
   /// Neither deletions, nor resources that are exported because others refer to them.
   bool alone = true;
+  /// Records that break a rule of a view are left out of its table and told in outcome files;
+  /// else the first one fails the job.
+  bool reports_faults = false;
   std::string tracking_id = {};  ///< the client's own name for the job
 };
 
@@ -67,7 +73,7 @@ struct ExportRequest {
   std::string group_id;  ///< kGroup
   /// kGroup: of several groups the others; a patient of any of them belongs to the export.
   std::vector<std::string> other_groups = {};
-  /// The requested types, sorted; empty: all types.
+  /// The requested types, sorted; empty: all types of R4.
   std::vector<fhir::ResourceType> types;
   OutputFormat output_format = OutputFormat::kNdjson;
   std::optional<TablesRequest> tables;  ///< `types` are those of their views
@@ -111,11 +117,20 @@ struct ExportRequest {
   bool names_group(std::string_view id) const;
 };
 
+/// A view that `_viewDefinition` names.
+struct RequestedView {
+  TableRequest table;
+  fhir::ResourceType type;  ///< of its resources
+};
+
 /// How the parameters are read.
 struct ExportRequestContext {
   ExportLevel level = ExportLevel::kSystem;
   bool lenient = false;  ///< Prefer: handling=lenient
   std::string base_url;  ///< to understand absolute references to patients
+  /// Finds and compiles the view of a value of `_viewDefinition` (see export_views.h). Its errors
+  /// name the view. Without it the parameter is refused.
+  std::function<Result<RequestedView>(const fhir::Parameter& parameter)> find_view = {};
 };
 
 /// Checks names, values and combinations. kInvalid (or kUnsupported) names the parameter and the

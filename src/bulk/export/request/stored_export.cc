@@ -74,11 +74,15 @@ std::vector<AccessLimit> limits_of(const json::object& object) {
 
 json::object to_json(const TablesRequest& tables) {
   json::array array;
-  for (const auto& table : tables.tables)
-    array.push_back(json::object{{"name", table.name}, {"definition", table.definition}});
+  for (const auto& table : tables.tables) {
+    json::object one{{"name", table.name}, {"definition", table.definition}};
+    if (!table.source.empty()) one["source"] = table.source;
+    array.push_back(std::move(one));
+  }
   json::object object{{"format", static_cast<unsigned>(tables.format)},
                       {"header", tables.csv_header},
                       {"alone", tables.alone}};
+  if (tables.reports_faults) object["reports_faults"] = true;
   if (!tables.tracking_id.empty()) object["tracking_id"] = tables.tracking_id;
   object["tables"] = std::move(array);
   return object;
@@ -97,10 +101,15 @@ TablesRequest tables_of(const json::object& object) {
   tables.format = enum_of(object.at("format"), table::Format::kParquet);
   tables.csv_header = object.at("header").as_bool();
   tables.alone = object.at("alone").as_bool();
+  tables.reports_faults = object.contains("reports_faults");
   if (const auto* id = object.if_contains("tracking_id")) tables.tracking_id = id->as_string();
-  for (const auto& table : object.at("tables").as_array())
-    tables.tables.push_back({json::value_to<std::string>(table.at("name")),
-                             json::value_to<std::string>(table.at("definition"))});
+  for (const auto& value : object.at("tables").as_array()) {
+    TableRequest& table = tables.tables.emplace_back();
+    table.name = json::value_to<std::string>(value.at("name"));
+    table.definition = json::value_to<std::string>(value.at("definition"));
+    if (const auto* source = value.as_object().if_contains("source"))
+      table.source = json::value_to<std::string>(*source);
+  }
   return tables;
 }
 

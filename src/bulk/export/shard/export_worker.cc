@@ -45,8 +45,9 @@ class ShardRun {
             [this](std::string_view id) { return environment_.binary_url(job_, request_, id); }),
         files_(environment.files, job.id, stem_),
         size_max_(file_size_max(prepared.request, environment.file_size_max)),
-        sink_(make_sink({files_, prepared.request, shard.phase, size_max_, prepared.views})),
         messages_(files_, size_max_),
+        sink_(make_sink({files_, prepared.request, shard.phase, size_max_, prepared.views,
+                         &messages_, context.stop})),
         pipeline_(filter_, transforms_, *sink_) {}
 
   Result<void> run(std::span<const Segment> segments) {
@@ -169,8 +170,8 @@ class ShardRun {
   TransformChain transforms_;
   ShardFiles files_;
   const std::uint64_t size_max_;
-  const std::unique_ptr<RecordSink> sink_;
   MessageFiles messages_;
+  const std::unique_ptr<RecordSink> sink_;
   RecordPipeline pipeline_;
   // What is left for later phases.
   std::optional<ProvenanceCollector> provenances_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/utf8.h"
+#include "fhir/operation_outcome.h"
 #include "fhirpath/document.h"
 #include "json/json_tokens.h"
 #include "table/table_sink.h"
@@ -18,6 +20,39 @@ namespace sluice::bulk {
 namespace {
 
 constexpr std::size_t kPrefixMax = 64;
+/// Of a shard; of those beyond it the number is told.
+constexpr std::uint64_t kFaultsToldMax = 1'000;
+
+/// Whether a record breaks a rule of a view.
+bool is_fault(const Error& error) {
+  return error.kind == ErrorKind::kInvalid || error.kind == ErrorKind::kUnsupported ||
+         error.kind == ErrorKind::kTooLarge;
+}
+
+/// Tells which records are left out of which tables. Not for the log: it names them.
+class Faults {
+ public:
+  explicit Faults(MessageFiles& messages) : messages_(messages) {}
+
+  Result<void> add(const std::string& fault) {
+    if (++count_ > kFaultsToldMax) return {};
+    return tell(fault);
+  }
+
+  Result<void> finish() {
+    if (count_ <= kFaultsToldMax) return {};
+    return tell(fmt::format("{} more are left out of tables", count_ - kFaultsToldMax));
+  }
+
+ private:
+  Result<void> tell(const std::string& text) {
+    return messages_.append(FileKind::kOutcome,
+                            fhir::operation_outcome("warning", "invariant", text));
+  }
+
+  MessageFiles& messages_;
+  std::uint64_t count_ = 0;
+};
 
 /// What the names of a table's files begin with: of its name what a file may be called.
 std::string prefix_of(std::string_view name) {
@@ -64,7 +99,8 @@ class TableFile {
   TableFile(ShardFiles& files, const TablesRequest& tables, std::size_t number)
       : files_(files), tables_(tables), table_(tables.tables[number]) {}
 
-  Result<void> open(const table::View& view) {
+  /// `sinks`: how many files of tables are open at once.
+  Result<void> open(const table::View& view, std::size_t sinks) {
     type_ = view.type();
     name_ = files_.next_name(prefix_of(table_.name), table::extension_of(tables_.format));
     table::Output output;
@@ -78,7 +114,7 @@ class TableFile {
     }
     SLUICE_ASSIGN_OR_RETURN(sink_,
                             table::make_sink(tables_.format, view.columns(), std::move(output),
-                                             {.csv_header = tables_.csv_header}));
+                                             {.csv_header = tables_.csv_header, .sinks = sinks}));
     return {};
   }
 
@@ -86,6 +122,9 @@ class TableFile {
     ++rows_;
     return sink_->add(row);
   }
+
+  /// The error that add() would have.
+  Result<void> check(table::Row row) { return sink_->check(row); }
 
   Result<void> finish() {
     SLUICE_RETURN_IF_ERROR(sink_->finish());
@@ -118,29 +157,35 @@ class TableFile {
 /// The files of one table, one after the other. One with its first row.
 class TableWriter {
  public:
-  TableWriter(const SinkContext& context, std::size_t number)
-      : context_(context), number_(number), rows_(context.views[number]) {}
+  /// `faults`: nullptr when the first one is an error.
+  TableWriter(const SinkContext& context, std::size_t number, Faults* faults)
+      : context_(context),
+        number_(number),
+        faults_(faults),
+        rows_(context.views[number], {.stop = context.stop}) {
+    sinks_ = static_cast<std::size_t>(
+        std::count_if(context.views.begin(), context.views.end(),
+                      [&](const table::View& view) { return view.type() == type(); }));
+  }
 
   fhir::ResourceType type() const { return rows_.view().type(); }
 
-  Result<void> append(const fhirpath::Document& resource, std::uint64_t size) {
+  Result<void> append(const fhirpath::Document& resource, std::string_view id, std::uint64_t size) {
     if (file_ && size_ + size > context_.size_max) SLUICE_RETURN_IF_ERROR(finish());
     size_ += size;
-    auto done = rows_.each(resource, [&](table::Row row) -> Result<void> {
-      if (!file_) {
-        auto file = std::make_unique<TableFile>(context_.files, *context_.request.tables, number_);
-        SLUICE_RETURN_IF_ERROR(file->open(rows_.view()));
-        file_ = std::move(file);
-      }
-      return file_->add(row);
-    });
-    if (!done &&
-        (done.error().kind == ErrorKind::kInvalid || done.error().kind == ErrorKind::kUnsupported ||
-         done.error().kind == ErrorKind::kTooLarge))
-      return Error{done.error().kind,
-                   fmt::format("the table '{}' of a {}: {}",
-                               shortened(context_.request.tables->tables[number_].name, 64),
-                               fhir::type_name(type()), done.error().message)};
+    if (faults_ != nullptr) {
+      // Before the first row, so that a record that is left out leaves none in the table.
+      const auto checked = each_row(resource, &TableFile::check);
+      if (!checked && is_fault(checked.error()))
+        return faults_->add(fmt::format("{}/{} is left out of the table '{}': {}",
+                                        fhir::type_name(type()), id, name(),
+                                        checked.error().message));
+      SLUICE_RETURN_IF_ERROR(checked);
+    }
+    auto done = each_row(resource, &TableFile::add);
+    if (!done && is_fault(done.error()))
+      return Error{done.error().kind, fmt::format("the table '{}' of a {}: {}", name(),
+                                                  fhir::type_name(type()), done.error().message)};
     return done;
   }
 
@@ -152,9 +197,27 @@ class TableWriter {
   }
 
  private:
+  std::string_view name() const {
+    return shortened(context_.request.tables->tables[number_].name, 64);
+  }
+
+  Result<void> each_row(const fhirpath::Document& resource,
+                        Result<void> (TableFile::*take)(table::Row)) {
+    return rows_.each(resource, [&](table::Row row) -> Result<void> {
+      if (!file_) {
+        auto file = std::make_unique<TableFile>(context_.files, *context_.request.tables, number_);
+        SLUICE_RETURN_IF_ERROR(file->open(rows_.view(), sinks_));
+        file_ = std::move(file);
+      }
+      return ((*file_).*take)(row);
+    });
+  }
+
   const SinkContext context_;
   const std::size_t number_;
+  Faults* const faults_;
   table::ViewRows rows_;
+  std::size_t sinks_ = 1;  // of the tables whose files are open beside this one's, and its own
   std::unique_ptr<TableFile> file_;
   std::uint64_t size_ = 0;  // of the records of the file
 };
@@ -162,14 +225,16 @@ class TableWriter {
 class ViewSink final : public RecordSink {
  public:
   explicit ViewSink(const SinkContext& context) {
+    if (context.request.tables->reports_faults && context.messages != nullptr)
+      faults_.emplace(*context.messages);
     for (std::size_t i = 0; i < context.views.size(); ++i)
-      tables_.push_back(std::make_unique<TableWriter>(context, i));
+      tables_.push_back(std::make_unique<TableWriter>(context, i, faults_ ? &*faults_ : nullptr));
   }
 
   // Only the tables of one type have open files.
   Result<void> append(const OutputRecord& record) override {
     if (record.type != type_) {
-      SLUICE_RETURN_IF_ERROR(finish());
+      SLUICE_RETURN_IF_ERROR(end_files());
       type_ = record.type;
     }
     std::optional<fhirpath::Document> resource;
@@ -179,18 +244,24 @@ class ViewSink final : public RecordSink {
         SLUICE_RETURN_IF_ERROR(tokens_.read(record.resource));
         resource.emplace(tokens_);
       }
-      SLUICE_RETURN_IF_ERROR(table->append(*resource, record.resource.size() + 1));
+      SLUICE_RETURN_IF_ERROR(table->append(*resource, record.id, record.resource.size() + 1));
     }
     return {};
   }
 
   Result<void> finish() override {
+    SLUICE_RETURN_IF_ERROR(end_files());
+    return faults_ ? faults_->finish() : Result<void>();
+  }
+
+ private:
+  Result<void> end_files() {
     for (const auto& table : tables_)
       if (table->type() == type_) SLUICE_RETURN_IF_ERROR(table->finish());
     return {};
   }
 
- private:
+  std::optional<Faults> faults_;
   std::vector<std::unique_ptr<TableWriter>> tables_;
   fhir::ResourceType type_;  // of the open files; none has the number 0
   fhir::JsonTokens tokens_;
@@ -206,7 +277,7 @@ Result<void> write_empty_table(const SinkContext& context, std::size_t number) {
   if (!context.request.tables || number >= context.views.size())
     return corrupt("a stored part of an export cannot be read", "table");
   TableFile file(context.files, *context.request.tables, number);
-  SLUICE_RETURN_IF_ERROR(file.open(context.views[number]));
+  SLUICE_RETURN_IF_ERROR(file.open(context.views[number], 1));
   return file.finish();
 }
 
