@@ -98,6 +98,7 @@ struct Server::Parts {
   std::unique_ptr<output::FileStore> files;
   std::unique_ptr<api::Authorization> authorization;  ///< nullptr: the server is open
   std::optional<bulk::ExportJobs> exports;
+  std::optional<bulk::ExportJobs> tables;
   std::unique_ptr<ImportService> imports;
   std::optional<bulk::CohortJobs> cohorts;
   std::optional<job::Engine> engine;
@@ -129,12 +130,15 @@ Result<void> Server::Parts::open_store() {
 
 Result<void> Server::Parts::make_jobs() {
   exports.emplace(*store, *files, options.sizes, api::attachment_urls(authorization));
+  tables.emplace(*store, *files, options.sizes, api::attachment_urls(authorization),
+                 bulk::ExportJobs::kTablesName);
   SLUICE_ASSIGN_OR_RETURN(imports,
                           ImportService::open(options.import, options.data, *store, *files));
   options.service.import_rules = imports->rules();
   cohorts.emplace(*store);
   engine.emplace(*store, clock,
                  std::vector<job::WorkerGroup>{{&*exports, options.engine.workers},
+                                               {&*tables, options.engine.workers},
                                                {&imports->jobs(), options.import.workers},
                                                {&*cohorts, options.engine.workers}},
                  options.engine);

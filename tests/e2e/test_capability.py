@@ -92,7 +92,9 @@ class Capability(harness.TestCase):
         self.assertEqual(self.operations_of(self.rest),
                          {"export": f"{CANONICAL}/OperationDefinition/export",
                           "export-v4": f"{CANONICAL}/OperationDefinition/export|4.0.0",
-                          "import": f"{self.server.base}/OperationDefinition/import"})
+                          "import": f"{self.server.base}/OperationDefinition/import",
+                          "$sql-run": f"{self.server.base}/OperationDefinition/sql-run",
+                          "$sql-export": f"{self.server.base}/OperationDefinition/sql-export"})
         by_type = {r["type"]: self.operations_of(r) for r in self.rest["resource"]}
         members = {name: f"{self.server.base}/OperationDefinition/group-{name}" for name in ("add", "remove")}
         for name, more in (("Patient", {}), ("Group", members)):

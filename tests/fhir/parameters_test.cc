@@ -160,5 +160,45 @@ TEST(Parameters, TheirNumberIsBounded_R01) {
   EXPECT_EQ(refused.error().kind, ErrorKind::kTooLarge);
 }
 
+TEST(NestedParameters, HaveResourcesAsTheyStandAndPartsOfParts) {
+  const auto read = read_nested_parameters(R"({"resourceType":"Parameters","parameter":[
+      {"name":"resource","resource":{"resourceType":"Patient", "n":1.50}},
+      {"name":"subject","part":[{"name":"name","valueString":"a"},
+                                {"name":"deep","part":[{"name":"x","valueBoolean":true}]}]},
+      {"name":"_format","valueCode":"csv"}]})");
+  ASSERT_TRUE(read) << read.error().message;
+  ASSERT_EQ(read->size(), 3u);
+  EXPECT_EQ((*read)[0].resource, R"({"resourceType":"Patient", "n":1.50})");
+  EXPECT_EQ((*read)[0].value.kind, "");
+  ASSERT_EQ((*read)[1].parts.size(), 2u);
+  EXPECT_EQ((*read)[1].parts[0].value.value, "a");
+  EXPECT_EQ((*read)[1].parts[1].parts.front().value.name, "x");
+  EXPECT_EQ((*read)[2].value.value, "csv");
+}
+
+TEST(NestedParameters, NameTheEntryThatIsWrong) {
+  const auto problem = [](const std::string& entry) {
+    const auto read = read_nested_parameters(
+        R"({"resourceType":"Parameters","parameter":[{"name":"a","valueString":"b"},)" + entry +
+        "]}");
+    return read ? std::string("none") : read.error().message;
+  };
+  EXPECT_EQ(problem(R"({"name":"s","resource":{},"valueString":"x"})"),
+            "Parameters.parameter[1] 's': it has two values");
+  EXPECT_EQ(problem(R"({"name":"s","resource":[]})"),
+            "Parameters.parameter[1] 's': its resource is not an object");
+  EXPECT_EQ(problem(R"({"name":"s","part":{}})"),
+            "Parameters.parameter[1] 's': its part is not an array");
+  EXPECT_EQ(problem(R"({"name":"s","part":[{"name":"p"}]})"),
+            "Parameters.parameter[1] 'p': it has no value");
+}
+
+// What takes no resources refuses them.
+TEST(Parameters, HaveNoResourcesAndParts) {
+  for (const char* more : {R"("resource":{})", R"("part":[])"})
+    EXPECT_FALSE(read_parameters(
+        std::string(R"({"resourceType":"Parameters","parameter":[{"name":"a",)") + more + "}]}"));
+}
+
 }  // namespace
 }  // namespace sluice::fhir

@@ -96,8 +96,9 @@ def check_layer_table(tree: Tree) -> Iterator[Finding]:
 
 
 # Routes whose handlers are given the whole store: what a job shows is limited by what it keeps, and each entry of a
-# Bundle by a store of its own. The kinds of jobs bring routes of their own (api::JobRoute).
-JOB_ROUTES = {"export_status", "export_delete", "export_file", "bundle"}
+# Bundle by a store of its own. $sql-run reads what an export of its own could, by the same limits. The kinds of jobs
+# bring routes of their own (api::JobRoute).
+JOB_ROUTES = {"export_status", "export_result", "export_delete", "export_file", "bundle", "sql_run"}
 
 
 def check_routes(tree: Tree) -> Iterator[Finding]:

@@ -10,8 +10,6 @@
 #include "api/jobs/job_status.h"
 #include "base/log.h"
 #include "base/utf8.h"
-#include "bulk/export/plan/export_shard.h"
-#include "bulk/export/request/export_request.h"
 #include "http/byte_range.h"
 #include "output/seekable_gzip.h"
 
@@ -66,11 +64,6 @@ http::StreamBody checked(job::Engine& engine, const std::string& job_id, const s
     return *n;
   };
   return stream;
-}
-
-std::string_view media_type_of(std::string_view name) {
-  return bulk::media_type(name.ends_with(".parquet") ? bulk::OutputFormat::kParquet
-                                                     : bulk::OutputFormat::kNdjson);
 }
 
 Result<FilePointer> open_file(Service& service, const http::Request& request,
@@ -130,7 +123,7 @@ http::Response export_file(Service& service, const http::Request& request,
   http::apply_range(decision, etag, modified, size, response);
   if (!raw) response.headers.set("Vary", "Accept-Encoding");
   if (decision.status != 200 && decision.status != 206) return response;
-  response.headers.set("Content-Type", std::string(media_type_of(name)));
+  response.headers.set("Content-Type", std::string(found->handler->media_type(name)));
   if (view->job.state == job::JobState::kDone)
     response.headers.set("Expires", to_http_date(view->job.expires));
   if (gzip) response.headers.set("Content-Encoding", "gzip");

@@ -39,6 +39,9 @@ struct JobWords {
 struct JobTraits {
   bool separate_export_status = false;  ///< K-04
   bool shows_files_early = false;       ///< P-10: those that are finished, while the job runs
+  /// E-21: where the status of a job that has ended leads, whatever came of it. Empty: the status
+  /// tells the result itself.
+  std::string result_url = {};
 };
 
 /// What a shard reads, for operators. Parts of one phase, order and type are counted together.
@@ -77,6 +80,9 @@ class JobHandler {
   /// Whether a file of a job with JobTraits::shows_files_early that runs will not change any more.
   virtual Result<bool> is_file_finished(const Service& service, const job::Job& job,
                                         std::string_view name) const;
+
+  /// Of a file of that name: by default that of an export's files.
+  virtual std::string_view media_type(std::string_view file_name) const;
 
   /// Adds what the job was asked for to its report (JSON, no PHI).
   virtual Result<void> report_request(const job::Job& job, boost::json::object& report) const;

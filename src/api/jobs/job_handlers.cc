@@ -5,6 +5,7 @@
 #include "api/jobs/cohort_handler.h"
 #include "api/jobs/export_handler.h"
 #include "api/jobs/import_handler.h"
+#include "api/jobs/sql_export_handler.h"
 
 namespace sluice::api {
 
@@ -12,6 +13,7 @@ namespace sluice::api {
 const JobHandlers& job_handlers() {
   static const JobHandlers kinds({
       &export_handler(),
+      &sql_export_handler(),
       &import_handler(),
       &cohort_handler(),
   });

@@ -39,6 +39,15 @@ void set_job_status(http::Response& response, bool separate, int status, std::st
   if (separate) response.headers.set("X-Export-Status", fmt::format("{} {}", status, reason));
 }
 
+// The status says that the job has ended, and nothing of what came of it.
+http::Response ended_job(const FoundJob& found) {
+  http::Response response;
+  response.status = 303;
+  response.headers.set("Location", found.traits.result_url);
+  response.headers.set("Expires", to_http_date(found.view.job.expires));
+  return response;
+}
+
 }  // namespace
 
 seconds retry_after(const Service& service, const job::JobView& view) {
@@ -146,6 +155,8 @@ http::Response job_status(Service& service, const http::Request& request,
   if (!found) return request_error(request, found.error());
   if (found->unreadable) return lost_job(request, *found);
   const job::JobView& view = found->view;
+  if (view.job.state != job::JobState::kRunning && !found->traits.result_url.empty())
+    return ended_job(*found);
   if (view.job.state == job::JobState::kFailed) return failed_job(*found);
   if (view.job.state == job::JobState::kDone) {
     auto result = found->handler->result(service, request, principal, view);
@@ -158,6 +169,20 @@ http::Response job_status(Service& service, const http::Request& request,
   const auto added = found->handler->add_early_result(service, principal, view, response);
   if (!added) return request_error(request, added.error());
   return response;
+}
+
+http::Response job_result(Service& service, const http::Request& request,
+                          const Principal& principal) {
+  const auto found = find_job(service, request, principal, {.kind = smart::AuditKind::kStatus});
+  if (!found) return request_error(request, found.error());
+  if (found->unreadable) return lost_job(request, *found);
+  const job::JobView& view = found->view;
+  if (found->traits.result_url.empty() || view.job.state == job::JobState::kRunning)
+    return request_error(request, not_found("the job has no result here"));
+  if (view.job.state == job::JobState::kFailed) return failed_job(*found);
+  auto result = found->handler->result(service, request, principal, view);
+  if (!result) return request_error(request, result.error());
+  return done_job(*found, std::move(*result));
 }
 
 http::Response job_delete(Service& service, const http::Request& request,

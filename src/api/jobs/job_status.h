@@ -20,6 +20,10 @@ namespace sluice::api {
 /// for who polls too often (S-01 to S-04).
 http::Response job_status(Service& service, const http::Request& request,
                           const Principal& principal);
+/// GET [base]/jobs/[id]/result: of a job whose status leads there (E-21), 200 with the kind's
+/// result or 500 with the reason; 404 before it has ended, and for every other job.
+http::Response job_result(Service& service, const http::Request& request,
+                          const Principal& principal);
 /// DELETE [base]/jobs/[id].
 http::Response job_delete(Service& service, const http::Request& request,
                           const Principal& principal);

@@ -12,6 +12,7 @@
 #include "api/core/fhir_response.h"
 #include "api/core/resource_headers.h"
 #include "api/rest/resource_view.h"
+#include "api/rest/sql_definitions.h"
 #include "base/json_text.h"
 #include "base/utf8.h"
 #include "fhir/additional_resources.h"
@@ -122,6 +123,7 @@ json::array system_operations(const Service& service, const http::Request& reque
   operations.push_back({{"name", "import"},
                         {"definition", import_url(service, request)},
                         {"documentation", "Import of NDJSON files, asynchronous as an export"}});
+  for (auto& each : sql_operations(service.base_url(request))) operations.push_back(each);
   return operations;
 }
 
@@ -430,6 +432,7 @@ std::vector<std::string_view> own_definition_ids() {
   std::vector<std::string_view> ids{kImportId};
   for (const auto& operation : kOperations) ids.push_back(operation.id);
   for (const auto& row : kMemberOperations) ids.push_back(row.id);
+  for (const auto id : sql_definition_ids()) ids.push_back(id);
   return ids;
 }
 
@@ -452,6 +455,7 @@ http::Response operation_definition(const Service& service, const http::Request&
   const auto answer = [&](const json::object& definition) {
     return viewed(request, view, definition_type(), definition);
   };
+  if (const auto sql = sql_definition(service.base_url(request), id)) return answer(*sql);
   if (id == kImportId) return answer(import_definition(service, request));
   for (const auto& row : kMemberOperations)
     if (row.id == id) return answer(member_definition(service, request, row));

@@ -27,6 +27,7 @@
 #include "api/jobs/export_file.h"
 #include "api/jobs/job_handlers.h"
 #include "api/jobs/job_status.h"
+#include "api/jobs/sql_run.h"
 #include "api/rest/attached_binary.h"
 #include "api/rest/capability.h"
 #include "api/rest/conditional_interactions.h"
@@ -189,8 +190,25 @@ void add_job_routes(Routes& routes, const JobHandlers& kinds) {
     for (const JobRoute& route : kind->routes())
       routes.add(route.method, route.pattern, route.name, route.access, route.handler);
   routes.add("GET", "/fhir/jobs/{id}", "export_status", Access::kJob, job_status);
+  routes.add("GET", "/fhir/jobs/{id}/result", "export_result", Access::kJob, job_result);
   routes.add("DELETE", "/fhir/jobs/{id}", "export_delete", Access::kJob, job_delete);
   routes.add("GET", "/fhir/jobs/{id}/files/{name}", "export_file", Access::kFile, export_file);
+}
+
+// E3: by the name of the guide, and by the one that it had before, which had levels of types too.
+// What may be shown is limited as an export is, so the store is the whole one.
+void add_table_routes(Routes& routes) {
+  const auto add = [&](std::string_view pattern, SqlOperation operation) {
+    for (const std::string_view method : {"GET", "POST"})
+      routes.add(method, pattern, "sql_run", Access::kJob,
+                 [operation](Service& service, const auto& request, const auto& principal) {
+                   return sql_run(service, request, principal, operation);
+                 });
+  };
+  add("/fhir/$sql-run", {});
+  add("/fhir/$viewdefinition-run", {.is_former = true});
+  add("/fhir/ViewDefinition/$viewdefinition-run", {.is_former = true});
+  add("/fhir/ViewDefinition/{id}/$viewdefinition-run", {.is_former = true, .names_view = true});
 }
 
 // The definitions of the server's own operations stand among those that are stored, for everybody
@@ -317,6 +335,7 @@ void add_routes(http::Router& router, Service& service, const ServerMetrics& met
                 const Readiness& readiness) {
   Routes routes(router, service);
   add_job_routes(routes, job_handlers_of(service));
+  add_table_routes(routes);
   add_resource_routes(routes);
   add_bundle_route(routes, router);
   if (service.authorization != nullptr)
