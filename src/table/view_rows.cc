@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "table/view_program.h"
@@ -36,14 +37,21 @@ class Held {
   const std::size_t size_;
 };
 
-std::size_t size_of(const fhirpath::Collection& values) {
-  std::size_t size = values.size() * sizeof(fhirpath::Value);
-  for (const auto& value : values)
-    if (const auto* text = value.get<std::string>()) size += text->size();
-  return size < kSmall ? 0 : size;
-}
-
 }  // namespace
+
+ViewRows::Size ViewRows::size_of(const fhirpath::Collection& values) {
+  Size size{values.size() * sizeof(fhirpath::Value)};
+  for (const auto& value : values) {
+    if (const auto* const node = value.node()) {
+      if (node->value != fhirpath::Node::kNone)
+        size.text += node->document->text_of(node->value).size();
+    } else if (const auto* const text = value.get<std::string>()) {
+      size.held += text->size();
+      size.text += text->size();
+    }
+  }
+  return std::max(size.held, size.text) < kSmall ? Size() : size;
+}
 
 ViewRows::ViewRows(View view, RowLimits limits)
     : view_(std::move(view)),
@@ -61,6 +69,7 @@ ViewRows::ViewRows(View view, RowLimits limits)
 Result<void> ViewRows::each(const fhirpath::Document& resource, const Visit& visit) {
   rows_ = 0;
   steps_ = 0;
+  rows_size_ = 0;
   set_index(0);
   const fhirpath::Value root(resource.root());
   SLUICE_ASSIGN_OR_RETURN(const bool wanted, is_wanted(root));
@@ -69,6 +78,7 @@ Result<void> ViewRows::each(const fhirpath::Document& resource, const Visit& vis
     if (++rows_ > limits_.rows_max)
       return Error{ErrorKind::kTooLarge,
                    fmt::format("the resource makes more than {} rows", limits_.rows_max)};
+    SLUICE_RETURN_IF_ERROR(count_row());
     return visit(row_);
   });
 }
@@ -89,6 +99,17 @@ Result<void> ViewRows::hold(std::size_t size) {
   return Error{
       ErrorKind::kTooLarge,
       fmt::format("a row's values and elements are larger than {} bytes", limits_.held_max)};
+}
+
+Result<void> ViewRows::count_row() {
+  if (row_size_ > limits_.row_size_max)
+    return Error{ErrorKind::kTooLarge,
+                 fmt::format("the values of a row are larger than {} bytes", limits_.row_size_max)};
+  rows_size_ += row_size_;
+  if (rows_size_ <= limits_.rows_size_max) return {};
+  return Error{
+      ErrorKind::kTooLarge,
+      fmt::format("the rows of the resource are larger than {} bytes", limits_.rows_size_max)};
 }
 
 Result<bool> ViewRows::is_wanted(const fhirpath::Value& root) {
@@ -130,7 +151,7 @@ Result<void> ViewRows::run(const SelectProgram& select, const fhirpath::Value& c
   fhirpath::Collection elements;
   if (auto done = evaluate(select.paths.front(), context, elements); !done)
     return placed(done.error(), select.place);
-  const Held held(held_, size_of(elements));
+  const Held held(held_, size_of(elements).held);
   if (auto done = hold(0); !done) return placed(done.error(), select.place);
   if (elements.empty() && select.each == Each::kForEachOrNull) {
     for (std::size_t i = select.first_column; i < select.end_column; ++i) clear(i);
@@ -150,7 +171,7 @@ Result<void> ViewRows::run_repeat(const SelectProgram& select, const fhirpath::V
     fhirpath::Collection elements;
     if (auto done = evaluate(path, context, elements); !done)
       return placed(done.error(), select.place);
-    const Held held(held_, size_of(elements));
+    const Held held(held_, size_of(elements).held);
     if (auto done = hold(0); !done) return placed(done.error(), select.place);
     if (depth > kRepeatDepthMax && !elements.empty())
       return Error{ErrorKind::kTooLarge, fmt::format("{}: repeat goes more than {} levels deep",
@@ -202,7 +223,9 @@ void ViewRows::fill_index(const SelectProgram& select) {
 
 void ViewRows::clear(std::size_t column) {
   auto& cell = row_[column];
-  held_ -= std::exchange(row_sizes_[column], 0);
+  const Size size = std::exchange(row_sizes_[column], {});
+  held_ -= size.held;
+  row_size_ -= size.text;
   if (cell.capacity() * sizeof(fhirpath::Value) > kKept) fhirpath::Collection().swap(cell);
   cell.clear();
 }
@@ -218,9 +241,9 @@ Result<void> ViewRows::fill(const ColumnProgram& column, const fhirpath::Value& 
     const auto* const node = value.node();
     return node != nullptr && node->value == fhirpath::Node::kNone;
   });
-  row_sizes_[column.number] = size_of(cell);
-  if (auto done = hold(row_sizes_[column.number]); !done)
-    return placed(done.error(), column.place, described.name);
+  const Size size = row_sizes_[column.number] = size_of(cell);
+  row_size_ += size.text;
+  if (auto done = hold(size.held); !done) return placed(done.error(), column.place, described.name);
   if (cell.size() > 1 && !described.is_collection)
     return invalid(fmt::format("column '{}' ({}) has {} values and is no collection",
                                described.name, column.place, cell.size()));

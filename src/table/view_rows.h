@@ -26,6 +26,10 @@ struct RowLimits {
   std::uint64_t steps_max = 200'000'000;
   /// Bytes of the values that a row and its selects hold at once; more is kTooLarge.
   std::size_t held_max = 128u << 20;
+  /// Bytes of the texts that a row's values stand for, and of all rows of one resource; more is
+  /// kTooLarge. A value may stand in very many cells.
+  std::size_t row_size_max = 32u << 20;
+  std::uint64_t rows_size_max = 1u << 30;
   /// Ends a resource that takes long with kCancelled.
   std::stop_token stop = {};
   fhirpath::EvaluationOptions evaluation = {};
@@ -62,6 +66,7 @@ class ViewRows {
   Result<void> evaluate(const fhirpath::Expression& expression, const fhirpath::Value& context,
                         fhirpath::Collection& out);
   Result<void> hold(std::size_t size);
+  Result<void> count_row();
   void clear(std::size_t column);
   Result<void> fill(const ColumnProgram& column, const fhirpath::Value& element);
   void fill_index(const SelectProgram& select);
@@ -72,7 +77,14 @@ class ViewRows {
   fhirpath::Evaluation evaluation_;
   fhirpath::Variables variables_;
   std::vector<fhirpath::Collection> row_;
-  std::vector<std::size_t> row_sizes_;  // of the values in row_, as they are held
+  struct Size {
+    std::size_t held = 0;
+    std::size_t text = 0;
+  };
+  static Size size_of(const fhirpath::Collection& values);
+  std::vector<Size> row_sizes_;  // of the values in row_
+  std::size_t row_size_ = 0;     // of their texts
+  std::uint64_t rows_size_ = 0;
   std::uint64_t rows_ = 0;
   std::uint64_t steps_ = 0;
   std::size_t held_ = 0;

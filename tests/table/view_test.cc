@@ -150,6 +150,27 @@ TEST(View, WhatARowHoldsIsBounded) {
   EXPECT_THAT(rows(R"-({"column":[)-" + columns + "]}", limits), HasSubstr("yyy"));
 }
 
+TEST(View, AValueInVeryManyCellsIsBounded) {
+  const std::string text(20'000, 'x');
+  const auto view = View::compile(
+      view_of(R"-({"column":[{"name":"a","path":"name.text"},{"name":"b","path":"name.text"}]},)-"
+              R"-({"forEach":"(1 | 2 | 3)","column":[{"name":"c","path":"$this"}]})-"));
+  ASSERT_TRUE(view) << view.error().message;
+  fhir::JsonTokens tokens;
+  ASSERT_TRUE(tokens.read(R"({"resourceType":"Patient","name":[{"text":")" + text + R"("}]})"));
+  const fhirpath::Document document(tokens);
+  const auto error = [&](std::size_t row, std::uint64_t rows) {
+    RowLimits limits;
+    limits.row_size_max = row;
+    limits.rows_size_max = rows;
+    const auto made = ViewRows(*view, limits).each(document, [](Row) { return Result<void>(); });
+    return made ? std::string("none") : made.error().message;
+  };
+  EXPECT_EQ(error(41'000, 123'000), "none");
+  EXPECT_EQ(error(39'000, 123'000), "the values of a row are larger than 39000 bytes");
+  EXPECT_EQ(error(41'000, 119'000), "the rows of the resource are larger than 119000 bytes");
+}
+
 TEST(View, WhatAViewDefinitionDoesNotHaveIsRefused_E01) {
   const auto error = [](std::string_view json) {
     const auto view = View::compile(json);
