@@ -9,8 +9,20 @@
 #include "fhirpath/lexer.h"
 #include "fhirpath/machine.h"
 #include "fhirpath/parser.h"
+#include "fhirpath/regex.h"
 
 namespace sluice::fhirpath {
+
+namespace {
+
+std::size_t regex_size_of(const Syntax& tree) {
+  std::size_t size = tree.regex == nullptr ? 0 : size_of(*tree.regex);
+  if (tree.input) size += regex_size_of(*tree.input);
+  for (const auto& argument : tree.arguments) size += regex_size_of(*argument);
+  return size;
+}
+
+}  // namespace
 
 struct Expression::Program {
   std::string text;
@@ -42,6 +54,9 @@ const std::string& Expression::text() const {
 }
 std::span<const TypeId> Expression::result_types() const {
   return program_->result_types;
+}
+std::size_t Expression::regex_size() const {
+  return regex_size_of(*program_->tree);
 }
 const Syntax& Expression::syntax() const {
   return *program_->tree;

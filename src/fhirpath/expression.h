@@ -52,6 +52,8 @@ class Expression {
   const std::string& text() const;
   /// The types that results can have; empty if that is not known before.
   std::span<const TypeId> result_types() const;
+  /// Instructions of its regular expressions: what they take of memory.
+  std::size_t regex_size() const;
   const Syntax& syntax() const;
 
  private:

@@ -19,6 +19,8 @@ using fhirpath::TypeId;
 using Types = std::vector<TypeId>;
 
 constexpr std::size_t kNameMax = 255;
+/// Instructions of all regular expressions.
+constexpr std::size_t kRegexSizeMax = 500'000;
 
 /// SQL's regular identifier, sql-name of the guide.
 bool is_sql_name(std::string_view name) {
@@ -84,7 +86,12 @@ class Compiler {
     options_.context_types = context;
     options_.strictness = strictness;
     auto compiled = fhirpath::Expression::compile(path, options_);
-    if (compiled) return compiled;
+    if (compiled) {
+      regex_size_ += compiled->regex_size();
+      if (regex_size_ <= kRegexSizeMax) return compiled;
+      return Error{ErrorKind::kTooLarge,
+                   place + ": the regular expressions of the view are too large together"};
+    }
     return Error{compiled.error().kind, fmt::format("{}: {}", place, compiled.error().message),
                  compiled.error().detail};
   }
@@ -237,6 +244,7 @@ class Compiler {
   fhirpath::CompileOptions options_;
   std::vector<Column> columns_;
   std::set<std::string, std::less<>> names_;
+  std::size_t regex_size_ = 0;
 };
 
 }  // namespace

@@ -158,15 +158,15 @@ class Reader {
 
   Result<void> read_selects(std::size_t object, const std::string& place, std::string_view name,
                             std::size_t depth, std::vector<SelectDefinition>& out) {
-    if (depth > kSelectDepthMax)
-      return Error{ErrorKind::kTooLarge,
-                   fmt::format("more than {} selects are nested", kSelectDepthMax)};
-    return each_object(object, place, name,
-                       [&](std::size_t element, const std::string& here) -> Result<void> {
-                         SLUICE_ASSIGN_OR_RETURN(auto select, read_select(element, here, depth));
-                         out.push_back(std::move(select));
-                         return {};
-                       });
+    return each_object(
+        object, place, name, [&](std::size_t element, const std::string& here) -> Result<void> {
+          if (depth > kSelectDepthMax)
+            return Error{ErrorKind::kTooLarge,
+                         fmt::format("more than {} selects are nested", kSelectDepthMax)};
+          SLUICE_ASSIGN_OR_RETURN(auto select, read_select(element, here, depth));
+          out.push_back(std::move(select));
+          return {};
+        });
   }
 
   Result<SelectDefinition> read_select(std::size_t object, const std::string& place,

@@ -171,6 +171,25 @@ TEST(View, AValueInVeryManyCellsIsBounded) {
   EXPECT_EQ(error(41'000, 119'000), "the rows of the resource are larger than 119000 bytes");
 }
 
+TEST(View, SelectsNestAsDeepAsTheLimitSays) {
+  std::string select = R"-({"column":[{"name":"id","path":"id"}]})-";
+  for (std::size_t i = 1; i < kSelectDepthMax; ++i) {
+    select.insert(0, R"({"select":[)");
+    select += "]}";
+  }
+  EXPECT_EQ(rows(select), "{\"id\":\"p\"}\n");
+  EXPECT_EQ(rows(R"({"select":[)" + select + "]}"), "error: more than 32 selects are nested");
+}
+
+TEST(View, RegularExpressionsAreBoundedTogether) {
+  std::string columns;
+  for (int i = 0; i < 200; ++i)
+    columns += fmt::format(R"-({}{{"name":"c{}","path":"id.matches('\\\\w{{1000}}')"}})-",
+                           i == 0 ? "" : ",", i);
+  EXPECT_THAT(rows(R"-({"column":[)-" + columns + "]}"),
+              HasSubstr("the regular expressions of the view are too large together"));
+}
+
 TEST(View, WhatAViewDefinitionDoesNotHaveIsRefused_E01) {
   const auto error = [](std::string_view json) {
     const auto view = View::compile(json);
