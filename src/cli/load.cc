@@ -121,10 +121,7 @@ Result<int> run_load(LoadArguments& arguments) {
   };
   arguments.options.on_passed_over = [&display](const std::string& path) {
     display.clear();
-    fmt::print(stderr,
-               "{}: passed over: its name ends in none of .ndjson, .jsonl, .json, or these "
-               "with .gz, or it is no file\n",
-               path);
+    tell_passed_over(path);
   };
   arguments.options.on_progress = [&display](const auto& progress) { display.show(progress); };
   const auto notice = [](const std::string& text) { fmt::print(stderr, "{}\n", text); };

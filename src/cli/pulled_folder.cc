@@ -60,8 +60,8 @@ Result<std::vector<fs::path>> take_pulled_folders(
       SLUICE_ASSIGN_OR_RETURN(const auto files, files_in(path, ".ndjson"));
       SLUICE_ASSIGN_OR_RETURN(const auto tables, files_in(path, ".parquet"));
       if (!tables.empty())
-        return Error{ErrorKind::kUnsupported, fmt::format("'{}' is Parquet, which cannot be loaded",
-                                                          tables.front().string())};
+        return Error{ErrorKind::kUnsupported,
+                     fmt::format("'{}' is Parquet, which is not read", tables.front().string())};
       for (const auto& file : files) taken.push_back(file.string());
       folders.emplace_back(path);
     } else if (fs::path(path).filename() == kLog && is_pulled(fs::path(path).parent_path())) {
@@ -72,6 +72,13 @@ Result<std::vector<fs::path>> take_pulled_folders(
   }
   paths = std::move(taken);
   return folders;
+}
+
+void tell_passed_over(const std::string& path) {
+  fmt::print(stderr,
+             "{}: passed over: its name ends in none of .ndjson, .jsonl, .json, or these with .gz, "
+             "or it is no file\n",
+             path);
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> read_pulled_deletions(

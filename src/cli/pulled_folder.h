@@ -1,5 +1,5 @@
-// What `sluice load` takes from a folder that `sluice pull --out` made: its resources and
-// deletions, not the files about the pull itself.
+// What `sluice load` and `sluice table` take from a folder that `sluice pull --out` made: its
+// resources and deletions, not the files about the pull itself.
 #pragma once
 
 #include <filesystem>
@@ -17,6 +17,9 @@ namespace sluice::cli {
 /// that does not exist.
 Result<std::vector<std::filesystem::path>> take_pulled_folders(
     std::vector<std::string>& paths, const std::function<void(const std::string&)>& notice);
+
+/// Tells people that a file of a folder is no data by its name.
+void tell_passed_over(const std::string& path);
 
 /// Type and id of what the Bundles in the folder's deleted/ delete, except what its files of
 /// resources hold.

@@ -18,6 +18,7 @@
 #include "cli/command.h"
 #include "cli/data_folder.h"
 #include "cli/options.h"
+#include "cli/pulled_folder.h"
 #include "cli/signals.h"
 #include "json/json_check.h"
 #include "json/json_tokens.h"
@@ -105,6 +106,7 @@ class TableRun {
     signals.on_signal([this](int) { stop_.request_stop(); });
     bulk::TableInputOptions options{.stop = stop_.get_token(), .on_progress = {}};
     options.on_progress = [this](const bulk::TableProgress& progress) { show(progress); };
+    options.on_passed_over = tell_passed_over;
     auto read = arguments_.data.empty() ? bulk::read_tables_from_files(inputs_, *maker_, options)
                                         : read_store(options);
     clear();
@@ -126,6 +128,8 @@ class TableRun {
       else
         inputs_.push_back(path);
     }
+    const auto notice = [](const std::string& text) { fmt::print(stderr, "{}\n", text); };
+    SLUICE_RETURN_IF_ERROR(take_pulled_folders(inputs_, notice));
     if (definitions_.empty())
       return invalid("table: no ViewDefinition was named; a definition is a .json file" +
                      (why_not.empty() ? "" : " (" + why_not + ")"));

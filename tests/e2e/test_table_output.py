@@ -123,6 +123,21 @@ class TableOutput(harness.TestCase):
         self.assertEqual(self.text("o/v.ndjson"), '{"id":"a"}\n')
         self.assertEqual(self.text("o/w.ndjson"), '{"id":"b"}\n')
 
+    def test_of_a_pulled_folder_the_resources_are_read_and_of_others_what_is_passed_over_is_told(self):
+        for name in (".sluice", "deleted"):
+            os.makedirs(self.path(f"copy/{name}"))
+        for name in (".sluice/journal", "log.ndjson", "deleted/d.ndjson"):
+            harness.write_lines(self.path(f"copy/{name}"), [{"eventId": "kickoff"}])
+        harness.write_lines(self.path("copy/Patient.00001.ndjson"), [PATIENT])
+        done = self.table(self.view, self.path("copy"))
+        self.assertEqual(done.out, '{"id":"a"}\n')
+        self.assertIn("a folder of `sluice pull`", done.err)
+        os.makedirs(self.path("inbox"))
+        os.rename(self.path("copy/Patient.00001.ndjson"), self.path("inbox/Patient.parquet"))
+        done = self.table(self.view, self.path("inbox"))
+        self.assertEqual(done.out, "")
+        self.assertIn("inbox/Patient.parquet: passed over", done.err)
+
     def test_a_definition_that_cannot_be_read_is_named(self):
         text = self.text("v.json")
         with open(self.path("bom.json"), "w", encoding="utf-8-sig") as file:

@@ -83,7 +83,7 @@ Result<void> read_file(const std::string& path, std::uint64_t before, TableMaker
 
 Result<void> read_tables_from_files(const std::vector<std::string>& paths, TableMaker& maker,
                                     const TableInputOptions& options) {
-  SLUICE_ASSIGN_OR_RETURN(const auto files, list_load_files(paths));
+  SLUICE_ASSIGN_OR_RETURN(const auto files, list_load_files(paths, options.on_passed_over));
   std::uint64_t total = 0;
   for (const auto& file : files) total += file == "-" ? 0 : size_of(file);
   Reporter reporter(options, total);

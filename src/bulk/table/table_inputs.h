@@ -22,6 +22,8 @@ struct TableInputOptions {
   std::stop_token stop = {};
   /// About four times a second.
   std::function<void(const TableProgress&)> on_progress = {};
+  /// Files of folders that are no data by their names.
+  std::function<void(const std::string& path)> on_passed_over = {};
 };
 
 /// Files, folders and "-", as a load takes them: NDJSON, Bundles, single resources, each also
