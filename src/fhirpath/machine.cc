@@ -11,7 +11,7 @@ namespace {
 
 // What costs as much as a step.
 constexpr std::size_t kTextOfStep = 8;  // bytes
-constexpr std::size_t kMembersOfStep = 32;
+constexpr std::size_t kMembersOfStep = 16;
 constexpr std::size_t kFewItems = 4096;
 
 }  // namespace

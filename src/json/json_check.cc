@@ -263,6 +263,8 @@ std::string escape(std::string_view text) {
 }
 
 bool means(std::string_view raw, std::string_view text) {
+  // An escape has at most six bytes for one that it means: what is much longer is not walked.
+  if (raw.size() < text.size() || raw.size() > 6 * text.size()) return false;
   for (;;) {
     const std::string_view plain = raw.substr(0, raw.find('\\'));
     if (!text.starts_with(plain)) return false;

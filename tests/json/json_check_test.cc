@@ -169,6 +169,13 @@ TEST(JsonCheck, ResolvesEscapes) {
   EXPECT_TRUE(means("id", "id"));
   EXPECT_FALSE(means(R"(\u0069e)", "id"));
   EXPECT_FALSE(means("ids", "id"));
+  // The longest and the shortest that a text can be.
+  EXPECT_TRUE(means(R"(\u0069\u0064)", "id"));
+  EXPECT_TRUE(means(R"(\ud83d\ude00)", "😀"));
+  EXPECT_TRUE(means("", ""));
+  EXPECT_FALSE(means("", "i"));
+  EXPECT_FALSE(means("i", ""));
+  EXPECT_FALSE(means(R"(\u0069\u0064s)", "id"));
 }
 
 // Another parser is the judge: small mutations of a text are accepted by both or by neither.
