@@ -25,6 +25,10 @@ const TypeRow& row_of(TypeId type) {
   return r4::kTypes[type];
 }
 
+TypeId type_count() {
+  return kTypeCount;
+}
+
 bool is_system(TypeId type) {
   return type < kFirstOfFhir;
 }

@@ -49,6 +49,8 @@ struct TypeRow {
 };
 
 const TypeRow& row_of(TypeId type);
+/// How many there are: the numbers of FHIR's begin behind those of System.
+TypeId type_count();
 bool is_system(TypeId type);
 /// Whether `type` is `base` or specialises it.
 bool is_a(TypeId type, TypeId base);
