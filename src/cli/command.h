@@ -29,6 +29,7 @@ Command add_stats(CLI::App& app);
 Command add_sync(CLI::App& app);
 Command add_table(CLI::App& app);
 Command add_token(CLI::App& app);
+Command add_transform(CLI::App& app);
 
 /// The exit code of an error: 2 if the user can correct the command line, else 3 and above.
 int exit_code(ErrorKind kind);

@@ -71,7 +71,7 @@ int run(int argc, char** argv) {
   const std::vector<Command> commands = {
       add_load(app),  add_serve(app), add_client(app),   add_fhirpath(app), add_keys(app),
       add_token(app), add_audit(app), add_generate(app), add_stats(app),    add_jobs(app),
-      add_pull(app),  add_sync(app),  add_table(app)};
+      add_pull(app),  add_sync(app),  add_table(app),    add_transform(app)};
   CLI::App* version = app.add_subcommand("version", "Print the version");
   version->footer("Example:\n  sluice version");
   std::string config;
