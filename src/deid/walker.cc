@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/json_text.h"
 #include "deid/values.h"
@@ -203,6 +204,7 @@ bool Walker::object(std::size_t token, const Place& place, Flow flow, Level leve
   const std::uint8_t tags = tags_;
   out_ += '{';
   bool is_first = true;
+  bool has_type = false;
   std::size_t key = token + 1;
   while (tokens_->first(key) == '"') {
     const std::string_view name = name_of(key);
@@ -219,7 +221,8 @@ bool Walker::object(std::size_t token, const Place& place, Flow flow, Level leve
     const std::size_t value_begin = out_.size();
     path_.emplace_back(name, 0);
     bool is_left = true;
-    if (level == Level::kResource && path_.back().first == "resourceType") {
+    if (level == Level::kResource && name == "resourceType") {
+      if (std::exchange(has_type, true)) return fail_of_two_types();
       copy_type(key + 2, place);
     } else {
       is_left = value(key + 2, step(place, name), flow);
@@ -270,6 +273,7 @@ bool Walker::array(std::size_t token, PlaceId id, Flow flow) {
 bool Walker::object_with_companions(std::size_t token, const Place& place, Flow flow, Level level) {
   out_ += '{';
   bool is_first = true;
+  bool has_type = false;
   std::size_t key = token + 1;
   while (tokens_->first(key) == '"') {
     const std::string_view name = name_of(key);
@@ -282,6 +286,7 @@ bool Walker::object_with_companions(std::size_t token, const Place& place, Flow 
     bool is_left = false;
     path_.emplace_back(plain, 0);
     if (level == Level::kResource && name == "resourceType") {
+      if (std::exchange(has_type, true)) return fail_of_two_types();
       out_ += is_first ? "" : ",";
       out_ += tokens_->scalar(key);
       out_ += ':';
@@ -437,6 +442,12 @@ void Walker::copy(std::size_t token) {
   }
   for (std::size_t i = token; i < next_; ++i)
     out_ += text.substr(tokens_->begin(i), tokens_->end(i) - tokens_->begin(i));
+}
+
+/// Who reads what is written takes the last of them, and its rules were not those of the first.
+bool Walker::fail_of_two_types() {
+  error_ = invalid("it has two resourceTypes");
+  return false;
 }
 
 /// Of the allow-list it is the type that was found, whatever else is written there.

@@ -117,6 +117,7 @@ class Walker {
   void copy_type(std::size_t token, const Place& place);
   void append_string(std::string_view text);
   bool fail(RuleId rule, std::string_view message);
+  bool fail_of_two_types();
   void fire(RuleId rule, std::uint8_t tag) {
     fired_.push_back(rule);
     tags_ |= tag;

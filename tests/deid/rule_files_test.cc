@@ -139,6 +139,16 @@ TEST(Lines, AreTokenisedOnceWhateverTheRules_F03) {
   EXPECT_EQ(fhir::JsonTokens::texts_read(), before);
 }
 
+TEST(Lines, WithTwoResourceTypesAreRefused_F04) {
+  const auto rules = rules_of(file_of(R"({"path":"Patient.name","method":"redact"})"));
+  EXPECT_EQ(applied(rules, R"({"resourceType":"Basic","name":[{"text":"x"}],)"
+                           R"("resource\u0054ype":"Patient"})"),
+            "error: it has two resourceTypes")
+      << "the rules of the first leave what those of the second remove";
+  EXPECT_EQ(applied(rules, R"({"resourceType":"Basic","_id":{},"resourceType":"Patient"})"),
+            "error: it has two resourceTypes");
+}
+
 TEST(Lines, AreOneLineEachWhateverTheyWere) {
   EXPECT_EQ(changed(R"({"path":"Patient.name","method":"redact"})",
                     "{\n \"resourceType\": \"Patient\",\r\n \"id\":\t\"1\",\n \"active\" : true,\n"
