@@ -1,6 +1,8 @@
 #include "fhirpath/document.h"
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
 
 #include "json/json_check.h"
 
@@ -9,9 +11,12 @@ namespace {
 
 using fhir::JsonTokens;
 
-bool is_key(const JsonTokens& tokens, std::size_t key, std::string_view name) {
-  const std::string_view raw = tokens.raw_string(key);
-  return raw == name || (raw.find('\\') != std::string_view::npos && fhir::means(raw, name));
+/// Whether the bytes of a key mean the name.
+inline bool is_key(const Document& document, std::string_view raw, std::string_view name) {
+  if (raw.size() == name.size() && std::memcmp(raw.data(), name.data(), name.size()) == 0)
+    return true;
+  return document.has_escapes() && raw.find('\\') != std::string_view::npos &&
+         fhir::means(raw, name);
 }
 
 /// A scalar of which no table knows the type.
@@ -31,9 +36,11 @@ TypeId untyped(const Document& document, std::uint32_t token) {
   }
 }
 
+/// To a Collection or a vector of nodes.
+template <class Out>
 class Appender {
  public:
-  Appender(const Document& document, Collection& out) : document_(document), out_(out) {}
+  Appender(const Document& document, Out& out) : document_(document), out_(out) {}
 
   /// A member's value and the companion of a primitive; arrays item by item.
   void append(std::uint32_t value, std::uint32_t companion, std::optional<TypeId> type) {
@@ -74,12 +81,13 @@ class Appender {
   }
 
   const Document& document_;
-  Collection& out_;
+  Out& out_;
 };
 
 /// "Quantity" of "valueQuantity", if the choice has such a type.
 std::optional<TypeId> choice_of(const ElementRow& row, std::string_view key) {
-  if (key.size() <= row.name.size() || !key.starts_with(row.name)) return std::nullopt;
+  if (key.size() <= row.name.size() || key[0] != row.name[0] || !key.starts_with(row.name))
+    return std::nullopt;
   const std::string_view suffix = key.substr(row.name.size());
   for (const TypeId type : row.types()) {
     const std::string_view name = row_of(type).name;
@@ -90,60 +98,54 @@ std::optional<TypeId> choice_of(const ElementRow& row, std::string_view key) {
   return std::nullopt;
 }
 
-bool may_have_companion(std::optional<TypeId> type) {
+bool may_have_companion(const Document& document, std::optional<TypeId> type) {
+  if (!document.has_companions()) return false;
   if (!type) return true;
   const TypeKind kind = row_of(*type).kind;
   return kind == TypeKind::kPrimitive || kind == TypeKind::kSystem;
 }
 
 /// An element without a choice. Returns how many members were looked at.
+template <class Out>
 std::size_t append_element(const Node& node, std::string_view name, std::optional<TypeId> type,
-                           Collection& out) {
+                           Out& out) {
   const auto& document = *node.document;
-  const auto& tokens = document.tokens();
-  const bool companions = may_have_companion(type);
+  const bool companions = may_have_companion(document, type);
   std::uint32_t value = Node::kNone;
   std::uint32_t companion = Node::kNone;
   std::size_t looked_at = 0;
-  for (std::size_t key = node.value + 1; tokens.first(key) == '"';) {
+  document.each_key(node.value, [&](std::uint32_t key, std::string_view raw) {
     ++looked_at;
-    const std::string_view raw = tokens.raw_string(key);
-    if (value == Node::kNone && is_key(tokens, key, name)) {
-      value = static_cast<std::uint32_t>(key + 2);
-      if (!companions) break;
-    } else if (companions && raw.size() == name.size() + 1 && raw[0] == '_' &&
-               raw.substr(1) == name) {
-      companion = static_cast<std::uint32_t>(key + 2);
+    if (value == Node::kNone && is_key(document, raw, name)) {
+      value = key + 2;
+      return !companions;
     }
-    const std::size_t behind = document.behind(key + 2);
-    if (tokens.first(behind) != ',') break;
-    key = behind + 1;
-  }
+    if (companions && raw.size() == name.size() + 1 && raw[0] == '_' && raw.substr(1) == name)
+      companion = key + 2;
+    return false;
+  });
   if (value != Node::kNone || companion != Node::kNone)
     Appender(document, out).append(value, companion, type);
   return looked_at;
 }
 
-std::size_t append_choice(const Node& node, const ElementRow& row, Collection& out) {
+template <class Out>
+std::size_t append_choice(const Node& node, const ElementRow& row, Out& out) {
   const auto& document = *node.document;
-  const auto& tokens = document.tokens();
   std::uint32_t value = Node::kNone;
   std::uint32_t companion = Node::kNone;
   std::optional<TypeId> type;
   std::size_t looked_at = 0;
-  for (std::size_t key = node.value + 1; tokens.first(key) == '"';) {
+  document.each_key(node.value, [&](std::uint32_t key, std::string_view raw) {
     ++looked_at;
-    std::string_view raw = tokens.raw_string(key);
-    const bool beside = raw.starts_with('_');
+    const bool beside = document.has_companions() && raw.starts_with('_');
     if (beside) raw.remove_prefix(1);
-    if (const auto found = choice_of(row, raw)) {
-      type = found;
-      (beside ? companion : value) = static_cast<std::uint32_t>(key + 2);
-    }
-    const std::size_t behind = document.behind(key + 2);
-    if (tokens.first(behind) != ',') break;
-    key = behind + 1;
-  }
+    const auto found = choice_of(row, raw);
+    if (!found) return false;
+    type = found;
+    (beside ? companion : value) = key + 2;
+    return !document.has_companions();
+  });
   if (type) Appender(document, out).append(value, companion, type);
   return looked_at;
 }
@@ -176,14 +178,11 @@ class Members {
   };
 
   Members(const Document& document, std::uint32_t object) {
-    const auto& tokens = document.tokens();
-    for (std::size_t key = object + 1; tokens.first(key) == '"';) {
-      all_.push_back({fhir::unescape(tokens.raw_string(key)), static_cast<std::uint32_t>(key + 2)});
+    document.each_key(object, [&](std::uint32_t key, std::string_view raw) {
+      all_.push_back({fhir::unescape(raw), key + 2});
       has_companions_ = has_companions_ || all_.back().name.starts_with('_');
-      const std::size_t behind = document.behind(key + 2);
-      if (tokens.first(behind) != ',') break;
-      key = behind + 1;
-    }
+      return false;
+    });
     if (!has_companions_) return;
     for (const auto& member : all_) by_name_.push_back(&member);
     // The first of equal names is found first.
@@ -209,35 +208,81 @@ class Members {
   bool has_companions_ = false;
 };
 
-}  // namespace
-
-Document::Document(const JsonTokens& tokens) : tokens_(tokens) {
-  behind_.resize(tokens.size());
-  std::vector<std::uint32_t> open;
-  for (std::uint32_t i = 0; i < tokens.size(); ++i) {
-    const char c = tokens.first(i);
-    behind_[i] = i + 1;
-    if (c == '{' || c == '[') {
-      open.push_back(i);
-    } else if ((c == '}' || c == ']') && !open.empty()) {
-      behind_[open.back()] = i + 1;
-      open.pop_back();
-    }
+template <class Out>
+std::size_t append_selected(const Node& node, std::string_view name, const ElementRow* row,
+                            Out& out) {
+  if (!is_object(node)) {
+    const auto beside = companion_of(node);
+    return beside ? append_selected(*beside, name, find_element(beside->type, name), out) : 0;
   }
+  // Of what R4 does not know the names are taken as they are.
+  if (row == nullptr)
+    return node.type == system::kAny ? append_element(node, name, std::nullopt, out) : 0;
+  if (row->is_choice) return append_choice(node, *row, out);
+  return append_element(node, name, row->types()[0], out);
 }
 
-Node Document::root() const {
-  return {this, 0, Node::kNone, resource_type_of(*this, 0)};
+/// Whether a string begins with an underscore.
+bool has_underscored(std::string_view text) {
+  for (std::size_t at = text.find('_', 1); at != std::string_view::npos;
+       at = text.find('_', at + 1))
+    if (text[at - 1] == '"') return true;
+  return false;
+}
+
+/// As resource_type_of(). `likely`: what it probably is.
+TypeId type_of_resource(const Document& document, std::uint32_t object, TypeId likely) {
+  std::string unescaped;
+  const auto name =
+      member_text({&document, object, Node::kNone, system::kAny}, "resourceType", unescaped);
+  if (!name) return system::kAny;
+  if (likely != system::kAny && row_of(likely).name == *name) return likely;
+  const auto type = find_fhir_type(*name);
+  return type && row_of(*type).kind == TypeKind::kResource ? *type : system::kAny;
+}
+
+}  // namespace
+
+void Document::read(const JsonTokens& tokens) {
+  tokens_ = &tokens;
+  // What stands there of the text before is never asked for. One large text is not kept for ever.
+  constexpr std::size_t kKeptTokensMax = 4u << 20;
+  if (behind_.size() > kKeptTokensMax) behind_ = {};
+  if (behind_.size() < tokens.size()) behind_.resize(tokens.size());
+  open_.clear();
+  parts_.clear();
+  const std::size_t begin = tokens.begin(0);
+  const std::string_view text = tokens.text().substr(begin, tokens.begin(tokens.size()) - begin);
+  has_escapes_ = text.find('\\') != std::string_view::npos;
+  // An escape may mean the underscore.
+  has_companions_ = has_escapes_ || has_underscored(text);
+  for (std::uint32_t i = 0; i < tokens.size(); ++i) {
+    // '[' | 0x20 is '{'; no token begins with what else this maps.
+    const char bracket = static_cast<char>(tokens.first(i) | 0x20);
+    if (bracket == '{') {
+      open_.push_back(i);
+    } else if (bracket == '}' && !open_.empty()) {
+      behind_[open_.back()] = i + 1;
+      open_.pop_back();
+    }
+  }
+  root_keys_.clear();
+  walk_keys(0, [&](std::uint32_t key, std::string_view name) {
+    root_keys_.push_back({key, name});
+    return false;
+  });
+  // Resources of one type follow each other.
+  root_type_ = type_of_resource(*this, 0, root_type_);
 }
 
 std::string_view Document::text_of(std::size_t token) const {
-  const std::size_t begin = tokens_.begin(token);
-  return tokens_.text().substr(begin, tokens_.end(behind(token) - 1) - begin);
+  const std::size_t begin = tokens_->begin(token);
+  return tokens_->text().substr(begin, tokens_->end(behind(token) - 1) - begin);
 }
 
 void Document::append_compact(std::size_t token, std::string& out) const {
   for (std::size_t i = token; i < behind(token); ++i)
-    out += tokens_.text().substr(tokens_.begin(i), tokens_.end(i) - tokens_.begin(i));
+    out += tokens_->text().substr(tokens_->begin(i), tokens_->end(i) - tokens_->begin(i));
 }
 
 // A resource is an object with a resourceType, and the root.
@@ -248,18 +293,20 @@ void Document::find_parts() const {
     bool is_resource;
   };
   std::vector<Open> open;
-  for (std::uint32_t i = 0; i < tokens_.size(); ++i) {
-    const char c = tokens_.first(i);
+  for (std::uint32_t i = 0; i < tokens_->size(); ++i) {
+    const char c = tokens_->first(i);
     if (c == '{' || c == '[') {
-      const bool is_member = i > 1 && tokens_.first(i - 1) == ':';
-      const bool is_contained = (!open.empty() && open.back().is_contained) ||
-                                (is_member && is_key(tokens_, i - 2, "contained"));
+      const bool is_member = i > 1 && tokens_->first(i - 1) == ':';
+      const bool is_contained =
+          (!open.empty() && open.back().is_contained) ||
+          (is_member && is_key(*this, tokens_->raw_string(i - 2), "contained"));
       open.push_back({i, is_contained, i == 0});
       if (i == 0) parts_.push_back({0, 0, false});
     } else if ((c == '}' || c == ']') && !open.empty()) {
       open.pop_back();
-    } else if (c == '"' && !open.empty() && !open.back().is_resource && i + 1 < tokens_.size() &&
-               tokens_.first(i + 1) == ':' && is_key(tokens_, i, "resourceType")) {
+    } else if (c == '"' && !open.empty() && !open.back().is_resource && i + 1 < tokens_->size() &&
+               tokens_->first(i + 1) == ':' &&
+               is_key(*this, tokens_->raw_string(i), "resourceType")) {
       open.back().is_resource = true;
       parts_.push_back({open.back().token, 0, open.back().is_contained});
     }
@@ -295,15 +342,12 @@ bool is_object(const Node& node) {
 
 std::size_t append_children(const Node& node, std::string_view name, const ElementRow* row,
                             Collection& out) {
-  if (!is_object(node)) {
-    const auto beside = companion_of(node);
-    return beside ? append_children(*beside, name, find_element(beside->type, name), out) : 0;
-  }
-  // Of what R4 does not know the names are taken as they are.
-  if (row == nullptr)
-    return node.type == system::kAny ? append_element(node, name, std::nullopt, out) : 0;
-  if (row->is_choice) return append_choice(node, *row, out);
-  return append_element(node, name, row->types()[0], out);
+  return append_selected(node, name, row, out);
+}
+
+std::size_t append_children(const Node& node, std::string_view name, const ElementRow* row,
+                            std::vector<Node>& out) {
+  return append_selected(node, name, row, out);
 }
 
 void append_all_children(const Node& node, Collection& out) {
@@ -324,30 +368,37 @@ void append_all_children(const Node& node, Collection& out) {
 }
 
 std::uint32_t find_member(const Document& document, std::uint32_t object, std::string_view name) {
-  const auto& tokens = document.tokens();
-  if (tokens.first(object) != '{') return Node::kNone;
-  for (std::size_t key = object + 1; tokens.first(key) == '"';) {
-    if (is_key(tokens, key, name)) return static_cast<std::uint32_t>(key + 2);
-    const std::size_t behind = document.behind(key + 2);
-    if (tokens.first(behind) != ',') break;
-    key = behind + 1;
-  }
-  return Node::kNone;
+  if (document.tokens().first(object) != '{') return Node::kNone;
+  std::uint32_t found = Node::kNone;
+  document.each_key(object, [&](std::uint32_t key, std::string_view raw) {
+    if (!is_key(document, raw, name)) return false;
+    found = key + 2;
+    return true;
+  });
+  return found;
 }
 
 std::optional<std::string> member_text(const Node& node, std::string_view name) {
+  std::string unescaped;
+  const auto text = member_text(node, name, unescaped);
+  if (!text) return std::nullopt;
+  return unescaped.empty() ? std::string(*text) : std::move(unescaped);
+}
+
+std::optional<std::string_view> member_text(const Node& node, std::string_view name,
+                                            std::string& unescaped) {
   if (!is_object(node)) return std::nullopt;
   const std::uint32_t member = find_member(*node.document, node.value, name);
   const auto& tokens = node.document->tokens();
   if (member == Node::kNone || tokens.first(member) != '"') return std::nullopt;
-  return fhir::unescape(tokens.raw_string(member));
+  const std::string_view raw = tokens.raw_string(member);
+  if (!node.document->has_escapes()) return raw;
+  fhir::unescape(raw, unescaped);
+  return unescaped;
 }
 
 TypeId resource_type_of(const Document& document, std::uint32_t object) {
-  const auto name = member_text({&document, object, Node::kNone, system::kAny}, "resourceType");
-  if (!name) return system::kAny;
-  const auto type = find_fhir_type(*name);
-  return type && row_of(*type).kind == TypeKind::kResource ? *type : system::kAny;
+  return type_of_resource(document, object, system::kAny);
 }
 
 Node resource_of(const Node& node, bool with_contained) {

@@ -13,6 +13,24 @@ namespace {
 constexpr std::size_t kTextOfStep = 8;  // bytes
 constexpr std::size_t kMembersOfStep = 16;
 constexpr std::size_t kFewItems = 4096;
+// Items that are kept room for: one large result must not stay for ever.
+constexpr std::size_t kKept = 4096;
+
+/// The element of the node's type that the name means; null for none.
+const ElementRow* element_of(const Syntax& tree, const Node& node) {
+  return node.type == tree.bound_type && tree.element != nullptr
+             ? tree.element
+             : find_element(node.type, tree.name);
+}
+
+/// Whether it selects the value of a primitive, which is of System.
+bool is_value_of(const Syntax& tree, const Node& node) {
+  return tree.name == "value" && row_of(node.type).kind == TypeKind::kPrimitive;
+}
+
+bool is_path(const Syntax& tree) {
+  return tree.kind == SyntaxKind::kMember && (tree.input == nullptr || is_path(*tree.input));
+}
 
 }  // namespace
 
@@ -26,7 +44,6 @@ std::unique_ptr<Collection> Machine::borrow() {
 }
 
 void Machine::give_back(std::unique_ptr<Collection> values) {
-  constexpr std::size_t kKept = 4096;  // items: one large result must not stay for ever
   if (values->capacity() > kKept) return;
   values->clear();
   pool_.push_back(std::move(values));
@@ -87,8 +104,12 @@ bool Machine::check_room(const Syntax& tree, const Collection& values, std::size
       if (other != &values) held += other->size();
     fits = held <= 2 * options_.items_max;
   }
-  return fits || fail(tree, fmt::format("there are more than {} items", options_.items_max),
-                      ErrorKind::kTooLarge);
+  return fits || too_many_items(tree);
+}
+
+bool Machine::too_many_items(const Syntax& tree) {
+  return fail(tree, fmt::format("there are more than {} items", options_.items_max),
+              ErrorKind::kTooLarge);
 }
 
 bool Machine::push_text(const Syntax& tree, std::string text, Collection& out) {
@@ -232,15 +253,16 @@ bool Machine::literal(const Syntax& tree, Collection& out) {
 }
 
 bool Machine::member(const Syntax& tree, const Frame& frame, Collection& out) {
+  const Node* const self = frame.self == nullptr ? nullptr : frame.self->node();
   if (tree.input == nullptr) {
     if (frame.self == nullptr) return true;
-    const Node* node = frame.self->node();
-    if (tree.self_type != system::kAny && node != nullptr && is_a(node->type, tree.self_type)) {
+    if (tree.self_type != system::kAny && self != nullptr && is_a(self->type, tree.self_type)) {
       out.push_back(*frame.self);
       return true;
     }
     return select_member(tree, *frame.self, out);
   }
+  if (self != nullptr && is_path(*tree.input)) return path(tree, *self, out);
   Lease input(*this);
   if (!eval(*tree.input, frame, *input)) return false;
   for (const auto& value : *input)
@@ -248,19 +270,49 @@ bool Machine::member(const Syntax& tree, const Frame& frame, Collection& out) {
   return check_size(tree, out);
 }
 
-bool Machine::select_member(const Syntax& tree, const Value& value, Collection& out) {
-  if (const Node* node = value.node()) {
-    const ElementRow* row = node->type == tree.bound_type && tree.element != nullptr
-                                ? tree.element
-                                : find_element(node->type, tree.name);
-    if (row == nullptr && tree.name == "value" && row_of(node->type).kind == TypeKind::kPrimitive) {
-      Value converted = system_value(value);
-      if (converted.node() == nullptr) out.push_back(std::move(converted));
-      return true;
+/// Names after names, which are most of what is evaluated: without collections between them.
+bool Machine::path(const Syntax& tree, const Node& start, Collection& out) {
+  members_.clear();
+  for (const Syntax* each = &tree; each != nullptr; each = each->input.get())
+    members_.push_back(each);
+  if (!steps(tree, members_.size())) return false;
+  nodes_.assign(1, start);
+  const Syntax& first = *members_.back();
+  if (first.self_type != system::kAny && is_a(start.type, first.self_type)) members_.pop_back();
+  for (std::size_t i = members_.size(); i-- > 1;) {
+    const Syntax& member = *members_[i];
+    next_nodes_.clear();
+    for (const auto& node : nodes_) {
+      const ElementRow* const row = element_of(member, node);
+      // A value of System, which has no members that a name selects.
+      if (row == nullptr && is_value_of(member, node)) continue;
+      const std::size_t looked_at = append_children(node, member.name, row, next_nodes_);
+      if (!steps(member, 1 + looked_at / kMembersOfStep)) return false;
+      if (next_nodes_.size() > options_.items_max) return too_many_items(member);
     }
-    const std::size_t looked_at = append_children(*node, tree.name, row, out);
-    return looked_at <= kMembersOfStep || steps(tree, looked_at / kMembersOfStep);
-  } else if (const auto* quantity = value.get<Quantity>()) {
+    nodes_.swap(next_nodes_);
+  }
+  for (const auto& node : nodes_)
+    if (!step(tree) || !select_node(tree, node, out)) return false;
+  if (nodes_.capacity() > kKept) nodes_ = {};
+  if (next_nodes_.capacity() > kKept) next_nodes_ = {};
+  return check_size(tree, out);
+}
+
+bool Machine::select_node(const Syntax& tree, const Node& node, Collection& out) {
+  const ElementRow* const row = element_of(tree, node);
+  if (row == nullptr && is_value_of(tree, node)) {
+    Value converted = system_value(node);
+    if (converted.node() == nullptr) out.push_back(std::move(converted));
+    return true;
+  }
+  const std::size_t looked_at = append_children(node, tree.name, row, out);
+  return looked_at <= kMembersOfStep || steps(tree, looked_at / kMembersOfStep);
+}
+
+bool Machine::select_member(const Syntax& tree, const Value& value, Collection& out) {
+  if (const Node* node = value.node()) return select_node(tree, *node, out);
+  if (const auto* quantity = value.get<Quantity>()) {
     if (tree.name == "value") out.emplace_back(quantity->value);
     if (tree.name == "unit" || tree.name == "code") out.emplace_back(quantity->unit);
   } else if (const auto* info = value.get<TypeInfo>()) {

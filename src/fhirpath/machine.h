@@ -65,7 +65,9 @@ class Machine {
   bool eval_apart(const Syntax& tree, const Frame& frame, Collection& out);
   bool literal(const Syntax& tree, Collection& out);
   bool member(const Syntax& tree, const Frame& frame, Collection& out);
+  bool path(const Syntax& tree, const Node& start, Collection& out);
   bool select_member(const Syntax& tree, const Value& value, Collection& out);
+  bool select_node(const Syntax& tree, const Node& node, Collection& out);
   bool variable(const Syntax& tree, Collection& out);
   bool indexer(const Syntax& tree, const Frame& frame, Collection& out);
   bool type_operator(const Syntax& tree, const Frame& frame, Collection& out);
@@ -149,6 +151,7 @@ class Machine {
   /// Appends copies.
   bool append_copies(const Syntax& tree, const Collection& values, Collection& out);
   bool too_many_steps(const Syntax& tree);
+  bool too_many_items(const Syntax& tree);
   bool check_size(const Syntax& tree, const Collection& values) {
     return check_room(tree, values, 0);
   }
@@ -171,6 +174,10 @@ class Machine {
   EvaluationOptions options_;
   std::vector<std::unique_ptr<Collection>> pool_;
   std::vector<const Collection*> leased_;
+  // Of path(), which evaluates nothing else meanwhile.
+  std::vector<Node> nodes_;
+  std::vector<Node> next_nodes_;
+  std::vector<const Syntax*> members_;
   std::vector<std::pair<std::string_view, Collection>> defined_;
   const Expression* expression_ = nullptr;
   const Value* context_ = nullptr;

@@ -1,6 +1,8 @@
 // The functions on nodes: the tree, types, and what FHIR and SQL on FHIR add.
 #include <fmt/format.h>
 
+#include <cstring>
+
 #include "fhirpath/document.h"
 #include "fhirpath/machine.h"
 #include "json/json_check.h"
@@ -21,21 +23,32 @@ void append_descendants(const Value& value, std::size_t items_max, Collection& o
   }
 }
 
+std::size_t last_slash(std::string_view text) {
+  const void* const found = ::memrchr(text.data(), '/', text.size());
+  return found == nullptr ? std::string_view::npos
+                          : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+}
+
 /// The type and id of "Patient/1", "http://host/base/Patient/1/_history/2".
 struct Target {
   TypeId type;
   std::string_view id;
 };
-std::optional<Target> target_of(std::string_view reference) {
-  reference = reference.substr(0, reference.find_first_of("#?|"));
-  if (const std::size_t version = reference.find("/_history/"); version != std::string_view::npos)
-    reference = reference.substr(0, version);
-  const std::size_t slash = reference.rfind('/');
+/// `likely`: the type that it probably has.
+std::optional<Target> target_of(std::string_view reference, TypeId likely = system::kAny) {
+  // By memchr() and its like: this is done for each reference of each row.
+  for (const char end : {'#', '?', '|'}) reference = reference.substr(0, reference.find(end));
+  if (reference.find('_') != std::string_view::npos)
+    reference = reference.substr(0, reference.find("/_history/"));
+  const std::size_t slash = last_slash(reference);
   if (slash == std::string_view::npos || slash + 1 == reference.size()) return std::nullopt;
   const std::string_view id = reference.substr(slash + 1);
   std::string_view name = reference.substr(0, slash);
-  if (const std::size_t before = name.rfind('/'); before != std::string_view::npos)
+  if (const std::size_t before = last_slash(name); before != std::string_view::npos)
     name = name.substr(before + 1);
+  if (likely != system::kAny && row_of(likely).name == name &&
+      row_of(likely).kind == TypeKind::kResource)
+    return Target{likely, id};
   const auto type = find_fhir_type(name);
   if (!type || row_of(*type).kind != TypeKind::kResource) return std::nullopt;
   return Target{*type, id};
@@ -265,11 +278,18 @@ bool Machine::resolve(const Syntax& tree, const Collection& input, Collection& o
 }
 
 bool Machine::reference_key(const Syntax& tree, const Collection& input, Collection& out) {
+  std::string kept;
   for (const auto& value : input) {
-    const auto reference = reference_text(value);
+    std::optional<std::string_view> reference;
+    if (const Node* const node = value.node(); node != nullptr && is_object(*node)) {
+      reference = member_text(*node, "reference", kept);
+    } else if (auto text = reference_text(value)) {
+      kept = std::move(*text);
+      reference = kept;
+    }
     if (!steps(tree, 1 + (reference ? reference->size() / 8 : 0))) return false;
     if (!reference) continue;
-    const auto target = target_of(*reference);
+    const auto target = target_of(*reference, tree.type.fhir);
     if (!target || target->id.empty()) continue;
     if (!tree.arguments.empty() && !tree.type.includes(target->type)) continue;
     out.emplace_back(std::string(target->id));
