@@ -125,6 +125,20 @@ Result<void> set_ansi_type(Column& column, std::string_view ansi_type) {
   return {};
 }
 
+std::optional<std::string_view> text_view(const fhirpath::Value& value) {
+  if (const auto* const node = value.node()) {
+    if (node->value == fhirpath::Node::kNone) return std::nullopt;
+    const auto& tokens = node->document->tokens();
+    const char first = tokens.first(node->value);
+    if (first == '{' || first == '[') return std::nullopt;
+    if (first != '"') return tokens.scalar(node->value);
+    if (node->document->has_escapes()) return std::nullopt;
+    return tokens.raw_string(node->value);
+  }
+  const auto* const text = value.get<std::string>();
+  return text == nullptr ? std::nullopt : std::optional<std::string_view>(*text);
+}
+
 void append_text(const fhirpath::Value& value, std::string& out) {
   if (const auto* const node = value.node()) {
     if (node->value == fhirpath::Node::kNone) return;
@@ -132,7 +146,7 @@ void append_text(const fhirpath::Value& value, std::string& out) {
     const char first = tokens.first(node->value);
     if (first == '"') {
       const std::string_view raw = tokens.raw_string(node->value);
-      if (raw.find('\\') == std::string_view::npos)
+      if (!node->document->has_escapes() || raw.find('\\') == std::string_view::npos)
         out += raw;
       else
         out += fhir::unescape(raw);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -45,5 +46,8 @@ std::string_view short_type(std::string_view type);
 
 /// A value of a column as text: the string itself, digits, true, base64; complex values as JSON.
 void append_text(const fhirpath::Value& value, std::string& out);
+/// The same where it stands somewhere already, and lives as long as the value and its document;
+/// nullopt where it must be made.
+std::optional<std::string_view> text_view(const fhirpath::Value& value);
 
 }  // namespace sluice::table

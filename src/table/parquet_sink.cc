@@ -109,6 +109,13 @@ class ParquetSink final : public TableSink {
 
   template <bool kWrites>
   Result<void> put(std::size_t i, const fhirpath::Value& value) {
+    if (columns_[i].storage == Storage::kText) {
+      if constexpr (!kWrites) return {};
+      if (const auto text = text_view(value)) {
+        writer_->add_text(i, *text);
+        return {};
+      }
+    }
     text_.clear();
     append_text(value, text_);
     switch (columns_[i].storage) {

@@ -113,7 +113,8 @@ Result<void> ViewRows::count_row() {
 }
 
 Result<bool> ViewRows::is_wanted(const fhirpath::Value& root) {
-  fhirpath::Collection found;
+  Elements lease(*this);
+  fhirpath::Collection& found = *lease;
   for (const auto& where : view_.program().where) {
     if (auto done = evaluate(where.expression, root, found); !done)
       return placed(done.error(), where.place);
@@ -140,15 +141,13 @@ Result<void> ViewRows::run_selects(std::size_t number, const fhirpath::Value& ro
 Result<void> ViewRows::run(const SelectProgram& select, const fhirpath::Value& context,
                            const Then& then) {
   using Each = SelectDefinition::Each;
-  if (select.each == Each::kNone) {
-    const auto index = variables_.begin()->second.front();
-    return run_element(select, context, index.get<fhirpath::Integer>()->value, then);
-  }
+  if (select.each == Each::kNone) return run_element(select, context, index_, then);
   if (select.each == Each::kRepeat) {
     std::int64_t index = 0;
     return run_repeat(select, context, index, 1, then);
   }
-  fhirpath::Collection elements;
+  Elements lease(*this);
+  fhirpath::Collection& elements = *lease;
   if (auto done = evaluate(select.paths.front(), context, elements); !done)
     return placed(done.error(), select.place);
   const Held held(held_, size_of(elements).held);
@@ -168,7 +167,8 @@ Result<void> ViewRows::run(const SelectProgram& select, const fhirpath::Value& c
 Result<void> ViewRows::run_repeat(const SelectProgram& select, const fhirpath::Value& context,
                                   std::int64_t& index, std::size_t depth, const Then& then) {
   for (const auto& path : select.paths) {
-    fhirpath::Collection elements;
+    Elements lease(*this);
+    fhirpath::Collection& elements = *lease;
     if (auto done = evaluate(path, context, elements); !done)
       return placed(done.error(), select.place);
     const Held held(held_, size_of(elements).held);
@@ -197,8 +197,8 @@ Result<void> ViewRows::run_element(const SelectProgram& select, const fhirpath::
 
 Result<void> ViewRows::run_parts(const SelectProgram& select, std::size_t part,
                                  const fhirpath::Value& element, const Then& then) {
-  const auto index = variables_.begin()->second.front();
-  const auto again = [&] { variables_.begin()->second.front() = index; };
+  const std::int64_t index = index_;
+  const auto again = [&] { set_index(index); };
   if (part < select.selects.size())
     return run(select.selects[part], element, [&]() -> Result<void> {
       again();
@@ -251,6 +251,8 @@ Result<void> ViewRows::fill(const ColumnProgram& column, const fhirpath::Value& 
 }
 
 void ViewRows::set_index(std::int64_t index) {
+  if (index == index_) return;
+  index_ = index;
   variables_.begin()->second.front() = fhirpath::Integer{index};
 }
 

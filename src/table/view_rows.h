@@ -5,6 +5,8 @@
 #include <functional>
 #include <span>
 #include <stop_token>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "fhirpath/evaluation.h"
@@ -52,7 +54,44 @@ class ViewRows {
   const View& view() const { return view_; }
 
  private:
-  using Then = std::function<Result<void>()>;
+  /// What comes next within a row. Owns nothing, so that it costs no memory: what it calls stands
+  /// on the stack of who made it.
+  class Then {
+   public:
+    template <class Call>
+    Then(const Call& call)  // NOLINT: a lambda where a Then is taken
+        : object_(&call),
+          call_([](const void* object) { return (*static_cast<const Call*>(object))(); }) {}
+    Result<void> operator()() const { return call_(object_); }
+
+   private:
+    const void* const object_;
+    Result<void> (*const call_)(const void* object);
+  };
+
+  /// The elements of a select, in memory that is used again.
+  class Elements {
+   public:
+    explicit Elements(ViewRows& rows) : rows_(rows) {
+      if (rows.spare_.empty()) return;
+      values_ = std::move(rows.spare_.back());
+      rows.spare_.pop_back();
+    }
+    ~Elements() {
+      constexpr std::size_t kItemsKept = 4096;  // one large list must not stay for ever
+      if (values_.capacity() > kItemsKept) return;
+      values_.clear();
+      rows_.spare_.push_back(std::move(values_));
+    }
+    Elements(const Elements&) = delete;
+    Elements& operator=(const Elements&) = delete;
+    fhirpath::Collection& operator*() { return values_; }
+
+   private:
+    ViewRows& rows_;
+    fhirpath::Collection values_;
+  };
+
   Result<bool> is_wanted(const fhirpath::Value& root);
   Result<void> run(const SelectProgram& select, const fhirpath::Value& context, const Then& then);
   Result<void> run_element(const SelectProgram& select, const fhirpath::Value& element,
@@ -77,6 +116,8 @@ class ViewRows {
   fhirpath::Evaluation evaluation_;
   fhirpath::Variables variables_;
   std::vector<fhirpath::Collection> row_;
+  std::vector<fhirpath::Collection> spare_;
+  std::int64_t index_ = 0;
   struct Size {
     std::size_t held = 0;
     std::size_t text = 0;

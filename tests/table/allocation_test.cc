@@ -92,7 +92,7 @@ TEST(TableAllocation, NoneForPathsChoicesAndFunctions_E01) {
   EXPECT_EQ(
       allocations_of(
           R"-({"column":[{"name":"status","path":"status"},{"name":"category","path":"category.coding.code.first()"},)-"
-          R"-({"name":"code","path":"code.coding.where(system = 'http://loinc.org').code"},)-"
+          R"-({"name":"code","path":"code.coding.where(code = '8480-6').code"},)-"
           R"-({"name":"text","path":"iif(code.text.exists(), code.text, code.coding.first().display)"},)-"
           R"-({"name":"at","path":"effective.ofType(dateTime)"},)-"
           R"-({"name":"codes","path":"category.coding.code","collection":true}]})-",

@@ -79,8 +79,8 @@ Result<void> TableMaker::take(std::string_view json, Place place) {
   SLUICE_ASSIGN_OR_RETURN(const bool is_whole, read(json, place));
   if (!is_whole) return {};
   SLUICE_RETURN_IF_ERROR(take_resource(tokens_, place));
-  const auto type = fhir::string_member(tokens_, 0, "resourceType");
-  return type && *type == "Bundle" ? take_entries(place) : Result<void>();
+  return document_.root().type == fhirpath::known_types().bundle ? take_entries(place)
+                                                                 : Result<void>();
 }
 
 Result<void> TableMaker::take_alone(std::string_view json, Place place) {
@@ -115,15 +115,16 @@ Result<void> TableMaker::take_resource(const fhir::JsonTokens& tokens, Place pla
   const auto here = [&] {
     return entry == 0 ? place.text() : fmt::format("{}, entry {}", place.text(), entry);
   };
-  const auto name = fhir::string_member(tokens, 0, "resourceType");
+  document_.read(tokens);
+  std::string unescaped;
+  const auto name = fhirpath::member_text(document_.root(), "resourceType", unescaped);
   if (!name) return fault(here(), invalid("resourceType is missing"));
   const auto type = fhir::find_resource_type(*name);
   const auto found = type ? by_type_.find(*type) : by_type_.end();
   if (found == by_type_.end()) return {};
   ++counts_.resources;
-  const fhirpath::Document resource(tokens);
   for (Table* const table : found->second) {
-    if (auto made = make_rows(*table, resource); !made) {
+    if (auto made = make_rows(*table, document_); !made) {
       if (made.error().kind == ErrorKind::kStorage || made.error().kind == ErrorKind::kCancelled)
         return made;
       const std::string id = name_of(tokens, *type);

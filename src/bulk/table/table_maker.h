@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "fhir/resource_type.h"
+#include "fhirpath/document.h"
 #include "json/json_tokens.h"
 #include "table/table_sink.h"
 #include "table/view_rows.h"
@@ -82,6 +83,7 @@ class TableMaker {
   std::map<fhir::ResourceType, std::vector<Table*>> by_type_;
   fhir::JsonTokens tokens_;
   fhir::JsonTokens entry_;
+  fhirpath::Document document_;
   TableCounts counts_;
 };
 
