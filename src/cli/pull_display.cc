@@ -97,8 +97,8 @@ std::string shown_time(const std::string& transaction_time) {
 std::vector<std::string> oddities_of(const client::PullReport& report) {
   std::vector<std::string> texts;
   if (report.missing > 0)
-    texts.push_back(
-        fmt::format("{} files of the manifest have no URL", human_count(report.missing)));
+    texts.push_back(fmt::format("files of the manifest that nobody can ask for: {}",
+                                human_count(report.missing)));
   if (report.strays > 0)
     texts.push_back(fmt::format("{} lines do not belong into their files; they stand in error/:",
                                 human_count(report.strays)));

@@ -138,7 +138,7 @@ class WithoutUrls(Faults):
         out, done = self.pull(code=3)
         self.assert_patients(out)
         self.assertIn("a file of Condition without a URL", done.out)
-        self.assertIn("1 files of the manifest have no URL", done.out)
+        self.assertIn("files of the manifest that nobody can ask for: 1", done.out)
         self.server.finish(self.output + [{"type": "Device", "url": "ftp://x/y"}])
         out, done = self.pull(code=3)
         self.assert_patients(out)

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <vector>
 
+#include "base/text.h"
 #include "base/utf8.h"
 
 namespace sluice::client {
@@ -48,6 +49,7 @@ struct Handler {
   std::string key_text = {};
   bool is_cut = false;  // a text was longer than we keep
   ManifestItem item = {};
+  bool has_members = false;  // the entry
   std::string relation = {}, link_url = {};
   std::uint64_t items = 0;
 
@@ -57,8 +59,18 @@ struct Handler {
     if (section == "error" || section == "outcome") return FileKind::kOutcome;
     return std::nullopt;
   }
-  // An object directly in an array that is a member of the root.
-  bool in_entry() const { return open.size() == 3 && open[0] && !open[1] && open[2]; }
+  bool in_list() const { return kind() || section == "link"; }
+  // How deep the entry of a list is that we are in: an object in an array, or one in place of the
+  // array, which some write for a single entry. 0: in none.
+  std::size_t entry_depth() const {
+    if (open.size() < 2 || !open[0]) return 0;
+    if (open[1]) return in_list() ? 2 : 0;
+    return open.size() > 2 && open[2] ? 3 : 0;
+  }
+  bool in_entry() const { return !open.empty() && open.size() == entry_depth(); }
+  // Where a value stands that should be the entry of a list, or the list itself.
+  bool in_place_of_entry() const { return open.size() == 2 && open[0] && !open[1] && in_list(); }
+  bool in_place_of_list() const { return open.size() == 1 && open[0] && in_list(); }
 
   bool fail(error_code& ec, std::string what) {
     problem = std::move(what);
@@ -67,28 +79,41 @@ struct Handler {
   }
   bool on_document_begin(error_code&) { return true; }
   bool on_document_end(error_code&) { return true; }
-  // A single link without the array around it.
-  bool in_bare_link() const { return section == "link" && open.size() == 2 && open[0] && open[1]; }
   // Below an entry: an OperationOutcome in place of a file's name.
   bool in_inline_outcome() const {
-    return open.size() > 3 && open[0] && !open[1] && open[2] && kind() == FileKind::kOutcome;
+    return entry_depth() > 0 && open.size() > entry_depth() && kind() == FileKind::kOutcome;
   }
   bool on_object_begin(error_code&) {
     open.push_back(true);
     if (open.size() == 1) is_object = true;
-    if (in_entry() || in_bare_link()) {
+    if (in_entry()) {
       item = {};
+      has_members = false;
       relation.clear();
       link_url.clear();
     }
     return true;
   }
   bool on_object_end(std::size_t, error_code& ec) {
-    const bool is_link = section == "link" && (in_entry() || in_bare_link());
-    const bool entry = in_entry();
+    const bool is_entry = in_entry();
+    const bool is_bare = open.size() == 2;
     open.pop_back();
-    if (is_link && relation == "next") head.next = link_url;
-    if (!entry) return true;
+    // {} in place of a list is an empty one.
+    if (!is_entry || (is_bare && !has_members)) return true;
+    if (is_bare && section == "output") has_output = true;
+    if (section == "link") {
+      take_link();
+      return true;
+    }
+    return give_item(ec);
+  }
+  void take_link() {
+    const bool is_next = to_lower(relation) == "next";
+    if (is_next && !link_url.empty()) head.next = link_url;
+    const bool is_clear = is_next ? !link_url.empty() : !relation.empty() || link_url.empty();
+    if (!is_clear) head.has_odd_link = true;
+  }
+  bool give_item(error_code& ec) {
     const auto of = kind();
     if (!of) return true;
     if (++items > limits.items_max) return fail(ec, "it names too many files");
@@ -100,10 +125,26 @@ struct Handler {
     }
     return true;
   }
-  bool on_array_begin(error_code&) {
+  // What is no object where an entry should be: nothing tells what it stands for.
+  bool give_odd(std::string_view words, error_code& ec) {
+    if (section == "link") {
+      head.has_odd_link = true;
+      return true;
+    }
+    item = {};
+    item.is_odd = true;
+    item.text = std::string(shortened(words, kOutcomeShown));
+    return give_item(ec);
+  }
+  bool take_scalar(bool says_something, std::string_view words, error_code& ec) {
+    const bool is_odd = in_place_of_entry() || (in_place_of_list() && says_something);
+    return !is_odd || give_odd(words, ec);
+  }
+  bool on_array_begin(error_code& ec) {
     if (open.size() == 1 && section == "output") has_output = true;
+    const bool is_odd = in_place_of_entry();
     open.push_back(false);
-    return true;
+    return !is_odd || give_odd({}, ec);
   }
   bool on_array_end(std::size_t, error_code&) {
     open.pop_back();
@@ -124,6 +165,7 @@ struct Handler {
     key = std::move(key_text);
     key_text.clear();
     is_cut = false;
+    if (in_entry()) has_members = true;
     if (open.size() == 1) section = key;
     if (open.size() == 1 && key == "deleted") head.lists_deletions = true;
     return true;
@@ -134,13 +176,15 @@ struct Handler {
   }
   bool on_string(json::string_view part, std::size_t, error_code& ec) {
     add(text, part);
-    const bool is_ours = (in_entry() || in_bare_link()) && (key == "url" || key == "type");
+    const bool is_ours = in_entry() && (is_url_key() || key == "type");
     if (is_cut && is_ours) return fail(ec, "a text is too long");
     is_cut = false;
     take_text();
+    const std::string words = std::move(text);
     text.clear();
-    return true;
+    return take_scalar(!words.empty(), words, ec);
   }
+  bool is_url_key() const { return key == "url" || (key == "href" && section == "link"); }
   void take_text() {
     if (open.size() == 1 && open[0]) {
       if (key == "transactionTime") head.transaction_time = text;
@@ -148,9 +192,9 @@ struct Handler {
       if (key == "outputFormat") head.output_format = text;
       if (key == "outputOrganizedBy") head.organized_by = text;
       if (key == "requiresAccessToken") head.requires_access_token = text == "true";
-    } else if (section == "link" && (in_entry() || in_bare_link())) {
-      if (key == "relation") relation = text;
-      if (key == "url") link_url = text;
+    } else if (section == "link" && in_entry()) {
+      if (key == "relation" || key == "rel") relation = text;
+      if (is_url_key()) link_url = text;
     } else if (in_entry()) {
       if (key == "type" || key == "resourceType") item.type = text;
       if (key == "url") item.url = text;
@@ -158,7 +202,7 @@ struct Handler {
       if (const auto number = parse_number(text)) take_number(*number);
     } else if (in_inline_outcome()) {
       const bool is_words = key == "diagnostics" || key == "text" || key == "display";
-      if (is_words && item.text.empty()) item.text = text.substr(0, kOutcomeShown);
+      if (is_words && item.text.empty()) item.text = std::string(shortened(text, kOutcomeShown));
       if (key == "severity" && weight(text) > weight(item.severity)) item.severity = text;
     }
   }
@@ -178,25 +222,25 @@ struct Handler {
     if (key == "fileSize") item.size = value;
   }
   bool on_number_part(json::string_view, error_code&) { return true; }
-  bool on_int64(std::int64_t value, json::string_view, error_code&) {
+  bool on_int64(std::int64_t value, json::string_view, error_code& ec) {
     // A negative count says nothing.
     if (value >= 0) take_number(static_cast<std::uint64_t>(value));
-    return true;
+    return take_scalar(value != 0, {}, ec);
   }
-  bool on_uint64(std::uint64_t value, json::string_view, error_code&) {
+  bool on_uint64(std::uint64_t value, json::string_view, error_code& ec) {
     take_number(value);
-    return true;
+    return take_scalar(true, {}, ec);
   }
-  bool on_double(double value, json::string_view, error_code&) {
+  bool on_double(double value, json::string_view, error_code& ec) {
     if (value >= 0 && value < 1e15 && value == std::floor(value))
       take_number(static_cast<std::uint64_t>(value));
-    return true;
+    return take_scalar(true, {}, ec);
   }
-  bool on_bool(bool value, error_code&) {
+  bool on_bool(bool value, error_code& ec) {
     if (open.size() == 1 && key == "requiresAccessToken") head.requires_access_token = value;
-    return true;
+    return take_scalar(value, {}, ec);
   }
-  bool on_null(error_code&) { return true; }
+  bool on_null(error_code& ec) { return take_scalar(false, {}, ec); }
   bool on_comment_part(json::string_view, error_code&) { return true; }
   bool on_comment(json::string_view, error_code&) { return true; }
 };

@@ -27,6 +27,7 @@ struct ManifestItem {
   std::optional<std::uint64_t> size = std::nullopt;
   std::string text = {};      ///< of an OperationOutcome in place of a file: its first words
   std::string severity = {};  ///< of the same: the worst one
+  bool is_odd = false;        ///< no object: `text` may have words, and nothing else is known
 };
 
 /// What is left of a manifest without its files.
@@ -38,6 +39,7 @@ struct ManifestHead {
   std::string next;  ///< of link; empty: the last page
   bool requires_access_token = false;
   bool lists_deletions = false;  ///< it has a member `deleted`
+  bool has_odd_link = false;     ///< one of link is not understood: there may be more pages
 };
 
 struct ManifestLimits {
@@ -48,7 +50,8 @@ struct ManifestLimits {
 
 /// Counts may be numbers or texts; `output` may be missing where there is a transactionTime.
 /// `error` (STU1 to STU3) and `outcome` (STU4) may both list the same files: both are given. A file
-/// of type OperationOutcome in `output` is an outcome too. One thread.
+/// of type OperationOutcome in `output` is an outcome too. A list may be its single entry without
+/// the array; what is no object in a list, or in place of one, is given as odd. One thread.
 class ManifestReader {
  public:
   using OnItem = std::function<Result<void>(ManifestItem)>;

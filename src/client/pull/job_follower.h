@@ -53,6 +53,8 @@ class JobFollower {
   Result<void> look();
   Result<void> take_item(ManifestItem item);
   void take_nameless(const ManifestItem& item);
+  void remark(std::string text);
+  void note_links(const ManifestHead& head);
   Result<void> refresh();
   Result<void> note_manifest(ManifestHead head, bool is_whole);
   Result<void> take_new(const ManifestItem& item);

@@ -63,6 +63,7 @@ Result<JobFollower::Reading> JobFollower::read() {
   }
   reading.polled = std::move(*polled);
   if (!reading.polled.manifest) return reading;
+  note_links(*reading.polled.manifest);
   std::set<std::string> pages;
   std::string from = status_url;
   std::string next = reading.polled.manifest->next;
@@ -87,6 +88,7 @@ Result<JobFollower::Reading> JobFollower::read() {
             page.trouble.empty() ? "a page of the manifest is missing" : page.trouble;
       return reading;
     }
+    note_links(*page.manifest);
     from = url;
     next = page.manifest->next;
     ++reading.pages;
@@ -119,14 +121,28 @@ void JobFollower::take_nameless(const ManifestItem& item) {
         item.severity.empty() || item.severity == "error" || item.severity == "fatal";
     if (is_error) ++remarks_.outcome_errors;
     text = item.text.empty() ? "an outcome without words" : item.text;
+  } else if (item.is_odd) {
+    ++remarks_.missing;
+    text = fmt::format("the manifest has an entry in '{}' that is no file", to_string(item.kind));
   } else {
     ++remarks_.missing;
     text = fmt::format("the manifest has a file of {}{} {}", item.type.substr(0, 64),
                        item.kind == FileKind::kDeleted ? " (deletions)" : "",
                        item.url.empty() ? "without a URL" : "with a URL that is none");
   }
+  remark(std::move(text));
+}
+
+void JobFollower::remark(std::string text) {
   if (!text.empty() && remarks_.texts.size() < kRemarksKept)
     remarks_.texts.push_back(std::move(text));
+}
+
+// What follows on it, if anything does, is not known.
+void JobFollower::note_links(const ManifestHead& head) {
+  if (!head.has_odd_link) return;
+  ++remarks_.missing;
+  remark("the manifest has a link that is not understood: it may have more pages");
 }
 
 Result<void> JobFollower::take_item(ManifestItem item) {

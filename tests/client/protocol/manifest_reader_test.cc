@@ -109,6 +109,68 @@ TEST(ManifestReader, ItemsWithoutAUrlAreGivenAndOutcomesInPlaceAreRead) {
   EXPECT_EQ(items[3].severity, "error");
 }
 
+// A list that is no list of objects must not pass for an empty one: nothing would be exported.
+TEST(ManifestReader, L05ASingleEntryMayStandWithoutItsArray) {
+  for (const std::size_t piece : {1u, 4096u}) {
+    const auto [head, items] = read(
+        R"({"output":{"type":"Patient","url":"https://e/p","count":3},"deleted":{},
+"error":{"resourceType":"OperationOutcome","issue":[{"severity":"error","diagnostics":"no labs"}]},
+"link":{"rel":"NEXT","href":"https://e/2"}})",
+        piece);
+    ASSERT_TRUE(head) << head.error().message;
+    ASSERT_EQ(items.size(), 2u) << "{} is an empty list";
+    EXPECT_EQ(items[0].url, "https://e/p");
+    EXPECT_EQ(items[0].type, "Patient");
+    EXPECT_EQ(items[0].count, 3u);
+    EXPECT_FALSE(items[0].is_odd);
+    EXPECT_EQ(items[1].kind, FileKind::kOutcome);
+    EXPECT_EQ(items[1].text, "no labs");
+    EXPECT_EQ(items[1].severity, "error");
+    EXPECT_EQ(head->next, "https://e/2");
+    EXPECT_FALSE(head->has_odd_link);
+    EXPECT_TRUE(head->lists_deletions);
+  }
+}
+
+TEST(ManifestReader, L05WhatIsNoObjectInAListIsGivenAsOdd) {
+  const auto odd_of = [](const std::string& lists) {
+    const auto [head, items] = read(R"({"transactionTime":"2026-01-01T00:00:00Z",)" + lists + "}");
+    EXPECT_TRUE(head) << lists;
+    std::string found;
+    for (const auto& item : items)
+      found += (item.is_odd ? "odd " : "") + std::string(to_string(item.kind)) + ":" + item.text +
+               item.url + ";";
+    return found;
+  };
+  EXPECT_EQ(odd_of(R"("output":["https://e/p"])"), "odd output:https://e/p;");
+  EXPECT_EQ(odd_of(R"("output":"https://e/p")"), "odd output:https://e/p;");
+  EXPECT_EQ(odd_of(R"("output":[[{"type":"Patient","url":"https://e/p"}],5,null,true])"),
+            "odd output:;odd output:;odd output:;odd output:;");
+  EXPECT_EQ(odd_of(R"("deleted":7,"error":["no labs"],"outcome":"and no notes")"),
+            "odd deleted:;odd outcome:no labs;odd outcome:and no notes;");
+  EXPECT_EQ(odd_of(R"("output":null,"deleted":false,"error":"","outcome":0)"), "")
+      << "words for none";
+  EXPECT_EQ(odd_of(R"("request":"x","extension":["y",1,[2]],"other":{"output":["z"]})"), "");
+}
+
+TEST(ManifestReader, L05ALinkThatIsNotUnderstoodIsTold) {
+  const auto is_odd = [](const std::string& link) {
+    const auto [head, items] = read(R"({"output":[],"link":)" + link + "}");
+    EXPECT_TRUE(head) << link;
+    return head && head->has_odd_link;
+  };
+  EXPECT_TRUE(is_odd(R"([{"relation":["next"],"url":"https://e/2"}])"));
+  EXPECT_TRUE(is_odd(R"([{"relation":"next","url":["https://e/2"]}])"));
+  EXPECT_TRUE(is_odd(R"([{"url":"https://e/2"}])"));
+  EXPECT_TRUE(is_odd(R"(["https://e/2"])"));
+  EXPECT_TRUE(is_odd(R"("https://e/2")"));
+  EXPECT_FALSE(
+      is_odd(R"([{"relation":"self","url":"https://e/1"},{"relation":"next","url":"u"}])"));
+  EXPECT_FALSE(is_odd(R"([])"));
+  EXPECT_FALSE(is_odd(R"(null)"));
+  EXPECT_FALSE(is_odd(R"({})"));
+}
+
 TEST(ManifestReader, L11CountsMayBeTexts) {
   const auto [head, items] =
       read(R"({"output":[{"url":"u","count":"30","fileSize":"1234"},{"url":"v","count":7.0},
