@@ -25,7 +25,7 @@ std::optional<ContentRange> parse_content_range(std::string_view text) {
   const auto first = number(text.substr(0, dash));
   const auto last = number(text.substr(dash + 1, slash - dash - 1));
   if (!first || !last || *last < *first) return std::nullopt;
-  ContentRange range{*first, number(text.substr(slash + 1))};
+  ContentRange range{*first, *last, number(text.substr(slash + 1))};
   if (range.total && *last >= *range.total) return std::nullopt;
   return range;
 }

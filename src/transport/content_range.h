@@ -10,6 +10,7 @@ namespace sluice::transport {
 /// "bytes 5-9/10"; of "bytes 5-9/*" the total is not known.
 struct ContentRange {
   std::uint64_t first = 0;
+  std::uint64_t last = 0;
   std::optional<std::uint64_t> total = std::nullopt;
 };
 /// nullopt unless it is a range of bytes with a first one.

@@ -6,10 +6,11 @@
 namespace sluice::transport {
 namespace {
 
-TEST(ContentRange, HasItsFirstByteAndTheWholesSize) {
+TEST(ContentRange, HasItsFirstAndLastByteAndTheWholesSize) {
   const auto range = parse_content_range("bytes 5-9/20");
   ASSERT_TRUE(range);
   EXPECT_EQ(range->first, 5u);
+  EXPECT_EQ(range->last, 9u);
   EXPECT_EQ(range->total, 20u);
   EXPECT_EQ(parse_content_range("bytes 0-0/*")->total, std::nullopt);
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <utility>
 
 #include "base/shown_url.h"
 #include "base/text.h"
@@ -53,8 +54,9 @@ std::vector<std::string> resume_headers(const FileValidator& validator, std::uin
 
 BodyUse judge_head(int status, const AnswerHeaders& headers, std::uint64_t offset,
                    const FileValidator& validator) {
-  // 204: an empty file, to some.
-  if (status == 200 || status == 204) return BodyUse::kReplace;
+  // 203: a proxy has changed something on the way. 204: an empty file, to some; of a file that we
+  // have the beginning of it says nothing.
+  if (status == 200 || status == 203 || (status == 204 && offset == 0)) return BodyUse::kReplace;
   if (status == 416) return BodyUse::kRestart;
   if (status != 206) return BodyUse::kError;
   const auto range = transport::parse_content_range(headers.get("content-range"));
@@ -85,6 +87,7 @@ void FileTransfer::restart() {
   file_.reset();
   download_.resume_at = 0;
   download_.validator = {};
+  asks_what_follows_ = false;
 }
 
 Result<void> FileTransfer::begin(const Connection& connection, const DownloadOptions& options,
@@ -131,10 +134,13 @@ Result<void> FileTransfer::take_head(int status, const AnswerHeaders& headers) {
                              shown_url(download_.url), encoding.substr(0, 40))};
   FileValidator validator{headers.get("etag"), headers.get("last-modified"), std::nullopt,
                           headers.get("content-type")};
-  if (use_ == BodyUse::kAppend)
-    validator.total = transport::parse_content_range(headers.get("content-range"))->total;
-  else
+  if (use_ == BodyUse::kAppend) {
+    const auto range = transport::parse_content_range(headers.get("content-range"));
+    range_end_ = range->last + 1;
+    validator.total = range->total;
+  } else {
     validator.total = number(headers.get("content-length"));
+  }
   if (!validator.total) validator.total = download_.validator.total;
   SLUICE_RETURN_IF_ERROR(check_size(validator.total.value_or(0)));
   download_.validator = validator;
@@ -199,6 +205,9 @@ NextStep FileTransfer::follow(const std::string& target) {
 
 NextStep FileTransfer::finish(const DownloadOptions& options, Instant now) {
   const transport::Outcome& outcome = transfer_.outcome();
+  if (use_ == BodyUse::kRestart && std::exchange(asks_what_follows_, false) &&
+      !is_other_file(outcome.headers, download_.validator))
+    return NextStep::kCheck;  // nothing does, or it cannot be asked for
   if (use_ == BodyUse::kRestart) {
     restart();
     if (++useless_ranges_ == 1) return NextStep::kAgain;
@@ -214,8 +223,13 @@ NextStep FileTransfer::finish(const DownloadOptions& options, Instant now) {
     refused_tokens_ = 0;
     if (!outcome.is_answered()) return again(options, outcome.reason);
     const auto& total = download_.validator.total;
-    if (total && *total != offset()) return again(options, "the connection was cut");
-    return NextStep::kCheck;
+    const bool is_range = use_ == BodyUse::kAppend;
+    if ((total && *total != offset()) || (is_range && range_end_ != offset()))
+      return again(options, "the connection was cut");
+    // Some give a file in ranges of their own choice.
+    asks_what_follows_ = is_range && !total;
+    return asks_what_follows_ ? again(options, "the server does not say where the file ends")
+                              : NextStep::kCheck;
   }
   if (!outcome.is_answered() && status_ == 0) {
     url_.clear();

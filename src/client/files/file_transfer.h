@@ -90,6 +90,8 @@ class FileTransfer {
   int status_ = 0;
   int redirects_ = 0;
   BodyUse use_ = BodyUse::kError;
+  std::uint64_t range_end_ = 0;     // of what this attempt appends, in the file
+  bool asks_what_follows_ = false;  // a range came whole, and nothing said that the file ends there
   std::string error_body_;
   std::uint64_t received_ = 0;
   std::uint64_t furthest_ = 0;  // most bytes of the file received so far
