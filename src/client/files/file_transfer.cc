@@ -7,6 +7,7 @@
 
 #include "base/shown_url.h"
 #include "base/text.h"
+#include "client/http/passing_status.h"
 #include "client/http/url.h"
 #include "transport/content_range.h"
 #include "transport/redirect.h"
@@ -193,7 +194,7 @@ NextStep FileTransfer::put_off(const Error& why, const DownloadOptions& options)
     failure_ = why;
     return NextStep::kGiveUp;
   }
-  pause_ = backoff_.next();
+  pause_ = backoff_.next(told_wait(why, options.wait_max));
   return NextStep::kAgainLater;
 }
 
@@ -269,7 +270,7 @@ NextStep FileTransfer::finish(const DownloadOptions& options, Instant now) {
   // Signed URLs of some clouds end with a 400 that says so.
   if (status_ == 400 && to_lower(answer.body).find("expired") != std::string::npos)
     return give_up(ErrorKind::kGone, told);
-  if (status_ >= 500 || status_ == 202 || status_ == 408 || status_ == 425)
+  if (status_ >= 500 || status_ == 202 || status_ == 204 || is_passing(status_))
     return again(options, told);
   return give_up(ErrorKind::kConflict, told);
 }

@@ -79,6 +79,19 @@ std::optional<std::chrono::milliseconds> retry_after_of(const AnswerHeaders& hea
   return parse_retry_after(headers.get("retry-after"), theirs ? *theirs : now, wait_max);
 }
 
+Error with_retry_after(Error error, const AnswerHeaders& headers, Instant now) {
+  constexpr std::chrono::hours kMost{24};
+  if (const auto wait = retry_after_of(headers, now, kMost))
+    error.retry_after = std::chrono::ceil<std::chrono::seconds>(*wait);
+  return error;
+}
+
+std::optional<std::chrono::milliseconds> told_wait(const Error& error,
+                                                   std::chrono::milliseconds wait_max) {
+  if (!error.retry_after) return std::nullopt;
+  return std::min<std::chrono::milliseconds>(*error.retry_after, wait_max);
+}
+
 std::string outcome_text(std::string_view body) {
   const auto value = parse_small(body);
   const auto* issues = issues_of(value);
@@ -176,7 +189,8 @@ Result<Answer> Exchange::send(const ExchangeRequest& request) {
   asked.stop = impl_->waiter.stop();
   asked.follows_redirects = request.follows_redirects;
   asked.on_head = [&](int status, const AnswerHeaders& headers) -> Result<transport::Sink> {
-    if (!request.sink || (status != 200 && status != 202)) return transport::Sink();
+    const bool is_taken = status == 200 || status == 202 || status == 203;
+    if (!request.sink || !is_taken) return transport::Sink();
     if (request.on_head) request.on_head(status, headers);
     return request.sink;
   };

@@ -37,6 +37,13 @@ using RequestLog = std::function<void(const RequestRecord&)>;
 std::optional<std::chrono::milliseconds> retry_after_of(const AnswerHeaders& headers, Instant now,
                                                         std::chrono::milliseconds wait_max);
 
+/// The error with the Retry-After of the answer that it tells of; nobody waits longer than a day.
+Error with_retry_after(Error error, const AnswerHeaders& headers, Instant now);
+
+/// What the error says so, at most `wait_max`.
+std::optional<std::chrono::milliseconds> told_wait(const Error& error,
+                                                   std::chrono::milliseconds wait_max);
+
 struct ExchangeRequest {
   std::string method = "GET";
   std::string url;
@@ -46,7 +53,7 @@ struct ExchangeRequest {
   std::size_t size_max = 4u << 20;  ///< of a body that is kept
   /// Called before the first byte of a body that `sink` takes.
   std::function<void(int status, const AnswerHeaders&)> on_head = nullptr;
-  /// Takes the body of a 200 or 202 instead of it being kept.
+  /// Takes the body of a 200, 202 or 203 instead of it being kept.
   std::function<Result<void>(std::string_view)> sink = nullptr;
   bool follows_redirects = true;
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "client/http/passing_status.h"
 #include "client/http/url.h"
 
 namespace sluice::client {
@@ -52,9 +53,10 @@ std::string token_endpoint_of(const json::value& statement) {
   return {};
 }
 
-// The server's own words about P-13: Sluice's text names it.
+// The server's own words about P-13, as Sluice's /metadata has them.
 bool says_history_of_new_members(const std::string& statement) {
-  return statement.find("new members of a group with all of their data") != std::string::npos;
+  return statement.find("patients who joined the group later are added whatever their age") !=
+         std::string::npos;
 }
 
 // A server that is open may have anything there: it is read only for a token.
@@ -64,10 +66,14 @@ Result<void> read_smart_configuration(Exchange& exchange, const std::string& bas
   SLUICE_ASSIGN_OR_RETURN(const auto configured,
                           exchange.send({"GET", url, {"Accept: application/json"}}));
   const int status = configured.status;
-  if (status == 429 || status == 502 || status == 503 || status == 504)
-    return Error{ErrorKind::kUnavailable,
-                 fmt::format("'{}' answers {}: {}", url, status, configured.problem())};
-  if (status != 200) return {};
+  if (status != 200) {
+    const std::string told = fmt::format("'{}' answers {}: {}", url, status, configured.problem());
+    if (is_passing(status))
+      return with_retry_after({ErrorKind::kUnavailable, told}, configured.headers,
+                              SystemClock().now());
+    if (may_be_passing(status)) found.trouble = told;
+    return {};
+  }
   const auto value = parse(configured.body);
   const std::string endpoint = text(member(&value, "token_endpoint"));
   // What is no URL may stand right in /metadata.
@@ -91,6 +97,11 @@ Result<Discovered> discover(Exchange& exchange, const std::string& base, bool wa
   // A server whose /metadata is too large or broken may still export.
   if (!statement && statement.error().kind == ErrorKind::kCancelled) return statement.error();
   found.vendor = detect_vendor(statement && statement->status == 200 ? statement->body : "");
+  if (!statement)
+    found.trouble = statement.error().message;
+  else if (may_be_passing(statement->status))
+    found.trouble =
+        fmt::format("'{}' answers {}: {}", request.url, statement->status, statement->problem());
   if (statement && statement->status == 200) {
     const auto value = parse(statement->body);
     if (found.token_endpoint.empty()) found.token_endpoint = token_endpoint_of(value);

@@ -20,6 +20,7 @@ struct Discovered {
   std::string fhir_version = {};
   /// The server states that it sends the history of new members of a group (P-13).
   bool sends_history_of_new_members = false;
+  std::string trouble = {};  ///< why a document could not be had that may be there another time
 };
 
 /// Reads `base`/.well-known/smart-configuration if a token is needed, and /metadata for what is

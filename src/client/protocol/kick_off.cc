@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/http/passing_status.h"
 #include "client/http/retry_after.h"
 #include "client/http/url.h"
 
@@ -41,10 +42,6 @@ Error refusal(const Answer& answer, const PullRequest& request, bool has_client)
                             what_to_try(answer.status, request, has_client))};
 }
 
-bool is_passing(int status) {
-  return status == 429 || status == 502 || status == 503 || status == 504;
-}
-
 // The ways to ask, in the order in which they are tried as the server refuses them.
 enum class Way : std::uint8_t { kPostRepeated, kPostJoined, kGet };
 
@@ -62,7 +59,8 @@ std::vector<Way> ways_to_ask(const Session& session, const PullRequest& request,
 // Whether an answer may be of something before the server: another try costs little.
 bool is_doubtful(const Answer& answer) {
   const int status = answer.status;
-  if (status == 500 || status == 520 || status == 522 || status == 524) return true;
+  if (is_passing(status)) return false;
+  if (may_be_passing(status)) return true;
   return (status == 200 || status == 202) && !answer.headers.has("content-location") &&
          !answer.headers.has("location");
 }
@@ -87,6 +85,7 @@ ExchangeRequest kick_off_request(const Session& session, const PullRequest& requ
 // The status that an answer tells: with separate-export-status a 200 says only that the question
 // was understood.
 int told_status(int status, const AnswerHeaders& headers) {
+  if (status == 203) return 200;  // a proxy has changed something on the way
   if (status != 200) return status;
   const std::string& told = headers.get("x-export-status");
   int separate = 0;
@@ -122,8 +121,10 @@ Result<std::string> kick_off(const Session& session, const PullRequest& request,
       if ((kind != ErrorKind::kUnavailable && kind != ErrorKind::kTimeout) ||
           ++unanswered > options.retries)
         return answer.error();
+      SLUICE_RETURN_IF_ERROR(session.waiter.check());  // then it is our own limit
       session.notice(answer.error().message + "; trying again");
-      SLUICE_RETURN_IF_ERROR(session.waiter.wait(backoff.next()));
+      SLUICE_RETURN_IF_ERROR(
+          session.waiter.wait(backoff.next(told_wait(answer.error(), options.wait_max))));
       continue;
     }
     const int status = answer->status;
@@ -210,7 +211,9 @@ Result<Polled> poll(const Session& session, const std::string& url,
     if (own_fault) return *own_fault;
     if (sent.error().kind != ErrorKind::kUnavailable && sent.error().kind != ErrorKind::kTimeout)
       return sent.error();
+    SLUICE_RETURN_IF_ERROR(session.waiter.check());  // then it is our own limit
     polled.trouble = sent.error().message;
+    polled.retry_after = told_wait(sent.error(), wait_max);
     return polled;
   }
   auto& answer = *sent;
@@ -219,6 +222,7 @@ Result<Polled> poll(const Session& session, const std::string& url,
   polled.is_throttled = answer.status == 429;
   polled.progress = answer.headers.get("x-progress").substr(0, kProgressShown);
   polled.expires = answer.headers.get("expires");
+  if (const auto date = parse_http_date(answer.headers.get("date"))) polled.date = *date;
   const int status = told_status(answer.status, answer.headers);
   const auto finish = [&]() -> Result<ManifestHead> {
     if (unreadable) return *unreadable;

@@ -59,15 +59,17 @@ struct Polled {
   bool is_throttled = false;  ///< 429: we come too often
   std::string progress;       ///< X-Progress
   std::string expires;
-  std::string trouble;       ///< why this look failed, when another may not
-  bool is_doubtful = false;  ///< the trouble is the answer, if it is given again and again
+  std::optional<Instant> date;  ///< the server's clock
+  std::string trouble;          ///< why this look failed, when another may not
+  bool is_doubtful = false;     ///< the trouble is the answer, if it is given again and again
 };
 
 /// GETs the status URL or a page of the manifest; files are given to `on_item` as they come, and
 /// again by the next look: the caller knows which it has. Of a job that runs they are taken only
 /// when `takes_partial`: a body that nobody asked for may be preliminary. An answer that may be
-/// better next time (429, 502 to 504, an OperationOutcome that says transient, a cut connection) is
-/// kRunning with `trouble`. kConflict when the server failed the job. Understands X-Export-Status.
+/// better next time (408, 425, 429, 502 to 504, an OperationOutcome that says transient, a cut
+/// connection) is kRunning with `trouble`. kConflict when the server failed the job. Understands
+/// X-Export-Status.
 Result<Polled> poll(const Session& session, const std::string& url,
                     const ManifestReader::OnItem& on_item, std::chrono::milliseconds wait_max,
                     bool takes_partial);

@@ -9,6 +9,8 @@
 #include "base/bytes.h"
 #include "base/percent.h"
 #include "base/shown_url.h"
+#include "client/http/passing_status.h"
+#include "client/http/retry_after.h"
 #include "client/http/url.h"
 #include "jose/json_web_signature.h"
 
@@ -20,6 +22,13 @@ namespace json = boost::json;
 constexpr std::int64_t kAssertionSeconds = 240;
 constexpr std::int64_t kLifetimeAssumed = 300;  // when the answer does not say
 constexpr std::chrono::milliseconds kRefusedFor{10'000};
+// What can stand in a header.
+bool is_token(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) > ' ' && static_cast<unsigned char>(c) < 0x7f;
+  });
+}
+
 constexpr const char* kJwtBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 }  // namespace
@@ -107,9 +116,11 @@ Result<json::object> TokenSource::request_token() {
                              ? Result<void>()
                              : Result<void>(invalid("a secret is not sent by plain http")));
   SLUICE_ASSIGN_OR_RETURN(const auto answer, exchange_.send(request));
-  if (answer.status >= 500 || answer.status == 429)
-    return Error{ErrorKind::kUnavailable,
-                 fmt::format("the token endpoint answers {}: {}", answer.status, answer.problem())};
+  if (answer.status >= 500 || is_passing(answer.status))
+    return with_retry_after(
+        {ErrorKind::kUnavailable,
+         fmt::format("the token endpoint answers {}: {}", answer.status, answer.problem())},
+        answer.headers, clock_.now());
   if (answer.status != 200 && answer.status != 201)
     return Error{ErrorKind::kUnauthenticated,
                  fmt::format("the token endpoint {} refuses client '{}' ({}): {}. Check the client "
@@ -121,8 +132,7 @@ Result<json::object> TokenSource::request_token() {
   auto value = json::parse(answer.body, failed);
   const auto* token =
       !failed && value.is_object() ? value.get_object().if_contains("access_token") : nullptr;
-  if (token == nullptr || !token->is_string() || token->get_string().empty() ||
-      token->get_string().find_first_of(" \r\n") != json::string::npos)
+  if (token == nullptr || !token->is_string() || !is_token(token->get_string()))
     return Error{ErrorKind::kUnauthenticated, "the token endpoint answers without an access_token"};
   return std::move(value.get_object());
 }

@@ -175,15 +175,24 @@ auto Puller::Impl::ask_patiently(const Ask& ask) -> decltype(ask()) {
          answer.error().kind != ErrorKind::kTimeout) ||
         backoff.failures() >= settings.kick_off.retries)
       return answer;
+    SLUICE_RETURN_IF_ERROR(waiter.check());  // then it is our own limit
     events.notice(answer.error().message + "; trying again");
-    SLUICE_RETURN_IF_ERROR(waiter.wait(backoff.next()));
+    SLUICE_RETURN_IF_ERROR(
+        waiter.wait(backoff.next(told_wait(answer.error(), settings.kick_off.wait_max))));
   }
 }
 
 Result<Discovered> Puller::Impl::discover_patiently() {
   if (settings.base.empty()) return Discovered{.vendor = vendor_profiles().front()};
-  return ask_patiently(
-      [this] { return discover(exchange, settings.base, !settings.client_id.empty()); });
+  const bool wants_token = !settings.client_id.empty();
+  return ask_patiently([&]() -> Result<Discovered> {
+    SLUICE_ASSIGN_OR_RETURN(auto found, discover(exchange, settings.base, wants_token));
+    const bool may_be_named =
+        wants_token && found.token_endpoint.empty() && settings.token_endpoint.empty();
+    if (may_be_named && !found.trouble.empty())
+      return Error{ErrorKind::kUnavailable, found.trouble};
+    return found;
+  });
 }
 
 Result<void> Puller::connect() {
