@@ -3,6 +3,7 @@ that, it is asked for again, and the exit code is 3."""
 import glob
 import json
 import os
+import time
 import unittest
 
 import harness
@@ -13,6 +14,10 @@ from test_sync import content, run
 FIRST = "2026-01-02T03:04:05Z"  # the time of every manifest that says no other
 SECOND, THIRD = "2026-02-02T00:00:00Z", "2026-03-03T00:00:00Z"
 NAMELESS = b'{"resourceType":"Patient"}\n'
+
+
+def to_instant(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 class Honest(harness.TestCase):
@@ -174,8 +179,8 @@ class Times(Honest):
         body = resources("Patient", 3, 10)
         self.server.on("GET", "/b", Answer(403, outcome("expired")), lambda request: file_answer(request, body))
         manifests = [self.server.manifest([{"type": "Patient", "url": f"{self.server.root}/b?sig={number}"}],
-                                          transactionTime=time, deleted=[])
-                     for number, time in enumerate((SECOND, THIRD))]
+                                          transactionTime=instant, deleted=[])
+                     for number, instant in enumerate((SECOND, THIRD))]
         self.server.on("GET", "/status", *[Answer(200, manifest, {"Content-Type": "application/json"})
                                            for manifest in manifests])
         done = run("pull", self.server.base, "--out", self.out)
@@ -185,11 +190,11 @@ class Times(Honest):
         self.assertEqual(self.asked()[-1]["_since"], [SECOND])
 
     def test_l06_a_time_that_is_no_instant_counts_as_none(self):
-        for time in ("2026-01-02 03:04:05", "Fri Jan 02 2026 03:04:05 GMT", "1767323045000"):
-            with self.subTest(time):
+        for text in ("2026-01-02 03:04:05", "Fri Jan 02 2026 03:04:05 GMT", "1767323045000"):
+            with self.subTest(text):
                 self.setUp()
-                done = self.pull(transactionTime=time)
-                self.assertIn(f"transactionTime '{time}' is no FHIR instant", done.err)
+                done = self.pull(transactionTime=text)
+                self.assertIn(f"transactionTime '{text}' is no FHIR instant", done.err)
                 self.assertIn("as of a time that the server does not tell", done.out)
                 self.server.finish([self.output("Patient", resources("Patient", 30)),
                                     self.output("Observation", resources("Observation", 5))])
@@ -197,6 +202,24 @@ class Times(Honest):
                 self.server.finish([], deleted=[])
                 run("sync", self.out)
                 self.assertEqual([each.get("_since") for each in self.asked()], [None, None, [FIRST]])
+
+    def test_l06_a_time_that_is_still_to_come_counts_as_none(self):
+        # As a server writes it that takes its local time for UTC, or has no idea.
+        for ahead in (1800, 10 * 3600, 70 * 365 * 86400):
+            with self.subTest(ahead=ahead):
+                self.setUp()
+                time_there = to_instant(time.time() + ahead)
+                done = self.pull(transactionTime=time_there)
+                self.assertIn(f"transactionTime '{time_there}' is later than the server's clock", done.err)
+                self.server.finish([self.output("Patient", resources("Patient", 31)),
+                                    self.output("Observation", resources("Observation", 5))])
+                run("sync", self.out)
+                self.assertEqual([each.get("_since") for each in self.asked()], [None, None])
+                self.assertEqual(len(content(self.out)), 36)
+
+    def test_l06_clocks_may_differ_by_minutes(self):
+        time_there = to_instant(time.time() + 300)
+        self.assertIn(f"as of {time_there}", self.pull(transactionTime=time_there).out)
 
 
 class Words(Honest):
@@ -233,6 +256,13 @@ class NewMembers(Honest):
         else:
             self.server.finish([], deleted=[], transactionTime=SECOND)
         return self.server.accepted()
+
+    def test_p13_a_group_that_is_gone_is_told_in_whole_sentences(self):
+        for method in ("POST", "GET"):
+            self.server.on(method, self.KICK_OFF, Answer(404, outcome("there is no Group g")))
+        done = run("sync", self.out, code=5)
+        self.assertIn("there is no Group g. Is 'g' a Group there, and may this client see it? The members", done.err)
+        self.assertEqual(len(content(self.out)), 10)
 
     def kinds(self):
         return ["list" if "_elements" in each else each["patient"][0]["reference"] if "patient" in each

@@ -201,7 +201,8 @@ Result<void> JobFollower::look() {
   if (!reading.polled.manifest) return {};
   SLUICE_RETURN_IF_ERROR(settle(reading.is_whole));
   // A partial one too says whether its files need a token.
-  SLUICE_RETURN_IF_ERROR(note_manifest(*reading.polled.manifest, reading.is_whole));
+  SLUICE_RETURN_IF_ERROR(
+      note_manifest(*reading.polled.manifest, reading.polled.date, reading.is_whole));
   if (reading.is_whole) session_.log.manifest(state_.round(), reading.pages);
   is_fed_ = true;
   return {};
@@ -225,7 +226,7 @@ Result<void> JobFollower::refresh() {
   if (!is_good || !reading.is_whole) return {};
   SLUICE_RETURN_IF_ERROR(settle(true));
   if (!state_.round().has_manifest) return {};  // it is read anew
-  SLUICE_RETURN_IF_ERROR(note_manifest(*reading.polled.manifest, true));
+  SLUICE_RETURN_IF_ERROR(note_manifest(*reading.polled.manifest, reading.polled.date, true));
   const auto expired = std::exchange(expired_, {});
   for (const std::size_t index : expired) SLUICE_RETURN_IF_ERROR(start_download(index, false));
   return {};

@@ -56,7 +56,8 @@ class JobFollower {
   void remark(std::string text);
   void note_links(const ManifestHead& head);
   Result<void> refresh();
-  Result<void> note_manifest(ManifestHead head, bool is_whole);
+  std::string fault_of_time(const std::string& time, const std::optional<Instant>& date) const;
+  Result<void> note_manifest(ManifestHead head, const std::optional<Instant>& date, bool is_whole);
   Result<void> take_new(const ManifestItem& item);
   Result<void> take_known(std::size_t index, const ManifestItem& item);
   Result<void> take_renamed(std::size_t index, const ManifestItem& item, bool is_whole);

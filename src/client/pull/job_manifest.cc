@@ -19,6 +19,10 @@ constexpr std::size_t kPagesMax = 1'000'000;
 constexpr std::size_t kRemarksKept = 5;
 constexpr std::size_t kTimeShown = 64;
 constexpr unsigned kReopenedMax = 3;  // in a run
+// How far a transactionTime may be ahead: what stands before a server has a clock of its own, and
+// ours may be wrong. A time zone that is taken for another is half an hour at least.
+constexpr std::chrono::minutes kServersClocks{15};
+constexpr std::chrono::hours kOurClock{24};
 
 // Whether an item is about other content than the file that was named before.
 bool is_other_content(const FileState& file, const ManifestItem& item) {
@@ -97,15 +101,31 @@ Result<JobFollower::Reading> JobFollower::read() {
   return reading;
 }
 
-// A time that no server takes as _since is none.
-Result<void> JobFollower::note_manifest(ManifestHead head, bool is_whole) {
+// Why nothing can be asked for from a transactionTime on; empty: it can.
+std::string JobFollower::fault_of_time(const std::string& time,
+                                       const std::optional<Instant>& date) const {
+  if (time.empty()) return {};
+  const auto instant = parse_fhir_instant(time);
+  if (!instant) return "is no FHIR instant";
+  // What changes until then would never be asked for.
+  const Instant now = date ? *date : session_.clock.now();
+  const auto slack = date ? kServersClocks : kOurClock;
+  if (*instant - now > slack)
+    return fmt::format("is later than {} clock, which says {},", date ? "the server's" : "our",
+                       to_fhir_instant(now));
+  return {};
+}
+
+// A time that no server takes as _since, or that changes would be lost by, is none.
+Result<void> JobFollower::note_manifest(ManifestHead head, const std::optional<Instant>& date,
+                                        bool is_whole) {
   auto& time = head.transaction_time;
-  if (!time.empty() && !parse_fhir_instant(time)) {
+  if (const auto fault = fault_of_time(time, date); !fault.empty()) {
     if (is_whole && !state_.round().has_manifest)
-      events_.notice(fmt::format(
-          "the manifest's transactionTime '{}' is no FHIR instant and counts as none: the next "
-          "sync cannot ask from then on",
-          shortened(time, kTimeShown)));
+      events_.notice(
+          fmt::format("the manifest's transactionTime '{}' {} and counts as none: the next sync "
+                      "cannot ask from then on",
+                      shortened(time, kTimeShown), fault));
     time.clear();
   }
   return state_.set_manifest(head, remarks_, is_whole);

@@ -17,6 +17,8 @@ namespace sluice::client {
 namespace {
 
 constexpr std::size_t kChecksumSize = 8;
+constexpr const char* kDamaged =
+    "the journal is damaged, and nothing else says what the folder has: pull into a new one";
 constexpr std::size_t kBlock = 1u << 20;
 constexpr std::size_t kReadSize = 1024;  // of one record at a time
 constexpr std::size_t kLineSizeMax = 64u << 20;
@@ -48,8 +50,7 @@ Result<std::uint64_t> read_lines(int fd, const std::filesystem::path& path,
     pending.append(block, 0, n);
     std::size_t start = 0;
     for (std::size_t end; (end = pending.find('\n', start)) != std::string::npos; start = end + 1) {
-      if (bad)
-        return corrupt("the journal is damaged", fmt::format("{} at {}", path.string(), *bad));
+      if (bad) return corrupt(kDamaged, fmt::format("{} at {}", path.string(), *bad));
       const std::string_view line(pending.data() + start, end - start);
       boost::system::error_code failed;
       boost::json::value value;
@@ -64,7 +65,7 @@ Result<std::uint64_t> read_lines(int fd, const std::filesystem::path& path,
     }
     pending.erase(0, start);
     if (pending.size() > kLineSizeMax)
-      return corrupt("the journal is damaged", fmt::format("{} at {}", path.string(), good));
+      return corrupt(kDamaged, fmt::format("{} at {}", path.string(), good));
   }
   return good;
 }
@@ -113,8 +114,7 @@ Result<std::uint64_t> Journal::append(const boost::json::object& record, Durabil
 }
 
 Result<boost::json::object> Journal::read(std::uint64_t at) const {
-  const Error damaged =
-      corrupt("the journal is damaged", fmt::format("{} at {}", path_.string(), at));
+  const Error damaged = corrupt(kDamaged, fmt::format("{} at {}", path_.string(), at));
   std::string line;
   for (std::size_t end = std::string::npos; end == std::string::npos;) {
     const std::size_t known = line.size();

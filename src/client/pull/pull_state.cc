@@ -84,13 +84,17 @@ bool is_parquet_name(const std::string& file_name) {
   return file_name.ends_with(".parquet");
 }
 
-bool PullState::exists(const std::filesystem::path& folder) {
+Result<bool> PullState::exists(const std::filesystem::path& folder) {
   std::error_code failed;
-  return std::filesystem::exists(folder / kFolder / kJournal, failed);
+  const auto path = folder / kFolder / kJournal;
+  const bool is_there = std::filesystem::exists(path, failed);
+  if (failed) return errno_error("cannot look for", path, failed.value());
+  return is_there;
 }
 
 Result<void> PullState::check_names(const std::filesystem::path& folder) {
-  if (exists(folder)) return {};
+  SLUICE_ASSIGN_OR_RETURN(const bool has_journal, exists(folder));
+  if (has_journal) return {};
   for (const char* part : {"", "deleted", "error"}) {
     std::error_code failed;
     for (std::filesystem::directory_iterator each(folder / part, failed), end;

@@ -82,8 +82,8 @@ class PullState {
  public:
   /// Reads the journal of `folder`, which is made when it is not there.
   static Result<std::unique_ptr<PullState>> open(const std::filesystem::path& folder);
-  /// Whether the folder has a journal.
-  static bool exists(const std::filesystem::path& folder);
+  /// Whether the folder has a journal. kStorage when the folder cannot be looked into.
+  static Result<bool> exists(const std::filesystem::path& folder);
   /// Whether a folder without a journal has no files of the names that a pull writes. kInvalid
   /// names one.
   static Result<void> check_names(const std::filesystem::path& folder);
