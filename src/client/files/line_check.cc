@@ -38,9 +38,12 @@ LineFacts LineJudge::read_facts() const {
     ++(is_id ? facts.ids : facts.types);
     facts.is_plain = facts.is_plain && (raw == "id" || raw == "resourceType");
     if (tokens_.first(value) != '"') return {};
-    if (is_id)
-      facts.has_id = facts.has_id || !tokens_.raw_string(value).empty();
-    else
+    if (is_id) {
+      const auto id = tokens_.raw_string(value);
+      facts.has_id = facts.has_id || !id.empty();
+      facts.has_plain_id = is_plain_id(id) && (id.find('\\') == std::string_view::npos ||
+                                               is_plain_id(fhir::unescape(id)));
+    } else
       fhir::unescape(tokens_.raw_string(value), facts.type);
     return {};
   });
@@ -74,6 +77,9 @@ LineVerdict LineJudge::judge_resource(const LineFacts& facts) const {
     return {Place::kElsewhere, "an object that writes the name of its id in escapes"};
   const bool is_header = takes_any_type() && facts.is_header;
   if (!facts.has_id && !is_header) return {Place::kElsewhere, "a resource without an id"};
+  // Lists of ids have one on a line.
+  if (facts.has_id && !facts.has_plain_id)
+    return {Place::kElsewhere, "a resource with a control character in its id"};
   return {Place::kHere, {}, is_header};
 }
 

@@ -172,6 +172,7 @@ struct Handler {
       if (key == Key::kType) facts.type = text;
       if (key == Key::kId) facts.id = is_cut ? "" : text;
       if (key == Key::kId) facts.has_id = facts.has_id || !facts.id.empty();
+      if (key == Key::kId) facts.has_plain_id = is_plain_id(facts.id);
     } else if (in_meta()) {
       if (key == Key::kLastUpdated)
         if (const auto instant = parse_fhir_instant(text)) facts.last_updated = *instant;
@@ -236,6 +237,11 @@ json::parse_options options() {
 }
 
 }  // namespace
+
+bool is_plain_id(std::string_view id) {
+  return std::none_of(id.begin(), id.end(),
+                      [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; });
+}
 
 struct LineScan::Impl {
   explicit Impl(TakeDeletion take) : parser(options(), std::move(take)) {}

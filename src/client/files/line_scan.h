@@ -25,9 +25,13 @@ struct LineFacts {
   int ids = 0;                       ///< members called id
   bool is_plain = true;              ///< none of these has a name in escapes
   bool has_id = false;               ///< one is a text, and not empty
+  bool has_plain_id = true;          ///< without control characters
   bool is_header = false;            ///< Parameters whose first one is "header" (P-09)
   std::string deletion_oddity = {};  ///< as Deletions::oddity, if it is a Bundle
 };
+
+/// Whether a text has no control characters.
+bool is_plain_id(std::string_view id);
 
 /// Memory: some kilobytes, whatever the line.
 class LineScan {

@@ -77,6 +77,23 @@ TEST(LineCheck, HeadersOfBlocksAreKnown) {
   EXPECT_EQ(lines.strays(), 0u);
 }
 
+// Lists of ids have one on a line.
+TEST(LineCheck, L11ResourcesWithControlCharactersInTheirIdsAreSortedOut) {
+  for (const char* id : {R"(a\nb)", R"(\u001b[31m)", R"(\u0000)", "\x7f"}) {
+    LineCheck check("Patient");
+    ASSERT_TRUE(check.feed(std::string(R"({"resourceType":"Patient","id":")") + id + "\"}\n" +
+                           kOne + "\n"));
+    ASSERT_TRUE(check.finish());
+    EXPECT_EQ(check.strays(), 1u) << id;
+    ASSERT_EQ(check.stray_texts().size(), 1u);
+    EXPECT_EQ(check.stray_texts()[0], "line 1 is a resource with a control character in its id");
+  }
+  LineCheck check("Patient");
+  ASSERT_TRUE(check.feed(R"({"resourceType":"Patient","id":"\u00e4\/_"})"
+                         "\n"));
+  EXPECT_EQ(check.strays(), 0u) << "whatever else a server has for an id";
+}
+
 // A long line is scanned as its bytes come, a short one is parsed: both are the same line.
 TEST(LineCheck, L15LongLinesAreJudgedAsShortOnes) {
   const std::string lines[] = {
@@ -89,6 +106,9 @@ TEST(LineCheck, L15LongLinesAreJudgedAsShortOnes) {
       R"({"resourceType":"Patient","id":"a","id":5})",
       R"({"resourceType":5,"resourceType":"Patient","id":"a"})",
       R"({"resourceType":"Patient","\u0069d":"a"})",
+      R"({"resourceType":"Patient","id":"a\nb"})",
+      R"({"resourceType":"Patient","id":"\u001b[31m"})",
+      "{\"resourceType\":\"Patient\",\"id\":\"a\x7f\"}",
       R"({"resourc\u0065Type":"Patient","id":"a"})",
       R"({"resourceType":"P\u0061tient","id":"\u0061"})",
       R"({"resourceType":"OperationOutcome","issue":[]})",
