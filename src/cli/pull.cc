@@ -149,6 +149,8 @@ Result<int> run_round(client::PullState& state, client::Puller& puller, StoreTar
     SLUICE_ASSIGN_OR_RETURN(const auto delivered, client::deliver_first(state, *target));
     refused = delivered.refused;
   }
+  if (was_complete && target != nullptr)
+    SLUICE_RETURN_IF_ERROR(client::remove_delivered(state, state.round()));
   display.summary(report, arguments.out, arguments.server.into);
   if (was_complete) display.notice(told_of_complete(arguments));
   if (refused > 0) display.notice(fmt::format("{} resources were not loaded", refused));

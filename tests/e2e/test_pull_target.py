@@ -114,6 +114,17 @@ class Target(harness.TestCase):
         run("sync", self.out)
         self.assertEqual(set(self.stored()), {"P0", "P1"})
 
+    def test_l10_files_that_the_store_has_go_also_after_a_run_that_was_killed(self):
+        left = os.path.join(self.out, "Patient.00001.ndjson")
+        for again in (self.pull, lambda: run("sync", self.out)):
+            self.pull()
+            with open(left, "wb") as file:
+                file.write(resources("Patient", 20))
+            self.offer(b"", b"")
+            again()
+            self.assertFalse(os.path.exists(left))
+            self.assertEqual(len(self.stored()), 20)
+
     def test_l10_the_newest_of_two_versions_in_one_export_counts(self):
         def version(language, instant):
             return json.dumps(patient("v", language=language, meta={"lastUpdated": instant})).encode() + b"\n"

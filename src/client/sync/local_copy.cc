@@ -405,7 +405,7 @@ class RemovalList {
   explicit RemovalList(fs::path folder) : folder_(std::move(folder)) {}
   Result<void> add(std::string_view name) {
     if (!writer_) {
-      SLUICE_ASSIGN_OR_RETURN(writer_, NdjsonWriter::create(folder_ / kName, false));
+      SLUICE_ASSIGN_OR_RETURN(writer_, NdjsonWriter::create(folder_ / name_, false));
     }
     return writer_->append(name);
   }
@@ -413,11 +413,11 @@ class RemovalList {
   Result<std::string> finish() {
     if (!writer_) return std::string();
     SLUICE_RETURN_IF_ERROR(writer_->finish());
-    return std::string(kName);
+    return name_;
   }
 
  private:
-  static constexpr const char* kName = ".sluice/removals";
+  const std::string name_ = fmt::format(".sluice/{}", kRemovals);
   const fs::path folder_;
   std::unique_ptr<NdjsonWriter> writer_;
 };

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -37,6 +38,9 @@ enum class CopyMode : std::uint8_t {
   kChanges,  ///< they change it
   kWhole,    ///< they are all that there is: what they do not have goes
 };
+
+/// In `.sluice`: the names of files that go with a plan.
+inline constexpr std::string_view kRemovals = "removals";
 
 /// What is to be renamed and removed to make a new copy of an old one. Names are relative to the
 /// folder. Doing it twice does no harm, so a crash in the middle is mended by doing it again.

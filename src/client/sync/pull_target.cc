@@ -81,13 +81,17 @@ Result<Delivered> deliver(PullState& state, const Round& round, PullTarget& targ
     add(all.counts, removed.counts);
   }
   SLUICE_RETURN_IF_ERROR(state.note_delivered(round.number, all.refused));
-  if (all.refused > 0) return all;  // who wants to know what it was finds the files
-  SLUICE_RETURN_IF_ERROR(files([&](const CopyFile& file) -> Result<void> {
+  SLUICE_RETURN_IF_ERROR(remove_delivered(state, round));
+  return all;
+}
+
+Result<void> remove_delivered(const PullState& state, const Round& round) {
+  if (!round.is_delivered || round.refused > 0) return {};
+  return files_of(round)([&](const CopyFile& file) -> Result<void> {
     std::error_code none;  // what stays costs room, no more
     fs::remove(state.folder() / file.path, none);
     return {};
-  }));
-  return all;
+  });
 }
 
 }  // namespace sluice::client

@@ -56,4 +56,8 @@ Result<std::vector<std::pair<std::string, std::string>>> read_lasting_deletions(
 Result<Delivered> deliver(PullState& state, const Round& round, PullTarget& target,
                           bool takes_deletions = true);
 
+/// Removes the files of a round that its target has taken completely, as deliver() does: a run may
+/// have been killed before. Who wants to know what was refused finds the files.
+Result<void> remove_delivered(const PullState& state, const Round& round);
+
 }  // namespace sluice::client

@@ -31,6 +31,12 @@ std::uint64_t number(const json::object& record, std::string_view name) {
   return number_field(record, name).value_or(0);
 }
 
+// With its full stop, unless it has an end of its own.
+std::string sentence(std::string message) {
+  if (!message.ends_with('?') && !message.ends_with('.')) message += '.';
+  return message;
+}
+
 // A round that only says who is in the group.
 bool is_listing(const Round& round) {
   return round.purpose == kMembers || round.purpose == kWholeMembers;
@@ -171,6 +177,8 @@ Result<Sync::Cycle> Sync::enter() {
                        !puller_.discovered().sends_history_of_new_members &&
                        !puller_.discovered().vendor.sends_history_of_new_members;
   cycle.first_round = state_.rounds().size();
+  if (target_ != nullptr) SLUICE_RETURN_IF_ERROR(remove_delivered(state_, first));
+  remove_leftovers(state_, cycle_of("done"));
   SLUICE_RETURN_IF_ERROR(state_.note_sync({{"what", "begin"},
                                            {"cycle", cycle.number},
                                            {"since", cycle.since},
@@ -261,9 +269,9 @@ Result<bool> Sync::list_members(const Cycle& cycle, const PullRequest& scope, Pu
     }
     const auto kind = listed.error().kind;
     if (kind != ErrorKind::kConflict && kind != ErrorKind::kForbidden) return listed.error();
-    events_.notice(listed.error().message +
-                   (is_last ? ". The whole group is pulled instead, for its new members"
-                            : ". The members are asked for without _elements"));
+    events_.notice(sentence(listed.error().message) +
+                   (is_last ? " The whole group is pulled instead, for its new members"
+                            : " The members are asked for without _elements"));
   }
   return false;
 }
@@ -296,8 +304,8 @@ Result<PullReport> Sync::pull_joined(const Cycle& cycle, const PullRequest& scop
                             joined.begin() + static_cast<std::ptrdiff_t>(end));
     auto pulled = round(cycle, fmt::format("{}-{}", kJoined, at / kPatientsOfOneKickOff), history);
     if (!pulled && pulled.error().kind == ErrorKind::kConflict) {
-      events_.notice(pulled.error().message +
-                     ". The whole group is pulled instead, for its new members");
+      events_.notice(sentence(pulled.error().message) +
+                     " The whole group is pulled instead, for its new members");
       takes_patients = false;
     } else if (!pulled || !pulled->failures.empty()) {
       return pulled;

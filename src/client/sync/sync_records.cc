@@ -107,6 +107,27 @@ bool has_all_members(const PullRequest& request) {
                       [](const auto& filter) { return filter.starts_with("Patient"); });
 }
 
+void remove_leftovers(const PullState& state, std::uint64_t done) {
+  const auto work = state.folder() / ".sluice";
+  const auto has_refused = [&](const std::string& name) {
+    const auto& rounds = state.rounds();
+    return std::any_of(rounds.begin(), rounds.end(), [&](const Round& round) {
+      return round.refused > 0 && round.folder.starts_with(".sluice/" + name + "/");
+    });
+  };
+  std::vector<fs::path> left;
+  std::error_code failed;
+  for (fs::directory_iterator each(work, failed), end; !failed && each != end;
+       each.increment(failed)) {
+    const std::string name = each->path().filename().string();
+    const bool is_cycle = name.starts_with("cycle-") && !has_refused(name);
+    const bool is_list = name.starts_with("members-") && each->path() != members_path(state, done);
+    if (is_cycle || is_list || name == kRemovals) left.push_back(each->path());
+  }
+  std::error_code none;  // what stays costs room, no more
+  for (const auto& path : left) fs::remove_all(path, none);
+}
+
 // What was accepted and cannot be read now would stop every sync to come.
 Error with_way_out(Error error) {
   if (error.kind == ErrorKind::kCorrupt)

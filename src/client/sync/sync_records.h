@@ -34,6 +34,10 @@ Result<CopyPlan> parse_plan(const boost::json::object& record);
 std::filesystem::path members_path(const PullState& state, std::uint64_t cycle);
 Result<void> write_members(const std::filesystem::path& path, const std::vector<std::string>& ids);
 
+/// What runs left that were killed between the end of a cycle and its tidying up: everything of
+/// cycles but the members as of `done`, the last one that is done, and what a target refused.
+void remove_leftovers(const PullState& state, std::uint64_t done);
+
 /// Of a group's pulled Patients: their ids, sorted. `files` are relative to `folder`.
 Result<std::vector<std::string>> read_ids(const std::filesystem::path& folder,
                                           const EachCopyFile& files);
