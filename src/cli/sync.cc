@@ -60,7 +60,10 @@ void print_report(const client::SyncReport& report, const SyncArguments& argumen
     fmt::print("{}\n", client::shown_text(json_text(line)));
     return;
   }
-  fmt::print("{:<28}{:>12}{:>12}{:>12}{:>12}\n", "type", "added", "updated", "deleted", "total");
+  if (report.counts.empty())
+    fmt::print("nothing has changed\n");
+  else
+    fmt::print("{:<28}{:>12}{:>12}{:>12}{:>12}\n", "type", "added", "updated", "deleted", "total");
   for (const auto& [type, counts] : report.counts)
     fmt::print("{:<28.28}{:>12}{:>12}{:>12}{:>12}\n", type, human_count(counts.added),
                human_count(counts.updated), human_count(counts.deleted), human_count(counts.total));
@@ -124,12 +127,23 @@ void tell_of_gaps(const client::SyncReport& report, const SyncArguments& argumen
         "again");
 }
 
+// The store is not what a sync is given, but the folder of its pull.
+Error no_journal(std::string folder) {
+  while (folder.size() > 1 && folder.ends_with('/')) folder.pop_back();
+  const std::string pulled = folder + ".pull";
+  const auto is_pulled = client::PullState::exists(pulled);
+  if (is_pulled && *is_pulled)
+    return invalid(
+        fmt::format("'{}' has no journal; '{}' has: `sluice sync {}`", folder, pulled, pulled));
+  return invalid(
+      fmt::format("'{}' has no journal: `sluice pull --out {}` makes one", folder, folder));
+}
+
 Result<int> sync(SyncArguments& arguments, PullDisplay& display) {
   client::SyncOptions options{arguments.is_full, {}, arguments.may_remove_many};
   SLUICE_ASSIGN_OR_RETURN(options.full_every, parse_period(arguments.full_every));
-  if (!client::PullState::exists(arguments.folder))
-    return invalid(fmt::format("'{}' has no journal: `sluice pull --out {}` makes one",
-                               arguments.folder, arguments.folder));
+  SLUICE_ASSIGN_OR_RETURN(const bool has_journal, client::PullState::exists(arguments.folder));
+  if (!has_journal) return no_journal(arguments.folder);
   SignalWaiter signals({SIGINT, SIGTERM});
   std::stop_source stop;
   signals.on_signal([&stop](int) { stop.request_stop(); });
@@ -181,6 +195,10 @@ Result<int> sync(SyncArguments& arguments, PullDisplay& display) {
     print_report(report, arguments);
   else
     display.summary(report.changes, arguments.folder, arguments.server.into);
+  if (!report.changes.failures.empty() && is_cycle)
+    display.notice(fmt::format(
+        "the copy stays as it was: the next sync tries again what was not received{}",
+        report.is_full ? "" : "; `sluice sync --full` does without, and makes all anew"));
   tell_of_removals(report, arguments, display);
   tell_of_gaps(report, arguments, display);
   for (const auto& text : report.changes.attachments.texts) display.notice(text);

@@ -93,7 +93,8 @@ class Free(Into):
         after = self.versions()
         self.assertEqual({key for key in before if after.get(key, before[key]) != before[key]},
                          {("Patient", "p0"), ("Observation", "o0-p1")})
-        run("sync", beside)
+        self.assertIn("nothing has changed", run("sync", beside).out)
+        self.assertIn("`sluice sync " + beside, run("sync", self.data, code=2).err)
         self.assert_equal_stores()
         self.assertEqual(sorted(os.listdir(beside)), [".sluice", "log.ndjson"])
 

@@ -189,6 +189,17 @@ class GroupByTheClient(Sync):
         self.assertIn(("Observation", "o1-p7"), content(self.out))
 
 
+class GroupByTheServer(Sync):
+    def test_p13_a_server_that_says_that_it_sends_the_history_of_new_members_is_asked_once(self):
+        run("pull", self.server.base, "--group", "g", "--out", self.out)
+        self.load(group("g", "p0", "p1", "p2", "p7", "p8"), observation("o0-p1", "p1", "changed"))
+        count = len(urls_of(self.out))
+        run("sync", self.out)
+        self.assertEqual(content(self.out), self.fresh("--group", "g"))
+        self.assertIn(("Observation", "o1-p7"), content(self.out))
+        self.assertEqual(sum(url.endswith("$export") for url in urls_of(self.out)[count:]), 1)
+
+
 class Scripted(harness.TestCase):
     """A server that says nothing of new members, and refuses the parameter `patient`."""
 

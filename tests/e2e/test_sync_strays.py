@@ -52,6 +52,7 @@ class Strays(Folder):
                 "two ids": b'{"resourceType":"Patient","id":"a","id":"b"}',
                 "an id of two kinds": b'{"resourceType":"Patient","id":"a","id":5}',
                 "an id in escapes": b'{"resourceType":"Patient","\\u0069d":"a"}',
+                "a line break in its id": b'{"resourceType":"Patient","id":"a\\nb"}',
                 "no id": b'{"resourceType":"Patient"}'}.items():
             with self.subTest(name):
                 self.out += "-"
@@ -124,6 +125,43 @@ class Lost(Folder):
         self.assertEqual(len(self.ids()), 69)
         self.sync(self.item(resources("Patient", 1, 200)))
         self.assertEqual(len(self.ids()), 70)
+
+    def test_l06_what_runs_left_that_were_killed_at_their_end_goes(self):
+        self.pull(self.item(resources("Patient", 3)))
+        self.sync(self.item(resources("Patient", 1, 5)))
+        work = os.path.join(self.out, ".sluice")
+        os.makedirs(os.path.join(work, "cycle-1", "changes"))
+        for name in ("cycle-1/changes/Patient.00001.ndjson", "members-0", "removals"):
+            with open(os.path.join(work, name), "wb") as file:
+                file.write(resources("Patient", 1, 5))
+        self.sync(self.item(resources("Patient", 1, 7)))
+        self.assertEqual(sorted(os.listdir(work)), ["journal", "requests.log"])
+        self.assertEqual(self.ids(), {"P0", "P1", "P2", "P5", "P7"})
+
+    def test_l06_a_sync_that_cannot_be_completed_names_the_way_out(self):
+        self.pull(self.item(resources("Patient", 3)))
+        for _ in range(2):
+            done = self.sync(deleted=[self.item(resources("Patient", 1), "Bundle")], code=3)
+            self.assertIn("the copy stays as it was", done.err)
+            self.assertIn("`sluice sync --full` does without", done.err)
+        self.sync(self.item(resources("Patient", 3)), options=("--full",))
+        self.sync(self.item(resources("Patient", 1, 9)))
+        self.assertEqual(self.ids(), {"P0", "P1", "P2", "P9"})
+
+    def test_l04_a_damaged_journal_names_the_way_out(self):
+        self.pull(self.item(resources("Patient", 3)))
+        path = os.path.join(self.out, ".sluice", "journal")
+        with open(path, "r+b") as journal:
+            journal.seek(40)
+            journal.write(b"\0")
+        for command in (("sync", self.out), ("pull", self.source.base, "--out", self.out)):
+            self.assertIn("pull into a new one", run(*command, code=5).err)
+
+    def test_l04_a_folder_that_cannot_be_looked_into_is_not_taken_for_an_empty_one(self):
+        os.makedirs(self.out)
+        os.symlink(".sluice", os.path.join(self.out, ".sluice"))
+        for command in (("sync", self.out), ("pull", self.source.base, "--out", self.out)):
+            self.assertIn("cannot look for", run(*command, code=6).err)
 
 
 if __name__ == "__main__":
