@@ -46,6 +46,8 @@ Result<int> print_token(TokenArguments& arguments) {
   const client::Waiter waiter(std::stop_token(), kTimeLimit);
   client::Exchange exchange(connection, {}, waiter);
   SLUICE_ASSIGN_OR_RETURN(const auto found, client::discover(exchange, arguments.base_url, true));
+  if (found.token_endpoint.empty() && !found.trouble.empty())
+    return Error{ErrorKind::kUnavailable, found.trouble};
   if (found.token_endpoint.empty())
     return Error{ErrorKind::kUnauthenticated,
                  fmt::format("'{}' names no token endpoint, neither in .well-known/"

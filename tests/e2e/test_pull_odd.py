@@ -1,5 +1,6 @@
 """`sluice pull` and servers that answer oddly: lists that are none, ranges without an end, statuses of what stands
 before a server, a connection that is too old, ids that lists could not hold (L-01, L-03, L-04, L-05, L-11)."""
+import json
 import os
 import ssl
 import threading
@@ -10,6 +11,7 @@ import harness
 from imposter import Answer, BulkImposter, outcome
 from test_pull_faults import Faults
 from test_pull_files import Tokens
+from test_pull_long_lines import pull_and_watch
 from test_tls import make_certificate
 
 
@@ -35,6 +37,28 @@ class Lists(Faults):
                 self.manifest(**lists)
                 _, done = self.pull(code=3)
                 self.assertIn(words, done.out)
+
+
+class Trees(Faults):
+    """What a server says is read as a tree only while it is small."""
+
+    def test_l15_metadata_of_very_many_values_take_little_memory(self):
+        self.server.on("GET", "/fhir/metadata", Answer(200, b'{"a":[' + b"0," * 15_000_000 + b"0]}"))
+        out = self.out()
+        code, peak, said = pull_and_watch(self.server.base, "--out", out)
+        self.assertEqual(code, 0, said)
+        self.assert_patients(out)
+        self.assertLess(peak, 160 << 20, f"{peak >> 20} MB")
+
+    def test_l05_an_outcome_that_is_too_deep_counts_as_an_error(self):
+        deep = outcome("fine", severity="information")
+        for _ in range(90):
+            deep["extension"] = [{"extension": deep.get("extension", [])}]
+        report = self.server.add_output("OperationOutcome", "e", json.dumps(deep).encode() + b"\n")
+        self.server.finish(self.output, error=[report])
+        out, done = self.pull(code=3)
+        self.assert_patients(out)
+        self.assertIn("too deep, or of too many values, to be read", done.out)
 
 
 class Ranges(Faults):

@@ -9,6 +9,7 @@
 #include "base/shown_url.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "client/http/json_tree.h"
 #include "client/http/retry_after.h"
 #include "client/http/shown_text.h"
 #include "transport/client.h"
@@ -27,14 +28,6 @@ std::string text_member(const json::object& object, std::string_view name) {
   const auto* member = object.if_contains(name);
   return member != nullptr && member->is_string() ? std::string(member->get_string())
                                                   : std::string();
-}
-
-json::value parse_small(std::string_view body) {
-  boost::system::error_code failed;
-  json::parse_options options;
-  options.max_depth = 64;
-  auto value = json::parse({body.data(), body.size()}, failed, {}, options);
-  return failed ? json::value() : value;
 }
 
 const json::array* issues_of(const json::value& value) {
@@ -93,7 +86,7 @@ std::optional<std::chrono::milliseconds> told_wait(const Error& error,
 }
 
 std::string outcome_text(std::string_view body) {
-  const auto value = parse_small(body);
+  const auto value = parse_json_tree(body);
   const auto* issues = issues_of(value);
   if (issues == nullptr) return {};
   std::string text;
@@ -112,7 +105,7 @@ std::string outcome_text(std::string_view body) {
 }
 
 bool is_transient_outcome(std::string_view body) {
-  const auto value = parse_small(body);
+  const auto value = parse_json_tree(body);
   const auto* issues = issues_of(value);
   return issues != nullptr && std::any_of(issues->begin(), issues->end(), [](const auto& issue) {
            return issue.is_object() && text_member(issue.get_object(), "code") == "transient";
@@ -122,7 +115,7 @@ bool is_transient_outcome(std::string_view body) {
 std::string Answer::problem() const {
   std::string text = outcome_text(body);
   if (!text.empty()) return text;
-  if (const auto value = parse_small(body);
+  if (const auto value = parse_json_tree(body);
       value.is_object() && !value.get_object().contains("resourceType")) {
     const auto& object = value.get_object();
     text = text_member(object, "error");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "client/http/json_tree.h"
 #include "client/http/passing_status.h"
 #include "client/http/url.h"
 
@@ -16,14 +17,6 @@ namespace json = boost::json;
 constexpr std::size_t kStatementSizeMax = 32u << 20;
 constexpr std::string_view kOAuthUris =
     "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris";
-
-json::value parse(const std::string& text) {
-  boost::system::error_code failed;
-  json::parse_options options;
-  options.max_depth = 64;
-  auto value = json::parse(text, failed, {}, options);
-  return failed ? json::value() : value;
-}
 
 const json::value* member(const json::value* value, std::string_view name) {
   return value != nullptr && value->is_object() ? value->get_object().if_contains(name) : nullptr;
@@ -74,7 +67,7 @@ Result<void> read_smart_configuration(Exchange& exchange, const std::string& bas
     if (may_be_passing(status)) found.trouble = told;
     return {};
   }
-  const auto value = parse(configured.body);
+  const auto value = parse_json_tree(configured.body);
   const std::string endpoint = text(member(&value, "token_endpoint"));
   // What is no URL may stand right in /metadata.
   if (const auto resolved = resolve_url(base + "/", endpoint); !endpoint.empty() && resolved)
@@ -103,7 +96,7 @@ Result<Discovered> discover(Exchange& exchange, const std::string& base, bool wa
     found.trouble =
         fmt::format("'{}' answers {}: {}", request.url, statement->status, statement->problem());
   if (statement && statement->status == 200) {
-    const auto value = parse(statement->body);
+    const auto value = parse_json_tree(statement->body);
     if (found.token_endpoint.empty()) found.token_endpoint = token_endpoint_of(value);
     const auto* software = member(&value, "software");
     found.software_name = text(member(software, "name"));

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/percent.h"
 #include "base/shown_url.h"
+#include "client/http/json_tree.h"
 #include "client/http/passing_status.h"
 #include "client/http/retry_after.h"
 #include "client/http/url.h"
@@ -128,10 +129,8 @@ Result<json::object> TokenSource::request_token() {
                              "machine's clock",
                              shown_url(credentials_.token_endpoint), credentials_.client_id,
                              answer.status, answer.problem(), credentials_.scope)};
-  boost::system::error_code failed;
-  auto value = json::parse(answer.body, failed);
-  const auto* token =
-      !failed && value.is_object() ? value.get_object().if_contains("access_token") : nullptr;
+  auto value = parse_json_tree(answer.body);
+  const auto* token = value.is_object() ? value.get_object().if_contains("access_token") : nullptr;
   if (token == nullptr || !token->is_string() || !is_token(token->get_string()))
     return Error{ErrorKind::kUnauthenticated, "the token endpoint answers without an access_token"};
   return std::move(value.get_object());

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
+#include "client/http/json_tree.h"
 
 namespace sluice::client {
 namespace {
@@ -80,12 +81,8 @@ VendorProfile detect_vendor(std::string_view capability_statement) {
       {"data at the point of care", "bcda"},
       {"epic", "epic"},
   };
-  boost::system::error_code failed;
-  json::parse_options options;
-  options.max_depth = 64;
-  const auto value =
-      json::parse({capability_statement.data(), capability_statement.size()}, failed, {}, options);
-  if (failed || !value.is_object()) return kProfiles.front();
+  const auto value = parse_json_tree(capability_statement);
+  if (!value.is_object()) return kProfiles.front();
   const std::string words = self_description(value.get_object());
   for (const auto& sign : kSigns) {
     const auto at = words.find(sign.word);

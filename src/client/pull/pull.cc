@@ -7,6 +7,7 @@
 
 #include "base/shown_url.h"
 #include "client/files/ndjson_lines.h"
+#include "client/http/json_tree.h"
 #include "client/pull/attachments.h"
 #include "client/pull/export_log.h"
 #include "client/pull/job_follower.h"
@@ -30,19 +31,20 @@ void add(PullCounts& counts, const FileSummary& summary) {
 
 // The issues of one OperationOutcome.
 void take_outcome(std::string_view line, PullReport& report) {
-  if (line.size() > kOutcomeSizeMax) {
-    // As a tree it would take twenty times its size. What it says may be an error.
+  // As a tree a long one would take twenty times its size.
+  const bool is_long = line.size() > kOutcomeSizeMax;
+  const auto value = is_long ? json::value() : parse_json_tree(line);
+  if (!value.is_object()) {
+    // What it says may be an error.
     if (line.find("OperationOutcome") == std::string_view::npos) return;
     ++report.outcome_errors;
     report.outcome_texts.insert(
         report.outcome_texts.begin(),
-        fmt::format("an OperationOutcome of {} bytes, too long to be read", line.size()));
+        fmt::format("an OperationOutcome of {} bytes, too {} to be read", line.size(),
+                    is_long ? "long" : "deep, or of too many values,"));
     if (report.outcome_texts.size() > kTextsKept) report.outcome_texts.pop_back();
     return;
   }
-  boost::system::error_code failed;
-  const auto value = json::parse({line.data(), line.size()}, failed);
-  if (failed || !value.is_object()) return;
   const auto* issues = value.get_object().if_contains("issue");
   bool is_error = false;
   if (issues != nullptr && issues->is_array())
@@ -68,9 +70,8 @@ void take_outcome(std::string_view line, PullReport& report) {
 
 bool is_outcome(std::string_view line) {
   if (line.size() > kOutcomeSizeMax) return false;  // it counts as an error
-  boost::system::error_code failed;
-  const auto value = json::parse({line.data(), line.size()}, failed);
-  if (failed || !value.is_object()) return false;
+  const auto value = parse_json_tree(line);
+  if (!value.is_object()) return false;
   const auto* type = value.get_object().if_contains("resourceType");
   return type != nullptr && type->is_string() && type->get_string() == "OperationOutcome";
 }
