@@ -208,6 +208,22 @@ Result<std::vector<Key>> SourceRegistry::held_by_nobody_else(std::vector<Key> re
   return resources;
 }
 
+std::map<std::string, fs::path> SourceRegistry::lists_without_folder() const {
+  std::map<std::string, fs::path> found;
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(folder_, failed)) {
+    if (entry.path().extension() != kSuffix || entry.path() == list_path()) continue;
+    auto whose = entry.path();
+    whose.replace_extension(kFolderSuffix);
+    const auto folder = read_file(whose);
+    if (!folder || folder->empty()) continue;
+    const std::string path = folder->substr(0, folder->size() - 1);  // without the line break
+    std::error_code none;
+    if (!fs::exists(path, none)) found.emplace(path, entry.path());
+  }
+  return found;
+}
+
 Result<client::Gone> SourceRegistry::find_gone(const std::vector<fs::path>& files) const {
   SLUICE_ASSIGN_OR_RETURN(const auto held, lock(folder_));
   // The references of the files, sorted as the list is: what stands only in the list is gone.

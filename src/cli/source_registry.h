@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +39,9 @@ class SourceRegistry {
   Result<void> note_gone(const std::vector<Key>& resources);
   /// Of `resources` those that no other source has, sorted.
   Result<std::vector<Key>> held_by_nobody_else(std::vector<Key> resources) const;
+  /// The lists of other sources whose folder is not where it was, by the folder. Who knows that it
+  /// is not only elsewhere may remove them.
+  std::map<std::string, std::filesystem::path> lists_without_folder() const;
   /// What the source had and these files, which are all that it has, do not have.
   Result<client::Gone> find_gone(const std::vector<std::filesystem::path>& files) const;
 

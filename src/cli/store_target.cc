@@ -113,12 +113,20 @@ Result<client::Delivered> StoreTarget::put(const std::vector<std::filesystem::pa
   return delivered;
 }
 
+// What another source has stays. One that is gone, or was moved before it had a name, has it too.
+void StoreTarget::tell_of_others(std::size_t count) const {
+  notice_(fmt::format("{} resources stay in {}: another source has them too", count, data_));
+  for (const auto& [folder, list] : sources_.lists_without_folder())
+    notice_(
+        fmt::format("the folder of a source, {}, is not there any more: if it does not come back, "
+                    "remove {} to forget the source",
+                    folder, list.string()));
+}
+
 Result<client::Delivered> StoreTarget::remove(
     const std::vector<std::pair<std::string, std::string>>& resources) {
   SLUICE_ASSIGN_OR_RETURN(auto free, sources_.held_by_nobody_else(resources));
-  if (free.size() < resources.size())
-    notice_(fmt::format("{} resources stay in {}: another source has them too",
-                        resources.size() - free.size(), data_));
+  if (free.size() < resources.size()) tell_of_others(resources.size() - free.size());
   // A type or an id that no store can have: nothing of it is there.
   std::erase_if(free, [](const auto& key) {
     return !fhir::find_resource_type(key.first) || !fhir::is_valid_id(key.second);

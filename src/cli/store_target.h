@@ -36,6 +36,7 @@ class StoreTarget final : public client::PullTarget {
  private:
   StoreTarget(std::string data, const client::PullState& state, std::string name,
               std::stop_token stop, std::function<void(const std::string&)> notice);
+  void tell_of_others(std::size_t count) const;
 
   const std::string data_;
   const std::string base_url_;

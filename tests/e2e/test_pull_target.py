@@ -3,6 +3,7 @@ pulled anew, the store is removed, versions come in any order (L-06, L-10)."""
 import hashlib
 import json
 import os
+import re
 import shutil
 import unittest
 
@@ -113,6 +114,20 @@ class Target(harness.TestCase):
         self.offer(resources("Patient", 2), b"")
         run("sync", self.out)
         self.assertEqual(set(self.stored()), {"P0", "P1"})
+
+    def test_l10_a_source_whose_folder_is_gone_is_named_with_the_way_to_forget_it(self):
+        self.pull()
+        gone, self.out = self.out, self.out + "-second"
+        self.pull()
+        shutil.rmtree(gone)
+        self.offer(b"", deletions("Patient/P1"))
+        done = run("sync", self.out)
+        self.assertIn("1 resources stay in", done.err)
+        self.assertIn(f"the folder of a source, {gone}, is not there any more", done.err)
+        os.remove(re.search(r"remove (\S+\.held) to forget", done.err).group(1))
+        self.offer(b"", deletions("Patient/P2"))
+        self.assertNotIn("another source", run("sync", self.out).err)
+        self.assertEqual(set(self.stored()), {f"P{i}" for i in range(20)} - {"P2"})
 
     def test_l10_files_that_the_store_has_go_also_after_a_run_that_was_killed(self):
         left = os.path.join(self.out, "Patient.00001.ndjson")

@@ -90,9 +90,11 @@ Result<Discovered> discover(Exchange& exchange, const std::string& base, bool wa
   // A server whose /metadata is too large or broken may still export.
   if (!statement && statement.error().kind == ErrorKind::kCancelled) return statement.error();
   found.vendor = detect_vendor(statement && statement->status == 200 ? statement->body : "");
-  if (!statement)
+  const bool is_unheard = !statement && (statement.error().kind == ErrorKind::kUnavailable ||
+                                         statement.error().kind == ErrorKind::kTimeout);
+  if (is_unheard)
     found.trouble = statement.error().message;
-  else if (may_be_passing(statement->status))
+  else if (statement && may_be_passing(statement->status))
     found.trouble =
         fmt::format("'{}' answers {}: {}", request.url, statement->status, statement->problem());
   if (statement && statement->status == 200) {
