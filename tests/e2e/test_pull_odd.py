@@ -160,6 +160,7 @@ class Connections(harness.TestCase):
     def serve(self, newest):
         server = BulkImposter(self)
         server.finish([])
+        server.on("POST", "/fhir/$export", Answer(202, b"", {"Content-Location": "/status"}))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.pem, self.key)
         with warnings.catch_warnings():
