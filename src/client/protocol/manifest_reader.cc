@@ -180,9 +180,9 @@ struct Handler {
     if (is_cut && is_ours) return fail(ec, "a text is too long");
     is_cut = false;
     take_text();
-    const std::string words = std::move(text);
+    const bool goes_on = take_scalar(!text.empty(), text, ec);
     text.clear();
-    return take_scalar(!words.empty(), words, ec);
+    return goes_on;
   }
   bool is_url_key() const { return key == "url" || (key == "href" && section == "link"); }
   void take_text() {
