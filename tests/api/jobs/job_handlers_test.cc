@@ -315,13 +315,13 @@ TEST_F(JobHandlersTest, A12WhatIsDoneWithAJobIsAuditedWhateverItsKind) {
 }
 
 TEST(JobHandlers, EveryKindThatIsStoredHasItsEntry) {
-  for (const char* kind : {"export", "import", "cohort"}) {
+  for (const char* kind : {"export", "sql-export", "import", "cohort"}) {
     const auto* handler = job_handlers().find(kind);
     ASSERT_NE(handler, nullptr) << kind;
     EXPECT_EQ(handler->name(), kind);
   }
   EXPECT_EQ(job_handlers().find("lost"), nullptr);
-  EXPECT_EQ(job_handlers().all().size(), 3u);
+  EXPECT_EQ(job_handlers().all().size(), 4u);
 }
 
 }  // namespace
