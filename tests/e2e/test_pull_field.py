@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import subprocess
+import time
 import unittest
 
 import harness
@@ -308,7 +309,7 @@ class Copies(harness.TestCase):
         # The manifests' transactionTime is long ago.
         run("sync", self.out, "--full-every", "1d")
         self.assertEqual(self.jobs, [[], []])
-        self.more = {"transactionTime": "2999-01-01T00:00:00Z"}
+        self.more = {"transactionTime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
         run("sync", self.out, "--full")
         run("sync", self.out, "--full-every", "1d")
         self.assertEqual(self.jobs[2:], [[], ["_since"]])

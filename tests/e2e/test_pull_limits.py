@@ -32,7 +32,7 @@ class Limits(harness.TestCase):
 
 class Words(Limits):
     def test_l15_resources_in_the_answer_for_a_file_are_not_shown(self):
-        for status, code in ((203, 3), (409, 3), (500, 6)):
+        for status, code in ((207, 3), (409, 3), (500, 6)):
             with self.subTest(status=status):
                 self.server.on("GET", "/p", Answer(status, LINE * 3, NDJSON))
                 out, done = self.pull("--retries", "0", code=code)
@@ -40,10 +40,10 @@ class Words(Limits):
                 self.assertIn(f"{status} a body of resourceType Patient", done.out + done.err)
 
     def test_l15_resources_in_the_answer_to_kick_off_and_poll_are_not_shown(self):
-        self.server.on("GET", "/status", Answer(203, BUNDLE))
+        self.server.on("GET", "/status", Answer(207, BUNDLE))
         out, done = self.pull("--retries", "0", code=5)
         self.assert_hidden(out, done)
-        self.assertIn("203): a body of resourceType Bundle", done.err)
+        self.assertIn("207): a body of resourceType Bundle", done.err)
         self.server.on("POST", "/fhir/$export", Answer(200, BUNDLE))
         out, done = self.pull("--retries", "0", code=5)
         self.assert_hidden(out, done)

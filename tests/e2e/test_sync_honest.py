@@ -88,14 +88,15 @@ class Full(Honest):
 
     def test_l06_an_incomplete_full_sync_is_due_again(self):
         self.pull()
-        self.server.finish([{"type": "Observation"}], transactionTime="2999-01-01T00:00:00Z")
+        now = to_instant(time.time())
+        self.server.finish([{"type": "Observation"}], transactionTime=now)
         run("sync", self.out, "--full-every", "1d", code=3)
         self.server.finish([self.output("Patient", resources("Patient", 30)),
                             self.output("Observation", resources("Observation", 5))],
-                           transactionTime="2999-01-01T00:00:00Z")
+                           transactionTime=now)
         run("sync", self.out, "--full-every", "1d")
         run("sync", self.out, "--full-every", "1d")
-        self.assertEqual([each.get("_since") for each in self.asked()], [None, None, None, ["2999-01-01T00:00:00Z"]])
+        self.assertEqual([each.get("_since") for each in self.asked()], [None, None, None, [now]])
 
     def test_l06_an_incomplete_full_sync_does_not_keep_a_spoiled_copy(self):
         self.pull()
