@@ -52,7 +52,10 @@ class RuleCompiler {
     Part part;
     RuleId rule;
     States states;
-    auto operator<=>(const Key&) const = default;
+    bool operator<(const Key& other) const {
+      return std::tie(type, part, rule, states) <
+             std::tie(other.type, other.part, other.rule, other.states);
+    }
   };
 
   // ---- the trie ----
