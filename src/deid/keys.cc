@@ -183,7 +183,7 @@ Result<std::string> decrypt(std::string_view key, std::string_view bytes) {
                         static_cast<int>(text.size())) != 1 ||
       EVP_DecryptFinal_ex(context.get(), bytes_of(out) + size, &rest) != 1)
     return invalid("the value was encrypted with another key");
-  out.resize(static_cast<std::size_t>(size + rest));
+  out.resize(static_cast<std::size_t>(size) + static_cast<std::size_t>(rest));
   return out;
 }
 
