@@ -110,15 +110,9 @@ class ExpressionRun {
   }
 
   Result<bool> resources_of(const bulk::LoadChunk& chunk, const std::string& path) {
-    std::string_view rest = chunk.text;
-    for (std::uint64_t line = chunk.first_line; !rest.empty(); ++line) {
-      const std::size_t end =
-          chunk.is_document ? rest.size() : std::min(rest.find('\n'), rest.size());
-      const std::string_view text = rest.substr(0, end);
-      rest.remove_prefix(std::min(end + 1, rest.size()));
-      if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) continue;
-      const std::string place = fmt::format("{}:{}: ", path, line);
-      SLUICE_ASSIGN_OR_RETURN(const bool goes_on, resource(text, place));
+    for (bulk::ChunkLines lines(chunk); lines.next();) {
+      const std::string place = fmt::format("{}:{}: ", path, lines.number());
+      SLUICE_ASSIGN_OR_RETURN(const bool goes_on, resource(lines.text(), place));
       if (!goes_on) return false;
     }
     return true;

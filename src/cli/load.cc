@@ -1,6 +1,5 @@
 // `sluice load`: NDJSON and Bundles into the store.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
@@ -12,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/data_folder.h"
 #include "cli/options.h"
+#include "cli/progress_line.h"
 #include "cli/pulled_folder.h"
 #include "cli/signals.h"
 
@@ -22,40 +22,24 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto kPlainInterval = std::chrono::seconds(5);
 
-// One line that is rewritten on a terminal; a line every few seconds in a pipe.
+// In place on a terminal, every few seconds in a pipe.
 class ProgressDisplay {
  public:
-  ProgressDisplay() : is_terminal_(::isatty(STDERR_FILENO) == 1), last_(SteadyClock::now()) {}
-
   void show(const bulk::LoadProgress& progress) {
     const auto now = SteadyClock::now();
-    if (!is_terminal_ && now - last_ < kPlainInterval) return;
+    if (!line_.is_terminal() && now - last_ < kPlainInterval) return;
     last_ = now;
-    const double seconds = std::chrono::duration<double>(now - start_).count();
-    const std::string share =
-        progress.bytes_total == 0
-            ? std::string()
-            : fmt::format(" {:3.0f}%", 100.0 * static_cast<double>(progress.bytes_read) /
-                                           static_cast<double>(progress.bytes_total));
-    fmt::print(stderr, "{}loading{} {} resources, {}/s{}{}", is_terminal_ ? "\r\x1b[K" : "", share,
-               human_count(progress.resources),
-               human_count(static_cast<std::uint64_t>(static_cast<double>(progress.resources) /
-                                                      std::max(seconds, 0.001))),
-               progress.problems == 0 ? "" : fmt::format(", {} problems", progress.problems),
-               is_terminal_ ? "" : "\n");
-    shown_ = true;
+    const double rate = static_cast<double>(progress.resources) / line_.seconds();
+    line_.show(fmt::format(
+        "loading{} {} resources, {}/s{}", share_of(progress.bytes_read, progress.bytes_total),
+        human_count(progress.resources), human_count(static_cast<std::uint64_t>(rate)),
+        progress.problems == 0 ? "" : fmt::format(", {} problems", progress.problems)));
   }
-
-  void clear() {
-    if (is_terminal_ && shown_) fmt::print(stderr, "\r\x1b[K");
-    shown_ = false;
-  }
+  void clear() { line_.clear(); }
 
  private:
-  const bool is_terminal_;
-  const SteadyClock::time_point start_ = SteadyClock::now();
-  SteadyClock::time_point last_;
-  bool shown_ = false;
+  ProgressLine line_;
+  SteadyClock::time_point last_ = SteadyClock::now();
 };
 
 void print_summary(const bulk::LoadSummary& summary, double seconds) {

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <set>
@@ -18,6 +17,7 @@
 #include "cli/command.h"
 #include "cli/data_folder.h"
 #include "cli/options.h"
+#include "cli/progress_line.h"
 #include "cli/pulled_folder.h"
 #include "cli/signals.h"
 #include "json/json_check.h"
@@ -30,7 +30,6 @@ namespace sluice::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using SteadyClock = std::chrono::steady_clock;
 
 constexpr const char* kTableExitCodes =
     "\nExit codes: 0 done, 1 some resources were left out, 2 wrong use, or a definition or a "
@@ -109,7 +108,7 @@ class TableRun {
     options.on_passed_over = tell_passed_over;
     auto read = arguments_.data.empty() ? bulk::read_tables_from_files(inputs_, *maker_, options)
                                         : read_store(options);
-    clear();
+    progress_.clear();
     SLUICE_RETURN_IF_ERROR(std::move(read));
     SLUICE_RETURN_IF_ERROR(maker_->finish());
     for (const auto& target : targets_)
@@ -205,7 +204,7 @@ class TableRun {
     options.limits.stop = stop_.get_token();
     if (arguments_.skip_faults) options.faults = bulk::TableFaults::kSkip;
     options.on_fault = [this](std::string_view place, const Error& error) {
-      clear();
+      progress_.clear();
       fmt::print(stderr, "{}: left out: {}\n", place, error.message);
     };
     maker_ = std::make_unique<bulk::TableMaker>(std::move(options));
@@ -233,23 +232,12 @@ class TableRun {
   }
 
   void show(const bulk::TableProgress& progress) {
-    if (!is_terminal_) return;
-    const double seconds = std::chrono::duration<double>(SteadyClock::now() - start_).count();
-    const std::string share =
-        progress.bytes_total == 0
-            ? std::string()
-            : fmt::format(" {:3.0f}%",
-                          std::min(100.0, 100.0 * static_cast<double>(progress.bytes_read) /
-                                              static_cast<double>(progress.bytes_total)));
-    fmt::print(stderr, "\r\x1b[Kreading{} {} resources, {} rows, {}/s", share,
-               human_count(maker_->counts().resources), human_count(maker_->counts().rows),
-               human_size(static_cast<double>(progress.bytes_read) / std::max(seconds, 0.001)));
-    is_shown_ = true;
-  }
-
-  void clear() {
-    if (is_shown_) fmt::print(stderr, "\r\x1b[K");
-    is_shown_ = false;
+    if (!progress_.is_terminal()) return;
+    progress_.show(
+        fmt::format("reading{} {} resources, {} rows, {}/s",
+                    share_of(progress.bytes_read, progress.bytes_total),
+                    human_count(maker_->counts().resources), human_count(maker_->counts().rows),
+                    human_size(static_cast<double>(progress.bytes_read) / progress_.seconds())));
   }
 
   // On standard error when the table itself is on standard output.
@@ -269,9 +257,7 @@ class TableRun {
   std::vector<Definition> definitions_;
   std::vector<std::unique_ptr<Target>> targets_;
   std::unique_ptr<bulk::TableMaker> maker_;
-  const bool is_terminal_ = ::isatty(STDERR_FILENO) == 1;
-  const SteadyClock::time_point start_ = SteadyClock::now();
-  bool is_shown_ = false;
+  ProgressLine progress_;
 };
 
 }  // namespace

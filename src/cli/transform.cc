@@ -1,6 +1,5 @@
 // `sluice transform`: files of resources, de-identified.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -13,6 +12,7 @@
 #include "bulk/load/load_source.h"
 #include "cli/command.h"
 #include "cli/options.h"
+#include "cli/progress_line.h"
 #include "cli/signals.h"
 #include "deid/transform.h"
 #include "fhir/resource_type.h"
@@ -71,7 +71,7 @@ class TransformRun {
     Result<void> done;
     for (std::size_t i = 0; i < files.size() && done; ++i)
       done = transform_file(files[i], names[i], stop.get_token());
-    clear();
+    progress_.clear();
     SLUICE_RETURN_IF_ERROR(std::move(done));
     print_summary(files.size());
     return left_out_ + emptied_ > 0 ? 1 : 0;
@@ -174,15 +174,9 @@ class TransformRun {
   Result<void> transform_chunk(const std::string& path, const bulk::LoadChunk& chunk) {
     if (!chunk.problem.empty())
       return leave_out(fmt::format("{}:{}", path, chunk.first_line), chunk.problem);
-    if (chunk.is_document) return transform_line(path, 0, chunk.text);
-    std::string_view rest = chunk.text;
-    for (std::uint64_t line = chunk.first_line; !rest.empty(); ++line) {
-      const std::size_t end = rest.find('\n');
-      const std::string_view text = rest.substr(0, end);
-      rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-      if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-      SLUICE_RETURN_IF_ERROR(transform_line(path, line, text));
-    }
+    for (bulk::ChunkLines lines(chunk); lines.next();)
+      SLUICE_RETURN_IF_ERROR(
+          transform_line(path, chunk.is_document ? 0 : lines.number(), lines.text()));
     return {};
   }
 
@@ -203,14 +197,14 @@ class TransformRun {
     if (on_error == deid::OnError::kRaise)
       return Error{made.error().kind, fmt::format("{}: {}", place(), made.error().message)};
     if (on_error == deid::OnError::kLeaveOut) return leave_out(place(), made.error().message);
-    clear();
+    progress_.clear();
     fmt::print(stderr, "{}: emptied: {}\n", place(), made.error().message);
     ++emptied_;
     return write(deid::Transform::emptied(tokens_));
   }
 
   Result<void> leave_out(const std::string& place, std::string_view why) {
-    clear();
+    progress_.clear();
     fmt::print(stderr, "{}: left out: {}\n", place, why);
     ++left_out_;
     return {};
@@ -229,21 +223,11 @@ class TransformRun {
 
   void show(std::uint64_t bytes_read) {
     const auto now = SteadyClock::now();
-    if (!is_terminal_ || now - shown_at_ < kProgressInterval) return;
+    if (!progress_.is_terminal() || now - shown_at_ < kProgressInterval) return;
     shown_at_ = now;
-    const double seconds = std::chrono::duration<double>(now - start_).count();
-    const std::string share =
-        bytes_total_ == 0
-            ? std::string()
-            : fmt::format(" {:3.0f}%", std::min(100.0, 100.0 * static_cast<double>(bytes_read) /
-                                                           static_cast<double>(bytes_total_)));
-    fmt::print(stderr, "\r\x1b[Ktransforming{} {} resources, {}/s", share, human_count(written_),
-               human_size(static_cast<double>(bytes_read) / std::max(seconds, 0.001)));
-    is_shown_ = true;
-  }
-  void clear() {
-    if (is_shown_) fmt::print(stderr, "\r\x1b[K");
-    is_shown_ = false;
+    progress_.show(fmt::format("transforming{} {} resources, {}/s",
+                               share_of(bytes_read, bytes_total_), human_count(written_),
+                               human_size(static_cast<double>(bytes_read) / progress_.seconds())));
   }
 
   void print_summary(std::size_t files) const {
@@ -273,10 +257,8 @@ class TransformRun {
   std::uint64_t written_ = 0;
   std::uint64_t left_out_ = 0;
   std::uint64_t emptied_ = 0;
-  const bool is_terminal_ = ::isatty(STDERR_FILENO) == 1;
-  const SteadyClock::time_point start_ = SteadyClock::now();
-  SteadyClock::time_point shown_at_ = start_;
-  bool is_shown_ = false;
+  ProgressLine progress_;
+  SteadyClock::time_point shown_at_ = SteadyClock::now();
 };
 
 }  // namespace

@@ -56,19 +56,9 @@ ParsedChunk LoadParser::parse(const LoadChunk& chunk) {
     add_problem({{}, chunk.first_line, false, chunk.problem}, out);
     return out;
   }
-  if (chunk.is_document) {
-    parse_text(chunk, trimmed(chunk.text, kBlank), chunk.first_line, out);
-    return out;
-  }
-  std::uint64_t line = chunk.first_line;
-  std::string_view rest = chunk.text;
-  while (!rest.empty()) {
-    const std::size_t end = rest.find('\n');
-    const std::string_view text = trimmed(rest.substr(0, end), kBlank);
-    if (!text.empty()) parse_text(chunk, text, line, out);
+  for (ChunkLines lines(chunk); lines.next();) {
+    parse_text(chunk, trimmed(lines.text(), kBlank), lines.number(), out);
     if (problems_max_ > 0 && out.refused >= problems_max_) break;
-    ++line;
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   }
   return out;
 }

@@ -104,6 +104,20 @@ Result<void> list_folder(const std::string& folder, std::vector<std::string>& fi
 
 }  // namespace
 
+ChunkLines::ChunkLines(const LoadChunk& chunk)
+    : is_document_(chunk.is_document), rest_(chunk.text), next_number_(chunk.first_line) {}
+
+bool ChunkLines::next() {
+  while (!rest_.empty()) {
+    const std::size_t end = is_document_ ? std::string_view::npos : rest_.find('\n');
+    text_ = rest_.substr(0, end);
+    rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 1);
+    number_ = next_number_++;
+    if (!is_blank(text_)) return true;
+  }
+  return false;
+}
+
 Result<std::vector<std::string>> list_load_files(
     const std::vector<std::string>& paths,
     const std::function<void(const std::string& path)>& on_passed_over) {

@@ -10,6 +10,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/file.h"
@@ -34,6 +35,27 @@ struct LoadChunk {
   std::string problem;     ///< what is wrong with the input here; then `text` is empty
   LoadPosition end;        ///< after it
   LargeText::Turn turn{};  ///< held by a piece that is one large line or document
+};
+
+/// Goes over the lines of a chunk without those that are blank; a document is one of them. The
+/// chunk must outlive it.
+class ChunkLines {
+ public:
+  explicit ChunkLines(const LoadChunk& chunk);
+
+  /// Goes to the next line; false at the end.
+  bool next();
+  /// Without its line break, but with blanks around it.
+  std::string_view text() const { return text_; }
+  /// Of its beginning in the file.
+  std::uint64_t number() const { return number_; }
+
+ private:
+  const bool is_document_;
+  std::string_view rest_;
+  std::uint64_t next_number_;
+  std::string_view text_;
+  std::uint64_t number_ = 0;
 };
 
 /// What a source holds in memory at most: more is a problem, not an error.

@@ -64,18 +64,9 @@ Result<void> read_file(const std::string& path, std::uint64_t before, TableMaker
           maker.fault(fmt::format("{}:{}", path, chunk.first_line), invalid(chunk.problem)));
       continue;
     }
-    if (chunk.is_document) {
-      SLUICE_RETURN_IF_ERROR(maker.take(chunk.text, {path}));
-      continue;
-    }
-    std::string_view rest = chunk.text;
-    for (std::uint64_t line = chunk.first_line; !rest.empty(); ++line) {
-      const std::size_t end = rest.find('\n');
-      const std::string_view text = rest.substr(0, end);
-      rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-      if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-      SLUICE_RETURN_IF_ERROR(maker.take(text, {path, line}));
-    }
+    for (ChunkLines lines(chunk); lines.next();)
+      SLUICE_RETURN_IF_ERROR(
+          maker.take(lines.text(), {path, chunk.is_document ? 0 : lines.number()}));
   }
 }
 
