@@ -111,26 +111,30 @@ bool Walker::remove(std::size_t token, RuleId rule) {
   return false;
 }
 
+template <class Each>
+bool Walker::items(std::size_t token, const Each& each) {
+  out_ += '[';
+  bool is_first = true;
+  std::size_t item = token + 1;
+  while (tokens_->first(item) != ']') {
+    const std::size_t begin = out_.size();
+    if (!is_first) out_ += ',';
+    if (each(item))
+      is_first = false;
+    else
+      out_.resize(begin);
+    if (error_) return false;
+    item = tokens_->first(next_) == ',' ? next_ + 1 : next_;
+  }
+  out_ += ']';
+  next_ = item + 1;
+  return !is_first;
+}
+
 bool Walker::slot(std::size_t token, const Place& place, Flow flow) {
   const bool is_contained = !path_.empty() && path_.back().first == "contained";
-  if (tokens_->first(token) == '[') {
-    out_ += '[';
-    bool is_first = true;
-    std::size_t item = token + 1;
-    while (tokens_->first(item) != ']') {
-      const std::size_t begin = out_.size();
-      if (!is_first) out_ += ',';
-      if (slot(item, place, flow))
-        is_first = false;
-      else
-        out_.resize(begin);
-      if (error_) return false;
-      item = tokens_->first(next_) == ',' ? next_ + 1 : next_;
-    }
-    out_ += ']';
-    next_ = item + 1;
-    return !is_first;
-  }
+  if (tokens_->first(token) == '[')
+    return items(token, [&](std::size_t item) { return slot(item, place, flow); });
   if (tokens_->first(token) != '{') {
     next_ = tokens_->behind(token);
     // What is no resource cannot be told apart.
@@ -244,27 +248,16 @@ bool Walker::object(std::size_t token, const Place& place, Flow flow, Level leve
 }
 
 bool Walker::array(std::size_t token, PlaceId id, Flow flow) {
-  out_ += '[';
-  bool is_first = true;
-  std::size_t item = token + 1;
-  const std::size_t first = item;
   path_.emplace_back(std::string_view(), 0);
-  while (tokens_->first(item) != ']') {
-    const std::size_t begin = out_.size();
-    if (!is_first) out_ += ',';
-    if (value(item, id, flow))
-      is_first = false;
-    else
-      out_.resize(begin);
-    if (error_) return false;
-    ++path_.back().second;
-    item = tokens_->first(next_) == ',' ? next_ + 1 : next_;
-  }
+  const bool is_any_left = items(token, [&](std::size_t item) {
+    const bool is_left = value(item, id, flow);
+    if (!error_) ++path_.back().second;
+    return is_left;
+  });
+  if (error_) return false;
   path_.pop_back();
-  out_ += ']';
-  next_ = item + 1;
-  return !is_first || (item == first && !program_.is_allow_list() &&
-                       effective(program_.at(id), flow) == kNoRule);
+  return is_any_left || (tokens_->first(token + 1) == ']' && !program_.is_allow_list() &&
+                         effective(program_.at(id), flow) == kNoRule);
 }
 
 // ---- primitives with extensions ----

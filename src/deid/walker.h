@@ -55,6 +55,9 @@ class Walker {
   // Each writes a value, moves next_ behind it, and returns whether anything is left; what it has
   // written is cut off by the caller if not.
   bool value(std::size_t token, PlaceId id, Flow flow);
+  /// The items of an array, each written by `each`; whether any is left.
+  template <class Each>
+  bool items(std::size_t token, const Each& each);
   bool slot(std::size_t token, const Place& place, Flow flow);
   bool resource(std::size_t token, Flow flow, bool is_contained);
   bool object(std::size_t token, const Place& place, Flow flow, Level level);
