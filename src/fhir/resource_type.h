@@ -28,7 +28,7 @@ struct ResourceId {
 std::string_view type_name(ResourceType type);
 /// Exact, case-sensitive. nullopt for what R4 does not know.
 std::optional<ResourceType> find_resource_type(std::string_view name);
-/// Every type of R4, ordered by name.
+/// Every type that is stored, R4's and additional_resources.h's, ordered by name.
 std::span<const ResourceType> all_resource_types();
 
 /// Whether the patient compartment definition lists the type with a parameter (Patient itself too).
